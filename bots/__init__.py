@@ -1,0 +1,1 @@
+"""A black-box client and swarm: it speaks the wire only, plays, and proves what the server promises."""

@@ -1,0 +1,23 @@
+"""How a run went: the swarm's counts, the verdict on each bot, and on each board."""
+
+from dataclasses import dataclass, field
+
+from bots.proof import Verdict
+from bots.standings import BoardVerdict
+from bots.swarm import Swarm
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run found; `failure` says why a proof wasn't carried out, `boards` is None if left out."""
+
+    swarm: Swarm
+    verdicts: list[Verdict] = field(default_factory=list)
+    boards: list[BoardVerdict] | None = None
+    failure: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every proof that was asked for has been carried out and found no fault."""
+        players = bool(self.verdicts) and all(verdict.clean() for verdict in self.verdicts)
+        return not self.failure and players and not any(board.differences for board in self.boards or ())

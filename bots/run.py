@@ -1,0 +1,72 @@
+"""A whole run: play, then prove; whatever ends the play early, the proof is still tried."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from random import Random
+
+from rich.console import Console
+
+from bots import audit, client, progress, standings, swarm
+from bots.link import Link, Network
+from bots.outcome import Outcome
+from bots.proof import Verdict
+from bots.swarm import Plan, Swarm
+from bots.tally import Tally
+from bots.wire import BadAnswerError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to play; `patience` is how many seconds to go on asking; no `admin_key`, no boards' proof."""
+
+    urls: tuple[str, ...]
+    admin_key: str | None
+    patience: float
+
+
+async def run(plan: Plan, target: Target, console: Console) -> Outcome:
+    """Play and prove. Raises UnreachableError when no server answers at the start."""
+    outcome = Outcome(Swarm(plan, Tally(), asyncio.Event()))
+    async with client.open_session() as session:
+        network = Network(session, target.urls, patience_seconds=target.patience)
+        try:
+            await _phase(outcome, console, swarm.play(outcome.swarm, network))
+            outcome.swarm.phase = "proving"
+            await _phase(outcome, console, _prove(outcome, network, target.admin_key))
+        finally:
+            await swarm.close(outcome.swarm.bots)
+    return outcome
+
+
+async def _phase(outcome: Outcome, console: Console, doing: Awaitable[None]) -> None:
+    """Carry out one phase under a progress line; a second Ctrl-C breaks it off."""
+    phase = asyncio.ensure_future(doing)
+    shown = asyncio.create_task(progress.show(console, outcome.swarm))
+    try:
+        async with swarm.interruptible(outcome.swarm.stop, phase.cancel):
+            await asyncio.wait({phase})
+        if phase.cancelled():
+            console.print(f"[yellow]{outcome.swarm.phase}: broken off[/]")
+        else:
+            phase.result()
+    finally:
+        shown.cancel()
+        await asyncio.gather(shown, return_exceptions=True)
+
+
+async def _prove(outcome: Outcome, network: Network, admin_key: str | None) -> None:
+    bots = outcome.swarm.signed_up
+    outcome.failure = "the proof was broken off"
+    try:
+        if not bots:
+            raise audit.NotProvedError("no bot could sign up, so there is nothing to prove")
+        outcome.verdicts = [Verdict(unexplained=bot.told.problems) for bot in outcome.swarm.broken_sign_ups()]
+        outcome.verdicts += await audit.prove_players(bots)
+        if admin_key is not None:
+            admin = Link(network, outcome.swarm.tally, Random(0), None)
+            admin.token = admin_key
+            outcome.boards = await standings.prove_boards(bots[0].link, admin)
+        outcome.failure = ""
+    except (audit.NotProvedError, BadAnswerError) as error:
+        outcome.failure = str(error)

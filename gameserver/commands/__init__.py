@@ -1,0 +1,1 @@
+"""What players and admins can ask, one async function each."""

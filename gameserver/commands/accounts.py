@@ -1,0 +1,224 @@
+"""Sign-up, sign-in, and the ends of sessions.
+
+A sign-up's command id leads to its player's id, so a retry, on any node, finds what the first one made. The password
+isn't part of what the ledger keeps: a retry has to know it again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gameserver.commands.backend import Backend
+from gameserver.commands.upkeep import resolve
+from gameserver.rules import names
+from gameserver.rules.errors import (
+    BadInput,
+    CommandMismatch,
+    DatabaseUnavailable,
+    DeviceTaken,
+    FieldProblem,
+    NameTaken,
+    PlayerNotFound,
+    WrongCredentials,
+)
+from gameserver.rules.player import Player
+from gameserver.storage.claims import Claim, Key, Kind
+from gameserver.storage.players import Birth
+from gameserver.storage.sessions import Listed, Session
+
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Who wants to be a player; at least one credential. `hp` and `exp` are for an operator's imports."""
+
+    name: str
+    class_name: str
+    device: str | None = None
+    password: str | None = None
+    hp: int | None = None
+    exp: int = 0
+    shortest_name: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """A player and his new session."""
+
+    player: Player
+    max_hp: int
+    token: str
+    session: Session
+    replayed: bool = False
+
+
+async def sign_up(backend: Backend, application: Application, command_id: str) -> Welcome:
+    """Makes a player, once per command id, and opens a session.
+
+    Raises BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken and what is unavailable.
+    """
+    birth, replayed = await enroll(backend, application, command_id)
+    epoch = await backend.players.session_epoch(birth.player.id)
+    token, session = await backend.sessions.open(birth.player.id, epoch)
+    return Welcome(birth.player, birth.max_hp, token, session, replayed)
+
+
+async def enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
+    """A sign-up without its session; whether it had been made before."""
+    if application.device is None and application.password is None:
+        problem = "at least one of device and password is needed"
+        raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
+    for attempt in range(ATTEMPTS):
+        draft = _draft(backend, application, command_id, attempt)
+        if (earlier := await backend.players.born(draft.player.id, command_id)) is not None:
+            return await _retried(backend, application, draft, earlier), True
+        backend.window.refuse(command_id, backend.now())
+        hashed = await _hashed(backend, application)
+        await _reserve(backend, draft, command_id)
+        if await backend.players.create(draft, hashed):
+            await _confirm(backend, draft)
+            return draft, False
+        if (earlier := await backend.players.born(draft.player.id, command_id)) is not None:
+            return await _retried(backend, application, draft, earlier), True
+        await _release(backend, _keys(draft), command_id)
+    raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
+
+
+def _draft(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:
+    name = names.parse(application.name, application.shortest_name)
+    player = backend.rulebook.new_player(
+        backend.players.id_of(command_id, attempt),
+        name.shown,
+        application.class_name,
+        backend.now(),
+        application.hp,
+        application.exp,
+    )
+    keys = [Key(Kind.NAME, name.key)]
+    if application.device is not None:
+        keys.append(_device_key(application.device))
+    args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
+    max_hp = backend.rulebook.game.max_hp(player.class_name, player.level)
+    return Birth(command_id, args, [str(key) for key in keys], player, max_hp)
+
+
+def _keys(birth: Birth) -> list[Key]:
+    return [Key(Kind(kind), text) for kind, text in (key.split(":", 1) for key in birth.keys)]
+
+
+def _device_key(device: str) -> Key:
+    return Key(Kind.DEVICE, hashlib.sha256(device.encode()).hexdigest())
+
+
+async def _hashed(backend: Backend, application: Application) -> str | None:
+    return None if application.password is None else await backend.passwords.hash(application.password)
+
+
+async def _retried(backend: Backend, application: Application, draft: Birth, earlier: Birth) -> Birth:
+    """The first answer of a sign-up that was sent again. Raises CommandMismatch if it isn't the same one."""
+    same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
+    hashed = await backend.players.password_hash(earlier.player.id)
+    if same and application.password is not None:
+        same = await backend.passwords.verify(hashed, application.password)
+    elif hashed is not None:
+        same = False
+    if not same:
+        raise CommandMismatch("The command id was used before, for another sign-up.")
+    await _confirm(backend, earlier)
+    return earlier
+
+
+async def _reserve(backend: Backend, draft: Birth, command_id: str) -> None:
+    """Reserves every claim, or none. Raises NameTaken, DeviceTaken."""
+    held: list[Key] = []
+    for key in _keys(draft):
+        claim = await _claim(backend, key, draft.player.id, command_id)
+        if (claim.command_id, claim.player_id) != (command_id, draft.player.id):
+            await _release(backend, held, command_id)
+            raise _taken(key)
+        held.append(key)
+
+
+async def _claim(backend: Backend, key: Key, player_id: int, command_id: str) -> Claim:
+    claim = await backend.claims.reserve(key, player_id, command_id)
+    if claim.overdue and claim.command_id != command_id:
+        await resolve(backend, claim)
+        claim = await backend.claims.reserve(key, player_id, command_id)
+    return claim
+
+
+def _taken(key: Key) -> NameTaken | DeviceTaken:
+    if key.kind is Kind.NAME:
+        return NameTaken("Another player has this name.")
+    return DeviceTaken("Another player has this device.")
+
+
+async def _confirm(backend: Backend, birth: Birth) -> None:
+    for key in _keys(birth):
+        await backend.claims.confirm(key, birth.command_id)
+
+
+async def _release(backend: Backend, keys: Sequence[Key], command_id: str) -> None:
+    for key in keys:
+        await backend.claims.release(key, command_id)
+
+
+async def sign_in_by_device(backend: Backend, device: str) -> Welcome:
+    """Raises WrongCredentials."""
+    claim = await backend.claims.find(_device_key(device))
+    if claim is None:
+        raise WrongCredentials("These credentials don't fit any player.")
+    return await _welcome(backend, claim.player_id)
+
+
+async def sign_in_by_password(backend: Backend, name: str, password: str) -> Welcome:
+    """Raises WrongCredentials, after about the same time whether the name exists or not."""
+    claim = await backend.claims.find(Key(Kind.NAME, _name_key(name)))
+    hashed = None if claim is None else await backend.players.password_hash(claim.player_id)
+    if not await backend.passwords.verify(hashed, password) or claim is None:
+        raise WrongCredentials("These credentials don't fit any player.")
+    return await _welcome(backend, claim.player_id)
+
+
+def _name_key(name: str) -> str:
+    """The key of a name; of one that nobody can have, a key that nobody has."""
+    try:
+        return names.parse(name, 1).key
+    except BadInput:
+        return ""
+
+
+async def _welcome(backend: Backend, player_id: int) -> Welcome:
+    try:
+        epoch = await backend.players.session_epoch(player_id)
+        player = (await backend.players.read([player_id]))[player_id]
+    except (PlayerNotFound, KeyError):
+        raise WrongCredentials("These credentials don't fit any player.") from None
+    token, session = await backend.sessions.open(player_id, epoch)
+    return Welcome(player, max_hp_of(backend, player), token, session)
+
+
+def max_hp_of(backend: Backend, player: Player) -> int:
+    return backend.rulebook.game.max_hp(player.class_name, player.level)
+
+
+async def sessions(backend: Backend, session: Session) -> list[Listed]:
+    """The caller's sessions, oldest first."""
+    return await backend.sessions.listed(session.player_id)
+
+
+async def sign_out(backend: Backend, session: Session) -> None:
+    """Ends this session, on every node within a second."""
+    await backend.sessions.revoke(session)
+
+
+async def sign_out_everywhere(backend: Backend, session: Session) -> None:
+    """Ends all sessions of the caller, also in a Redis that forgets it: Postgres is told first."""
+    await backend.players.raise_session_epoch(session.player_id)
+    await backend.sessions.revoke_all(session.player_id)
+
+
+async def authenticate(backend: Backend, token: str) -> Session:
+    """The session of a token. Raises NotAuthenticated, SessionsUnavailable."""
+    return await backend.sessions.check(token)

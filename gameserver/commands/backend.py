@@ -1,0 +1,29 @@
+"""What every command may use: the storage's interfaces and the rules, met in app.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gameserver.commands.passwords import Passwords
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.batch import Window
+from gameserver.storage.claims import Claims
+from gameserver.storage.leaderboards import Boards
+from gameserver.storage.players import Players
+from gameserver.storage.reports import Reports
+from gameserver.storage.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One per node; `now` is the clock."""
+
+    players: Players
+    claims: Claims
+    sessions: Sessions
+    boards: Boards
+    reports: Reports
+    rulebook: Rulebook
+    passwords: Passwords
+    window: Window
+    now: Callable[[], datetime]

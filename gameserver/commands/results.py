@@ -1,0 +1,25 @@
+"""What commands return, for the doors, which don't know storage."""
+
+from gameserver.commands.accounts import Welcome
+from gameserver.commands.boards import Ranked
+from gameserver.commands.play import History
+from gameserver.storage.batch import Receipt
+from gameserver.storage.leaderboards import Page, Standing
+from gameserver.storage.players import Entry
+from gameserver.storage.reports import Count, Question, Ranking
+from gameserver.storage.sessions import Listed, Session
+
+__all__ = [
+    "Count",
+    "Entry",
+    "History",
+    "Listed",
+    "Page",
+    "Question",
+    "Ranked",
+    "Ranking",
+    "Receipt",
+    "Session",
+    "Standing",
+    "Welcome",
+]

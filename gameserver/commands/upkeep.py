@@ -1,0 +1,67 @@
+"""Background work that any node may do at any time: overdue claims, and the ledger's partitions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import structlog
+
+from gameserver.commands.backend import Backend
+from gameserver.rules.errors import Unavailable
+from gameserver.storage.claims import Claim
+from gameserver.storage.databases import Database
+from gameserver.storage.ledger import ensure_partitions
+from gameserver.telemetry import RESOLVED_CLAIMS
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 5.0
+PARTITION_SECONDS = 3600.0
+CLAIMS_A_SWEEP = 200
+
+
+async def resolve(backend: Backend, claim: Claim) -> None:
+    """Settles a reservation past its deadline: the sign-up has made its player, or never will."""
+    birth = await backend.players.make_void(claim.player_id, claim.command_id)
+    if birth is not None and str(claim.key) in birth.keys:
+        await backend.claims.confirm(claim.key, claim.command_id)
+    else:
+        await backend.claims.release(claim.key, claim.command_id)
+    RESOLVED_CLAIMS.labels("freed" if birth is None else "confirmed").inc()
+
+
+async def sweep(backend: Backend) -> int:
+    """Settles overdue reservations; how many."""
+    claims = await backend.claims.overdue(CLAIMS_A_SWEEP)
+    for claim in claims:
+        await resolve(backend, claim)
+    return len(claims)
+
+
+async def sweep_for_ever(backend: Backend) -> None:
+    await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+
+
+async def make_partitions_for_ever(backend: Backend, databases: Sequence[Database]) -> None:
+    """Keeps the ledger's partitions ahead of time."""
+
+    async def work() -> int:
+        return await make_partitions(backend, databases)
+
+    await _for_ever("partitions", PARTITION_SECONDS, work)
+
+
+async def make_partitions(backend: Backend, databases: Sequence[Database]) -> int:
+    """Makes the partitions that are missing; how many."""
+    back = timedelta(milliseconds=backend.window.back)
+    return sum([await ensure_partitions(each, backend.now(), back) for each in databases])
+
+
+async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:
+    while True:
+        try:
+            if done := await work():
+                log.info("upkeep", what=what, done=done)
+        except Unavailable as error:
+            log.warning("upkeep waits", what=what, error=error.detail)
+        await asyncio.sleep(seconds)

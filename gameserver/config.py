@@ -1,0 +1,237 @@
+"""Typed settings from one TOML file and the environment; every fault is named at once, by its path.
+
+A variable `GAMESERVER_NODE__PORT=8081` overrides `[node] port`. Paths in a file are relative to that file.
+An embedded server is described by its port alone: its password lies beside its data, in a file that only its
+owner may read, and is made by whoever asks for it first.
+"""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+GROUPS = ("accounts", "players")
+
+
+class ConfigFault(Exception):
+    """The configuration can't be used; the text names every fault, one a line."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Embedded(_Section):
+    """A server that `gameserver up` starts on this machine."""
+
+    port: Port
+
+
+class _Server(_Section):
+    url: str | None = None
+    embedded: Embedded | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.url is None) == (self.embedded is None):
+            raise ValueError("give either `url` or `embedded = { port = … }`")
+        return self
+
+
+class Database(_Server):
+    """A Postgres instance of its own."""
+
+
+class Redis(_Server):
+    """Redis or Valkey, for sessions and boards."""
+
+
+class Node(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    own_port: Port | None = None
+    """A second port that only this node listens on, where several share `port`: for health checks and metrics."""
+    drain_seconds: Seconds = 10
+    """How long in-flight commands and open connections get after SIGTERM."""
+    origins: tuple[str, ...] = ()
+    """Web origins that may open a socket, besides the server's own."""
+
+
+class Stack(_Section):
+    """What `gameserver up` starts, and where it keeps its data."""
+
+    data: Path = Path("../var/local")
+    nodes: int = Field(default=2, ge=1, le=64)
+
+
+class Control(_Section):
+    """Where the slot map is kept."""
+
+    database: str
+
+
+class Group(_Section):
+    """A table group and the databases that its slots are spread over when it is set up."""
+
+    databases: tuple[str, ...] = Field(min_length=1)
+    slots: int = Field(default=1024, ge=1, le=4096)
+
+
+class Writes(_Section):
+    """Group commit, per node and database."""
+
+    batch: int = Field(default=256, ge=1, le=2000)
+    """Players in one transaction, at the most."""
+    in_flight: int = Field(default=2, ge=1, le=8)
+    """Transactions at a time."""
+    queue: int = Field(default=8192, ge=1)
+    """Commands waiting, at the most; one more is refused as overloaded."""
+    deadline_seconds: Seconds = 5
+    """How long a command may wait for its commit."""
+    transaction_seconds: Seconds = 2
+    """After which the server takes the locks from a node that froze."""
+
+
+class SessionSettings(_Section):
+    idle_seconds: Annotated[int, Field(ge=60)] = 30 * 86400
+    """A session that isn't used for so long ends."""
+    longest_seconds: Annotated[int, Field(ge=60)] = 180 * 86400
+    """However much it is used, a session ends after this."""
+    per_player: int = Field(default=20, ge=1, le=1000)
+    """The oldest goes when one more is opened."""
+
+
+class Ledger(_Section):
+    window_back_seconds: Annotated[int, Field(ge=60)] = 48 * 3600
+    window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
+
+
+class Admin(_Section):
+    keys: Mapping[str, str] = Field(default_factory=dict)
+    """Key by the name that the audit log shows, besides the one of the embedded stack."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="GAMESERVER_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    game: Path = Path("game.toml")
+    log: Literal["debug", "info", "warning", "error"] = "info"
+    stack: Stack = Stack()
+    node: Node = Node()
+    databases: dict[str, Database] = Field(min_length=1)
+    redis: Redis
+    control: Control
+    groups: dict[str, Group]
+    writes: Writes = Writes()
+    sessions: SessionSettings = SessionSettings()
+    ledger: Ledger = Ledger()
+    admin: Admin = Admin()
+    _folder: Path = PrivateAttr(default=Path())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        named = {("control", self.control.database)}
+        named |= {(f"groups.{name}", database) for name, group in self.groups.items() for database in group.databases}
+        faults = [f"{where} names the database {name!r}, which `databases` has not" for where, name in sorted(named)
+                  if name not in self.databases]  # fmt: skip
+        faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups]
+        faults += [f"groups.{name}: there is no such group" for name in self.groups if name not in GROUPS]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def data(self) -> Path:
+        """The folder of the embedded servers' data."""
+        return (self._folder / self.stack.data).resolve()
+
+    @property
+    def admin_key_file(self) -> Path:
+        return self.data / "admin.key"
+
+    def game_mapping(self) -> dict[str, Any]:
+        """The game's rules as TOML gave them. Raises ConfigFault."""
+        return read_toml(self._folder / self.game)
+
+    def database_url(self, name: str) -> str:
+        """postgresql://… of a database. Raises ConfigFault for a password that can't be read or made."""
+        database = self.databases[name]
+        if database.embedded is None:
+            return str(database.url)
+        return f"postgresql://gameserver:{self.server_password()}@127.0.0.1:{database.embedded.port}/gameserver"
+
+    def redis_url(self) -> str:
+        if self.redis.embedded is None:
+            return str(self.redis.url)
+        return f"redis://:{self.server_password()}@127.0.0.1:{self.redis.embedded.port}/0"
+
+    def server_password(self) -> str:
+        """The password of the embedded servers."""
+        return secret(self.data / "servers.key")
+
+    def admin_keys(self) -> dict[str, str]:
+        """Key by name: those of the settings, and the embedded stack's own, which is made when it is missing."""
+        embedded = any(server.embedded for server in (*self.databases.values(), self.redis))
+        return {**({"operator": secret(self.admin_key_file)} if embedded else {}), **self.admin.keys}
+
+
+def load(path: Path) -> Settings:
+    """Settings from `path`, overridden by the environment. Raises ConfigFault."""
+    mapping = read_toml(path)
+    try:
+        settings = Settings(**mapping)
+    except ValidationError as error:
+        faults = [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise ConfigFault("\n".join([f"{path} can't be used:", *faults])) from None
+    settings._folder = path.resolve().parent
+    return settings
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's content. Raises ConfigFault."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFault(f"{path} can't be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigFault(f"{path} isn't TOML: {error}") from None
+
+
+def secret(path: Path) -> str:
+    """The secret in a file that only its owner reads; a new one when there is none. Raises ConfigFault.
+
+    Made beside and linked into place, so that two processes that ask at the same time get the same one.
+    """
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            mine = path.with_name(f"{path.name}.{os.getpid()}")
+            mine.touch(mode=0o600)
+            mine.write_text(secrets.token_urlsafe(32))
+            try:
+                os.link(mine, path)
+            except FileExistsError:
+                pass
+            finally:
+                mine.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigFault(f"the secret in {path} can't be read or made: {error}") from None

@@ -1,0 +1,89 @@
+"""From the action table of game.toml to functions: imports each reference and learns its arguments' model.
+
+An action is a plain function (player, args, moment) -> Outcome whose second parameter is annotated with a
+pydantic model that is strict and forbids extra fields, such as a subclass of `Arguments`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, PydanticUserError
+
+from gameserver.rules.player import Moment, Outcome, Player
+
+Function = Callable[[Player, Any, Moment], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action that players can take."""
+
+    function: Function
+    model: type[BaseModel]
+    schema: dict[str, Any]
+    allowed_when_down: bool
+
+
+def resolve(references: Mapping[str, str], problems: list[str]) -> dict[str, Action]:
+    """The actions by name; what is wrong with a reference is added to `problems`, under `actions.<name>`."""
+    actions = {}
+    for name, reference in references.items():
+        try:
+            actions[name] = _action(reference)
+        except ValueError as error:
+            problems.append(f"actions.{name}: {error}")
+    return actions
+
+
+def _action(reference: str) -> Action:
+    function = _imported(reference)
+    if not callable(function) or isinstance(function, type):
+        raise ValueError(f"{reference} is not a function")
+    if inspect.iscoroutinefunction(function):
+        raise ValueError(f"{reference} must be a plain function, not async")
+    model = _model(function, reference)
+    return Action(function, model, _schema(model), getattr(function, "allowed_when_down", False))
+
+
+def _imported(reference: str) -> object:
+    module_name, _, name = reference.partition(":")
+    try:
+        module = import_module(module_name)
+    except Exception as error:
+        raise ValueError(f"can't import {module_name}: {type(error).__name__}: {error}") from error
+    if not hasattr(module, name):
+        raise ValueError(f"{module_name} has no {name!r}")
+    value: object = getattr(module, name)
+    return value
+
+
+def _model(function: Callable[..., object], reference: str) -> type[BaseModel]:
+    try:
+        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+    except Exception as error:
+        raise ValueError(f"can't read the annotations of {reference}: {error}") from error
+    if len(parameters) != 3 or any(each.kind in _NOT_BY_POSITION for each in parameters):
+        raise ValueError(f"{reference} must take (player, args, moment)")
+    model = parameters[1].annotation
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        raise ValueError(f"{reference} must annotate {parameters[1].name!r} with a pydantic model")
+    if model.model_config.get("extra") != "forbid" or not model.model_config.get("strict"):
+        raise ValueError(f'{model.__name__} of {reference} must have extra="forbid" and strict=True')
+    return model
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        return model.model_json_schema()
+    except PydanticUserError as error:
+        raise ValueError(f"{model.__name__} has no JSON schema: {error.message}") from error
+
+
+_NOT_BY_POSITION = (
+    inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)

@@ -1,0 +1,119 @@
+"""The built-in actions: hunt, rest, heal, revive and change_class.
+
+Each is a pure function of a player, its arguments and the moment. The rulebook has already refused a player
+who is down (except to `revive`) and sets level, version and times afterwards. Products of modifiers are
+rounded down.
+"""
+
+from pydantic import Field
+
+from gameserver.rules.arguments import Arguments, ClassName, FoeName
+from gameserver.rules.classes import PlayerClass
+from gameserver.rules.errors import Refused
+from gameserver.rules.foes import Foe
+from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.player import Moment, Outcome, Player, allowed_when_down, changed
+from gameserver.rules.tuning import HuntTuning
+
+
+class Hunt(Arguments):
+    """Fight one foe."""
+
+    foe: FoeName
+
+
+class Rest(Arguments):
+    """Sit down for a while."""
+
+
+class Heal(Arguments):
+    """Cast a healing spell on oneself."""
+
+
+class Revive(Arguments):
+    """Stand up again."""
+
+
+class ChangeClass(Arguments):
+    """Become one of another class."""
+
+    class_name: ClassName = Field(alias="class")
+
+
+def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
+    """Fights a foe: a win gives EXP and costs less HP. Raises UnknownFoe."""
+    game, dice = moment.game, moment.dice
+    foe, own = game.foe(args.foe), game.classes[player.class_name]
+    tuning = game.tuning.hunt
+    won = dice.chance(win_chance(player.level, own, foe, tuning))
+    damage = dice.roll(foe.min_damage, foe.max_damage) * own.damage_taken // 100
+    if won:
+        damage = damage * tuning.damage_on_win // 100
+    damage = min(damage, player.hp)
+    exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
+    event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
+    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,))
+
+
+def win_chance(level: int, own: PlayerClass, foe: Foe, tuning: HuntTuning) -> int:
+    """The chance, in per cent, that a player of this level and class beats the foe."""
+    chance = foe.win_chance * own.damage_dealt // 100 + tuning.chance_per_level * (level - foe.level)
+    if chance < tuning.least_chance:
+        return tuning.least_chance
+    return min(chance, tuning.most_chance)
+
+
+def rest(player: Player, _args: Rest, moment: Moment) -> Outcome:
+    """Gives back the same share of max_hp, at least 1, to every class, always. Refused: full_hp."""
+    max_hp = _room_to_heal(player, moment)
+    points = max(max_hp * moment.game.tuning.rest.percent // 100, 1)
+    return _healed(player, "rested", points, max_hp)
+
+
+def heal(player: Player, _args: Heal, moment: Moment) -> Outcome:
+    """Casts a spell: more than a rest from a class with heal_power, but it may fizzle. Refused: full_hp."""
+    max_hp = _room_to_heal(player, moment)
+    tuning, dice = moment.game.tuning.heal, moment.dice
+    if not dice.chance(tuning.chance):
+        return Outcome(player, ({"type": "heal_fizzled"},))
+    power = moment.game.classes[player.class_name].heal_power
+    points = (dice.roll(tuning.min, tuning.max) + tuning.per_level * (player.level - 1)) * power // 100
+    return _healed(player, "healed", points, max_hp)
+
+
+@allowed_when_down
+def revive(player: Player, _args: Revive, moment: Moment) -> Outcome:
+    """Gives a player who is down a share of max_hp, at least 1. Refused: player_is_up."""
+    if player.hp > 0:
+        raise Refused("player_is_up", "Only a player at 0 HP can be revived.")
+    max_hp = moment.game.max_hp(player.class_name, player.level)
+    hp = max(max_hp * moment.game.tuning.revive.percent // 100, 1)
+    return Outcome(changed(player, hp=hp), ({"type": "revived", "hp": hp},))
+
+
+def change_class(player: Player, args: ChangeClass, moment: Moment) -> Outcome:
+    """Changes class and keeps EXP; HP above the new max_hp are lost, so that going back and forth gains none.
+
+    Raises UnknownClass. Refused: same_class, not_enough_exp.
+    """
+    target = moment.game.player_class(args.class_name, "args.class")
+    if args.class_name == player.class_name:
+        raise Refused("same_class", f"The player is a {player.class_name} already.")
+    min_exp = moment.game.tuning.change_class.min_exp
+    if player.exp < min_exp:
+        raise Refused("not_enough_exp", f"Changing class takes {min_exp} EXP.", extra={"min_exp": min_exp})
+    hp = min(player.hp, target.max_hp(player.level))
+    event = {"type": "class_changed", "from": player.class_name, "to": args.class_name}
+    return Outcome(changed(player, hp=hp, class_name=args.class_name), (event,))
+
+
+def _room_to_heal(player: Player, moment: Moment) -> int:
+    max_hp = moment.game.max_hp(player.class_name, player.level)
+    if player.hp >= max_hp:
+        raise Refused("full_hp", "The player is at full HP.")
+    return max_hp
+
+
+def _healed(player: Player, event: str, points: int, max_hp: int) -> Outcome:
+    hp = min(player.hp + points, max_hp)
+    return Outcome(changed(player, hp=hp), ({"type": event, "hp": hp - player.hp},))

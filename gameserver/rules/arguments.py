@@ -1,0 +1,97 @@
+"""Arguments of actions, and the door through which they come in.
+
+Law: what passes is JSON that Postgres and every client can keep. Python has no limits of its own, so integers
+beyond 2^53 - 1, numbers that aren't finite, the character NUL and deep nesting are refused here for every
+action, whatever its model allows.
+"""
+
+from math import isfinite
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe
+from gameserver.rules.game import Game
+
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 8
+MAX_PROBLEMS = 20
+MAX_PATH = 100
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Arguments(BaseModel):
+    """The base of an action's arguments: a field that isn't declared, or of another type, is refused.
+
+    Written out, a field goes by its alias, so that what the ledger keeps can be read in again.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, serialize_by_alias=True)
+
+
+def _known_foe(name: str, info: ValidationInfo) -> str:
+    if isinstance(info.context, Game) and name not in info.context.foes:
+        raise PydanticCustomError("unknown_foe", "must be one of: {names}", {"names": ", ".join(info.context.foes)})
+    return name
+
+
+def _known_class(name: str, info: ValidationInfo) -> str:
+    if isinstance(info.context, Game) and name not in info.context.classes:
+        names = ", ".join(info.context.classes)
+        raise PydanticCustomError("unknown_class", "must be one of: {names}", {"names": names})
+    return name
+
+
+_Word = Annotated[str, StringConstraints(max_length=32)]
+FoeName = Annotated[_Word, AfterValidator(_known_foe)]
+"""The name of a foe of the game; another one is refused with `unknown_foe` before the action runs."""
+ClassName = Annotated[_Word, AfterValidator(_known_class)]
+"""The name of a class of the game; another one is refused with `unknown_class` before the action runs."""
+
+_KINDS: dict[str, type[BadInput]] = {"unknown_foe": UnknownFoe, "unknown_class": UnknownClass}
+
+
+def parse(model: type[Model], raw: object, game: Game) -> Model:
+    """The arguments as a model. Raises BadInput, UnknownFoe or UnknownClass, naming fields as `args.foe`."""
+    unfit = _unfit(raw, MAX_DEPTH)
+    if unfit is not None:
+        path, problem = unfit
+        raise BadInput(errors=[FieldProblem(("args" + path)[:MAX_PATH], problem)])
+    try:
+        return model.model_validate(raw, context=game)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+    kind = next((_KINDS[fault["type"]] for fault in faults if fault["type"] in _KINDS), BadInput)
+    raise kind(errors=[FieldProblem(_path(fault["loc"]), fault["msg"]) for fault in faults[:MAX_PROBLEMS]])
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(["args", *map(str, loc)])[:MAX_PATH]
+
+
+def _unfit(value: Any, depth: int) -> tuple[str, str] | None:
+    """Where the first value is that can't be kept, and why."""
+    if isinstance(value, str):
+        return ("", "must not contain the character NUL") if "\0" in value else None
+    if isinstance(value, (dict, list)):
+        return _unfit_inside(value, depth) if depth else ("", f"is nested more than {MAX_DEPTH} deep")
+    if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+        return "", f"must be between -{MAX_INTEGER} and {MAX_INTEGER}"
+    if isinstance(value, float) and not isfinite(value):
+        return "", "must be a finite number"
+    return None
+
+
+def _unfit_inside(value: dict[str, Any] | list[Any], depth: int) -> tuple[str, str] | None:
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        unfit = _unfit(each, depth - 1) or _unfit_key(key)
+        if unfit is not None:
+            path, problem = unfit
+            return f".{key}{path}", problem
+    return None
+
+
+def _unfit_key(key: object) -> tuple[str, str] | None:
+    return ("", "must not contain the character NUL") if isinstance(key, str) and "\0" in key else None

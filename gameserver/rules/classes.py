@@ -1,0 +1,23 @@
+"""A class of players: how its HP grows and what it is better or worse at."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gameserver.rules.section import Modifier, Section, Title
+
+
+class PlayerClass(Section):
+    """The figures of one class; modifiers are in per cent of what the action would give otherwise."""
+
+    title: Title
+    base_hp: Annotated[int, Field(ge=1, le=1_000_000)]
+    hp_per_level: Annotated[int, Field(ge=0, le=100_000)]
+    damage_dealt: Modifier  # of the chance to win
+    damage_taken: Modifier
+    exp_gained: Modifier
+    heal_power: Modifier
+
+    def max_hp(self, level: int) -> int:
+        """The most HP at this level (1 or more): base_hp + hp_per_level * (level - 1); stays below 2^31."""
+        return self.base_hp + self.hp_per_level * (level - 1)

@@ -1,0 +1,26 @@
+"""A foe: what it takes to beat it, what it does to players, what it is worth."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from gameserver.rules.section import Chance, Section, Title
+
+Damage = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Foe(Section):
+    """The figures of one foe, for a player of its level and of a class without modifiers."""
+
+    title: Title
+    level: Annotated[int, Field(ge=1, le=1_000)]
+    win_chance: Chance
+    min_damage: Damage
+    max_damage: Damage
+    exp: Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+    @model_validator(mode="after")
+    def _damage_is_a_range(self) -> Self:
+        if self.min_damage > self.max_damage:
+            raise ValueError("min_damage is above max_damage")
+        return self

@@ -1,0 +1,126 @@
+"""The game: everything of config/game.toml, checked, every fault of the file named at once by its path."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
+from gameserver.rules.boards import Board, BoardTable
+from gameserver.rules.classes import PlayerClass
+from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe
+from gameserver.rules.foes import Foe
+from gameserver.rules.levels import Levels
+from gameserver.rules.section import Key
+from gameserver.rules.tuning import Tuning
+
+Table = TypeVar("Table")
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+
+_LEVELS = TypeAdapter(Levels)
+_CLASSES = TypeAdapter(Annotated[dict[Key, PlayerClass], Field(min_length=1)])
+_FOES = TypeAdapter(dict[Key, Foe])
+_TUNING = TypeAdapter(Tuning)
+_ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
+_BOARDS = TypeAdapter(dict[Key, BoardTable])
+_TABLES = ("levels", "classes", "foes", "tuning", "actions", "boards")
+
+
+class GameFault(ValueError):
+    """game.toml can't be used; `problems` names every fault with its path, and the text has one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """The game's data, by name; `actions` maps each action to its function, as `module:function`."""
+
+    levels: Levels
+    classes: Mapping[str, PlayerClass]
+    foes: Mapping[str, Foe]
+    tuning: Tuning
+    actions: Mapping[str, str]
+    boards: Mapping[str, Board]
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """The game of a parsed game.toml. Raises GameFault."""
+        problems = [f"{name}: there is no such table" for name in mapping if name not in _TABLES]
+        levels = _read(_LEVELS, mapping, "levels", problems)
+        classes = _read(_CLASSES, mapping, "classes", problems)
+        foes = _read(_FOES, {"foes": {}, **mapping}, "foes", problems)
+        tuning = _read(_TUNING, mapping, "tuning", problems)
+        actions = _read(_ACTIONS, mapping, "actions", problems)
+        tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
+        boards = {name: Board(name, table.score, table.class_name) for name, table in (tables or {}).items()}
+        problems += _board_faults(boards, mapping.get("classes"))
+        if problems or not (levels and classes and tuning and actions) or foes is None:
+            raise GameFault(problems)
+        return cls(levels, classes, foes, tuning, actions, boards)
+
+    def player_class(self, name: str, field: str = "class") -> PlayerClass:
+        """The class of this name, which came in as `field`. Raises UnknownClass."""
+        try:
+            return self.classes[name]
+        except KeyError:
+            raise UnknownClass(errors=[FieldProblem(field, _one_of(self.classes))]) from None
+
+    def describe_classes(self) -> list[dict[str, Any]]:
+        """The classes with their names and figures, JSON-able, in the order of the file."""
+        return [{"name": name, **each.model_dump()} for name, each in self.classes.items()]
+
+    def foe(self, name: str, field: str = "args.foe") -> Foe:
+        """The foe of this name, which came in as `field`. Raises UnknownFoe."""
+        try:
+            return self.foes[name]
+        except KeyError:
+            raise UnknownFoe(errors=[FieldProblem(field, _one_of(self.foes))]) from None
+
+    def level_of(self, exp: int) -> int:
+        """The level that this much EXP buys."""
+        return self.levels.level_of(exp)
+
+    def max_hp(self, class_name: str, level: int) -> int:
+        """The most HP of this class at this level. Raises RuleBroken if the game has no such class."""
+        own = self.classes.get(class_name)
+        if own is None:
+            raise RuleBroken(f"the game has no class {class_name!r}")
+        return own.max_hp(level)
+
+
+def faults_of(error: ValidationError, *path: str) -> list[str]:
+    """Each fault that pydantic found, with its path."""
+    return [
+        f"{'.'.join([*path, *map(str, fault['loc'])])}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _read(adapter: TypeAdapter[Table], mapping: Mapping[str, Any], name: str, problems: list[str]) -> Table | None:
+    if name not in mapping:
+        problems.append(f"{name}: this table is missing")
+        return None
+    try:
+        return adapter.validate_python(mapping[name])
+    except ValidationError as error:
+        problems += faults_of(error, name)
+        return None
+
+
+def _board_faults(boards: Mapping[str, Board], classes: object) -> list[str]:
+    faults, seen = [], dict[tuple[str, str | None], str]()
+    names = classes if isinstance(classes, Mapping) else {}
+    for board in boards.values():
+        first = seen.setdefault((board.score, board.class_name), board.name)
+        if first != board.name:
+            faults.append(f"boards.{board.name}: ranks the same as boards.{first}")
+        if board.class_name is not None and board.class_name not in names:
+            faults.append(f"boards.{board.name}.class: there is no class {board.class_name!r}")
+    return faults
+
+
+def _one_of(names: Mapping[str, object]) -> str:
+    return f"must be one of: {', '.join(names)}"

@@ -1,0 +1,97 @@
+"""A player, the moment in which he acts, and what comes of it.
+
+A player is a value: whoever changes one makes another. What always holds of a player that a `Rulebook`
+returned: 0 <= hp <= max_hp of his class and level, 0 <= exp <= EXP_CAP, level is the one that his exp buys,
+and version is one more than that of the player he came from. At 0 HP he is down.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, make_dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from gameserver.rules.dice import Dice
+from gameserver.rules.game import Game
+from gameserver.rules.levels import EXP_CAP
+
+AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A player's state; `version` counts his changes from 1, times are in UTC."""
+
+    id: int
+    name: str
+    class_name: str
+    level: int
+    hp: int
+    exp: int
+    version: int
+    created_at: datetime
+    exp_reached_at: datetime  # when the present exp was reached; decides ties on boards
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What an action may know besides the player: the time, dice of its own, and the game's data."""
+
+    now: datetime
+    dice: Dice
+    game: Game
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action came to; each event is JSON-able and has a "type"."""
+
+    player: Player
+    events: tuple[dict[str, Any], ...]
+
+
+# A frozen dataclass sets each field through object.__setattr__, at three times the cost. So the rules fill a
+# draft of the same layout, and freeze it by giving it Player's class.
+_Draft: Any = make_dataclass("_Draft", [each.name for each in fields(Player)], slots=True)
+
+
+def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:
+    """The player with another HP, EXP or class; HP below 0 becomes 0, EXP above its cap becomes the cap.
+
+    Does what `dataclasses.replace` does at a fifth of its cost. Level, version and times are the rulebook's.
+    """
+    draft = _Draft(
+        player.id,
+        player.name,
+        class_name or player.class_name,
+        player.level,
+        player.hp if hp is None else hp if hp > 0 else 0,
+        player.exp if exp is None else exp if exp < EXP_CAP else EXP_CAP,
+        player.version,
+        player.created_at,
+        player.exp_reached_at,
+    )
+    draft.__class__ = Player
+    return cast("Player", draft)
+
+
+def settled(player: Player, level: int, hp: int, version: int, exp_reached_at: datetime) -> Player:
+    """The player with what only the rulebook sets."""
+    draft = _Draft(
+        player.id,
+        player.name,
+        player.class_name,
+        level,
+        hp,
+        player.exp if player.exp < EXP_CAP else EXP_CAP,
+        version,
+        player.created_at,
+        exp_reached_at,
+    )
+    draft.__class__ = Player
+    return cast("Player", draft)
+
+
+def allowed_when_down(action: AnyAction) -> AnyAction:
+    """Marks an action that a player at 0 HP may take; any other is refused with `player_is_down`."""
+    action.__dict__["allowed_when_down"] = True
+    return action

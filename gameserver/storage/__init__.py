@@ -1,0 +1,1 @@
+"""Every word of SQL and Redis."""

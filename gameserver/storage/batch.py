@@ -1,0 +1,306 @@
+"""One group commit: a transaction over the commands of some players, in its named steps.
+
+Law: a verdict that is handed out was committed before. A command in the ledger is answered from there and changes
+nothing; one that a rule refuses changes nothing and leaves its neighbours alone. Dedupe is a statement of its own
+after the locks. What isn't sure (the commit's answer was lost, or the server warned that its wait for a standby was
+cancelled) raises `FateUnknown`, and only the ledger can tell.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from pydantic import BaseModel
+
+from gameserver.rules.dice import Dice
+from gameserver.rules.errors import (
+    CommandExpired,
+    CommandMismatch,
+    GameError,
+    Internal,
+    PlayerNotFound,
+    RuleBroken,
+    SessionRevoked,
+)
+from gameserver.rules.player import Moment, Outcome, Player
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage import sql
+from gameserver.storage.databases import Link
+from gameserver.storage.ids import command_milliseconds, slot_of
+from gameserver.storage.slots import SlotMoved
+
+log = structlog.get_logger()
+
+SQL = sql.load("write_path.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is asked of one player. `args` is the validated model, `session_epoch` the one his session was opened in."""
+
+    id: str
+    player_id: int
+    action: str
+    args: BaseModel
+    session_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a command led to: the player after it, as the first answer told it."""
+
+    command_id: str
+    player: Player
+    max_hp: int
+    events: Sequence[dict[str, Any]]
+    replayed: bool
+
+
+class LockedElsewhere(Exception):
+    """Another transaction holds the player: the command goes back to the queue."""
+
+
+class FateUnknown(Exception):
+    """The commit may or may not have taken place."""
+
+
+Verdict = Receipt | GameError | LockedElsewhere | SlotMoved
+
+
+@dataclass(slots=True)
+class _Row:
+    """A locked player: as he was and as the batch leaves him."""
+
+    player: Player
+    session_epoch: int
+    now: datetime
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class _Entry:
+    command: Command
+    args: str
+    seed: int
+    outcome: str
+    version: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Known:
+    action: str
+    args: str
+    outcome: str
+    version: int
+
+
+@dataclass(slots=True)
+class Window:
+    """How far a new command's id may lie from the server's time, in milliseconds."""
+
+    back: int
+    ahead: int
+
+    def refuse(self, command_id: str, now: datetime) -> None:
+        """Raises CommandExpired, with the server's time."""
+        age = now.timestamp() * 1000 - command_milliseconds(command_id)
+        if not -self.ahead <= age <= self.back:
+            shown = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            raise CommandExpired(
+                f"The command id's time is outside the window; the server's time is {shown}.",
+                extra={"server_time": shown},
+            )
+
+
+@dataclass(slots=True)
+class Batch:
+    """Decides commands and writes what they led to."""
+
+    rulebook: Rulebook
+    window: Window
+    commands: Sequence[Command]
+    _rows: dict[int, _Row] = field(default_factory=dict)
+    _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
+    _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
+    _entries: list[_Entry] = field(default_factory=list)
+
+    async def commit(self, link: Link) -> list[Verdict]:
+        """A verdict for each command. Raises FateUnknown, LOST or another driver error, with nothing written."""
+        connection = await link.open()
+        link.warned = False
+        await connection.execute(SQL["fence"])
+        await self._lock(connection)
+        await self._look_up(connection)
+        verdicts = [self._decide(command) for command in self.commands]
+        await self._write(connection)
+        await _end(connection, link)
+        return verdicts
+
+    async def _lock(self, connection: asyncpg.Connection) -> None:
+        ids = sorted({command.player_id for command in self.commands})
+        for row in await connection.fetch(SQL["lock"], [slot_of(each) for each in ids], ids):
+            self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"], row["now"])
+        if absent := [each for each in ids if each not in self._rows]:
+            for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
+                self._absent[row["id"]] = _why_absent(row)
+
+    async def _look_up(self, connection: asyncpg.Connection) -> None:
+        asked = [command for command in self.commands if command.player_id in self._rows]
+        if not asked:
+            return
+        ids = [command.id for command in asked]
+        players = [command.player_id for command in asked]
+        rows = await connection.fetch(
+            SQL["known"], [slot_of(each) for each in players], players, ids, min(ids), max(ids)
+        )
+        for row in rows:
+            self._known[row["player_id"], row["command_id"]] = _Known(
+                row["action"], row["args"], row["outcome"], row["version"]
+            )
+
+    def _decide(self, command: Command) -> Verdict:
+        row = self._rows.get(command.player_id)
+        if row is None:
+            return self._absent[command.player_id]
+        try:
+            if command.session_epoch < row.session_epoch:
+                raise SessionRevoked("The session has ended.")
+            known = self._known.get((command.player_id, command.id))
+            return self._apply(command, row) if known is None else _replay(command, known, row.player)
+        except RuleBroken as error:
+            log.error("a rule is broken", action=command.action, player=command.player_id, fault=error.fault)
+            return error
+        except GameError as error:
+            return error
+        except Exception:
+            log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
+            return Internal("The action could not be carried out.")
+
+    def _apply(self, command: Command, row: _Row) -> Receipt:
+        self.window.refuse(command.id, row.now)
+        seed = secrets.randbits(63)
+        moment = Moment(now=row.now, dice=Dice(seed), game=self.rulebook.game)
+        outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
+        max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
+        told = _told(outcome, max_hp)
+        args = json_of(command.args)
+        row.player, row.changed = outcome.player, True
+        version = outcome.player.version
+        self._entries.append(_Entry(command, args, seed, told, version, row.now))
+        self._known[command.player_id, command.id] = _Known(command.action, args, told, version)
+        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False)
+
+    async def _write(self, connection: asyncpg.Connection) -> None:
+        if not self._entries:
+            return
+        changed = [row.player for row in self._rows.values() if row.changed]
+        await connection.fetch(SQL["write"], *_entry_columns(self._entries), *_player_columns(changed))
+
+
+async def _end(connection: asyncpg.Connection, link: Link) -> None:
+    try:
+        await connection.execute("commit")
+    except asyncpg.PostgresError as error:
+        if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.exceptions.OperatorInterventionError):
+            raise FateUnknown(str(error)) from error
+        raise
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        raise FateUnknown(f"{type(error).__name__}: {error}") from error
+    if link.warned:
+        raise FateUnknown("the server warned on commit")
+
+
+def _why_absent(row: asyncpg.Record) -> GameError | LockedElsewhere | SlotMoved:
+    if not row["owned"]:
+        return SlotMoved()
+    return LockedElsewhere() if row["exists"] else PlayerNotFound("There is no such player.")
+
+
+def _replay(command: Command, known: _Known, player: Player) -> Receipt:
+    if (known.action, known.args) != (command.action, json_of(command.args)):
+        raise CommandMismatch("The command id was used before, for another command.")
+    told = orjson.loads(known.outcome)
+    after = Player(
+        id=player.id,
+        name=told["name"],
+        class_name=told["class"],
+        level=told["level"],
+        hp=told["hp"],
+        exp=told["exp"],
+        version=known.version,
+        created_at=player.created_at,
+        exp_reached_at=player.exp_reached_at,
+    )
+    return Receipt(command.id, after, told["max_hp"], told["events"], replayed=True)
+
+
+def _told(outcome: Outcome, max_hp: int) -> str:
+    player = outcome.player
+    return json_of(
+        {
+            "name": player.name,
+            "class": player.class_name,
+            "level": player.level,
+            "hp": player.hp,
+            "max_hp": max_hp,
+            "exp": player.exp,
+            "events": outcome.events,
+        }
+    )
+
+
+def json_of(value: object) -> str:
+    """JSON as the ledger keeps it: the same value always gives the same text."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    return orjson.dumps(value).decode()
+
+
+def player_of(row: Mapping[str, Any] | asyncpg.Record) -> Player:
+    """A player of a row of `players`."""
+    return Player(
+        id=row["id"],
+        name=row["name"],
+        class_name=row["class"],
+        level=row["level"],
+        hp=row["hp"],
+        exp=row["exp"],
+        version=row["version"],
+        created_at=row["created_at"],
+        exp_reached_at=row["exp_reached_at"],
+    )
+
+
+def _entry_columns(entries: Sequence[_Entry]) -> Iterable[list[Any]]:
+    commands = [entry.command for entry in entries]
+    return (
+        [slot_of(command.player_id) for command in commands],
+        [command.player_id for command in commands],
+        [command.id for command in commands],
+        [command.action for command in commands],
+        [entry.args for entry in entries],
+        [entry.seed for entry in entries],
+        [entry.outcome for entry in entries],
+        [entry.version for entry in entries],
+        [entry.at for entry in entries],
+    )
+
+
+def _player_columns(players: Sequence[Player]) -> Iterable[list[Any]]:
+    return (
+        [slot_of(player.id) for player in players],
+        [player.id for player in players],
+        [player.name for player in players],
+        [player.class_name for player in players],
+        [player.level for player in players],
+        [player.hp for player in players],
+        [player.exp for player in players],
+        [player.version for player in players],
+        [player.exp_reached_at for player in players],
+    )

@@ -1,0 +1,141 @@
+"""Claims: the unique keys of players (a name, a device), each in the database that a hash of it points to.
+
+Law: a claim belongs to the sign-up whose command id it carries, and to nobody else until that is resolved. A sign-up
+reserves its claims, inserts the player (the commit point), confirms the claims. A reservation past its deadline is
+resolved by asking the players' database under the same id, in a way after which a sign-up that was frozen in
+between can't wake up and make a second holder (`Players.make_void`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage import schema
+from gameserver.storage.databases import Database
+from gameserver.storage.ids import slot_of_key
+from gameserver.storage.slots import Slots
+
+CLAIMS = schema.claims
+RESERVED_FOR = timedelta(seconds=30)
+"""Far longer than any sign-up's deadline."""
+TRIES = 5
+
+
+class Kind(StrEnum):
+    NAME = "name"
+    DEVICE = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is claimed; `text` at most 128 characters."""
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    key: Key
+    player_id: int
+    command_id: str
+    confirmed: bool
+    overdue: bool
+    """Whether it is a reservation past its deadline."""
+
+
+class Claims:
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    async def find(self, key: Key) -> Claim | None:
+        """Who holds a key, reserved or confirmed. Raises DatabaseUnavailable."""
+        async with self._database(key).snapshot() as connection:
+            return await _find(connection, key, self._slot(key))
+
+    async def reserve(self, key: Key, player_id: int, command_id: str) -> Claim:
+        """Reserves a key if it is free; whoever holds it now. Raises DatabaseUnavailable."""
+        values = {
+            "slot": self._slot(key),
+            "kind": key.kind,
+            "key": key.text,
+            "player_id": player_id,
+            "command_id": command_id,
+            "confirmed": False,
+            "deadline": func.now() + RESERVED_FOR,
+        }
+        for _ in range(TRIES):
+            async with self._database(key).fenced("accounts") as connection:
+                if await self._owns(connection, key):
+                    await connection.execute(upsert(CLAIMS).values(values).on_conflict_do_nothing())
+                    if (claim := await _find(connection, key, self._slot(key))) is not None:
+                        return claim
+            await self._slots.refresh()
+        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+
+    async def confirm(self, key: Key, command_id: str) -> None:
+        await self._settle(key, update(CLAIMS).values(confirmed=True), command_id)
+
+    async def release(self, key: Key, command_id: str) -> None:
+        """Frees a key that this command has reserved and not confirmed."""
+        await self._settle(key, delete(CLAIMS), command_id)
+
+    async def overdue(self, limit: int) -> Sequence[Claim]:
+        """Reservations past their deadlines, at most `limit` of each database."""
+        found: list[Claim] = []
+        for database in self._slots.databases("accounts"):
+            chosen = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now()).limit(limit)
+            async with database.snapshot() as connection:
+                found += [_claim(row) for row in (await connection.execute(chosen)).mappings()]
+        return found
+
+    async def _settle(self, key: Key, statement: Any, command_id: str) -> None:
+        mine = (
+            (CLAIMS.c.slot == self._slot(key))
+            & (CLAIMS.c.kind == key.kind)
+            & (CLAIMS.c.key == key.text)
+            & (CLAIMS.c.command_id == command_id)
+            & ~CLAIMS.c.confirmed
+        )
+        for _ in range(TRIES):
+            async with self._database(key).fenced("accounts") as connection:
+                if await self._owns(connection, key):
+                    await connection.execute(statement.where(mine))
+                    return
+            await self._slots.refresh()
+        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+
+    def _slot(self, key: Key) -> int:
+        return slot_of_key(key.kind, key.text, self._slots.size("accounts"))
+
+    def _database(self, key: Key) -> Database:
+        return self._slots.owner("accounts", self._slot(key))
+
+    async def _owns(self, connection: AsyncConnection, key: Key) -> bool:
+        owned = schema.accounts_owned_slots.c
+        return bool((await connection.execute(select(owned.owned).where(owned.slot == self._slot(key)))).scalar())
+
+
+def _selected() -> Any:
+    return select(CLAIMS, (~CLAIMS.c.confirmed & (CLAIMS.c.deadline < func.now())).label("overdue"))
+
+
+async def _find(connection: AsyncConnection, key: Key, slot: int) -> Claim | None:
+    chosen = _selected().where(CLAIMS.c.slot == slot, CLAIMS.c.kind == key.kind, CLAIMS.c.key == key.text)
+    row = (await connection.execute(chosen)).mappings().first()
+    return None if row is None else _claim(row)
+
+
+def _claim(row: Any) -> Claim:
+    key = Key(Kind(row["kind"]), row["key"])
+    return Claim(key, row["player_id"], row["command_id"], row["confirmed"], row["overdue"])

@@ -1,0 +1,244 @@
+"""Group commit of one database: commands that arrive while a transaction is in flight form the next batch.
+
+Law: a player is in at most one batch in flight, and his commands take effect in the order in which they were
+submitted. Every command gets a verdict, at the latest one transaction after its deadline. The queue is bounded; who
+finds it full is told so and has changed nothing. A batch that the database refuses is tried once more as single commands, so that one bad row can't
+take its neighbours down. After a lost connection the same commands are run again: if the lost transaction did
+commit, the ledger answers them.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import asyncpg
+import structlog
+
+from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
+from gameserver.storage.databases import BUSY, LOST, Database, Link
+from gameserver.storage.slots import SlotMoved
+from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
+
+log = structlog.get_logger()
+
+LOCKED_PAUSE = 0.003
+"""Seconds until a player who is locked by another transaction is tried again."""
+LOST_PAUSE = 0.1
+PER_PLAYER = 32
+"""Commands of one player in one batch, at the most."""
+
+
+class Limits(NamedTuple):
+    players: int
+    in_flight: int
+    queue: int
+    deadline: float
+    transaction: float
+
+
+@dataclass(slots=True)
+class _Pending:
+    command: Command
+    verdict: asyncio.Future[Receipt]
+    deadline: float
+    unsure: bool = False
+    """Whether a transaction that held it may have committed unseen."""
+
+
+class Committer:
+    """Takes commands for one database; `run` works them off until it is cancelled."""
+
+    def __init__(self, database: Database, rulebook: Rulebook, window: Window, limits: Limits) -> None:
+        self._database = database
+        self._rulebook = rulebook
+        self._window = window
+        self._limits = limits
+        self._waiting: dict[int, deque[_Pending]] = {}
+        self._ready: deque[int] = deque()
+        self._busy: set[int] = set()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def submit(self, command: Command) -> asyncio.Future[Receipt]:
+        """Queues a command; its verdict comes in the future. Raises Overloaded at once when the queue is full."""
+        if self._queued >= self._limits.queue or self._closed:
+            raise Overloaded("Too many commands are waiting.", retry_after=1)
+        loop = asyncio.get_running_loop()
+        pending = _Pending(command, loop.create_future(), time.monotonic() + self._limits.deadline)
+        self._queued += 1
+        queue = self._waiting.get(command.player_id)
+        if queue is None:
+            self._waiting[command.player_id] = deque((pending,))
+            if command.player_id not in self._busy:
+                self._make_ready(command.player_id)
+        else:
+            queue.append(pending)
+        return pending.verdict
+
+    async def run(self) -> None:
+        """Works until cancelled; then whatever still waits is answered as overloaded."""
+        QUEUED.labels(self._database.name).set_function(lambda: self._queued)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._expire())
+                for _ in range(self._limits.in_flight):
+                    group.create_task(self._work())
+        finally:
+            self._closed = True
+            for queue in list(self._waiting.values()):
+                for pending in queue:
+                    self._answer(pending, Overloaded("The node is stopping.", retry_after=1))
+            self._waiting.clear()
+
+    async def _work(self) -> None:
+        link = Link(self._database, self._server_settings())
+        try:
+            while True:
+                await self._wake.wait()
+                if batch := self._take():
+                    await self._settle(link, batch)
+        finally:
+            await link.close()
+
+    def _server_settings(self) -> Mapping[str, str]:
+        milliseconds = str(int(self._limits.transaction * 1000))
+        return {
+            "plan_cache_mode": "force_generic_plan",
+            "idle_in_transaction_session_timeout": milliseconds,
+            "statement_timeout": milliseconds,
+            "synchronous_commit": "on",
+        }
+
+    def _make_ready(self, player_id: int) -> None:
+        self._ready.append(player_id)
+        self._wake.set()
+
+    def _take(self) -> list[_Pending]:
+        batch: list[_Pending] = []
+        for _ in range(min(len(self._ready), self._limits.players)):
+            player_id = self._ready.popleft()
+            queue = self._waiting.pop(player_id)
+            self._busy.add(player_id)
+            while queue and len(queue) > PER_PLAYER:
+                self._waiting.setdefault(player_id, deque()).appendleft(queue.pop())
+            batch.extend(queue)
+        if not self._ready:
+            self._wake.clear()
+        return batch
+
+    async def _settle(self, link: Link, batch: Sequence[_Pending]) -> None:
+        """Runs a batch and gives every command its verdict or its place in the queue."""
+        try:
+            left = await self._attempt(link, batch)
+            if left is None:
+                left = []
+                for pending in batch:
+                    left += await self._attempt(link, [pending]) or []
+        except (*LOST, FateUnknown) as error:
+            await self._lost(link, batch, error)
+            left = [pending for pending in batch if not pending.verdict.done()]
+        except BaseException:
+            for pending in batch:
+                self._answer(pending, self._unsure())
+            raise
+        self._put_back(batch, left)
+
+    async def _attempt(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending] | None:
+        """Those that another transaction holds; None for a batch that the database refused as a whole."""
+        started = time.perf_counter()
+        work = Batch(self._rulebook, self._window, [pending.command for pending in batch])
+        try:
+            async with asyncio.timeout(self._limits.transaction + 1):
+                verdicts = await work.commit(link)
+        except (*LOST, FateUnknown):
+            raise
+        except asyncpg.PostgresError as error:
+            return await self._refused(link, batch, error)
+        COMMITS.labels(self._database.name).observe(time.perf_counter() - started)
+        BATCHES.labels(self._database.name).observe(len(batch))
+        return [pending for pending, verdict in zip(batch, verdicts, strict=True) if not self._judge(pending, verdict)]
+
+    async def _refused(
+        self, link: Link, batch: Sequence[_Pending], error: asyncpg.PostgresError
+    ) -> list[_Pending] | None:
+        DATABASE_FAULTS.labels(self._database.name, type(error).__name__).inc()
+        log.warning("a batch failed", database=self._database.name, commands=len(batch), error=str(error))
+        link.drop()
+        if isinstance(error, BUSY):
+            await asyncio.sleep(LOCKED_PAUSE)
+            return list(batch)
+        if len(batch) > 1:
+            return None
+        self._answer(batch[0], Internal("The action could not be carried out."))
+        return []
+
+    def _judge(self, pending: _Pending, verdict: Verdict) -> bool:
+        """Answers; False for a command that has to wait for another transaction."""
+        if isinstance(verdict, LockedElsewhere):
+            return False
+        self._answer(pending, verdict)
+        return True
+
+    async def _lost(self, link: Link, batch: Sequence[_Pending], error: BaseException) -> None:
+        DATABASE_FAULTS.labels(self._database.name, type(error).__name__).inc()
+        log.warning("a transaction was lost", database=self._database.name, error=f"{type(error).__name__}: {error}")
+        link.drop()
+        for pending in batch:
+            pending.unsure = pending.unsure or isinstance(error, FateUnknown | TimeoutError)
+        await asyncio.sleep(LOST_PAUSE)
+
+    def _put_back(self, batch: Sequence[_Pending], left: Sequence[_Pending]) -> None:
+        now = time.monotonic()
+        for pending in reversed(left):
+            if pending.deadline < now:
+                self._answer(pending, self._too_late(pending))
+                continue
+            self._waiting.setdefault(pending.command.player_id, deque()).appendleft(pending)
+        blocked = {pending.command.player_id for pending in left}
+        for player_id in {pending.command.player_id for pending in batch}:
+            if player_id in blocked:
+                asyncio.get_running_loop().call_later(LOCKED_PAUSE, self._free, player_id)
+            else:
+                self._free(player_id)
+
+    def _free(self, player_id: int) -> None:
+        self._busy.discard(player_id)
+        if player_id in self._waiting:
+            self._make_ready(player_id)
+
+    async def _expire(self) -> None:
+        """Answers those whose deadline has passed while they waited."""
+        while True:
+            await asyncio.sleep(0.1)
+            now = time.monotonic()
+            for player_id, queue in list(self._waiting.items()):
+                while queue and queue[0].deadline < now:
+                    pending = queue.popleft()
+                    self._answer(pending, self._too_late(pending))
+                if not queue:
+                    del self._waiting[player_id]
+                    if player_id not in self._busy:
+                        self._ready.remove(player_id)
+
+    def _unsure(self) -> GameError:
+        return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
+
+    def _too_late(self, pending: _Pending) -> GameError:
+        if pending.unsure:
+            return self._unsure()
+        return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
+
+    def _answer(self, pending: _Pending, verdict: Receipt | GameError | SlotMoved) -> None:
+        if pending.verdict.done():
+            return
+        self._queued -= 1
+        if isinstance(verdict, Receipt):
+            pending.verdict.set_result(verdict)
+        else:
+            pending.verdict.set_exception(verdict)

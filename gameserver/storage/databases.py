@@ -1,0 +1,173 @@
+"""The Postgres instances, and the one place where their drivers' errors become ours.
+
+SQLAlchemy's engine serves everything but the hot path; group commit, coalesced reads and followers hold driver
+connections of their own (`Link`), whose prepared batches are most of what a node's core does.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.telemetry import DATABASE_FAULTS
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS = 3.0
+QUERY_SECONDS = 5.0
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""What says that a database or its connection is away, and nothing of what was asked."""
+BUSY = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.exceptions.InsufficientResourcesError,
+)
+"""What may go well when it is tried again."""
+
+
+class Database:
+    """One Postgres instance."""
+
+    def __init__(self, name: str, url: str, *, pool: int = 5) -> None:
+        self.name = name
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=QUERY_SECONDS,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": QUERY_SECONDS,
+                "server_settings": {"application_name": "gameserver", "jit": "off"},
+            },
+        )
+
+    async def connect(self, settings: Mapping[str, str] = {}) -> asyncpg.Connection:
+        """A driver connection with these server settings. Raises one of LOST."""
+        return await asyncpg.connect(
+            self.url,
+            timeout=CONNECT_SECONDS,
+            command_timeout=QUERY_SECONDS,
+            server_settings={"application_name": "gameserver", "jit": "off", **settings},
+        )
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction through the engine. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="READ COMMITTED")
+                async with connection.begin():
+                    yield connection
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only transaction whose statements all see one moment. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                async with connection.begin():
+                    yield connection
+
+    @contextlib.asynccontextmanager
+    async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write the group's rows here, after it has asked `owned` in a later statement."""
+        async with self.transaction() as connection:
+            await connection.execute(text(f"select pg_advisory_xact_lock_shared({FENCES[group]})"))
+            yield connection
+
+
+FENCES = {"accounts": 7_710_001, "players": 7_710_002}
+"""The advisory lock of each group: writers hold it shared, a change of ownership takes it exclusively."""
+MIGRATING, FOLLOWING = 7_710_100, 7_710_101
+
+
+@contextlib.contextmanager
+def translated(database: str) -> Iterator[None]:
+    """Turns drivers' errors that say 'away' or 'busy' into DatabaseUnavailable; lets the others through."""
+    try:
+        yield
+    except DBAPIError as error:
+        cause = getattr(error.orig, "__cause__", None)
+        if isinstance(cause, (*LOST, *BUSY)) or error.connection_invalidated:
+            raise _unavailable(database, cause or error) from error
+        raise
+    except (*LOST, *BUSY, PoolTimeoutError) as error:
+        raise _unavailable(database, error) from error
+
+
+def _unavailable(database: str, error: BaseException) -> DatabaseUnavailable:
+    DATABASE_FAULTS.labels(database, type(error).__name__).inc()
+    log.warning("database unavailable", database=database, error=f"{type(error).__name__}: {error}")
+    return DatabaseUnavailable(f"The database {database} does not answer.", retry_after=1)
+
+
+class Link:
+    """One driver connection that is opened when it is needed and again after it was lost. Not for sharing."""
+
+    def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
+        self._database = database
+        self._settings = settings
+        self._connection: asyncpg.Connection | None = None
+        self.warned = False
+        """Whether the server warned since this was last set to False."""
+
+    async def open(self) -> asyncpg.Connection:
+        """Raises one of LOST."""
+        if self._connection is None or self._connection.is_closed():
+            connection = await self._database.connect(self._settings)
+            connection.add_log_listener(self._hear)
+            self._connection = connection
+        return self._connection
+
+    def _hear(self, _: asyncpg.Connection, message: asyncpg.PostgresLogMessage) -> None:
+        self.warned = self.warned or message.severity_en == "WARNING"
+
+    def drop(self) -> None:
+        """Ends the connection at once: what it was doing is rolled back by the server."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with contextlib.suppress(*LOST, asyncpg.PostgresError):
+                await connection.close(timeout=1)
+
+
+class Databases:
+    """All databases by name."""
+
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        self._databases = {name: Database(name, url) for name, url in urls.items()}
+
+    def __getitem__(self, name: str) -> Database:
+        return self._databases[name]
+
+    def names(self) -> list[str]:
+        return list(self._databases)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(database.engine.dispose() for database in self._databases.values()))

@@ -1,0 +1,44 @@
+-- What a follower asks of one database. Tables: ledger, players.
+
+-- name: lock
+select pg_try_advisory_lock(7710101)
+
+-- name: identity
+-- Which server this is.
+select (pg_control_system()).system_identifier::text as system,
+       substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+
+-- name: mark
+-- A transaction id that is surely on disk: what is handed out again after a crash is above it.
+select pg_current_xact_id()::text::bigint as txid, pg_logical_emit_message(true, 'gameserver', 'load')
+
+-- name: snapshot
+select pg_current_snapshot()::text
+
+-- name: changed
+-- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
+-- snapshot that was read last: the present state of the players whose ledger rows became visible since.
+select now.snapshot, change.*
+from (select pg_current_snapshot()::text as snapshot) as now
+left join lateral (
+    select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, l.txid
+    from (
+        select slot, player_id, max(txid) as txid from ledger
+        where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
+        group by slot, player_id
+    ) as l
+    join players p on p.slot = l.slot and p.id = l.player_id and not p.void
+) as change on true
+
+-- name: scan
+-- $1 slot and $2 id after which to go on, $3 how many: all players, in the order of their key.
+select slot, id, name, class, level, hp, exp, version, created_at, exp_reached_at
+from players
+where (slot, id) > ($1::smallint, $2::bigint) and not void
+order by slot, id
+limit $3
+
+-- name: summarize
+-- Without this the newest pages, which no autovacuum has seen, would be read at every turn.
+select brin_summarize_new_values(i.inhrelid::regclass)
+from pg_inherits i where i.inhparent = 'ledger_txid'::regclass

@@ -1,0 +1,61 @@
+"""Player ids and command ids: what their bits say.
+
+A player id has 41 bits of milliseconds since 2025, 12 of the slot and 10 of a sequence.
+A command id is a UUIDv7 (RFC 9562), whose first 48 bits are Unix milliseconds.
+"""
+
+import hashlib
+import re
+import secrets
+from datetime import UTC, datetime
+from uuid import UUID
+
+EPOCH_MS = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)
+TIME_BITS, SLOT_BITS, SEQUENCE_BITS = 41, 12, 10
+LARGEST_ID = (1 << 63) - 1
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def slot_of(player_id: int) -> int:
+    """The slot in which a player lives, for life."""
+    return (player_id >> SEQUENCE_BITS) & ((1 << SLOT_BITS) - 1)
+
+
+def slot_of_key(kind: str, key: str, slots: int) -> int:
+    """The slot of a claim: a hash of its key, so that uniqueness is local to one database."""
+    digest = hashlib.blake2b(f"{kind}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % slots
+
+
+def player_id_of(command_id: str, attempt: int, slots: int) -> int:
+    """The id of the player that a sign-up makes: its time, and a slot and sequence that are hashes of it.
+
+    So a retry finds the player without any directory. Two sign-ups may draw the same id: who conflicts with another
+    one's player goes on with the next attempt.
+    """
+    digest = hashlib.blake2b(f"{command_id}\0{attempt}".encode(), digest_size=16).digest()
+    slot = int.from_bytes(digest[:8]) % slots
+    sequence = int.from_bytes(digest[8:]) % (1 << SEQUENCE_BITS)
+    milliseconds = max(command_milliseconds(command_id) - EPOCH_MS, 0) % (1 << TIME_BITS)
+    return milliseconds << (SLOT_BITS + SEQUENCE_BITS) | slot << SEQUENCE_BITS | sequence
+
+
+def is_command_id(text: str) -> bool:
+    """Whether it is a UUIDv7 in its canonical form, in lower case."""
+    return _UUID7.fullmatch(text) is not None
+
+
+def command_milliseconds(command_id: str) -> int:
+    """The Unix milliseconds that a command id was made at, by its maker's clock."""
+    return int(command_id[:8] + command_id[9:13], 16)
+
+
+def first_command_id(milliseconds: int) -> str:
+    """The lowest 128-bit value with these Unix milliseconds: a partition's bound."""
+    return str(UUID(int=milliseconds << 80))
+
+
+def new_command_id(milliseconds: int) -> str:
+    """A command id for a client that doesn't care about its own."""
+    bits = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(UUID(int=bits))

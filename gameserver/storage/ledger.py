@@ -1,0 +1,49 @@
+"""The ledger's partitions, a week of command ids each, and the transaction id that its followers read by."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnClause, literal_column, text
+
+from gameserver.storage.databases import Database
+from gameserver.storage.ids import first_command_id
+
+TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bigint)")
+WEEKS_AHEAD = 4
+MAKING_PARTITIONS = 7_710_102
+
+
+def _week_start(moment: datetime) -> datetime:
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day - timedelta(days=day.weekday())
+
+
+def weeks(now: datetime, back: timedelta) -> list[datetime]:
+    """The Mondays (UTC) whose weeks hold the command ids from `back` before now to WEEKS_AHEAD after it."""
+    first, last = _week_start(now - back), _week_start(now + timedelta(weeks=WEEKS_AHEAD))
+    return [first + timedelta(weeks=each) for each in range((last - first).days // 7 + 1)]
+
+
+async def ensure_partitions(database: Database, now: datetime, back: timedelta) -> int:
+    """Makes the partitions that are missing for commands of the window and of the weeks ahead; how many.
+
+    Attached rather than created in place, which would lock out every writer.
+    """
+    made = 0
+    async with database.transaction() as connection:
+        await connection.execute(text(f"select pg_advisory_xact_lock({MAKING_PARTITIONS})"))
+        await connection.execute(text("set local lock_timeout = '1s'"))
+        for monday in weeks(now, back):
+            name = f"ledger_{monday:%Y%m%d}"
+            if (await connection.execute(text("select to_regclass(:name)"), {"name": name})).scalar() is not None:
+                continue
+            low, high = (
+                first_command_id(int(each.timestamp() * 1000)) for each in (monday, monday + timedelta(weeks=1))
+            )
+            await connection.execute(
+                text(f"create table {name} (like ledger including defaults including constraints)")
+            )
+            await connection.execute(
+                text(f"alter table ledger attach partition {name} for values from ('{low}') to ('{high}')")
+            )
+            made += 1
+    return made

@@ -1,0 +1,272 @@
+"""Players over all databases: act, read, create, and their history.
+
+Group commit, locks, shards, the ledger, retries and fencing are behind `act`; callers see a receipt or a GameError.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import DatabaseUnavailable, PlayerNotFound
+from gameserver.rules.player import Player
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage import schema
+from gameserver.storage.batch import Command, Receipt, Window
+from gameserver.storage.committer import Committer, Limits
+from gameserver.storage.databases import Database
+from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
+from gameserver.storage.ledger import TXID
+from gameserver.storage.reader import Reader
+from gameserver.storage.slots import SlotMoved, Slots
+
+T = TypeVar("T")
+MOVED_PAUSE = 0.05
+MOVED_TRIES = 40
+PLAYERS = schema.player_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a player's history: `told` is what the first answer said of the player after it."""
+
+    command_id: str
+    action: str
+    args: dict[str, Any]
+    told: dict[str, Any]
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A sign-up's player under its command id; `keys` are the claims that go with him."""
+
+    command_id: str
+    args: dict[str, Any]
+    keys: Sequence[str]
+    player: Player
+    max_hp: int
+
+
+class Players:
+    """One per node. `run` works the queues of every database until it is cancelled."""
+
+    def __init__(
+        self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits
+    ) -> None:
+        self._slots = slots
+        self._committers = {each.name: Committer(each, rulebook, window, limits) for each in databases}
+        self._readers = {each.name: Reader(each) for each in databases}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for committer in self._committers.values():
+                group.create_task(committer.run())
+            for reader in self._readers.values():
+                group.create_task(reader.run())
+
+    def id_of(self, command_id: str, attempt: int) -> int:
+        """The id of the player that a sign-up makes."""
+        return player_id_of(command_id, attempt, self._slots.size("players"))
+
+    async def act(self, command: Command) -> Receipt:
+        """Commits a command. Queued before the first await, so a caller's order is kept.
+
+        Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
+        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
+        """
+        for _ in range(MOVED_TRIES):
+            try:
+                return await self._committers[self._owner(command.player_id).name].submit(command)
+            except SlotMoved:
+                await self._wait_for_map()
+        raise _homeless()
+
+    async def read(self, ids: Iterable[int]) -> dict[int, Player]:
+        """Those that exist. Raises DatabaseUnavailable, Overloaded."""
+        wanted = list(dict.fromkeys(ids))
+        players = await asyncio.gather(*(self._read(each) for each in wanted))
+        return {player.id: player for player in players if player is not None}
+
+    async def _read(self, player_id: int) -> Player | None:
+        if not 0 <= player_id <= LARGEST_ID or slot_of(player_id) >= self._slots.size("players"):
+            return None
+        for _ in range(MOVED_TRIES):
+            try:
+                return await self._readers[self._owner(player_id).name].read(player_id)
+            except SlotMoved:
+                await self._wait_for_map()
+        raise _homeless()
+
+    async def history(self, player_id: int, limit: int, before: str | None) -> list[Entry]:
+        """At most `limit` ledger rows, by command id from the newest; `before` is the last command id seen."""
+
+        async def query(connection: AsyncConnection) -> list[Entry]:
+            mine = (schema.ledger.c.slot == slot_of(player_id)) & (schema.ledger.c.player_id == player_id)
+            chosen = select(schema.ledger).where(mine).order_by(schema.ledger.c.command_id.desc()).limit(limit)
+            if before is not None:
+                chosen = chosen.where(schema.ledger.c.command_id < before)
+            return [_entry(row) for row in (await connection.execute(chosen)).mappings()]
+
+        return await self._owned(player_id, query)
+
+    async def create(self, birth: Birth, password_hash: str | None) -> bool:
+        """Inserts a sign-up's player: its commit point. False when there is a row of this id already."""
+
+        async def write(connection: AsyncConnection) -> bool:
+            inserted = await connection.execute(
+                upsert(PLAYERS).values(_new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+            )
+            if inserted.first() is None:
+                return False
+            await connection.execute(insert(schema.ledger).values(_birth_entry(birth)))
+            if password_hash is not None:
+                await connection.execute(insert(schema.credentials).values(**_key(birth), password_hash=password_hash))
+            return True
+
+        return await self._owned(birth.player.id, write)
+
+    async def born(self, player_id: int, command_id: str) -> Birth | None:
+        """What the sign-up `command_id` has made of this id, as its first answer told it; None if nothing."""
+
+        async def query(connection: AsyncConnection) -> Birth | None:
+            return await _find_birth(connection, player_id, command_id)
+
+        return await self._owned(player_id, query)
+
+    async def make_void(self, player_id: int, command_id: str) -> Birth | None:
+        """What the sign-up `command_id` has made of this id; if nothing, it never will any more."""
+
+        async def write(connection: AsyncConnection) -> Birth | None:
+            await connection.execute(upsert(PLAYERS).values(_void_row(player_id)).on_conflict_do_nothing())
+            return await _find_birth(connection, player_id, command_id)
+
+        return await self._owned(player_id, write)
+
+    async def password_hash(self, player_id: int) -> str | None:
+        """The argon2 hash of a player's password, or None."""
+
+        async def query(connection: AsyncConnection) -> str | None:
+            mine = (schema.credentials.c.slot == slot_of(player_id)) & (schema.credentials.c.player_id == player_id)
+            return (await connection.execute(select(schema.credentials.c.password_hash).where(mine))).scalar()
+
+        return await self._owned(player_id, query)
+
+    async def session_epoch(self, player_id: int) -> int:
+        """The epoch that a session opened now belongs to. Raises PlayerNotFound."""
+
+        async def query(connection: AsyncConnection) -> int | None:
+            return (await connection.execute(select(PLAYERS.c.session_epoch).where(_is(player_id)))).scalar()
+
+        return _there(await self._owned(player_id, query))
+
+    async def raise_session_epoch(self, player_id: int) -> None:
+        """Ends every session opened so far for writes, also one that an old Redis dump brings back."""
+
+        async def write(connection: AsyncConnection) -> int | None:
+            raised = update(PLAYERS).where(_is(player_id)).values(session_epoch=PLAYERS.c.session_epoch + 1)
+            epoch: int | None = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar()
+            return epoch
+
+        _there(await self._owned(player_id, write))
+
+    def _owner(self, player_id: int) -> Database:
+        slot = slot_of(player_id)
+        if slot >= self._slots.size("players"):
+            raise PlayerNotFound("There is no such player.")
+        return self._slots.owner("players", slot)
+
+    async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work` in a fenced transaction on the database that owns the player's slot."""
+        owned = schema.players_owned_slots.c
+        for _ in range(MOVED_TRIES):
+            async with self._owner(player_id).fenced("players") as connection:
+                if (await connection.execute(select(owned.owned).where(owned.slot == slot_of(player_id)))).scalar():
+                    return await work(connection)
+            await self._wait_for_map()
+        raise _homeless()
+
+    async def _wait_for_map(self) -> None:
+        await asyncio.sleep(MOVED_PAUSE)
+        await self._slots.refresh()
+
+
+def _homeless() -> DatabaseUnavailable:
+    return DatabaseUnavailable("The player is being moved.", retry_after=1)
+
+
+def _there(value: T | None) -> T:
+    if value is None:
+        raise PlayerNotFound("There is no such player.")
+    return value
+
+
+def _is(player_id: int) -> Any:
+    return (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id) & ~PLAYERS.c.void
+
+
+def _key(birth: Birth) -> dict[str, int]:
+    return {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
+
+
+def _new_row(player: Player) -> dict[str, Any]:
+    return {
+        "slot": slot_of(player.id),
+        "id": player.id,
+        "name": player.name,
+        "class": player.class_name,
+        "level": player.level,
+        "hp": player.hp,
+        "exp": player.exp,
+        "version": player.version,
+        "session_epoch": 0,
+        "void": False,
+        "created_at": player.created_at,
+        "exp_reached_at": player.exp_reached_at,
+    }
+
+
+def _void_row(player_id: int) -> dict[str, Any]:
+    zero = datetime.fromtimestamp(0).astimezone()
+    nobody = Player(player_id, "", "", 0, 0, 0, 0, zero, zero)
+    return {**_new_row(nobody), "void": True}
+
+
+def _birth_entry(birth: Birth) -> dict[str, Any]:
+    player = birth.player
+    told = {"name": player.name, "class": player.class_name, "level": player.level, "hp": player.hp,
+            "max_hp": birth.max_hp, "exp": player.exp, "events": [], "keys": list(birth.keys)}  # fmt: skip
+    return {
+        **_key(birth),
+        "command_id": birth.command_id,
+        "action": "sign_up",
+        "args": birth.args,
+        "seed": 0,
+        "outcome": told,
+        "version": player.version,
+        "at": player.created_at,
+        "txid": TXID,
+    }
+
+
+async def _find_birth(connection: AsyncConnection, player_id: int, command_id: str) -> Birth | None:
+    ledger = schema.ledger.c
+    mine = (ledger.slot == slot_of(player_id)) & (ledger.player_id == player_id) & (ledger.command_id == command_id)
+    row = (await connection.execute(select(schema.ledger).where(mine))).mappings().first()
+    if row is None or row["action"] != "sign_up":
+        return None
+    told, at = row["outcome"], row["at"]
+    player = Player(
+        player_id, told["name"], told["class"], told["level"], told["hp"], told["exp"], row["version"], at, at
+    )
+    return Birth(command_id, row["args"], told["keys"], player, told["max_hp"])
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(str(row["command_id"]), row["action"], row["args"], row["outcome"], row["version"], row["at"])

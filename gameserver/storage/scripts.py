@@ -1,0 +1,52 @@
+"""Typed calls of the Lua scripts: one file a script, one function a call, names instead of indices.
+
+A call tries the script's hash and sends the text when the server doesn't know it, so no cache is assumed warm.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from gameserver.rules.errors import GameError
+
+log = structlog.get_logger()
+
+FOLDER = Path(__file__).parent / "lua"
+Argument = str | bytes | int
+
+
+class Script:
+    """One script on one server."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self._redis = redis
+        self._text = (FOLDER / f"{name}.lua").read_text("utf-8")
+        self._hash = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """What the script returns. Raises RedisError."""
+        try:
+            return await self._redis.evalsha(self._hash, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self._redis.eval(self._text, len(keys), *keys, *arguments)
+
+
+@contextlib.contextmanager
+def translated(error: type[GameError], detail: str) -> Iterator[None]:
+    """Turns the driver's errors into `error`, with Retry-After."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as fault:
+        log.warning("redis unavailable", error=f"{type(fault).__name__}: {fault}")
+        raise error(detail, retry_after=1) from fault
+
+
+def connect(url: str) -> Redis:
+    """A client whose every wait has a deadline."""
+    return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1, health_check_interval=15, max_connections=64)

@@ -1,0 +1,57 @@
+-- The statements of one group commit, in their order. Tables: players, players_owned_slots, ledger.
+-- Arguments are arrays of equal length, one element for each player ($slots, $ids) or ledger row.
+
+-- name: fence
+-- Writers hold the group's advisory lock shared; ownership is read in a later statement, whose snapshot is fresh.
+begin; select pg_advisory_xact_lock_shared(7710002)
+
+-- name: lock
+-- $1 slots, $2 player ids. Rows locked elsewhere, of another database or void don't come back.
+select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
+       p.session_epoch, clock_timestamp() as now
+from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
+join players p on p.slot = wanted.slot and p.id = wanted.id
+join players_owned_slots o on o.slot = p.slot and o.owned
+where not p.void
+order by p.id
+for no key update of p skip locked
+
+-- name: absent
+-- $1 slots, $2 player ids: why `lock` didn't return these.
+select wanted.id, p.id is not null and not p.void as exists, coalesce(o.owned, false) as owned
+from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
+left join players p on p.slot = wanted.slot and p.id = wanted.id
+left join players_owned_slots o on o.slot = wanted.slot
+
+-- name: known
+-- $1 slots, $2 player ids, $3 command ids, $4 and $5 the lowest and highest of these (partitions between them are read).
+-- A statement of its own after the locks: `lock` still reads the snapshot from before it waited.
+select l.player_id, l.command_id::text as command_id, l.action, l.args, l.outcome, l.version
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as asked(slot, player_id, command_id)
+join ledger l on l.slot = asked.slot and l.player_id = asked.player_id and l.command_id = asked.command_id
+where l.command_id between $4::uuid and $5::uuid
+
+-- name: write
+-- $1..$9 a ledger row each: slot, player id, command id, action, args, seed, outcome, version, time.
+-- $10..$18 a player each: slot, id, name, class, level, hp, exp, version, time at which the exp was reached.
+with entries as (
+    insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid)
+    select e.*, (select pg_current_xact_id()::text::bigint)
+    from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::text[], $5::json[], $6::bigint[], $7::json[],
+                $8::bigint[], $9::timestamptz[]) as e
+)
+update players p
+set name = s.name, class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.version,
+    exp_reached_at = s.exp_reached_at
+from unnest($10::smallint[], $11::bigint[], $12::text[], $13::text[], $14::int[], $15::bigint[], $16::bigint[],
+            $17::bigint[], $18::timestamptz[])
+     as s(slot, id, name, class, level, hp, exp, version, exp_reached_at)
+where p.slot = s.slot and p.id = s.id
+
+-- name: read
+-- $1 slots, $2 player ids: those that exist here, and whether this database owns their slot.
+select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
+       coalesce(o.owned, false) as owned, wanted.id as wanted_id
+from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
+left join players_owned_slots o on o.slot = wanted.slot
+left join players p on p.slot = wanted.slot and p.id = wanted.id and not p.void

@@ -1,0 +1,60 @@
+"""Log set-up, request ids, and every metric, declared once."""
+
+import logging
+import secrets
+import sys
+from contextvars import ContextVar
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+REQUESTS = Counter("gameserver_requests_total", "Answers given over HTTP", ["route", "method", "status"])
+FRAMES = Counter("gameserver_socket_requests_total", "Answers given over sockets", ["op", "code"])
+SOCKETS = Gauge("gameserver_sockets", "Sockets open on this node")
+COMMITS = Histogram("gameserver_commit_seconds", "Time of one group commit", ["database"], buckets=FAST)
+BATCHES = Histogram(
+    "gameserver_commit_players",
+    "Players in one group commit",
+    ["database"],
+    buckets=[1, 2, 5, 10, 20, 50, 100, 200, 500],
+)
+QUEUED = Gauge("gameserver_commands_queued", "Commands that wait for their group commit", ["database"])
+COMMANDS = Counter("gameserver_commands_total", "Commands decided, by how they ended", ["action", "end"])
+DATABASE_FAULTS = Counter("gameserver_database_faults_total", "Transactions that failed", ["database", "kind"])
+FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
+FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Since the boards were last brought up to date", ["database"])
+FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
+SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Checked sessions that this node remembers")
+RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
+
+
+def new_request_id() -> str:
+    """16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def set_up_logs(level: str) -> None:
+    """One JSON object a line on stderr, or coloured lines on a terminal."""
+    human = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_request_id,
+            *([] if human else [structlog.processors.format_exc_info]),
+            structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _add_request_id(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if current := request_id.get():
+        event.setdefault("request_id", current)
+    return event

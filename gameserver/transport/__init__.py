@@ -1,0 +1,1 @@
+"""The doors: they decode, ask a command, and encode what it returns."""

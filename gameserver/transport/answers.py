@@ -1,0 +1,330 @@
+"""What answers look like, on both doors: their types, from which the OpenAPI document is made, and their encoding."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NotRequired
+
+import orjson
+from typing_extensions import TypedDict
+
+from gameserver.commands.results import (
+    Count,
+    Entry,
+    History,
+    Listed,
+    Ranked,
+    Ranking,
+    Receipt,
+    Session,
+    Standing,
+    Welcome,
+)
+from gameserver.rules.errors import GameError
+from gameserver.rules.game import Game
+from gameserver.rules.player import Player
+from gameserver.transport.wire import status_of
+
+PlayerAnswer = TypedDict(
+    "PlayerAnswer",
+    {"id": str, "name": str, "class": str, "level": int, "hp": int, "max_hp": int, "exp": int, "version": int,
+     "created_at": str},
+)  # fmt: skip
+"""A player; `id` is a string because it can pass 2^53."""
+StateAnswer = TypedDict(
+    "StateAnswer",
+    {"name": str, "class": str, "level": int, "hp": int, "max_hp": int, "exp": int, "version": int},
+)
+"""What an answer of the past said of a player."""
+RankedPlayer = TypedDict("RankedPlayer", {"id": str, "name": str, "class": str, "level": int})
+
+
+class SessionAnswer(TypedDict):
+    token: str
+    expires_at: str
+
+
+class WelcomeAnswer(TypedDict):
+    player: PlayerAnswer
+    session: SessionAnswer
+
+
+class SignUpAnswer(TypedDict):
+    """`replayed`: the sign-up had been made before under this command id; the session is new."""
+
+    player: PlayerAnswer
+    session: SessionAnswer
+    replayed: bool
+
+
+class ListedSession(TypedDict):
+    id: str
+    opened_at: str
+    used_at: str
+    expires_at: str
+    current: bool
+
+
+class SessionsAnswer(TypedDict):
+    sessions: list[ListedSession]
+
+
+class PlayersAnswer(TypedDict):
+    players: list[PlayerAnswer]
+
+
+class ActAnswer(TypedDict):
+    player: PlayerAnswer
+    events: Sequence[dict[str, Any]]
+    command_id: str
+    replayed: bool
+
+
+class EntryAnswer(TypedDict):
+    command_id: str
+    action: str
+    args: dict[str, Any]
+    events: list[dict[str, Any]]
+    player: StateAnswer
+    version: int
+    at: str
+
+
+class LedgerAnswer(TypedDict):
+    entries: list[EntryAnswer]
+    next_cursor: str | None
+
+
+class StandingAnswer(TypedDict):
+    rank: int
+    score: int
+    reached_at: str
+    player: RankedPlayer
+
+
+class BoardAnswer(TypedDict):
+    board: str
+    season: str
+    total: int
+    entries: list[StandingAnswer]
+    next_cursor: str | None
+
+
+class RankingAnswer(TypedDict):
+    entries: list[dict[str, PlayerAnswer]]
+    as_of: str
+    next_cursor: str | None
+
+
+class CountAnswer(TypedDict):
+    players: int
+    by_class: dict[str, int]
+    by_level: dict[str, int]
+    by_database: dict[str, int]
+    as_of: str
+
+
+class ActionAnswer(TypedDict):
+    """An action; `args` is the JSON schema of its arguments."""
+
+    name: str
+    args: dict[str, Any]
+
+
+class ActionsAnswer(TypedDict):
+    actions: list[ActionAnswer]
+
+
+class ClassAnswer(TypedDict):
+    """A class of the game: HP at level 1 and with each further one; the modifiers in per cent."""
+
+    name: str
+    title: str
+    base_hp: int
+    hp_per_level: int
+    damage_dealt: int
+    damage_taken: int
+    exp_gained: int
+    heal_power: int
+
+
+class ClassesAnswer(TypedDict):
+    classes: list[ClassAnswer]
+
+
+BoardListed = TypedDict("BoardListed", {"name": str, "score": str, "class": str | None, "season": str})
+
+
+class BoardsAnswer(TypedDict):
+    boards: list[BoardListed]
+
+
+class FieldAnswer(TypedDict):
+    field: str
+    problem: str
+
+
+class Problem(TypedDict):
+    """application/problem+json (RFC 9457); clients branch on `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: NotRequired[list[FieldAnswer]]
+    server_time: NotRequired[str]
+
+
+def time(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def player(who: Player, max_hp: int) -> PlayerAnswer:
+    return {
+        "id": str(who.id),
+        "name": who.name,
+        "class": who.class_name,
+        "level": who.level,
+        "hp": who.hp,
+        "max_hp": max_hp,
+        "exp": who.exp,
+        "version": who.version,
+        "created_at": time(who.created_at),
+    }
+
+
+def player_now(who: Player, game: Game) -> PlayerAnswer:
+    """A player as the present game has him."""
+    return player(who, game.max_hp(who.class_name, who.level))
+
+
+def session(token: str, opened: Session) -> SessionAnswer:
+    return {"token": token, "expires_at": time(opened.expires_at)}
+
+
+def welcome(who: Welcome) -> WelcomeAnswer:
+    return {"player": player(who.player, who.max_hp), "session": session(who.token, who.session)}
+
+
+def sessions(listed: Sequence[Listed], current: Session) -> SessionsAnswer:
+    return {
+        "sessions": [
+            {
+                "id": each.name[:16],
+                "opened_at": time(each.opened_at),
+                "used_at": time(each.used_at),
+                "expires_at": time(each.expires_at),
+                "current": each.name == current.name,
+            }
+            for each in listed
+        ]
+    }
+
+
+def act(receipt: Receipt) -> ActAnswer:
+    return {
+        "player": player(receipt.player, receipt.max_hp),
+        "events": receipt.events,
+        "command_id": receipt.command_id,
+        "replayed": receipt.replayed,
+    }
+
+
+def ledger(history: History) -> LedgerAnswer:
+    return {"entries": [_entry(each) for each in history.entries], "next_cursor": history.cursor}
+
+
+def _entry(entry: Entry) -> EntryAnswer:
+    told = entry.told
+    return {
+        "command_id": entry.command_id,
+        "action": entry.action,
+        "args": entry.args,
+        "events": told["events"],
+        "player": {
+            "name": told["name"],
+            "class": told["class"],
+            "level": told["level"],
+            "hp": told["hp"],
+            "max_hp": told["max_hp"],
+            "exp": told["exp"],
+            "version": entry.version,
+        },
+        "version": entry.version,
+        "at": time(entry.at),
+    }
+
+
+def board(ranked: Ranked) -> BoardAnswer:
+    standings = [each for each in ranked.page.standings if each.player_id in ranked.players]
+    return {
+        "board": ranked.board,
+        "season": "all-time",
+        "total": ranked.page.total,
+        "entries": [_standing(each, ranked.players[each.player_id]) for each in standings],
+        "next_cursor": ranked.page.after,
+    }
+
+
+def _standing(standing: Standing, who: Player) -> StandingAnswer:
+    return {
+        "rank": standing.rank,
+        "score": standing.score,
+        "reached_at": time(standing.reached_at),
+        "player": {"id": str(who.id), "name": who.name, "class": who.class_name, "level": who.level},
+    }
+
+
+def ranking(found: Ranking, game: Game, cursor: str | None) -> RankingAnswer:
+    entries = [{"player": player_now(each, game)} for each in found.players]
+    return {"entries": entries, "as_of": time(found.as_of), "next_cursor": cursor}
+
+
+def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
+    answer: CountAnswer = {
+        "players": sum(each.players for each in found),
+        "by_class": {},
+        "by_level": {},
+        "by_database": {},
+        "as_of": time(as_of),
+    }
+    for each in sorted(found, key=lambda count: count.level):
+        for by, key in (
+            ("by_class", each.class_name),
+            ("by_level", str(each.level)),
+            ("by_database", each.database),
+        ):
+            group: dict[str, int] = answer[by]  # type: ignore[literal-required]
+            group[key] = group.get(key, 0) + each.players
+    return answer
+
+
+def problem(error: GameError, request_id: str) -> dict[str, Any]:
+    """An error as both doors tell it; the socket leaves out what only HTTP has."""
+    told: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": status_of(type(error)),
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        **error.extra,
+    }
+    if error.errors:
+        told["errors"] = [{"field": each.field, "problem": each.problem} for each in error.errors]
+    return told
+
+
+def frame_error(error: GameError) -> dict[str, Any]:
+    told: dict[str, Any] = {"code": error.code, "detail": error.detail, **error.extra}
+    if error.errors:
+        told["errors"] = [{"field": each.field, "problem": each.problem} for each in error.errors]
+    if error.retry_after is not None:
+        told["retry_after"] = error.retry_after
+    return told
+
+
+def encode(answer: object) -> bytes:
+    return orjson.dumps(answer)

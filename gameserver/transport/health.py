@@ -1,0 +1,21 @@
+"""What operators' tools ask: alive, ready, metrics, and the document of the interface."""
+
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from gameserver.transport.asking import answer
+from gameserver.transport.keys import READINESS
+
+
+async def live(_: web.Request) -> web.Response:
+    return answer({"live": True})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """200 while new work is welcome, 503 before that and while draining."""
+    welcome = request.app[READINESS].ready
+    return answer({"ready": welcome}, status=200 if welcome else 503)
+
+
+async def metrics(_: web.Request) -> web.Response:
+    return web.Response(body=generate_latest(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

@@ -1,0 +1,120 @@
+"""The HTTP door of players: decode, ask a command, encode."""
+
+from aiohttp import web
+
+from gameserver.commands import accounts, boards, play
+from gameserver.commands.accounts import Application
+from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.transport import answers, wire
+from gameserver.transport.asking import answer, body, command_id, player_id, query, session
+from gameserver.transport.keys import BACKEND
+
+
+async def sign_up(request: web.Request) -> web.Response:
+    asked = await body(request, wire.SignUp)
+    application = Application(asked.name, asked.class_name, asked.device, asked.password)
+    welcome = await accounts.sign_up(request.app[BACKEND], application, command_id(request))
+    return answer({**answers.welcome(welcome), "replayed": welcome.replayed}, status=201)
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    asked = await body(request, wire.SignIn)
+    backend = request.app[BACKEND]
+    match asked.device, asked.name, asked.password:
+        case str(device), None, None:
+            welcome = await accounts.sign_in_by_device(backend, device)
+        case None, str(name), str(password):
+            welcome = await accounts.sign_in_by_password(backend, name, password)
+        case _:
+            problem = FieldProblem("device", "give either device, or name and password")
+            raise BadInput("The request can't be used.", errors=[problem])
+    return answer(answers.welcome(welcome), status=201)
+
+
+async def list_sessions(request: web.Request) -> web.Response:
+    mine = await session(request)
+    return answer(answers.sessions(await accounts.sessions(request.app[BACKEND], mine), mine))
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    await accounts.sign_out(request.app[BACKEND], await session(request))
+    return web.Response(status=204)
+
+
+async def sign_out_everywhere(request: web.Request) -> web.Response:
+    await accounts.sign_out_everywhere(request.app[BACKEND], await session(request))
+    return web.Response(status=204)
+
+
+async def read_me(request: web.Request) -> web.Response:
+    mine = await session(request)
+    return await _one(request, mine.player_id)
+
+
+async def read_player(request: web.Request) -> web.Response:
+    await session(request)
+    return await _one(request, player_id(request.match_info["id"]))
+
+
+async def read_players(request: web.Request) -> web.Response:
+    await session(request)
+    backend = request.app[BACKEND]
+    wanted = [player_id(each, "ids") for each in query(request, wire.PlayersQuery).ids]
+    found = await play.read_many(backend, wanted)
+    return answer({"players": [answers.player_now(each, backend.rulebook.game) for each in found]})
+
+
+async def _one(request: web.Request, wanted: int) -> web.Response:
+    backend = request.app[BACKEND]
+    who = await play.read(backend, wanted)
+    return answer(answers.player_now(who, backend.rulebook.game))
+
+
+async def list_actions(request: web.Request) -> web.Response:
+    schemas = request.app[BACKEND].rulebook.actions()
+    return answer({"actions": [{"name": name, "args": schema} for name, schema in schemas.items()]})
+
+
+async def list_classes(request: web.Request) -> web.Response:
+    found = request.app[BACKEND].rulebook.game.classes.items()
+    return answer({"classes": [{"name": name, **each.model_dump()} for name, each in found]})
+
+
+async def act(request: web.Request) -> web.Response:
+    mine = await session(request)
+    asked = await body(request, wire.Act)
+    receipt = await play.act(request.app[BACKEND], mine, asked.action, asked.args, command_id(request))
+    response = answer(answers.act(receipt))
+    response.headers["Consistency-Token"] = f"{receipt.player.id}:{receipt.player.version}"
+    return response
+
+
+async def read_ledger(request: web.Request) -> web.Response:
+    mine = await session(request)
+    asked = query(request, wire.LedgerQuery)
+    return answer(answers.ledger(await play.history(request.app[BACKEND], mine, asked.limit, asked.cursor)))
+
+
+async def list_boards(request: web.Request) -> web.Response:
+    found = request.app[BACKEND].rulebook.game.boards.values()
+    told = [{"name": each.name, "score": each.score, "class": each.class_name, "season": "all-time"} for each in found]
+    return answer({"boards": told})
+
+
+async def read_board(request: web.Request) -> web.Response:
+    asked = query(request, wire.BoardQuery)
+    name = request.match_info["board"]
+    return answer(answers.board(await boards.top(request.app[BACKEND], name, asked.limit, asked.cursor)))
+
+
+async def read_around(request: web.Request) -> web.Response:
+    asked = query(request, wire.AroundQuery)
+    who, name = request.match_info["id"], request.match_info["board"]
+    wanted = (await session(request)).player_id if who == "me" else player_id(who)
+    return answer(answers.board(await boards.around(request.app[BACKEND], name, wanted, asked.radius)))
+
+
+async def read_ranks(request: web.Request) -> web.Response:
+    asked = query(request, wire.RanksQuery)
+    wanted = [player_id(each, "ids") for each in asked.ids]
+    return answer(answers.board(await boards.ranks(request.app[BACKEND], request.match_info["board"], wanted)))

@@ -1,0 +1,26 @@
+"""Typed keys of what the application and its requests carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gameserver.commands.backend import Backend
+from gameserver.transport.sockets import Sockets
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether new work is welcome; off while draining."""
+
+    ready: bool = False
+    in_flight: int = field(default=0)
+    """HTTP requests being answered."""
+
+
+BACKEND = web.AppKey("backend", Backend)
+READINESS = web.AppKey("readiness", Readiness)
+SOCKETS = web.AppKey("sockets", Sockets)
+ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, str])
+ORIGINS = web.AppKey("origins", frozenset[str])
+REQUEST_ID = web.RequestKey("request_id", str)

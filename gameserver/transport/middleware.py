@@ -1,0 +1,88 @@
+"""What surrounds every HTTP request: its id, its metrics, and errors in one form."""
+
+import asyncio
+import math
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from gameserver import telemetry
+from gameserver.rules.errors import GameError, Internal, NotFound
+from gameserver.transport import answers
+from gameserver.transport.keys import READINESS
+from gameserver.transport.wire import LARGEST_BODY, BadJson, MethodNotAllowed, TooLarge
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+SLOW_SECONDS = 1.0
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Gives the request an id, which its answer and its log lines carry, and counts it."""
+    given = request.headers.get("X-Request-Id", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else telemetry.new_request_id()
+    telemetry.request_id.set(request_id)
+    readiness = request.app[READINESS]
+    started = time.perf_counter()
+    readiness.in_flight += 1
+    try:
+        response = await handler(request)
+    finally:
+        readiness.in_flight -= 1
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "none"
+    telemetry.REQUESTS.labels(route, request.method, response.status).inc()
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id
+        if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
+            log.warning("slow request", route=route, method=request.method, seconds=round(seconds, 3))
+    return response
+
+
+@web.middleware
+async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns every error into application/problem+json; what isn't foreseen is logged and told as `internal`."""
+    try:
+        return await handler(request)
+    except GameError as error:
+        return problem(error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem(_translated(error), allow=error.headers.get("Allow"))
+    except (asyncio.CancelledError, ConnectionResetError):
+        raise
+    except Exception:
+        log.exception("a request failed", path=request.path, method=request.method)
+        return problem(Internal("Something went wrong here; the request id finds it in the log."))
+
+
+def problem(error: GameError, allow: str | None = None) -> web.Response:
+    """The answer that tells an error."""
+    told = answers.problem(error, telemetry.request_id.get())
+    response = web.Response(body=answers.encode(told), status=told["status"], content_type="application/problem+json")
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if told["status"] == web.HTTPUnauthorized.status_code:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if allow is not None:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _translated(error: web.HTTPException) -> GameError:
+    match error.status:
+        case 404:
+            return NotFound("There is nothing at this path.")
+        case 405:
+            return MethodNotAllowed("This path doesn't take this method.")
+        case 413:
+            return TooLarge(f"A body may have at most {LARGEST_BODY} bytes.")
+        case _:
+            return BadJson(error.reason)

@@ -1,0 +1,86 @@
+"""The OpenAPI 3.1 document, made from the route table and the types that the handlers use."""
+
+import re
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from gameserver.rules.errors import BadInput, GameError, Internal, NotAuthenticated
+from gameserver.transport import answers
+from gameserver.transport.routes import ROUTES, Route
+from gameserver.transport.wire import BadJson, TooLarge, status_of
+
+TEMPLATE = "#/components/schemas/{model}"
+
+
+def document(version: str) -> dict[str, Any]:
+    """The document; `version` is the server's."""
+    schemas: dict[str, Any] = {}
+    _reference(answers.Problem, schemas)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    bearer = {"type": "http", "scheme": "bearer"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "gameserver", "version": version},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"session": bearer, "admin": bearer}},
+    }
+
+
+def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "parameters": _parameters(route, schemas),
+        "responses": {**_success(route, schemas), **_failures(route)},
+    }
+    if route.key != "none":
+        operation["security"] = [{route.key: []}]
+    if route.body is not None:
+        content = {"application/json": {"schema": _reference(route.body, schemas)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    text = {"type": "string"}
+    found = [
+        {"name": name, "in": "path", "required": True, "schema": text} for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    if route.takes_command_id:
+        schema = {"type": "string", "format": "uuid"}
+        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
+    query = route.query.model_json_schema(ref_template=TEMPLATE)
+    schemas.update(query.pop("$defs", {}))
+    for name, schema in query.get("properties", {}).items():
+        required = name in query.get("required", [])
+        style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+        found.append({"name": name, "in": "query", "required": required, "schema": schema, **style})
+    return found
+
+
+def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"description": route.summary}
+    if route.answer is not None:
+        told["content"] = {"application/json": {"schema": _reference(route.answer, schemas)}}
+    return {str(route.status): told}
+
+
+def _failures(route: Route) -> dict[str, Any]:
+    kinds: list[type[GameError]] = [Internal, BadInput, *route.errors]
+    kinds += [BadJson, TooLarge] if route.body is not None else []
+    kinds += [NotAuthenticated] if route.key != "none" else []
+    codes: dict[int, list[str]] = {}
+    for kind in kinds:
+        codes.setdefault(status_of(kind), []).append(kind.code)
+    content = {"application/problem+json": {"schema": {"$ref": TEMPLATE.format(model="Problem")}}}
+    return {str(status): {"description": ", ".join(codes[status]), "content": content} for status in sorted(codes)}
+
+
+def _reference(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    schema = TypeAdapter(kind).json_schema(ref_template=TEMPLATE)
+    schemas.update(schema.pop("$defs", {}))
+    schemas[kind.__name__] = schema
+    return {"$ref": TEMPLATE.format(model=kind.__name__)}

@@ -1,0 +1,78 @@
+"""The route table: every path, what it takes, what it answers, and the errors it has besides the common ones."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from gameserver.rules import errors
+from gameserver.transport import admin, answers, health, http, wire, ws
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Error = type[errors.GameError]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    handler: Handler
+    summary: str
+    key: Literal["none", "session", "admin"] = "session"
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] = wire.NoQuery
+    answer: Any = None
+    status: int = 200
+    errors: Sequence[Error] = ()
+    takes_command_id: bool = False
+
+
+CREDENTIALS = (
+    errors.WrongCredentials,
+    errors.SessionsUnavailable,
+    errors.DatabaseUnavailable,
+    errors.Overloaded,
+)
+WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
+BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
+READS = (errors.DatabaseUnavailable,)
+
+ROUTES = (
+    Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
+          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, *WRITES), takes_command_id=True),
+    Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
+          answer=answers.PlayersAnswer, errors=READS),
+    Route("GET", "/v1/players/me", http.read_me, "Read one's own player", answer=answers.PlayerAnswer, errors=READS),
+    Route("GET", "/v1/players/{id}", http.read_player, "Read a player", answer=answers.PlayerAnswer,
+          errors=(errors.PlayerNotFound, *READS)),
+    Route("POST", "/v1/sessions", http.sign_in, "Sign in", key="none", body=wire.SignIn, answer=answers.WelcomeAnswer,
+          status=201, errors=CREDENTIALS),
+    Route("GET", "/v1/sessions", http.list_sessions, "List one's sessions", answer=answers.SessionsAnswer),
+    Route("DELETE", "/v1/sessions/current", http.sign_out, "Sign out", status=204),
+    Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204, errors=READS),
+    Route("GET", "/v1/actions", http.list_actions, "The actions and their arguments", key="none",
+          answer=answers.ActionsAnswer),
+    Route("GET", "/v1/classes", http.list_classes, "The classes", key="none", answer=answers.ClassesAnswer),
+    Route("POST", "/v1/players/me/actions", http.act, "Act", body=wire.Act, answer=answers.ActAnswer,
+          errors=(errors.UnknownAction, errors.UnknownFoe, errors.Refused, errors.OutcomeUnknown, *WRITES),
+          takes_command_id=True),
+    Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
+          answer=answers.LedgerAnswer, errors=READS),
+    Route("GET", "/v1/boards", http.list_boards, "The boards", key="none", answer=answers.BoardsAnswer),
+    Route("GET", "/v1/boards/{board}", http.read_board, "A board from its top", key="none", query=wire.BoardQuery,
+          answer=answers.BoardAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/around/{id}", http.read_around, "Around a player, or `me`", key="none",
+          query=wire.AroundQuery, answer=answers.BoardAnswer, errors=(errors.NotOnBoard, *BOARDS)),
+    Route("GET", "/v1/boards/{board}/ranks", http.read_ranks, "The places of up to 100 players", key="none",
+          query=wire.RanksQuery, answer=answers.BoardAnswer, errors=BOARDS),
+    Route("GET", "/v1/socket", ws.socket, "The WebSocket (see docs/socket.md)", key="none", status=101),
+    Route("GET", "/admin/v1/rankings", admin.read_rankings, "Rank players, over all databases", key="admin",
+          query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
+    Route("GET", "/admin/v1/stats", admin.read_stats, "Players per class, level and database", key="admin",
+          answer=answers.CountAnswer, errors=READS),
+    Route("GET", "/live", health.live, "Whether the process answers", key="none"),
+    Route("GET", "/ready", health.ready, "Whether new work is welcome", key="none"),
+    Route("GET", "/metrics", health.metrics, "Prometheus metrics", key="none"),
+)  # fmt: skip

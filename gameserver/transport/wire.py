@@ -1,0 +1,229 @@
+"""The protocol: what requests may hold, which status an error has, and why sockets close (answers.py: what is said)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from gameserver.rules.errors import (
+    BadInput,
+    CommandExpired,
+    CommandMismatch,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    GameError,
+    Internal,
+    NotAuthenticated,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+
+LARGEST_BODY = 16 * 1024
+SUBPROTOCOL = "gameserver.v1"
+HEARTBEAT_SECONDS = 20
+
+
+class BadJson(BadInput):
+    """The body isn't JSON, or not an object."""
+
+    code = "bad_json"
+
+
+class TooLarge(BadInput):
+    """The body or frame is over LARGEST_BODY bytes."""
+
+    code = "too_large"
+
+
+class MethodNotAllowed(NotFound):
+    """The path exists, with other methods."""
+
+    code = "method_not_allowed"
+
+
+STATUSES: dict[type[GameError], int] = {
+    BadJson: 400,
+    TooLarge: 413,
+    BadInput: 422,
+    CommandMismatch: 422,
+    CommandExpired: 422,
+    NotAuthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    Conflict: 409,
+    Refused: 409,
+    Unavailable: 503,
+    Internal: 500,
+}
+
+
+class Close:
+    """Why the server closes a socket."""
+
+    GOING_AWAY = 1001
+    BAD_FRAME = 4400
+    NOT_AUTHENTICATED = 4401
+    TOO_SLOW = 4408
+    SESSION_REVOKED = 4409
+
+
+def status_of(error: type[GameError]) -> int:
+    """The HTTP status of an error, its own or the nearest ancestor's. Raises LookupError if none has one."""
+    for kind in error.__mro__:
+        if kind in STATUSES:
+            return STATUSES[kind]
+    raise LookupError(f"{error.__name__} has no HTTP status")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_json(body: bytes | str) -> dict[str, Any]:
+    """An object from JSON text. Raises BadJson."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadJson(f"This isn't JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise BadJson("A JSON object is needed.")
+    return value
+
+
+def parse(model: type[Model], value: Mapping[str, Any]) -> Model:
+    """A request of decoded JSON or a query. Raises BadInput naming every field at fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise BadInput("The request can't be used.", errors=[_problem(each) for each in error.errors()]) from None
+
+
+def _problem(fault: Any) -> FieldProblem:
+    return FieldProblem(".".join(map(str, fault["loc"])), fault["msg"])
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+PlayerId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
+Credential = Annotated[str, Field(min_length=8, max_length=256)]
+ShortText = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class SignUp(_Request):
+    """`name` and `password` are checked by the game's own rules, too."""
+
+    name: Annotated[str, Field(max_length=20_000)]
+    class_name: Annotated[ShortText, Field(alias="class")]
+    device: Credential | None = None
+    password: Credential | None = None
+
+
+class SignIn(_Request):
+    """Either `device`, or `name` and `password`."""
+
+    device: Annotated[str, Field(max_length=256)] | None = None
+    name: Annotated[str, Field(max_length=1000)] | None = None
+    password: Annotated[str, Field(max_length=256)] | None = None
+
+
+class Act(_Request):
+    action: ShortText
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+def _split(text: object) -> object:
+    return text.split(",") if isinstance(text, str) else text
+
+
+Ids = Annotated[list[PlayerId], Field(min_length=1, max_length=100), BeforeValidator(_split)]
+Cursor = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class NoQuery(_Query):
+    pass
+
+
+class PlayersQuery(_Query):
+    ids: Ids
+
+
+class LedgerQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
+class BoardQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+    season: Literal["all-time"] = "all-time"
+
+
+class AroundQuery(_Query):
+    radius: Annotated[int, Field(ge=0, le=100)] = 5
+
+
+class RanksQuery(_Query):
+    ids: Ids
+
+
+class RankingsQuery(_Query):
+    by: Literal["exp", "level", "hp", "created_at"] = "exp"
+    class_name: Annotated[ShortText | None, Field(alias="class")] = None
+    min_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    max_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    order: Literal["asc", "desc"] = "desc"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Cursor | None = None
+
+
+class _Frame(_Request):
+    id: Annotated[str, Field(max_length=64)] | Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class Resume(_Request):
+    stream: ShortText
+    seq: Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class HelloFrame(_Frame):
+    op: Literal["hello"]
+    token: Annotated[str, Field(max_length=256)]
+    resume: Resume | None = None
+
+
+class ActFrame(_Frame):
+    op: Literal["act"]
+    action: ShortText
+    args: dict[str, Any] = Field(default_factory=dict)
+    command_id: Annotated[str, Field(max_length=64)] | None = None
+
+
+class ReadFrame(_Frame):
+    op: Literal["read"]
+
+
+class BoardFrame(_Frame):
+    op: Literal["board"]
+    board: ShortText
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+    season: Literal["all-time"] = "all-time"
+
+
+class AroundFrame(_Frame):
+    op: Literal["around"]
+    board: ShortText
+    radius: Annotated[int, Field(ge=0, le=100)] = 5
+
+
+class PingFrame(_Frame):
+    op: Literal["ping"]

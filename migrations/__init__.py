@@ -1,0 +1,1 @@
+"""Alembic histories, one per table group."""

@@ -1,0 +1,6 @@
+"""Property tests run without a deadline for each example: the machine may be busy with other tests."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("rules", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rules")

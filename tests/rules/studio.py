@@ -1,0 +1,131 @@
+"""Actions as a studio might write them: one that is right, and many that are not."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from gameserver.rules.arguments import Arguments
+from gameserver.rules.errors import Refused
+from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.player import Moment, Outcome, Player, changed
+
+BEYOND = "not a function"
+
+
+class Pray(Arguments):
+    """Ask for help."""
+
+    words: Annotated[str, Field(max_length=40)] = ""
+    times: int = 1
+    offering: float = 0.0
+    whom: Annotated[dict[str, Any], Field(default_factory=dict)]
+
+
+class Loose(BaseModel):
+    """Takes whatever comes."""
+
+
+def pray(player: Player, args: Pray, moment: Moment) -> Outcome:
+    """Gives 1 to 6 HP."""
+    max_hp = moment.game.max_hp(player.class_name, player.level)
+    hp = min(player.hp + moment.dice.roll(1, 6), max_hp)
+    return Outcome(changed(player, hp=hp), ({"type": "prayed", "hp": hp - player.hp},))
+
+
+def refuse(player: Player, args: Pray, moment: Moment) -> Outcome:
+    raise Refused("not_holy", "This is no holy place.")
+
+
+def bury(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(changed(player, hp=-50), ())
+
+
+def ascend(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, exp=EXP_CAP + 2**70), ())
+
+
+def idle(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, level=99, version=77, exp_reached_at=moment.now), ())
+
+
+def overheal(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, hp=10**6), ())
+
+
+def underrun(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, hp=-1), ())
+
+
+def halve(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, hp=player.hp * 0.5), ())  # type: ignore[arg-type]
+
+
+def forget(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, exp=player.exp - 1), ())
+
+
+def rename(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, name="Bob"), ())
+
+
+def impersonate(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, id=player.id + 1), ())
+
+
+def grow_younger(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, created_at=player.created_at + timedelta(1)), ())
+
+
+def invent_class(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, class_name="druid"), ())
+
+
+def lose_class(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(replace(player, class_name=None), ())  # type: ignore[arg-type]
+
+
+def crash(player: Player, args: Pray, moment: Moment) -> Outcome:
+    raise KeyError("holy_symbol")
+
+
+def write_to_player(player: Player, args: Pray, moment: Moment) -> Outcome:
+    player.hp = 1  # type: ignore[misc]
+    return Outcome(player, ())
+
+
+def return_nothing(player: Player, args: Pray, moment: Moment) -> None:
+    return None
+
+
+def return_list_of_events(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, [{"type": "prayed"}])  # type: ignore[arg-type]
+
+
+def return_untyped_event(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ({"hp": 3},))
+
+
+async def wait(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def take_two(player: Player, args: Pray) -> Outcome:
+    return Outcome(player, ())
+
+
+def take_by_name(player: Player, *, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def take_anything(player: Player, args, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def take_loosely(player: Player, args: Loose, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def take_unheard_of(player: Player, args: "Relic", moment: Moment) -> Outcome:  # type: ignore[name-defined] # noqa: F821
+    return Outcome(player, ())

@@ -1,0 +1,122 @@
+"""Arguments at the door: what is wrong is named by its field, and nothing unfit passes."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.rules.arguments import MAX_INTEGER
+from gameserver.rules.errors import BadInput, UnknownClass, UnknownFoe
+from tests.rules.samples import FOES, RULEBOOK, rulebook_with
+
+STUDIO = rulebook_with(pray="tests.rules.studio:pray")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def _problems(action: str, raw: object) -> dict[str, str]:
+    with pytest.raises(BadInput) as caught:
+        STUDIO.arguments(action, raw)
+    assert caught.value.errors
+    return {each.field: each.problem for each in caught.value.errors}
+
+
+def _fields_at_fault(action: str, raw: object) -> list[str]:
+    try:
+        STUDIO.arguments(action, raw)
+    except BadInput as error:
+        return [each.field for each in error.errors]
+    return []
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    return {"inner": _nested(depth - 1)} if depth else {}
+
+
+@given(st.sampled_from(FOES))
+def test_a_known_foe_is_accepted(foe):
+    assert RULEBOOK.arguments("hunt", {"foe": foe}).model_dump() == {"foe": foe}
+
+
+def test_an_unknown_foe_is_refused_at_the_door_with_those_there_are():
+    with pytest.raises(UnknownFoe) as caught:
+        RULEBOOK.arguments("hunt", {"foe": "unicorn"})
+    (problem,) = caught.value.errors
+    assert (problem.field, problem.problem) == ("args.foe", "must be one of: slime, wolf, ogre, dragon")
+
+
+def test_an_unknown_class_is_refused_at_the_door_with_those_there_are():
+    with pytest.raises(UnknownClass) as caught:
+        RULEBOOK.arguments("change_class", {"class": "druid"})
+    (problem,) = caught.value.errors
+    assert (problem.field, problem.problem) == (
+        "args.class",
+        "must be one of: warrior, fighter, mage, priest",
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "raw", "field"),
+    [
+        ("hunt", {}, "args.foe"),
+        ("hunt", {"foe": 7}, "args.foe"),
+        ("hunt", {"foe": None}, "args.foe"),
+        ("hunt", {"foe": ["slime"]}, "args.foe"),
+        ("hunt", {"foe": "x" * 10_000}, "args.foe"),
+        ("hunt", {"foe": "slime", "seed": 1}, "args.seed"),
+        ("hunt", {"Foe": "slime", "foe": "slime"}, "args.Foe"),
+        ("change_class", {"class_name": "mage"}, "args.class"),
+        ("rest", {"hours": 3}, "args.hours"),
+        ("rest", None, "args"),
+        ("rest", [], "args"),
+        ("rest", "now", "args"),
+        ("pray", {"times": 2**70}, "args.times"),
+        ("pray", {"times": MAX_INTEGER + 1}, "args.times"),
+        ("pray", {"times": -MAX_INTEGER - 1}, "args.times"),
+        ("pray", {"times": "3"}, "args.times"),
+        ("pray", {"times": True}, "args.times"),
+        ("pray", {"times": 3.0}, "args.times"),
+        ("pray", {"offering": math.nan}, "args.offering"),
+        ("pray", {"offering": math.inf}, "args.offering"),
+        ("pray", {"offering": 2**70}, "args.offering"),
+        ("pray", {"words": "a\0b"}, "args.words"),
+        ("pray", {"whom": {"saint": [{"name": 2**64}]}}, "args.whom.saint.0.name"),
+        ("pray", {"whom": {"a\0": 1}}, "args.whom.a\0"),
+        ("pray", {"whom": _nested(7)}, "args.whom" + ".inner" * 7),
+        ("pray", {"whom": _nested(500)}, "args.whom" + ".inner" * 7),
+    ],
+)
+def test_what_is_wrong_with_arguments_is_named_by_its_field(action, raw, field):
+    assert field in _problems(action, raw)
+
+
+def test_the_largest_numbers_that_every_client_can_hold_are_accepted():
+    args = STUDIO.arguments("pray", {"times": MAX_INTEGER, "whom": {"least": -MAX_INTEGER, **_nested(6)}})
+    assert args.model_dump()["times"] == MAX_INTEGER
+
+
+def test_a_flood_of_wrong_fields_gets_a_short_answer():
+    problems = _problems("rest", {f"{'x' * 1_000}{number}": 1 for number in range(1_000)})
+    assert all(len(field) <= 100 for field in problems)
+    with pytest.raises(BadInput) as caught:
+        STUDIO.arguments("rest", {str(number): 1 for number in range(1_000)})
+    assert len(caught.value.errors) == 20
+
+
+@given(st.sampled_from(["hunt", "rest", "change_class", "pray"]), ANYTHING)
+def test_no_json_brings_the_door_down(action, raw):
+    assert all(each.startswith("args") for each in _fields_at_fault(action, raw))
+
+
+@pytest.mark.parametrize(
+    ("action", "raw"),
+    [("hunt", {"foe": "wolf"}), ("change_class", {"class": "mage"}), ("pray", {"times": 3})],
+)
+def test_arguments_written_out_can_be_read_in_again(action, raw):
+    args = STUDIO.arguments(action, raw)
+    assert STUDIO.arguments(action, args.model_dump(mode="json")) == args

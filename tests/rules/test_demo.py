@@ -1,0 +1,22 @@
+"""config/demo.toml: the four players of the talk are legal players of this game."""
+
+import tomllib
+
+from gameserver.rules.names import parse
+from tests.rules.samples import CONFIG, RULEBOOK, START
+
+
+def test_the_demo_holds_the_four_players_of_the_talk_and_all_are_legal():
+    demo = tomllib.loads((CONFIG / "demo.toml").read_text("utf-8"))["players"]
+    made = [
+        RULEBOOK.new_player(
+            number, parse(each["name"], shortest=1).shown, each["class"], START, each["hp"], each["exp"]
+        )
+        for number, each in enumerate(demo, 1)
+    ]
+    assert [(each.name, each.class_name, each.hp, each.exp, each.level) for each in made] == [
+        ("A", "warrior", 100, 100, 2),
+        ("B", "fighter", 98, 200, 3),
+        ("C", "mage", 70, 50, 2),
+        ("D", "priest", 66, 120, 2),
+    ]

@@ -1,0 +1,148 @@
+"""game.toml: what is right is read, and every fault is named at once by its path."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gameserver.rules.boards import Board
+from gameserver.rules.game import Game, GameFault
+from gameserver.rules.rulebook import Rulebook
+from tests.rules.samples import RULEBOOK, mapping
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def _faults(change: Change) -> list[str]:
+    changed = mapping()
+    change(changed)
+    with pytest.raises(GameFault) as caught:
+        Rulebook.parse(changed)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def _put(path: str, value: object) -> Change:
+    *tables, last = path.split(".")
+
+    def change(table: dict[str, Any]) -> None:
+        for each in tables:
+            table = table.setdefault(each, {})
+        table[last] = value
+
+    return change
+
+
+def test_the_four_classes_have_their_korean_titles():
+    titles = {name: each.title for name, each in RULEBOOK.game.classes.items()}
+    assert titles == {"warrior": "전사", "fighter": "격투가", "mage": "마법사", "priest": "승려"}
+
+
+def test_each_class_differs_from_every_other_in_growth():
+    growths = {(each.base_hp, each.hp_per_level) for each in RULEBOOK.game.classes.values()}
+    assert len(growths) == 4
+
+
+def test_there_is_a_board_of_all_players_and_one_of_each_class():
+    assert RULEBOOK.game.boards == {
+        "exp": Board("exp", "exp"),
+        **{name: Board(name, "exp", name) for name in RULEBOOK.game.classes},
+    }
+
+
+def test_classes_are_described_with_their_names_and_figures():
+    first = RULEBOOK.game.describe_classes()[0]
+    assert (first["name"], first["title"], first["base_hp"]) == ("warrior", "전사", 110)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (_put("levels.base", 0), "levels.base: Input should be greater than or equal to 1"),
+        (_put("levels.base", 2**70), "levels.base: Input should be less than or equal to 1000000000"),
+        (_put("levels.max_level", "100"), "levels.max_level: Input should be a valid integer"),
+        (_put("levels.max_level", True), "levels.max_level: Input should be a valid integer"),
+        (_put("levels", 3), "levels: Input should be a valid dictionary"),
+        (_put("classes", {}), "classes: Dictionary should have at least 1 item"),
+        (_put("classes.mage.base_hp", -1), "classes.mage.base_hp: "),
+        (_put("classes.mage.mana", 10), "classes.mage.mana: Extra inputs are not permitted"),
+        (_put("classes.mage.heal_power", 1.5), "classes.mage.heal_power: Input should be a valid integer"),
+        (_put("classes.Big Mage", {}), "classes.Big Mage.[key]: String should match pattern"),
+        (_put("classes.mage.title", ""), "classes.mage.title: "),
+        (_put("foes.slime.max_damage", 0), "foes.slime: Value error, min_damage is above max_damage"),
+        (_put("foes.slime.win_chance", 101), "foes.slime.win_chance: "),
+        (_put("tuning.hunt.least_chance", 99), "tuning.hunt: Value error, least_chance is above most_chance"),
+        (_put("tuning.heal.min", 99), "tuning.heal: Value error, min is above max"),
+        (_put("tuning.rest.percent", 0), "tuning.rest.percent: "),
+        (_put("boards.mage.class", "druid"), "boards.mage.class: there is no class 'druid'"),
+        (_put("boards.mage.score", "gold"), "boards.mage.score: Input should be 'exp'"),
+        (_put("boards.again", {"score": "exp"}), "boards.again: ranks the same as boards.exp"),
+        (_put("weather", {}), "weather: there is no such table"),
+        (_put("actions", {}), "actions: Dictionary should have at least 1 item"),
+        (_put("actions.pray", "studio.pray"), "actions.pray: String should match pattern"),
+        (_put("actions.pray", 3), "actions.pray: Input should be a valid string"),
+        (_put("actions.pray", "no.such.module:pray"), "actions.pray: can't import no.such.module: "),
+        (_put("actions.pray", "tests.rules.studio:sing"), "actions.pray: tests.rules.studio has no 'sing'"),
+        (
+            _put("actions.pray", "tests.rules.studio:BEYOND"),
+            "studio:BEYOND is not a function",
+        ),
+        (
+            _put("actions.pray", "tests.rules.studio:Pray"),
+            "studio:Pray is not a function",
+        ),
+        (
+            _put("actions.pray", "tests.rules.studio:wait"),
+            "studio:wait must be a plain function",
+        ),
+        (_put("actions.pray", "tests.rules.studio:take_two"), "must take (player, args, moment)"),
+        (_put("actions.pray", "tests.rules.studio:take_by_name"), "must take (player, args, moment)"),
+        (
+            _put("actions.pray", "tests.rules.studio:take_anything"),
+            "must annotate 'args' with a pydantic model",
+        ),
+        (_put("actions.pray", "tests.rules.studio:take_loosely"), 'must have extra="forbid" and strict=True'),
+        (_put("actions.pray", "tests.rules.studio:take_unheard_of"), "can't read the annotations of"),
+    ],
+)
+def test_a_fault_is_named_by_its_path(change, fault):
+    problems = _faults(change)
+    assert any(fault in each for each in problems), problems
+
+
+def test_a_single_fault_is_named_once():
+    assert _faults(_put("foes.wolf.exp", -1)) == ["foes.wolf.exp: Input should be greater than or equal to 0"]
+
+
+def test_faults_of_all_tables_are_named_at_once():
+    def change(game: dict[str, Any]) -> None:
+        del game["levels"], game["foes"]["slime"]["exp"]
+        game["classes"]["mage"]["base_hp"] = 0
+        game["boards"]["druid"] = {"score": "exp", "class": "druid"}
+        game["actions"] |= {"pray": "nowhere:pray", "sing": 3}
+
+    paths = [each.split(": ")[0] for each in _faults(change)]
+    assert sorted(paths) == [
+        "actions.pray", "actions.sing", "boards.druid.class", "classes.mage.base_hp", "foes.slime.exp", "levels",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", [{}, {"actions": 3, "classes": [], "boards": "x", "foes": None}])
+def test_no_data_at_all_is_a_list_of_faults_and_no_crash(raw):
+    with pytest.raises(GameFault) as caught:
+        Rulebook.parse(raw)
+    assert {"levels: this table is missing", "tuning: this table is missing"} <= set(caught.value.problems)
+
+
+@pytest.mark.parametrize("table", ["foes", "boards"])
+def test_a_game_may_do_without_foes_or_boards(table):
+    without = mapping()
+    del without[table]
+    assert not getattr(Game.parse(without), table)
+
+
+def test_the_most_hp_that_data_can_give_fits_into_a_postgres_integer():
+    extreme = mapping()
+    extreme["levels"] = {"base": 10**9, "max_level": 1_000}
+    extreme["classes"]["mage"] |= {"base_hp": 1_000_000, "hp_per_level": 100_000}
+    assert Game.parse(extreme).max_hp("mage", 1_000) < 2**31

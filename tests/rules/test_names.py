@@ -1,0 +1,193 @@
+"""Names: which are taken for the same, and which nobody can have."""
+
+from unicodedata import category, normalize
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from gameserver.rules.errors import BadInput
+from gameserver.rules.names import LONGEST, Name, key_of, parse
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+LETTERS = st.text(
+    st.characters(categories=["L", "Mn", "Mc", "N", "Zs"], include_characters="_-.' "),
+    min_size=2,
+    max_size=12,
+)
+
+
+def _parsed(text: str, shortest: int = 2) -> Name | None:
+    try:
+        return parse(text, shortest)
+    except BadInput:
+        return None
+
+
+def _problem(text: str) -> str:
+    with pytest.raises(BadInput) as caught:
+        parse(text)
+    (problem,) = caught.value.errors
+    assert problem.field == "name"
+    return problem.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ann",
+        "전사왕",
+        "승려 D",
+        "Zoë",
+        "d'Artagnan",
+        "Jean-Luc",
+        "A.B_c",
+        "李小龍",
+        "สมชาย",
+        "नमस्ते",
+        "Ω3",
+        "12",
+        "Владимир",
+    ],
+)
+def test_names_of_many_scripts_are_shown_as_they_are_written(text):
+    assert parse(text).shown == normalize("NFKC", text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ann", "aNN"),
+        ("Ann", "Ａｎｎ"),
+        ("Straße", "STRASSE"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+        ("Zoë", "Zoe\u0308"),
+        ("Iris", "ırıs"),
+        ("Ann Lee", "ann\u3000\u00a0 lee"),
+        ("Ann Lee", "  Ann\u2003Lee "),
+        ("전사", "전사"),
+        ("ﬁn", "FIN"),
+        ("ｶﾞﾙ", "ガル"),
+    ],
+)
+def test_names_that_differ_in_case_width_or_spacing_share_a_key(one, other):
+    assert parse(one).key == parse(other).key
+
+
+@pytest.mark.parametrize(("one", "other"), [("Ann", "Anna"), ("Ann Lee", "AnnLee"), ("Zoë", "Zoe"), ("a-b", "a_b")])
+def test_names_that_read_differently_have_keys_of_their_own(one, other):
+    assert parse(one).key != parse(other).key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "A",
+        "x" * 25,
+        "x" * 10_000,
+        "😀😀",
+        "Ann😀",
+        "1\ufe0f\u20e3",  # a keycap emoji
+        "An\u200bn",
+        "An\u200dn",
+        "Ann\ufeff",
+        "An\u00adn",
+        "An\u202en",
+        "An\u2060n",
+        "An\x00n",
+        "Ann\n",
+        "A\tn",
+        "Ann\u2028Lee",
+        "ㅤㅤ",
+        "a\u115fb",
+        "a\u1160b",
+        "a\uffa0b",
+        "a\u17b4b",
+        "a\u034fb",
+        "a\u180eb",
+        "a\ufe0fb",
+        "a\U000e0100b",
+        "a\u2800b",
+        "\u0301ab",
+        "a \u0301b",
+        "a-\u0301b",
+        "a" + "\u0301\u0302" * 3,
+        "a\ue000b",
+        "a\u0378b",
+        "a\ud800b",
+        "a/b",
+        "a@b",
+        "<b>",
+        "a\u2019b",
+        "..",
+        "_-_",
+    ],
+)
+def test_what_is_empty_too_long_unseen_or_no_letter_is_refused(text):
+    assert _problem(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["admin", "ADMIN", "Ａｄｍｉｎ", " root ", "Sys_Tem", "G.M.", "m e", "ｎｕｌｌ", "Undefıned"]
+)
+def test_a_reserved_name_is_refused_in_any_disguise(text):
+    assert _problem(text) == "is reserved"
+
+
+def test_a_long_input_is_refused_before_it_is_normalised():
+    # U+FDFA becomes 18 characters; a million of them would be work
+    assert _problem("\ufdfa" * 1_000_000) == f"must have 2 to {LONGEST} characters"
+
+
+def test_length_counts_after_normalising():
+    assert parse("ﬀ").shown == "ff"
+    assert _problem("\ufdfa" * 2)
+
+
+def test_a_single_letter_is_a_name_where_that_is_asked_for():
+    assert parse("A", shortest=1) == Name("A", "a")
+    assert _problem("A")
+
+
+@given(TEXT | LETTERS)
+@example("ᾼ͂")
+@example("İi")
+def test_the_key_of_a_key_is_itself(text):
+    assert key_of(key_of(text)) == key_of(text)
+
+
+@given(TEXT | LETTERS)
+@example("ᾷ")
+@example("ŉ")
+@example("ẞ")
+def test_no_change_of_case_makes_another_key(text):
+    for other in (text.upper(), text.lower(), text.casefold(), text.swapcase(), text.title()):
+        assert key_of(other) == key_of(text)
+
+
+@given(TEXT | LETTERS)
+def test_no_form_of_unicode_makes_another_key(text):
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert key_of(normalize(form, text)) == key_of(text)
+
+
+@given(TEXT | LETTERS)
+def test_a_name_that_is_accepted_is_accepted_as_shown_and_stays_the_same(text):
+    name = _parsed(text)
+    assume(name is not None)
+    assert name is not None
+    assert parse(name.shown) == name
+    assert name.key == key_of(text)
+
+
+@given(TEXT | LETTERS)
+def test_an_accepted_name_holds_nothing_but_letters_marks_digits_and_plain_punctuation(text):
+    name = _parsed(text, 1)
+    assume(name is not None)
+    assert name is not None
+    assert 1 <= len(name.shown) <= LONGEST
+    assert all(category(each)[0] in "LMN" or each in " _-.'" for each in name.shown)
+    assert "  " not in name.shown
+    assert name.shown == name.shown.strip()

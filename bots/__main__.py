@@ -55,9 +55,7 @@ Urls = Annotated[
 ]
 Prefix = Annotated[str, typer.Option("--name-prefix", callback=_prefix, help="How the players' names begin.")]
 Seconds = Annotated[float, typer.Option(min=0.1, help="How long.")]
-Json = Annotated[
-    str | None, typer.Option("--json", help="Write the report as JSON to this file; - is stdout.")
-]
+Json = Annotated[str | None, typer.Option("--json", help="Write the report as JSON to this file; - is stdout.")]
 
 
 @app.command("run")
@@ -68,12 +66,8 @@ def run_command(  # noqa: PLR0913 (an option each)
     sockets: Annotated[float, typer.Option(min=0, max=1, help="Share of players on a WebSocket.")] = 0.5,
     rate: Annotated[float, typer.Option(min=0, help="Actions/s of each player; 0: no pauses.")] = 5.0,
     seed: Annotated[int, typer.Option(help="What the bots choose to do.")] = 1,
-    patience: Annotated[
-        float, typer.Option(min=1, help="Seconds to retry a command before giving up.")
-    ] = 60.0,
-    admin_key: Annotated[
-        str | None, typer.Option(envvar="BOTS_ADMIN_KEY", help="To prove the boards.")
-    ] = None,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds to retry a command before giving up.")] = 60.0,
+    admin_key: Annotated[str | None, typer.Option(envvar="BOTS_ADMIN_KEY", help="To prove the boards.")] = None,
     admin_key_file: Annotated[Path | None, typer.Option(help="A file with the admin key.")] = None,
     name_prefix: Prefix = "bot",
     json: Json = None,

@@ -15,7 +15,7 @@ from bots.link import Door, Link
 from bots.proof import Entry, Verdict, judge
 
 BOTS_AT_ONCE = 16
-LEDGER_PAGE = 100
+LEDGER_PAGE = 200
 SETTLING_SECONDS = 3.0
 
 
@@ -95,7 +95,5 @@ def parse_entry(line: Any) -> Entry:
         player = {"version": line.get("version"), **player}
     state = wire.parse_state(player)
     if line.get("version", state.version) != state.version:
-        raise wire.BadAnswerError(
-            f"ledger entry of version {line['version']} keeps a player of {state.version}"
-        )
+        raise wire.BadAnswerError(f"ledger entry of version {line['version']} keeps a player of {state.version}")
     return Entry(line["command_id"], str(line.get("action", "")), state)

@@ -47,9 +47,7 @@ async def bench(urls: tuple[str, ...], mode: str, load: Load, prefix: str) -> li
     return [(await measure_one[each]()).result(each) for each in MODES[mode]]
 
 
-async def _sockets(
-    players: Sequence[Enlisted], endpoints: Sequence[Endpoint], load: Load, *, reads: bool
-) -> Measure:
+async def _sockets(players: Sequence[Enlisted], endpoints: Sequence[Endpoint], load: Load, *, reads: bool) -> Measure:
     """Open the sockets, greet, fill each with requests, and wait for the end."""
     measure, ids = Measure(WARM_UP_SECONDS, load.seconds), CommandIds()
     loads = [SocketLoad(measure, ids, reads=reads) for _ in players]
@@ -70,9 +68,7 @@ async def _sockets(
     return measure
 
 
-async def _https(
-    players: Sequence[Enlisted], endpoints: Sequence[Endpoint], load: Load, *, reads: bool
-) -> Measure:
+async def _https(players: Sequence[Enlisted], endpoints: Sequence[Endpoint], load: Load, *, reads: bool) -> Measure:
     """Open the connections, send one request on each, and wait for the end."""
     measure, ids = Measure(WARM_UP_SECONDS, load.seconds), CommandIds()
     opened: list[HttpConnection] = []

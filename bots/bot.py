@@ -84,12 +84,13 @@ class Bot:
             await self._send_again()
         assert self.told.latest is not None
         choice = chooser.choose(self.told.latest)
+        boards = catalogue.boards_of(self.told.latest.class_name)
         if choice.args is not None:
             await self._act(choice.name, choice.args, planned)
-        elif choice.name == "read" or not catalogue.boards:
-            await self._read(planned)
+        elif choice.name != "read" and boards:
+            await self._look(choice.name, self._random.choice(boards).name, planned)
         else:
-            await self._look(choice.name, self._random.choice(catalogue.boards).name, planned)
+            await self._read(planned)
 
     async def _act(self, action: str, args: Any, planned: float) -> None:
         request = wire.act(self._ids.next(), action, args)
@@ -175,9 +176,7 @@ class Bot:
         if self._succeeded(reply, must=True):
             assert reply.answer is not None
             if player_id(reply.answer.body.get("player")) != self.told.player_id:
-                self.told.problems.append(
-                    f"the device of player {self.told.player_id} opened another's session"
-                )
+                self.told.problems.append(f"the device of player {self.told.player_id} opened another's session")
 
     def _succeeded(self, reply: Reply, *, must: bool = False) -> bool:
         """Count how a request ended; if it `must` succeed, any other final answer is a problem."""

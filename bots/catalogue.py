@@ -30,6 +30,10 @@ class Catalogue:
     foes: tuple[str, ...] = FOES
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    def boards_of(self, class_name: str) -> list[Board]:
+        """The boards that a player of this class stands on."""
+        return [board for board in self.boards if board.class_name in (None, class_name)]
+
 
 class UnreachableError(Exception):
     """No server answers, or not as the wire says; the text is for the person at the terminal."""

@@ -1,8 +1,8 @@
 """Command ids: UUIDv7 (RFC 9562) made by the client, strictly rising within one maker."""
 
-import secrets
 import time
 from collections.abc import Callable
+from random import Random
 
 _VERSION = 7 << 76
 _VARIANT = 2 << 62
@@ -13,14 +13,13 @@ class CommandIds:
     """Makes UUIDv7 strings, each greater than the one before, also when the clock stands still or steps back.
 
     A new millisecond draws 73 fresh random bits of the 74; within a millisecond they rise by a random step
-    of up to 2^32 (RFC 9562 §6.2, method 2), so makers in other processes don't meet.
+    of up to 2^32 (RFC 9562 §6.2, method 2), so makers in other processes don't meet. They are unique, not
+    secret: the entropy is a generator's that the system has seeded.
     """
 
-    def __init__(
-        self, clock: Callable[[], int] = time.time_ns, entropy: Callable[[int], int] = secrets.randbits
-    ) -> None:
+    def __init__(self, clock: Callable[[], int] = time.time_ns, entropy: Callable[[int], int] | None = None) -> None:
         self._clock = clock
-        self._entropy = entropy
+        self._entropy = entropy or Random().getrandbits
         self._millisecond = -1
         self._random = 0
 
@@ -32,8 +31,6 @@ class CommandIds:
             self._random = self._entropy(73)
         else:
             self._random += 1 + self._entropy(32)
-        value = (
-            self._millisecond << 80 | _VERSION | (self._random >> 62) << 64 | _VARIANT | self._random & _LOW
-        )
+        value = self._millisecond << 80 | _VERSION | (self._random >> 62) << 64 | _VARIANT | self._random & _LOW
         digits = f"{value:032x}"
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

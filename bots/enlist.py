@@ -29,9 +29,7 @@ async def enlist(urls: tuple[str, ...], count: int, prefix: str) -> list[Enliste
 
         async def sign_up(index: int) -> Enlisted:
             async with room:
-                return await _sign_up(
-                    network, identities.make(prefix, tag, index, Random(index), ()), ids.next()
-                )
+                return await _sign_up(network, identities.make(prefix, tag, index, Random(index), ()), ids.next())
 
         tasks = [asyncio.create_task(sign_up(index)) for index in range(count)]
         try:

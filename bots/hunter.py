@@ -8,7 +8,7 @@ import re
 SAFE_HP = 60
 ARGS = {"hunt": '{"foe":"slime"}', "rest": "{}", "revive": "{}"}
 
-_HP = re.compile(rb'"player":\s*\{[^}]*?"hp":\s*(\d+)')
+_HP = re.compile(rb'"hp":\s*(\d+)')
 _CODE = re.compile(rb'"code":\s*"(\w+)"')
 
 
@@ -17,10 +17,11 @@ class Hunter:
 
     def __init__(self) -> None:
         self._next = "hunt"
+        self._turn = 0
 
     def heard(self, body: bytes) -> None:
         """Take in the answer to an action."""
-        found = _HP.search(body)
+        found = _HP.search(body, body.find(b'"player":'))
         if found is not None:
             hp = int(found[1])
             self._next = "hunt" if hp >= SAFE_HP else "rest" if hp else "revive"
@@ -30,8 +31,9 @@ class Hunter:
         self._next = "revive" if code == "player_is_down" else "hunt"
 
     def next(self) -> str:
-        """Return the next action."""
-        return self._next
+        """Return the next action; rests alternate with hunts, as more are in flight than have been heard of."""
+        self._turn ^= 1
+        return "hunt" if self._next == "rest" and self._turn else self._next
 
 
 def code_of(body: bytes) -> str:

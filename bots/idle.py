@@ -77,9 +77,7 @@ async def _open_all(
 async def _open(endpoint: Endpoint, player: Enlisted, state: Idle) -> SocketConnection:
     """Open one socket and say hello; raises OSError or TimeoutError."""
     greeting = Greeting()
-    connection = await connect_socket(
-        endpoint, greeting.heard, lambda reason: _ended(greeting, state, reason)
-    )
+    connection = await connect_socket(endpoint, greeting.heard, lambda reason: _ended(greeting, state, reason))
     connection.send(hello(player.token))
     try:
         async with asyncio.timeout(HELLO_SECONDS):

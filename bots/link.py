@@ -115,7 +115,7 @@ class Link:
     async def _attempt(self, request: wire.Request, door: Door, seconds: float) -> wire.Answer:
         seconds = max(0.1, min(seconds, self._network.attempt_seconds))
         try:
-            if door is Door.SOCKET and request.op:
+            if door is Door.SOCKET and request.op and not self._keeping_away():
                 socket = await self._open_socket()
                 answer = await socket.ask(request.op, request.fields, seconds)
             else:
@@ -138,9 +138,7 @@ class Link:
 
     def _pause(self, attempt: int, retry_after: float | None) -> float:
         """Jittered exponential backoff in seconds, never less than what the server asked for."""
-        backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10)) * self._random.uniform(
-            0.5, 1.0
-        )
+        backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10)) * self._random.uniform(0.5, 1.0)
         return max(backoff, (retry_after or 0.0) * self._random.uniform(1.0, 1.25))
 
     def _other_way(self, request: wire.Request, door: Door) -> Door:
@@ -173,6 +171,9 @@ class Link:
             socket = await Socket.connect(self._network.session, url, self._on_push)
             try:
                 await self._hello(socket)
+            except wire.LostError as error:
+                await socket.close()
+                raise wire.LostError(replace(error.answer, uncertain=False)) from error
             except BaseException:
                 await socket.close()
                 raise
@@ -186,10 +187,15 @@ class Link:
             fields["resume"] = self._stream
         answer = await socket.ask("hello", fields, self._network.attempt_seconds)
         if answer.kind is not wire.Kind.OK:
-            raise wire.LostError(replace(answer, uncertain=False))
+            raise wire.LostError(answer)
         self.on_player(answer.body.get("player"))
-        if isinstance(answer.body.get("stream"), str):
-            self._stream = {"stream": answer.body["stream"], "seq": answer.body.get("seq")}
+        if isinstance(answer.body.get("stream"), str) and isinstance(answer.body.get("seq"), int):
+            self._stream = {"stream": answer.body["stream"], "seq": answer.body["seq"]}
+
+    def _keeping_away(self) -> bool:
+        """Whether a server that went away asked not to come back yet; HTTP serves until then."""
+        gone = self._socket is not None and self._socket.ended
+        return gone and self._leave_at is not None and not self._told_to_leave()
 
     def _told_to_leave(self) -> bool:
         return self._leave_at is not None and asyncio.get_running_loop().time() >= self._leave_at
@@ -201,7 +207,7 @@ class Link:
         if frame["push"] == "player":
             self.on_player(data.get("player", data))
         elif frame["push"] == "going_away":
-            pause = self._random.uniform(0.0, float(data.get("reconnect_after_ms", 0)) / 1000)
+            pause = float(data.get("reconnect_after_ms", 0)) / 1000
             self._leave_at = asyncio.get_running_loop().time() + pause
 
 

@@ -40,7 +40,8 @@ class Verdict:
 
 
 def judge(told: Told, present: State, ledger: Sequence[Entry]) -> Verdict:
-    """Hold a bot's record against the present state and the ledger, newest first."""
+    """Hold a bot's record against the present state and the ledger, whose entries may come in any order."""
+    ledger = sorted(ledger, key=lambda entry: -entry.state.version)
     verdict = Verdict(unexplained=[*told.problems, *told.disagreements], acknowledged=len(told.acknowledged))
     kept = Counter(entry.command_id for entry in ledger)
     states = {entry.command_id: entry.state for entry in ledger}
@@ -55,13 +56,9 @@ def judge(told: Told, present: State, ledger: Sequence[Entry]) -> Verdict:
 def _judge_acknowledged(told: Told, kept: Counter[str], states: dict[str, State], verdict: Verdict) -> None:
     for command_id, state in told.acknowledged.items():
         if not kept[command_id]:
-            verdict.lost.append(
-                f"{command_id} was acknowledged as version {state.version} and isn't in the ledger"
-            )
+            verdict.lost.append(f"{command_id} was acknowledged as version {state.version} and isn't in the ledger")
         elif states[command_id] != state:
-            verdict.unexplained.append(
-                f"{command_id} was told {state}, the ledger keeps {states[command_id]}"
-            )
+            verdict.unexplained.append(f"{command_id} was told {state}, the ledger keeps {states[command_id]}")
 
 
 def _judge_others(told: Told, kept: Counter[str], verdict: Verdict) -> None:
@@ -87,13 +84,11 @@ def _judge_told_versions(told: Told, states: dict[str, State], verdict: Verdict)
         landed = {states[command_id].version for command_id in told.open if command_id in states}
         missing = set(range(told.first.version + 1, max(times) + 1)) - times.keys() - landed
         if missing:
-            verdict.unexplained.append(
-                f"nobody was told of {len(missing)} versions, the first is {min(missing)}"
-            )
+            verdict.unexplained.append(f"nobody was told of {len(missing)} versions, the first is {min(missing)}")
 
 
 def _judge_chain(told: Told, ledger: Sequence[Entry], verdict: Verdict) -> None:
-    """The ledger, newest first, falls by one version a line, down to the sign-up."""
+    """The ledger falls by one version a line, down to the sign-up."""
     for newer, older in pairwise(ledger):
         if newer.state.version != older.state.version + 1:
             verdict.unexplained.append(
@@ -118,6 +113,4 @@ def _judge_present(told: Told, present: State, ledger: Sequence[Entry], verdict:
     elif present.version == latest.version:
         verdict.unexplained.append(f"the player is {present}, told was {latest}")
     elif verdict.landed < present.version - latest.version:
-        verdict.unexplained.append(
-            f"version {latest.version} was told last, the player is at {present.version}"
-        )
+        verdict.unexplained.append(f"version {latest.version} was told last, the player is at {present.version}")

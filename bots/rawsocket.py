@@ -100,9 +100,7 @@ class SocketConnection(asyncio.Protocol):
         if not end:
             return data
         accept = base64.b64encode(hashlib.sha1(self._key + GUID).digest())  # noqa: S324 (the RFC's choice)
-        lines = {
-            line.partition(b":")[0].lower(): line.partition(b":")[2].strip() for line in head.split(b"\r\n")
-        }
+        lines = {line.partition(b":")[0].lower(): line.partition(b":")[2].strip() for line in head.split(b"\r\n")}
         if head[9:12] != b"101":
             self._fail(f"handshake_{head[9:12].decode(errors='replace')}")
         elif lines.get(b"sec-websocket-accept") != accept:

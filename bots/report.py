@@ -61,8 +61,7 @@ def proof_as_json(outcome: Outcome) -> dict[str, Any]:
             "absent": sum(verdict.absent for verdict in verdicts),
         },
         "faults": _faults(verdicts),
-        "boards_proved": outcome.boards is not None
-        and not any(board.differences for board in outcome.boards),
+        "boards_proved": outcome.boards is not None and not any(board.differences for board in outcome.boards),
         "boards": [
             {
                 "board": board.board,
@@ -110,9 +109,7 @@ def _actions_table(report: dict[str, Any]) -> Table:
         table.add_column(column, justify="right")
     for name, row in report["actions"].items():
         times = (row["p50_ms"], row["p95_ms"], row["p99_ms"], row["max_ms"])
-        table.add_row(
-            name, f"{row['count']:,}", f"{row['per_second']:,.1f}", *(f"{each:,.1f}" for each in times)
-        )
+        table.add_row(name, f"{row['count']:,}", f"{row['per_second']:,.1f}", *(f"{each:,.1f}" for each in times))
     return table
 
 
@@ -145,9 +142,7 @@ def _show_boards(console: Console, outcome: Outcome) -> None:
         console.print(Text(f"boards: NOT PROVED{why}", style="bold yellow"))
     for board in outcome.boards or ():
         verdict = "[red]differs from the database[/]" if board.differences else "equals the database"
-        console.print(
-            f"board {board.board}: {board.entries:,} entries, {verdict}, after {board.seconds:.2f} s"
-        )
+        console.print(f"board {board.board}: {board.entries:,} entries, {verdict}, after {board.seconds:.2f} s")
         for difference in board.differences:
             console.print(Text(f"  {difference}", style="red"))
 

@@ -63,6 +63,8 @@ async def _prove(outcome: Outcome, network: Network, admin_key: str | None) -> N
             raise audit.NotProvedError("no bot could sign up, so there is nothing to prove")
         outcome.verdicts = [Verdict(unexplained=bot.told.problems) for bot in outcome.swarm.broken_sign_ups()]
         outcome.verdicts += await audit.prove_players(bots)
+        if not any(verdict.acknowledged for verdict in outcome.verdicts):
+            raise audit.NotProvedError("no action was acknowledged, so there is nothing to prove")
         if admin_key is not None:
             admin = Link(network, outcome.swarm.tally, Random(0), None)
             admin.token = admin_key

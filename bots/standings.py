@@ -17,7 +17,7 @@ from bots.wire import BadAnswerError
 
 CATCH_UP_SECONDS = 10.0
 RETRY_SECONDS = 0.25
-BOARD_PAGE = 100
+BOARD_PAGE = 200
 RANKING_PAGE = 1000
 NAMED = 10
 MILLISECONDS = 3
@@ -71,9 +71,7 @@ async def _prove(board: Board, player: Link, admin: Link) -> BoardVerdict:
 async def _compare(board: Board, player: Link, admin: Link) -> BoardVerdict:
     of_class = "" if board.class_name is None else f"&class={board.class_name}"
     try:
-        ranking = parse_ranking(
-            await read_pages(admin, f"/admin/v1/rankings?by=exp&limit={RANKING_PAGE}{of_class}")
-        )
+        ranking = parse_ranking(await read_pages(admin, f"/admin/v1/rankings?by=exp&limit={RANKING_PAGE}{of_class}"))
         places = parse_board(await read_pages(player, f"/v1/boards/{board.name}?limit={BOARD_PAGE}"))
     except BadAnswerError as error:
         return BoardVerdict(board.name, differences=[str(error)])
@@ -122,9 +120,7 @@ def differences(places: Sequence[Place], ranking: Sequence[tuple[str, int]]) -> 
 
 
 def _repeats(where: str, ids: Sequence[str]) -> list[str]:
-    return (
-        [] if len(set(ids)) == len(ids) else [f"{len(ids) - len(set(ids))} players are on the {where} twice"]
-    )
+    return [] if len(set(ids)) == len(ids) else [f"{len(ids) - len(set(ids))} players are on the {where} twice"]
 
 
 def _some(sentences: Iterable[str]) -> list[str]:

@@ -39,6 +39,7 @@ class Tally:
 
     def start(self, now: float) -> None:
         """Begin the play: gaps are measured from here."""
+        self._second.reset()
         self._last_acknowledged = now
 
     def finish(self, now: float) -> None:

@@ -29,7 +29,10 @@ NO_EFFECT = frozenset({"overloaded", "database_unavailable", "sessions_unavailab
 NOT_A_RULE = frozenset(
     {
         "bad_input",
+        "bad_json",
         "bad_frame",
+        "too_large",
+        "method_not_allowed",
         "unknown_action",
         "unknown_class",
         "unknown_foe",
@@ -143,9 +146,7 @@ def read_me() -> Request:
 
 def board_top(board: str, limit: int) -> Request:
     """Ask for the first `limit` places of a board."""
-    return Request(
-        "board", "GET", f"/v1/boards/{board}?limit={limit}", "board", {"board": board, "limit": limit}
-    )
+    return Request("board", "GET", f"/v1/boards/{board}?limit={limit}", "board", {"board": board, "limit": limit})
 
 
 def board_around(board: str, radius: int) -> Request:

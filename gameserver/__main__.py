@@ -23,6 +23,7 @@ from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
 from gameserver.stack.node import READY_FILE
 from gameserver.stack.up import up as run_up
+from gameserver.storage import provision
 from gameserver.storage.migrations import OutdatedDatabase
 from gameserver.storage.slots import IncompleteMap, placement
 from gameserver.telemetry import set_up_logs
@@ -41,7 +42,7 @@ def up(config: Config = DEFAULT) -> None:
     """Start the embedded servers and the nodes, and stop them on Ctrl-C."""
     with _faults():
         settings = _settings(config)
-        _run(run_up(settings, config, application.migrate))
+        _run(run_up(settings, config, provision.migrate))
 
 
 @cli.command()
@@ -56,7 +57,7 @@ def serve(config: Config = DEFAULT) -> None:
 def migrate(config: Config = DEFAULT) -> None:
     """Bring every database's tables to what this code needs, and place new slots."""
     with _faults():
-        _run(application.migrate(_settings(config)))
+        _run(provision.migrate(_settings(config)))
 
 
 @cli.command()

@@ -23,8 +23,6 @@ Clients branch on `code`, which never changes; `detail` is a sentence for people
 code an error has is the transport's to say.
 """
 
-
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,5 +1,6 @@
 """The table that tells on the terminal what runs where."""
 
+import os
 from collections.abc import Iterable
 
 from rich import box
@@ -10,8 +11,12 @@ from gameserver.stack.child import Child
 
 def overview(children: Iterable[Child]) -> Table:
     """One row for each server: name, what it is, address, pid and log; for a rich Console to print."""
-    table = Table("name", "what", "address", "pid", "log", box=box.SIMPLE)
+    table = Table(box=box.SIMPLE)
+    for heading in ("name", "what", "address", "pid"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("log", overflow="fold")
     for child in children:
         process = child.process
-        table.add_row(child.name, child.what, child.address, str(process.pid or "not running"), str(process.log))
+        log = min(str(process.log), os.path.relpath(process.log), key=len)
+        table.add_row(child.name, child.what, child.address, str(process.pid or "not running"), log)
     return table

@@ -2,9 +2,9 @@
 
 Law: a player is in at most one batch in flight, and his commands take effect in the order in which they were
 submitted. Every command gets a verdict, at the latest one transaction after its deadline. The queue is bounded; who
-finds it full is told so and has changed nothing. A batch that the database refuses is tried once more as single commands, so that one bad row can't
-take its neighbours down. After a lost connection the same commands are run again: if the lost transaction did
-commit, the ledger answers them.
+finds it full is told so and has changed nothing. A batch that the database refuses is tried once more as single
+commands, so that one bad row can't take its neighbours down. After a lost connection the same commands are run again:
+if the lost transaction did commit, the ledger answers them.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import structlog
 from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
-from gameserver.storage.databases import BUSY, LOST, Database, Link
+from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
 from gameserver.storage.slots import SlotMoved
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
 
@@ -29,6 +29,8 @@ log = structlog.get_logger()
 LOCKED_PAUSE = 0.003
 """Seconds until a player who is locked by another transaction is tried again."""
 LOST_PAUSE = 0.1
+CROWD = 64
+"""Players who make a second transaction worth its cost; fewer wait for the one in flight and share the next."""
 PER_PLAYER = 32
 """Commands of one player in one batch, at the most."""
 
@@ -61,7 +63,7 @@ class Committer:
         self._waiting: dict[int, deque[_Pending]] = {}
         self._ready: deque[int] = deque()
         self._busy: set[int] = set()
-        self._queued = 0
+        self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -102,14 +104,18 @@ class Committer:
             while True:
                 await self._wake.wait()
                 if batch := self._take():
+                    self._in_flight += 1
+                    self._signal()
                     await self._settle(link, batch)
+                    self._in_flight -= 1
+                self._signal()
         finally:
             await link.close()
 
     def _server_settings(self) -> Mapping[str, str]:
         milliseconds = str(int(self._limits.transaction * 1000))
         return {
-            "plan_cache_mode": "force_generic_plan",
+            **HOT_PATH,
             "idle_in_transaction_session_timeout": milliseconds,
             "statement_timeout": milliseconds,
             "synchronous_commit": "on",
@@ -117,7 +123,14 @@ class Committer:
 
     def _make_ready(self, player_id: int) -> None:
         self._ready.append(player_id)
-        self._wake.set()
+        self._signal()
+
+    def _signal(self) -> None:
+        """Wakes a worker if there is work for it."""
+        if self._ready and (not self._in_flight or len(self._ready) >= CROWD):
+            self._wake.set()
+        else:
+            self._wake.clear()
 
     def _take(self) -> list[_Pending]:
         batch: list[_Pending] = []
@@ -128,8 +141,6 @@ class Committer:
             while queue and len(queue) > PER_PLAYER:
                 self._waiting.setdefault(player_id, deque()).appendleft(queue.pop())
             batch.extend(queue)
-        if not self._ready:
-            self._wake.clear()
         return batch
 
     async def _settle(self, link: Link, batch: Sequence[_Pending]) -> None:

@@ -98,6 +98,14 @@ class Database:
             yield connection
 
 
+HOT_PATH = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Settings for statements over `unnest`: planned once, and always row by row through the primary key, whatever the
+statistics say of a table that was small or new when they were made."""
 FENCES = {"accounts": 7_710_001, "players": 7_710_002}
 """The advisory lock of each group: writers hold it shared, a change of ownership takes it exclusively."""
 MIGRATING, FOLLOWING = 7_710_100, 7_710_101

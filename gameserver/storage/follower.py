@@ -27,8 +27,8 @@ from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 log = structlog.get_logger()
 
 SQL = sql.load("follower.sql")
-TURN_SECONDS = 0.03
-QUIET_SECONDS = 0.1
+TURN_SECONDS = 0.05
+QUIET_SECONDS = 0.05
 STATE_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 SUMMARIZE_SECONDS = 2.0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from gameserver.rules.errors import GameError, Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.batch import SQL, player_of
-from gameserver.storage.databases import Database, Link, translated
+from gameserver.storage.databases import HOT_PATH, Database, Link, translated
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots import SlotMoved
 
@@ -44,7 +44,7 @@ class Reader:
                 group.create_task(self._work())
 
     async def _work(self) -> None:
-        link = Link(self._database, {"plan_cache_mode": "force_generic_plan", "statement_timeout": "2000"})
+        link = Link(self._database, {**HOT_PATH, "statement_timeout": "2000"})
         try:
             while True:
                 await self._wake.wait()

@@ -11,8 +11,7 @@ select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created
        p.session_epoch, clock_timestamp() as now
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 join players p on p.slot = wanted.slot and p.id = wanted.id
-join players_owned_slots o on o.slot = p.slot and o.owned
-where not p.void
+where not p.void and (select o.owned from players_owned_slots o where o.slot = wanted.slot)
 order by p.id
 for no key update of p skip locked
 

@@ -41,7 +41,8 @@ READS = (errors.DatabaseUnavailable,)
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
-          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, *WRITES), takes_command_id=True),
+          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, *WRITES),
+          takes_command_id=True),
     Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
           answer=answers.PlayersAnswer, errors=READS),
     Route("GET", "/v1/players/me", http.read_me, "Read one's own player", answer=answers.PlayerAnswer, errors=READS),

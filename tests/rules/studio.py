@@ -1,5 +1,6 @@
 """Actions as a studio might write them: one that is right, and many that are not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -25,6 +26,12 @@ class Pray(Arguments):
 
 class Loose(BaseModel):
     """Takes whatever comes."""
+
+
+class Hook(Arguments):
+    """Takes what JSON can't say."""
+
+    then: Callable[[], None]
 
 
 def pray(player: Player, args: Pray, moment: Moment) -> Outcome:
@@ -124,6 +131,10 @@ def take_anything(player: Player, args, moment: Moment) -> Outcome:
 
 
 def take_loosely(player: Player, args: Loose, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def take_hook(player: Player, args: Hook, moment: Moment) -> Outcome:
     return Outcome(player, ())
 
 

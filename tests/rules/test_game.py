@@ -102,6 +102,7 @@ def test_classes_are_described_with_their_names_and_figures():
             "must annotate 'args' with a pydantic model",
         ),
         (_put("actions.pray", "tests.rules.studio:take_loosely"), 'must have extra="forbid" and strict=True'),
+        (_put("actions.pray", "tests.rules.studio:take_hook"), "Hook has no JSON schema: "),
         (_put("actions.pray", "tests.rules.studio:take_unheard_of"), "can't read the annotations of"),
     ],
 )

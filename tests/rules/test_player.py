@@ -36,4 +36,4 @@ def test_a_changed_player_cannot_be_written_to(make):
     assert type(player) is Player
     assert hash(player) == hash(replace(player))
     with pytest.raises(FrozenInstanceError):
-        player.hp = 3
+        player.hp = 3  # type: ignore[misc]

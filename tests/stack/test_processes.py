@@ -19,16 +19,14 @@ REPOSITORY = Path(__file__).parents[2]
 def played(folder: Path, manner: str) -> Node:
     argv = [sys.executable, str(Path(__file__).with_name("played_node.py")), manner, "1"]
     log = folder / "log" / "node.log"
-    return Node(
-        name="node", argv=argv, host="127.0.0.1", port=1, run=folder / "run", log=log, stop_seconds=0.2
-    )
+    return Node(name="node", argv=argv, host="127.0.0.1", port=1, run=folder / "run", log=log, stop_seconds=0.2)
 
 
 @pytest.mark.parametrize("program", ["postgres", "valkey_server"])
 def test_a_missing_program_is_one_sentence_that_tells_what_to_install(program: str) -> None:
-    code = f"from gameserver.stack import binaries; binaries.{program}()"
+    code = f"import sys; from gameserver.stack import binaries; sys.path = []; binaries.{program}()"
     done = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=REPOSITORY, env={"PATH": "/nonexistent"},
+        [sys.executable, "-c", code], cwd=REPOSITORY, env={**os.environ, "PATH": "/nonexistent"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     last = done.stderr.splitlines()[-1]
@@ -57,9 +55,7 @@ async def test_a_stale_ready_file_isnt_believed(folder: Path) -> None:
 
 
 async def test_a_program_that_isnt_there_is_named(folder: Path) -> None:
-    node = Node(
-        name="node", argv=["/no/such/program"], host="127.0.0.1", port=1, run=folder, log=folder / "log"
-    )
+    node = Node(name="node", argv=["/no/such/program"], host="127.0.0.1", port=1, run=folder, log=folder / "log")
     with pytest.raises(StackError, match="/no/such/program"):
         await node.start()
 

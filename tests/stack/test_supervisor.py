@@ -39,9 +39,7 @@ class Up:
         return self.output.read_text()
 
     async def is_up(self) -> None:
-        await wait_until(
-            lambda: self.popen.poll() is not None or "\nup\n" in self.text(), 30, what="it is up"
-        )
+        await wait_until(lambda: self.popen.poll() is not None or "\nup\n" in self.text(), 30, what="it is up")
         assert self.popen.poll() is None, self.text()
 
     def family(self) -> list[int]:
@@ -62,9 +60,7 @@ class Up:
         return self.popen.returncode
 
     async def execute(self, statement: str) -> object:
-        connection = await asyncpg.connect(
-            host="127.0.0.1", port=self.ports[0], user="gameserver", password=PASSWORD
-        )
+        connection = await asyncpg.connect(host="127.0.0.1", port=self.ports[0], user="gameserver", password=PASSWORD)
         try:
             return await connection.fetchval(statement)
         finally:

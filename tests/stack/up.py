@@ -7,6 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 
 from gameserver.stack.errors import StackError
@@ -23,9 +24,7 @@ def children(folder: Path, ports: list[int], manner: str) -> tuple[Postgres, Red
     postgres = Postgres(
         name="one", data=folder / "one", port=ports[0], password=PASSWORD, log=log / "one.log", settings=FAST
     )
-    redis = Redis(
-        name="redis", data=folder / "redis", port=ports[1], password=PASSWORD, log=log / "redis.log"
-    )
+    redis = Redis(name="redis", data=folder / "redis", port=ports[1], password=PASSWORD, log=log / "redis.log")
     played = [sys.executable, str(Path(__file__).with_name("played_node.py")), manner, str(ports[1])]
     nodes = [
         Node(
@@ -54,7 +53,8 @@ async def up(folder: Path, ports: list[int], manner: str) -> None:
 
 def main() -> None:
     try:
-        asyncio.run(up(Path(sys.argv[1]), [int(port) for port in sys.argv[2:5]], sys.argv[5]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(up(Path(sys.argv[1]), [int(port) for port in sys.argv[2:5]], sys.argv[5]))
     except StackError as error:
         sys.exit(str(error))
 

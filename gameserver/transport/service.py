@@ -1,0 +1,109 @@
+"""Listens, and lets go: the outer life of a node's application.
+
+Stop: readiness off, no new connections, sockets told to go elsewhere, requests in flight answered, background work
+ended; each step with a deadline. A second signal skips the waiting.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from gameserver.config import Node
+from gameserver.transport.keys import READINESS, SOCKETS
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_SECONDS = 75
+CANCEL_SECONDS, CANCEL_TRIES = 0.5, 10
+Work = Coroutine[Any, Any, None]
+
+
+class Stop:
+    """What ends a node: the first signal begins the end, the second ends the waiting."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.hurried = asyncio.Event()
+
+    def on_signals(self) -> None:
+        """Hears SIGTERM and SIGINT of this process."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._hear)
+
+    def _hear(self) -> None:
+        (self.hurried if self.asked.is_set() else self.asked).set()
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application, node: Node, background: Sequence[Work], stop: Stop) -> AsyncIterator[None]:
+    """Serves while the block runs; drains at its end. Raises OSError for a port that is taken."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        shutdown_timeout=node.drain_seconds,
+    )
+    tasks = [asyncio.create_task(_watched(each, stop)) for each in background]
+    try:
+        await runner.setup()
+        await _listen(runner, node)
+        app[READINESS].ready = True
+        log.info("serving", host=node.host, port=node.port, own_port=node.own_port)
+        yield
+        log.info("draining")
+    finally:
+        await _unless_hurried(_drain(app, runner, node.drain_seconds), stop)
+        await _cancel(tasks)
+        log.info("stopped")
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
+async def _watched(work: Work, stop: Stop) -> None:
+    """Background work never ends by itself: if it does, the node does too."""
+    try:
+        await work
+    except Exception:
+        log.exception("background work died")
+        raise
+    finally:
+        stop.asked.set()
+
+
+async def _listen(runner: web.AppRunner, node: Node) -> None:
+    await web.TCPSite(runner, node.host, node.port, reuse_port=True, backlog=1024).start()
+    if node.own_port is not None:
+        await web.TCPSite(runner, node.host, node.own_port).start()
+
+
+async def _drain(app: web.Application, runner: web.AppRunner, seconds: float) -> None:
+    app[READINESS].ready = False
+    for site in list(runner.sites):
+        await site.stop()
+    await app[SOCKETS].go_away(seconds)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds + 1):
+            await runner.cleanup()
+
+
+async def _unless_hurried(work: Work, stop: Stop) -> None:
+    task, hurried = asyncio.create_task(work), asyncio.create_task(stop.hurried.wait())
+    await asyncio.wait([task, hurried], return_when=asyncio.FIRST_COMPLETED)
+    await _cancel([task, hurried])
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancels until all have ended: a driver that is just getting its answer may swallow a cancellation."""
+    pending = set(tasks)
+    for _ in range(CANCEL_TRIES):
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)

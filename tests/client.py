@@ -1,0 +1,120 @@
+"""A small client of the wire for tests: requests, players, and sockets."""
+
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Self
+
+import orjson
+from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse
+
+from gameserver.storage.ids import new_command_id
+
+ADMIN_KEY = "an-admin-key"
+_numbers = count(1)
+
+
+def command_id(seconds_ago: float = 0) -> str:
+    """A fresh UUIDv7, or one of another time."""
+    return new_command_id(int((time.time() - seconds_ago) * 1000))
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    told: Any
+
+    @property
+    def code(self) -> str | None:
+        return self.told.get("code") if isinstance(self.told, dict) else None
+
+
+@dataclass
+class Signed:
+    """A player with his session."""
+
+    id: str
+    name: str
+    device: str
+    token: str
+
+
+class Socket:
+    """One WebSocket after hello; `ask` waits for the answer under its id."""
+
+    def __init__(self, connection: ClientWebSocketResponse) -> None:
+        self.connection = connection
+        self._ids = count(1)
+
+    async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        own = next(self._ids)
+        await self.connection.send_json({"id": own, "op": op, **fields})
+        while True:
+            found: dict[str, Any] = await self.connection.receive_json(timeout=10)
+            if found.get("id") == own:
+                return found
+
+
+class Api:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def __aenter__(self) -> Self:
+        self._session = ClientSession(self.url, timeout=ClientTimeout(total=20))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        data: bytes | None = None,
+        **headers: str,
+    ) -> Answer:
+        """One request; `body` as JSON or `data` as it is. Header names have underscores here."""
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            told["Authorization"] = f"Bearer {token}"
+        sent = orjson.dumps(body) if body is not None else data
+        async with self._session.request(method, path, data=sent, headers=told) as response:
+            raw = await response.read()
+            return Answer(
+                response.status, response.headers, orjson.loads(raw) if "json" in response.content_type else raw
+            )
+
+    async def sign_up(self, class_name: str = "warrior", name: str | None = None, **fields: Any) -> Signed:
+        number = next(_numbers)
+        asked = {"name": name or f"Player {number}", "class": class_name, "device": f"device-{number:06}", **fields}
+        answer = await self.ask("POST", "/v1/players", body=asked)
+        assert answer.status == 201, answer.told
+        told = answer.told
+        return Signed(told["player"]["id"], told["player"]["name"], asked["device"], told["session"]["token"])
+
+    async def act(self, who: Signed, action: str = "hunt", key: str | None = None, **args: Any) -> Answer:
+        if action == "hunt":
+            args.setdefault("foe", "slime")
+        headers = {} if key is None else {"Idempotency_Key": key}
+        return await self.ask(
+            "POST", "/v1/players/me/actions", token=who.token, body={"action": action, "args": args}, **headers
+        )
+
+    async def admin(self, path: str, **query: Any) -> Answer:
+        asked = "&".join(f"{name}={value}" for name, value in query.items())
+        return await self.ask("GET", f"/admin/v1/{path}?{asked}", token=ADMIN_KEY)
+
+    async def raw_socket(self, **headers: str) -> ClientWebSocketResponse:
+        return await self._session.ws_connect(
+            "/v1/socket", protocols=["gameserver.v1"], headers=headers, max_msg_size=0
+        )
+
+    async def socket(self, token: str) -> Socket:
+        own = Socket(await self.raw_socket())
+        told = await own.ask("hello", token=token)
+        assert "ok" in told, told
+        return own

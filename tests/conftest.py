@@ -1,0 +1,59 @@
+"""What tests share: real servers for the run, a fresh deployment for each test, and nodes on it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+import uvloop
+
+from gameserver import app as application
+from gameserver.app import Core
+from gameserver.config import Settings
+from tests.client import Api
+from tests.nodes import InProcessNode, start_node
+from tests.servers import Servers, running_servers
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The tests run on the loop that the nodes run on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers() -> AsyncIterator[Servers]:
+    async with running_servers() as found:
+        yield found
+
+
+@pytest.fixture
+async def settings(servers: Servers) -> AsyncIterator[Settings]:
+    """A deployment of its own: migrated, empty, its slots over two databases."""
+    database = await servers.fresh()
+    yield servers.settings(database)
+    await servers.drop(database)
+
+
+@pytest.fixture
+async def core(settings: Settings) -> AsyncIterator[Core]:
+    """The storage and commands without doors; its queues are worked off."""
+    async with application.open_core(settings) as opened:
+        task = asyncio.create_task(opened.backend.players.run())
+        yield opened
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.fixture
+async def node(settings: Settings) -> AsyncIterator[InProcessNode]:
+    """One whole node in this process."""
+    async with AsyncExitStack() as stack:
+        yield await start_node(stack, settings)
+
+
+@pytest.fixture
+async def api(node: InProcessNode) -> AsyncIterator[Api]:
+    """A client of that node."""
+    async with Api(node.url) as client:
+        yield client

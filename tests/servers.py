@@ -1,0 +1,108 @@
+"""Real servers for a whole test run, and a fresh database on each for every test."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+from redis.asyncio import from_url
+
+from gameserver.config import Control, Group, Node, Redis, Settings, Stack
+from gameserver.config import Database as DatabaseSettings
+from gameserver.stack.ports import free_port
+from gameserver.stack.postgres import Postgres
+from gameserver.stack.redis import Redis as RedisServer
+from gameserver.storage import provision
+
+GAME = Path(__file__).parent.parent / "config" / "game.toml"
+FAST = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
+NAMES = ("one", "two")
+SLOTS = 64
+ROOM = 2 << 30
+_numbers = count(1)
+
+
+@dataclass
+class Servers:
+    """Two Postgres instances and a Valkey."""
+
+    folder: Path
+    postgres: Mapping[str, Postgres]
+    redis: RedisServer
+    template: bool = field(default=False)
+
+    def settings(self, database: str, port: int | None = None, **more: object) -> Settings:
+        """Settings of a deployment whose tables are in this database of every instance."""
+        urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
+        group = Group(databases=NAMES, slots=SLOTS)
+        values: dict[str, object] = {
+            "game": GAME,
+            "databases": {name: DatabaseSettings(url=url) for name, url in urls.items()},
+            "redis": Redis(url=self.redis.url),
+            "control": Control(database="one"),
+            "groups": {"accounts": group, "players": group},
+            "node": Node(port=port or free_port(), drain_seconds=3),
+            "stack": Stack(data=self.folder / "data"),
+            "admin": {"keys": {"tester": "an-admin-key"}},
+        }
+        return Settings(**{**values, **more})  # type: ignore[arg-type]
+
+    async def fresh(self) -> str:
+        """A new migrated database of the same name on every instance, copied from a template; Redis is emptied."""
+        if not self.template:
+            await self._everywhere("create database template_of_tests")
+            await provision.migrate(self.settings("template_of_tests"))
+            self.template = True
+        name = f"test_{next(_numbers)}"
+        await self._everywhere(f"create database {name} template template_of_tests")
+        await self.flush()
+        return name
+
+    async def drop(self, database: str) -> None:
+        await self._everywhere(f"drop database {database} with (force)")
+
+    async def flush(self) -> None:
+        client = from_url(self.redis.url)
+        await client.flushall()
+        await client.aclose()
+
+    async def _everywhere(self, statement: str) -> None:
+        for server in self.postgres.values():
+            connection = await asyncpg.connect(server.superuser_url.rsplit("/", 1)[0] + "/postgres")
+            try:
+                await connection.execute(statement + (" owner gameserver" if statement.startswith("create") else ""))
+            finally:
+                await connection.close()
+
+
+def roomy() -> str:
+    """Memory if there is enough: making and dropping a database is a thousand small files."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else "/tmp"
+
+
+@asynccontextmanager
+async def running_servers() -> AsyncIterator[Servers]:
+    folder = Path(tempfile.mkdtemp(prefix="gameserver-tests-", dir=roomy()))
+    folder.chmod(0o755)
+    postgres = {
+        name: Postgres(
+            name=name, data=folder / name, port=free_port(), password="test", log=folder / f"{name}.log", settings=FAST
+        )
+        for name in NAMES
+    }
+    redis = RedisServer(
+        name="redis", data=folder / "redis", port=free_port(), password="test", log=folder / "redis.log"
+    )
+    try:
+        for server in (*postgres.values(), redis):
+            await server.start()
+        yield Servers(folder, postgres, redis)
+    finally:
+        for server in (*postgres.values(), redis):
+            await server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

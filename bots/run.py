@@ -51,8 +51,9 @@ async def _phase(outcome: Outcome, console: Console, doing: Awaitable[None]) -> 
         else:
             phase.result()
     finally:
-        shown.cancel()
-        await asyncio.gather(shown, return_exceptions=True)
+        for task in (phase, shown):
+            task.cancel()
+        await asyncio.gather(phase, shown, return_exceptions=True)
 
 
 async def _prove(outcome: Outcome, network: Network, admin_key: str | None) -> None:

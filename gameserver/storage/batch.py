@@ -6,8 +6,9 @@ after the locks. What isn't sure (the commit's answer was lost, or the server wa
 cancelled) raises `FateUnknown`, and only the ledger can tell.
 """
 
-import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -129,6 +130,11 @@ class Batch:
     _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
     _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
     _entries: list[_Entry] = field(default_factory=list)
+    _seeds: Iterator[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        drawn = os.urandom(8 * len(self.commands))
+        self._seeds = (each >> 1 for (each,) in struct.iter_unpack("Q", drawn))
 
     async def commit(self, link: Link) -> list[Verdict]:
         """A verdict for each command. Raises FateUnknown, LOST or another driver error, with nothing written."""
@@ -184,7 +190,7 @@ class Batch:
 
     def _apply(self, command: Command, row: _Row) -> Receipt:
         self.window.refuse(command.id, row.now)
-        seed = secrets.randbits(63)
+        seed = next(self._seeds)
         moment = Moment(now=row.now, dice=Dice(seed), game=self.rulebook.game)
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)

@@ -1,24 +1,24 @@
-"""The open sockets of a node: each with a bounded outbox and one writer, and all of them for pushes and closing.
+"""The open sockets of a node: what is written to each, and all of them for pushes and closing.
 
-Law: only a socket's writer sends, in the order put; what would pass the outbox's bound ends the socket as too slow.
-Every close has a deadline: one peer that stops reading can't hold up the node.
+Law: the frames put in one turn of the loop leave in their order in one write, so a batch of answers costs one system
+call and not one each (they were two fifths of a busy node's time). What a peer hasn't taken waits in its connection's
+buffer; past the bound the peer is cut off as too slow. Every close has a deadline: one peer that stops reading can't
+hold up the node.
 """
 
 import asyncio
 import contextlib
 import random
-from collections import deque
 from collections.abc import Iterator, Sequence
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
-LARGEST_OUTBOX = 1 << 20
+LARGEST_BUFFER = 1 << 20
 """Bytes that may wait for a peer."""
 CLOSE_SECONDS = 1.0
-SEND_SECONDS = 10.0
 RECONNECT_SPREAD_MS = 2000
 
 
@@ -31,44 +31,33 @@ class Socket:
         )
         self.session_name = ""
         self.pushed = 0
-        self._outbox: deque[bytes] = deque()
-        self._bytes = 0
-        self._wake = asyncio.Event()
-        self._sent = asyncio.Event()
-        self._sent.set()
+        self._transport: asyncio.Transport | None = None
+        self._frames: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
 
+    async def open(self, request: web.Request) -> None:
+        """Answers the upgrade."""
+        await self.connection.prepare(request)
+        self._transport = request.transport
+
     def put(self, answer: object) -> None:
-        """Queues a frame; a peer that is too far behind is cut off."""
-        frame = answers.encode(answer)
-        if self._bytes + len(frame) > LARGEST_OUTBOX:
-            self.end(Close.TOO_SLOW, "too slow")
-            return
-        self._outbox.append(frame)
-        self._bytes += len(frame)
-        self._sent.clear()
-        self._wake.set()
+        """Sends a frame with the others of this turn."""
+        if not self._frames:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._frames.append(_text_frame(answers.encode(answer)))
 
     def push(self, kind: str, data: object) -> None:
-        """Queues a numbered push."""
+        """Sends a numbered push."""
         self.pushed += 1
         self.put({"push": kind, "seq": self.pushed, "data": data})
 
-    async def write(self) -> None:
-        """Sends the outbox until it is cancelled or the peer is gone."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._outbox:
-                    frame = self._outbox.popleft()
-                    self._bytes -= len(frame)
-                    try:
-                        async with asyncio.timeout(SEND_SECONDS):
-                            await self.connection.send_frame(frame, WSMsgType.TEXT)
-                    except TimeoutError:
-                        self.end(Close.TOO_SLOW, "too slow")
-                self._sent.set()
+    def _flush(self) -> None:
+        frames, self._frames = self._frames, []
+        if self._transport is None or self._transport.is_closing() or self.connection.closed:
+            return
+        self._transport.write(b"".join(frames))
+        if self._transport.get_write_buffer_size() > LARGEST_BUFFER:
+            self.end(Close.TOO_SLOW, "too slow")
 
     def end(self, code: int, reason: str) -> None:
         """Begins to close; the receiving side then sees the end."""
@@ -76,22 +65,28 @@ class Socket:
             self._closing = asyncio.create_task(self._close(code, reason))
 
     async def _close(self, code: int, reason: str) -> None:
+        if self._frames:
+            self._flush()
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                if code != Close.TOO_SLOW:
-                    await self._sent.wait()
                 await self.connection.close(code=code, message=reason.encode(), drain=code != Close.TOO_SLOW)
-        self._abort()
-
-    def _abort(self) -> None:
-        request = self.connection._req
-        if request is not None and request.transport is not None:
-            request.transport.abort()
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self._transport.abort()
 
     async def ended(self) -> None:
         """Waits for a close that has begun."""
         if self._closing is not None:
             await asyncio.wait([self._closing], timeout=2 * CLOSE_SECONDS)
+
+
+def _text_frame(payload: bytes) -> bytes:
+    """An unmasked text frame of one fragment (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
 class Sockets:

@@ -1,6 +1,6 @@
 """The WebSocket door: hello first, then pipelined requests, answered as they finish.
 
-Law: only the handler receives; only the socket's writer sends. The commands of one player are queued in the order in
+Law: only the handler receives. The commands of one player are queued in the order in
 which their frames came, since a command is queued before its task first waits. A frame that isn't a JSON object ends
 the socket; an object with wrong fields gets an error under its id.
 """
@@ -36,8 +36,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     own = Socket()
     if not own.connection.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
-    await own.connection.prepare(request)
-    writer = asyncio.create_task(own.write())
+    await own.open(request)
     telemetry.SOCKETS.inc()
     try:
         with request.app[SOCKETS].keeping(own):
@@ -47,8 +46,6 @@ async def socket(request: web.Request) -> web.StreamResponse:
     finally:
         telemetry.SOCKETS.dec()
         await own.ended()
-        writer.cancel()
-        await asyncio.wait([writer])
     return own.connection
 
 

@@ -37,7 +37,7 @@ YOUNG_OBJECTS = 50_000
 Config = Annotated[Path, typer.Option(help="The settings, a TOML file.")]
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 @cli.command()

@@ -103,7 +103,7 @@ def build_app(core: Core) -> web.Application:
     app[ORIGINS] = frozenset(core.settings.node.origins)
     document = openapi.document(gameserver.__version__)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.handler)
+        app.router.add_route(route.method, route.path, route.guarded())
 
     async def read_document(_: web.Request) -> web.Response:
         return answer(document)

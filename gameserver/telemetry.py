@@ -4,6 +4,7 @@ import logging
 import secrets
 import sys
 from contextvars import ContextVar
+from functools import cache
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -30,6 +31,24 @@ FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Since the boards were l
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Checked sessions that this node remembers")
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
+
+
+@cache
+def command_ended(action: str, end: str) -> Counter:
+    """The count of commands of an action that ended so; finding it by its labels each time costs more than counting."""
+    return COMMANDS.labels(action, end)
+
+
+@cache
+def frame_answered(op: str, code: str) -> Counter:
+    """The count of socket requests of an op that were answered with a code."""
+    return FRAMES.labels(op, code)
+
+
+@cache
+def request_answered(route: str, method: str, status: int) -> Counter:
+    """The count of HTTP requests to a route that were answered with a status."""
+    return REQUESTS.labels(route, method, status)
 
 
 def new_request_id() -> str:

@@ -1,11 +1,10 @@
 """What tests share: real servers for the run, a fresh deployment for each test, and nodes on it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
-import pytest_asyncio
 import uvloop
 
 from gameserver import app as application
@@ -21,10 +20,13 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"uvloop": uvloop.new_event_loop}
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def servers() -> AsyncIterator[Servers]:
-    async with running_servers() as found:
-        yield found
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """On a loop of its own: pytest ends an async fixture of the session with every test, as that has its own loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        running = running_servers()
+        yield runner.run(running.__aenter__())
+        runner.run(running.__aexit__(None, None, None))
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ async def enroll(backend: Backend, application: Application, command_id: str) ->
             return draft, False
         if (earlier := await backend.players.born(draft.player.id, command_id)) is not None:
             return await _retried(backend, application, draft, earlier), True
-        await _release(backend, _keys(draft), command_id)
+        await _release(backend, _keys(draft), draft)
     raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
 
 
@@ -135,7 +135,7 @@ async def _reserve(backend: Backend, draft: Birth, command_id: str) -> None:
     for key in _keys(draft):
         claim = await _claim(backend, key, draft.player.id, command_id)
         if (claim.command_id, claim.player_id) != (command_id, draft.player.id):
-            await _release(backend, held, command_id)
+            await _release(backend, held, draft)
             raise _taken(key)
         held.append(key)
 
@@ -156,20 +156,28 @@ def _taken(key: Key) -> NameTaken | DeviceTaken:
 
 async def _confirm(backend: Backend, birth: Birth) -> None:
     for key in _keys(birth):
-        await backend.claims.confirm(key, birth.command_id)
+        await backend.claims.confirm(key, birth.player.id, birth.command_id)
 
 
-async def _release(backend: Backend, keys: Sequence[Key], command_id: str) -> None:
+async def _release(backend: Backend, keys: Sequence[Key], draft: Birth) -> None:
     for key in keys:
-        await backend.claims.release(key, command_id)
+        await backend.claims.release(key, draft.player.id, draft.command_id)
 
 
 async def sign_in_by_device(backend: Backend, device: str) -> Welcome:
     """Raises WrongCredentials."""
     claim = await backend.claims.find(_device_key(device))
-    if claim is None:
+    if claim is None or not await _made(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
     return await _welcome(backend, claim.player_id)
+
+
+async def _made(backend: Backend, claim: Claim) -> bool:
+    """Whether the claim's sign-up has made its player: one under way may have drawn the id of somebody else's."""
+    if claim.confirmed:
+        return True
+    birth = await backend.players.born(claim.player_id, claim.command_id)
+    return birth is not None and str(claim.key) in birth.keys
 
 
 async def sign_in_by_password(backend: Backend, name: str, password: str) -> Welcome:

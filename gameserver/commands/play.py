@@ -10,7 +10,7 @@ from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.ids import is_command_id, new_command_id
 from gameserver.storage.players import Entry
 from gameserver.storage.sessions import Session
-from gameserver.telemetry import COMMANDS
+from gameserver.telemetry import command_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ async def act(backend: Backend, session: Session, action: str, args: object, com
     try:
         receipt = await backend.players.act(command)
     except GameError as error:
-        COMMANDS.labels(action, error.code).inc()
+        command_ended(action, error.code).inc()
         raise
-    COMMANDS.labels(action, "replayed" if receipt.replayed else "done").inc()
+    command_ended(action, "replayed" if receipt.replayed else "done").inc()
     return receipt
 
 

@@ -24,9 +24,9 @@ async def resolve(backend: Backend, claim: Claim) -> None:
     """Settles a reservation past its deadline: the sign-up has made its player, or never will."""
     birth = await backend.players.make_void(claim.player_id, claim.command_id)
     if birth is not None and str(claim.key) in birth.keys:
-        await backend.claims.confirm(claim.key, claim.command_id)
+        await backend.claims.confirm(claim.key, claim.player_id, claim.command_id)
     else:
-        await backend.claims.release(claim.key, claim.command_id)
+        await backend.claims.release(claim.key, claim.player_id, claim.command_id)
     RESOLVED_CLAIMS.labels("freed" if birth is None else "confirmed").inc()
 
 

@@ -8,10 +8,10 @@ cancelled) raises `FateUnknown`, and only the ledger can tell.
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 SQL = sql.load("write_path.sql")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Command:
     """What is asked of one player. `args` is the validated model, `session_epoch` the one his session was opened in."""
 
@@ -51,7 +51,7 @@ class Command:
     session_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
     """What a command led to: the player after it, as the first answer told it."""
 
@@ -79,22 +79,25 @@ class _Row:
 
     player: Player
     session_epoch: int
-    now: datetime
     changed: bool = False
 
 
-@dataclass(slots=True)
-class _Entry:
-    command: Command
+class _Entry(NamedTuple):
+    """A ledger row to write, in the order of the statement's arguments."""
+
+    slot: int
+    player_id: int
+    command_id: str
+    action: str
     args: str
     seed: int
     outcome: str
     version: int
-    at: datetime
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(NamedTuple):
+    """What the ledger has under a command id."""
+
     action: str
     args: str
     outcome: str
@@ -130,6 +133,8 @@ class Batch:
     _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
     _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
     _entries: list[_Entry] = field(default_factory=list)
+    _now: datetime = field(init=False)
+    """The database's time under the fence: one for the batch."""
     _seeds: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -151,7 +156,8 @@ class Batch:
     async def _lock(self, connection: asyncpg.Connection) -> None:
         ids = sorted({command.player_id for command in self.commands})
         for row in await connection.fetch(SQL["lock"], [slot_of(each) for each in ids], ids):
-            self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"], row["now"])
+            self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"])
+            self._now = row["now"]
         if absent := [each for each in ids if each not in self._rows]:
             for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
                 self._absent[row["id"]] = _why_absent(row)
@@ -166,9 +172,7 @@ class Batch:
             SQL["known"], [slot_of(each) for each in players], players, ids, min(ids), max(ids)
         )
         for row in rows:
-            self._known[row["player_id"], row["command_id"]] = _Known(
-                row["action"], row["args"], row["outcome"], row["version"]
-            )
+            self._known[row["player_id"], row["command_id"]] = _Known(*row[2:])
 
     def _decide(self, command: Command) -> Verdict:
         row = self._rows.get(command.player_id)
@@ -189,24 +193,27 @@ class Batch:
             return Internal("The action could not be carried out.")
 
     def _apply(self, command: Command, row: _Row) -> Receipt:
-        self.window.refuse(command.id, row.now)
+        self.window.refuse(command.id, self._now)
         seed = next(self._seeds)
-        moment = Moment(now=row.now, dice=Dice(seed), game=self.rulebook.game)
+        moment = Moment(self._now, Dice(seed), self.rulebook.game)
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         told = _told(outcome, max_hp)
         args = json_of(command.args)
         row.player, row.changed = outcome.player, True
-        version = outcome.player.version
-        self._entries.append(_Entry(command, args, seed, told, version, row.now))
-        self._known[command.player_id, command.id] = _Known(command.action, args, told, version)
+        player_id, version = command.player_id, outcome.player.version
+        self._entries.append(
+            _Entry(slot_of(player_id), player_id, command.id, command.action, args, seed, told, version)
+        )
+        self._known[player_id, command.id] = _Known(command.action, args, told, version)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False)
 
     async def _write(self, connection: asyncpg.Connection) -> None:
         if not self._entries:
             return
         changed = [row.player for row in self._rows.values() if row.changed]
-        await connection.fetch(SQL["write"], *_entry_columns(self._entries), *_player_columns(changed))
+        states = [(slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version) for who in changed]
+        await connection.fetch(SQL["write"], self._now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
 
 
 async def _end(connection: asyncpg.Connection, link: Link) -> None:
@@ -264,49 +271,10 @@ def _told(outcome: Outcome, max_hp: int) -> str:
 def json_of(value: object) -> str:
     """JSON as the ledger keeps it: the same value always gives the same text."""
     if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json")
+        return value.model_dump_json()
     return orjson.dumps(value).decode()
 
 
-def player_of(row: Mapping[str, Any] | asyncpg.Record) -> Player:
-    """A player of a row of `players`."""
-    return Player(
-        id=row["id"],
-        name=row["name"],
-        class_name=row["class"],
-        level=row["level"],
-        hp=row["hp"],
-        exp=row["exp"],
-        version=row["version"],
-        created_at=row["created_at"],
-        exp_reached_at=row["exp_reached_at"],
-    )
-
-
-def _entry_columns(entries: Sequence[_Entry]) -> Iterable[list[Any]]:
-    commands = [entry.command for entry in entries]
-    return (
-        [slot_of(command.player_id) for command in commands],
-        [command.player_id for command in commands],
-        [command.id for command in commands],
-        [command.action for command in commands],
-        [entry.args for entry in entries],
-        [entry.seed for entry in entries],
-        [entry.outcome for entry in entries],
-        [entry.version for entry in entries],
-        [entry.at for entry in entries],
-    )
-
-
-def _player_columns(players: Sequence[Player]) -> Iterable[list[Any]]:
-    return (
-        [slot_of(player.id) for player in players],
-        [player.id for player in players],
-        [player.name for player in players],
-        [player.class_name for player in players],
-        [player.level for player in players],
-        [player.hp for player in players],
-        [player.exp for player in players],
-        [player.version for player in players],
-        [player.exp_reached_at for player in players],
-    )
+def player_of(row: Sequence[Any]) -> Player:
+    """A player of a row that begins with his columns, in the order of his fields (`schema.PLAYER`)."""
+    return Player(*row[: len(Player._fields)])

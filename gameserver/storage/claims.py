@@ -83,12 +83,12 @@ class Claims:
             await self._slots.refresh()
         raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
 
-    async def confirm(self, key: Key, command_id: str) -> None:
-        await self._settle(key, update(CLAIMS).values(confirmed=True), command_id)
+    async def confirm(self, key: Key, player_id: int, command_id: str) -> None:
+        await self._settle(key, update(CLAIMS).values(confirmed=True), player_id, command_id)
 
-    async def release(self, key: Key, command_id: str) -> None:
-        """Frees a key that this command has reserved and not confirmed."""
-        await self._settle(key, delete(CLAIMS), command_id)
+    async def release(self, key: Key, player_id: int, command_id: str) -> None:
+        """Frees a key that this command has reserved for this player and not confirmed."""
+        await self._settle(key, delete(CLAIMS), player_id, command_id)
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
         """Reservations past their deadlines, at most `limit` of each database."""
@@ -99,12 +99,13 @@ class Claims:
                 found += [_claim(row) for row in (await connection.execute(chosen)).mappings()]
         return found
 
-    async def _settle(self, key: Key, statement: Any, command_id: str) -> None:
+    async def _settle(self, key: Key, statement: Any, player_id: int, command_id: str) -> None:
         mine = (
             (CLAIMS.c.slot == self._slot(key))
             & (CLAIMS.c.kind == key.kind)
             & (CLAIMS.c.key == key.text)
             & (CLAIMS.c.command_id == command_id)
+            & (CLAIMS.c.player_id == player_id)
             & ~CLAIMS.c.confirmed
         )
         for _ in range(TRIES):

@@ -31,6 +31,8 @@ LOCKED_PAUSE = 0.003
 LOST_PAUSE = 0.1
 CROWD = 64
 """Players who make a second transaction worth its cost; fewer wait for the one in flight and share the next."""
+FEW = 4
+GATHER_SECONDS = 0.003
 PER_PLAYER = 32
 """Commands of one player in one batch, at the most."""
 
@@ -50,6 +52,8 @@ class _Pending:
     deadline: float
     unsure: bool = False
     """Whether a transaction that held it may have committed unseen."""
+    answered: bool = False
+    """Whether it has had its verdict, which a caller who has left doesn't hear."""
 
 
 class Committer:
@@ -63,7 +67,7 @@ class Committer:
         self._waiting: dict[int, deque[_Pending]] = {}
         self._ready: deque[int] = deque()
         self._busy: set[int] = set()
-        self._queued = self._in_flight = 0
+        self._queued = self._in_flight = self._last = 0
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -103,14 +107,21 @@ class Committer:
         try:
             while True:
                 await self._wake.wait()
+                self._in_flight += 1
+                self._signal()
+                await self._gather()
                 if batch := self._take():
-                    self._in_flight += 1
                     self._signal()
                     await self._settle(link, batch)
-                    self._in_flight -= 1
+                self._in_flight -= 1
                 self._signal()
         finally:
             await link.close()
+
+    async def _gather(self) -> None:
+        """Under load, waits a moment for those who were answered last to ask again: twice the batch, half the cost."""
+        if self._last > FEW and len(self._ready) < CROWD:
+            await asyncio.sleep(GATHER_SECONDS)
 
     def _server_settings(self) -> Mapping[str, str]:
         milliseconds = str(int(self._limits.transaction * 1000))
@@ -141,6 +152,7 @@ class Committer:
             while queue and len(queue) > PER_PLAYER:
                 self._waiting.setdefault(player_id, deque()).appendleft(queue.pop())
             batch.extend(queue)
+        self._last = len(batch)
         return batch
 
     async def _settle(self, link: Link, batch: Sequence[_Pending]) -> None:
@@ -148,17 +160,25 @@ class Committer:
         try:
             left = await self._attempt(link, batch)
             if left is None:
-                left = []
-                for pending in batch:
-                    left += await self._attempt(link, [pending]) or []
+                left = await self._one_by_one(link, batch)
         except (*LOST, FateUnknown) as error:
             await self._lost(link, batch, error)
-            left = [pending for pending in batch if not pending.verdict.done()]
+            left = [pending for pending in batch if not pending.answered]
         except BaseException:
             for pending in batch:
                 self._answer(pending, self._unsure())
             raise
         self._put_back(batch, left)
+
+    async def _one_by_one(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending]:
+        """Those that have to wait: whom another transaction holds, and what the same players asked later."""
+        left: list[_Pending] = []
+        held: set[int] = set()
+        for pending in batch:
+            if pending.command.player_id in held or await self._attempt(link, [pending]):
+                held.add(pending.command.player_id)
+                left.append(pending)
+        return left
 
     async def _attempt(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending] | None:
         """Those that another transaction holds; None for a batch that the database refused as a whole."""
@@ -246,9 +266,12 @@ class Committer:
         return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
 
     def _answer(self, pending: _Pending, verdict: Receipt | GameError | SlotMoved) -> None:
+        if pending.answered:
+            return
+        pending.answered = True
+        self._queued -= 1
         if pending.verdict.done():
             return
-        self._queued -= 1
         if isinstance(verdict, Receipt):
             pending.verdict.set_result(verdict)
         else:

@@ -20,6 +20,7 @@ from gameserver.rules.player import Player
 from gameserver.storage import sql
 from gameserver.storage.batch import player_of
 from gameserver.storage.databases import LOST, Database, Link
+from gameserver.storage.ids import slot_of
 from gameserver.storage.leaderboards import BoardWriter, Generation
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
@@ -144,7 +145,7 @@ class Follower:
             log.info("boards loaded", database=name, boards=list(load.generations))
             self._load, self._looked = None, 0.0
         else:
-            load.after = (rows[-1]["slot"], rows[-1]["id"])
+            load.after = (slot_of(players[-1].id), players[-1].id)
 
     async def _turn(self, connection: asyncpg.Connection, source: Source) -> bool:
         """Reads what has become visible since the oldest checkpoint and writes it everywhere; whether there is more."""

@@ -18,7 +18,7 @@ select pg_current_snapshot()::text
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
 -- snapshot that was read last: the present state of the players whose ledger rows became visible since.
-select now.snapshot, change.*
+select change.*, now.snapshot
 from (select pg_current_snapshot()::text as snapshot) as now
 left join lateral (
     select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, l.txid
@@ -32,7 +32,7 @@ left join lateral (
 
 -- name: scan
 -- $1 slot and $2 id after which to go on, $3 how many: all players, in the order of their key.
-select slot, id, name, class, level, hp, exp, version, created_at, exp_reached_at
+select id, name, class, level, hp, exp, version, created_at, exp_reached_at
 from players
 where (slot, id) > ($1::smallint, $2::bigint) and not void
 order by slot, id

@@ -90,19 +90,20 @@ class Players:
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
-        wanted = list(dict.fromkeys(ids))
-        players = await asyncio.gather(*(self._read(each) for each in wanted))
-        return {player.id: player for player in players if player is not None}
-
-    async def _read(self, player_id: int) -> Player | None:
-        if not 0 <= player_id <= LARGEST_ID or slot_of(player_id) >= self._slots.size("players"):
-            return None
+        wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
         for _ in range(MOVED_TRIES):
-            try:
-                return await self._readers[self._owner(player_id).name].read(player_id)
-            except SlotMoved:
-                await self._wait_for_map()
+            asked = [self._readers[self._owner(each).name].ask(each) for each in wanted]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            for fault in answers:
+                if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
+                    raise fault
+            if not any(isinstance(each, SlotMoved) for each in answers):
+                return {player.id: player for player in answers if isinstance(player, Player)}
+            await self._wait_for_map()
         raise _homeless()
+
+    def _is_placed(self, player_id: int) -> bool:
+        return slot_of(player_id) < self._slots.size("players")
 
     async def history(self, player_id: int, limit: int, before: str | None) -> list[Entry]:
         """At most `limit` ledger rows, by command id from the newest; `before` is the last command id seen."""
@@ -177,10 +178,9 @@ class Players:
         _there(await self._owned(player_id, write))
 
     def _owner(self, player_id: int) -> Database:
-        slot = slot_of(player_id)
-        if slot >= self._slots.size("players"):
+        if not self._is_placed(player_id):
             raise PlayerNotFound("There is no such player.")
-        return self._slots.owner("players", slot)
+        return self._slots.owner("players", slot_of(player_id))
 
     async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the player's slot."""

@@ -17,6 +17,7 @@ LARGEST_QUERY = 1000
 LONGEST_QUEUE = 20_000
 IN_FLIGHT = 2
 
+Asked = dict[int, list[asyncio.Future[Player | None]]]
 Found = Player | None | SlotMoved | GameError
 
 
@@ -25,18 +26,17 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asked: dict[int, asyncio.Future[Player | None]] = {}
+        self._asked: Asked = {}
         self._wake = asyncio.Event()
 
-    async def read(self, player_id: int) -> Player | None:
-        """The player, or None. Raises SlotMoved, Overloaded, DatabaseUnavailable."""
-        future = self._asked.get(player_id)
-        if future is None:
-            if len(self._asked) >= LONGEST_QUEUE:
-                raise Overloaded("Too many reads are waiting.", retry_after=1)
-            future = self._asked[player_id] = asyncio.get_running_loop().create_future()
-            self._wake.set()
-        return await asyncio.shield(future)
+    def ask(self, player_id: int) -> asyncio.Future[Player | None]:
+        """The player to come, or None; it may raise SlotMoved or DatabaseUnavailable. Raises Overloaded at once."""
+        if len(self._asked) >= LONGEST_QUEUE:
+            raise Overloaded("Too many reads are waiting.", retry_after=1)
+        future: asyncio.Future[Player | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(player_id, []).append(future)
+        self._wake.set()
+        return future
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -54,24 +54,24 @@ class Reader:
         finally:
             await link.close()
 
-    def _take(self) -> dict[int, asyncio.Future[Player | None]]:
+    def _take(self) -> Asked:
         if len(self._asked) <= LARGEST_QUERY:
             asked, self._asked = self._asked, {}
             self._wake.clear()
             return asked
         return {each: self._asked.pop(each) for each in list(self._asked)[:LARGEST_QUERY]}
 
-    async def _answer(self, link: Link, asked: dict[int, asyncio.Future[Player | None]]) -> None:
+    async def _answer(self, link: Link, asked: Asked) -> None:
         found = await self._query(link, asked)
-        for player_id, future in asked.items():
+        for player_id, futures in asked.items():
             what = found.get(player_id)
-            if future.done():
-                continue
-            if isinstance(what, SlotMoved | GameError):
-                future.set_exception(what)
-                future.exception()
-            else:
-                future.set_result(what)
+            for future in futures:
+                if future.done():
+                    continue
+                if isinstance(what, SlotMoved | GameError):
+                    future.set_exception(what)
+                else:
+                    future.set_result(what)
 
     async def _query(self, link: Link, ids: Iterable[int]) -> dict[int, Found]:
         wanted = list(ids)

@@ -103,7 +103,7 @@ class Reports:
         named = self._members()
         parts = await self._ask(work)
         counts = [
-            [Count(database.name, row["class"], row["level"], row["players"]) for row in part.rows]
+            [Count(database.name, class_name, level, players) for class_name, level, players in part.rows]
             for database, part in zip(named, parts, strict=True)
         ]
         return list(chain(*counts)), min(part.as_of for part in parts)
@@ -130,7 +130,7 @@ async def _part(database: Database, work: Callable[[AsyncConnection], Awaitable[
 
 
 async def _rows(connection: AsyncConnection, chosen: Any) -> list[Any]:
-    return list((await connection.execute(chosen)).mappings())
+    return list((await connection.execute(chosen)).tuples())
 
 
 def _mine() -> ColumnElement[bool]:
@@ -151,4 +151,4 @@ def _ranking(question: Question) -> Any:
         beyond = value < last if question.descending else value > last
         conditions.append(or_(beyond, and_(value == last, PLAYERS.c.id > player_id)))
     ordered = value.desc() if question.descending else value.asc()
-    return select(PLAYERS).where(*conditions).order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)
+    return select(*schema.PLAYER).where(*conditions).order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)

@@ -85,6 +85,12 @@ player_rows = Table(
     postgresql_with={"fillfactor": "80"},
 )
 
+PLAYER = [
+    player_rows.c[name]
+    for name in ("id", "name", "class", "level", "hp", "exp", "version", "created_at", "exp_reached_at")
+]
+"""A player's columns in the order of the fields of `rules.player.Player`."""
+
 credentials = Table(
     "credentials",
     players,

@@ -7,7 +7,7 @@ begin; select pg_advisory_xact_lock_shared(7710002)
 
 -- name: lock
 -- $1 slots, $2 player ids. Rows locked elsewhere, of another database or void don't come back.
-select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
+select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
        p.session_epoch, clock_timestamp() as now
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 join players p on p.slot = wanted.slot and p.id = wanted.id
@@ -31,25 +31,25 @@ join ledger l on l.slot = asked.slot and l.player_id = asked.player_id and l.com
 where l.command_id between $4::uuid and $5::uuid
 
 -- name: write
--- $1..$9 a ledger row each: slot, player id, command id, action, args, seed, outcome, version, time.
--- $10..$18 a player each: slot, id, name, class, level, hp, exp, version, time at which the exp was reached.
+-- $1 the batch's time.
+-- $2..$9 a ledger row each: slot, player id, command id, action, args, seed, outcome, version.
+-- $10..$16 a player each: slot, id, class, level, hp, exp, version.
 with entries as (
     insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid)
-    select e.*, (select pg_current_xact_id()::text::bigint)
-    from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::text[], $5::json[], $6::bigint[], $7::json[],
-                $8::bigint[], $9::timestamptz[]) as e
+    select e.*, $1::timestamptz, (select pg_current_xact_id()::text::bigint)
+    from unnest($2::smallint[], $3::bigint[], $4::uuid[], $5::text[], $6::json[], $7::bigint[], $8::json[],
+                $9::bigint[]) as e
 )
 update players p
-set name = s.name, class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.version,
-    exp_reached_at = s.exp_reached_at
-from unnest($10::smallint[], $11::bigint[], $12::text[], $13::text[], $14::int[], $15::bigint[], $16::bigint[],
-            $17::bigint[], $18::timestamptz[])
-     as s(slot, id, name, class, level, hp, exp, version, exp_reached_at)
+set class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.version,
+    exp_reached_at = case when p.exp = s.exp then p.exp_reached_at else $1::timestamptz end
+from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint[], $15::bigint[], $16::bigint[])
+     as s(slot, id, class, level, hp, exp, version)
 where p.slot = s.slot and p.id = s.id
 
 -- name: read
 -- $1 slots, $2 player ids: those that exist here, and whether this database owns their slot.
-select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
+select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
        coalesce(o.owned, false) as owned, wanted.id as wanted_id
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 left join players_owned_slots o on o.slot = wanted.slot

@@ -35,7 +35,6 @@ async def read_rankings(request: web.Request) -> web.Response:
 
 async def read_stats(request: web.Request) -> web.Response:
     asking.admin(request)
-    asking.query(request, wire.NoQuery)
     return answer(answers.counts(*await admin.stats(request.app[BACKEND])))
 
 

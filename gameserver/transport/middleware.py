@@ -36,12 +36,12 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     finally:
         readiness.in_flight -= 1
     resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "none"
-    telemetry.REQUESTS.labels(route, request.method, response.status).inc()
+    route, method = (resource.canonical, request.method) if resource is not None else ("none", "any")
+    telemetry.request_answered(route, method, response.status).inc()
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
         if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
-            log.warning("slow request", route=route, method=request.method, seconds=round(seconds, 3))
+            log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
     return response
 
 
@@ -56,6 +56,10 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         return problem(_translated(error), allow=error.headers.get("Allow"))
+    except web.RequestPayloadError:
+        response = problem(BadJson("The body breaks off, or its chunks can't be told apart."))
+        response.force_close()
+        return response
     except (asyncio.CancelledError, ConnectionResetError):
         raise
     except Exception:

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gameserver.rules import errors
-from gameserver.transport import admin, answers, health, http, wire, ws
+from gameserver.transport import admin, answers, asking, health, http, wire, ws
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Error = type[errors.GameError]
@@ -27,6 +27,18 @@ class Route:
     status: int = 200
     errors: Sequence[Error] = ()
     takes_command_id: bool = False
+
+    def guarded(self) -> Handler:
+        """The handler, behind a refusal of any query for a path of the game that takes none."""
+        if self.query is not wire.NoQuery or not self.path.startswith(("/v1/", "/admin/")):
+            return self.handler
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if request.query_string:
+                asking.query(request, wire.NoQuery)
+            return await self.handler(request)
+
+        return handle
 
 
 CREDENTIALS = (

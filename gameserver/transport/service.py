@@ -46,6 +46,7 @@ async def serving(app: web.Application, node: Node, background: Sequence[Work], 
         app,
         access_log=None,
         handle_signals=False,
+        auto_decompress=False,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=node.drain_seconds,
     )

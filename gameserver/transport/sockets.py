@@ -23,12 +23,13 @@ RECONNECT_SPREAD_MS = 2000
 
 
 class Socket:
-    """One connection; `session_name` once it has said hello."""
+    """One connection; `session_name` once it has said hello, `requests` while they are being answered."""
 
     def __init__(self) -> None:
         self.connection = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_BODY, compress=False, protocols=(SUBPROTOCOL,)
-        )
+            heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_BODY + 1, compress=False, protocols=(SUBPROTOCOL,)
+        )  # aiohttp refuses a frame of max_msg_size bytes, too
+        self.requests: set[asyncio.Task[None]] = set()
         self.session_name = ""
         self.pushed = 0
         self._transport: asyncio.Transport | None = None
@@ -114,12 +115,18 @@ class Sockets:
             socket.end(Close.SESSION_REVOKED, "session revoked")
 
     async def go_away(self, seconds: float) -> None:
-        """Tells every peer to come back elsewhere, after a delay of its own, and closes within `seconds`."""
+        """Tells every peer to come back elsewhere, after a delay of its own, and closes within `seconds`.
+
+        What they have asked until now is answered first.
+        """
         leaving = list(self._open)
         for socket in leaving:
             socket.push("going_away", {"reconnect_after_ms": random.randrange(RECONNECT_SPREAD_MS)})  # noqa: S311
+        if asked := [request for socket in leaving for request in socket.requests]:
+            await asyncio.wait(asked, timeout=seconds / 2)
+        for socket in leaving:
             socket.end(Close.GOING_AWAY, "going away")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds / 2):
                 for socket in leaving:
                     await socket.ended()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from gameserver.rules.arguments import MAX_PATH, MAX_PROBLEMS
 from gameserver.rules.errors import (
     BadInput,
     CommandExpired,
@@ -62,13 +63,27 @@ STATUSES: dict[type[GameError], int] = {
 
 
 class Close:
-    """Why the server closes a socket."""
+    """Why the server closes a socket; those under 4000 are RFC 6455's."""
 
     GOING_AWAY = 1001
+    INTERNAL = 1011
+    TRY_AGAIN_LATER = 1013
     BAD_FRAME = 4400
     NOT_AUTHENTICATED = 4401
     TOO_SLOW = 4408
     SESSION_REVOKED = 4409
+
+
+CLOSES: dict[type[GameError], int] = {
+    BadInput: Close.BAD_FRAME,
+    Unavailable: Close.TRY_AGAIN_LATER,
+    Internal: Close.INTERNAL,
+}
+
+
+def close_code_of(error: type[GameError]) -> int:
+    """Why a socket is closed whose hello ended in this error."""
+    return next((CLOSES[kind] for kind in error.__mro__ if kind in CLOSES), Close.NOT_AUTHENTICATED)
 
 
 def status_of(error: type[GameError]) -> int:
@@ -94,15 +109,16 @@ def parse_json(body: bytes | str) -> dict[str, Any]:
 
 
 def parse(model: type[Model], value: Mapping[str, Any]) -> Model:
-    """A request of decoded JSON or a query. Raises BadInput naming every field at fault."""
+    """A request of decoded JSON or a query. Raises BadInput naming the fields at fault."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise BadInput("The request can't be used.", errors=[_problem(each) for each in error.errors()]) from None
+        faults = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_PROBLEMS]
+        raise BadInput("The request can't be used.", errors=[_problem(each) for each in faults]) from None
 
 
 def _problem(fault: Any) -> FieldProblem:
-    return FieldProblem(".".join(map(str, fault["loc"])), fault["msg"])
+    return FieldProblem(".".join(map(str, fault["loc"]))[:MAX_PATH], fault["msg"])
 
 
 class _Request(BaseModel):

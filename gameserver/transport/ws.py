@@ -51,16 +51,23 @@ async def socket(request: web.Request) -> web.StreamResponse:
 
 def _check_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin")
-    if origin is None or origin in request.app[ORIGINS] or urlsplit(origin).netloc == request.host:
+    if origin is None or origin in request.app[ORIGINS] or _host_of(origin) == request.host:
         return
     raise Forbidden("This origin may not open a socket.")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 async def _converse(backend: Backend, own: Socket) -> None:
     session = await _greet(backend, own)
     if session is None:
         return
-    tasks: set[asyncio.Task[None]] = set()
+    tasks = own.requests
     try:
         async for message in own.connection:
             frame = _object_of(own, message)
@@ -90,23 +97,30 @@ def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
 
 async def _greet(backend: Backend, own: Socket) -> Session | None:
     """Answers hello; ends the socket when there is none in time, or it isn't one."""
-    frame: dict[str, Any] | None = {}
+    frame: dict[str, Any] | None = None
     try:
         async with asyncio.timeout(HELLO_SECONDS):
             frame = _object_of(own, await own.connection.receive())
-            if frame is None:
-                return None
-            if frame.get("op") != "hello":
-                raise NotAuthenticated("The first frame must be hello.")
-            hello = wire.parse(wire.HelloFrame, frame)
-            session = await accounts.authenticate(backend, hello.token)
-            me = await play.read(backend, session.player_id)
-    except (GameError, TimeoutError) as error:
-        fault = error if isinstance(error, GameError) else NotAuthenticated("No hello came in time.")
-        own.put({"id": _id_of(frame), "error": answers.frame_error(fault)})
-        own.end(Close.NOT_AUTHENTICATED, fault.code)
-        return None
-    own.session_name = session.name
+        return None if frame is None else await _hello(backend, own, frame)
+    except TimeoutError:
+        fault: GameError = NotAuthenticated("No hello came in time.")
+    except GameError as error:
+        fault = error
+    except Exception:
+        log.exception("a hello failed")
+        fault = Internal()
+    own.put({"id": _id_of(frame), "error": answers.frame_error(fault)})
+    own.end(wire.close_code_of(type(fault)), fault.code)
+    return None
+
+
+async def _hello(backend: Backend, own: Socket, frame: dict[str, Any]) -> Session:
+    if frame.get("op") != "hello":
+        raise NotAuthenticated("The first frame must be hello.")
+    hello = wire.parse(wire.HelloFrame, frame)
+    session = await accounts.authenticate(backend, hello.token)
+    own.session_name = session.name  # before the next await, or a revocation that comes then would miss this socket
+    me = await play.read(backend, session.player_id)
     told = {
         "player": answers.player_now(me, backend.rulebook.game),
         "stream": telemetry.new_request_id(),
@@ -131,10 +145,10 @@ async def _serve(backend: Backend, session: Session, own: Socket, frame: dict[st
         if not isinstance(op, str) or op not in OPS:
             raise BadInput("There is no such op.", errors=[FieldProblem("op", f"must be one of: {', '.join(OPS)}")])
         own.put({"id": frame.get("id"), "ok": await OPS[op](backend, session, frame)})
-        telemetry.FRAMES.labels(op, "ok").inc()
+        telemetry.frame_answered(op, "ok").inc()
     except GameError as error:
         own.put({"id": _id_of(frame), "error": answers.frame_error(error)})
-        telemetry.FRAMES.labels(op if isinstance(op, str) and op in OPS else "none", error.code).inc()
+        telemetry.frame_answered(op if isinstance(op, str) and op in OPS else "none", error.code).inc()
     except Exception:
         log.exception("a frame failed", op=op)
         own.put({"id": _id_of(frame), "error": answers.frame_error(Internal())})

@@ -1,0 +1,44 @@
+"""Where the files of docker/ are, and what several tests read in them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docker"
+COMPOSE = FOLDER / "compose.yaml"
+DOCKERFILE = FOLDER / "Dockerfile"
+HAPROXY = FOLDER / "haproxy.cfg"
+NODE_SETTINGS = FOLDER / "compose.toml"
+SERVER = re.compile(r"^ +server (\S+) (\S+):(\d+)$", re.MULTILINE)
+"""A server of haproxy.cfg: its name, host and port."""
+
+
+def compose() -> dict[str, Any]:
+    """The compose file with its anchors resolved, its variables not."""
+    found = yaml.safe_load(COMPOSE.read_text("utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def seconds(text: str) -> float:
+    """A duration as Compose and HAProxy write it: 500ms, 40s, 1m."""
+    number, unit = re.fullmatch(r"(\d+)(ms|s|m)", text).groups()  # type: ignore[union-attr]
+    return int(number) * {"ms": 0.001, "s": 1, "m": 60}[unit]
+
+
+def instructions(name: str) -> list[str]:
+    """What follows `name` in the Dockerfile, one text for each instruction, its continued lines joined."""
+    joined = re.sub(r"\\\n\s*", "", DOCKERFILE.read_text("utf-8"))
+    return re.findall(rf"^{name} (.*)$", joined, re.MULTILINE)
+
+
+def exec_form(text: str) -> list[str]:
+    """The command of an instruction in exec form. ValueError for a shell's."""
+    found = json.loads(text)
+    if not isinstance(found, list):
+        raise ValueError(text)
+    return found

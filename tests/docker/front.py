@@ -1,0 +1,107 @@
+"""HAProxy on this machine with the containers' own configuration; only its addresses and its size are changed."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from gameserver.stack.ports import free_port
+from tests.docker import files
+from tests.wait import wait_until
+
+QUICK = {"check inter 1s": "check inter 200ms", "timeout check 2s": "timeout check 1s"}
+"""For a test that waits until a node is given up or taken again."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """Where HAProxy listens."""
+
+    players: int
+    operators: int
+
+    def url(self, door: str = "players") -> str:
+        return f"http://127.0.0.1:{getattr(self, door)}"
+
+    async def ask(
+        self, path: str, method: str = "GET", headers: dict[str, str] = {}, door: str = "players"
+    ) -> tuple[HTTPResponse, bytes]:
+        """One request whose path is sent as it is."""
+
+        def ask() -> tuple[HTTPResponse, bytes]:
+            connection = HTTPConnection("127.0.0.1", getattr(self, door), timeout=15)
+            try:
+                connection.request(method, path, headers=headers)
+                response = connection.getresponse()
+                return response, response.read()
+            finally:
+                connection.close()
+
+        return await asyncio.to_thread(ask)
+
+    async def server_metric(self, metric: str, server: str, label: str) -> float:
+        """A figure that HAProxy tells of a server of the backend `play`."""
+        _, told = await self.ask("/metrics", door="operators")
+        name = re.escape(f'{metric}{{proxy="play",server="{server}",{label}}}')
+        found = re.search(rf"^{name} (\S+)$", told.decode(), re.MULTILINE)
+        return float(found[1]) if found else 0
+
+    async def state_is(self, server: str, state: str) -> bool:
+        return await self.server_metric("haproxy_server_status", server, f'state="{state}"') == 1
+
+
+def require_haproxy() -> None:
+    """Skips the test when there is no HAProxy; under CI=true it fails."""
+    if shutil.which("haproxy") is None:
+        said = "HAProxy is not installed: nothing is known of docker/haproxy.cfg (apt-get install haproxy)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(said)
+        pytest.skip(said)
+
+
+def _configuration(front: Front, nodes: Sequence[int], quick: dict[str, str]) -> str:
+    changes = {
+        "bind :8080\n": (f"bind 127.0.0.1:{front.players}\n", 1),
+        "bind :8081\n": (f"bind 127.0.0.1:{front.operators}\n", 1),
+        "maxconn 10000": ("maxconn 200", 1),
+        **{f"node-{each} node-{each}:8080": (f"node-{each} 127.0.0.1:{port}", 2) for each, port in enumerate(nodes, 1)},
+        **{slow: (fast, 1) for slow, fast in quick.items()},
+    }
+    text = files.HAPROXY.read_text("utf-8")
+    for old, (new, times) in changes.items():
+        assert text.count(old) == times, old
+        text = text.replace(old, new)
+    return text
+
+
+@asynccontextmanager
+async def running(folder: Path, nodes: Sequence[int], quick: dict[str, str] = {}) -> AsyncIterator[Front]:
+    """HAProxy in front of two nodes that listen on these ports of this machine."""
+    require_haproxy()
+    front = Front(free_port(), free_port())
+    configuration = folder / "haproxy.cfg"
+    configuration.write_text(_configuration(front, nodes, quick), "utf-8")
+    with (folder / "haproxy.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec("haproxy", "-db", "-f", configuration, stdout=log, stderr=log)
+
+    async def is_ready() -> bool:
+        assert process.returncode is None, (folder / "haproxy.log").read_text("utf-8")
+        try:
+            return (await front.ask("/ready"))[0].status == 200
+        except OSError:
+            return False
+
+    try:
+        await wait_until(is_ready, what="HAProxy has a node")
+        yield front
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()

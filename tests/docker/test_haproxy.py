@@ -1,0 +1,136 @@
+"""haproxy.cfg with HAProxy and two real nodes: players play over both doors, also while nodes come and go."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+from aiohttp import WSMsgType
+
+from gameserver.config import Settings
+from gameserver.stack.node import Node
+from tests.client import ADMIN_KEY, Api, Signed, command_id
+from tests.docker import files, front
+from tests.docker.front import Front
+from tests.nodes import node_process
+from tests.wait import wait_until
+
+
+@dataclass
+class Deployment:
+    nodes: list[Node]
+    front: Front
+
+
+@asynccontextmanager
+async def deployed(settings: Settings, folder: Path, quick: dict[str, str] = {}) -> AsyncIterator[Deployment]:
+    front.require_haproxy()
+    nodes = [node_process(settings, folder, f"node-{number}") for number in (1, 2)]
+    try:
+        await asyncio.gather(*(node.start() for node in nodes))
+        async with front.running(folder, [node.port for node in nodes], quick) as found:
+            yield Deployment(nodes, found)
+    finally:
+        await asyncio.gather(*(node.stop() for node in nodes))
+
+
+@pytest.fixture
+async def deployment(settings: Settings, tmp_path: Path) -> AsyncIterator[Deployment]:
+    async with deployed(settings, tmp_path) as found:
+        yield found
+
+
+def test_haproxy_accepts_the_configuration() -> None:
+    front.require_haproxy()
+    checked = subprocess.run(["haproxy", "-c", "-f", files.HAPROXY], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNING" not in checked.stderr
+
+
+async def test_players_play_over_both_doors_and_on_both_nodes(deployment: Deployment) -> None:
+    async with Api(deployment.front.url()) as api:
+        who = await api.sign_up()
+        socket = await api.socket(who.token)
+        for _ in range(4):
+            acted = await api.act(who, action="hunt")
+            assert acted.status == 200
+            assert (await socket.ask("read"))["ok"]["player"] == acted.told["player"]
+    for node in deployment.nodes:
+        assert await deployment.front.server_metric("haproxy_server_http_responses_total", node.name, 'code="2xx"') > 0
+
+
+async def test_only_the_game_is_open_to_players(deployment: Deployment) -> None:
+    key = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    kept = ["/admin/v1/stats", "/metrics", "/live", "//admin/v1/stats", "/%61dmin/v1/stats", "/v1/../admin/v1/stats",
+            "/v1/%2e%2e/admin/v1/stats", "/v1/..%2fmetrics"]  # fmt: skip
+    for path in kept:
+        response, told = await deployment.front.ask(path, headers=key)
+        assert (response.status, orjson.loads(told)["code"]) == (404, "not_found"), path
+        assert orjson.loads(told)["request_id"] == response.headers["X-Request-Id"]
+    assert (await deployment.front.ask("/openapi.json"))[0].status == 200
+    stats, told = await deployment.front.ask("/admin/v1/stats", headers=key, door="operators")
+    assert (stats.status, orjson.loads(told)["players"]) == (200, 0)
+    assert (await deployment.front.ask("/admin/v1/stats", door="operators"))[0].status == 401
+
+
+async def test_players_notice_nothing_of_nodes_that_are_killed_or_told_to_stop(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with deployed(settings, tmp_path, front.QUICK) as deployment, Api(deployment.front.url()) as api:
+        one, two = deployment.nodes
+        state_is = deployment.front.state_is
+        players = [await api.sign_up() for _ in range(6)]
+        over = asyncio.Event()
+        playing = [asyncio.create_task(play(api, who, over)) for who in players]
+        await asyncio.sleep(0.3)
+        one.kill()
+        await wait_until(lambda: state_is("node-1", "DOWN"), what="HAProxy has given up the killed node")
+        await one.start()
+        await wait_until(lambda: state_is("node-1", "UP"), what="HAProxy has the node again")
+        await two.stop()
+        over.set()
+        for answered in await asyncio.gather(*playing):
+            assert set(answered) <= {200, 409}
+            assert len(answered) > 10
+        one.kill()
+        response, told = await deployment.front.ask("/v1/classes")
+        assert (response.status, orjson.loads(told)["code"]) == (503, "unavailable")
+        assert response.headers["Retry-After"] == "1"
+        assert response.headers["Content-Type"] == "application/problem+json"
+
+
+async def play(api: Api, who: Signed, over: asyncio.Event) -> list[int]:
+    """The status of every answer that a player got; 409 is a rule's no."""
+    answered = []
+    while not over.is_set():
+        answered.append((await api.act(who, key=command_id())).status)
+    return answered
+
+
+async def test_the_sockets_of_a_node_that_froze_are_cut_and_the_others_live_on(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with deployed(settings, tmp_path, front.QUICK) as deployment, Api(deployment.front.url()) as api:
+        who = await api.sign_up()
+        sockets = [await api.socket(who.token) for _ in range(2)]
+        pid = deployment.nodes[0].process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            ends = [asyncio.create_task(each.connection.receive()) for each in sockets]
+            done, living = await asyncio.wait(ends, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            assert [task.result().type for task in done] == [WSMsgType.CLOSED]
+            assert len(living) == 1
+            for task in living:
+                task.cancel()
+            await asyncio.wait(living)
+            assert "ok" in await sockets[ends.index(*living)].ask("ping")
+            assert "ok" in await (await api.socket(who.token)).ask("read")
+        finally:
+            os.kill(pid, signal.SIGCONT)

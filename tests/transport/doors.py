@@ -1,0 +1,126 @@
+"""What tests of both doors share: one way to ask through either, the form of errors, and what must not change."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiohttp import ClientWebSocketResponse, WSMsgType
+
+from gameserver.config import Settings
+from gameserver.stack.ports import free_port
+from tests.client import Answer, Api, Signed, Socket
+
+STATUSES = {
+    "bad_json": 400,
+    "not_authenticated": 401,
+    "wrong_credentials": 401,
+    "session_revoked": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "player_not_found": 404,
+    "board_not_found": 404,
+    "method_not_allowed": 405,
+    "name_taken": 409,
+    "device_taken": 409,
+    "full_hp": 409,
+    "too_large": 413,
+    "bad_input": 422,
+    "unknown_action": 422,
+    "unknown_class": 422,
+    "unknown_foe": 422,
+    "command_mismatch": 422,
+    "command_expired": 422,
+}
+"""The documented status of each code that these tests meet."""
+
+
+def assert_problem(answer: Answer, code: str, what: object = "") -> None:
+    """The documented form of an error: RFC 9457, a stable code, and an id that finds it in the log."""
+    assert answer.code == code, (what, answer.told)
+    assert answer.status == answer.told["status"] == STATUSES[code], (what, answer.told)
+    assert answer.headers["Content-Type"] == "application/problem+json", what
+    assert answer.told["request_id"] == answer.headers["X-Request-Id"] != "", what
+    assert answer.told["title"], what
+    assert answer.told["detail"].endswith("."), (what, answer.told)
+    assert all(each["field"] and each["problem"] for each in answer.told.get("errors", ())), (what, answer.told)
+    assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401), what
+
+
+def fields_of(error: Mapping[str, Any]) -> list[str]:
+    """The fields that an error names."""
+    return [each["field"] for each in error.get("errors", ())]
+
+
+@dataclass
+class Door:
+    """One player at one of the two doors."""
+
+    kind: Literal["http", "socket"]
+    api: Api
+    who: Signed
+    _socket: Socket | None = None
+
+    async def act(self, asked: Any, key: Any = None) -> dict[str, Any]:
+        """What is told of an action, or of the error, whose form has been checked; `key` is the command id."""
+        if self.kind == "socket":
+            return await self.frame({"op": "act", **asked} | ({} if key is None else {"command_id": key}))
+        headers = {} if key is None else {"Idempotency_Key": key}
+        data = json.dumps(asked).encode()
+        answer = await self.api.ask("POST", "/v1/players/me/actions", token=self.who.token, data=data, **headers)
+        if answer.status != 200:
+            assert_problem(answer, answer.told["code"], asked)
+        return dict(answer.told)
+
+    async def frame(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What a frame's answer tells, over a socket that stays open."""
+        if self._socket is None:
+            self._socket = await self.api.socket(self.who.token)
+        told = await self._socket.ask(**asked)
+        assert set(told) in ({"id", "ok"}, {"id", "error"}), told
+        if "error" in told:
+            assert told["error"]["detail"].endswith("."), told
+        return dict(told.get("ok") or told["error"])
+
+
+@asynccontextmanager
+async def unchanged(api: Api, who: Signed) -> AsyncIterator[None]:
+    """Fails if the block changes the player or his ledger, or makes another player."""
+    before = await _state(api, who)
+    yield
+    assert await _state(api, who) == before
+
+
+async def _state(api: Api, who: Signed) -> tuple[Any, ...]:
+    me = await api.ask("GET", "/v1/players/me", token=who.token)
+    ledger = await api.ask("GET", "/v1/players/me/ledger", token=who.token)
+    stats = await api.admin("stats")
+    assert me.status == ledger.status == stats.status == 200
+    return me.told, ledger.told, stats.told["players"]
+
+
+async def closing_of(connection: ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int | None]:
+    """The frames that still come, and the code that the server closes with."""
+    frames = []
+    while (message := await connection.receive(timeout=10)).type is WSMsgType.TEXT:
+        frames.append(json.loads(message.data))
+    return frames, message.data if message.type is WSMsgType.CLOSE else connection.close_code
+
+
+async def raw_status(url: str, request: bytes) -> int:
+    """The status of the answer to these bytes, which needn't be HTTP."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        return int((await asyncio.wait_for(reader.readline(), 10)).split()[1])
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def on_another_port(settings: Settings) -> Settings:
+    """For a second node of the same deployment."""
+    return settings.model_copy(update={"node": settings.node.model_copy(update={"port": free_port()})})

@@ -1,0 +1,104 @@
+"""Inputs that no client should send, and one that it may."""
+
+from typing import Any
+
+LARGEST = 16 * 1024
+HUNT: dict[str, Any] = {"action": "hunt", "args": {"foe": "slime"}}
+NUMBERS = (2**70, -(2**70), 2**63, 2**53, -1, 1.5, float("nan"), float("inf"), True, None, "7", "", [], {})
+
+
+def nested(depth: int) -> Any:
+    value: Any = "slime"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+ACTIONS: list[tuple[Any, str, list[str]]] = [
+    ({"action": "fly"}, "unknown_action", ["action"]),
+    ({"action": "sign_up"}, "unknown_action", ["action"]),
+    ({"action": "__init__"}, "unknown_action", ["action"]),
+    ({"action": "hunt\0"}, "unknown_action", ["action"]),
+    ({"action": ""}, "bad_input", ["action"]),
+    ({"action": "h" * 65}, "bad_input", ["action"]),
+    ({"action": 7}, "bad_input", ["action"]),
+    ({"action": ["hunt"]}, "bad_input", ["action"]),
+    ({"action": None}, "bad_input", ["action"]),
+    ({}, "bad_input", ["action"]),
+    ({**HUNT, "hp": 999}, "bad_input", ["hp"]),
+    ({**HUNT, "player": {"exp": 999}}, "bad_input", ["player"]),
+    ({"action": "hunt"}, "bad_input", ["args.foe"]),
+    ({"action": "hunt", "args": None}, "bad_input", ["args"]),
+    ({"action": "hunt", "args": []}, "bad_input", ["args"]),
+    ({"action": "hunt", "args": "slime"}, "bad_input", ["args"]),
+    ({"action": "hunt", "args": {"foe": "unicorn"}}, "unknown_foe", ["args.foe"]),
+    ({"action": "hunt", "args": {"foe": ""}}, "unknown_foe", ["args.foe"]),
+    ({"action": "hunt", "args": {"foe": "slime", "seed": 1}}, "bad_input", ["args.seed"]),
+    ({"action": "hunt", "args": {"foe": "sli\0me"}}, "bad_input", ["args.foe"]),
+    ({"action": "hunt", "args": {"foe": "slime", "\0": 1}}, "bad_input", ["args.\0"]),
+    ({"action": "hunt", "args": {"foe": "s" * 10_000}}, "bad_input", ["args.foe"]),
+    ({"action": "hunt", "args": {"foe": nested(9)}}, "bad_input", ["args.foe.0.0.0.0.0.0.0"]),
+    ({"action": "hunt", "args": {"foe": nested(900)}}, "bad_input", ["args.foe.0.0.0.0.0.0.0"]),
+    ({"action": "change_class", "args": {"class": "bard"}}, "unknown_class", ["args.class"]),
+    ({"action": "change_class", "args": {"class_name": "mage"}}, "bad_input", ["args.class"]),
+    *(
+        ({"action": "hunt", "args": {"foe": each}}, "bad_input", ["args.foe"])
+        for each in (2**70, 2**63, -(2**63) - 1, -1, 1e300, 0.5, True, None, [], {}, ["slime"], {"foe": "slime"})
+    ),
+]
+
+
+NOT_JSON = [
+    "{",
+    '{"action":"hunt","args":{"foe":"slime"}',
+    '{"action":"hunt","args":{"foe":"slime"}}}',
+    "{'action':'rest'}",
+    '{"action":"hunt","args":{"foe":NaN}}',
+    '{"action":"hunt","args":{"foe":Infinity}}',
+    '{"action":"hunt","args":{"foe":0x10}}',
+    '{"action":"hunt","args":{"foe":"\\ud800"}}',
+    '{"action":"hunt","args":{"foe":"a\nb"}}',
+    "[" * 8_000,
+    "[" * 8_000 + "]" * 8_000,
+    '{"a":' * 2_000 + "1" + "}" * 2_000,
+    "[]",
+    "null",
+    '"hunt"',
+    "7",
+    "\ufeff{}",
+]
+"""Texts that aren't a JSON object."""
+
+
+SIGN_UP = {"name": "Nobody Yet", "class": "mage", "device": "a-device-of-nobody", "password": "a-long-password"}
+SIGN_UPS: list[tuple[dict[str, Any], str, list[str]]] = [
+    ({"class": "bard"}, "unknown_class", ["class"]),
+    ({"class": "\0"}, "unknown_class", ["class"]),
+    ({"class": ""}, "bad_input", ["class"]),
+    ({"class_name": "mage"}, "bad_input", ["class_name"]),
+    ({"hp": 100}, "bad_input", ["hp"]),
+    ({"exp": 2**70}, "bad_input", ["exp"]),
+    ({"shortest_name": 1}, "bad_input", ["shortest_name"]),
+    ({"device": None, "password": None}, "bad_input", ["device", "password"]),
+    ({"device": "short"}, "bad_input", ["device"]),
+    ({"device": "d" * 257}, "bad_input", ["device"]),
+    ({"password": "short"}, "bad_input", ["password"]),
+    ({"password": "p" * 10_000}, "bad_input", ["password"]),
+    *(({field: each}, "bad_input", [field]) for field in SIGN_UP for each in (7, 2**70, -1, 1.5, True, [], {})),
+    *(({field: None}, "bad_input", [field]) for field in ("name", "class")),
+]
+
+
+SIGN_INS: list[dict[str, Any]] = [
+    {},
+    {"name": "Ann"},
+    {"password": "a-long-password"},
+    {"device": "a-device", "name": "Ann"},
+    {"device": 7},
+    {"device": 2**70},
+    {"device": "d" * 257},
+    {"name": "Ann", "password": 7},
+    {"name": "Ann", "password": "p" * 257},
+    {"name": "n" * 1001, "password": "a-long-password"},
+    {"token": "x"},
+]

@@ -1,0 +1,97 @@
+"""The error table of the doors: every error of the tree has a status and a code that clients can tell apart."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+import gameserver.app  # every module that may define an error
+from gameserver.rules.errors import GameError, Refused, RuleBroken
+from gameserver.transport import answers, wire
+
+
+def below(kind: type[GameError]) -> Iterator[type[GameError]]:
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("gameserver."):
+            yield each
+        yield from below(each)
+
+
+TREE = sorted(set(below(GameError)), key=lambda each: each.__name__)
+
+
+def test_the_walk_finds_the_errors_of_rules_and_doors() -> None:
+    assert gameserver.app
+    assert {wire.BadJson, Refused, RuleBroken} < set(TREE)
+    assert len(TREE) >= 25
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_every_error_has_a_status_that_fits_it(kind: type[GameError]) -> None:
+    status = wire.status_of(kind)
+    assert 400 <= status < 600
+    assert (status >= 500) == kind.__mro__[-4].__name__.startswith(("Unavailable", "Internal"))
+
+
+def test_no_two_errors_share_a_code() -> None:
+    codes = Counter(each.code for each in TREE if each is not RuleBroken)
+    assert [code for code, times in codes.items() if times > 1] == []
+    assert RuleBroken.code == "internal"
+
+
+def test_the_statuses_are_those_of_the_wire_contract() -> None:
+    found = {each.code: wire.status_of(each) for each in TREE}
+    assert found == {
+        "bad_json": 400,
+        "not_authenticated": 401,
+        "wrong_credentials": 401,
+        "session_revoked": 401,
+        "forbidden": 403,
+        "not_found": 404,
+        "player_not_found": 404,
+        "board_not_found": 404,
+        "not_on_board": 404,
+        "method_not_allowed": 405,
+        "conflict": 409,
+        "name_taken": 409,
+        "device_taken": 409,
+        "refused": 409,
+        "too_large": 413,
+        "bad_input": 422,
+        "unknown_action": 422,
+        "unknown_class": 422,
+        "unknown_foe": 422,
+        "command_mismatch": 422,
+        "command_expired": 422,
+        "internal": 500,
+        "unavailable": 503,
+        "overloaded": 503,
+        "database_unavailable": 503,
+        "outcome_unknown": 503,
+        "board_unavailable": 503,
+        "sessions_unavailable": 503,
+    }
+
+
+def test_an_error_nobody_gave_a_status_is_noticed() -> None:
+    class Unheard(GameError):
+        code = "unheard"
+
+    with pytest.raises(LookupError):
+        wire.status_of(Unheard)
+
+
+def test_both_doors_tell_an_error_alike() -> None:
+    for kind in TREE:
+        error = kind("a_rule", "It can't be.") if issubclass(kind, Refused) else kind("It can't be.")
+        problem, frame = answers.problem(error, "an-id"), answers.frame_error(error)
+        assert (problem["code"], problem["detail"]) == (frame["code"], frame["detail"]) == (error.code, error.detail)
+        assert problem["status"] == wire.status_of(kind)
+
+
+def test_a_hello_that_fails_closes_with_the_code_that_fits() -> None:
+    codes = {wire.close_code_of(kind) for kind in TREE}
+    assert codes == {4400, 4401, 1011, 1013}
+    for kind in TREE:
+        assert (wire.close_code_of(kind) == 1013) == (wire.status_of(kind) == 503)
+        assert (wire.close_code_of(kind) == 1011) == (wire.status_of(kind) == 500)

@@ -48,6 +48,8 @@ class Core:
     databases: Databases
     slots: Slots
     redis: Redis
+    following: Redis
+    """The Redis client of the followers and of what hears revocations."""
     backend: Backend
 
 
@@ -61,30 +63,40 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        redis = scripts.connect(settings.redis_url())
+        redis, following = scripts.connect(settings.redis_url()), scripts.connect(settings.redis_url())
         stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(following.aclose)
         await migrations.require_heads(provision.members(settings, databases))
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        core = Core(settings, databases, slots, redis, _backend(settings, rulebook, databases, slots, redis, passwords))
+        sessions = _sessions(settings, redis, following)
+        boards = Boards(redis, rulebook.game.boards)
+        backend = _backend(settings, rulebook, databases, slots, passwords, sessions, boards)
+        core = Core(settings, databases, slots, redis, following, backend)
         await upkeep.make_partitions(core.backend, slots.databases("players"))
         yield core
 
 
-def _backend(
-    settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: Redis, passwords: Passwords
-) -> Backend:
-    writes, ledger, kept = settings.writes, settings.ledger, settings.sessions
+def _sessions(settings: Settings, redis: Redis, following: Redis) -> Sessions:
+    kept = settings.sessions
+    return Sessions(redis, following, kept.idle_seconds, kept.longest_seconds, kept.per_player)
+
+
+def _backend(  # noqa: PLR0913 (everything meets here)
+    settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
+    sessions: Sessions, boards: Boards,
+) -> Backend:  # fmt: skip
+    writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
     everyone = [databases[name] for name in databases.names()]
     return Backend(
         players=Players(everyone, slots, rulebook, window, limits),
         claims=Claims(slots),
-        sessions=Sessions(redis, kept.idle_seconds, kept.longest_seconds, kept.per_player),
-        boards=Boards(redis, rulebook.game.boards),
+        sessions=sessions,
+        boards=boards,
         reports=Reports(databases, slots),
         rulebook=rulebook,
         passwords=passwords,
@@ -116,7 +128,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend = core.backend
     databases = core.slots.databases("players")
-    writer = BoardWriter(core.redis, backend.rulebook.game.boards)
+    writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),

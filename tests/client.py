@@ -1,6 +1,7 @@
 """A small client of the wire for tests: requests, players, and sockets."""
 
 import time
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Self
@@ -74,11 +75,14 @@ class Api:
         *,
         token: str | None = None,
         body: Any = None,
-        data: bytes | None = None,
+        data: bytes | AsyncIterable[bytes] | None = None,
+        key: str | None = None,
         **headers: str,
     ) -> Answer:
-        """One request; `body` as JSON or `data` as it is. Header names have underscores here."""
+        """One request; `body` as JSON or `data` as it is, `key` is a command id. Header names have underscores here."""
         told = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key is not None:
+            told["Idempotency-Key"] = key
         if token is not None:
             told["Authorization"] = f"Bearer {token}"
         sent = orjson.dumps(body) if body is not None else data
@@ -99,10 +103,8 @@ class Api:
     async def act(self, who: Signed, action: str = "hunt", key: str | None = None, **args: Any) -> Answer:
         if action == "hunt":
             args.setdefault("foe", "slime")
-        headers = {} if key is None else {"Idempotency_Key": key}
-        return await self.ask(
-            "POST", "/v1/players/me/actions", token=who.token, body={"action": action, "args": args}, **headers
-        )
+        asked = {"action": action, "args": args}
+        return await self.ask("POST", "/v1/players/me/actions", token=who.token, body=asked, key=key)
 
     async def admin(self, path: str, **query: Any) -> Answer:
         asked = "&".join(f"{name}={value}" for name, value in query.items())

@@ -69,20 +69,35 @@ async def enroll(backend: Backend, application: Application, command_id: str) ->
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
+    draft = _draft(backend, application, command_id, 0)
+    claims = [claim for key in _keys(draft) if (claim := await backend.claims.find(key)) is not None]
+    if (earlier := await _earlier(backend, draft, claims)) is not None:
+        return await _retried(backend, application, draft, earlier), True
+    backend.window.refuse(command_id, backend.now())
+    for claim in claims:
+        if claim.command_id != command_id and not claim.overdue:
+            raise _taken(claim.key)
+    hashed = await _hashed(backend, application)
     for attempt in range(ATTEMPTS):
         draft = _draft(backend, application, command_id, attempt)
-        if (earlier := await backend.players.born(draft.player.id, command_id)) is not None:
-            return await _retried(backend, application, draft, earlier), True
-        backend.window.refuse(command_id, backend.now())
-        hashed = await _hashed(backend, application)
-        await _reserve(backend, draft, command_id)
+        await _reserve(backend, draft)
         if await backend.players.create(draft, hashed):
             await _confirm(backend, draft)
             return draft, False
-        if (earlier := await backend.players.born(draft.player.id, command_id)) is not None:
-            return await _retried(backend, application, draft, earlier), True
+        if (born := await backend.players.born(draft.player.id, command_id)) is not None:
+            return await _retried(backend, application, draft, born), True
         await _release(backend, _keys(draft), draft)
     raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
+
+
+async def _earlier(backend: Backend, draft: Birth, claims: Sequence[Claim]) -> Birth | None:
+    """What this command has made before: under its first id, or under the one that its claims name."""
+    command_id = draft.command_id
+    ids = [draft.player.id, *(claim.player_id for claim in claims if claim.command_id == command_id)]
+    for player_id in dict.fromkeys(ids):
+        if (born := await backend.players.born(player_id, command_id)) is not None:
+            return born
+    return None
 
 
 def _draft(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:
@@ -129,15 +144,21 @@ async def _retried(backend: Backend, application: Application, draft: Birth, ear
     return earlier
 
 
-async def _reserve(backend: Backend, draft: Birth, command_id: str) -> None:
-    """Reserves every claim, or none. Raises NameTaken, DeviceTaken."""
-    held: list[Key] = []
+async def _reserve(backend: Backend, draft: Birth) -> None:
+    """Reserves every claim, or none. Raises NameTaken, DeviceTaken.
+
+    The same command, sent twice at once, may rely on what is reserved here: it is freed only when the sign-up is
+    sure to make no player under this id any more.
+    """
+    command_id, player_id = draft.command_id, draft.player.id
+    held: list[Claim] = []
     for key in _keys(draft):
-        claim = await _claim(backend, key, draft.player.id, command_id)
-        if (claim.command_id, claim.player_id) != (command_id, draft.player.id):
-            await _release(backend, held, draft)
+        claim = await _claim(backend, key, player_id, command_id)
+        if (claim.command_id, claim.player_id) != (command_id, player_id):
+            for each in held:
+                await resolve(backend, each)
             raise _taken(key)
-        held.append(key)
+        held.append(claim)
 
 
 async def _claim(backend: Backend, key: Key, player_id: int, command_id: str) -> Claim:
@@ -184,7 +205,8 @@ async def sign_in_by_password(backend: Backend, name: str, password: str) -> Wel
     """Raises WrongCredentials, after about the same time whether the name exists or not."""
     claim = await backend.claims.find(Key(Kind.NAME, _name_key(name)))
     hashed = None if claim is None else await backend.players.password_hash(claim.player_id)
-    if not await backend.passwords.verify(hashed, password) or claim is None:
+    fits = await backend.passwords.verify(hashed, password)
+    if not fits or claim is None or not await _made(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
     return await _welcome(backend, claim.player_id)
 

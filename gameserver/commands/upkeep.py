@@ -32,10 +32,14 @@ async def resolve(backend: Backend, claim: Claim) -> None:
 
 async def sweep(backend: Backend) -> int:
     """Settles overdue reservations; how many."""
-    claims = await backend.claims.overdue(CLAIMS_A_SWEEP)
-    for claim in claims:
-        await resolve(backend, claim)
-    return len(claims)
+    settled = 0
+    for claim in await backend.claims.overdue(CLAIMS_A_SWEEP):
+        try:
+            await resolve(backend, claim)
+            settled += 1
+        except Unavailable as error:
+            log.warning("a claim waits", claim=str(claim.key), error=error.detail)
+    return settled
 
 
 async def sweep_for_ever(backend: Backend) -> None:
@@ -64,4 +68,6 @@ async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]
                 log.info("upkeep", what=what, done=done)
         except Unavailable as error:
             log.warning("upkeep waits", what=what, error=error.detail)
+        except Exception:
+            log.exception("upkeep failed", what=what)
         await asyncio.sleep(seconds)

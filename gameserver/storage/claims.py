@@ -6,6 +6,7 @@ resolved by asking the players' database under the same id, in a way after which
 between can't wake up and make a second holder (`Players.make_void`).
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,8 +61,12 @@ class Claims:
 
     async def find(self, key: Key) -> Claim | None:
         """Who holds a key, reserved or confirmed. Raises DatabaseUnavailable."""
-        async with self._database(key).snapshot() as connection:
-            return await _find(connection, key, self._slot(key))
+        for _ in range(TRIES):
+            async with self._database(key).snapshot() as connection:
+                if await self._owns(connection, key):
+                    return await _find(connection, key, self._slot(key))
+            await self._slots.refresh()
+        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
 
     async def reserve(self, key: Key, player_id: int, command_id: str) -> Claim:
         """Reserves a key if it is free; whoever holds it now. Raises DatabaseUnavailable."""
@@ -91,12 +96,14 @@ class Claims:
         await self._settle(key, delete(CLAIMS), player_id, command_id)
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
-        """Reservations past their deadlines, at most `limit` of each database."""
+        """Reservations past their deadlines, at most `limit` of each database that answers."""
         found: list[Claim] = []
         for database in self._slots.databases("accounts"):
-            chosen = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now()).limit(limit)
-            async with database.snapshot() as connection:
-                found += [_claim(row) for row in (await connection.execute(chosen)).mappings()]
+            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now())
+            with contextlib.suppress(DatabaseUnavailable):
+                async with database.snapshot() as connection:
+                    rows = await connection.execute(overdue.order_by(CLAIMS.c.deadline).limit(limit))
+                    found += [_claim(row) for row in rows.mappings()]
         return found
 
     async def _settle(self, key: Key, statement: Any, player_id: int, command_id: str) -> None:

@@ -158,24 +158,30 @@ class Committer:
     async def _settle(self, link: Link, batch: Sequence[_Pending]) -> None:
         """Runs a batch and gives every command its verdict or its place in the queue."""
         try:
-            left = await self._attempt(link, batch)
-            if left is None:
-                left = await self._one_by_one(link, batch)
-        except (*LOST, FateUnknown) as error:
-            await self._lost(link, batch, error)
-            left = [pending for pending in batch if not pending.answered]
+            left = await self._work_off(link, batch)
         except BaseException:
             for pending in batch:
                 self._answer(pending, self._unsure())
             raise
         self._put_back(batch, left)
 
+    async def _work_off(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending]:
+        """Those that have to be tried again."""
+        try:
+            left = await self._attempt(link, batch)
+            return await self._one_by_one(link, batch) if left is None else left
+        except (*LOST, FateUnknown) as error:
+            await self._lost(link, batch, error)
+            return [pending for pending in batch if not pending.answered]
+
     async def _one_by_one(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending]:
         """Those that have to wait: whom another transaction holds, and what the same players asked later."""
         left: list[_Pending] = []
         held: set[int] = set()
         for pending in batch:
-            if pending.command.player_id in held or await self._attempt(link, [pending]):
+            if pending.deadline < time.monotonic():
+                self._answer(pending, self._too_late(pending))
+            elif pending.command.player_id in held or await self._attempt(link, [pending]):
                 held.add(pending.command.player_id)
                 left.append(pending)
         return left
@@ -212,6 +218,7 @@ class Committer:
     def _judge(self, pending: _Pending, verdict: Verdict) -> bool:
         """Answers; False for a command that has to wait for another transaction."""
         if isinstance(verdict, LockedElsewhere):
+            pending.unsure = True  # who holds the player may be this command's own lost transaction
             return False
         self._answer(pending, verdict)
         return True

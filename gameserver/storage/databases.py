@@ -22,6 +22,10 @@ log = structlog.get_logger()
 
 CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
+POOL = 5
+"""Connections to each database for everything that isn't on the hot path."""
+TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
+"""In milliseconds: the first takes the locks from a node that froze in the middle of a transaction."""
 LOST = (
     OSError,
     TimeoutError,
@@ -48,29 +52,31 @@ BUSY = (
 class Database:
     """One Postgres instance."""
 
-    def __init__(self, name: str, url: str, *, pool: int = 5) -> None:
+    def __init__(self, name: str, url: str, *, patient: bool = False) -> None:
+        """`patient` for migrations: statements and transactions may take as long as they need."""
         self.name = name
         self.url = url
+        self._query_seconds = None if patient else QUERY_SECONDS
+        timeouts = {} if patient else TIMEOUTS
         self.engine: AsyncEngine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
-            pool_size=pool,
+            "postgresql+asyncpg://",
+            async_creator=lambda: self.connect(timeouts),
+            pool_size=POOL,
             max_overflow=0,
             pool_timeout=QUERY_SECONDS,
-            connect_args={
-                "timeout": CONNECT_SECONDS,
-                "command_timeout": QUERY_SECONDS,
-                "server_settings": {"application_name": "gameserver", "jit": "off"},
-            },
         )
 
-    async def connect(self, settings: Mapping[str, str] = {}) -> asyncpg.Connection:
-        """A driver connection with these server settings. Raises one of LOST."""
-        return await asyncpg.connect(
-            self.url,
-            timeout=CONNECT_SECONDS,
-            command_timeout=QUERY_SECONDS,
-            server_settings={"application_name": "gameserver", "jit": "off", **settings},
-        )
+    async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+        """A driver connection with these server settings. Raises one of LOST, whatever the server objects to."""
+        try:
+            return await asyncpg.connect(
+                self.url,
+                timeout=CONNECT_SECONDS,
+                command_timeout=self._query_seconds,
+                server_settings={"application_name": "gameserver", "jit": "off", **settings},
+            )
+        except asyncpg.PostgresError as error:
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -168,8 +174,8 @@ class Link:
 class Databases:
     """All databases by name."""
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
-        self._databases = {name: Database(name, url) for name, url in urls.items()}
+    def __init__(self, urls: Mapping[str, str], *, patient: bool = False) -> None:
+        self._databases = {name: Database(name, url, patient=patient) for name, url in urls.items()}
 
     def __getitem__(self, name: str) -> Database:
         return self._databases[name]

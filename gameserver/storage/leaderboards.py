@@ -6,6 +6,7 @@ which it was reached, id): a member of the sorted set is the time and the id as 
 negated score, so equal scores stand as they were reached. Scores are exact to 53 bits.
 """
 
+import hashlib
 import secrets
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +60,7 @@ class Boards:
 
     def __init__(self, redis: Redis, boards: Mapping[str, Board]) -> None:
         self._boards = boards
+        self._prefixes = {name: _prefix(board) for name, board in boards.items()}
         self._page, self._around = Script(redis, "board_page"), Script(redis, "board_around")
         self._ranks = Script(redis, "board_ranks")
 
@@ -79,7 +81,7 @@ class Boards:
         self.board(board)
         score, member = _parse_cursor(board, after) if after else ("", b"")
         with translated(BoardUnavailable, AWAY):
-            found = await self._page([_state(board)], (_prefix(board), limit, score, member))
+            found = await self._page([self._state(board)], (self._prefixes[board], limit, score, member))
         page = _page_of(found)
         last = page.standings[-1] if page.standings else None
         if last is None or last.rank >= page.total:
@@ -90,7 +92,7 @@ class Boards:
         """A player and at most `radius` on either side. Raises BoardNotFound, NotOnBoard, BoardUnavailable."""
         self.board(board)
         with translated(BoardUnavailable, AWAY):
-            found = await self._around([_state(board)], (_prefix(board), _id(player_id), radius))
+            found = await self._around([self._state(board)], (self._prefixes[board], _id(player_id), radius))
         if found == []:
             raise NotOnBoard("The player isn't on this board.")
         return _page_of(found)
@@ -99,10 +101,13 @@ class Boards:
         """The standings of those that are on the board, in the order asked. Raises BoardNotFound, BoardUnavailable."""
         self.board(board)
         with translated(BoardUnavailable, AWAY):
-            found = await self._ranks([_state(board)], (_prefix(board), *map(_id, ids)))
+            found = await self._ranks([self._state(board)], (self._prefixes[board], *map(_id, ids)))
         if found is None:
             raise BoardUnavailable("The board is being built.", retry_after=1)
         return Page(found[0], [_standing(each[0], each[1], each[2]) for each in found[1] if each])
+
+    def _state(self, board: str) -> str:
+        return self._prefixes[board] + "state"
 
 
 class BoardWriter:
@@ -110,25 +115,26 @@ class BoardWriter:
 
     def __init__(self, redis: Redis, boards: Mapping[str, Board]) -> None:
         self.boards = boards
+        self._prefixes = {name: _prefix(board) for name, board in boards.items()}
         self._generations, self._begin = Script(redis, "board_generations"), Script(redis, "board_begin_load")
         self._apply, self._swap = Script(redis, "board_apply"), Script(redis, "board_swap")
         self._renew = Script(redis, "board_renew")
 
     async def generations(self, board: str, database: str) -> list[Generation]:
         """Those that a follower has to write; the first is made if there is none."""
-        arguments = (_prefix(board), database, secrets.token_hex(6))
+        arguments = (self._prefixes[board], database, secrets.token_hex(6))
         return [
             Generation(name.decode(), checkpoint.decode())
-            for name, checkpoint in await self._generations([_state(board)], arguments)
+            for name, checkpoint in await self._generations([self._state(board)], arguments)
         ]
 
     async def renew(self, board: str, unusable: str = "") -> None:
         """Begins a next generation, unless one other than `unusable` is being built already."""
-        await self._renew([_state(board)], (_prefix(board), secrets.token_hex(6), unusable))
+        await self._renew([self._state(board)], (self._prefixes[board], secrets.token_hex(6), unusable))
 
     async def begin_load(self, board: str, generation: str, database: str, load: str) -> None:
         """Makes the writes of any earlier load of this database end."""
-        await self._begin([_part(board, generation, "checkpoints")], (database, load))
+        await self._begin([self._part(board, generation, "checkpoints")], (database, load))
 
     async def apply_load(
         self, board: str, generation: str, database: str, load: str, players: Iterable[Player]
@@ -150,15 +156,21 @@ class BoardWriter:
 
     async def swap(self, board: str, databases: Sequence[str]) -> str | None:
         """Puts the next generation in the live one's place if every database has been loaded into it."""
-        swapped = await self._swap([_state(board)], (_prefix(board), *databases))
+        swapped = await self._swap([self._state(board)], (self._prefixes[board], *databases))
         return swapped.decode() if swapped else None
 
     async def _write(
         self, board: str, generation: str, guard: tuple[str, str, str, str], players: Iterable[Player]
     ) -> bool:
-        keys = [_part(board, generation, part) for part in ("order", "members", "checkpoints")]
+        keys = [self._part(board, generation, part) for part in ("order", "members", "checkpoints")]
         packed = _pack(self.boards[board], players)
-        return bool(await self._apply([*keys, _state(board)], (*guard, generation, packed)))
+        return bool(await self._apply([*keys, self._state(board)], (*guard, generation, packed)))
+
+    def _state(self, board: str) -> str:
+        return self._prefixes[board] + "state"
+
+    def _part(self, board: str, generation: str, part: str) -> str:
+        return f"{self._prefixes[board]}{generation}:{part}"
 
 
 def _pack(board: Board, players: Iterable[Player]) -> bytes:
@@ -208,13 +220,7 @@ def _id(player_id: int) -> bytes:
     return player_id.to_bytes(8) if 0 <= player_id <= LARGEST_ID else bytes(8)
 
 
-def _prefix(board: str) -> str:
-    return f"gs:{{board:{board}}}:"
-
-
-def _state(board: str) -> str:
-    return _prefix(board) + "state"
-
-
-def _part(board: str, generation: str, part: str) -> str:
-    return f"{_prefix(board)}{generation}:{part}"
+def _prefix(board: Board) -> str:
+    """Of a board's keys, which share a slot of a Redis cluster; a board that is defined anew is another board."""
+    definition = hashlib.blake2b(repr(board).encode(), digest_size=4).hexdigest()
+    return f"gs:{{board:{board.name}:{definition}}}:"

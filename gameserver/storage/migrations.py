@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 import migrations
-from gameserver.storage.databases import MIGRATING, Database
+from gameserver.storage.databases import MIGRATING, Database, translated
 
 FOLDER = Path(migrations.__file__).parent
 
@@ -35,6 +35,11 @@ def head(group: str) -> str:
 
 async def upgrade(database: Database, group: str) -> None:
     """Brings the group's tables to the head; several at a time wait for each other."""
+    with translated(database.name):
+        await _upgrade_locked(database, group)
+
+
+async def _upgrade_locked(database: Database, group: str) -> None:
     async with database.engine.connect() as connection:
         await connection.execute(text(f"select pg_advisory_lock({MIGRATING})"))
         try:
@@ -53,6 +58,11 @@ def _upgrade(connection: Connection, group: str) -> None:
 
 async def current(database: Database, group: str) -> str | None:
     """The revision of the group's tables on a database; None when there are none."""
+    with translated(database.name):
+        return await _current(database, group)
+
+
+async def _current(database: Database, group: str) -> str | None:
     async with database.engine.connect() as connection:
         table = f"alembic_version_{group}"
         if not await connection.run_sync(lambda opened: inspect(opened).has_table(table)):

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable, PlayerNotFound
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import schema
@@ -118,7 +118,10 @@ class Players:
         return await self._owned(player_id, query)
 
     async def create(self, birth: Birth, password_hash: str | None) -> bool:
-        """Inserts a sign-up's player: its commit point. False when there is a row of this id already."""
+        """Inserts a sign-up's player: its commit point. False when there is a row of this id already.
+
+        Raises OutcomeUnknown when the commit may have taken place.
+        """
 
         async def write(connection: AsyncConnection) -> bool:
             inserted = await connection.execute(
@@ -131,7 +134,12 @@ class Players:
                 await connection.execute(insert(schema.credentials).values(**_key(birth), password_hash=password_hash))
             return True
 
-        return await self._owned(birth.player.id, write)
+        try:
+            return await self._owned(birth.player.id, write)
+        except DatabaseUnavailable as error:
+            raise OutcomeUnknown(
+                "Whether the player was made isn't known yet: send it again.", retry_after=1
+            ) from error
 
     async def born(self, player_id: int, command_id: str) -> Birth | None:
         """What the sign-up `command_id` has made of this id, as its first answer told it; None if nothing."""
@@ -258,7 +266,8 @@ def _birth_entry(birth: Birth) -> dict[str, Any]:
 async def _find_birth(connection: AsyncConnection, player_id: int, command_id: str) -> Birth | None:
     ledger = schema.ledger.c
     mine = (ledger.slot == slot_of(player_id)) & (ledger.player_id == player_id) & (ledger.command_id == command_id)
-    row = (await connection.execute(select(schema.ledger).where(mine))).mappings().first()
+    locked = select(schema.ledger).where(mine).with_for_update(read=True, key_share=True)
+    row = (await connection.execute(locked)).mappings().first()  # a lock writes, so its commit waits for the standby
     if row is None or row["action"] != "sign_up":
         return None
     told, at = row["outcome"], row["at"]

@@ -7,9 +7,9 @@ from gameserver.storage import migrations, slots
 from gameserver.storage.databases import Database, Databases
 
 
-def open_databases(settings: Settings) -> Databases:
-    """Every database that the settings name. Raises ConfigFault."""
-    return Databases({name: settings.database_url(name) for name in settings.databases})
+def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
+    """Every database that the settings name; `patient` for migrations. Raises ConfigFault."""
+    return Databases({name: settings.database_url(name) for name in settings.databases}, patient=patient)
 
 
 def members(settings: Settings, databases: Databases) -> Mapping[str, list[Database]]:
@@ -24,8 +24,8 @@ def sizes(settings: Settings) -> dict[str, int]:
 
 
 async def migrate(settings: Settings) -> None:
-    """Brings every database to its head and gives every slot an owner; safe to run again. Raises driver errors."""
-    databases = open_databases(settings)
+    """Brings every database to its head and every slot to an owner; safe to run again. Raises DatabaseUnavailable."""
+    databases = open_databases(settings, patient=True)
     try:
         found = members(settings, databases)
         for group, own in found.items():

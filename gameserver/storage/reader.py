@@ -6,12 +6,17 @@ A read sees every write that was acknowledged before it was asked. A query is bo
 import asyncio
 from collections.abc import Iterable
 
-from gameserver.rules.errors import GameError, Overloaded
+import asyncpg
+import structlog
+
+from gameserver.rules.errors import DatabaseUnavailable, GameError, Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.batch import SQL, player_of
 from gameserver.storage.databases import HOT_PATH, Database, Link, translated
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots import SlotMoved
+
+log = structlog.get_logger()
 
 LARGEST_QUERY = 1000
 LONGEST_QUEUE = 20_000
@@ -27,14 +32,16 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked: Asked = {}
+        self._waiting = 0
         self._wake = asyncio.Event()
 
     def ask(self, player_id: int) -> asyncio.Future[Player | None]:
         """The player to come, or None; it may raise SlotMoved or DatabaseUnavailable. Raises Overloaded at once."""
-        if len(self._asked) >= LONGEST_QUEUE:
+        if self._waiting >= LONGEST_QUEUE:
             raise Overloaded("Too many reads are waiting.", retry_after=1)
         future: asyncio.Future[Player | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(player_id, []).append(future)
+        self._waiting += 1
         self._wake.set()
         return future
 
@@ -65,6 +72,7 @@ class Reader:
         found = await self._query(link, asked)
         for player_id, futures in asked.items():
             what = found.get(player_id)
+            self._waiting -= len(futures)
             for future in futures:
                 if future.done():
                     continue
@@ -82,6 +90,10 @@ class Reader:
         except GameError as error:
             link.drop()
             return dict.fromkeys(wanted, error)
+        except asyncpg.PostgresError as error:
+            log.exception("a read failed", database=self._database.name)
+            link.drop()
+            return dict.fromkeys(wanted, DatabaseUnavailable(f"A read failed: {type(error).__name__}.", retry_after=1))
         return {
             row["wanted_id"]: SlotMoved() if not row["owned"] else None if row["id"] is None else player_of(row)
             for row in rows

@@ -64,6 +64,7 @@ class Count:
 class _Part:
     """One database's share of an answer."""
 
+    database: str
     slots: list[int]
     as_of: datetime
     rows: list[Any]
@@ -100,20 +101,13 @@ class Reports:
         async def work(connection: AsyncConnection) -> list[Any]:
             return await _rows(connection, chosen)
 
-        named = self._members()
         parts = await self._ask(work)
-        counts = [
-            [Count(database.name, class_name, level, players) for class_name, level, players in part.rows]
-            for database, part in zip(named, parts, strict=True)
-        ]
-        return list(chain(*counts)), min(part.as_of for part in parts)
-
-    def _members(self) -> list[Database]:
-        return self._slots.databases("players")
+        counts = [Count(part.database, *row) for part in parts for row in part.rows]
+        return counts, min(part.as_of for part in parts)
 
     async def _ask(self, work: Callable[[AsyncConnection], Awaitable[list[Any]]]) -> list[_Part]:
         for _ in range(TRIES):
-            parts = await asyncio.gather(*(_part(database, work) for database in self._members()))
+            parts = await asyncio.gather(*(_part(database, work) for database in self._slots.databases("players")))
             covered = sorted(chain(*(part.slots for part in parts)))
             if covered == list(range(self._slots.size("players"))):
                 return parts
@@ -126,11 +120,11 @@ async def _part(database: Database, work: Callable[[AsyncConnection], Awaitable[
     async with database.snapshot() as connection:
         slots = (await connection.execute(select(OWNED.c.slot).where(OWNED.c.owned))).scalars().all()
         as_of = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
-        return _Part(list(slots), as_of, await work(connection))
+        return _Part(database.name, list(slots), as_of, await work(connection))
 
 
 async def _rows(connection: AsyncConnection, chosen: Any) -> list[Any]:
-    return list((await connection.execute(chosen)).tuples())
+    return list(await connection.execute(chosen))
 
 
 def _mine() -> ColumnElement[bool]:

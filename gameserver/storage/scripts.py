@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from gameserver.rules.errors import GameError
@@ -18,6 +18,9 @@ from gameserver.rules.errors import GameError
 log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent / "lua"
+CONNECTIONS = 64
+WAIT_SECONDS = 2
+"""How long a call may wait for one of them."""
 Argument = str | bytes | int
 
 
@@ -48,5 +51,13 @@ def translated(error: type[GameError], detail: str) -> Iterator[None]:
 
 
 def connect(url: str) -> Redis:
-    """A client whose every wait has a deadline."""
-    return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1, health_check_interval=15, max_connections=64)
+    """A client of its own connections, whose every wait has a deadline."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        socket_timeout=2,
+        socket_connect_timeout=1,
+        health_check_interval=15,
+        max_connections=CONNECTIONS,
+        timeout=WAIT_SECONDS,
+    )
+    return Redis.from_pool(pool)

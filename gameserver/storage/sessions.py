@@ -27,6 +27,7 @@ from gameserver.telemetry import SESSIONS_CACHED
 log = structlog.get_logger()
 
 REVOCATIONS = "gs:revocations"
+REVOCATIONS_READ = 1000
 STREAM_LENGTH = 10_000
 READ_SECONDS = 0.25
 FRESH_SECONDS = 1.0
@@ -57,8 +58,9 @@ class Listed:
 class Sessions:
     """One per node. `run` follows the revocations until it is cancelled."""
 
-    def __init__(self, redis: Redis, idle_seconds: int, longest_seconds: int, per_player: int) -> None:
-        self._redis = redis
+    def __init__(self, redis: Redis, stream: Redis, idle_seconds: int, longest_seconds: int, per_player: int) -> None:
+        """`stream` is a client for the revocations alone, which mustn't wait behind anything else."""
+        self._redis, self._stream = redis, stream
         self._idle_ms, self._longest_ms, self._per_player = (
             idle_seconds * 1000,
             longest_seconds * 1000,
@@ -70,6 +72,8 @@ class Sessions:
         self._known: dict[str, tuple[Session, float]] = {}
         self._revoked: dict[str, float] = {}
         self._last_read = -FRESH_SECONDS
+        self._away = False
+        """Whether the last read of the revocations failed: Redis is away, or so slow that it might be."""
 
     async def open(self, player_id: int, epoch: int) -> tuple[str, Session]:
         """A new session and its token. Raises SessionsUnavailable."""
@@ -86,7 +90,9 @@ class Sessions:
         """The session of a token that this node may trust without asking Redis."""
         found = self._known.get(_name(token))
         now = time.monotonic()
-        if found is None or now - self._last_read > FRESH_SECONDS or now - found[1] > RECHECK_SECONDS:
+        if found is None:
+            return None
+        if not self._away and (now - self._last_read > FRESH_SECONDS or now - found[1] > RECHECK_SECONDS):
             return None
         return found[0] if found[0].expires_at.timestamp() > time.time() else None
 
@@ -104,8 +110,9 @@ class Sessions:
             if name in self._known:
                 return self._known[name][0]
             raise
+        if found is None:
+            self._known.pop(name, None)
         if found is None or name in self._revoked:
-            self._forget(name)
             raise NotAuthenticated("The session token isn't valid (any more).")
         epoch, opened, expiry = map(int, found)
         return self._remember(Session(name, player_id, epoch, _time(opened), _time(expiry)))
@@ -140,24 +147,34 @@ class Sessions:
         last = await self._newest()
         while True:
             try:
-                found: Any = await self._redis.xrange(REVOCATIONS, min=f"({last}" if last != "0-0" else "-", count=1000)
-                self._last_read = time.monotonic()
-                if found:
-                    last = found[-1][0].decode()
-                    names = [fields[b"session"].decode() for _, fields in found]
-                    for name in names:
-                        self._forget(name)
-                    on_revoked(names)
+                last = await self._read_revocations(last, on_revoked)
+                self._away = False
             except (RedisError, OSError, TimeoutError) as error:
+                self._away = True
                 log.warning("revocations can't be read", error=f"{type(error).__name__}: {error}")
             self._prune()
             await asyncio.sleep(READ_SECONDS)
+
+    async def _read_revocations(self, last: str, on_revoked: Callable[[Sequence[str]], None]) -> str:
+        """Hears every revocation after `last`; the last one of all."""
+        while True:
+            started = time.monotonic()
+            found: Any = await self._stream.xrange(REVOCATIONS, min=f"({last}", count=REVOCATIONS_READ)
+            if found:
+                last = found[-1][0].decode()
+                names = [fields[b"session"].decode() for _, fields in found]
+                for name in names:
+                    self._forget(name)
+                on_revoked(names)
+            if len(found) < REVOCATIONS_READ:
+                self._last_read = started
+                return last
 
     async def _newest(self) -> str:
         """The stream's last entry: this node remembers nothing yet, so what came before can't concern it."""
         while True:
             try:
-                newest: Any = await self._redis.xrevrange(REVOCATIONS, count=1)
+                newest: Any = await self._stream.xrevrange(REVOCATIONS, count=1)
                 return str(newest[0][0].decode()) if newest else "0-0"
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(READ_SECONDS)
@@ -173,6 +190,7 @@ class Sessions:
 
     def _forget(self, name: str) -> None:
         self._known.pop(name, None)
+        self._revoked.pop(name, None)
         self._revoked[name] = time.monotonic()
 
     def _prune(self) -> None:

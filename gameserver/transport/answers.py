@@ -158,6 +158,14 @@ class BoardsAnswer(TypedDict):
     boards: list[BoardListed]
 
 
+class LiveAnswer(TypedDict):
+    live: bool
+
+
+class ReadyAnswer(TypedDict):
+    ready: bool
+
+
 class FieldAnswer(TypedDict):
     field: str
     problem: str

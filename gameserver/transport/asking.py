@@ -1,5 +1,6 @@
 """What handlers need of a request: its session, its body, its query, its command id."""
 
+import asyncio
 import hmac
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from gameserver.transport.keys import ADMIN_KEYS, BACKEND
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
+BODY_SECONDS = 10.0
 
 
 def bearer(request: web.Request) -> str:
@@ -39,8 +41,13 @@ def admin(request: web.Request) -> str:
 
 
 async def body(request: web.Request, model: type[Model]) -> Model:
-    """The decoded body. Raises BadJson, BadInput, TooLarge."""
-    return wire.parse(model, wire.parse_json(await request.read()))
+    """The decoded body. Raises BadJson, BadInput, TooLarge, TooSlow."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await request.read()
+    except TimeoutError:
+        raise wire.TooSlow(f"The body didn't come within {BODY_SECONDS:g} s.") from None
+    return wire.parse(model, wire.parse_json(raw))
 
 
 def query(request: web.Request, model: type[Model]) -> Model:
@@ -59,7 +66,7 @@ def command_id(request: web.Request) -> str:
 
 def player_id(text: str, field: str = "id") -> int:
     """A player id of a path. Raises BadInput."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19) or int(text) >= 1 << 63:
         raise BadInput("This isn't a player id.", errors=[FieldProblem(field, "must be a player id")])
     return int(text)
 

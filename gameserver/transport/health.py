@@ -3,6 +3,7 @@
 from aiohttp import web
 from prometheus_client import generate_latest
 
+from gameserver.rules.errors import Unavailable
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import READINESS
 
@@ -12,9 +13,10 @@ async def live(_: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """200 while new work is welcome, 503 before that and while draining."""
-    welcome = request.app[READINESS].ready
-    return answer({"ready": welcome}, status=200 if welcome else 503)
+    """200 while new work is welcome; raises Unavailable before that and while draining."""
+    if not request.app[READINESS].ready:
+        raise Unavailable("This node takes no new work just now.", retry_after=1)
+    return answer({"ready": True})
 
 
 async def metrics(_: web.Request) -> web.Response:

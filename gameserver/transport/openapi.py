@@ -5,12 +5,26 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gameserver.rules.errors import BadInput, GameError, Internal, NotAuthenticated
+from gameserver.rules.errors import (
+    BadInput,
+    Forbidden,
+    GameError,
+    Internal,
+    NotAuthenticated,
+    Refused,
+    SessionsUnavailable,
+)
 from gameserver.transport import answers
 from gameserver.transport.routes import ROUTES, Route
 from gameserver.transport.wire import BadJson, TooLarge, status_of
 
 TEMPLATE = "#/components/schemas/{model}"
+KEYS: dict[str, tuple[type[GameError], ...]] = {
+    "none": (),
+    "session": (NotAuthenticated, SessionsUnavailable),
+    "admin": (NotAuthenticated, Forbidden),
+}
+"""The errors that go with asking for a key."""
 
 
 def document(version: str) -> dict[str, Any]:
@@ -69,12 +83,11 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(route: Route) -> dict[str, Any]:
-    kinds: list[type[GameError]] = [Internal, BadInput, *route.errors]
+    kinds: list[type[GameError]] = [Internal, BadInput, *route.errors, *KEYS[route.key]]
     kinds += [BadJson, TooLarge] if route.body is not None else []
-    kinds += [NotAuthenticated] if route.key != "none" else []
     codes: dict[int, list[str]] = {}
     for kind in kinds:
-        codes.setdefault(status_of(kind), []).append(kind.code)
+        codes.setdefault(status_of(kind), []).append("the rule's own" if kind is Refused else kind.code)
     content = {"application/problem+json": {"schema": {"$ref": TEMPLATE.format(model="Problem")}}}
     return {str(status): {"description": ", ".join(codes[status]), "content": content} for status in sorted(codes)}
 

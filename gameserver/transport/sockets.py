@@ -23,14 +23,14 @@ RECONNECT_SPREAD_MS = 2000
 
 
 class Socket:
-    """One connection; `session_name` once it has said hello, `requests` while they are being answered."""
+    """One connection; `session_name` and `token` once it has said hello, `requests` while they are being answered."""
 
     def __init__(self) -> None:
         self.connection = web.WebSocketResponse(
             heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_BODY + 1, compress=False, protocols=(SUBPROTOCOL,)
         )  # aiohttp refuses a frame of max_msg_size bytes, too
         self.requests: set[asyncio.Task[None]] = set()
-        self.session_name = ""
+        self.session_name = self.token = ""
         self.pushed = 0
         self._transport: asyncio.Transport | None = None
         self._frames: list[bytes] = []

@@ -39,6 +39,12 @@ class TooLarge(BadInput):
     code = "too_large"
 
 
+class TooSlow(BadInput):
+    """The body didn't come in time."""
+
+    code = "too_slow"
+
+
 class MethodNotAllowed(NotFound):
     """The path exists, with other methods."""
 
@@ -48,6 +54,7 @@ class MethodNotAllowed(NotFound):
 STATUSES: dict[type[GameError], int] = {
     BadJson: 400,
     TooLarge: 413,
+    TooSlow: 408,
     BadInput: 422,
     CommandMismatch: 422,
     CommandExpired: 422,

@@ -17,7 +17,15 @@ from gameserver import telemetry
 from gameserver.commands import accounts, boards, play
 from gameserver.commands.backend import Backend
 from gameserver.commands.results import Session
-from gameserver.rules.errors import BadInput, FieldProblem, Forbidden, GameError, Internal, NotAuthenticated
+from gameserver.rules.errors import (
+    BadInput,
+    FieldProblem,
+    Forbidden,
+    GameError,
+    Internal,
+    NotAuthenticated,
+    Unavailable,
+)
 from gameserver.transport import answers, wire
 from gameserver.transport.keys import BACKEND, ORIGINS, READINESS, SOCKETS
 from gameserver.transport.sockets import Socket
@@ -73,6 +81,9 @@ async def _converse(backend: Backend, own: Socket) -> None:
             frame = _object_of(own, message)
             if frame is None:
                 break
+            session = await _still(backend, own)
+            if session is None:
+                break
             task = asyncio.create_task(_serve(backend, session, own, frame))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -81,6 +92,19 @@ async def _converse(backend: Backend, own: Socket) -> None:
     finally:
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _still(backend: Backend, own: Socket) -> Session | None:
+    """The session as it is now, mostly from the node's memory; ends the socket when it has expired or was revoked."""
+    try:
+        return await accounts.authenticate(backend, own.token)
+    except NotAuthenticated as error:
+        own.put({"id": None, "error": answers.frame_error(error)})
+        own.end(Close.SESSION_REVOKED, error.code)
+    except Unavailable as error:
+        own.put({"id": None, "error": answers.frame_error(error)})
+        own.end(wire.close_code_of(type(error)), error.code)
+    return None
 
 
 def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
@@ -119,6 +143,7 @@ async def _hello(backend: Backend, own: Socket, frame: dict[str, Any]) -> Sessio
         raise NotAuthenticated("The first frame must be hello.")
     hello = wire.parse(wire.HelloFrame, frame)
     session = await accounts.authenticate(backend, hello.token)
+    own.token = hello.token
     own.session_name = session.name  # before the next await, or a revocation that comes then would miss this socket
     me = await play.read(backend, session.player_id)
     told = {

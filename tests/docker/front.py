@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -31,14 +31,14 @@ class Front:
         return f"http://127.0.0.1:{getattr(self, door)}"
 
     async def ask(
-        self, path: str, method: str = "GET", headers: dict[str, str] = {}, door: str = "players"
+        self, path: str, method: str = "GET", headers: Mapping[str, str] = {}, door: str = "players"
     ) -> tuple[HTTPResponse, bytes]:
         """One request whose path is sent as it is."""
 
         def ask() -> tuple[HTTPResponse, bytes]:
             connection = HTTPConnection("127.0.0.1", getattr(self, door), timeout=15)
             try:
-                connection.request(method, path, headers=headers)
+                connection.request(method, path, headers=dict(headers))
                 response = connection.getresponse()
                 return response, response.read()
             finally:
@@ -57,16 +57,18 @@ class Front:
         return await self.server_metric("haproxy_server_status", server, f'state="{state}"') == 1
 
 
-def require_haproxy() -> None:
-    """Skips the test when there is no HAProxy; under CI=true it fails."""
-    if shutil.which("haproxy") is None:
+def require_haproxy() -> str:
+    """The program. Without it the test is skipped; under CI=true it fails."""
+    found = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+    if found is None:
         said = "HAProxy is not installed: nothing is known of docker/haproxy.cfg (apt-get install haproxy)"
         if os.environ.get("CI") == "true":
             pytest.fail(said)
         pytest.skip(said)
+    return found
 
 
-def _configuration(front: Front, nodes: Sequence[int], quick: dict[str, str]) -> str:
+def _configuration(front: Front, nodes: Sequence[int], quick: Mapping[str, str]) -> str:
     changes = {
         "bind :8080\n": (f"bind 127.0.0.1:{front.players}\n", 1),
         "bind :8081\n": (f"bind 127.0.0.1:{front.operators}\n", 1),
@@ -82,14 +84,14 @@ def _configuration(front: Front, nodes: Sequence[int], quick: dict[str, str]) ->
 
 
 @asynccontextmanager
-async def running(folder: Path, nodes: Sequence[int], quick: dict[str, str] = {}) -> AsyncIterator[Front]:
+async def running(folder: Path, nodes: Sequence[int], quick: Mapping[str, str] = {}) -> AsyncIterator[Front]:
     """HAProxy in front of two nodes that listen on these ports of this machine."""
-    require_haproxy()
+    program = require_haproxy()
     front = Front(free_port(), free_port())
     configuration = folder / "haproxy.cfg"
     configuration.write_text(_configuration(front, nodes, quick), "utf-8")
     with (folder / "haproxy.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec("haproxy", "-db", "-f", configuration, stdout=log, stderr=log)
+        process = await asyncio.create_subprocess_exec(program, "-db", "-f", configuration, stdout=log, stderr=log)
 
     async def is_ready() -> bool:
         assert process.returncode is None, (folder / "haproxy.log").read_text("utf-8")

@@ -1,6 +1,6 @@
 """compose.yaml: it is what its specification allows, nothing in it runs as root, and it fits the other files.
 
-compose-spec.json is schema/compose-spec.json of the repository compose-spec/compose-spec (Apache License 2.0), as it is.
+compose-spec.json is that of the repository compose-spec/compose-spec (schema/, Apache License 2.0), unchanged.
 """
 
 import json

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,14 @@ PACKAGES = ("gameserver", "bots", "migrations")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, made from what the Dockerfile copies and nothing else."""
     source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     for name in (*PACKAGES, "pyproject.toml", "README.md"):
         subprocess.run(["cp", "-r", str(files.ROOT / name), str(source)], check=True)
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(dist)]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
-    yield next(dist.glob("*.whl"))
+    return next(dist.glob("*.whl"))
 
 
 def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
@@ -56,43 +56,58 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
             assert any(Path(source).is_relative_to(line[1:]) for line in ignore if line.startswith("!")), source
 
 
-async def test_the_images_commands_migrate_serve_tell_their_health_and_stop(
-    wheel: Path, settings: Settings, tmp_path: Path
-) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    folder = tmp_path / "gameserver"
+@dataclass
+class Container:
+    """The image's files in a folder, and its commands as processes on them."""
+
+    folder: Path
+    port: int
+    told: dict[str, str]
+
+    async def run(self, *arguments: str) -> asyncio.subprocess.Process:
+        environment = {**os.environ, **self.told}
+        return await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, cwd=self.folder, env=environment, stdout=subprocess.PIPE
+        )
+
+    async def is_healthy(self) -> bool:
+        """What the image's health check says."""
+        program, *check = files.exec_form(files.instructions("HEALTHCHECK")[0].split(" CMD ")[1])
+        assert program == "python3"
+        asked = [word.replace("8080", str(self.port)) for word in check]
+        assert asked != check
+        return await (await self.run(*asked)).wait() == 0
+
+
+@pytest.fixture
+def container(wheel: Path, settings: Settings, tmp_path: Path) -> Container:
+    site, folder, port = tmp_path / "site", tmp_path / "gameserver", free_port()
+    zipfile.ZipFile(wheel).extractall(site)
     for source in ("config/game.toml", "docker/compose.toml"):
         (folder / source).parent.mkdir(parents=True)
         (folder / source).write_bytes((files.ROOT / source).read_bytes())
-    port = free_port()
     told = {
-        "PYTHONPATH": str(tmp_path / "site"),
+        "PYTHONPATH": str(site),
         "GAMESERVER_NODE__HOST": "127.0.0.1",
         "GAMESERVER_NODE__PORT": str(port),
-        "GAMESERVER_NODE__DRAIN_SECONDS": "2",
         "GAMESERVER_DATABASES__ONE__URL": settings.database_url("one"),
         "GAMESERVER_DATABASES__TWO__URL": settings.database_url("two"),
         "GAMESERVER_REDIS__URL": settings.redis_url(),
         "GAMESERVER_ADMIN__KEYS__OPERATOR": "secret",
     }
+    return Container(folder, port, told)
 
-    async def start(*arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=folder, env={**os.environ, **told})
 
-    health = files.exec_form(files.instructions("HEALTHCHECK")[0].split(" CMD ")[1])
-    assert health[:2] == ["python3", "-c"]
-    assert "8080" in health[2]
-
-    async def is_healthy() -> bool:
-        return await (await start("-c", health[2].replace("8080", str(port)))).wait() == 0
-
+async def test_the_images_commands_migrate_serve_tell_their_health_and_stop(container: Container) -> None:
+    where, _ = await (await container.run("-c", "import gameserver; print(gameserver.__file__)")).communicate()
+    assert where.decode().startswith(container.told["PYTHONPATH"])
     assert files.exec_form(files.instructions("ENTRYPOINT")[0]) == ["gameserver"]
-    migrate = await start("-m", "gameserver", "migrate", "--config", "docker/compose.toml")
-    assert await migrate.wait() == 0
-    assert not await is_healthy()
-    node = await start("-m", "gameserver", *files.exec_form(files.instructions("CMD")[0]))
+    migrate = files.compose()["services"]["migrate"]["command"]
+    assert await (await container.run("-m", "gameserver", *migrate)).wait() == 0
+    assert not await container.is_healthy()
+    node = await container.run("-m", "gameserver", *files.exec_form(files.instructions("CMD")[0]))
     try:
-        await wait_until(is_healthy, 20, "the node is healthy")
+        await wait_until(container.is_healthy, 20, "the node is healthy")
         node.terminate()
         assert await asyncio.wait_for(node.wait(), 15) == 0
     finally:

@@ -1,6 +1,5 @@
 """The rulebook holds every action to the law of players, whoever wrote it."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

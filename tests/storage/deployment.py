@@ -131,6 +131,7 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
 
 async def move_slot(core: Core, slot: int, target: str) -> None:
     """Moves a slot of players with its rows, as a cut-over does: the fence, the rows, the owners, the map."""
+    await core.slots.refresh()
     source = core.slots.owner("players", slot)
     async with (
         connected(source.url) as old,
@@ -141,8 +142,8 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
         for table in ("players", "credentials", "ledger"):
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
-            if rows:
-                await new.copy_records_to_table(table, records=[tuple(row) for row in rows])
+            await new.execute(f"delete from {table} where slot = $1", slot)
+            await new.copy_records_to_table(table, records=[tuple(row) for row in rows])
         own = "insert into players_owned_slots values ($1, true, 2) on conflict (slot) do update set owned = true"
         await new.execute(own, slot)
         await old.execute("update players_owned_slots set owned = false, epoch = 2 where slot = $1", slot)

@@ -1,7 +1,5 @@
 """Actions of a studio that made mistakes, and one that repeats what it is told."""
 
-from dataclasses import replace
-
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.player import Moment, Outcome, Player
 
@@ -21,7 +19,7 @@ def explode(player: Player, args: Nothing, moment: Moment) -> Outcome:
 
 
 def overheal(player: Player, args: Nothing, moment: Moment) -> Outcome:
-    return Outcome(replace(player, hp=10**9), ())
+    return Outcome(player._replace(hp=10**9), ())
 
 
 def mumble(player: Player, args: Nothing, moment: Moment) -> Outcome:

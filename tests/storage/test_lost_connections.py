@@ -60,7 +60,9 @@ async def missing_standby(servers: Servers, core: Core) -> AsyncIterator[Callabl
     async with superuser(servers, core, "one") as connection, superuser(servers, core, "one") as probe:
 
         async def commits_wait() -> bool:
-            commit = asyncio.create_task(probe.execute("select pg_logical_emit_message(true, 'test', ''), txid_current()"))
+            commit = asyncio.create_task(
+                probe.execute("select pg_logical_emit_message(true, 'test', ''), txid_current()")
+            )
             while not commit.done():
                 asked = "select wait_event = 'SyncRep' from pg_stat_activity where pid = $1"
                 if await connection.fetchval(asked, probe.get_server_pid()):
@@ -154,7 +156,7 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
     servers: Servers, settings: Settings
 ) -> None:
     def faults() -> float:
-        labels = {"database": "one", "kind": "TooManyConnectionsError"}
+        labels = {"database": "one", "kind": "ConnectionError"}
         return REGISTRY.get_sample_value("gameserver_database_faults_total", labels) or 0
 
     async with application.open_core(settings) as core:
@@ -172,7 +174,7 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
 
 async def test_a_sign_up_that_freezes_in_its_transaction_lets_go_of_the_fence_and_is_told_so(core: Core) -> None:
     async with connected(core.databases["one"].url) as mover:
-        await mover.execute("set lock_timeout = '8s'")
+        await mover.execute("set lock_timeout = '4s'")
         with pytest.raises(DatabaseUnavailable):
             await freeze_while(core, mover.execute(f"select pg_advisory_lock({FENCE})"))
         assert await mover.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted") == 1

@@ -67,9 +67,8 @@ class Door:
         """What is told of an action, or of the error, whose form has been checked; `key` is the command id."""
         if self.kind == "socket":
             return await self.frame({"op": "act", **asked} | ({} if key is None else {"command_id": key}))
-        headers = {} if key is None else {"Idempotency_Key": key}
         data = json.dumps(asked).encode()
-        answer = await self.api.ask("POST", "/v1/players/me/actions", token=self.who.token, data=data, **headers)
+        answer = await self.api.ask("POST", "/v1/players/me/actions", token=self.who.token, data=data, key=key)
         if answer.status != 200:
             assert_problem(answer, answer.told["code"], asked)
         return dict(answer.told)

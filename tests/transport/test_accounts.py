@@ -24,7 +24,7 @@ async def two(settings: Settings) -> Any:
 
 async def sign_up(api: Api, key: str | None = None, **fields: Any) -> Answer:
     asked = {name: value for name, value in {**ANN, **fields}.items() if value is not None}
-    return await api.ask("POST", "/v1/players", body=asked, **({} if key is None else {"Idempotency_Key": key}))
+    return await api.ask("POST", "/v1/players", body=asked, key=key)
 
 
 async def test_a_player_comes_back_by_device_and_by_name_and_password(api: Api) -> None:

@@ -37,7 +37,8 @@ async def test_a_command_id_that_is_no_uuidv7_is_refused_and_changes_nothing(doo
             assert error["code"] == "bad_input", (key, error)
             assert fields_of(error) == ["Idempotency-Key" if door.kind == "http" else "command_id"]
         if door.kind == "socket":
-            for wrong in (7, 2**63, 1.5, True, [], {}, "x" * 65, GOOD + "\0"):
+            wrongs: list[Any] = [7, 2**63, 1.5, True, [], {}, "x" * 65, GOOD + "\0"]
+            for wrong in wrongs:
                 assert (await door.act(HUNT, wrong))["code"] == "bad_input", wrong
 
 
@@ -67,7 +68,7 @@ async def test_a_command_id_reused_with_another_body_is_refused_and_changes_noth
         assert (await door.act(HUNT, key)) == {**first, "replayed": True}
         assert (await door.act(HUNT, key.upper())) == {**first, "replayed": True}
     sign_up = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}
-    made = await door.api.ask("POST", "/v1/players", body=sign_up, Idempotency_Key=key)
+    made = await door.api.ask("POST", "/v1/players", body=sign_up, key=key)
     assert made.status == 201, "another player's command id"
 
 
@@ -89,7 +90,7 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
     sign_up = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api((await start_node(stack, settings)).url))
-        made = (await api.ask("POST", "/v1/players", body=sign_up, Idempotency_Key=own)).told
+        made = (await api.ask("POST", "/v1/players", body=sign_up, key=own)).told
         who = Signed(made["player"]["id"], "Ann Lee", "anns-device", made["session"]["token"])
         told = await Door("socket", api, who).act(HUNT, key)
     late = settings.model_copy(update={"ledger": Ledger(window_back_seconds=3600)})
@@ -101,8 +102,8 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
                 assert await door.act(HUNT, key) == {**told, "replayed": True}
                 assert (await door.act({"action": "rest"}, key))["code"] == "command_mismatch"
                 assert (await door.act(HUNT, command_id(seconds_ago=7200)))["code"] == "command_expired"
-            again = await api.ask("POST", "/v1/players", body=sign_up, Idempotency_Key=own)
+            again = await api.ask("POST", "/v1/players", body=sign_up, key=own)
             assert (again.status, again.told["replayed"], again.told["player"]) == (201, True, made["player"])
             new = {**sign_up, "name": "Bea Lee", "device": "beas-device"}
-            refused = await api.ask("POST", "/v1/players", body=new, Idempotency_Key=command_id(seconds_ago=7200))
+            refused = await api.ask("POST", "/v1/players", body=new, key=command_id(seconds_ago=7200))
             assert_problem(refused, "command_expired")

@@ -3,6 +3,7 @@
 import json
 from math import inf
 from random import Random
+from typing import Any
 
 from tests.client import Api
 from tests.transport.doors import Door, closing_of, fields_of, unchanged
@@ -43,11 +44,11 @@ async def test_garbage_frames_end_the_socket_and_change_nothing(api: Api) -> Non
             assert [each["error"]["code"] for each in frames] == ["bad_json"]
             assert code == 4400
         connection = (await api.socket(who.token)).connection
-        await connection._writer.send_frame(b"\xff\xfe", 1)  # type: ignore[attr-defined]
+        await connection._writer.send_frame(b"\xff\xfe", 1)
         assert (await closing_of(connection))[1] == 1007, "a text frame that isn't UTF-8"
 
 
-UNUSABLE = [
+UNUSABLE: list[dict[str, Any]] = [
     {"op": "fly"},
     {"op": ""},
     {"op": None},

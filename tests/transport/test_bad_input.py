@@ -36,7 +36,8 @@ async def test_a_body_over_16_kib_is_refused_and_one_of_16_kib_is_read(api: Api)
             yield b" " * 1024
 
     async with unchanged(api, who):
-        for sent in (b"[" * (1 << 20), b" " * (LARGEST + 1), chunks()):
+        bodies: tuple[bytes | AsyncIterator[bytes], ...] = (b"[" * (1 << 20), b" " * (LARGEST + 1), chunks())
+        for sent in bodies:
             answer = await api.ask("POST", "/v1/players/me/actions", token=who.token, data=sent)
             assert_problem(answer, "too_large")
     full = json.dumps(HUNT).encode().ljust(LARGEST)

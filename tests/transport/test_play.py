@@ -46,7 +46,7 @@ async def test_pipelined_commands_take_effect_in_the_order_sent(api: Api) -> Non
     socket = await api.socket(who.token)
     for number in range(100):
         await socket.connection.send_json({"id": f"n{number}", "op": "act", "action": "hunt", "args": {"foe": "slime"}})
-    versions = {}
+    versions: dict[int, int | None] = {}
     while len(versions) < 100:
         found = await socket.connection.receive_json(timeout=10)
         versions[int(found["id"][1:])] = found.get("ok", {}).get("player", {}).get("version")

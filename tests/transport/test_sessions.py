@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ async def test_sessions_that_an_old_redis_dump_brings_back_write_nothing(setting
         node = await start_node(stack, settings)
         api = await stack.enter_async_context(Api(node.url))
         who, redis = await api.sign_up(), node.core.redis
-        before = {key: await redis.dump(key) for key in await redis.keys("gs:session*")}
+        before: dict[Any, Any] = {key: await redis.dump(key) for key in await redis.keys("gs:session*")}
         assert (await api.ask("DELETE", "/v1/sessions", token=who.token)).status == 204
         assert await redis.keys("gs:session*") == []
         for key, dumped in before.items():
@@ -116,7 +117,7 @@ async def test_sessions_that_an_old_redis_dump_brings_back_write_nothing(setting
 async def test_a_session_is_told_to_nobody_who_reads_redis(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up()
     secret = who.token.partition(".")[2].encode()
-    keys = await node.core.redis.keys("*")
+    keys: list[Any] = await node.core.redis.keys("*")
     hashes = [await node.core.redis.hgetall(key) for key in keys if key.startswith(b"gs:session:")]
     assert len(hashes) == 1
     assert not any(secret in part for part in (*keys, *hashes[0].values()))

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -102,8 +103,7 @@ async def test_a_request_that_is_no_upgrade_is_told_so(api: Api) -> None:
 async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings)
-        api = Api(node.url)
-        async with api:
+        async with Api(node.url) as api:
             who = await api.sign_up()
             socket, silent = await api.socket(who.token), (await api.socket(who.token)).connection
             async with locked(node, who):
@@ -120,30 +120,22 @@ async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(s
             await stopping
 
 
-def locked(node: InProcessNode, who: Signed) -> Any:
+@asynccontextmanager
+async def locked(node: InProcessNode, who: Signed) -> AsyncIterator[None]:
     """Holds the player's row in a transaction, so that his commands wait."""
-    stack = AsyncExitStack()
-
-    class Lock:
-        async def __aenter__(self) -> None:
-            slot = slot_of(int(who.id))
-            connection = await stack.enter_async_context(node.core.slots.owner("players", slot).transaction())
-            row = select(schema.player_rows.c.id).where(
-                schema.player_rows.c.slot == slot, schema.player_rows.c.id == int(who.id)
-            )
-            assert (await connection.execute(row.with_for_update())).scalar() == int(who.id)
-
-        async def __aexit__(self, *_: object) -> None:
-            await stack.aclose()
-
-    return Lock()
+    slot = slot_of(int(who.id))
+    mine = schema.player_rows.c
+    row = select(mine.id).where(mine.slot == slot, mine.id == int(who.id)).with_for_update()
+    async with node.core.slots.owner("players", slot).transaction() as connection:
+        assert (await connection.execute(row)).scalar() == int(who.id)
+        yield
 
 
 async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api) -> None:
     players = await asyncio.gather(*(api.sign_up() for _ in range(40)))
 
     async def are_ranked() -> bool:
-        return (await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players)
+        return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
 
     await wait_until(are_ranked, what="all are on the board")
     before = await open_sockets(api)

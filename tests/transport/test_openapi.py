@@ -1,0 +1,221 @@
+"""The OpenAPI document: whole, well-formed, and true of what the server answers."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from gameserver.transport import openapi
+from gameserver.transport.routes import ROUTES
+from tests.client import ADMIN_KEY, Answer, Api
+from tests.transport.samples import HUNT
+from tests.wait import wait_until
+
+DOCUMENT = openapi.document("1.2.3")
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for each in value.values():
+            yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def schemas(value: Any) -> Iterator[Any]:
+    """Every schema of the document."""
+    if isinstance(value, dict):
+        if "schema" in value:
+            yield value["schema"]
+        for each in value.values():
+            yield from schemas(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from schemas(each)
+
+
+def resolved(reference: str) -> Any:
+    assert reference.startswith("#/"), reference
+    found: Any = DOCUMENT
+    for part in reference[2:].split("/"):
+        found = found[part]
+    return found
+
+
+async def test_the_served_document_is_the_one_made_from_the_route_table(api: Api) -> None:
+    answer = await api.ask("GET", "/openapi.json")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert answer.told["paths"] == DOCUMENT["paths"]
+    assert answer.told["components"] == DOCUMENT["components"]
+
+
+def test_every_route_is_described_once() -> None:
+    described = [(method.upper(), path) for path, method, _ in operations()]
+    assert sorted(described) == sorted((route.method, route.path) for route in ROUTES)
+
+
+def test_the_document_has_the_structure_of_openapi_3_1() -> None:
+    assert re.fullmatch(r"3\.1\.\d+", DOCUMENT["openapi"])
+    assert DOCUMENT["info"] == {"title": "gameserver", "version": "1.2.3"}
+    assert set(DOCUMENT) <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in DOCUMENT["components"]["schemas"])
+    assert all(each["type"] == "http" for each in DOCUMENT["components"]["securitySchemes"].values())
+    ids = [operation["operationId"] for _, _, operation in operations()]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("described", list(operations()), ids=lambda each: f"{each[1]} {each[0]}")
+def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]]) -> None:
+    path, method, operation = described
+    allowed = {"operationId", "summary", "parameters", "responses", "security", "requestBody"}
+    assert set(operation) <= allowed
+    assert operation["summary"]
+    places = [(each["in"], each["name"]) for each in operation["parameters"]]
+    assert len(places) == len(set(places))
+    assert {name for place, name in places if place == "path"} == set(re.findall(r"{(\w+)}", path))
+    assert all(each["required"] for each in operation["parameters"] if each["in"] == "path")
+    assert all(each["in"] in ("path", "query", "header") for each in operation["parameters"])
+    assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
+    assert [status for status in operation["responses"] if status < "400"], "an answer that is no error"
+    assert all(response["description"] for response in operation["responses"].values())
+    assert {name for each in operation.get("security", ()) for name in each} <= {"session", "admin"}
+    assert ("requestBody" in operation) == (method == "post")
+    for status, response in operation["responses"].items():
+        if status >= "400":
+            assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_every_reference_leads_to_a_schema_and_every_schema_is_used() -> None:
+    found = set(references(DOCUMENT))
+    assert all(isinstance(resolved(each), dict) for each in found)
+    used = {each.rsplit("/", 1)[1] for each in found}
+    assert used == set(DOCUMENT["components"]["schemas"])
+
+
+def test_every_schema_is_valid_json_schema() -> None:
+    found = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
+    assert len(found) > 50
+    for each in found:
+        Draft202012Validator.check_schema(each)
+
+
+def assert_fits(answer: Answer, method: str, path: str) -> None:
+    """The answer is one that the document promises for this operation, and of its schema."""
+    response = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]
+    content = response.get("content")
+    if content is None:
+        assert answer.told in (b"", None)
+        return
+    ((kind, told),) = content.items()
+    assert answer.headers["Content-Type"].partition(";")[0] == kind
+    rooted = {**told["schema"], "components": DOCUMENT["components"]}
+    faults = [each.message for each in Draft202012Validator(rooted).iter_errors(answer.told)]
+    assert not faults, (path, faults)
+    _no_extra_fields(answer.told, told["schema"])
+
+
+def _no_extra_fields(value: Any, schema: Any) -> None:
+    """What is told is in the schema: additional properties are allowed by it, and not made use of."""
+    if "$ref" in schema:
+        schema = resolved(schema["$ref"])
+    if isinstance(value, list) and "items" in schema:
+        for each in value:
+            _no_extra_fields(each, schema["items"])
+    elif isinstance(value, dict) and "properties" in schema:
+        assert set(value) <= set(schema["properties"]), set(value) - set(schema["properties"])
+        for name, each in value.items():
+            _no_extra_fields(each, schema["properties"][name])
+
+
+async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
+    asked = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
+    signed_up = await api.ask("POST", "/v1/players", body=asked)
+    assert_fits(signed_up, "POST", "/v1/players")
+    token, own = signed_up.told["session"]["token"], signed_up.told["player"]["id"]
+    acted = await api.ask("POST", "/v1/players/me/actions", token=token, body=HUNT)
+    assert_fits(acted, "POST", "/v1/players/me/actions")
+    signed_in = await api.ask("POST", "/v1/sessions", body={"device": "anns-device"})
+    assert_fits(signed_in, "POST", "/v1/sessions")
+    for path, query in (
+        ("/v1/players/me", ""),
+        ("/v1/players/me/ledger", "?limit=1"),
+        ("/v1/players/{id}", ""),
+        ("/v1/players", f"?ids={own}"),
+        ("/v1/sessions", ""),
+        ("/v1/actions", ""),
+        ("/v1/classes", ""),
+        ("/v1/boards", ""),
+        ("/live", ""),
+        ("/ready", ""),
+    ):
+        answer = await api.ask("GET", path.replace("{id}", own) + query, token=token)
+        assert answer.status == 200, path
+        assert_fits(answer, "GET", path)
+    for path in ("/v1/sessions/current", "/v1/sessions"):
+        answer = await api.ask("DELETE", path, token=signed_in.told["session"]["token"] if "current" in path else token)
+        assert answer.status == 204
+        assert_fits(answer, "DELETE", path)
+
+
+async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
+    players = [await api.sign_up() for _ in range(3)]
+
+    async def are_ranked() -> bool:
+        return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
+
+    await wait_until(are_ranked, what="the players are on the board")
+    own, token = players[0].id, players[0].token
+    for path, query in (
+        ("/v1/boards/{board}", "?limit=2"),
+        ("/v1/boards/{board}/around/{id}", "?radius=1"),
+        ("/v1/boards/{board}/ranks", f"?ids={own},{players[1].id}"),
+    ):
+        answer = await api.ask("GET", path.replace("{board}", "exp").replace("{id}", own) + query, token=token)
+        assert answer.told["entries"], path
+        assert_fits(answer, "GET", path)
+    for path, query in (("/admin/v1/rankings", "?by=exp&limit=2"), ("/admin/v1/stats", "")):
+        answer = await api.ask("GET", path + query, token=ADMIN_KEY)
+        assert answer.status == 200
+        assert_fits(answer, "GET", path)
+
+
+async def test_errors_are_promised_and_fit_the_problems_schema(api: Api) -> None:
+    who = await api.sign_up()
+    act, old = "/v1/players/me/actions", "01890000-0000-7000-8000-000000000000"
+    answers = [
+        ("POST", "/v1/players", await api.ask("POST", "/v1/players", data=b"{")),
+        ("POST", "/v1/players", await api.ask("POST", "/v1/players", body={"name": ""})),
+        ("POST", "/v1/players", await api.ask("POST", "/v1/players", data=b" " * 20_000)),
+        ("POST", "/v1/players", await api.ask("POST", "/v1/players", body={"name": who.name, "class": "mage",
+                                                                            "device": "another-device"})),
+        ("POST", "/v1/sessions", await api.ask("POST", "/v1/sessions", body={"device": "nobodys"})),
+        ("POST", act, await api.ask("POST", act, body=HUNT)),
+        ("POST", act, await api.ask("POST", act, token=who.token, body={"action": "rest"})),
+        ("POST", act, await api.ask("POST", act, token=who.token, body=HUNT, key=old)),
+        ("GET", "/v1/players/{id}", await api.ask("GET", "/v1/players/1", token=who.token)),
+        ("GET", "/v1/boards/{board}", await api.ask("GET", "/v1/boards/nope")),
+        ("GET", "/v1/boards/{board}/around/{id}", await api.ask("GET", "/v1/boards/exp/around/me")),
+        ("GET", "/v1/boards/{board}/around/{id}", await api.ask("GET", "/v1/boards/exp/around/1")),
+        ("GET", "/v1/socket", await api.ask("GET", "/v1/socket", Origin="http://evil.example")),
+        ("GET", "/v1/socket", await api.ask("GET", "/v1/socket")),
+        ("GET", "/admin/v1/stats", await api.ask("GET", "/admin/v1/stats", token=who.token)),
+        ("GET", "/admin/v1/rankings", await api.admin("rankings", **{"class": "bard"})),
+    ]  # fmt: skip
+    assert len({answer.code for _, _, answer in answers}) >= 10
+    for method, path, answer in answers:
+        assert answer.status >= 400, path
+        assert_fits(answer, method, path)
+        promised = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]["description"]
+        assert answer.code in promised.split(", ") or "the rule's own" in promised, (answer.code, promised)

@@ -1,0 +1,94 @@
+"""docs/socket.md, held against a server: its examples are a conversation that takes place."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gameserver.transport import sockets, wire, ws
+from tests.client import Api, command_id
+from tests.transport.doors import closing_of
+from tests.wait import wait_until
+
+PAGE = (Path(__file__).parents[2] / "docs" / "socket.md").read_text("utf-8")
+EXAMPLES = re.findall(r"^```json (\w+)\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+COMMAND_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}")
+LITERAL = {"id", "code", "detail", "errors", "replayed", "resumed", "push", "seq", "op", "board", "rank", "total",
+           "heartbeat_seconds", "season", "class", "name", "type", "foe"}  # fmt: skip
+"""Fields whose values the page gives as they are, unless they are an id of the server's."""
+
+
+def assert_alike(told: Any, shown: Any, field: str = "") -> None:
+    """The same fields with the same types; the same values where they don't depend on the moment."""
+    if isinstance(shown, dict) and field != "errors":
+        assert isinstance(told, dict), (field, told)
+        assert list(told) == list(shown), field
+        for name in shown:
+            if not (name == "id" and field == "player"):
+                assert_alike(told[name], shown[name], name)
+    elif isinstance(shown, list):
+        assert len(told) == len(shown), (field, told)
+        for one, other in zip(told, shown, strict=True):
+            assert_alike(one, other, field)
+    elif field in LITERAL:
+        assert told == shown, (field, told)
+    else:
+        assert type(told) is type(shown), (field, told)
+
+
+def test_the_page_shows_every_op_and_every_closing_code() -> None:
+    kinds = [kind for kind, _ in EXAMPLES]
+    assert set(kinds) == {"request", "answer", "push", "close"}
+    shown = {orjson.loads(text)["op"] for kind, text in EXAMPLES if kind == "request" and text.endswith("}")}
+    assert shown == {"hello", *ws.OPS}
+    codes = {
+        int(each) for each in re.findall(r"\b(?:1\d{3}|4\d{3})\b", PAGE.split("## Closing codes")[1].split("```")[0])
+    }
+    assert {value for name, value in vars(wire.Close).items() if name.isupper()} < codes
+
+
+def test_the_page_names_the_limits_of_the_code() -> None:
+    assert (wire.LARGEST_BODY, ws.HELLO_SECONDS, ws.IN_FLIGHT) == (16 << 10, 5, 128)
+    assert (sockets.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS, sockets.RECONNECT_SPREAD_MS) == (1 << 20, 20, 2000)
+    for limit in ("16 KiB", "within 5 seconds", "128 requests", "1 MiB", "every 20 seconds"):
+        assert limit in PAGE
+
+
+async def test_the_conversation_of_the_page_takes_place(api: Api) -> None:
+    ann = await api.sign_up("mage", "Ann Lee")
+    await api.sign_up("priest", "Bea Lee")
+    connection = await api.raw_socket()
+    own_id = command_id()
+    for kind, text in EXAMPLES:
+        if kind == "request":
+            if '"op": "board", "board": "exp", "limit": 1}' in text:
+                await until_ranked(api)
+            sent = COMMAND_ID.sub(own_id, re.sub(r'"token": "[^"]+"', f'"token": "{ann.token}"', text))
+            await connection.send_str(sent)
+        elif kind == "answer":
+            told = await connection.receive_json(timeout=10)
+            assert_alike(won(told), orjson.loads(text))
+        elif kind == "close":
+            assert await closing_of(connection) == ([], int(text))
+
+
+def won(told: Mapping[str, Any]) -> Any:
+    return told
+
+
+async def until_ranked(api: Api) -> None:
+    async def are_ranked() -> bool:
+        page = (await api.ask("GET", "/v1/boards/exp")).told
+        return [each["player"]["name"] for each in page.get("entries", ())] == ["Ann Lee", "Bea Lee"]
+
+    await wait_until(are_ranked, what="both are on the board")
+
+
+async def test_the_push_of_the_page_is_the_one_that_is_sent() -> None:
+    ((_, text),) = [each for each in EXAMPLES if each[0] == "push"]
+    shown = orjson.loads(text)
+    assert set(shown) == {"push", "seq", "data"}
+    assert 0 <= shown["data"]["reconnect_after_ms"] < sockets.RECONNECT_SPREAD_MS

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from gameserver.config import Settings, load
 from gameserver.rules.dice import Dice
+from gameserver.stack.child import Child
 from gameserver.stack.node import Node
 from gameserver.stack.up import nodes, servers
 from gameserver.storage import provision
@@ -46,14 +47,15 @@ async def main() -> None:
     below, above = servers(settings), nodes(settings, CONFIG)
     for name in ("log", "run"):
         (folder / name).mkdir()
-    started = []
+    started: list[Child] = []
     try:
-        for child in (*below, "migrate", *above):
-            if isinstance(child, str):
-                await provision.migrate(settings)
-                continue
+        for child in below:
             await child.start()
             started.append(child)
+        await provision.migrate(settings)
+        for node in above:
+            await node.start()
+            started.append(node)
         await measure(settings, above)
     finally:
         for child in reversed(started):

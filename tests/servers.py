@@ -13,6 +13,7 @@ from redis.asyncio import from_url
 
 from gameserver.config import Control, Group, Node, Redis, Settings, Stack
 from gameserver.config import Database as DatabaseSettings
+from gameserver.stack.child import Child
 from gameserver.stack.ports import free_port
 from gameserver.stack.postgres import Postgres
 from gameserver.stack.redis import Redis as RedisServer
@@ -98,11 +99,12 @@ async def running_servers() -> AsyncIterator[Servers]:
     redis = RedisServer(
         name="redis", data=folder / "redis", port=free_port(), password="test", log=folder / "redis.log"
     )
+    children: list[Child] = [*postgres.values(), redis]
     try:
-        for server in (*postgres.values(), redis):
+        for server in children:
             await server.start()
         yield Servers(folder, postgres, redis)
     finally:
-        for server in (*postgres.values(), redis):
+        for server in children:
             await server.stop()
         shutil.rmtree(folder, ignore_errors=True)

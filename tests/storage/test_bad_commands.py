@@ -9,7 +9,7 @@ import pytest
 from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config import Settings, Writes
-from gameserver.rules.errors import GameError, Internal, OutcomeUnknown, Overloaded, Unavailable
+from gameserver.rules.errors import Internal, OutcomeUnknown, Overloaded, Unavailable
 from gameserver.storage.batch import Receipt
 from tests.client import command_id
 from tests.storage.deployment import (

@@ -1,12 +1,10 @@
 """docs/socket.md, held against a server: its examples are a conversation that takes place."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from gameserver.transport import sockets, wire, ws
 from tests.client import Api, command_id
@@ -69,14 +67,9 @@ async def test_the_conversation_of_the_page_takes_place(api: Api) -> None:
             sent = COMMAND_ID.sub(own_id, re.sub(r'"token": "[^"]+"', f'"token": "{ann.token}"', text))
             await connection.send_str(sent)
         elif kind == "answer":
-            told = await connection.receive_json(timeout=10)
-            assert_alike(won(told), orjson.loads(text))
+            assert_alike(await connection.receive_json(timeout=10), orjson.loads(text))
         elif kind == "close":
             assert await closing_of(connection) == ([], int(text))
-
-
-def won(told: Mapping[str, Any]) -> Any:
-    return told
 
 
 async def until_ranked(api: Api) -> None:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/local.toml
 
-.PHONY: run test check tests bots bench soak lock system-packages clean
+.PHONY: run test check bots bench lock system-packages clean
 
 run: $(VENV)/ready
 	$(BIN)/gameserver up --config $(CONFIG)

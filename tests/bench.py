@@ -40,7 +40,8 @@ console = Console(width=110)
 
 
 async def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="gameserver-bench-", dir=os.environ.get("BENCH_DIR", "var")))
+    Path("var").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="var"))
     folder.chmod(0o755)
     os.environ["GAMESERVER_STACK__DATA"] = str(folder.resolve())
     settings = load(CONFIG)
@@ -140,10 +141,11 @@ async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
 
 
 def show_speeds(rows: Sequence[dict[str, Any]], raw: float) -> None:
-    table = Table("what", "per second", "p50 ms", "p99 ms", "of the raw limit")
+    table = Table("what", "per second", "p50 ms", "p99 ms", "of the raw limit", "refused", "errors")
     for row in rows:
         share = f"{row['per_second'] / raw:.0%}" if not row["mode"].startswith("read") else ""
-        table.add_row(row["mode"], f"{row['per_second']:,.0f}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}", share)
+        table.add_row(row["mode"], f"{row['per_second']:,.0f}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}", share,
+                      str(sum(row["refused"].values())), str(sum(row["errors"].values())))  # fmt: skip
     table.add_row("raw limit", f"{raw:,.0f}", "", "", "100%")
     console.print(table)
 
@@ -158,8 +160,14 @@ async def show_memory(url: str, running: Sequence[Node], idle: Sequence[int]) ->
     while process.returncode is None:
         await asyncio.sleep(0.5)
         most = [max(pair) for pair in zip(most, (resident(node) for node in running), strict=True)]
+    if process.returncode != 0:
+        raise SystemExit("the idle sockets did not all stay open")
     table = Table("resident memory", *(node.name for node in running))
-    for what, figures in (("just started", idle), ("after the load", before), (f"{IDLE_SOCKETS} sockets, both", most)):
+    for what, figures in (
+        ("just started", idle),
+        ("after the load", before),
+        (f"with {IDLE_SOCKETS} sockets over all nodes", most),
+    ):
         table.add_row(what, *(f"{figure / 1e6:.0f} MB" for figure in figures))
     console.print(table)
 

@@ -31,8 +31,6 @@ LOCKED_PAUSE = 0.003
 LOST_PAUSE = 0.1
 CROWD = 64
 """Players who make a second transaction worth its cost; fewer wait for the one in flight and share the next."""
-FEW = 4
-GATHER_SECONDS = 0.003
 PER_PLAYER = 32
 """Commands of one player in one batch, at the most."""
 
@@ -67,7 +65,7 @@ class Committer:
         self._waiting: dict[int, deque[_Pending]] = {}
         self._ready: deque[int] = deque()
         self._busy: set[int] = set()
-        self._queued = self._in_flight = self._last = 0
+        self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -109,7 +107,6 @@ class Committer:
                 await self._wake.wait()
                 self._in_flight += 1
                 self._signal()
-                await self._gather()
                 if batch := self._take():
                     self._signal()
                     await self._settle(link, batch)
@@ -117,11 +114,6 @@ class Committer:
                 self._signal()
         finally:
             await link.close()
-
-    async def _gather(self) -> None:
-        """Under load, waits a moment for those who were answered last to ask again: twice the batch, half the cost."""
-        if self._last > FEW and len(self._ready) < CROWD:
-            await asyncio.sleep(GATHER_SECONDS)
 
     def _server_settings(self) -> Mapping[str, str]:
         milliseconds = str(int(self._limits.transaction * 1000))
@@ -152,7 +144,6 @@ class Committer:
             while queue and len(queue) > PER_PLAYER:
                 self._waiting.setdefault(player_id, deque()).appendleft(queue.pop())
             batch.extend(queue)
-        self._last = len(batch)
         return batch
 
     async def _settle(self, link: Link, batch: Sequence[_Pending]) -> None:

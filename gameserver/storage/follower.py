@@ -157,8 +157,9 @@ class Follower:
         reached, players, more = await self._changed(connection, since)
         if reached != since:
             text = reached.dump()
-            for board, found in followed:
-                if await self._writer.apply(board, found, self._database.name, text, players):
+            written = await self._writer.apply(followed, self._database.name, text, players)
+            for (board, found), fine in zip(followed, written, strict=True):
+                if fine:
                     self._generations[board][self._generations[board].index(found)] = Generation(found.name, text)
                 else:
                     self._looked = 0.0

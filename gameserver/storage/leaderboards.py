@@ -148,11 +148,14 @@ class BoardWriter:
         return await self._write(board, generation, (f"loading:{database}", load, database, checkpoint), ())
 
     async def apply(
-        self, board: str, generation: Generation, database: str, checkpoint: str, players: Iterable[Player]
-    ) -> bool:
-        """Writes what has changed since the generation's checkpoint; False when that isn't its checkpoint any more."""
-        guard = (database, generation.checkpoint, database, checkpoint)
-        return await self._write(board, generation.name, guard, players)
+        self, followed: Sequence[tuple[str, Generation]], database: str, checkpoint: str, players: Sequence[Player]
+    ) -> list[bool]:
+        """Writes what has changed since the checkpoints of boards' generations; False where it has another one."""
+        calls = [
+            self._call(board, found.name, (database, found.checkpoint, database, checkpoint), players)
+            for board, found in followed
+        ]
+        return [bool(answer) for answer in await self._apply.many(calls)]
 
     async def swap(self, board: str, databases: Sequence[str]) -> str | None:
         """Puts the next generation in the live one's place if every database has been loaded into it."""
@@ -162,9 +165,13 @@ class BoardWriter:
     async def _write(
         self, board: str, generation: str, guard: tuple[str, str, str, str], players: Iterable[Player]
     ) -> bool:
+        return bool(await self._apply(*self._call(board, generation, guard, players)))
+
+    def _call(
+        self, board: str, generation: str, guard: tuple[str, str, str, str], players: Iterable[Player]
+    ) -> tuple[list[str], tuple[str | bytes, ...]]:
         keys = [self._part(board, generation, part) for part in ("order", "members", "checkpoints")]
-        packed = _pack(self.boards[board], players)
-        return bool(await self._apply([*keys, self._state(board)], (*guard, generation, packed)))
+        return [*keys, self._state(board)], (*guard, generation, _pack(self.boards[board], players))
 
     def _state(self, board: str) -> str:
         return self._prefixes[board] + "state"

@@ -4,7 +4,8 @@ A read sees every write that was acknowledged before it was asked. A query is bo
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import copy
 
 import asyncpg
 import structlog
@@ -34,10 +35,11 @@ class Reader:
         self._asked: Asked = {}
         self._waiting = 0
         self._wake = asyncio.Event()
+        self._closed = False
 
     def ask(self, player_id: int) -> asyncio.Future[Player | None]:
-        """The player to come, or None; it may raise SlotMoved or DatabaseUnavailable. Raises Overloaded at once."""
-        if self._waiting >= LONGEST_QUEUE:
+        """The player to come, or None; it may raise SlotMoved or Unavailable. Raises Overloaded at once."""
+        if self._waiting >= LONGEST_QUEUE or self._closed:
             raise Overloaded("Too many reads are waiting.", retry_after=1)
         future: asyncio.Future[Player | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(player_id, []).append(future)
@@ -46,9 +48,14 @@ class Reader:
         return future
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(IN_FLIGHT):
-                group.create_task(self._work())
+        """Works until cancelled; then whatever still waits is answered as overloaded."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(IN_FLIGHT):
+                    group.create_task(self._work())
+        finally:
+            self._closed = True
+            self._answer(self._asked, dict.fromkeys(self._asked, _stopping()))
 
     async def _work(self) -> None:
         link = Link(self._database, {**HOT_PATH, "statement_timeout": "2000"})
@@ -57,7 +64,7 @@ class Reader:
                 await self._wake.wait()
                 asked = self._take()
                 if asked:
-                    await self._answer(link, asked)
+                    await self._work_off(link, asked)
         finally:
             await link.close()
 
@@ -68,8 +75,14 @@ class Reader:
             return asked
         return {each: self._asked.pop(each) for each in list(self._asked)[:LARGEST_QUERY]}
 
-    async def _answer(self, link: Link, asked: Asked) -> None:
-        found = await self._query(link, asked)
+    async def _work_off(self, link: Link, asked: Asked) -> None:
+        found: dict[int, Found] = dict.fromkeys(asked, _stopping())
+        try:
+            found = await self._query(link, asked)
+        finally:
+            self._answer(asked, found)
+
+    def _answer(self, asked: Asked, found: Mapping[int, Found]) -> None:
         for player_id, futures in asked.items():
             what = found.get(player_id)
             self._waiting -= len(futures)
@@ -77,7 +90,7 @@ class Reader:
                 if future.done():
                     continue
                 if isinstance(what, SlotMoved | GameError):
-                    future.set_exception(what)
+                    future.set_exception(copy(what))
                 else:
                     future.set_result(what)
 
@@ -98,3 +111,7 @@ class Reader:
             row["wanted_id"]: SlotMoved() if not row["owned"] else None if row["id"] is None else player_of(row)
             for row in rows
         }
+
+
+def _stopping() -> Overloaded:
+    return Overloaded("The node is stopping.", retry_after=1)

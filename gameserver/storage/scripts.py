@@ -39,6 +39,19 @@ class Script:
         except NoScriptError:
             return await self._redis.eval(self._text, len(keys), *keys, *arguments)
 
+    async def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
+        """What each call returns, all sent in one write. Raises RedisError."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for keys, arguments in calls:
+            pipeline.evalsha(self._hash, len(keys), *keys, *arguments)
+        answers = await pipeline.execute(raise_on_error=False)
+        for number, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):
+                answers[number] = await self(*calls[number])
+            elif isinstance(answer, Exception):
+                raise answer
+        return list(answers)
+
 
 @contextlib.contextmanager
 def translated(error: type[GameError], detail: str) -> Iterator[None]:

@@ -1,6 +1,8 @@
 """The OpenAPI 3.1 document, made from the route table and the types that the handlers use."""
 
+import functools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,7 +18,7 @@ from gameserver.rules.errors import (
 )
 from gameserver.transport import answers
 from gameserver.transport.routes import ROUTES, Route
-from gameserver.transport.wire import BadJson, TooLarge, status_of
+from gameserver.transport.wire import BadJson, TooLarge, TooSlow, status_of
 
 TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
@@ -27,7 +29,8 @@ KEYS: dict[str, tuple[type[GameError], ...]] = {
 """The errors that go with asking for a key."""
 
 
-def document(version: str) -> dict[str, Any]:
+@functools.cache
+def document(version: str) -> Mapping[str, Any]:
     """The document; `version` is the server's."""
     schemas: dict[str, Any] = {}
     _reference(answers.Problem, schemas)
@@ -84,7 +87,7 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _failures(route: Route) -> dict[str, Any]:
     kinds: list[type[GameError]] = [Internal, BadInput, *route.errors, *KEYS[route.key]]
-    kinds += [BadJson, TooLarge] if route.body is not None else []
+    kinds += [BadJson, TooLarge, TooSlow] if route.body is not None else []
     codes: dict[int, list[str]] = {}
     for kind in kinds:
         codes.setdefault(status_of(kind), []).append("the rule's own" if kind is Refused else kind.code)

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
+import pytest
+
+from gameserver.transport import asking
 from tests.client import Api
 from tests.transport.doors import Door, assert_problem, fields_of, raw_status, unchanged
 from tests.transport.samples import ACTIONS, HUNT, LARGEST, NOT_JSON, NUMBERS, SIGN_INS, SIGN_UP, SIGN_UPS
@@ -58,11 +61,25 @@ async def test_a_compressed_body_is_refused_however_small_or_broken(api: Api) ->
 async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> None:
     who = await api.sign_up()
     numbers = [each for each in map(str, NUMBERS) if each != "7"]
-    not_ids = [str(2**70), "-1", "1.5", "nan", "True", "None", "[]", "", "1,,2", "%00", "１", ",".join(["1"] * 101)]
+    not_ids = [
+        str(2**70),
+        str(2**63),
+        "-1",
+        "1.5",
+        "nan",
+        "True",
+        "None",
+        "[]",
+        "",
+        "1,,2",
+        "%00",
+        "１",
+        ",".join(["1"] * 101),
+    ]
     paths = [
         *(f"/v1/boards/exp?limit={each}" for each in [*numbers, "0", "201", "9" * 5000]),
         *(f"/v1/boards/exp/around/me?radius={each}" for each in [*numbers, "101"]),
-        *(f"/v1/boards/exp/around/{each}" for each in ("-1", "NaN", str(2**70), "%00", "1.5")),
+        *(f"/v1/boards/exp/around/{each}" for each in ("-1", "NaN", str(2**63), str(2**70), "%00", "1.5")),
         *(f"/v1/players/me/ledger?limit={each}" for each in [*numbers, "0", "201"]),
         *(f"/v1/players?ids={each}" for each in not_ids),
         *(f"/v1/boards/exp/ranks?ids={each}" for each in not_ids),
@@ -151,6 +168,14 @@ RAW = [
     b"\x16\x03\x01\x02\x00\x01\x00",
     b"\0" * 100,
 ]
+
+
+async def test_a_body_that_doesnt_come_is_waited_for_no_longer_than_it_may_take(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asking.BODY_SECONDS == 10
+    monkeypatch.setattr(asking, "BODY_SECONDS", 0.1)
+    assert await raw_status(api.url, b"POST /v1/players HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{") == 408
 
 
 async def test_no_bytes_are_taken_for_a_fault_of_the_server(api: Api) -> None:

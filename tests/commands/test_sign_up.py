@@ -1,0 +1,234 @@
+"""Sign-ups: one player under a command id, one holder of a name, whoever dies or freezes in between."""
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gameserver.app import Core
+from gameserver.commands.accounts import Application, enroll, sign_in_by_device
+from gameserver.commands.upkeep import sweep
+from gameserver.rules import names
+from gameserver.rules.errors import Conflict, DeviceTaken, NameTaken, PlayerNotFound, WrongCredentials
+from gameserver.storage.claims import Claim, Key, Kind
+from gameserver.storage.players import Birth
+from tests.client import command_id
+from tests.storage.deployment import act, connected
+
+ANN = Application("Ann Lee", "mage", device="anns-device")
+NAME = Key(Kind.NAME, "ann lee")
+
+
+async def rows(core: Core, asked: str) -> list[Any]:
+    """Of both databases."""
+    found: list[Any] = []
+    for name in ("one", "two"):
+        async with connected(core.databases[name].url) as connection:
+            found += [tuple(row) for row in await connection.fetch(asked)]
+    return found
+
+
+async def holders(core: Core, name: str = "Ann Lee") -> list[int]:
+    """Every player of this name."""
+    return [row[0] for row in await rows(core, f"select id from players where name = '{name}' and not void")]
+
+
+async def assert_claims_are_those_of_the_players(core: Core) -> None:
+    """Each player holds what his sign-up claimed, confirmed, and nobody holds anything else."""
+    asked = "select player_id, json_array_elements_text(outcome -> 'keys') from ledger where action = 'sign_up'"
+    wanted = [(player_id, key, True) for player_id, key in await rows(core, asked)]
+    held = await rows(core, "select player_id, kind || ':' || key, confirmed from claims")
+    assert sorted(held) == sorted(wanted)
+
+
+class Wish(NamedTuple):
+    """A sign-up by one of two nodes; names and devices are few, so that they are contested."""
+
+    node: int
+    name: str
+    device: int
+
+
+wishes = st.lists(
+    st.builds(Wish, st.integers(0, 1), st.sampled_from(["Bo Ek", "bo  EK", "Cy Fo", "ＣＹ fo"]), st.integers(0, 2)),
+    min_size=2,
+    max_size=10,
+)
+
+
+@settings(max_examples=10)
+@given(wanted=wishes)
+async def test_however_sign_ups_race_no_name_and_no_device_gets_two_players_and_refusals_leave_nothing_behind(
+    core: Core, second: Core, wanted: list[Wish]
+) -> None:
+    for database in ("one", "two"):
+        async with connected(core.databases[database].url) as connection:
+            await connection.execute("truncate players, claims, ledger")
+    nodes = (core, second)
+    tries = [
+        enroll(nodes[each.node].backend, Application(each.name, "mage", device=f"device {each.device}"), command_id())
+        for each in wanted
+    ]
+    told = await asyncio.gather(*tries, return_exceptions=True)
+    made = [wish for wish, each in zip(wanted, told, strict=True) if not isinstance(each, BaseException)]
+    assert made
+    assert all(isinstance(each, Conflict) for each in told if isinstance(each, BaseException)), told
+    assert len(made) == len({wish.device for wish in made}) == len({names.parse(wish.name).key for wish in made})
+    await assert_claims_are_those_of_the_players(core)
+
+
+async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: Core, second: Core) -> None:
+    for number in range(10):
+        tries = [
+            enroll(node.backend, Application(f"Racer {number}", "mage", device=f"{number} of {who}"), command_id())
+            for who, node in enumerate((core, second) * 2)
+        ]
+        told = await asyncio.gather(*tries, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in told) == ["NameTaken"] * 3 + ["tuple"]
+    await assert_claims_are_those_of_the_players(core)
+
+
+async def test_a_refused_device_leaves_the_name_free(core: Core) -> None:
+    await enroll(core.backend, ANN, command_id())
+    with pytest.raises(DeviceTaken):
+        await enroll(core.backend, Application("Bea Lee", "mage", device="anns-device"), command_id())
+    await enroll(core.backend, Application("Bea Lee", "mage", device="beas-device"), command_id())
+    await assert_claims_are_those_of_the_players(core)
+
+
+def draft(core: Core, key: str, attempt: int = 0) -> Birth:
+    """The player that a sign-up of Ann by her name alone would make."""
+    player = core.backend.rulebook.new_player(
+        core.backend.players.id_of(key, attempt), "Ann Lee", "mage", datetime.now(UTC)
+    )
+    args = {"name": "Ann Lee", "class": "mage", "hp": None, "exp": 0}
+    return Birth(key, args, [str(NAME)], player, player.hp)
+
+
+async def reserved(core: Core, birth: Birth) -> Claim:
+    return await core.backend.claims.reserve(NAME, birth.player.id, birth.command_id)
+
+
+async def let_pass(core: Core) -> None:
+    """The deadline of every reservation."""
+    for name in ("one", "two"):
+        async with connected(core.databases[name].url) as connection:
+            await connection.execute("update claims set deadline = now() - interval '1 ms' where not confirmed")
+
+
+async def test_a_sign_up_killed_before_it_made_its_player_keeps_the_name_until_its_deadline_and_no_longer(
+    core: Core,
+) -> None:
+    await reserved(core, draft(core, command_id()))
+    with pytest.raises(NameTaken):
+        await enroll(core.backend, ANN, command_id())
+    assert await sweep(core.backend) == 0
+    await let_pass(core)
+    assert await sweep(core.backend) == 1
+    assert await core.backend.claims.find(NAME) is None
+    birth, _ = await enroll(core.backend, ANN, command_id())
+    assert await holders(core) == [birth.player.id]
+
+
+async def test_whoever_wants_a_name_whose_reservation_has_run_out_neednt_wait_for_the_sweeper(core: Core) -> None:
+    await reserved(core, draft(core, command_id()))
+    await let_pass(core)
+    birth, _ = await enroll(core.backend, ANN, command_id())
+    assert await holders(core) == [birth.player.id]
+
+
+@pytest.mark.parametrize("by", ["sweeper", "another"])
+async def test_a_sign_up_killed_after_it_made_its_player_keeps_the_name(core: Core, by: str) -> None:
+    birth = draft(core, command_id())
+    await reserved(core, birth)
+    assert await core.backend.players.create(birth, None)
+    await let_pass(core)
+    if by == "sweeper":
+        assert await sweep(core.backend) == 1
+    with pytest.raises(NameTaken):
+        await enroll(core.backend, ANN, command_id())
+    claim = await core.backend.claims.find(NAME)
+    assert claim is not None
+    assert (claim.confirmed, claim.player_id) == (True, birth.player.id)
+    assert await holders(core) == [birth.player.id]
+
+
+async def test_a_sign_up_that_wakes_after_the_sweeper_gave_its_name_away_makes_no_second_holder(core: Core) -> None:
+    frozen = draft(core, key := command_id())
+    await reserved(core, frozen)
+    await let_pass(core)
+    await sweep(core.backend)
+    taker, _ = await enroll(core.backend, ANN, command_id())
+    assert not await core.backend.players.create(frozen, None)
+    with pytest.raises(NameTaken):
+        await enroll(core.backend, Application("Ann Lee", "mage", device="another-device"), key)
+    assert await holders(core) == [taker.player.id]
+    assert frozen.player.id not in await core.backend.players.read([frozen.player.id])
+    with pytest.raises(PlayerNotFound):
+        await act(core, frozen.player.id)
+
+
+async def test_a_sign_up_that_wakes_after_the_sweeper_freed_its_name_makes_one_player_under_another_id(
+    core: Core, second: Core
+) -> None:
+    frozen = draft(core, key := command_id())
+    await reserved(core, frozen)
+    await let_pass(core)
+    await sweep(core.backend)
+    births = await asyncio.gather(*(enroll(node.backend, ANN, key) for node in (core, second) * 2))
+    assert len({birth.player.id for birth, _ in births}) == 1
+    assert [replayed for _, replayed in births].count(False) == 1
+    assert await holders(core) == [births[0][0].player.id] != [frozen.player.id]
+    again, replayed = await enroll(second.backend, ANN, key)
+    assert (again.player, replayed) == (births[0][0].player, True)
+    await assert_claims_are_those_of_the_players(core)
+
+
+async def test_a_frozen_sign_up_frees_nothing_of_the_same_command_that_went_on_without_it(core: Core) -> None:
+    """It froze between two claims; its retry made the player under another id; then it wakes and gives up."""
+    frozen = draft(core, key := command_id())
+    await reserved(core, frozen)
+    await let_pass(core)
+    await sweep(core.backend)
+    birth = draft(core, key, attempt=1)
+    await reserved(core, birth)
+    await core.backend.claims.release(NAME, frozen.player.id, key)
+    assert await core.backend.players.create(birth, None)
+    await core.backend.claims.confirm(NAME, birth.player.id, key)
+    with pytest.raises(NameTaken):
+        await enroll(core.backend, ANN, command_id())
+
+
+async def test_a_sign_up_killed_under_its_second_id_can_be_sent_again_at_once(core: Core) -> None:
+    first, second_try = draft(core, key := command_id()), draft(core, key, attempt=1)
+    await core.backend.players.make_void(first.player.id, key)
+    await reserved(core, second_try)
+    wanted = Application("Ann Lee", "mage", password="anns-password")
+    birth, _ = await enroll(core.backend, wanted, key)
+    assert await holders(core) == [birth.player.id]
+    await let_pass(core)
+    await sweep(core.backend)
+    with pytest.raises(NameTaken):
+        await enroll(core.backend, ANN, command_id())
+
+
+async def test_a_reserved_device_lets_nobody_sign_in_before_its_player_is_made(core: Core) -> None:
+    """The reservation may name an id that turns out to be another sign-up's player."""
+    birth, _ = await enroll(core.backend, ANN, command_id())
+    device = Key(Kind.DEVICE, hashlib.sha256(b"beas-device").hexdigest())
+    await core.backend.claims.reserve(device, birth.player.id, command_id())
+    with pytest.raises(WrongCredentials):
+        await sign_in_by_device(core.backend, "beas-device")
+    assert (await sign_in_by_device(core.backend, "anns-device")).player == birth.player
+
+
+async def test_commands_from_one_end_of_the_window_to_the_other_find_their_partition(core: Core) -> None:
+    birth, _ = await enroll(core.backend, ANN, command_id())
+    window = core.backend.window
+    back, ahead = timedelta(milliseconds=window.back), timedelta(milliseconds=window.ahead)
+    for ago in (back.total_seconds() - 5, 0, 5 - ahead.total_seconds()):
+        assert not (await act(core, birth.player.id, key=command_id(ago))).replayed

@@ -2,13 +2,17 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from gameserver.config import Settings
+from gameserver.storage.claims import Key, Kind
+from gameserver.storage.ids import command_milliseconds, new_command_id, player_id_of
 from tests.client import Answer, Api, command_id
-from tests.nodes import start_node
+from tests.nodes import InProcessNode, start_node
+from tests.servers import SLOTS
 from tests.transport.doors import assert_problem, on_another_port, unchanged
 
 ANN = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
@@ -155,3 +159,31 @@ async def test_wrong_credentials_get_the_same_answer_whatever_is_wrong(api: Api)
         assert_problem(answer, "wrong_credentials", wrong)
         told.add(tuple(value for field, value in sorted(answer.told.items()) if field != "request_id"))
     assert len(told) == 1
+
+
+def forged(victim: int, like: str) -> str:
+    """A command id whose sign-up draws the victim's id, found by trying: clients choose their command ids."""
+    while player_id_of(found := new_command_id(command_milliseconds(like)), 0, SLOTS) != victim:
+        pass
+    return found
+
+
+async def test_a_command_id_made_to_draw_anothers_id_opens_nothing_of_his(api: Api, node: InProcessNode) -> None:
+    victim = await api.sign_up()
+    ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).told["entries"]
+    key = forged(int(victim.id), ledger[-1]["command_id"])
+    thief: dict[str, Any] = {"name": "Thief", "device": "device-of-a-thief", "password": None}
+    claimed = Key(Kind.DEVICE, sha256(thief["device"].encode()).hexdigest())
+
+    await node.core.backend.claims.reserve(claimed, int(victim.id), key)
+    entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
+    assert_problem(entered, "wrong_credentials", "while the thief's sign-up is under way")
+    await node.core.backend.claims.release(claimed, int(victim.id), key)
+
+    before = (await api.ask("GET", "/v1/players/me", token=victim.token)).told
+    made = await sign_up(api, key, **thief)
+    assert (made.status, made.told["player"]["id"] == victim.id) == (201, False)
+    entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
+    assert entered.told["player"] == made.told["player"]
+    assert (await sign_up(api, key, **thief)).told["player"] == made.told["player"], "a retry finds its own player"
+    assert (await api.ask("GET", "/v1/players/me", token=victim.token)).told == before

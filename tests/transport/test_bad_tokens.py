@@ -105,6 +105,7 @@ async def test_an_expired_token_opens_nothing(short: Settings) -> None:
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api((await start_node(stack, short)).url))
         who = await api.sign_up()
+        connection = (await api.socket(who.token)).connection
 
         async def is_refused() -> bool:
             return (await api.ask("GET", "/v1/players/me", token=who.token)).status == 401
@@ -112,6 +113,9 @@ async def test_an_expired_token_opens_nothing(short: Settings) -> None:
         await wait_until(is_refused, what="the session has expired")
         assert_problem(await api.act(who), "not_authenticated")
         assert await hello(api, who.token) == ("not_authenticated", 4401)
+        await connection.send_json({"id": 1, "op": "act", **ACT})
+        frames, closed = await closing_of(connection)
+        assert ([each["error"]["code"] for each in frames], closed) == (["not_authenticated"], 4409)
 
 
 async def test_a_revoked_token_opens_nothing(api: Api) -> None:

@@ -1,0 +1,104 @@
+"""Real processes, real kills, and the bots as judges: nothing lost, nothing doubled, boards equal to the database."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gameserver.stack.child import Child
+from gameserver.stack.node import Node
+from tests.client import ADMIN_KEY, Api, command_id
+from tests.nodes import node_process
+from tests.servers import Servers, roomy, running_servers
+from tests.wait import wait_until
+
+SECONDS = 8
+
+
+@dataclass
+class Cluster:
+    """Two nodes on servers of their own."""
+
+    servers: Servers
+    nodes: list[Node]
+
+    async def bots_prove(self, disturb: Callable[[], Awaitable[None]]) -> None:
+        """Bots play while `disturb` runs; they must prove that nothing was lost or doubled."""
+        urls = [word for node in self.nodes for word in ("--url", node.address)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bots", "run", "--players", "24", "--seconds", str(SECONDS), *urls,
+            "--admin-key", ADMIN_KEY, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        await asyncio.sleep(SECONDS / 3)
+        await disturb()
+        told, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, told.decode()
+        assert b"PROVED" in told
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="gameserver-cluster-", dir=roomy()))
+    folder.chmod(0o755)
+    async with running_servers() as servers:
+        settings = servers.settings(await servers.fresh())
+        nodes = [node_process(settings, folder, f"node-{number}") for number in (1, 2)]
+        try:
+            for node in nodes:
+                await node.start()
+            yield Cluster(servers, nodes)
+        finally:
+            for node in nodes:
+                await node.stop()
+    shutil.rmtree(folder)
+
+
+async def kill_and_restart(child: Child) -> None:
+    child.kill()
+    await child.start()
+
+
+async def test_a_killed_node_loses_and_doubles_nothing(cluster: Cluster) -> None:
+    await cluster.bots_prove(lambda: kill_and_restart(cluster.nodes[0]))
+
+
+async def test_a_killed_redis_loses_and_doubles_nothing(cluster: Cluster) -> None:
+    await cluster.bots_prove(lambda: kill_and_restart(cluster.servers.redis))
+
+
+async def test_a_killed_postgres_loses_and_doubles_nothing(cluster: Cluster) -> None:
+    await cluster.bots_prove(lambda: kill_and_restart(cluster.servers.postgres["two"]))
+
+
+async def test_a_frozen_node_loses_and_doubles_nothing(cluster: Cluster) -> None:
+    async def freeze() -> None:
+        pid = cluster.nodes[0].process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(4)
+        os.kill(pid, signal.SIGCONT)
+
+    await cluster.bots_prove(freeze)
+
+
+async def test_a_node_that_is_told_to_stop_answers_what_is_in_flight_and_ends_well(cluster: Cluster) -> None:
+    node = cluster.nodes[0]
+    pid = node.process.pid
+    assert pid is not None
+    async with Api(node.address) as api:
+        players = [await api.sign_up() for _ in range(5)]
+        acting = [asyncio.create_task(api.act(who, key=command_id())) for who in players]
+        await asyncio.sleep(0)
+        os.kill(pid, signal.SIGTERM)
+        answers = await asyncio.gather(*acting, return_exceptions=True)
+    await wait_until(lambda: node.process.pid is None or node.process.status is not None, what="the node has ended")
+    assert node.process.status == 0
+    for answer in answers:
+        assert isinstance(answer, OSError) or (not isinstance(answer, BaseException) and answer.status == 200), answer

@@ -40,7 +40,11 @@ def test_the_command_ids_of_a_millisecond_lie_between_its_first_and_that_of_the_
 @given(st.text(max_size=40) | st.uuids().map(str) | st.uuids(version=4).map(str))
 def test_nothing_but_a_lower_case_uuidv7_is_a_command_id(text: str) -> None:
     assert ids.is_command_id(text) == (
-        len(text) == 36 and text == text.lower() and _parsed(text) and UUID(text).version == 7 and str(UUID(text)) == text
+        len(text) == 36
+        and text == text.lower()
+        and _parsed(text)
+        and UUID(text).version == 7
+        and str(UUID(text)) == text
     )
     assert not ids.is_command_id(ids.new_command_id(1 << 40).upper().replace("0", "A"))
     assert not ids.is_command_id(ids.new_command_id(1) + "\n")

@@ -96,7 +96,8 @@ async def test_a_database_refuses_to_write_a_slot_that_it_doesnt_own_whatever_th
             act(core, neighbour.id),
             return_exceptions=True,
         )
-        kept = "select version, session_epoch, (select count(*) from ledger where player_id = $1) from players where id = $1"
+        entries = "select count(*) from ledger where player_id = $1"
+        kept = f"select version, session_epoch, ({entries}) from players where id = $1"
         assert tuple(await connection.fetchrow(kept, player.id)) == (1, 0, 1)
     assert isinstance(refused, DatabaseUnavailable)
     assert [isinstance(each, DatabaseUnavailable) for each in others] == [True, True, False]

@@ -22,8 +22,9 @@ check: $(VENV)/ready
 bots: $(VENV)/ready
 	$(BIN)/bots run --players 200 --seconds 30 --url http://127.0.0.1:8080 --admin-key-file var/local/admin.key
 
+bench: CONFIG = config/one.toml
 bench: $(VENV)/ready
-	$(BIN)/python -m tests.bench
+	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
 system-packages:

@@ -35,7 +35,7 @@ from gameserver.storage.slots import Slots
 SECONDS = 10
 RAW_BATCH, RAW_CONNECTIONS = 200, 2
 IDLE_SOCKETS = 5_000
-CONFIG = Path("config/local.toml")
+CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
 console = Console(width=110)
 
 
@@ -70,6 +70,7 @@ async def measure(settings: Settings, running: Sequence[Node]) -> None:
     rows = await bots("bench", "--url", url, "--seconds", str(SECONDS), "--mode", "all")
     raw = await raw_limit(settings)
     show_speeds(rows, raw)
+    console.print(f"{CONFIG}: {len(running)} nodes, databases {', '.join(settings.groups['players'].databases)}")
     await show_memory(url, running, idle)
 
 

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 import uvloop
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from gameserver import app as application
 from gameserver.app import Core
@@ -13,6 +15,11 @@ from gameserver.config import Settings
 from tests.client import Api
 from tests.nodes import InProcessNode, start_node
 from tests.servers import Servers, running_servers
+
+hypothesis_settings.register_profile(
+    "real servers", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.load_profile("real servers")
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -78,8 +78,7 @@ async def enroll(backend: Backend, application: Application, command_id: str) ->
         if claim.command_id != command_id and not claim.overdue:
             raise _taken(claim.key)
     hashed = await _hashed(backend, application)
-    for attempt in range(ATTEMPTS):
-        draft = _draft(backend, application, command_id, attempt)
+    for draft in _drafts(backend, application, command_id, claims):
         await _reserve(backend, draft)
         if await backend.players.create(draft, hashed):
             await _confirm(backend, draft)
@@ -98,6 +97,13 @@ async def _earlier(backend: Backend, draft: Birth, claims: Sequence[Claim]) -> B
         if (born := await backend.players.born(player_id, command_id)) is not None:
             return born
     return None
+
+
+def _drafts(backend: Backend, application: Application, command_id: str, claims: Sequence[Claim]) -> Sequence[Birth]:
+    """The players that may be tried, one after the other; only those that an earlier try reserved for, if one did."""
+    drafts = [_draft(backend, application, command_id, attempt) for attempt in range(ATTEMPTS)]
+    reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
+    return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
 
 
 def _draft(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:

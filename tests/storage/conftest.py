@@ -3,17 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis_settings
 
 from gameserver.app import Core
 from gameserver.config import Settings
 from tests.storage.deployment import working
-
-hypothesis_settings.register_profile(
-    "servers", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
-hypothesis_settings.load_profile("servers")
 
 
 @pytest.fixture

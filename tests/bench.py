@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.table import Table
 
 from gameserver.config import Settings, load
-from gameserver.rules.dice import Dice
 from gameserver.stack.child import Child
 from gameserver.stack.node import Node
 from gameserver.stack.up import nodes, servers
@@ -129,14 +128,13 @@ async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
     await connection.execute(SQL["fence"])
     players = {row["id"]: row for row in await connection.fetch(SQL["lock"], slots, ids)}
     await connection.fetch(SQL["known"], slots, ids, commands, min(commands), max(commands))
-    now = [players[each]["now"] for each in ids]
     count = len(ids)
     outcome = '{"name":"raw","class":"mage","level":1,"hp":50,"max_hp":70,"exp":5,"events":[{"type":"hunted"}]}'
+    versions = [players[each]["version"] + 1 for each in ids]
     await connection.fetch(
-        SQL["write"], slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [Dice(1).roll(1, 9)] * count,
-        [outcome] * count, [players[each]["version"] + 1 for each in ids], now,
-        slots, ids, [players[each]["name"] for each in ids], [players[each]["class"] for each in ids], [1] * count,
-        [50] * count, [players[each]["exp"] for each in ids], [players[each]["version"] + 1 for each in ids], now,
+        SQL["write"], players[ids[0]]["now"],
+        slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [1] * count, [outcome] * count, versions,
+        slots, ids, ["mage"] * count, [1] * count, [50] * count, [players[each]["exp"] + 5 for each in ids], versions,
     )  # fmt: skip
     await connection.execute("commit")
 

@@ -1,0 +1,127 @@
+"""A node as a process, frozen or told to stop while its transaction is under way."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.config import Settings
+from gameserver.stack.node import Node
+from gameserver.storage.ids import slot_of
+from tests.client import Api, Signed, command_id
+from tests.nodes import node_process
+from tests.servers import roomy
+from tests.storage.deployment import act, connected, ledger
+from tests.wait import wait_until
+
+SLOW_REST = """
+create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return new; end';
+create trigger doze before insert on ledger for each row when (new.action = 'rest') execute function doze()
+"""
+SLEEPERS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+
+
+@pytest.fixture
+async def node(settings: Settings) -> AsyncIterator[Node]:
+    """A node beside `core`, as a process."""
+    with tempfile.TemporaryDirectory(dir=roomy()) as folder:
+        one = node_process(settings, Path(folder), "node-1")
+        await one.start()
+        yield one
+        one.kill()
+
+
+@asynccontextmanager
+async def slow_rest(core: Core, who: Signed) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Makes the player's rest take half a second; gives a wait for its transaction to be in the middle."""
+    async with connected(core.slots.owner("players", slot_of(int(who.id))).url) as connection:
+        await connection.execute(SLOW_REST)
+        await connection.execute("update players set hp = 50 where id = $1", int(who.id))
+
+        async def sleeps() -> bool:
+            return bool(await connection.fetchval(SLEEPERS))
+
+        async def is_under_way() -> None:
+            await wait_until(sleeps, what="the transaction is under way")
+
+        yield is_under_way
+
+
+def pid_of(node: Node) -> int:
+    assert node.process.pid is not None
+    return node.process.pid
+
+
+async def test_a_node_frozen_in_a_transaction_holds_its_player_for_seconds_and_its_command_is_applied_once(
+    core: Core, node: Node
+) -> None:
+    async with Api(node.address) as api:
+        who, key = await api.sign_up(), command_id()
+        async with slow_rest(core, who) as is_under_way:
+            asked = asyncio.create_task(api.act(who, "rest", key))
+            await is_under_way()
+            os.kill(pid_of(node), signal.SIGSTOP)
+            receipt = await act(core, int(who.id), "rest", key)
+            assert (receipt.replayed, receipt.player.version) == (False, 2)
+            assert not asked.done()
+            os.kill(pid_of(node), signal.SIGCONT)
+            answer = await asked
+    assert (answer.status, answer.told["replayed"], answer.told["player"]["version"]) == (200, True, 2)
+    assert len(await assert_ledger_begins(core, who)) == 2
+
+
+async def assert_ledger_begins(core: Core, who: Signed) -> list[Mapping[str, Any]]:
+    """Its versions are consecutive from the sign-up on."""
+    rows = await ledger(core, int(who.id))
+    assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
+    return rows
+
+
+async def test_a_node_told_to_stop_answers_what_it_has_begun_takes_nothing_new_and_ends_with_0(
+    core: Core, node: Node
+) -> None:
+    async def refuses() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(node.host, node.port)
+        except OSError:
+            return True
+        writer.close()
+        return False
+
+    async with Api(node.address) as api:
+        who = await api.sign_up()
+        async with slow_rest(core, who) as is_under_way:
+            asked = asyncio.create_task(api.act(who, "rest"))
+            await is_under_way()
+            os.kill(pid_of(node), signal.SIGTERM)
+            await wait_until(refuses, 2, "new connections are refused")
+            assert not asked.done()
+            answer = await asked
+        assert (answer.status, answer.told["player"]["version"]) == (200, 2)
+        await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
+        assert node.process.status == 0
+
+
+async def test_a_socket_of_a_node_told_to_stop_is_told_so_and_gets_the_answer_to_what_it_has_asked(
+    core: Core, node: Node
+) -> None:
+    async with Api(node.address) as api:
+        who = await api.sign_up()
+        socket = await api.socket(who.token)
+        async with slow_rest(core, who) as is_under_way:
+            await socket.connection.send_json({"id": 77, "op": "act", "action": "rest", "args": {}})
+            await is_under_way()
+            os.kill(pid_of(node), signal.SIGTERM)
+            told = [message.json() async for message in socket.connection]
+        assert socket.connection.close_code == 1001
+        await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
+        assert node.process.status == 0
+    assert [each["push"] for each in told if "push" in each] == ["going_away"]
+    assert [each["ok"]["player"]["version"] for each in told if each.get("id") == 77] == [2]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientError
 
 from gameserver.stack.child import Child
 from gameserver.stack.node import Node
@@ -88,17 +89,23 @@ async def test_a_frozen_node_loses_and_doubles_nothing(cluster: Cluster) -> None
     await cluster.bots_prove(freeze)
 
 
-async def test_a_node_that_is_told_to_stop_answers_what_is_in_flight_and_ends_well(cluster: Cluster) -> None:
-    node = cluster.nodes[0]
+async def test_a_node_that_is_told_to_stop_ends_well_and_what_it_answered_is_kept(cluster: Cluster) -> None:
+    node, other = cluster.nodes
     pid = node.process.pid
     assert pid is not None
-    async with Api(node.address) as api:
+    async with Api(node.address) as api, Api(other.address) as elsewhere:
         players = [await api.sign_up() for _ in range(5)]
-        acting = [asyncio.create_task(api.act(who, key=command_id())) for who in players]
+        keys = [command_id() for _ in players]
+        acting = [asyncio.create_task(api.act(who, key=key)) for who, key in zip(players, keys, strict=True)]
         await asyncio.sleep(0)
         os.kill(pid, signal.SIGTERM)
         answers = await asyncio.gather(*acting, return_exceptions=True)
-    await wait_until(lambda: node.process.pid is None or node.process.status is not None, what="the node has ended")
-    assert node.process.status == 0
-    for answer in answers:
-        assert isinstance(answer, OSError) or (not isinstance(answer, BaseException) and answer.status == 200), answer
+        await wait_until(lambda: node.process.status is not None, what="the node has ended")
+        assert node.process.status == 0
+        for who, key, answer in zip(players, keys, answers, strict=True):
+            again = await elsewhere.act(who, key=key)
+            assert again.status == 200
+            if isinstance(answer, BaseException):  # the node closed the connection before it had read the request
+                assert isinstance(answer, ClientError)
+            else:
+                assert again.told == {**answer.told, "replayed": True}

@@ -7,7 +7,7 @@ its fence: a write that is refused there raises SlotMoved, the map is loaded aga
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gameserver.storage import schema
@@ -94,9 +94,8 @@ def _share(databases: Sequence[Database], slot: int, slots: int) -> Database:
 async def _grant(database: Database, group: str, rows: list[dict[str, object]]) -> None:
     table = OWNED[group]
     async with database.transaction() as connection:
-        there = set((await connection.execute(select(table.c.slot))).scalars())
-        if missing := [row for row in rows if row["slot"] not in there]:
-            await connection.execute(insert(table), missing)
+        if rows:
+            await connection.execute(upsert(table).on_conflict_do_nothing(), rows)
 
 
 async def placement(control: Database) -> dict[str, dict[str, int]]:

@@ -89,6 +89,12 @@ create trigger refuse before insert on ledger for each row when (new.action = 'r
 """
 
 
+TRIED_AGAIN = """select exists(select from pg_stat_activity
+where application_name = 'gameserver' and pid <> $1 and query like '%exists%owned%wanted%'
+and datname = current_database())
+"""
+
+
 async def test_a_players_order_survives_a_refused_batch_and_a_lock_that_comes_and_goes_meanwhile(core: Core) -> None:
     """The batch is refused while another transaction waits for the player, who is then locked for a moment."""
     player, bad = await enlist_many(core, 2, "one")
@@ -103,9 +109,11 @@ async def test_a_players_order_survives_a_refused_batch_and_a_lock_that_comes_an
             return bool(await watcher.fetchval(asked))
 
         await wait_until(is_refusing, what="the batch is about to be refused")
+        old = await watcher.fetchval("select pid from pg_stat_activity where wait_event = 'PgSleep'")
         async with locker.transaction():
-            await locker.execute("select 1 from players where id = $1 for update", player.id)
-            await locker.execute("select pg_sleep(0.03)")
+            await locker.execute(HOLD, player.id)
+            while not await watcher.fetchval(TRIED_AGAIN, old):
+                pass
         *applied, refused = await told
     assert [type(each) for each in (*applied, refused)] == [Receipt] * 30 + [Internal]
     rows = await ledger(core, player.id)

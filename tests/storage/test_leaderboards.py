@@ -92,6 +92,7 @@ async def whole(boards: Boards, board: str, limit: int = 200) -> list[tuple[int,
     while True:
         page = await boards.top(board, limit, after)
         found += told(page.standings)
+        assert len(found) <= page.total
         if page.after is None:
             assert page.total == len(found)
             return found

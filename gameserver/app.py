@@ -33,7 +33,7 @@ from gameserver.storage.slots import Slots
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import ADMIN_KEYS, BACKEND, ORIGINS, READINESS, SOCKETS, Readiness
-from gameserver.transport.middleware import explain, identify
+from gameserver.transport.middleware import surround
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.sockets import Sockets
@@ -107,7 +107,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
 
 def build_app(core: Core) -> web.Application:
     """The application with every door."""
-    app = web.Application(middlewares=[identify, explain], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
     app[BACKEND] = core.backend
     app[READINESS] = Readiness()
     app[SOCKETS] = Sockets()

@@ -125,9 +125,10 @@ async def raw_players(connection: Any, part: int) -> list[int]:
 
 async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
     slots, commands = [slot_of(each) for each in ids], [new_command_id(int(time.time() * 1000)) for _ in ids]
-    await connection.execute(SQL["fence"])
-    players = {row["id"]: row for row in await connection.fetch(SQL["lock"], slots, ids)}
-    await connection.fetch(SQL["known"], slots, ids, commands, min(commands), max(commands))
+    if not connection.is_in_transaction():
+        await connection.execute("begin")
+    found = await connection.fetch(SQL["gather"], slots, ids, slots, ids, commands, min(commands), max(commands))
+    players = {row["id"]: row for row in found}
     count = len(ids)
     outcome = '{"name":"raw","class":"mage","level":1,"hp":50,"max_hp":70,"exp":5,"events":[{"type":"hunted"}]}'
     versions = [players[each]["version"] + 1 for each in ids]
@@ -136,7 +137,7 @@ async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
         slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [1] * count, [outcome] * count, versions,
         slots, ids, ["mage"] * count, [1] * count, [50] * count, [players[each]["exp"] + 5 for each in ids], versions,
     )  # fmt: skip
-    await connection.execute("commit")
+    await connection.execute("commit and chain")
 
 
 def show_speeds(rows: Sequence[dict[str, Any]], raw: float) -> None:

@@ -8,7 +8,7 @@ cancelled) raises `FateUnknown`, and only the ledger can tell.
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -141,38 +141,45 @@ class Batch:
         drawn = os.urandom(8 * len(self.commands))
         self._seeds = (each >> 1 for (each,) in struct.iter_unpack("Q", drawn))
 
-    async def commit(self, link: Link) -> list[Verdict]:
-        """A verdict for each command. Raises FateUnknown, LOST or another driver error, with nothing written."""
+    async def commit(self, link: Link, go_on: Callable[[], bool]) -> list[Verdict]:
+        """A verdict for each command. Raises FateUnknown, LOST or another driver error, with nothing written.
+
+        Asks `go_on` at the end whether to begin the next transaction in the same round trip.
+        """
         connection = await link.open()
         link.warned = False
-        await connection.execute(SQL["fence"])
-        await self._lock(connection)
-        await self._look_up(connection)
+        if not connection.is_in_transaction():
+            await connection.execute("begin")
+        await self._gather(connection)
         verdicts = [self._decide(command) for command in self.commands]
         await self._write(connection)
-        await _end(connection, link)
+        await _end(connection, link, "commit and chain" if go_on() else "commit")
         return verdicts
 
-    async def _lock(self, connection: asyncpg.Connection) -> None:
+    async def _gather(self, connection: asyncpg.Connection) -> None:
         ids = sorted({command.player_id for command in self.commands})
-        for row in await connection.fetch(SQL["lock"], [slot_of(each) for each in ids], ids):
-            self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"])
-            self._now = row["now"]
+        commands = [command.id for command in self.commands]
+        players = [command.player_id for command in self.commands]
+        rows = await connection.fetch(
+            SQL["gather"],
+            [slot_of(each) for each in ids],
+            ids,
+            [slot_of(each) for each in players],
+            players,
+            commands,
+            min(commands),
+            max(commands),
+        )
+        for row in rows:
+            if row["command_id"] is None:
+                self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"])
+                self._now = row["now"]
+            else:
+                known = _Known(row["action"], row["args"], row["outcome"], row["version"])
+                self._known[row["id"], row["command_id"]] = known
         if absent := [each for each in ids if each not in self._rows]:
             for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
                 self._absent[row["id"]] = _why_absent(row)
-
-    async def _look_up(self, connection: asyncpg.Connection) -> None:
-        asked = [command for command in self.commands if command.player_id in self._rows]
-        if not asked:
-            return
-        ids = [command.id for command in asked]
-        players = [command.player_id for command in asked]
-        rows = await connection.fetch(
-            SQL["known"], [slot_of(each) for each in players], players, ids, min(ids), max(ids)
-        )
-        for row in rows:
-            self._known[row["player_id"], row["command_id"]] = _Known(*row[2:])
 
     def _decide(self, command: Command) -> Verdict:
         row = self._rows.get(command.player_id)
@@ -216,9 +223,9 @@ class Batch:
         await connection.fetch(SQL["write"], self._now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
 
 
-async def _end(connection: asyncpg.Connection, link: Link) -> None:
+async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
     try:
-        await connection.execute("commit")
+        await connection.execute(how)
     except asyncpg.PostgresError as error:
         if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.exceptions.OperatorInterventionError):
             raise FateUnknown(str(error)) from error

@@ -104,7 +104,9 @@ class Committer:
         link = Link(self._database, self._server_settings())
         try:
             while True:
-                await self._wake.wait()
+                if not self._wake.is_set():
+                    await link.rest()
+                    await self._wake.wait()
                 self._in_flight += 1
                 self._signal()
                 if batch := self._take():
@@ -183,7 +185,7 @@ class Committer:
         work = Batch(self._rulebook, self._window, [pending.command for pending in batch])
         try:
             async with asyncio.timeout(self._limits.transaction + 1):
-                verdicts = await work.commit(link)
+                verdicts = await work.commit(link, lambda: bool(self._ready))
         except (*LOST, FateUnknown):
             raise
         except asyncpg.PostgresError as error:

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
+REST_SECONDS = 1.0
 POOL = 5
 """Connections to each database for everything that isn't on the hot path."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
@@ -157,6 +158,15 @@ class Link:
 
     def _hear(self, _: asyncpg.Connection, message: asyncpg.PostgresLogMessage) -> None:
         self.warned = self.warned or message.severity_en == "WARNING"
+
+    async def rest(self) -> None:
+        """Ends the transaction that was begun ahead, if one was; to be called before a wait."""
+        if self._connection is None or not self._connection.is_in_transaction():
+            return
+        try:
+            await self._connection.execute("rollback", timeout=REST_SECONDS)
+        except (*LOST, asyncpg.PostgresError):
+            self.drop()
 
     def drop(self) -> None:
         """Ends the connection at once: what it was doing is rolled back by the server."""

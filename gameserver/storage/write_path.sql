@@ -1,19 +1,12 @@
 -- The statements of one group commit, in their order. Tables: players, players_owned_slots, ledger.
 -- Arguments are arrays of equal length, one element for each player ($slots, $ids) or ledger row.
 
--- name: fence
--- Writers hold the group's advisory lock shared; ownership is read in a later statement, whose snapshot is fresh.
-begin; select pg_advisory_xact_lock_shared(7710002)
-
--- name: lock
--- $1 slots, $2 player ids. Rows locked elsewhere, of another database or void don't come back.
-select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
-       p.session_epoch, clock_timestamp() as now
-from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
-join players p on p.slot = wanted.slot and p.id = wanted.id
-where not p.void and (select o.owned from players_owned_slots o where o.slot = wanted.slot)
-order by p.id
-for no key update of p skip locked
+-- name: gather
+-- $1 slots, $2 player ids; $3 slots, $4 player ids, $5 command ids, $6 and $7 the lowest and highest of these (partitions
+-- between them are read). A function of the database (migrations/players), three statements in one round trip: takes
+-- the fence, locks the players, then looks the commands up in the ledger. Rows without a command id are locked
+-- players; who is locked elsewhere, of another database or void doesn't come back. The others are ledger rows.
+select * from gather($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
 
 -- name: absent
 -- $1 slots, $2 player ids: why `lock` didn't return these.
@@ -21,14 +14,6 @@ select wanted.id, p.id is not null and not p.void as exists, coalesce(o.owned, f
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 left join players p on p.slot = wanted.slot and p.id = wanted.id
 left join players_owned_slots o on o.slot = wanted.slot
-
--- name: known
--- $1 slots, $2 player ids, $3 command ids, $4 and $5 the lowest and highest of these (partitions between them are read).
--- A statement of its own after the locks: `lock` still reads the snapshot from before it waited.
-select l.player_id, l.command_id::text as command_id, l.action, l.args, l.outcome, l.version
-from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as asked(slot, player_id, command_id)
-join ledger l on l.slot = asked.slot and l.player_id = asked.player_id and l.command_id = asked.command_id
-where l.command_id between $4::uuid and $5::uuid
 
 -- name: write
 -- $1 the batch's time.

@@ -42,12 +42,17 @@ def admin(request: web.Request) -> str:
 
 async def body(request: web.Request, model: type[Model]) -> Model:
     """The decoded body. Raises BadJson, BadInput, TooLarge, TooSlow."""
+    raw = await request.read() if request.content.is_eof() else await _awaited(request)
+    return wire.parse(model, wire.parse_json(raw))
+
+
+async def _awaited(request: web.Request) -> bytes:
+    """A body that hasn't come whole yet."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            raw = await request.read()
+            return await request.read()
     except TimeoutError:
         raise wire.TooSlow(f"The body didn't come within {BODY_SECONDS:g} s.") from None
-    return wire.parse(model, wire.parse_json(raw))
 
 
 def query(request: web.Request, model: type[Model]) -> Model:

@@ -1,6 +1,5 @@
 """What surrounds every HTTP request: its id, its metrics, and errors in one form."""
 
-import asyncio
 import math
 import re
 import time
@@ -23,16 +22,21 @@ SLOW_SECONDS = 1.0
 
 
 @web.middleware
-async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Gives the request an id, which its answer and its log lines carry, and counts it."""
-    given = request.headers.get("X-Request-Id", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else telemetry.new_request_id()
+async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Gives the request an id, which its answer and its log lines carry, tells errors in one form, and counts it.
+
+    One coroutine for all of it: each one more around a handler is paid at every await of every request.
+    """
+    given = request.headers.get("X-Request-Id")
+    request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else telemetry.new_request_id()
     telemetry.request_id.set(request_id)
     readiness = request.app[READINESS]
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
         response = await handler(request)
+    except Exception as error:
+        response = _explained(request, error)
     finally:
         readiness.in_flight -= 1
     resource = request.match_info.route.resource
@@ -45,26 +49,23 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-@web.middleware
-async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns every error into application/problem+json; what isn't foreseen is logged and told as `internal`."""
-    try:
-        return await handler(request)
-    except GameError as error:
-        return problem(error)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return problem(_translated(error), allow=error.headers.get("Allow"))
-    except web.RequestPayloadError:
-        response = problem(BadJson("The body breaks off, or its chunks can't be told apart."))
-        response.force_close()
-        return response
-    except (asyncio.CancelledError, ConnectionResetError):
-        raise
-    except Exception:
-        log.exception("a request failed", path=request.path, method=request.method)
-        return problem(Internal("Something went wrong here; the request id finds it in the log."))
+def _explained(request: web.Request, error: Exception) -> web.Response:
+    """An error as application/problem+json; what isn't foreseen is logged and told as `internal`."""
+    match error:
+        case GameError():
+            return problem(error)
+        case web.HTTPException(status=status) if status < 400:
+            raise error
+        case web.HTTPException():
+            return problem(_translated(error), allow=error.headers.get("Allow"))
+        case web.RequestPayloadError():
+            response = problem(BadJson("The body breaks off, or its chunks can't be told apart."))
+            response.force_close()
+            return response
+        case ConnectionResetError():
+            raise error
+    log.error("a request failed", path=request.path, method=request.method, exc_info=error)
+    return problem(Internal("Something went wrong here; the request id finds it in the log."))
 
 
 def problem(error: GameError, allow: str | None = None) -> web.Response:

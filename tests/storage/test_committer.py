@@ -1,6 +1,7 @@
 """Group commit: once under a command id, in order for each player, and the ledger explains every state."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import NamedTuple
 
 from hypothesis import given, settings
@@ -10,7 +11,8 @@ from gameserver.app import Core
 from gameserver.rules.errors import CommandMismatch, GameError
 from gameserver.storage.batch import Command, Receipt
 from tests.client import command_id
-from tests.storage.deployment import act, assert_ledger_explains, enlist, enlist_many, ledger, order, settled
+from tests.storage.deployment import act, assert_ledger_explains, connected, enlist, enlist_many, ledger, order, settled
+from tests.wait import wait_until
 
 
 async def test_one_command_on_two_nodes_at_once_is_applied_once_and_both_are_told_the_same(
@@ -117,3 +119,25 @@ def _judge(player_id: int, part: list[Command], answers: list[Receipt | GameErro
         else:
             assert answer.code in {"player_is_down", "player_is_up", "full_hp"}
     return fresh
+
+
+IN_TRANSACTION = (
+    "select count(*) from pg_stat_activity where state like 'idle in transaction%' and application_name = $1"
+)
+
+
+async def test_a_transaction_begun_ahead_ends_when_nothing_comes_for_it(core: Core) -> None:
+    """A session left in one would be ended by the server after a while, and the next batch with it."""
+    players = await enlist_many(core, 40, "one")
+    told = [settled(core, [order(core, each.id) for _ in range(5)]) for each in players]
+    assert all(any(isinstance(each, Receipt) for each in mine) for mine in await asyncio.gather(*told))
+    async with connected(core.databases["one"].url) as watcher:
+        await wait_until(
+            lambda: _holds(watcher.fetchval(IN_TRANSACTION, "gameserver"), 0), what="no session is in a transaction"
+        )
+        assert await watcher.fetchval(IN_TRANSACTION, "gameserver") == 0
+    assert (await act(core, players[0].id, "rest")).player.version > 1
+
+
+async def _holds(asked: Awaitable[int], expected: int) -> bool:
+    return await asked == expected

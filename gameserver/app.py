@@ -16,10 +16,12 @@ from redis.asyncio import Redis
 import gameserver
 from gameserver.commands import upkeep
 from gameserver.commands.backend import Backend
+from gameserver.commands.live import Live
 from gameserver.commands.passwords import Passwords
 from gameserver.config import Settings
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import migrations, provision, scripts
+from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.committer import Limits
@@ -27,6 +29,8 @@ from gameserver.storage.databases import Databases
 from gameserver.storage.follower import Follower
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.players import Players
+from gameserver.storage.presence import Presence
+from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
@@ -73,7 +77,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         stack.callback(passwords.close)
         sessions = _sessions(settings, redis, following)
         boards = Boards(redis, rulebook.game.boards)
-        backend = _backend(settings, rulebook, databases, slots, passwords, sessions, boards)
+        pushes, presence = Pushes(redis), _presence(settings, following)
+        backend = _backend(settings, rulebook, databases, slots, passwords, sessions, boards, presence, pushes)
         core = Core(settings, databases, slots, redis, following, backend)
         await upkeep.make_partitions(core.backend, slots.databases("players"))
         yield core
@@ -84,9 +89,16 @@ def _sessions(settings: Settings, redis: Redis, following: Redis) -> Sessions:
     return Sessions(redis, following, kept.idle_seconds, kept.longest_seconds, kept.per_player)
 
 
+def _presence(settings: Settings, redis: Redis) -> Presence:
+    node = settings.node
+    address = f"{node.host}:{node.own_port or node.port}"
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Presence(redis, node.name or address, address, now)
+
+
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, boards: Boards,
+    sessions: Sessions, boards: Boards, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
     writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
@@ -97,7 +109,10 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         claims=Claims(slots),
         sessions=sessions,
         boards=boards,
+        presence=presence,
+        pushes=pushes,
         reports=Reports(databases, slots),
+        audit=Audit(databases[settings.control.database]),
         rulebook=rulebook,
         passwords=passwords,
         window=window,
@@ -110,7 +125,7 @@ def build_app(core: Core) -> web.Application:
     app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
     app[BACKEND] = core.backend
     app[READINESS] = Readiness()
-    app[SOCKETS] = Sockets()
+    app[SOCKETS] = Sockets(core.settings.sockets.per_player)
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = frozenset(core.settings.node.origins)
     document = openapi.document(gameserver.__version__)
@@ -134,7 +149,8 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, databases),
-        *(Follower(each, writer, [every.name for every in databases]).run() for each in databases),
+        *Live(backend, app[SOCKETS]).work(),
+        *(Follower(each, writer, backend.presence, [every.name for every in databases]).run() for each in databases),
     ]
 
 

@@ -54,6 +54,8 @@ class Redis(_Server):
 
 
 class Node(_Section):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    """What operators see; its address if there is none."""
     host: str = "127.0.0.1"
     port: Port = 8080
     own_port: Port | None = None
@@ -108,6 +110,11 @@ class SessionSettings(_Section):
     """The oldest goes when one more is opened."""
 
 
+class SocketSettings(_Section):
+    per_player: int = Field(default=8, ge=1, le=1000)
+    """Sockets of one player on one node; one more closes his oldest."""
+
+
 class Ledger(_Section):
     window_back_seconds: Annotated[int, Field(ge=60)] = 48 * 3600
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
@@ -131,6 +138,7 @@ class Settings(BaseSettings):
     groups: dict[str, Group]
     writes: Writes = Writes()
     sessions: SessionSettings = SessionSettings()
+    sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
     admin: Admin = Admin()
     _folder: Path = PrivateAttr(default=Path())

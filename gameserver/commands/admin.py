@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from gameserver.commands import live
 from gameserver.commands.backend import Backend
+from gameserver.storage.presence import LiveNode
 from gameserver.storage.reports import Count, Question, Ranking
 
 
@@ -17,3 +19,14 @@ async def rank(backend: Backend, question: Question) -> Ranking:
 async def stats(backend: Backend) -> tuple[Sequence[Count], datetime]:
     """Players per database, class and level, and the moment it holds for. Raises DatabaseUnavailable."""
     return await backend.reports.count()
+
+
+async def nodes(backend: Backend, players: Sequence[int]) -> list[LiveNode]:
+    """The nodes that live, and which of the players are connected to each. Raises PresenceUnavailable."""
+    return await live.nodes(backend, players)
+
+
+async def proclaim(backend: Backend, admin: str, text: str, reason: str) -> int:
+    """Tells all players; the notice's number. Raises PresenceUnavailable, DatabaseUnavailable."""
+    await backend.audit.note(admin, "notice", "everyone", reason, {"text": text})
+    return await live.proclaim(backend, text)

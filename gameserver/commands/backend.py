@@ -6,10 +6,13 @@ from datetime import datetime
 
 from gameserver.commands.passwords import Passwords
 from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.players import Players
+from gameserver.storage.presence import Presence
+from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
 
@@ -22,7 +25,10 @@ class Backend:
     claims: Claims
     sessions: Sessions
     boards: Boards
+    presence: Presence
+    pushes: Pushes
     reports: Reports
+    audit: Audit
     rulebook: Rulebook
     passwords: Passwords
     window: Window

@@ -6,6 +6,8 @@ from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
 from gameserver.storage.leaderboards import Page, Standing
 from gameserver.storage.players import Entry
+from gameserver.storage.presence import LiveNode
+from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
 from gameserver.storage.sessions import Listed, Session
 
@@ -13,12 +15,16 @@ __all__ = [
     "Count",
     "Entry",
     "History",
+    "Kept",
     "Listed",
+    "LiveNode",
+    "Opened",
     "Page",
     "Question",
     "Ranked",
     "Ranking",
     "Receipt",
+    "Seen",
     "Session",
     "Standing",
     "Welcome",

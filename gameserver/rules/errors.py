@@ -15,7 +15,8 @@
     ├─ Unavailable unavailable (retry_after: seconds)
     │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable
     │   ├─ OutcomeUnknown outcome_unknown
-    │   └─ BoardUnavailable board_unavailable, SessionsUnavailable sessions_unavailable
+    │   ├─ BoardUnavailable board_unavailable, SessionsUnavailable sessions_unavailable
+    │   └─ PresenceUnavailable presence_unavailable
     └─ Internal internal
         └─ RuleBroken internal: an action of the game broke the law of players; `fault` is for the log only
 
@@ -227,6 +228,13 @@ class SessionsUnavailable(Unavailable):
 
     code = "sessions_unavailable"
     sentence = "Sessions can't be checked just now."
+
+
+class PresenceUnavailable(Unavailable):
+    """Who is connected, and what they are to be told, can't be asked or said because Redis is away."""
+
+    code = "presence_unavailable"
+    sentence = "Who is connected can't be told just now."
 
 
 class Internal(GameError):

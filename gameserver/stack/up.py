@@ -55,7 +55,7 @@ def nodes(settings: Settings, config: Path) -> list[Node]:
             port=port,
             run=data / "run",
             log=data / "log" / f"node-{number}.log",
-            env={"GAMESERVER_NODE__OWN_PORT": str(port + number)},
+            env={"GAMESERVER_NODE__NAME": f"node-{number}", "GAMESERVER_NODE__OWN_PORT": str(port + number)},
             stop_seconds=settings.node.drain_seconds + 10,
         )
         for number in range(1, settings.stack.nodes + 1)

@@ -1,4 +1,4 @@
-"""Follows one database's ledger and keeps the boards: one node at a time, by an advisory lock on the database.
+"""Follows one database's ledger for the boards and the connected: one node at a time, by a lock on the database.
 
 Law: a checkpoint lies with what was derived up to it and moves in the same call, so a follower that is killed,
 frozen or doubled can neither lose nor undo anything: whoever comes after goes on from there, and a call that expects
@@ -22,6 +22,7 @@ from gameserver.storage.batch import player_of
 from gameserver.storage.databases import LOST, Database, Link
 from gameserver.storage.ids import slot_of
 from gameserver.storage.leaderboards import BoardWriter, Generation
+from gameserver.storage.presence import CHANGED, Presence
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 
@@ -59,9 +60,10 @@ class _Load:
 class Follower:
     """Keeps the boards up to one database; `databases` are the names of all that the boards rank."""
 
-    def __init__(self, database: Database, writer: BoardWriter, databases: list[str]) -> None:
+    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, databases: list[str]) -> None:
         self._database = database
         self._writer = writer
+        self._presence = presence
         self._databases = databases
         self._load: _Load | None = None
         self._generations: dict[str, list[Generation]] = {}
@@ -156,6 +158,7 @@ class Follower:
             return False
         reached, players, more = await self._changed(connection, since)
         if reached != since:
+            await self._presence.announce(CHANGED, [(each.id, each.version) for each in players])
             text = reached.dump()
             written = await self._writer.apply(followed, self._database.name, text, players)
             for (board, found), fine in zip(followed, written, strict=True):

@@ -11,12 +11,14 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     MetaData,
     SmallInteger,
     String,
     Table,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
@@ -47,6 +49,18 @@ slots = Table(
     Column("slot", SmallInteger, primary_key=True, autoincrement=False),
     Column("database", String(64), nullable=False),
     Column("epoch", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    control,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("details", JSON, nullable=False),
 )
 
 accounts_owned_slots = _owned_slots("accounts", accounts)

@@ -38,6 +38,18 @@ async def read_stats(request: web.Request) -> web.Response:
     return answer(answers.counts(*await admin.stats(request.app[BACKEND])))
 
 
+async def read_nodes(request: web.Request) -> web.Response:
+    asking.admin(request)
+    asked = [asking.player_id(each, "ids") for each in asking.query(request, wire.NodesQuery).ids]
+    return answer(answers.nodes(await admin.nodes(request.app[BACKEND], asked), asked))
+
+
+async def proclaim(request: web.Request) -> web.Response:
+    name = asking.admin(request)
+    asked = await asking.body(request, wire.Notice)
+    return answer({"number": await admin.proclaim(request.app[BACKEND], name, asked.text, asked.reason)}, status=201)
+
+
 def _cursor(asked: wire.RankingsQuery, found: Ranking) -> str | None:
     if not found.more:
         return None

@@ -12,6 +12,7 @@ from gameserver.commands.results import (
     Entry,
     History,
     Listed,
+    LiveNode,
     Ranked,
     Ranking,
     Receipt,
@@ -121,6 +122,36 @@ class CountAnswer(TypedDict):
     by_level: dict[str, int]
     by_database: dict[str, int]
     as_of: str
+
+
+class NodeAnswer(TypedDict):
+    """A node that lives; `players` have a socket there."""
+
+    name: str
+    address: str
+    started_at: str
+    sockets: int
+    players: int
+
+
+class OnlineAnswer(TypedDict):
+    """A player, and the nodes to which he is connected."""
+
+    id: str
+    nodes: list[str]
+
+
+class NodesAnswer(TypedDict):
+    """`sockets` and `players` over all nodes; a player on two nodes counts on each."""
+
+    nodes: list[NodeAnswer]
+    sockets: int
+    players: int
+    online: list[OnlineAnswer]
+
+
+class NoticeAnswer(TypedDict):
+    number: int
 
 
 class ActionAnswer(TypedDict):
@@ -307,6 +338,24 @@ def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
             group: dict[str, int] = answer[by]  # type: ignore[literal-required]
             group[key] = group.get(key, 0) + each.players
     return answer
+
+
+def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:
+    return {
+        "nodes": [
+            {
+                "name": each.name,
+                "address": each.address,
+                "started_at": each.started_at,
+                "sockets": each.sockets,
+                "players": each.players,
+            }
+            for each in found
+        ],
+        "sockets": sum(each.sockets for each in found),
+        "players": sum(each.players for each in found),
+        "online": [{"id": str(who), "nodes": [each.name for each in found if who in each.here]} for who in asked],
+    }
 
 
 def problem(error: GameError, request_id: str) -> dict[str, Any]:

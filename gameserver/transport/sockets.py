@@ -1,100 +1,26 @@
-"""The open sockets of a node: what is written to each, and all of them for pushes and closing.
-
-Law: the frames put in one turn of the loop leave in their order in one write, so a batch of answers costs one system
-call and not one each (they were two fifths of a busy node's time). What a peer hasn't taken waits in its connection's
-buffer; past the bound the peer is cut off as too slow. Every close has a deadline: one peer that stops reading can't
-hold up the node.
-"""
+"""All open sockets of a node: found by player for pushes, ended by session, and sent away when the node stops."""
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from aiohttp import web
+from gameserver.commands.results import Session
+from gameserver.transport.connection import Socket
+from gameserver.transport.wire import RANK_TOPIC, Close
 
-from gameserver.transport import answers
-from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
-
-LARGEST_BUFFER = 1 << 20
-"""Bytes that may wait for a peer."""
-CLOSE_SECONDS = 1.0
-RECONNECT_SPREAD_MS = 2000
-
-
-class Socket:
-    """One connection; `session_name` and `token` once it has said hello, `requests` while they are being answered."""
-
-    def __init__(self) -> None:
-        self.connection = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_BODY + 1, compress=False, protocols=(SUBPROTOCOL,)
-        )  # aiohttp refuses a frame of max_msg_size bytes, too
-        self.requests: set[asyncio.Task[None]] = set()
-        self.session_name = self.token = ""
-        self.pushed = 0
-        self._transport: asyncio.Transport | None = None
-        self._frames: list[bytes] = []
-        self._closing: asyncio.Task[None] | None = None
-
-    async def open(self, request: web.Request) -> None:
-        """Answers the upgrade."""
-        await self.connection.prepare(request)
-        self._transport = request.transport
-
-    def put(self, answer: object) -> None:
-        """Sends a frame with the others of this turn."""
-        if not self._frames:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._frames.append(_text_frame(answers.encode(answer)))
-
-    def push(self, kind: str, data: object) -> None:
-        """Sends a numbered push."""
-        self.pushed += 1
-        self.put({"push": kind, "seq": self.pushed, "data": data})
-
-    def _flush(self) -> None:
-        frames, self._frames = self._frames, []
-        if self._transport is None or self._transport.is_closing() or self.connection.closed:
-            return
-        self._transport.write(b"".join(frames))
-        if self._transport.get_write_buffer_size() > LARGEST_BUFFER:
-            self.end(Close.TOO_SLOW, "too slow")
-
-    def end(self, code: int, reason: str) -> None:
-        """Begins to close; the receiving side then sees the end."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close(code, reason))
-
-    async def _close(self, code: int, reason: str) -> None:
-        if self._frames:
-            self._flush()
-        with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self.connection.close(code=code, message=reason.encode(), drain=code != Close.TOO_SLOW)
-        if self._transport is not None and self._transport.get_write_buffer_size():
-            self._transport.abort()
-
-    async def ended(self) -> None:
-        """Waits for a close that has begun."""
-        if self._closing is not None:
-            await asyncio.wait([self._closing], timeout=2 * CLOSE_SECONDS)
-
-
-def _text_frame(payload: bytes) -> bytes:
-    """An unmasked text frame of one fragment (RFC 6455, 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + size.to_bytes(1) + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2) + payload
-    return b"\x81\x7f" + size.to_bytes(8) + payload
+SPREAD, GRACE = 0.4, 0.3
+"""Parts of a drain's time: over which peers are told to come back, and for which each may still finish after that."""
 
 
 class Sockets:
-    """All open sockets of this node."""
+    """`per_player` sockets of one player are kept open; one more closes his oldest."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_player: int) -> None:
+        self._per_player = per_player
         self._open: set[Socket] = set()
+        self._by_player: dict[int, dict[Socket, None]] = {}
+        self._ranked: set[Socket] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -107,26 +33,79 @@ class Sockets:
             yield
         finally:
             self._open.discard(socket)
+            self._ranked.discard(socket)
+            if socket.session is not None:
+                self._forget(socket, socket.session.player_id)
+
+    def _forget(self, socket: Socket, player_id: int) -> None:
+        own = self._by_player.get(player_id, {})
+        own.pop(socket, None)
+        if not own:
+            self._by_player.pop(player_id, None)
+
+    def admit(self, socket: Socket, session: Session) -> None:
+        """The socket says hello for a session."""
+        socket.session = session
+        own = self._by_player.setdefault(session.player_id, {})
+        own[socket] = None
+        if len(own) > self._per_player:
+            oldest = next(iter(own))
+            del own[oldest]
+            oldest.end(Close.TOO_MANY, "too many sockets")
+
+    def players(self) -> Collection[int]:
+        """The players who have said hello here."""
+        return self._by_player.keys()
+
+    def of(self, player_id: int) -> Collection[Socket]:
+        return self._by_player.get(player_id, {}).keys()
+
+    def subscribe(self, socket: Socket, topics: frozenset[str]) -> None:
+        """The pushes that a socket wants from now on."""
+        socket.topics = topics
+        boards = {each.removeprefix(RANK_TOPIC) for each in topics if each.startswith(RANK_TOPIC)}
+        socket.standings = {board: told for board, told in socket.standings.items() if board in boards}
+        (self._ranked.add if boards else self._ranked.discard)(socket)
+
+    def ranked(self) -> dict[str, list[Socket]]:
+        """The sockets that want to hear of their player's place, by board."""
+        found: dict[str, list[Socket]] = {}
+        for socket in self._ranked:
+            for topic in socket.topics:
+                if topic.startswith(RANK_TOPIC):
+                    found.setdefault(topic.removeprefix(RANK_TOPIC), []).append(socket)
+        return found
 
     def end_sessions(self, names: Sequence[str]) -> None:
         """Closes the sockets of sessions that were revoked."""
         ended = set(names)
-        for socket in [each for each in self._open if each.session_name in ended]:
-            socket.end(Close.SESSION_REVOKED, "session revoked")
+        for socket in list(self._open):
+            if socket.session is not None and socket.session.name in ended:
+                socket.end(Close.SESSION_REVOKED, "session revoked")
 
     async def go_away(self, seconds: float) -> None:
-        """Tells every peer to come back elsewhere, after a delay of its own, and closes within `seconds`.
+        """Tells every peer to come back elsewhere, after a delay of its own, and closes all within `seconds`.
 
-        What they have asked until now is answered first.
+        A peer may finish what it has asked and close by itself; who hasn't some time after his delay is closed, once
+        what he asked until then is answered.
         """
-        leaving = list(self._open)
-        for socket in leaving:
-            socket.push("going_away", {"reconnect_after_ms": random.randrange(RECONNECT_SPREAD_MS)})  # noqa: S311
-        if asked := [request for socket in leaving for request in socket.requests]:
-            await asyncio.wait(asked, timeout=seconds / 2)
-        for socket in leaving:
+        delays = {socket: random.uniform(0, SPREAD * seconds) for socket in self._open}  # noqa: S311
+        for socket, delay in delays.items():
+            socket.push("going_away", {"reconnect_after_ms": int(delay * 1000)})
+        started = asyncio.get_running_loop().time()
+        for socket, delay in sorted(delays.items(), key=lambda each: each[1]):
+            await self._until(socket, started + delay + GRACE * seconds)
             socket.end(Close.GOING_AWAY, "going away")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds / 2):
-                for socket in leaving:
+            async with asyncio.timeout((1 - SPREAD - GRACE) * seconds):
+                for socket in delays:
                     await socket.ended()
+
+    async def _until(self, socket: Socket, moment: float) -> None:
+        """Waits for a socket's time to go, or until none is left that hasn't gone."""
+        while (left := moment - asyncio.get_running_loop().time()) > 0 and self._open:
+            await asyncio.sleep(min(left, 0.05))
+            if socket.closing:
+                return
+        if socket.requests and left <= 0:
+            await asyncio.wait(socket.requests, timeout=0.1)

@@ -25,6 +25,10 @@ from gameserver.rules.errors import (
 LARGEST_BODY = 16 * 1024
 SUBPROTOCOL = "gameserver.v1"
 HEARTBEAT_SECONDS = 20
+TOPICS = frozenset({"player", "mail", "notice", "season"})
+"""What a socket is pushed until it subscribes to something else."""
+RANK_TOPIC = "rank:"
+"""Begins the topic of a board: `rank:exp` tells of the player's own place on `exp`."""
 
 
 class BadJson(BadInput):
@@ -79,6 +83,7 @@ class Close:
     NOT_AUTHENTICATED = 4401
     TOO_SLOW = 4408
     SESSION_REVOKED = 4409
+    TOO_MANY = 4429
 
 
 CLOSES: dict[type[GameError], int] = {
@@ -246,6 +251,22 @@ class AroundFrame(_Frame):
     op: Literal["around"]
     board: ShortText
     radius: Annotated[int, Field(ge=0, le=100)] = 5
+
+
+class SubscribeFrame(_Frame):
+    op: Literal["subscribe"]
+    topics: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)]
+
+
+class Notice(_Request):
+    """`reason` is for the audit log."""
+
+    text: Annotated[str, Field(min_length=1, max_length=1000)]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class NodesQuery(_Query):
+    ids: Annotated[list[PlayerId], Field(max_length=100), BeforeValidator(_split)] = Field(default_factory=list)
 
 
 class PingFrame(_Frame):

@@ -14,9 +14,9 @@ import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
 from gameserver import telemetry
-from gameserver.commands import accounts, boards, play
+from gameserver.commands import accounts, boards, live, play
 from gameserver.commands.backend import Backend
-from gameserver.commands.results import Session
+from gameserver.commands.results import Seen, Session
 from gameserver.rules.errors import (
     BadInput,
     FieldProblem,
@@ -27,8 +27,9 @@ from gameserver.rules.errors import (
     Unavailable,
 )
 from gameserver.transport import answers, wire
+from gameserver.transport.connection import Socket
 from gameserver.transport.keys import BACKEND, ORIGINS, READINESS, SOCKETS
-from gameserver.transport.sockets import Socket
+from gameserver.transport.sockets import Sockets
 from gameserver.transport.wire import Close
 
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         with request.app[SOCKETS].keeping(own):
             if not request.app[READINESS].ready:
                 own.end(Close.GOING_AWAY, "going away")
-            await _converse(request.app[BACKEND], own)
+            await _converse(request.app[BACKEND], request.app[SOCKETS], own)
     finally:
         telemetry.SOCKETS.dec()
         await own.ended()
@@ -71,9 +72,8 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-async def _converse(backend: Backend, own: Socket) -> None:
-    session = await _greet(backend, own)
-    if session is None:
+async def _converse(backend: Backend, sockets: Sockets, own: Socket) -> None:
+    if not await _greet(backend, sockets, own):
         return
     tasks = own.requests
     try:
@@ -81,10 +81,9 @@ async def _converse(backend: Backend, own: Socket) -> None:
             frame = _object_of(own, message)
             if frame is None:
                 break
-            session = await _still(backend, own)
-            if session is None:
+            if not await _still(backend, own):
                 break
-            task = asyncio.create_task(_serve(backend, session, own, frame))
+            task = asyncio.create_task(_serve(backend, sockets, own, frame))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             if len(tasks) >= IN_FLIGHT:
@@ -94,17 +93,17 @@ async def _converse(backend: Backend, own: Socket) -> None:
             await asyncio.wait(tasks)
 
 
-async def _still(backend: Backend, own: Socket) -> Session | None:
-    """The session as it is now, mostly from the node's memory; ends the socket when it has expired or was revoked."""
+async def _still(backend: Backend, own: Socket) -> bool:
+    """Looks at the session as it is now, mostly in the node's memory; ends the socket when it has ended."""
     try:
-        return await accounts.authenticate(backend, own.token)
+        own.session = await accounts.authenticate(backend, own.token)
     except NotAuthenticated as error:
         own.put({"id": None, "error": answers.frame_error(error)})
         own.end(Close.SESSION_REVOKED, error.code)
     except Unavailable as error:
         own.put({"id": None, "error": answers.frame_error(error)})
         own.end(wire.close_code_of(type(error)), error.code)
-    return None
+    return not own.closing
 
 
 def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
@@ -119,13 +118,16 @@ def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
         return None
 
 
-async def _greet(backend: Backend, own: Socket) -> Session | None:
+async def _greet(backend: Backend, sockets: Sockets, own: Socket) -> bool:
     """Answers hello; ends the socket when there is none in time, or it isn't one."""
     frame: dict[str, Any] | None = None
     try:
         async with asyncio.timeout(HELLO_SECONDS):
             frame = _object_of(own, await own.connection.receive())
-        return None if frame is None else await _hello(backend, own, frame)
+        if frame is None:
+            return False
+        await _hello(backend, sockets, own, frame)
+        return True
     except TimeoutError:
         fault: GameError = NotAuthenticated("No hello came in time.")
     except GameError as error:
@@ -135,27 +137,28 @@ async def _greet(backend: Backend, own: Socket) -> Session | None:
         fault = Internal()
     own.put({"id": _id_of(frame), "error": answers.frame_error(fault)})
     own.end(wire.close_code_of(type(fault)), fault.code)
-    return None
+    return False
 
 
-async def _hello(backend: Backend, own: Socket, frame: dict[str, Any]) -> Session:
+async def _hello(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> None:
     if frame.get("op") != "hello":
         raise NotAuthenticated("The first frame must be hello.")
     hello = wire.parse(wire.HelloFrame, frame)
     session = await accounts.authenticate(backend, hello.token)
     own.token = hello.token
-    own.session_name = session.name  # before the next await, or a revocation that comes then would miss this socket
+    sockets.admit(own, session)  # before the next await, or what comes then for the player would miss this socket
+    seen = Seen() if hello.resume is None else Seen(hello.resume.stream, hello.resume.seq)
+    opened = await live.enter(backend, session.player_id, seen)
     me = await play.read(backend, session.player_id)
     told = {
         "player": answers.player_now(me, backend.rulebook.game),
-        "stream": telemetry.new_request_id(),
-        "seq": own.pushed,
+        "stream": opened.stream,
+        "seq": opened.seq - len(opened.missed),
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
         "server_time": answers.time(backend.now()),
-        "resumed": False,
+        "resumed": opened.resumed,
     }
-    own.put({"id": hello.id, "ok": told})
-    return session
+    own.greet({"id": hello.id, "ok": told}, me.version, opened)
 
 
 def _id_of(frame: dict[str, Any] | None) -> str | int | None:
@@ -163,13 +166,13 @@ def _id_of(frame: dict[str, Any] | None) -> str | int | None:
     return given if isinstance(given, str | int) and len(str(given)) <= 64 else None
 
 
-async def _serve(backend: Backend, session: Session, own: Socket, frame: dict[str, Any]) -> None:
+async def _serve(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> None:
     """Answers one request under its id."""
     op = frame.get("op")
     try:
         if not isinstance(op, str) or op not in OPS:
             raise BadInput("There is no such op.", errors=[FieldProblem("op", f"must be one of: {', '.join(OPS)}")])
-        own.put({"id": frame.get("id"), "ok": await OPS[op](backend, session, frame)})
+        own.put({"id": frame.get("id"), "ok": await OPS[op](backend, sockets, own, frame)})
         telemetry.frame_answered(op, "ok").inc()
     except GameError as error:
         own.put({"id": _id_of(frame), "error": answers.frame_error(error)})
@@ -179,32 +182,60 @@ async def _serve(backend: Backend, session: Session, own: Socket, frame: dict[st
         own.put({"id": _id_of(frame), "error": answers.frame_error(Internal())})
 
 
-async def _act(backend: Backend, session: Session, frame: dict[str, Any]) -> object:
+async def _act(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.ActFrame, frame)
     command_id = play.command_id_or_new(backend, asked.command_id, "command_id")
-    return answers.act(await play.act(backend, session, asked.action, asked.args, command_id))
+    receipt = await play.act(backend, _session(own), asked.action, asked.args, command_id)
+    own.has_told(receipt.player.version)
+    return answers.act(receipt)
 
 
-async def _read(backend: Backend, session: Session, frame: dict[str, Any]) -> object:
+async def _read(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
     wire.parse(wire.ReadFrame, frame)
-    return {"player": answers.player_now(await play.read(backend, session.player_id), backend.rulebook.game)}
+    me = await play.read(backend, _session(own).player_id)
+    own.has_told(me.version)
+    return {"player": answers.player_now(me, backend.rulebook.game)}
 
 
-async def _board(backend: Backend, _: Session, frame: dict[str, Any]) -> object:
+async def _board(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.BoardFrame, frame)
     return answers.board(await boards.top(backend, asked.board, asked.limit, asked.cursor))
 
 
-async def _around(backend: Backend, session: Session, frame: dict[str, Any]) -> object:
+async def _around(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.AroundFrame, frame)
-    return answers.board(await boards.around(backend, asked.board, session.player_id, asked.radius))
+    return answers.board(await boards.around(backend, asked.board, _session(own).player_id, asked.radius))
 
 
-async def _ping(backend: Backend, _: Session, frame: dict[str, Any]) -> object:
+async def _subscribe(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> object:
+    topics = frozenset(wire.parse(wire.SubscribeFrame, frame).topics)
+    known = wire.TOPICS | {wire.RANK_TOPIC + board for board in backend.rulebook.game.boards}
+    if strange := topics - known:
+        problem = FieldProblem("topics", f"{', '.join(sorted(strange))}: must be of {', '.join(sorted(known))}")
+        raise BadInput("There are no such topics.", errors=[problem])
+    sockets.subscribe(own, topics)
+    return {"topics": sorted(topics)}
+
+
+async def _ping(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
     wire.parse(wire.PingFrame, frame)
     return {"server_time": answers.time(backend.now())}
 
 
-Op = Callable[[Backend, Session, dict[str, Any]], Awaitable[object]]
-OPS: dict[str, Op] = {"act": _act, "read": _read, "board": _board, "around": _around, "ping": _ping}
+def _session(own: Socket) -> Session:
+    """That of a socket which has said hello."""
+    if own.session is None:
+        raise NotAuthenticated("The first frame must be hello.")
+    return own.session
+
+
+Op = Callable[[Backend, Sockets, Socket, dict[str, Any]], Awaitable[object]]
+OPS: dict[str, Op] = {
+    "act": _act,
+    "read": _read,
+    "board": _board,
+    "around": _around,
+    "subscribe": _subscribe,
+    "ping": _ping,
+}
 """`hello` isn't among them: it comes once, first."""

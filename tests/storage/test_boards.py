@@ -131,7 +131,8 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     writer = BoardWriter(core.following, core.backend.rulebook.game.boards)
     databases = core.slots.databases("players")
     names = [each.name for each in databases]
-    tasks = [asyncio.create_task(Follower(each, writer, names).run()) for each in databases]
+    presence = core.backend.presence
+    tasks = [asyncio.create_task(Follower(each, writer, presence, names).run()) for each in databases]
     yield writer
     for task in tasks:
         task.cancel()

@@ -101,10 +101,11 @@ async def _state(api: Api, who: Signed) -> tuple[Any, ...]:
 
 
 async def closing_of(connection: ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int | None]:
-    """The frames that still come, and the code that the server closes with."""
+    """The frames that still come, save pushes of the player's state, and the code that the server closes with."""
     frames = []
     while (message := await connection.receive(timeout=10)).type is WSMsgType.TEXT:
         frames.append(json.loads(message.data))
+    frames = [each for each in frames if each.get("push") != "player"]
     return frames, message.data if message.type is WSMsgType.CLOSE else connection.close_code
 
 

@@ -71,6 +71,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "outcome_unknown": 503,
         "board_unavailable": 503,
         "sessions_unavailable": 503,
+        "presence_unavailable": 503,
     }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from gameserver.transport import sockets, wire, ws
-from tests.client import Api, command_id
+from gameserver.transport import connection, wire, ws
+from tests.client import ADMIN_KEY, Api, command_id
 from tests.transport.doors import closing_of
 from tests.wait import wait_until
 
@@ -50,7 +50,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
 
 def test_the_page_names_the_limits_of_the_code() -> None:
     assert (wire.LARGEST_BODY, ws.HELLO_SECONDS, ws.IN_FLIGHT) == (16 << 10, 5, 128)
-    assert (sockets.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS, sockets.RECONNECT_SPREAD_MS) == (1 << 20, 20, 2000)
+    assert (connection.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
     for limit in ("16 KiB", "within 5 seconds", "128 requests", "1 MiB", "every 20 seconds"):
         assert limit in PAGE
 
@@ -80,8 +80,18 @@ async def until_ranked(api: Api) -> None:
     await wait_until(are_ranked, what="both are on the board")
 
 
-async def test_the_push_of_the_page_is_the_one_that_is_sent() -> None:
-    ((_, text),) = [each for each in EXAMPLES if each[0] == "push"]
-    shown = orjson.loads(text)
-    assert set(shown) == {"push", "seq", "data"}
-    assert 0 <= shown["data"]["reconnect_after_ms"] < sockets.RECONNECT_SPREAD_MS
+async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api) -> None:
+    shown = {each["push"]: each for each in (orjson.loads(text) for kind, text in EXAMPLES if kind == "push")}
+    assert set(shown) == {"player", "notice", "rank", "going_away"}
+    who = await api.sign_up("mage", "Ann Lee")
+    own = await api.socket(who.token)
+    await own.ask("subscribe", topics=["player", "notice", "rank:exp"])
+    await api.act(who)
+    told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": "Hello", "reason": "test"})
+    assert told.status == 201
+    seen: dict[str, Any] = {}
+    while set(seen) != {"player", "notice", "rank"}:
+        frame = await own.connection.receive_json(timeout=10)
+        seen[frame["push"]] = frame
+    for kind, frame in seen.items():
+        assert (list(frame), list(frame["data"])) == (list(shown[kind]), list(shown[kind]["data"]))

@@ -101,8 +101,9 @@ async def test_a_request_that_is_no_upgrade_is_told_so(api: Api) -> None:
 
 
 async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(settings: Settings) -> None:
+    short = settings.node.model_copy(update={"drain_seconds": 3})
     async with AsyncExitStack() as stack:
-        node = await start_node(stack, settings)
+        node = await start_node(stack, settings.model_copy(update={"node": short}))
         async with Api(node.url) as api:
             who = await api.sign_up()
             socket, silent = await api.socket(who.token), (await api.socket(who.token)).connection
@@ -111,8 +112,8 @@ async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(s
                 await socket.ask("ping")
                 stopping = asyncio.create_task(stack.aclose())
                 push = await socket.connection.receive_json(timeout=10)
-            assert (push["push"], push["seq"]) == ("going_away", 1)
-            assert 0 <= push["data"]["reconnect_after_ms"] <= 2000
+            assert (push["push"], push["seq"]) == ("going_away", 0)
+            assert 0 <= push["data"]["reconnect_after_ms"] <= 1200
             ((answer,), closed) = await closing_of(socket.connection)
             assert (answer["id"], answer["ok"]["player"]["version"], closed) == ("slow", 2, 1001)
             ((push,), closed) = await closing_of(silent)

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.leaderboards import Boards
+from gameserver.storage.limits import Attempts
 from gameserver.storage.players import Players
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
@@ -16,7 +18,7 @@ from gameserver.storage.sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One per node; `now` is the clock."""
+    """One per node; `now` is the clock, and `pacing` is None for callers whose actions aren't limited."""
 
     players: Players
     claims: Claims
@@ -25,5 +27,7 @@ class Backend:
     reports: Reports
     rulebook: Rulebook
     passwords: Passwords
+    attempts: Attempts
+    pacing: ActionPacing | None
     window: Window
     now: Callable[[], datetime]

@@ -18,6 +18,7 @@ from gameserver.rules.errors import (
     Internal,
     NotAuthenticated,
     NotFound,
+    RateLimited,
     Refused,
     Unavailable,
 )
@@ -45,6 +46,12 @@ class TooSlow(BadInput):
     code = "too_slow"
 
 
+class TooManyMessages(RateLimited):
+    """A socket sends more frames than it may, and is closed."""
+
+    code = "too_many_messages"
+
+
 class MethodNotAllowed(NotFound):
     """The path exists, with other methods."""
 
@@ -64,6 +71,7 @@ STATUSES: dict[type[GameError], int] = {
     MethodNotAllowed: 405,
     Conflict: 409,
     Refused: 409,
+    RateLimited: 429,
     Unavailable: 503,
     Internal: 500,
 }
@@ -79,10 +87,12 @@ class Close:
     NOT_AUTHENTICATED = 4401
     TOO_SLOW = 4408
     SESSION_REVOKED = 4409
+    TOO_MANY_MESSAGES = 4429
 
 
 CLOSES: dict[type[GameError], int] = {
     BadInput: Close.BAD_FRAME,
+    RateLimited: Close.TOO_MANY_MESSAGES,
     Unavailable: Close.TRY_AGAIN_LATER,
     Internal: Close.INTERNAL,
 }

@@ -26,8 +26,9 @@ from gameserver.rules.errors import (
     NotAuthenticated,
     Unavailable,
 )
-from gameserver.transport import answers, wire
-from gameserver.transport.keys import BACKEND, ORIGINS, READINESS, SOCKETS
+from gameserver.transport import answers, callers, wire
+from gameserver.transport.keys import ORIGINS, READINESS, SOCKETS
+from gameserver.transport.pacing import FramePacing
 from gameserver.transport.sockets import Socket
 from gameserver.transport.wire import Close
 
@@ -50,7 +51,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         with request.app[SOCKETS].keeping(own):
             if not request.app[READINESS].ready:
                 own.end(Close.GOING_AWAY, "going away")
-            await _converse(request.app[BACKEND], own)
+            await _converse(callers.backend(request), own, callers.frames(request))
     finally:
         telemetry.SOCKETS.dec()
         await own.ended()
@@ -71,14 +72,14 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-async def _converse(backend: Backend, own: Socket) -> None:
+async def _converse(backend: Backend, own: Socket, pacing: FramePacing) -> None:
     session = await _greet(backend, own)
     if session is None:
         return
     tasks = own.requests
     try:
         async for message in own.connection:
-            frame = _object_of(own, message)
+            frame = _object_of(own, message) if pacing.admits(own) else None
             if frame is None:
                 break
             session = await _still(backend, own)

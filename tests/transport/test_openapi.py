@@ -71,7 +71,11 @@ def test_the_document_has_the_structure_of_openapi_3_1() -> None:
     assert DOCUMENT["info"] == {"title": "gameserver", "version": "1.2.3"}
     assert set(DOCUMENT) <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in DOCUMENT["components"]["schemas"])
-    assert all(each["type"] == "http" for each in DOCUMENT["components"]["securitySchemes"].values())
+    assert {name: each["type"] for name, each in DOCUMENT["components"]["securitySchemes"].items()} == {
+        "session": "http",
+        "admin": "http",
+        "backend": "apiKey",
+    }
     ids = [operation["operationId"] for _, _, operation in operations()]
     assert len(ids) == len(set(ids))
 

@@ -46,7 +46,7 @@ class ActionPacing:
             rest = self._past.get(player_id, now)
         if rest < now:
             rest = now
-        if rest - now > self._tolerance:
+        elif rest - now > self._tolerance:
             denied(KIND).inc()
             raise refusal("Too many actions of this player.", self._pace.wait(rest, now))
         present[player_id] = rest + self._interval

@@ -101,6 +101,11 @@ def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]])
             assert list(response["content"]) == ["application/problem+json"]
 
 
+def test_what_is_limited_promises_to_say_so() -> None:
+    limited = {(path, method) for path, method, each in operations() if "429" in each["responses"]}
+    assert limited == {("/v1/players", "post"), ("/v1/sessions", "post"), ("/v1/players/me/actions", "post")}
+
+
 def test_every_reference_leads_to_a_schema_and_every_schema_is_used() -> None:
     found = set(references(DOCUMENT))
     assert all(isinstance(resolved(each), dict) for each in found)

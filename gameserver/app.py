@@ -4,6 +4,7 @@ Databases must be at their migrations' head and every slot have an owner; only t
 """
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +18,10 @@ import gameserver
 from gameserver.commands import upkeep
 from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
+from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
-from gameserver.config import Settings
+from gameserver.config import PerMinute, PerSecond, Settings
+from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import migrations, provision, scripts
 from gameserver.storage.audit import Audit
@@ -28,6 +31,7 @@ from gameserver.storage.committer import Limits
 from gameserver.storage.databases import Databases
 from gameserver.storage.follower import Follower
 from gameserver.storage.leaderboards import Boards, BoardWriter
+from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
@@ -36,7 +40,7 @@ from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
-from gameserver.transport.keys import ADMIN_KEYS, BACKEND, ORIGINS, READINESS, SOCKETS, Readiness
+from gameserver.transport.keys import ADMIN_KEYS, BACKEND, CALLERS, ORIGINS, READINESS, SOCKETS, Callers, Readiness
 from gameserver.transport.middleware import surround
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
@@ -77,8 +81,10 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         stack.callback(passwords.close)
         sessions = _sessions(settings, redis, following)
         boards = Boards(redis, rulebook.game.boards)
-        pushes, presence = Pushes(redis), _presence(settings, following)
-        backend = _backend(settings, rulebook, databases, slots, passwords, sessions, boards, presence, pushes)
+        attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
+        backend = _backend(
+            settings, rulebook, databases, slots, passwords, sessions, boards, attempts, presence, pushes
+        )
         core = Core(settings, databases, slots, redis, following, backend)
         await upkeep.make_partitions(core.backend, slots.databases("players"))
         yield core
@@ -96,9 +102,19 @@ def _presence(settings: Settings, redis: Redis) -> Presence:
     return Presence(redis, node.name or address, address, now)
 
 
+def _attempts(settings: Settings, redis: Redis) -> Attempts:
+    asked = settings.limits
+    paces = (asked.sign_ups_per_address, asked.sign_ins_per_address, asked.sign_ins_per_name)
+    return Attempts(redis, AttemptPaces(*map(_pace, paces)))
+
+
+def _pace(asked: PerMinute | PerSecond) -> Pace:
+    return Pace(math.ceil(asked.interval * SECOND_NS), asked.burst)
+
+
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, boards: Boards, presence: Presence, pushes: Pushes,
+    sessions: Sessions, boards: Boards, attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
     writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
@@ -115,6 +131,8 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         audit=Audit(databases[settings.control.database]),
         rulebook=rulebook,
         passwords=passwords,
+        attempts=attempts,
+        pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
         window=window,
         now=lambda: datetime.now(UTC),
     )
@@ -128,6 +146,7 @@ def build_app(core: Core) -> web.Application:
     app[SOCKETS] = Sockets(core.settings.sockets.per_player)
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = frozenset(core.settings.node.origins)
+    app[CALLERS] = _callers(core.settings)
     document = openapi.document(gameserver.__version__)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.guarded())
@@ -137,6 +156,11 @@ def build_app(core: Core) -> web.Application:
 
     app.router.add_route("GET", "/openapi.json", read_document)
     return app
+
+
+def _callers(settings: Settings) -> Callers:
+    limits = settings.limits
+    return Callers(settings.node.trusted_proxies, limits.exempt, settings.backend.keys, _pace(limits.frames_per_socket))
 
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:

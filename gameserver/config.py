@@ -12,11 +12,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+BackendKey = Annotated[str, StringConstraints(min_length=32, max_length=1024, pattern=r"^[!-~]*$")]
+DAY = 86_400
 GROUPS = ("accounts", "players")
 
 
@@ -64,6 +78,8 @@ class Node(_Section):
     """How long in-flight commands and open connections get after SIGTERM."""
     origins: tuple[str, ...] = ()
     """Web origins that may open a socket, besides the server's own."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of proxies whose X-Forwarded-For is believed."""
 
 
 class Stack(_Section):
@@ -125,6 +141,64 @@ class Admin(_Section):
     """Key by the name that the audit log shows, besides the one of the embedded stack."""
 
 
+class Backends(_Section):
+    keys: Mapping[str, BackendKey] = Field(default_factory=dict)
+    """Key by the name of the back end; who shows one is never limited."""
+
+
+class PerMinute(_Section):
+    """So many at once, and then so many a minute."""
+
+    per_minute: Rate
+    burst: int = Field(ge=1, le=1_000_000)
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one to the next."""
+        return 60 / self.per_minute
+
+    @field_validator("burst")
+    @classmethod
+    def _recovers(cls, burst: int, info: ValidationInfo) -> int:
+        return _within_a_day(burst, info.data.get("per_minute", burst) / 60)
+
+
+class PerSecond(_Section):
+    """So many at once, and then so many a second."""
+
+    per_second: Rate
+    burst: int = Field(ge=1, le=1_000_000)
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one to the next."""
+        return 1 / self.per_second
+
+    @field_validator("burst")
+    @classmethod
+    def _recovers(cls, burst: int, info: ValidationInfo) -> int:
+        return _within_a_day(burst, info.data.get("per_second", burst))
+
+
+def _within_a_day(burst: int, per_second: float) -> int:
+    if burst > per_second * DAY:
+        raise ValueError("a burst must come back within a day")
+    return burst
+
+
+class Limits(_Section):
+    """How often a client may do what (docs/limits.md)."""
+
+    sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
+    sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
+    sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
+    """On each node."""
+    frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
+    exempt: tuple[IPvAnyNetwork, ...] = ()
+    """Networks whose clients aren't limited in sign-up and sign-in."""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GAMESERVER_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
@@ -141,6 +215,8 @@ class Settings(BaseSettings):
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
     admin: Admin = Admin()
+    backend: Backends = Backends()
+    limits: Limits = Limits()
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod

@@ -30,6 +30,7 @@ FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boar
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Since the boards were last brought up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Checked sessions that this node remembers")
+DENIED = Counter("gameserver_denied_total", "What limits have denied, by their name in the settings", ["limit"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
 
@@ -49,6 +50,12 @@ def frame_answered(op: str, code: str) -> Counter:
 def request_answered(route: str, method: str, status: int) -> Counter:
     """The count of HTTP requests to a route that were answered with a status."""
     return REQUESTS.labels(route, method, status)
+
+
+@cache
+def denied(limit: str) -> Counter:
+    """The count of what a limit has denied."""
+    return DENIED.labels(limit)
 
 
 def new_request_id() -> str:

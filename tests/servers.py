@@ -23,6 +23,8 @@ GAME = Path(__file__).parent.parent / "config" / "game.toml"
 FAST = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
 NAMES = ("one", "two")
 SLOTS = 64
+EXEMPT = ("127.0.0.0/8",)
+"""Tests sign up far more players from this machine than a client may."""
 ROOM = 2 << 30
 _numbers = count(1)
 
@@ -49,6 +51,7 @@ class Servers:
             "node": Node(port=port or free_port(), drain_seconds=3),
             "stack": Stack(data=self.folder / "data"),
             "admin": {"keys": {"tester": "an-admin-key"}},
+            "limits": {"exempt": EXEMPT},
         }
         return Settings(**{**values, **more})  # type: ignore[arg-type]
 

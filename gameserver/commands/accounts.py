@@ -53,11 +53,14 @@ class Welcome:
     replayed: bool = False
 
 
-async def sign_up(backend: Backend, application: Application, command_id: str) -> Welcome:
+async def sign_up(backend: Backend, application: Application, command_id: str, address: str | None = None) -> Welcome:
     """Makes a player, once per command id, and opens a session.
 
-    Raises BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken and what is unavailable.
+    Limited by `address`, if there is one.
+    Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken and what is
+    unavailable.
     """
+    await backend.attempts.sign_up(address)
     birth, replayed = await enroll(backend, application, command_id)
     epoch = await backend.players.session_epoch(birth.player.id)
     token, session = await backend.sessions.open(birth.player.id, epoch)
@@ -191,8 +194,9 @@ async def _release(backend: Backend, keys: Sequence[Key], draft: Birth) -> None:
         await backend.claims.release(key, draft.player.id, draft.command_id)
 
 
-async def sign_in_by_device(backend: Backend, device: str) -> Welcome:
-    """Raises WrongCredentials."""
+async def sign_in_by_device(backend: Backend, device: str, address: str | None = None) -> Welcome:
+    """Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
+    await backend.attempts.sign_in(address)
     claim = await backend.claims.find(_device_key(device))
     if claim is None or not await _made(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
@@ -207,8 +211,12 @@ async def _made(backend: Backend, claim: Claim) -> bool:
     return birth is not None and str(claim.key) in birth.keys
 
 
-async def sign_in_by_password(backend: Backend, name: str, password: str) -> Welcome:
-    """Raises WrongCredentials, after about the same time whether the name exists or not."""
+async def sign_in_by_password(backend: Backend, name: str, password: str, address: str | None = None) -> Welcome:
+    """Limited by `address`, if there is one, and then by `name`, too.
+
+    Raises RateLimited, and WrongCredentials after about the same time whether the name exists or not.
+    """
+    await backend.attempts.sign_in(address, name)
     claim = await backend.claims.find(Key(Kind.NAME, _name_key(name)))
     hashed = None if claim is None else await backend.players.password_hash(claim.player_id)
     fits = await backend.passwords.verify(hashed, password)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.leaderboards import Boards
+from gameserver.storage.limits import Attempts
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
@@ -19,7 +21,7 @@ from gameserver.storage.sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One per node; `now` is the clock."""
+    """One per node; `now` is the clock, and `pacing` is None for callers whose actions aren't limited."""
 
     players: Players
     claims: Claims
@@ -31,5 +33,7 @@ class Backend:
     audit: Audit
     rulebook: Rulebook
     passwords: Passwords
+    attempts: Attempts
+    pacing: ActionPacing | None
     window: Window
     now: Callable[[], datetime]

@@ -35,8 +35,10 @@ async def act(backend: Backend, session: Session, action: str, args: object, com
     """Applies an action to the caller's player, once per command id.
 
     Queued before the first await, so that the commands of one socket take effect in the order sent.
-    Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
+    Raises RateLimited, BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
+    if backend.pacing is not None:
+        backend.pacing.spend(session.player_id)
     model = backend.rulebook.arguments(action, args)
     command = Command(command_id, session.player_id, action, model, session.epoch)
     try:

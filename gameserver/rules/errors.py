@@ -11,6 +11,7 @@
     │   └─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken
+    ├─ RateLimited rate_limited: too often (retry_after: seconds)
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
     ├─ Unavailable unavailable (retry_after: seconds)
     │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable
@@ -186,6 +187,13 @@ class Refused(GameError):
     def __init__(self, code: str, detail: str, *, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(detail, extra=extra)
         self.code = code
+
+
+class RateLimited(GameError):
+    """Too often; nothing has changed, and the same request may succeed after `retry_after` seconds."""
+
+    code = "rate_limited"
+    sentence = "This was asked too often."
 
 
 class Unavailable(GameError):

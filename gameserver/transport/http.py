@@ -5,7 +5,7 @@ from aiohttp import web
 from gameserver.commands import accounts, boards, play
 from gameserver.commands.accounts import Application
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.transport import answers, wire
+from gameserver.transport import answers, callers, wire
 from gameserver.transport.asking import answer, body, command_id, player_id, query, session
 from gameserver.transport.keys import BACKEND
 
@@ -13,18 +13,19 @@ from gameserver.transport.keys import BACKEND
 async def sign_up(request: web.Request) -> web.Response:
     asked = await body(request, wire.SignUp)
     application = Application(asked.name, asked.class_name, asked.device, asked.password)
-    welcome = await accounts.sign_up(request.app[BACKEND], application, command_id(request))
+    key, address = command_id(request), callers.address(request)
+    welcome = await accounts.sign_up(request.app[BACKEND], application, key, address)
     return answer({**answers.welcome(welcome), "replayed": welcome.replayed}, status=201)
 
 
 async def sign_in(request: web.Request) -> web.Response:
     asked = await body(request, wire.SignIn)
-    backend = request.app[BACKEND]
+    backend, address = request.app[BACKEND], callers.address(request)
     match asked.device, asked.name, asked.password:
         case str(device), None, None:
-            welcome = await accounts.sign_in_by_device(backend, device)
+            welcome = await accounts.sign_in_by_device(backend, device, address)
         case None, str(name), str(password):
-            welcome = await accounts.sign_in_by_password(backend, name, password)
+            welcome = await accounts.sign_in_by_password(backend, name, password, address)
         case _:
             problem = FieldProblem("device", "give either device, or name and password")
             raise BadInput("The request can't be used.", errors=[problem])
@@ -83,7 +84,7 @@ async def list_classes(request: web.Request) -> web.Response:
 async def act(request: web.Request) -> web.Response:
     mine = await session(request)
     asked = await body(request, wire.Act)
-    receipt = await play.act(request.app[BACKEND], mine, asked.action, asked.args, command_id(request))
+    receipt = await play.act(callers.backend(request), mine, asked.action, asked.args, command_id(request))
     response = answer(answers.act(receipt))
     response.headers["Consistency-Token"] = f"{receipt.player.id}:{receipt.player.version}"
     return response

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from gameserver import telemetry
 from gameserver.rules.errors import GameError, Internal, NotFound
-from gameserver.transport import answers
+from gameserver.transport import answers, callers
 from gameserver.transport.keys import READINESS
 from gameserver.transport.wire import LARGEST_BODY, BadJson, MethodNotAllowed, TooLarge
 
@@ -34,6 +34,7 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
+        callers.is_backend(request)  # a wrong key is refused everywhere, also where nothing is limited
         response = await handler(request)
     except Exception as error:
         response = _explained(request, error)

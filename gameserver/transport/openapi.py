@@ -16,17 +16,23 @@ from gameserver.rules.errors import (
     Refused,
     SessionsUnavailable,
 )
-from gameserver.transport import answers
+from gameserver.transport import answers, callers
 from gameserver.transport.routes import ROUTES, Route
 from gameserver.transport.wire import BadJson, TooLarge, TooSlow, status_of
 
 TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
     "none": (),
-    "session": (NotAuthenticated, SessionsUnavailable),
-    "admin": (NotAuthenticated, Forbidden),
+    "session": (SessionsUnavailable,),
+    "admin": (Forbidden,),
 }
-"""The errors that go with asking for a key."""
+"""The errors that go with asking for a key, besides NotAuthenticated: a wrong back-end's key has that everywhere."""
+BACKEND_KEY = {
+    "type": "apiKey",
+    "in": "header",
+    "name": callers.HEADER,
+    "description": "A back end's key, beside what an operation asks for: its requests are never limited.",
+}
 
 
 @functools.cache
@@ -42,7 +48,10 @@ def document(version: str) -> Mapping[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "gameserver", "version": version},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"session": bearer, "admin": bearer}},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"session": bearer, "admin": bearer, "backend": BACKEND_KEY},
+        },
     }
 
 
@@ -86,10 +95,10 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(route: Route) -> dict[str, Any]:
-    kinds: list[type[GameError]] = [Internal, BadInput, *route.errors, *KEYS[route.key]]
+    kinds: list[type[GameError]] = [Internal, BadInput, NotAuthenticated, *route.errors, *KEYS[route.key]]
     kinds += [BadJson, TooLarge, TooSlow] if route.body is not None else []
     codes: dict[int, list[str]] = {}
-    for kind in kinds:
+    for kind in dict.fromkeys(kinds):
         codes.setdefault(status_of(kind), []).append("the rule's own" if kind is Refused else kind.code)
     content = {"application/problem+json": {"schema": {"$ref": TEMPLATE.format(model="Problem")}}}
     return {str(status): {"description": ", ".join(codes[status]), "content": content} for status in sorted(codes)}

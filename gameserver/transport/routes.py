@@ -43,6 +43,7 @@ class Route:
 
 CREDENTIALS = (
     errors.WrongCredentials,
+    errors.RateLimited,
     errors.SessionsUnavailable,
     errors.DatabaseUnavailable,
     errors.Overloaded,
@@ -54,7 +55,7 @@ READS = (errors.DatabaseUnavailable,)
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
           status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.SessionsUnavailable,
-                              *WRITES),
+                              errors.RateLimited, *WRITES),
           takes_command_id=True),
     Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
           answer=answers.PlayersAnswer, errors=READS),
@@ -71,7 +72,7 @@ ROUTES = (
     Route("GET", "/v1/classes", http.list_classes, "The classes", key="none", answer=answers.ClassesAnswer),
     Route("POST", "/v1/players/me/actions", http.act, "Act", body=wire.Act, answer=answers.ActAnswer,
           errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.Refused, errors.SessionRevoked,
-                  errors.OutcomeUnknown, *WRITES),
+                  errors.OutcomeUnknown, errors.RateLimited, *WRITES),
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),

@@ -18,6 +18,7 @@ from gameserver.rules.errors import (
     Internal,
     NotAuthenticated,
     NotFound,
+    RateLimited,
     Refused,
     Unavailable,
 )
@@ -49,6 +50,12 @@ class TooSlow(BadInput):
     code = "too_slow"
 
 
+class TooManyMessages(RateLimited):
+    """A socket sends more frames than it may, and is closed."""
+
+    code = "too_many_messages"
+
+
 class MethodNotAllowed(NotFound):
     """The path exists, with other methods."""
 
@@ -68,6 +75,7 @@ STATUSES: dict[type[GameError], int] = {
     MethodNotAllowed: 405,
     Conflict: 409,
     Refused: 409,
+    RateLimited: 429,
     Unavailable: 503,
     Internal: 500,
 }
@@ -88,6 +96,7 @@ class Close:
 
 CLOSES: dict[type[GameError], int] = {
     BadInput: Close.BAD_FRAME,
+    RateLimited: Close.TOO_MANY,
     Unavailable: Close.TRY_AGAIN_LATER,
     Internal: Close.INTERNAL,
 }

@@ -26,9 +26,10 @@ from gameserver.rules.errors import (
     NotAuthenticated,
     Unavailable,
 )
-from gameserver.transport import answers, wire
+from gameserver.transport import answers, callers, wire
 from gameserver.transport.connection import Socket
-from gameserver.transport.keys import BACKEND, ORIGINS, READINESS, SOCKETS
+from gameserver.transport.keys import ORIGINS, READINESS, SOCKETS
+from gameserver.transport.pacing import FramePacing
 from gameserver.transport.sockets import Sockets
 from gameserver.transport.wire import Close
 
@@ -51,7 +52,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         with request.app[SOCKETS].keeping(own):
             if not request.app[READINESS].ready:
                 own.end(Close.GOING_AWAY, "going away")
-            await _converse(request.app[BACKEND], request.app[SOCKETS], own)
+            await _converse(callers.backend(request), request.app[SOCKETS], own, callers.frames(request))
     finally:
         telemetry.SOCKETS.dec()
         await own.ended()
@@ -72,13 +73,13 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-async def _converse(backend: Backend, sockets: Sockets, own: Socket) -> None:
+async def _converse(backend: Backend, sockets: Sockets, own: Socket, pacing: FramePacing) -> None:
     if not await _greet(backend, sockets, own):
         return
     tasks = own.requests
     try:
         async for message in own.connection:
-            frame = _object_of(own, message)
+            frame = _object_of(own, message) if pacing.admits(own) else None
             if frame is None:
                 break
             if not await _still(backend, own):

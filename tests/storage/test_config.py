@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gameserver import config
-from gameserver.config import ConfigFault, Settings, load
+from gameserver.config import ConfigFault, Limits, Settings, load
 
 GOOD = """
 game = "game.toml"
@@ -80,6 +80,58 @@ def test_every_name_that_leads_nowhere_is_named_at_once(file: Path) -> None:
         load(file)
     for wanted in ("groups.accounts", "'three'", "control", "'four'", "groups.plyers", "groups.players is missing"):
         assert wanted in str(refused.value)
+
+
+LIMITS = """
+[backend.keys]
+shop = "too-short"
+game = "with a blank, and thirty-two characters long"
+[limits]
+exempt = ["10.0.0.1/8"]
+sign_ups_per_address = { per_minute = 0, burst = 1 }
+sign_ins_per_address = { per_minute = 30, burst = 0 }
+sign_ins_per_name = { per_minute = 0.01, burst = 30 }
+actions_per_player = { per_second = 1000000, burst = 1000001 }
+frames_per_socket = { per_minute = 7, burst = 1 }
+"""
+
+
+def test_a_limit_that_cant_be_meant_is_a_fault_by_its_path_that_shows_no_key(file: Path) -> None:
+    file.write_text(GOOD.replace("port = 8080", 'trusted_proxies = ["nobody"]') + LIMITS)
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    told = str(refused.value)
+    paths = {line.strip().partition(":")[0] for line in told.splitlines()[1:]}
+    assert paths == {
+        "node.trusted_proxies.0",
+        "backend.keys.shop",
+        "backend.keys.game",
+        "limits.exempt.0",
+        "limits.sign_ups_per_address.per_minute",
+        "limits.sign_ins_per_address.burst",
+        "limits.sign_ins_per_name.burst",
+        "limits.actions_per_player.burst",
+        "limits.frames_per_socket.per_second",
+        "limits.frames_per_socket.per_minute",
+    }
+    assert "too-short" not in told
+    assert "thirty-two" not in told
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "-1", "1e9", '"many"'])
+def test_a_rate_is_a_number_that_can_be_kept(file: Path, rate: str) -> None:
+    file.write_text(GOOD + f"[limits]\nactions_per_player = {{ per_second = {rate}, burst = 1 }}\n")
+    with pytest.raises(ConfigFault, match=r"limits\.actions_per_player\.per_second"):
+        load(file)
+
+
+def test_the_configurations_of_one_machine_let_the_bots_in_and_play() -> None:
+    for name in ("local", "one"):
+        limits = load(Path(__file__).parents[2] / "config" / f"{name}.toml").limits
+        assert [str(each) for each in limits.exempt] == ["127.0.0.0/8", "::1/128"]
+        assert limits.actions_per_player.per_second >= 5_000
+        assert limits.frames_per_socket.per_second >= 10_000
+    assert Limits().exempt == ()
 
 
 @pytest.mark.parametrize("server", ["", 'url = "redis://a"\nembedded = { port = 1 }'])

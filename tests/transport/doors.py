@@ -26,6 +26,7 @@ STATUSES = {
     "name_taken": 409,
     "device_taken": 409,
     "full_hp": 409,
+    "rate_limited": 429,
     "too_large": 413,
     "bad_input": 422,
     "unknown_action": 422,

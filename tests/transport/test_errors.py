@@ -56,6 +56,8 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "name_taken": 409,
         "device_taken": 409,
         "refused": 409,
+        "rate_limited": 429,
+        "too_many_messages": 429,
         "too_large": 413,
         "too_slow": 408,
         "bad_input": 422,
@@ -93,7 +95,7 @@ def test_both_doors_tell_an_error_alike() -> None:
 
 def test_a_hello_that_fails_closes_with_the_code_that_fits() -> None:
     codes = {wire.close_code_of(kind) for kind in TREE}
-    assert codes == {4400, 4401, 1011, 1013}
+    assert codes == {4400, 4401, 4429, 1011, 1013}
     for kind in TREE:
         assert (wire.close_code_of(kind) == 1013) == (wire.status_of(kind) == 503)
         assert (wire.close_code_of(kind) == 1011) == (wire.status_of(kind) == 500)

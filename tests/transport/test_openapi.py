@@ -71,7 +71,11 @@ def test_the_document_has_the_structure_of_openapi_3_1() -> None:
     assert DOCUMENT["info"] == {"title": "gameserver", "version": "1.2.3"}
     assert set(DOCUMENT) <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in DOCUMENT["components"]["schemas"])
-    assert all(each["type"] == "http" for each in DOCUMENT["components"]["securitySchemes"].values())
+    assert {name: each["type"] for name, each in DOCUMENT["components"]["securitySchemes"].items()} == {
+        "session": "http",
+        "admin": "http",
+        "backend": "apiKey",
+    }
     ids = [operation["operationId"] for _, _, operation in operations()]
     assert len(ids) == len(set(ids))
 
@@ -95,6 +99,11 @@ def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]])
     for status, response in operation["responses"].items():
         if status >= "400":
             assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_what_is_limited_promises_to_say_so() -> None:
+    limited = {(path, method) for path, method, each in operations() if "429" in each["responses"]}
+    assert limited == {("/v1/players", "post"), ("/v1/sessions", "post"), ("/v1/players/me/actions", "post")}
 
 
 def test_every_reference_leads_to_a_schema_and_every_schema_is_used() -> None:

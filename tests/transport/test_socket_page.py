@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from gameserver.config import Limits
 from gameserver.transport import connection, wire, ws
 from tests.client import ADMIN_KEY, Api, command_id
 from tests.transport.doors import closing_of
@@ -51,6 +52,11 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
 def test_the_page_names_the_limits_of_the_code() -> None:
     assert (wire.LARGEST_BODY, ws.HELLO_SECONDS, ws.IN_FLIGHT) == (16 << 10, 5, 128)
     assert (connection.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
+    limits = Limits()
+    assert (limits.frames_per_socket.per_second, limits.frames_per_socket.burst) == (1000, 4000)
+    assert (limits.actions_per_player.per_second, limits.actions_per_player.burst) == (500, 1000)
+    assert "4000 at once and 1000 a second" in PAGE
+    assert "1000 at once and 500 a second" in PAGE
     for limit in ("16 KiB", "within 5 seconds", "128 requests", "1 MiB", "every 20 seconds"):
         assert limit in PAGE
 

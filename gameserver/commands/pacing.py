@@ -1,0 +1,57 @@
+"""How often each player may act on this node.
+
+Law: a caller whose time of rest has passed is the same as one who was never seen, so nobody needs to be kept for
+longer than a burst takes to recover. The players of the present and of the last such time are two tables; the older
+one is dropped whole, which costs nothing per call. A table that is full ages early: then some players get their
+burst back too soon, and the memory of a node stays bounded (100,000 players, about 15 MB).
+
+A node counts what goes through itself: a player at two nodes has twice the limit. It guards a node's time, where a
+limit over all nodes would cost every action a round trip to Redis.
+"""
+
+import time
+from collections.abc import Callable
+
+from gameserver.rules.pacing import Pace, refusal
+from gameserver.telemetry import denied
+
+LARGEST_TABLE = 50_000
+KIND = "actions_per_player"
+
+
+class ActionPacing:
+    """One per node; `clock` gives nanoseconds and never goes back."""
+
+    def __init__(self, pace: Pace, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._pace, self._clock = pace, clock
+        self._interval, self._tolerance = pace.interval, pace.tolerance
+        self._present: dict[int, int] = {}
+        self._past: dict[int, int] = {}
+        self._until = clock() + pace.recovery
+
+    def __len__(self) -> int:
+        return len(self._present) + len(self._past)
+
+    def spend(self, player_id: int) -> None:
+        """Counts one action of a player. Raises RateLimited.
+
+        Pace's law written out: two calls less on the way of every action.
+        """
+        now = self._clock()
+        present = self._present
+        if now > self._until or len(present) >= LARGEST_TABLE:
+            present = self._age(now)
+        rest = present.get(player_id)
+        if rest is None:
+            rest = self._past.get(player_id, now)
+        if rest < now:
+            rest = now
+        elif rest - now > self._tolerance:
+            denied(KIND).inc()
+            raise refusal("Too many actions of this player.", self._pace.wait(rest, now))
+        present[player_id] = rest + self._interval
+
+    def _age(self, now: int) -> dict[int, int]:
+        self._past, self._present = self._present, {}
+        self._until = now + self._pace.recovery
+        return self._present

@@ -1,0 +1,45 @@
+"""Whose request it is: a back end's, which shows its key and is never limited, or a client's, from an address."""
+
+import dataclasses
+import hmac
+
+from aiohttp import web
+
+from gameserver.commands.backend import Backend
+from gameserver.rules.errors import NotAuthenticated
+from gameserver.transport import addresses
+from gameserver.transport.keys import BACKEND, CALLERS
+from gameserver.transport.pacing import FramePacing
+
+HEADER = "X-Backend-Key"
+
+
+def is_backend(request: web.Request) -> bool:
+    """Whether the request carries a back end's key. Raises NotAuthenticated for one that is none."""
+    given = request.headers.get(HEADER)
+    if given is None:
+        return False
+    key = given.encode(errors="surrogateescape")
+    if not any([hmac.compare_digest(own.encode(), key) for own in request.app[CALLERS].keys.values()]):  # noqa: C419
+        raise NotAuthenticated(f"The {HEADER} isn't one of this server's.")
+    return True
+
+
+def address(request: web.Request) -> str | None:
+    """What sign-ups and sign-ins are counted by; None if they aren't for this caller."""
+    callers = request.app[CALLERS]
+    if is_backend(request):
+        return None
+    found = addresses.client(request.remote, request.headers.getall("X-Forwarded-For", ()), callers.proxies)
+    return None if addresses.within(found, callers.exempt) else addresses.counted(found)
+
+
+def backend(request: web.Request) -> Backend:
+    """What the caller's commands use: without the pacing of actions for a back end."""
+    own = request.app[BACKEND]
+    return dataclasses.replace(own, pacing=None) if is_backend(request) else own
+
+
+def frames(request: web.Request) -> FramePacing:
+    """The pacing of the frames of one socket."""
+    return FramePacing(None if is_backend(request) else request.app[CALLERS].frames)

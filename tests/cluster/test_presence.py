@@ -1,0 +1,67 @@
+"""Who is connected, when nodes die or freeze: leases leave no ghosts, and nobody misses a change for good."""
+
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameserver.config import Settings
+from gameserver.stack.node import Node
+from gameserver.storage.presence import LEASE_SECONDS
+from tests.client import Api
+from tests.nodes import node_process
+from tests.servers import roomy
+from tests.wait import wait_until
+
+SOON = LEASE_SECONDS + 10
+
+
+@pytest.fixture
+async def nodes(settings: Settings) -> AsyncIterator[list[Node]]:
+    with tempfile.TemporaryDirectory(dir=roomy()) as folder:
+        both = [node_process(settings, Path(folder), name) for name in ("node-1", "node-2")]
+        for each in both:
+            await each.start()
+        yield both
+        for each in both:
+            each.kill()
+
+
+async def seen(api: Api) -> list[int]:
+    """The players of each node that lives."""
+    told: dict[str, Any] = (await api.admin("nodes")).told
+    return sorted(each["players"] for each in told["nodes"])
+
+
+async def sees(api: Api, expected: list[int]) -> bool:
+    return await seen(api) == expected
+
+
+async def test_a_killed_nodes_players_are_gone_within_its_lease(nodes: list[Node]) -> None:
+    async with Api(nodes[0].address) as dying, Api(nodes[1].address) as living:
+        sockets = [await dying.socket((await dying.sign_up()).token) for _ in range(4)]
+        sockets.append(await living.socket((await living.sign_up()).token))
+        await wait_until(lambda: sees(living, [1, 4]), what="all five are there")
+        nodes[0].kill()
+        await wait_until(lambda: sees(living, [1]), SOON, "only the living node's player is there")
+
+
+async def test_a_frozen_nodes_players_are_gone_and_come_back_with_it_and_are_told_what_they_missed(
+    nodes: list[Node],
+) -> None:
+    async with Api(nodes[0].address) as freezing, Api(nodes[1].address) as living:
+        who = await freezing.sign_up()
+        own = await freezing.socket(who.token)
+        await wait_until(lambda: sees(living, [0, 1]), what="he is there")
+        assert nodes[0].process.pid is not None
+        os.kill(nodes[0].process.pid, signal.SIGSTOP)
+        await wait_until(lambda: sees(living, [0]), SOON, "he is gone with his node")
+        acted = await living.act(who)
+        os.kill(nodes[0].process.pid, signal.SIGCONT)
+        await wait_until(lambda: sees(living, [0, 1]), SOON, "he is back with his node")
+        push = await own.connection.receive_json(timeout=10)
+        assert (push["push"], push["data"]) == ("player", acted.told["player"])

@@ -10,7 +10,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bots import report
+from bots import disturbances, figures, report
 from bots.bench import MODES, Load, bench
 from bots.catalogue import UnreachableError
 from bots.identities import LONGEST_PREFIX
@@ -20,6 +20,7 @@ from bots.swarm import Plan
 from bots.wire import BadAnswerError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+SAW_ERRORS = 3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 Made = TypeVar("Made")
@@ -71,14 +72,19 @@ def run_command(  # noqa: PLR0913 (an option each)
     admin_key_file: Annotated[Path | None, typer.Option(help="A file with the admin key.")] = None,
     name_prefix: Prefix = "bot",
     json: Json = None,
+    *,
+    fail_on_error: Annotated[bool, typer.Option(help="Exit code 3 if a request saw any error, healed or not.")] = False,
 ) -> None:
-    """Play, then prove: 0 lost, 0 doubled, boards equal to the database. Exit code 1 if not."""
+    """Play, then prove: 0 lost, 0 doubled, boards equal to the database, pushes in order. Exit code 1 if not."""
     key = _read_key(admin_key_file) if admin_key_file else admin_key
     plan = Plan(players, seconds, sockets, rate, seed, name_prefix)
     console = Console(stderr=json == "-")
     outcome = _carry_out(run(plan, Target(tuple(url), key, patience), console))
     report.show(console, outcome)
     _write(json, report.as_json(outcome))
+    if outcome.ok and fail_on_error and (seen := disturbances.errors(outcome.swarm.tally)):
+        print(f"bots: proved, but {seen} errors were seen on the way", file=sys.stderr)
+        raise typer.Exit(SAW_ERRORS)
     raise typer.Exit(0 if outcome.ok else 1)
 
 
@@ -94,7 +100,7 @@ def bench_command(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Measure acknowledged actions/s and reads/s in a closed loop."""
     results = _carry_out(bench(tuple(url), mode, Load(sockets, in_flight, seconds), name_prefix))
-    report.show_bench(Console(stderr=json == "-"), results)
+    figures.show_bench(Console(stderr=json == "-"), results)
     _write(json, [result.as_json() for result in results])
     raise typer.Exit(0 if all(result.count for result in results) else 1)
 
@@ -114,7 +120,7 @@ def idle_command(
         console.print(f"{state.up:,} of {state.wanted:,} sockets are up", highlight=False)
 
     state = _carry_out(idle(tuple(url), sockets, players, seconds, show))
-    report.show_idle(console, state)
+    figures.show_idle(console, state)
     _write(json, state.as_json())
     raise typer.Exit(0 if state.up == state.wanted else 1)
 

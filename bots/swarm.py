@@ -14,7 +14,8 @@ from random import Random
 from bots import catalogue, identities
 from bots.bot import Bot, Play
 from bots.command_ids import CommandIds
-from bots.link import Door, Link, Network
+from bots.link import Door, Link
+from bots.network import Network
 from bots.tally import Tally
 
 SIGN_UPS_AT_ONCE = 32

@@ -28,11 +28,15 @@ def as_json(tally: Tally) -> dict[str, Any]:
         "going_away_heeded": tally.happened["going_away heeded"],
         "actions_hurt": dict(tally.hurt),
         "connections": {
-            "first": tally.first.all(),
-            "again": tally.again.all(),
-            "around_worst": tally.again.around_worst() if tally.again.attempts() else [],
+            "first": _rows(tally.first.all()),
+            "again": _rows(tally.again.all()),
+            "around_worst": _rows(tally.again.around_worst()) if tally.again.attempts() else [],
         },
     }
+
+
+def _rows(tenths: Sequence[Tenth]) -> list[list[float]]:
+    return [[*each] for each in tenths]
 
 
 def _spread(histogram: Any) -> dict[str, float]:
@@ -54,7 +58,7 @@ def show(console: Console, report: dict[str, Any]) -> None:
     console.print(f"going_away heeded: {report['going_away_heeded']:,}; actions hurt: {listed(report['actions_hurt'])}")
     if report["connections"]["around_worst"]:
         console.print("reconnections around the worst second, each 0.1 s (attempts, successes):")
-        for line in bars(report["connections"]["around_worst"]):
+        for line in bars([Tenth(*row) for row in report["connections"]["around_worst"]]):
             console.print(line, highlight=False)
 
 

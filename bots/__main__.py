@@ -1,4 +1,7 @@
-"""The command line of the bots: `run` plays and proves, `bench` measures, `idle` holds sockets open."""
+"""The command line of the bots: `run` plays and proves, `bench` measures, `idle` holds sockets open.
+
+`misbehave` shows that clients who keep to no rule disturb nobody.
+"""
 
 import sys
 from collections.abc import Coroutine
@@ -10,11 +13,13 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bots import disturbances, figures, report
+from bots import figures, report
 from bots.bench import MODES, Load, bench
 from bots.catalogue import UnreachableError
 from bots.identities import LONGEST_PREFIX
 from bots.idle import Idle, idle
+from bots.misbehave import as_json, misbehave
+from bots.mischief import KINDS
 from bots.run import Target, run
 from bots.swarm import Plan
 from bots.wire import BadAnswerError
@@ -43,6 +48,13 @@ def _mode(value: str) -> str:
     if value not in MODES:
         raise typer.BadParameter(f"one of {', '.join(MODES)}")
     return value
+
+
+def _kinds(values: list[str]) -> list[str]:
+    for value in values:
+        if value not in KINDS:
+            raise typer.BadParameter(f"one or more of {', '.join(KINDS)}")
+    return values or [*KINDS]
 
 
 Urls = Annotated[
@@ -82,7 +94,7 @@ def run_command(  # noqa: PLR0913 (an option each)
     outcome = _carry_out(run(plan, Target(tuple(url), key, patience), console))
     report.show(console, outcome)
     _write(json, report.as_json(outcome))
-    if outcome.ok and fail_on_error and (seen := disturbances.errors(outcome.swarm.tally)):
+    if outcome.ok and fail_on_error and (seen := outcome.swarm.tally.errors_seen()):
         print(f"bots: proved, but {seen} errors were seen on the way", file=sys.stderr)
         raise typer.Exit(SAW_ERRORS)
     raise typer.Exit(0 if outcome.ok else 1)
@@ -123,6 +135,24 @@ def idle_command(
     figures.show_idle(console, state)
     _write(json, state.as_json())
     raise typer.Exit(0 if state.up == state.wanted else 1)
+
+
+@app.command("misbehave")
+def misbehave_command(
+    kinds: Annotated[
+        list[str], typer.Argument(callback=_kinds, default_factory=list, help=f"Of {', '.join(KINDS)}; all if none.")
+    ],
+    url: Urls,
+    seconds: Annotated[float, typer.Option(min=1, help="The longest that each kind may take.")] = 20.0,
+    json: Json = None,
+) -> None:
+    """Misbehave in every way, beside an honest player. Exit code 0 if he noticed nothing."""
+    console = Console(stderr=json == "-")
+    incidents = _carry_out(
+        misbehave(tuple(url), kinds, seconds, lambda incident: figures.show_incident(console, incident))
+    )
+    _write(json, as_json(incidents))
+    raise typer.Exit(0 if all(each.harmless for each in incidents) else 1)
 
 
 def _read_key(path: Path) -> str:

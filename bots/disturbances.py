@@ -12,18 +12,13 @@ from bots.tally import Tally
 BAR = 40
 
 
-def errors(tally: Tally) -> int:
-    """How many errors the swarm saw at all: attempts without a good answer and commands given up."""
-    return tally.errors.total() + tally.happened["gave up"] + tally.hurt.total()
-
-
 def as_json(tally: Tally) -> dict[str, Any]:
     """Return this part of the report; interruptions by cause in seconds, connections in tenths of a second.
 
     A connection row is [seconds since the start, attempts, successes]; `first` are sockets of those who had none.
     """
     return {
-        "saw_no_error": errors(tally) == 0,
+        "saw_no_error": tally.errors_seen() == 0,
         "interruptions": {cause: _spread(histogram) for cause, histogram in tally.interruptions.items()},
         "going_away_heeded": tally.happened["going_away heeded"],
         "actions_hurt": dict(tally.hurt),

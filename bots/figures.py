@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bots.idle import Idle
 from bots.measure import Result
+from bots.misbehave import Incident
 
 
 def show_bench(console: Console, results: list[Result]) -> None:
@@ -24,6 +26,19 @@ def show_bench(console: Console, results: list[Result]) -> None:
 def show_idle(console: Console, state: Idle) -> None:
     """Print how many sockets stayed up."""
     console.print(f"{state.up:,} of {state.wanted:,} sockets stayed up; ended: {listed(state.ended)}")
+
+
+def show_incident(console: Console, incident: Incident) -> None:
+    """Print one kind of mischief and what came of it."""
+    fared = "[green]noticed nothing[/]" if incident.harmless else "[red]was disturbed[/]"
+    console.print(
+        f"[bold]{incident.kind}[/]: ended: {listed(incident.ended)}; heard: {listed(incident.heard)}\n"
+        f"  the honest player {fared}: {incident.honest_actions:,} actions, p99 {incident.honest_p99_ms:,.1f} ms, "
+        f"errors {listed(incident.honest_errors)}",
+        highlight=False,
+    )
+    for problem in incident.honest_problems:
+        console.print(Text(f"  {problem}", style="red"))
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -77,6 +77,10 @@ class Tally:
             self.interruptions[cause] = new_histogram()
         record(self.interruptions[cause], seconds)
 
+    def errors_seen(self) -> int:
+        """Return how often anything went wrong: attempts without a good answer, actions hurt, requests given up."""
+        return self.errors.total() + self.hurt.total() + self.happened["gave up"]
+
     def since_start(self, now: float) -> float:
         """Return the seconds since the play began."""
         return now - self._started

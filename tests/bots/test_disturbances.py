@@ -63,7 +63,7 @@ def test_the_report_is_json() -> None:
 def test_any_error_is_seen(counter: str) -> None:
     tally = Tally()
     getattr(tally, counter)["disconnected"] += 1
-    assert disturbances.errors(tally) == 1
+    assert tally.errors_seen() == 1
     assert disturbances.as_json(tally)["saw_no_error"] is False
 
 

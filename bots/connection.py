@@ -21,6 +21,7 @@ from bots.sockets import Socket
 from bots.tally import Tally
 
 LONGEST_PAUSE = 4.0
+LONGEST_DELAY_MS = 60_000.0
 TOPICS = ("player",)
 
 
@@ -176,6 +177,6 @@ class Connection:
 
 
 def milliseconds(data: Any) -> float:
-    """Read the delay of a `going_away`; one that isn't there, or makes no sense, is 0."""
+    """Read the delay of a `going_away`, at most a minute; one that isn't there, or makes no sense, is 0."""
     value = data.get("reconnect_after_ms") if isinstance(data, Mapping) else None
-    return max(0.0, float(value)) if isinstance(value, int | float) else 0.0
+    return min(max(0.0, float(value)), LONGEST_DELAY_MS) if isinstance(value, int | float) else 0.0

@@ -7,9 +7,11 @@ from random import Random
 from typing import Any
 
 import orjson
+import pytest
 from aiohttp import web
 
 from bots import client, wire
+from bots.connection import milliseconds
 from bots.link import Door, Link, Reply
 from bots.network import Network
 from bots.tally import Tally
@@ -140,3 +142,12 @@ async def test_a_lost_socket_counts_as_lost_and_its_end_is_measured() -> None:
         await act(link, 2)
         assert tally.interruptions["lost"].get_total_count() == 1
         assert (tally.first.attempts(), tally.again.attempts()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "delay"),
+    [({"reconnect_after_ms": 40}, 40), ({"reconnect_after_ms": -4}, 0), ({"reconnect_after_ms": 1e12}, 60_000)]
+    + [(each, 0) for each in ({}, None, {"reconnect_after_ms": "soon"}, [])],
+)
+def test_a_delay_that_makes_no_sense_does_not_hold_a_bot_up(data: object, delay: float) -> None:
+    assert milliseconds(data) == delay

@@ -17,8 +17,11 @@ class Interruption:
         self._away = False
 
     def begin(self, cause: str) -> None:
-        """Note a lost connection, or that the server sends the player away; within another one, it is part of that."""
-        if not self._cause:
+        """Note a lost connection, or being sent away; within another interruption it is part of that.
+
+        Only what happens while the swarm plays counts: who signs up has no action to be acknowledged yet.
+        """
+        if not self._cause and self._tally.playing:
             self._cause, self._since = cause, _now()
             self._away = cause == SENT_AWAY
 

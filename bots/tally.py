@@ -77,6 +77,11 @@ class Tally:
             self.interruptions[cause] = new_histogram()
         record(self.interruptions[cause], seconds)
 
+    @property
+    def playing(self) -> bool:
+        """Whether the play has begun and not ended."""
+        return self._last_acknowledged is not None
+
     def errors_seen(self) -> int:
         """Return how often anything went wrong: attempts without a good answer, actions hurt, requests given up."""
         return self.errors.total() + self.hurt.total() + self.happened["gave up"]

@@ -15,6 +15,12 @@ from bots.tally import Tally
 from tests.wait import wait_until
 
 
+def playing() -> Tally:
+    tally = Tally()
+    tally.start(0.0)
+    return tally
+
+
 @given(st.integers())
 def test_a_pause_stays_within_a_limit_that_doubles_up_to_the_longest(seed: int) -> None:
     backoff = Backoff(Random(seed), 1.0, 4.0)
@@ -68,7 +74,7 @@ def test_any_error_is_seen(counter: str) -> None:
 
 
 async def test_an_interruption_ends_with_the_next_acknowledged_action() -> None:
-    tally = Tally()
+    tally = playing()
     interruption = Interruption(tally)
     interruption.acknowledged()
     assert tally.interruptions == {}
@@ -80,7 +86,7 @@ async def test_an_interruption_ends_with_the_next_acknowledged_action() -> None:
 
 
 async def test_an_action_under_way_when_the_player_is_sent_away_does_not_end_his_interruption() -> None:
-    tally = Tally()
+    tally = playing()
     interruption = Interruption(tally)
     interruption.begin(SENT_AWAY)
     interruption.acknowledged()
@@ -88,3 +94,12 @@ async def test_an_action_under_way_when_the_player_is_sent_away_does_not_end_his
     interruption.arrived()
     interruption.acknowledged()
     await wait_until(lambda: SENT_AWAY in tally.interruptions, what="it has ended")
+
+
+async def test_a_connection_lost_before_the_play_is_no_interruption() -> None:
+    tally = Tally()
+    interruption = Interruption(tally)
+    interruption.begin(LOST)
+    tally.start(0.0)
+    interruption.acknowledged()
+    assert tally.interruptions == {}

@@ -22,10 +22,13 @@ RETRYABLE = frozenset(
         "sessions_unavailable",
         "internal",
         "too_many_messages",
+        "rate_limited",
     }
 )
 # Documented to mean that nothing took effect; every other "try again" leaves the fate open.
-NO_EFFECT = frozenset({"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable"})
+NO_EFFECT = frozenset(
+    {"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable", "rate_limited"}
+)
 NOT_A_RULE = frozenset(
     {
         "bad_input",

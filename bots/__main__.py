@@ -1,4 +1,7 @@
-"""The command line of the bots: `run` plays and proves, `bench` measures, `idle` holds sockets open."""
+"""The command line of the bots: `run` plays and proves, `bench` measures, `idle` holds sockets open.
+
+`misbehave` shows that clients who keep to no rule disturb nobody.
+"""
 
 import sys
 from collections.abc import Coroutine
@@ -10,16 +13,19 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bots import report
+from bots import figures, report
 from bots.bench import MODES, Load, bench
 from bots.catalogue import UnreachableError
 from bots.identities import LONGEST_PREFIX
 from bots.idle import Idle, idle
+from bots.misbehave import as_json, misbehave
+from bots.mischief import KINDS
 from bots.run import Target, run
 from bots.swarm import Plan
 from bots.wire import BadAnswerError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+SAW_ERRORS = 3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 Made = TypeVar("Made")
@@ -42,6 +48,13 @@ def _mode(value: str) -> str:
     if value not in MODES:
         raise typer.BadParameter(f"one of {', '.join(MODES)}")
     return value
+
+
+def _kinds(values: list[str]) -> list[str]:
+    for value in values:
+        if value not in KINDS:
+            raise typer.BadParameter(f"one or more of {', '.join(KINDS)}")
+    return values or [*KINDS]
 
 
 Urls = Annotated[
@@ -71,14 +84,19 @@ def run_command(  # noqa: PLR0913 (an option each)
     admin_key_file: Annotated[Path | None, typer.Option(help="A file with the admin key.")] = None,
     name_prefix: Prefix = "bot",
     json: Json = None,
+    *,
+    fail_on_error: Annotated[bool, typer.Option(help="Exit code 3 if a request saw any error, healed or not.")] = False,
 ) -> None:
-    """Play, then prove: 0 lost, 0 doubled, boards equal to the database. Exit code 1 if not."""
+    """Play, then prove: 0 lost, 0 doubled, boards equal to the database, pushes in order. Exit code 1 if not."""
     key = _read_key(admin_key_file) if admin_key_file else admin_key
     plan = Plan(players, seconds, sockets, rate, seed, name_prefix)
     console = Console(stderr=json == "-")
     outcome = _carry_out(run(plan, Target(tuple(url), key, patience), console))
     report.show(console, outcome)
     _write(json, report.as_json(outcome))
+    if outcome.ok and fail_on_error and (seen := outcome.swarm.tally.errors_seen()):
+        print(f"bots: proved, but {seen} errors were seen on the way", file=sys.stderr)
+        raise typer.Exit(SAW_ERRORS)
     raise typer.Exit(0 if outcome.ok else 1)
 
 
@@ -94,7 +112,7 @@ def bench_command(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Measure acknowledged actions/s and reads/s in a closed loop."""
     results = _carry_out(bench(tuple(url), mode, Load(sockets, in_flight, seconds), name_prefix))
-    report.show_bench(Console(stderr=json == "-"), results)
+    figures.show_bench(Console(stderr=json == "-"), results)
     _write(json, [result.as_json() for result in results])
     raise typer.Exit(0 if all(result.count for result in results) else 1)
 
@@ -114,9 +132,27 @@ def idle_command(
         console.print(f"{state.up:,} of {state.wanted:,} sockets are up", highlight=False)
 
     state = _carry_out(idle(tuple(url), sockets, players, seconds, show))
-    report.show_idle(console, state)
+    figures.show_idle(console, state)
     _write(json, state.as_json())
     raise typer.Exit(0 if state.up == state.wanted else 1)
+
+
+@app.command("misbehave")
+def misbehave_command(
+    kinds: Annotated[
+        list[str], typer.Argument(callback=_kinds, default_factory=list, help=f"Of {', '.join(KINDS)}; all if none.")
+    ],
+    url: Urls,
+    seconds: Annotated[float, typer.Option(min=1, help="The longest that each kind may take.")] = 20.0,
+    json: Json = None,
+) -> None:
+    """Misbehave in every way, beside an honest player. Exit code 0 if he noticed nothing."""
+    console = Console(stderr=json == "-")
+    incidents = _carry_out(
+        misbehave(tuple(url), kinds, seconds, lambda incident: figures.show_incident(console, incident))
+    )
+    _write(json, as_json(incidents))
+    raise typer.Exit(0 if all(each.harmless for each in incidents) else 1)
 
 
 def _read_key(path: Path) -> str:

@@ -78,6 +78,12 @@ async def _prove(bot: Bot) -> Verdict:
 
 
 async def _judge(bot: Bot) -> Verdict:
+    verdict = await _judge_ledger(bot)
+    verdict.pushes += bot.link.pushes.faults
+    return verdict
+
+
+async def _judge_ledger(bot: Bot) -> Verdict:
     try:
         lines = await read_pages(bot.link, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
         player = player_of(await get(bot.link, "/v1/players/me"))

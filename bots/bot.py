@@ -45,7 +45,7 @@ class Bot:
         self._tally = tally
         self._random = random
         self._earlier: tuple[wire.Request, wire.Answer] | None = None
-        link.on_player = self._hear
+        link.pushes.on_player = self._hear
 
     async def sign_up(self) -> bool:
         """Make the player, under one key until there is an answer; a share logs in again with the device."""
@@ -122,7 +122,7 @@ class Bot:
         request, answer = self._earlier
         self._earlier = None
         again = await self.link.ask(request, self._any_door())
-        self._compare(str(request.key), Reply(answer, uncertain=False), again)
+        self._compare(str(request.key), Reply(answer), again)
 
     def _settle(self, request: wire.Request, reply: Reply, *, uncertain: bool) -> None:
         """Enter a command's final answer into the record."""

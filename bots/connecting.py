@@ -1,6 +1,7 @@
-"""Opens lean connections, each within OPEN_SECONDS."""
+"""Opens lean connections, each within OPEN_SECONDS, as many as the system allows."""
 
 import asyncio
+import resource
 from dataclasses import dataclass
 
 from yarl import URL
@@ -53,3 +54,13 @@ async def _connect(endpoint: Endpoint, protocol: asyncio.Protocol) -> None:
     await loop.create_connection(
         lambda: protocol, endpoint.host, endpoint.port, ssl=True if endpoint.encrypted else None
     )
+
+
+def allow_files(count: int) -> None:
+    """Raise the limit of open files to `count`; raises OSError when the system allows fewer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count:
+        return
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise OSError(f"{count} open files are needed and the system allows {hard}: raise `ulimit -n`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

@@ -7,7 +7,8 @@ from random import Random
 from bots import client, identities, wire
 from bots.catalogue import ADVICE, UnreachableError
 from bots.command_ids import CommandIds
-from bots.link import Door, Link, Network
+from bots.link import Door, Link
+from bots.network import Network
 from bots.tally import Tally
 
 SIGN_UPS_AT_ONCE = 16

@@ -1,13 +1,12 @@
 """Many sockets that only stay: to measure what an open socket costs the server."""
 
 import asyncio
-import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bots.connecting import Endpoint, connect_socket
+from bots.connecting import Endpoint, allow_files, connect_socket
 from bots.enlist import Enlisted, enlist
 from bots.load import Greeting, hello
 from bots.rawsocket import SocketConnection
@@ -38,7 +37,7 @@ async def idle(
 
     Raises UnreachableError, or OSError when the system allows too few open files.
     """
-    _allow_files(sockets + SPARE_FILES)
+    allow_files(sockets + SPARE_FILES)
     state, connections = Idle(sockets), list[SocketConnection]()
     shown = asyncio.create_task(_show(state, show))
     try:
@@ -102,12 +101,3 @@ async def _show(state: Idle, show: Callable[[Idle], object]) -> None:
     while True:
         await asyncio.sleep(1.0)
         show(state)
-
-
-def _allow_files(count: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= count:
-        return
-    if hard != resource.RLIM_INFINITY and hard < count:
-        raise OSError(f"{count} open files are needed and the system allows {hard}: raise `ulimit -n`")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

@@ -6,22 +6,21 @@ the request may have taken effect.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
 from typing import Any
 
-import aiohttp
-
 from bots import client, wire
-from bots.sockets import Socket
+from bots.backoff import Backoff
+from bots.connection import Connection
+from bots.interruptions import LOST
+from bots.network import Network
 from bots.tally import Tally
 
-FIRST_PAUSE = 0.05
+FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
-
-PlayerListener = Callable[[Any], None]
 
 
 class Door(Enum):
@@ -32,25 +31,21 @@ class Door(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """What all links share: connections, nodes, and how long to wait, per attempt and in all."""
-
-    session: aiohttp.ClientSession
-    urls: tuple[str, ...]
-    attempt_seconds: float = 5.0
-    patience_seconds: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
-    """How a request ended: its final answer, or None and the code of the last attempt.
-
-    `uncertain` means that the fate of an attempt is open, whatever the final answer says.
-    """
+    """How a request ended: its final answer, or None, and the answers to the attempts before that failed."""
 
     answer: wire.Answer | None
-    uncertain: bool
-    last_code: str = ""
+    met: Sequence[wire.Answer] = ()
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the fate of an attempt is open, whatever the final answer says."""
+        return any(each.uncertain for each in self.met)
+
+    @property
+    def last_code(self) -> str:
+        """The code of the last attempt that failed."""
+        return self.met[-1].code if self.met else ""
 
 
 class Link:
@@ -61,33 +56,45 @@ class Link:
         self._tally = tally
         self._random = random
         self._device = device
-        self._socket: Socket | None = None
-        self._opening = asyncio.Lock()
-        self._leave_at: float | None = None
-        self._stream: dict[str, Any] | None = None
-        self._had_socket = False
+        self._connection = Connection(network, tally, random, lambda: self.token)
+        self.pushes = self._connection.pushes
         self.token: str | None = None
         self.consistency: str | None = None
-        self.on_player: PlayerListener = _ignore
 
     async def ask(self, request: wire.Request, door: Door) -> Reply:
         """Ask until there is a final answer or patience ends."""
+        reply = await self._ask(request, door)
+        if request.op == "act":
+            self._count_action(reply)
+        return reply
+
+    async def _ask(self, request: wire.Request, door: Door) -> Reply:
         now = asyncio.get_running_loop().time
         deadline = now() + self._network.patience_seconds
-        uncertain = False
-        for attempt in range(1_000_000):
+        backoff, met = Backoff(self._random, FIRST_PAUSE, LONGEST_PAUSE), list[wire.Answer]()
+        while True:
             answer = await self._attempt(request, door, deadline - now())
             if answer.kind is wire.Kind.LOGIN:
                 answer = await self._renew(answer, deadline - now())
             if answer.kind is not wire.Kind.RETRY:
-                return Reply(answer, uncertain)
-            uncertain |= answer.uncertain
-            pause = self._pause(attempt, answer.retry_after)
+                return Reply(answer, met=met)
+            met.append(answer)
+            pause = _pause(backoff.next(), answer.retry_after, self._random)
             if now() + pause >= deadline:
-                break
+                return Reply(None, met=met)
             await asyncio.sleep(pause)
             door = self._other_way(request, door)
-        return Reply(None, uncertain, answer.code)
+
+    def _count_action(self, reply: Reply) -> None:
+        """Count what an action met before its final answer, and the end of an interruption."""
+        if reply.answer is None:
+            self._tally.hurt["given up"] += 1
+        elif any(each.lost for each in reply.met):
+            self._tally.hurt["retried after a lost connection"] += 1
+        elif reply.met:
+            self._tally.hurt["retried after an error"] += 1
+        if reply.answer is not None and reply.answer.kind is wire.Kind.OK:
+            self._connection.interruption.acknowledged()
 
     async def log_in(self) -> Reply:
         """Open a new session with the device; a failed attempt is retried like any request."""
@@ -108,21 +115,20 @@ class Link:
 
     async def close(self) -> None:
         """Close the socket, if there is one."""
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            await socket.close()
+        await self._connection.close()
 
     async def _attempt(self, request: wire.Request, door: Door, seconds: float) -> wire.Answer:
         seconds = max(0.1, min(seconds, self._network.attempt_seconds))
         try:
-            if door is Door.SOCKET and request.op and not self._keeping_away():
-                socket = await self._open_socket()
-                answer = await socket.ask(request.op, request.fields, seconds)
+            if door is Door.SOCKET and request.op:
+                answer = await self._connection.ask(request.op, request.fields, seconds)
             else:
                 url = self._random.choice(self._network.urls)
                 answer = await client.send(self._network.session, url, request, self._headers(), seconds)
         except wire.LostError as error:
             answer = error.answer
+            if answer.kind is wire.Kind.RETRY:
+                self._connection.interruption.begin(LOST)
             if door is Door.SOCKET and answer.code == "timeout":
                 await self.close()
         if answer.kind is wire.Kind.RETRY:
@@ -136,13 +142,8 @@ class Link:
             headers["Consistency-Token"] = self.consistency
         return headers
 
-    def _pause(self, attempt: int, retry_after: float | None) -> float:
-        """Jittered exponential backoff in seconds, never less than what the server asked for."""
-        backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10)) * self._random.uniform(0.5, 1.0)
-        return max(backoff, (retry_after or 0.0) * self._random.uniform(1.0, 1.25))
-
     def _other_way(self, request: wire.Request, door: Door) -> Door:
-        if not request.op or not self._had_socket:
+        if not request.op or not self._connection.had_socket:
             return door
         return self._random.choice((Door.HTTP, Door.SOCKET))
 
@@ -161,55 +162,7 @@ class Link:
         await self.close()
         return wire.Answer(wire.Kind.RETRY, denied.code, uncertain=denied.uncertain)
 
-    async def _open_socket(self) -> Socket:
-        """Return the open socket, or open one to any node and say hello; raises LostError."""
-        async with self._opening:
-            if self._socket is not None and not self._socket.ended and not self._told_to_leave():
-                return self._socket
-            await self.close()
-            url = self._random.choice(self._network.urls)
-            socket = await Socket.connect(self._network.session, url, self._on_push)
-            try:
-                await self._hello(socket)
-            except wire.LostError as error:
-                await socket.close()
-                raise wire.LostError(replace(error.answer, uncertain=False)) from error
-            except BaseException:
-                await socket.close()
-                raise
-            self._tally.happened["reconnects" if self._had_socket else "sockets"] += 1
-            self._socket, self._had_socket, self._leave_at = socket, True, None
-            return socket
 
-    async def _hello(self, socket: Socket) -> None:
-        fields: dict[str, Any] = {"token": self.token}
-        if self._stream is not None:
-            fields["resume"] = self._stream
-        answer = await socket.ask("hello", fields, self._network.attempt_seconds)
-        if answer.kind is not wire.Kind.OK:
-            raise wire.LostError(answer)
-        self.on_player(answer.body.get("player"))
-        if isinstance(answer.body.get("stream"), str) and isinstance(answer.body.get("seq"), int):
-            self._stream = {"stream": answer.body["stream"], "seq": answer.body["seq"]}
-
-    def _keeping_away(self) -> bool:
-        """Whether a server that went away asked not to come back yet; HTTP serves until then."""
-        gone = self._socket is not None and self._socket.ended
-        return gone and self._leave_at is not None and not self._told_to_leave()
-
-    def _told_to_leave(self) -> bool:
-        return self._leave_at is not None and asyncio.get_running_loop().time() >= self._leave_at
-
-    def _on_push(self, frame: Mapping[str, Any]) -> None:
-        data = frame.get("data") or {}
-        if self._stream is not None and isinstance(frame.get("seq"), int):
-            self._stream["seq"] = frame["seq"]
-        if frame["push"] == "player":
-            self.on_player(data.get("player", data))
-        elif frame["push"] == "going_away":
-            pause = float(data.get("reconnect_after_ms", 0)) / 1000
-            self._leave_at = asyncio.get_running_loop().time() + pause
-
-
-def _ignore(_player: Any) -> None:
-    """A link that nobody listens to."""
+def _pause(backoff: float, retry_after: float | None, random: Random) -> float:
+    """Return the seconds to wait: the backoff, but never less than what the server asked for."""
+    return max(backoff, (retry_after or 0.0) * random.uniform(1.0, 1.25))

@@ -2,7 +2,7 @@
 
 Lost: acknowledged, but not kept (or the state went back). Doubled: kept more than once. Unexplained: whatever
 else doesn't add up: a command never sent or refused yet kept, another version or state than told, a gap or a
-repeat in the chain of versions, a present state that isn't the ledger's last.
+repeat in the chain of versions, a present state that isn't the ledger's last. Pushes: those that came out of order.
 """
 
 from collections import Counter
@@ -30,13 +30,14 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
+    pushes: list[str] = field(default_factory=list)
     acknowledged: int = 0
     landed: int = 0
     absent: int = 0
 
     def clean(self) -> bool:
         """Return whether no fault was found."""
-        return not (self.lost or self.doubled or self.unexplained)
+        return not (self.lost or self.doubled or self.unexplained or self.pushes)
 
 
 def judge(told: Told, present: State, ledger: Sequence[Entry]) -> Verdict:

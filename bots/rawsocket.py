@@ -65,6 +65,11 @@ class SocketConnection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
+    def read(self, *, on: bool) -> None:
+        """Begin or stop to read what the server sends."""
+        if self._transport is not None and not self._transport.is_closing():
+            (self._transport.resume_reading if on else self._transport.pause_reading)()
+
     def close(self) -> None:
         """Say goodbye and end the connection; `on_end` follows."""
         self._reason = "closed"

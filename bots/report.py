@@ -1,14 +1,13 @@
 """The report of a run: as a table for people, as JSON for programs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bots.idle import Idle
-from bots.measure import Result
+from bots import disturbances
+from bots.figures import listed
 from bots.outcome import Outcome
 from bots.proof import Verdict
 from bots.swarm import Swarm
@@ -34,6 +33,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "happened": dict(tally.happened),
         "unsent": tally.unsent,
         "longest_gap_seconds": round(tally.longest_gap, 3),
+        **disturbances.as_json(tally),
         "proof": proof_as_json(outcome),
     }
 
@@ -56,6 +56,7 @@ def proof_as_json(outcome: Outcome) -> dict[str, Any]:
         "lost": sum(len(verdict.lost) for verdict in verdicts),
         "doubled": sum(len(verdict.doubled) for verdict in verdicts),
         "unexplained": sum(len(verdict.unexplained) for verdict in verdicts),
+        "pushes": sum(len(verdict.pushes) for verdict in verdicts),
         "unknown_fate": {
             "landed": sum(verdict.landed for verdict in verdicts),
             "absent": sum(verdict.absent for verdict in verdicts),
@@ -82,6 +83,7 @@ def _faults(verdicts: list[Verdict]) -> list[str]:
             ("lost", verdict.lost),
             ("doubled", verdict.doubled),
             ("unexplained", verdict.unexplained),
+            ("pushes", verdict.pushes),
         )
         for sentence in sentences
     ][: 10 * NAMED]
@@ -97,6 +99,7 @@ def show(console: Console, outcome: Outcome) -> None:
         f"longest time without one {report['longest_gap_seconds']:.2f} s"
     )
     _show_counts(console, outcome.swarm.tally)
+    disturbances.show(console, report)
     _show_players(console, report["proof"], outcome)
     _show_boards(console, outcome)
     proved = "PROVED" if outcome.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
@@ -119,7 +122,7 @@ def _show_counts(console: Console, tally: Tally) -> None:
         ("errors, each retried or final", tally.errors),
         ("happened", tally.happened),
     ):
-        console.print(f"{title}: {_listed(dict(counts.most_common()))}")
+        console.print(f"{title}: {listed(dict(counts.most_common()))}")
     if tally.unsent:
         console.print(f"[yellow]{tally.unsent:,} actions were planned and not begun before the play ended[/]")
 
@@ -129,7 +132,8 @@ def _show_players(console: Console, proof: dict[str, Any], outcome: Outcome) -> 
         console.print(Text(f"NOT PROVED: {outcome.failure}", style="bold red"))
     console.print(
         f"players: {proof['bots']} bots, {proof['acknowledged']:,} acknowledged commands; "
-        f"lost {proof['lost']}, doubled {proof['doubled']}, unexplained {proof['unexplained']}; "
+        f"lost {proof['lost']}, doubled {proof['doubled']}, unexplained {proof['unexplained']}, "
+        f"pushes out of order {proof['pushes']}; "
         f"of unknown fate {proof['unknown_fate']['landed']} landed, {proof['unknown_fate']['absent']} did not"
     )
     for fault in proof["faults"][:NAMED]:
@@ -145,24 +149,3 @@ def _show_boards(console: Console, outcome: Outcome) -> None:
         console.print(f"board {board.board}: {board.entries:,} entries, {verdict}, after {board.seconds:.2f} s")
         for difference in board.differences:
             console.print(Text(f"  {difference}", style="red"))
-
-
-def show_bench(console: Console, results: list[Result]) -> None:
-    """Print the figures of a load."""
-    table = Table("mode", "refused", "errors", title="acknowledged answers, closed loop")
-    for column in ("per second", "p50 ms", "p99 ms", "max ms", "client CPU"):
-        table.add_column(column, justify="right")
-    for each in results:
-        faults = (_listed(each.refused), _listed(each.errors))
-        times = (f"{value:,.2f}" for value in (each.p50_ms, each.p99_ms, each.max_ms))
-        table.add_row(each.mode, *faults, f"{each.per_second:,.0f}", *times, f"{each.client_cpu:.0%}")
-    console.print(table)
-
-
-def show_idle(console: Console, state: Idle) -> None:
-    """Print how many sockets stayed up."""
-    console.print(f"{state.up:,} of {state.wanted:,} sockets stayed up; ended: {_listed(state.ended)}")
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"

@@ -8,7 +8,8 @@ from random import Random
 from rich.console import Console
 
 from bots import audit, client, progress, standings, swarm
-from bots.link import Link, Network
+from bots.link import Link
+from bots.network import Network
 from bots.outcome import Outcome
 from bots.proof import Verdict
 from bots.swarm import Plan, Swarm

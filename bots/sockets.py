@@ -17,22 +17,33 @@ from bots.client import CONNECT_SECONDS
 HEARTBEAT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 
-PushListener = Callable[[Mapping[str, Any]], None]
+PushListener = Callable[["Socket", Mapping[str, Any]], None]
+EndListener = Callable[["Socket"], None]
 
 
 class Socket:
-    """One open socket; requests may be pipelined."""
+    """One open socket; requests may be pipelined. `on_end` hears of an end that we didn't bring about.
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse, on_push: PushListener) -> None:
+    `leave_after` is how many seconds after its announcement the server wants to be left, None if it doesn't.
+    """
+
+    def __init__(
+        self, ws: aiohttp.ClientWebSocketResponse, url: str, on_push: PushListener, on_end: EndListener
+    ) -> None:
+        self.url = url
         self._ws = ws
         self._on_push = on_push
+        self._on_end = on_end
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[wire.Answer]] = {}
         self._reader = asyncio.create_task(self._read())
         self.ended = False
+        self.leave_after: float | None = None
 
     @classmethod
-    async def connect(cls, session: aiohttp.ClientSession, url: str, on_push: PushListener) -> "Socket":
+    async def connect(
+        cls, session: aiohttp.ClientSession, url: str, on_push: PushListener, on_end: EndListener
+    ) -> "Socket":
         """Open a socket to the node at `url`; raises LostError when that fails."""
         address = f"ws{url.removeprefix('http')}/v1/socket"
         timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
@@ -45,7 +56,7 @@ class Socket:
             raise wire.lost(f"handshake_{error.status}", arrived=False) from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise wire.lost("cannot_connect", arrived=False) from error
-        return cls(ws, on_push)
+        return cls(ws, url, on_push, on_end)
 
     async def ask(self, op: str, fields: Mapping[str, Any], seconds: float) -> wire.Answer:
         """Send one request and wait for its answer; raises LostError if none came in time."""
@@ -65,6 +76,11 @@ class Socket:
             raise wire.lost("disconnected", arrived=True) from error
         finally:
             self._waiting.pop(number, None)
+
+    async def quiet(self) -> None:
+        """Wait until every request has been answered or given up."""
+        while waiting := [each for each in self._waiting.values() if not each.done()]:
+            await asyncio.wait(waiting)
 
     async def close(self) -> None:
         """Close the socket and wait for its reader, for no longer than CLOSE_SECONDS each."""
@@ -93,18 +109,20 @@ class Socket:
         if not isinstance(frame, dict):
             raise wire.BadAnswerError(f"expected a frame, got {frame!r:.80}")
         if "push" in frame:
-            self._on_push(frame)
+            self._on_push(self, frame)
             return
         waiting = self._waiting.pop(frame.get("id", 0), None)
         if waiting is not None and not waiting.done():
             waiting.set_result(read_answer(frame))
 
     def _end(self, code: str) -> None:
-        self.ended = True
+        unexpected, self.ended = not self.ended, True
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(wire.lost(code, arrived=True))
         self._waiting.clear()
+        if unexpected:
+            self._on_end(self)
 
 
 def read_answer(frame: Mapping[str, Any]) -> wire.Answer:

@@ -14,7 +14,8 @@ from random import Random
 from bots import catalogue, identities
 from bots.bot import Bot, Play
 from bots.command_ids import CommandIds
-from bots.link import Door, Link, Network
+from bots.link import Door, Link
+from bots.network import Network
 from bots.tally import Tally
 
 SIGN_UPS_AT_ONCE = 32
@@ -76,7 +77,7 @@ async def play(swarm: Swarm, network: Network) -> None:
     timing = Play(begins, begins + swarm.plan.seconds, swarm.plan.rate, swarm.stop)
     async with asyncio.TaskGroup() as group:
         for bot in swarm.signed_up:
-            group.create_task(_guarded(bot, bot.play(game, timing)))
+            group.create_task(guarded(bot, bot.play(game, timing)))
         group.create_task(_end_of_play(swarm, timing))
     swarm.played = max(swarm.played, 0.001)
 
@@ -104,10 +105,10 @@ async def _sign_up(swarm: Swarm) -> None:
 
     async with asyncio.TaskGroup() as group:
         for bot in swarm.bots:
-            group.create_task(_guarded(bot, sign_up(bot)))
+            group.create_task(guarded(bot, sign_up(bot)))
 
 
-async def _guarded(bot: Bot, doing: Awaitable[None]) -> None:
+async def guarded(bot: Bot, doing: Awaitable[None]) -> None:
     """Keep one bot's fault to itself; the record makes the proof fail."""
     try:
         await doing

@@ -1,4 +1,4 @@
-"""What a swarm counts while it plays: latencies by action, answers by code, retries, the longest silence.
+"""What a swarm counts while it plays: latencies by action, answers by code, retries, silences, connections.
 
 Latency runs from the moment an action was planned, not from when it could at last be sent (so a stall is felt
 by every action that it delayed), to its final answer, retries included.
@@ -8,6 +8,8 @@ from collections import Counter
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
+
+from bots.series import Series
 
 LONGEST_MICROSECONDS = 600_000_000
 
@@ -23,7 +25,11 @@ def record(histogram: Any, seconds: float) -> None:
 
 
 class Tally:
-    """The swarm's counters; times are in seconds of one clock, `in_time` is what was acknowledged while playing."""
+    """The swarm's counters; times are in seconds of one clock, `in_time` is what was acknowledged while playing.
+
+    `hurt` counts actions, once each, by the worst that they met; `first` and `again` are sockets of those who had
+    none before and of those who had.
+    """
 
     def __init__(self) -> None:
         self.latencies: dict[str, Any] = {}
@@ -31,16 +37,20 @@ class Tally:
         self.refused: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
+        self.hurt: Counter[str] = Counter()
+        self.interruptions: dict[str, Any] = {}
+        self.first, self.again = Series(), Series()
         self.unsent = 0
         self.in_time = 0
         self.longest_gap = 0.0
         self._second = new_histogram()
         self._last_acknowledged: float | None = None
+        self._started = 0.0
 
     def start(self, now: float) -> None:
         """Begin the play: gaps are measured from here."""
         self._second.reset()
-        self._last_acknowledged = now
+        self._last_acknowledged = self._started = now
 
     def finish(self, now: float) -> None:
         """End the play: a silence that lasts until now counts as a gap."""
@@ -60,6 +70,25 @@ class Tally:
         self.answered(name, planned, now)
         self.acknowledged[name] += 1
         self._gap(now)
+
+    def interrupted(self, cause: str, seconds: float) -> None:
+        """Record how long a player went without an acknowledged action."""
+        if cause not in self.interruptions:
+            self.interruptions[cause] = new_histogram()
+        record(self.interruptions[cause], seconds)
+
+    @property
+    def playing(self) -> bool:
+        """Whether the play has begun and not ended."""
+        return self._last_acknowledged is not None
+
+    def errors_seen(self) -> int:
+        """Return how often anything went wrong: attempts without a good answer, actions hurt, requests given up."""
+        return self.errors.total() + self.hurt.total() + self.happened["gave up"]
+
+    def since_start(self, now: float) -> float:
+        """Return the seconds since the play began."""
+        return now - self._started
 
     def last_p99(self) -> float:
         """Return the p99 in seconds of what was answered since the last call, 0 when nothing was."""

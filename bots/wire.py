@@ -22,10 +22,13 @@ RETRYABLE = frozenset(
         "sessions_unavailable",
         "internal",
         "too_many_messages",
+        "rate_limited",
     }
 )
 # Documented to mean that nothing took effect; every other "try again" leaves the fate open.
-NO_EFFECT = frozenset({"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable"})
+NO_EFFECT = frozenset(
+    {"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable", "rate_limited"}
+)
 NOT_A_RULE = frozenset(
     {
         "bad_input",
@@ -74,7 +77,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `uncertain` means that the request may take effect, or have taken it, all the same."""
+    """One answer; `uncertain` means that the request may take effect, or have taken it, all the same.
+
+    `lost` stands for a request that got no answer of its own.
+    """
 
     kind: Kind
     code: str = ""
@@ -82,6 +88,7 @@ class Answer:
     retry_after: float | None = None
     uncertain: bool = False
     detail: str = ""
+    lost: bool = False
 
 
 class LostError(Exception):
@@ -95,7 +102,7 @@ class LostError(Exception):
 def lost(code: str, *, arrived: bool) -> LostError:
     """Make the error for a request without an answer; `arrived` is whether it may have reached the server."""
     kind = Kind.LOGIN if code in NEEDS_LOGIN else Kind.RETRY
-    return LostError(Answer(kind, code, uncertain=arrived))
+    return LostError(Answer(kind, code, uncertain=arrived, lost=True))
 
 
 def kind_of(code: str, status: int | None, retry_after: float | None) -> Kind:

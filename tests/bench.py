@@ -1,8 +1,9 @@
 """`make bench`: what one machine acknowledges through the whole system, beside what its databases can do at most.
 
 Everything runs in one go on fresh embedded servers with fsync and synchronous_commit on: the load over sockets and
-over HTTP, reads, then the raw limit, which is the write path's own SQL in a bare loop, without doors, sessions,
-rules or queues. Machines are noisy: trust the ratios of one run, not figures of two.
+over HTTP, reads, all of it straight to the nodes' own ports and once more through HAProxy, then the raw limit, which is
+the write path's own SQL in a bare loop, without doors, sessions, rules or queues. At last 10,000 sockets that say
+nothing, on one node; with `--sockets` these alone. Machines are noisy: trust the ratios of one run, not figures of two.
 """
 
 import asyncio
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -30,15 +30,18 @@ from gameserver.storage.batch import SQL
 from gameserver.storage.databases import HOT_PATH, Database, Link
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.slots import Slots
+from tests.haproxy import HAPROXY, haproxy
+from tests.idle_cost import idle_cost, show_cost
 
 SECONDS = 10
+MODES = ("socket", "http", "read")
 RAW_BATCH, RAW_CONNECTIONS = 200, 2
-IDLE_SOCKETS = 5_000
+PROXIED = ("through HAProxy", "of direct", "its p99 ms", "its errors")
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
-console = Console(width=110)
+console = Console(width=150)
 
 
-async def main() -> None:
+async def main(*, only_sockets: bool) -> None:
     Path("var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir="var"))
     folder.chmod(0o755)
@@ -56,21 +59,44 @@ async def main() -> None:
         for node in above:
             await node.start()
             started.append(node)
-        await measure(settings, above)
+        if not only_sockets:
+            await measure(settings, folder, above)
+        await measure_sockets(settings, above[0])
     finally:
         for child in reversed(started):
             await child.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def measure(settings: Settings, running: Sequence[Node]) -> None:
-    idle = [resident(node) for node in running]
-    url = f"http://{settings.node.host}:{settings.node.port}"
-    rows = await bots("bench", "--url", url, "--seconds", str(SECONDS), "--mode", "all")
-    raw = await raw_limit(settings)
-    show_speeds(rows, raw)
+async def measure(settings: Settings, folder: Path, running: Sequence[Node]) -> None:
+    ports = [settings.node.port + number for number, _ in enumerate(running, 1)]
+    direct = [f"http://{settings.node.host}:{port}" for port in ports]
+    if HAPROXY.exists():
+        async with haproxy(folder, ports) as url:
+            rows = await loads(direct, [url])
+    else:
+        console.print(f"[bold red]{HAPROXY} isn't installed: what it costs is NOT MEASURED[/]")
+        rows = await loads(direct)
+    show_speeds(rows, await raw_limit(settings))
     console.print(f"{CONFIG}: {len(running)} nodes, databases {', '.join(settings.groups['players'].databases)}")
-    await show_memory(url, running, idle)
+
+
+async def loads(*ways: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """For each kind of load its figures by each way; the ways take turns, so that noise troubles all of them."""
+    found = []
+    for mode in MODES:
+        by_way = [await load_of(urls, mode) for urls in ways]
+        found += [[*rows] for rows in zip(*by_way, strict=True)]
+    return found
+
+
+async def measure_sockets(settings: Settings, node: Node) -> None:
+    show_cost(console, node, await idle_cost(node, f"http://{settings.node.host}:{settings.node.port + 1}"))
+
+
+async def load_of(urls: Sequence[str], mode: str) -> list[dict[str, Any]]:
+    words = [word for url in urls for word in ("--url", url)]
+    return await bots("bench", *words, "--seconds", str(SECONDS), "--mode", mode)
 
 
 async def bots(*arguments: str) -> list[dict[str, Any]]:
@@ -140,41 +166,26 @@ async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
     await connection.execute("commit and chain")
 
 
-def show_speeds(rows: Sequence[dict[str, Any]], raw: float) -> None:
-    table = Table("what", "per second", "p50 ms", "p99 ms", "of the raw limit", "refused", "errors")
-    for row in rows:
-        share = f"{row['per_second'] / raw:.0%}" if not row["mode"].startswith("read") else ""
-        table.add_row(row["mode"], f"{row['per_second']:,.0f}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}", share,
-                      str(sum(row["refused"].values())), str(sum(row["errors"].values())))  # fmt: skip
+def show_speeds(rows: Sequence[Sequence[dict[str, Any]]], raw: float) -> None:
+    columns = ("what", "per second", "p50 ms", "p99 ms", "of the raw limit", "faults")
+    table = Table(*columns, *(PROXIED if len(rows[0]) > 1 else ()))
+    for direct, *proxied in rows:
+        share = f"{direct['per_second'] / raw:.0%}" if not direct["mode"].startswith("read") else ""
+        faults = f"{sum(direct['refused'].values())} refused, {sum(direct['errors'].values())} errors"
+        through = [cell for each in proxied for cell in proxy_cells(direct, each)]
+        table.add_row(direct["mode"], *speed_cells(direct), share, faults, *through)
     table.add_row("raw limit", f"{raw:,.0f}", "", "", "100%")
     console.print(table)
 
 
-async def show_memory(url: str, running: Sequence[Node], idle: Sequence[int]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bots", "idle", "--url", url, "--sockets", str(IDLE_SOCKETS), "--seconds", "20",
-        stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    before = [resident(node) for node in running]
-    most = before
-    while process.returncode is None:
-        await asyncio.sleep(0.5)
-        most = [max(pair) for pair in zip(most, (resident(node) for node in running), strict=True)]
-    if process.returncode != 0:
-        raise SystemExit("the idle sockets did not all stay open")
-    table = Table("resident memory", *(node.name for node in running))
-    for what, figures in (
-        ("just started", idle),
-        ("after the load", before),
-        (f"with {IDLE_SOCKETS} sockets over all nodes", most),
-    ):
-        table.add_row(what, *(f"{figure / 1e6:.0f} MB" for figure in figures))
-    console.print(table)
+def speed_cells(row: dict[str, Any]) -> tuple[str, str, str]:
+    return f"{row['per_second']:,.0f}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}"
 
 
-def resident(node: Node) -> int:
-    return int(psutil.Process(node.process.pid).memory_info().rss)
+def proxy_cells(direct: dict[str, Any], proxied: dict[str, Any]) -> tuple[str, ...]:
+    ratio = f"{proxied['per_second'] / direct['per_second']:.0%}" if direct["per_second"] else ""
+    return f"{proxied['per_second']:,.0f}", ratio, f"{proxied['p99_ms']:.1f}", str(sum(proxied["errors"].values()))
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(main(only_sockets="--sockets" in sys.argv[1:]))

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from bots import client, wire
-from bots.link import Door, Link, Network
+from bots.link import Door, Link
+from bots.network import Network
 from bots.tally import Tally
 
 COMMAND = wire.act("command-1", "hunt", {"foe": "slime"})
@@ -50,7 +51,7 @@ class Script:
         await ws.prepare(request)
         async for message in ws:
             frame = orjson.loads(message.data)
-            step = "ok" if frame["op"] == "hello" else self.next(frame["command_id"])
+            step = {"hello": "ok", "subscribe": "bad_input"}.get(frame["op"]) or self.next(frame["command_id"])
             if step == "drop":
                 assert request.transport is not None
                 request.transport.abort()
@@ -83,7 +84,7 @@ async def link_to(script: Script, patience: float = 5.0) -> AsyncIterator[tuple[
         async with client.open_session() as session:
             urls = (f"http://127.0.0.1:{runner.addresses[0][1]}",)
             tally = Tally()
-            link = Link(Network(session, urls, 1.0, patience), tally, Random(1), "device")
+            link = Link(Network(session, urls, 1.0, patience, spread_seconds=0.05), tally, Random(1), "device")
             link.token = "token-0"
             yield link, tally
             await link.close()

@@ -1,0 +1,130 @@
+"""The swarm against real nodes: what it tells of a node that goes, and that misbehaving clients disturb nobody."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gameserver.config import Settings
+from gameserver.stack.node import Node
+from tests.client import Api
+from tests.nodes import node_process
+from tests.servers import roomy
+from tests.wait import wait_until
+
+PLAYERS = 24
+SAW_ERRORS = 3
+
+
+@dataclass
+class Told:
+    """How a command of the bots ended: its exit code, its output, its report."""
+
+    code: int | None
+    output: str
+    report: Any
+
+
+@pytest.fixture
+async def nodes(settings: Settings) -> AsyncIterator[list[Node]]:
+    """Two nodes as processes."""
+    with tempfile.TemporaryDirectory(dir=roomy()) as folder:
+        both = [node_process(settings, Path(folder), f"node-{number}") for number in (1, 2)]
+        for node in both:
+            await node.start()
+        yield both
+        for node in both:
+            node.kill()
+
+
+async def bots(nodes: Sequence[Node], *words: str, meanwhile: Callable[[], Awaitable[object]]) -> Told:
+    """Runs a command of the bots against the nodes; `meanwhile` happens beside it."""
+    urls = [word for node in nodes for word in ("--url", node.address)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bots", *words, *urls, "--json", "-",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    telling = asyncio.create_task(process.communicate())
+    try:
+        await meanwhile()
+        report, output = await asyncio.wait_for(telling, 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Told(process.returncode, output.decode(), orjson.loads(report) if report else None)
+
+
+def run(seconds: int) -> tuple[str, ...]:
+    return "run", "--players", str(PLAYERS), "--sockets", "1", "--seconds", str(seconds), "--fail-on-error"
+
+
+async def open_sockets(node: Node) -> int:
+    async with Api(node.address) as api:
+        told = (await api.ask("GET", "/metrics")).told
+    found = re.search(rb"^gameserver_sockets (\S+)$", told, re.MULTILINE)
+    return int(float(found[1])) if found else 0
+
+
+async def has_sockets(nodes: Sequence[Node]) -> None:
+    async def all_play() -> bool:
+        return sum([await open_sockets(node) for node in nodes]) == PLAYERS
+
+    await wait_until(all_play, 20, "everybody plays")
+
+
+def send(node: Node, number: signal.Signals) -> None:
+    assert node.process.pid is not None
+    os.kill(node.process.pid, number)
+
+
+async def test_a_swarm_that_nothing_disturbs_sees_no_error(nodes: list[Node]) -> None:
+    told = await bots(nodes, *run(2), meanwhile=lambda: has_sockets(nodes))
+    assert told.code == 0, told.output
+    assert (told.report["saw_no_error"], told.report["interruptions"], told.report["proof"]["pushes"]) == (True, {}, 0)
+    assert sum(attempts for _, attempts, _ in told.report["connections"]["first"]) == PLAYERS
+
+
+async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_how_long(nodes: list[Node]) -> None:
+    async def kill() -> None:
+        await has_sockets(nodes)
+        nodes[0].kill()
+
+    told = await bots(nodes, *run(6), meanwhile=kill)
+    assert told.code == SAW_ERRORS, told.output
+    assert told.report["ok"] is True
+    assert told.report["interruptions"]["lost"]["count"] >= 1
+    assert "worst second" in told.output
+    again = told.report["connections"]["again"]
+    assert sum(successes for *_, successes in again) == told.report["happened"]["reconnects"]
+
+
+async def test_players_who_are_sent_away_move_on(nodes: list[Node]) -> None:
+    async def stop() -> None:
+        await has_sockets(nodes)
+        send(nodes[0], signal.SIGTERM)
+
+    told = await bots(nodes, *run(6), meanwhile=stop)
+    happened = told.report["happened"]
+    assert told.report["ok"] is True, told.output
+    assert happened["going_away"] >= 1
+    assert told.report["going_away_heeded"] + happened.get("closed before the move", 0) == happened["going_away"]
+    assert told.report["interruptions"]["going_away"]["count"] >= 1
+
+
+async def test_misbehaving_clients_do_not_disturb_an_honest_one(nodes: list[Node]) -> None:
+    words = ("misbehave", "mute", "resume", "--seconds", "6")
+    told = await bots(nodes[:1], *words, meanwhile=lambda: asyncio.sleep(0))
+    assert told.code == 0, told.output
+    assert [incident["kind"] for incident in told.report] == ["alone", "mute", "resume"]
+    assert all(incident["harmless"] for incident in told.report)
+    assert told.report[2]["heard"]["another's: resumed false"] == 1

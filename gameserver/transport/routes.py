@@ -91,6 +91,6 @@ ROUTES = (
           answer=answers.CountAnswer, errors=READS),
     Route("GET", "/live", health.live, "Whether the process answers", key="none", answer=answers.LiveAnswer),
     Route("GET", "/ready", health.ready, "Whether new work is welcome", key="none", answer=answers.ReadyAnswer,
-          errors=(errors.Unavailable,)),
+          errors=(errors.Unavailable, errors.NotFound)),
     Route("GET", "/metrics", health.metrics, "Prometheus metrics", key="none"),
 )  # fmt: skip

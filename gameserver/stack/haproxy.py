@@ -71,7 +71,7 @@ class HAProxy:
             _require_usable(self.certificate)
         self._write()
         checked = await asyncio.create_subprocess_exec(
-            program, "-c", "-q", "-f", self._file, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            program, "-c", "-f", self._file, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         told, _ = await checked.communicate()
         if checked.returncode != 0:

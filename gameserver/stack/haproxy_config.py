@@ -103,4 +103,4 @@ def _server(place: Place) -> str:
 
 def _quoted(text: str) -> str:
     """One word of the configuration, whatever it holds."""
-    return re.sub(r"""([\\ "'$#])""", r"\\\1", text)
+    return '"' + re.sub(r'([\\"$])', r"\\\1", text) + '"'

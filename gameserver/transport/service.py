@@ -60,7 +60,10 @@ async def serving(app: web.Application, node: Node, background: Sequence[Work], 
         yield
         log.info("draining")
     finally:
-        await _unless_hurried(_drain(app, runner, node), stop)
+        await _unless_hurried(_give_notice(app, node), stop)
+        for site in list(runner.sites):
+            await site.stop()
+        await _unless_hurried(_drain(app, runner, node.drain_seconds), stop)
         await _cancel(tasks)
         log.info("stopped")
     for task in tasks:
@@ -85,13 +88,14 @@ async def _listen(runner: web.AppRunner, node: Node) -> None:
         await web.TCPSite(runner, node.host, node.own_port).start()
 
 
-async def _drain(app: web.Application, runner: web.AppRunner, node: Node) -> None:
-    readiness, seconds = app[READINESS], node.drain_seconds
+async def _give_notice(app: web.Application, node: Node) -> None:
+    readiness = app[READINESS]
     notice = node.notice_seconds if readiness.ready else 0
     readiness.ready = False
     await asyncio.sleep(notice)
-    for site in list(runner.sites):
-        await site.stop()
+
+
+async def _drain(app: web.Application, runner: web.AppRunner, seconds: float) -> None:
     await app[SOCKETS].go_away(seconds)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds + 1):

@@ -12,11 +12,12 @@ from tests.wait import wait_until
 async def test_during_its_notice_a_node_is_not_ready_and_serves_on_without_keeping_connections(
     settings: Settings,
 ) -> None:
-    settings = settings.model_copy(update={"node": settings.node.model_copy(update={"notice_seconds": 60})})
+    settings = settings.model_copy(update={"node": settings.node.model_copy(update={"notice_seconds": 8})})
     stack = AsyncExitStack()
     node = await start_node(stack, settings)
     async with Api(node.url) as api:
         who = await api.sign_up()
+        socket = await api.socket(who.token)
         before = await api.ask("GET", "/ready?leaving=404")
         assert (before.status, before.headers.get("Connection")) == (200, None)
         leaving = asyncio.create_task(stack.aclose())
@@ -28,6 +29,6 @@ async def test_during_its_notice_a_node_is_not_ready_and_serves_on_without_keepi
         assert (await api.ask("GET", "/ready?leaving=404")).status == 404
         acted = await api.act(who, action="hunt")
         assert (acted.status, acted.headers["Connection"]) == (200, "close")
-        assert "ok" in await (await api.socket(who.token)).ask("read")
+        assert "ok" in await socket.ask("read")
         node.stop.hurried.set()
         await leaving

@@ -21,7 +21,9 @@ from gameserver.commands.results import Question
 from gameserver.config import ConfigFault, Settings, load, read_toml
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
+from gameserver.stack import haproxy_config, overview
 from gameserver.stack.errors import StackError
+from gameserver.stack.front import nodes_command
 from gameserver.stack.node import READY_FILE
 from gameserver.stack.up import up as run_up
 from gameserver.storage import provision
@@ -37,6 +39,8 @@ YOUNG_OBJECTS = 50_000
 Config = Annotated[Path, typer.Option(help="The settings, a TOML file.")]
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+nodes = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy while `up` runs.")
+cli.add_typer(nodes, name="nodes")
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 
@@ -106,6 +110,56 @@ def load_demo(config: Config = DEFAULT, players: Path = Path("config/demo.toml")
 def show_openapi() -> None:
     """Print the OpenAPI document."""
     sys.stdout.buffer.write(orjson.dumps(openapi.document(gameserver.__version__), option=orjson.OPT_INDENT_2))
+
+
+@cli.command("haproxy-config")
+def show_haproxy_config(config: Config = DEFAULT) -> None:
+    """Print the configuration of HAProxy that the settings ask for."""
+    with _faults():
+        settings = _settings(config)
+        sys.stdout.write(haproxy_config.render(settings, haproxy_config.first_places(settings)))
+
+
+@nodes.command("list")
+def list_nodes(config: Config = DEFAULT) -> None:
+    """Show every node: its address, what HAProxy thinks of it, what is open on it."""
+    _ask_up(config, "list")
+
+
+@nodes.command("add")
+def add_node(
+    address: Annotated[str | None, typer.Argument(help="host:port of a node that somebody else runs.")] = None,
+    config: Config = DEFAULT,
+) -> None:
+    """Start one more node, or let one that runs already join."""
+    _ask_up(config, "add", address)
+
+
+@nodes.command("drain")
+def drain_node(name: str, config: Config = DEFAULT) -> None:
+    """Take a node out of rotation and let it finish; it keeps its place."""
+    _ask_up(config, "drain", name)
+
+
+@nodes.command("remove")
+def remove_node(name: str, config: Config = DEFAULT) -> None:
+    """Drain a node and free its place."""
+    _ask_up(config, "remove", name)
+
+
+@nodes.command("restart")
+def restart_nodes(config: Config = DEFAULT) -> None:
+    """Drain and start anew every node that `up` runs, one after another."""
+    _ask_up(config, "restart")
+
+
+def _ask_up(config: Path, command: str, argument: str | None = None) -> None:
+    async def run() -> None:
+        told = await nodes_command(_settings(config), command, argument, typer.echo)
+        console.print(overview.members(told))
+
+    with _faults():
+        _run(run())
 
 
 def _with_core(config: Path, work: Any) -> None:

@@ -6,6 +6,7 @@ owner may read, and is made by whoever asks for it first.
 """
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -32,10 +34,24 @@ Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 BackendKey = Annotated[str, StringConstraints(min_length=32, max_length=1024, pattern=r"^[!-~]*$")]
 DAY = 86_400
 GROUPS = ("accounts", "players")
+_ADDRESS = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 
 
 class ConfigFault(Exception):
     """The configuration can't be used; the text names every fault, one a line."""
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host (of IPv6 without its brackets) and port of `host:port`. Raises ValueError."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        raise ValueError(f"{text!r} isn't an address: it takes host:port")
+    return found[1].strip("[]"), int(found[2])
+
+
+def _checked_address(text: str) -> str:
+    address(text)
+    return text
 
 
 class _Section(BaseModel):
@@ -76,6 +92,8 @@ class Node(_Section):
     """A second port that only this node listens on, where several share `port`: for health checks and metrics."""
     drain_seconds: Seconds = 10
     """How long in-flight commands and open connections get after SIGTERM."""
+    notice_seconds: Annotated[float, Field(ge=0, le=300)] = 0
+    """How long a node that was told to stop goes on serving while `/ready` is off, so that whoever asks it notices."""
     origins: tuple[str, ...] = ()
     """Web origins that may open a socket, besides the server's own."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
@@ -87,6 +105,39 @@ class Stack(_Section):
 
     data: Path = Path("../var/local")
     nodes: int = Field(default=2, ge=1, le=64)
+
+
+class HAProxy(_Section):
+    """What stands before the nodes."""
+
+    host: str = "127.0.0.1"
+    port: Port
+    """The players' door."""
+    operators_host: str = "127.0.0.1"
+    operators_port: Port
+    """The door of /admin, of HAProxy's metrics and of its page: only operators may reach it."""
+    nodes: tuple[Annotated[str, AfterValidator(_checked_address)], ...] = ()
+    """Addresses of nodes that `up` doesn't start; without any the nodes are those of `up`."""
+    places: int = Field(default=8, ge=1, le=64)
+    """How many nodes it can have; those beyond the ones that it begins with are free for nodes that join."""
+    certificate: Path | None = None
+    """A PEM file with key and chain: players then speak TLS."""
+    resolvers: bool = False
+    """Whether nodes are found by DNS, again and again, as containers need it."""
+    socket: str | None = None
+    """The unix socket of its runtime API, by which free places are filled; `up` has one of its own."""
+    connections: int = Field(default=4000, ge=1, le=1_000_000)
+    """Players' connections at a time; each takes two files of what `ulimit -n` allows."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.port == self.operators_port:
+            raise ValueError(f"`port` and `operators_port` are both {self.port}")
+        if len(self.nodes) > self.places:
+            raise ValueError(f"`nodes` has {len(self.nodes)} for {self.places} `places`")
+        if len(set(self.nodes)) < len(self.nodes):
+            raise ValueError("`nodes` names an address twice")
+        return self
 
 
 class Control(_Section):
@@ -206,6 +257,7 @@ class Settings(BaseSettings):
     log: Literal["debug", "info", "warning", "error"] = "info"
     stack: Stack = Stack()
     node: Node = Node()
+    haproxy: HAProxy | None = None
     databases: dict[str, Database] = Field(min_length=1)
     redis: Redis
     control: Control
@@ -238,9 +290,36 @@ class Settings(BaseSettings):
                   if name not in self.databases]  # fmt: skip
         faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups]
         faults += [f"groups.{name}: there is no such group" for name in self.groups if name not in GROUPS]
+        faults += self._front_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _front_faults(self) -> list[str]:
+        """What keeps the nodes of `up` from their places behind HAProxy."""
+        front = self.haproxy
+        if front is None or front.nodes:
+            return []
+        faults = []
+        if self.stack.nodes > front.places:
+            faults.append(f"stack.nodes is {self.stack.nodes}, and haproxy.places only {front.places}")
+        last = self.node.port + front.places
+        if last > 65535:
+            faults.append(f"node.port leaves no ports for the {front.places} of haproxy.places above it")
+        taken = {"haproxy.port": front.port, "haproxy.operators_port": front.operators_port}
+        faults += [f"{name} is {port}, which is a node's: they have node.port + 1 to {last}"
+                   for name, port in taken.items() if self.node.port < port <= last]  # fmt: skip
+        return faults
+
+    def node_port(self, number: int) -> int:
+        """Where the node of `up` with this number, from 1, listens alone."""
+        return self.node.port + number
+
+    @property
+    def certificate(self) -> Path | None:
+        """HAProxy's certificate."""
+        given = self.haproxy.certificate if self.haproxy is not None else None
+        return None if given is None else (self._folder / given).resolve()
 
     @property
     def data(self) -> Path:

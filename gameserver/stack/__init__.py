@@ -1,1 +1,1 @@
-"""Real servers as child processes: Postgres, Valkey and nodes, for `gameserver up` and for the tests."""
+"""Real servers as child processes: Postgres, Valkey, nodes and HAProxy, for `gameserver up` and for the tests."""

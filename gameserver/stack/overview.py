@@ -1,7 +1,8 @@
 """The table that tells on the terminal what runs where."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -19,4 +20,15 @@ def overview(children: Iterable[Child]) -> Table:
         process = child.process
         log = min(str(process.log), os.path.relpath(process.log), key=len)
         table.add_row(child.name, child.what, child.address, str(process.pid or "not running"), log)
+    return table
+
+
+def members(told: Mapping[str, Any]) -> Table:
+    """One row for each node behind HAProxy, as `nodes list` gets them of the running `up`."""
+    table = Table("name", "address", "over HTTP", "for sockets", "sessions", "pid", "", box=box.SIMPLE)
+    for each in told["nodes"]:
+        states = each["states"]
+        cells = (each["name"], each["address"], states["play"], states["sockets"], each["sessions"], each["pid"] or "-")
+        table.add_row(*map(str, cells), each["note"])
+    table.caption = f"free places: {told['free_places']}"
     return table

@@ -5,8 +5,9 @@
         await supervisor.start(*nodes)
         await supervisor.run()
 
-The first SIGTERM, SIGINT or SIGHUP cancels the block wherever it is, the children are stopped within their
-deadlines, and the block ends as if it had come to its end. The second one kills them.
+Others may join and leave while it runs. The first SIGTERM, SIGINT or SIGHUP cancels the block wherever it is, the
+children are stopped within their deadlines, and the block ends as if it had come to its end. The second one kills
+them.
 """
 
 import asyncio
@@ -34,10 +35,11 @@ class Supervisor:
     """Owns its children from `async with` to its end; the file `lock` keeps a second one off their data."""
 
     def __init__(self, children: Sequence[Child], *, lock: Path) -> None:
-        self._children = tuple(children)
+        self._children = list(children)
         self._claim = Claim(lock)
-        self._phases: list[tuple[Child, ...]] = []
-        self._watchers: list[asyncio.Task[None]] = []
+        self._phases: list[list[Child]] = []
+        self._watchers: dict[Child, asyncio.Task[None]] = {}
+        self._lost_watcher = asyncio.Event()
         self._owner: asyncio.Task[object] | None = None
         self._signalled = False
         self._stopping = False
@@ -65,13 +67,38 @@ class Supervisor:
             for child in self._children:
                 await child.check()
             self._checked = True
-        self._phases.append(children)
+        self._phases.append(list(children))
         await _all(children, lambda child: child.start())
-        self._watchers += [asyncio.create_task(_keep(child)) for child in children]
+        for child in children:
+            self._watch(child)
+
+    async def join(self, child: Child) -> None:
+        """Start one more with the last phase, and watch over it; it may be one that was given at first.
+
+        Raises StackError; it then isn't running and isn't ours.
+        """
+        if child not in self._children:
+            self._children.append(child)
+        self._phases[-1].append(child)
+        try:
+            await child.start()
+        except StackError:
+            self._forget(child)
+            raise
+        self._watch(child)
+
+    async def leave(self, child: Child) -> None:
+        """Stop a child within its own deadline, and don't start it again."""
+        if (watcher := self._watchers.pop(child, None)) is not None:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+        await child.stop()
+        self._forget(child)
 
     async def run(self) -> None:
         """Keep the children running until a signal comes."""
-        await asyncio.gather(*self._watchers)
+        await self._lost_watcher.wait()
+        await asyncio.gather(*(each for each in self._watchers.values() if each.done()))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -88,13 +115,23 @@ class Supervisor:
         return kind is not None and issubclass(kind, asyncio.CancelledError)
 
     async def _stop(self) -> None:
-        for watcher in self._watchers:
+        for watcher in self._watchers.values():
             watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await asyncio.gather(*self._watchers.values(), return_exceptions=True)
         started = {child for phase in self._phases for child in phase}
-        never_started = tuple(child for child in self._children if child not in started)
+        never_started = [child for child in self._children if child not in started]
         for phase in (*reversed(self._phases), never_started):
             await asyncio.gather(*(child.stop() for child in phase))
+
+    def _watch(self, child: Child) -> None:
+        watcher = self._watchers[child] = asyncio.create_task(_keep(child))
+        watcher.add_done_callback(lambda task: None if task.cancelled() else self._lost_watcher.set())
+
+    def _forget(self, child: Child) -> None:
+        self._children.remove(child)
+        for phase in self._phases:
+            if child in phase:
+                phase.remove(child)
 
     def _signal(self) -> None:
         if self._signalled or self._stopping:

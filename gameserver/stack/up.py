@@ -1,5 +1,6 @@
-"""What `gameserver up` runs: the embedded servers and nodes that the settings name."""
+"""What `gameserver up` runs: the embedded servers, nodes and HAProxy that the settings name."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,8 @@ from rich.console import Console
 
 from gameserver.config import Settings
 from gameserver.stack.child import Child
+from gameserver.stack.front import Front, stop_seconds
+from gameserver.stack.haproxy_config import place_name
 from gameserver.stack.node import Node
 from gameserver.stack.overview import overview
 from gameserver.stack.postgres import Postgres
@@ -45,21 +48,26 @@ def servers(settings: Settings) -> list[Child]:
 
 
 def nodes(settings: Settings, config: Path) -> list[Node]:
-    """The nodes, which share a port and have one each of their own."""
-    host, port, data = settings.node.host, settings.node.port, settings.data
-    return [
-        Node(
-            name=f"node-{number}",
-            argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config.resolve())),
-            host=host,
-            port=port,
-            run=data / "run",
-            log=data / "log" / f"node-{number}.log",
-            env={"GAMESERVER_NODE__NAME": f"node-{number}", "GAMESERVER_NODE__OWN_PORT": str(port + number)},
-            stop_seconds=settings.node.drain_seconds + 10,
-        )
-        for number in range(1, settings.stack.nodes + 1)
-    ]
+    """The nodes. They share a port and have one each of their own; behind HAProxy they have only their own."""
+    return [_node(settings, config, number) for number in range(1, settings.stack.nodes + 1)]
+
+
+def _node(settings: Settings, config: Path, number: int) -> Node:
+    data, own = settings.data, settings.node_port(number)
+    shared = settings.haproxy is None
+    return Node(
+        name=place_name(number),
+        argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config.resolve())),
+        host=settings.node.host,
+        port=settings.node.port if shared else own,
+        run=data / "run",
+        log=data / "log" / f"{place_name(number)}.log",
+        env={
+            "GAMESERVER_NODE__NAME": place_name(number),
+            "GAMESERVER_NODE__OWN_PORT" if shared else "GAMESERVER_NODE__PORT": str(own),
+        },
+        stop_seconds=stop_seconds(settings),
+    )
 
 
 async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awaitable[None]]) -> None:
@@ -67,17 +75,29 @@ async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awa
     for folder in (settings.data, settings.data / "log", settings.data / "run"):
         folder.mkdir(parents=True, exist_ok=True)
     below, above = servers(settings), nodes(settings, config)
+    front = _front(settings, config, above)
+    before: list[Child] = [front.haproxy] if front else []
     console = Console(stderr=True)
-    async with Supervisor([*below, *above], lock=settings.data / "up.lock") as supervisor:
+    async with Supervisor([*below, *above, *before], lock=settings.data / "up.lock") as supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*below)
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*above)
-        console.print(overview([*below, *above]))
-        console.print(f"Players: http://{settings.node.host}:{settings.node.port}")
-        console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
-        await supervisor.run()
+        async with front.serving(supervisor) if front else contextlib.nullcontext():
+            console.print(overview([*below, *above, *before]))
+            console.print(f"Players: {front.haproxy.players if front else above[0].address}")
+            if front:
+                console.print(f"Operators: {front.haproxy.operators}")
+            console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
+            await supervisor.run()
+
+
+def _front(settings: Settings, config: Path, above: list[Node]) -> Front | None:
+    if settings.haproxy is None:
+        return None
+    numbers = {place_name(number): number for number in range(1, settings.haproxy.places + 1)}
+    return Front(settings, above, lambda name: _node(settings, config, numbers[name]))
 
 
 def _short(path: Path) -> str:

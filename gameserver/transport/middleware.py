@@ -45,6 +45,8 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
     telemetry.request_answered(route, method, response.status).inc()
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
+        if not readiness.ready:
+            response.force_close()
         if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
             log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
     return response

@@ -96,6 +96,6 @@ ROUTES = (
           answer=answers.NoticeAnswer, status=201, errors=(errors.PresenceUnavailable, *READS)),
     Route("GET", "/live", health.live, "Whether the process answers", key="none", answer=answers.LiveAnswer),
     Route("GET", "/ready", health.ready, "Whether new work is welcome", key="none", answer=answers.ReadyAnswer,
-          errors=(errors.Unavailable,)),
+          errors=(errors.Unavailable, errors.NotFound)),
     Route("GET", "/metrics", health.metrics, "Prometheus metrics", key="none"),
 )  # fmt: skip

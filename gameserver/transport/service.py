@@ -1,7 +1,8 @@
 """Listens, and lets go: the outer life of a node's application.
 
-Stop: readiness off, no new connections, sockets told to go elsewhere, requests in flight answered, background work
-ended; each step with a deadline. A second signal skips the waiting.
+Stop: readiness off, and for a notice's time all goes on, so that whoever sends players here can see it; then no new
+connections, sockets told to go elsewhere, requests in flight answered, background work ended; each step with a
+deadline. A second signal skips the waiting.
 """
 
 import asyncio
@@ -59,6 +60,9 @@ async def serving(app: web.Application, node: Node, background: Sequence[Work], 
         yield
         log.info("draining")
     finally:
+        await _unless_hurried(_give_notice(app, node), stop)
+        for site in list(runner.sites):
+            await site.stop()
         await _unless_hurried(_drain(app, runner, node.drain_seconds), stop)
         await _cancel(tasks)
         log.info("stopped")
@@ -84,10 +88,14 @@ async def _listen(runner: web.AppRunner, node: Node) -> None:
         await web.TCPSite(runner, node.host, node.own_port).start()
 
 
+async def _give_notice(app: web.Application, node: Node) -> None:
+    readiness = app[READINESS]
+    notice = node.notice_seconds if readiness.ready else 0
+    readiness.ready = False
+    await asyncio.sleep(notice)
+
+
 async def _drain(app: web.Application, runner: web.AppRunner, seconds: float) -> None:
-    app[READINESS].ready = False
-    for site in list(runner.sites):
-        await site.stop()
     await app[SOCKETS].go_away(seconds)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds + 1):

@@ -1,24 +1,13 @@
 """`gameserver up` as a process tree: play, `kill -9` of all of it, and everything acknowledged is there again."""
 
 import asyncio
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from gameserver.stack import procfs
-from gameserver.stack.ports import free_port
 from tests.client import Api, Signed
-from tests.servers import GAME, roomy
+from tests.cluster.running_up import Up, prepared
 from tests.wait import wait_until
 
 CONFIG = """
@@ -43,65 +32,10 @@ databases = ["one", "two"]
 """
 
 
-class Up:
-    """One folder with its data, and the processes that run on it, if they do."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_ports(3)
-        ports = {"node": self.port, "one": free_port(), "two": free_port(), "redis": free_port()}
-        (folder / "local.toml").write_text(CONFIG.format(game=GAME, **ports))
-        self.popen: subprocess.Popen[bytes] | None = None
-        self.family: list[int] = []
-
-    def launch(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "gameserver", "up", "--config", str(self.folder / "local.toml")]
-        with (self.folder / "output").open("wb") as output:
-            return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-
-    async def start(self) -> None:
-        self.popen = self.launch()
-        await wait_until(lambda: self.ended() or "Ctrl-C" in self.told(), 60, "everything is up")
-        assert not self.ended(), self.told()
-        self.family = [self.popen.pid, *procfs.descendants(self.popen.pid)]
-
-    def told(self) -> str:
-        return (self.folder / "output").read_text("utf-8")
-
-    def ended(self) -> bool:
-        return self.popen is None or self.popen.poll() is not None
-
-    def kill(self) -> None:
-        """All of it at once, as when the machine loses its power."""
-        for pid in self.family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if self.popen is not None:
-            self.popen.wait()
-
-    def alive(self) -> list[str]:
-        return [command for pid in self.family if (command := procfs.command_line(pid))]
-
-
-def free_ports(count: int) -> int:
-    """The first of some free ports in a row: the nodes' own ones lie above the one that they share."""
-    while True:
-        first = free_port()
-        with suppress(OSError):
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-            return first
-
-
 @pytest.fixture
 def up() -> Iterator[Up]:
-    folder = Path(tempfile.mkdtemp(prefix="gameserver-up-", dir=roomy()))
-    folder.chmod(0o755)
-    run = Up(folder)
-    yield run
-    run.kill()
-    shutil.rmtree(folder)
+    with prepared(CONFIG, nodes=2) as run:
+        yield run
 
 
 async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_the_next_start(up: Up) -> None:

@@ -5,7 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from gameserver.config import Settings, load
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docker"
@@ -15,6 +18,17 @@ HAPROXY = FOLDER / "haproxy.cfg"
 NODE_SETTINGS = FOLDER / "compose.toml"
 SERVER = re.compile(r"^ +server (\S+) (\S+):(\d+)$", re.MULTILINE)
 """A server of haproxy.cfg: its name, host and port."""
+
+
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)([^}]*)\}")
+
+
+def settings() -> Settings:
+    """The settings of a container, with every secret `secret`."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in compose()["services"]["node-1"]["environment"].items():
+            environment.setenv(name, VARIABLE.sub("secret", value))
+        return load(NODE_SETTINGS)
 
 
 def compose() -> dict[str, Any]:

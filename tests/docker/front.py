@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gameserver.stack import haproxy_config
 from gameserver.stack.ports import free_port
 from tests.docker import files
 from tests.wait import wait_until
@@ -69,17 +70,21 @@ def require_haproxy() -> str:
 
 
 def _configuration(front: Front, nodes: Sequence[int], quick: Mapping[str, str]) -> str:
+    settings = files.settings()
     changes = {
-        "bind :8080\n": (f"bind 127.0.0.1:{front.players}\n", 1),
-        "bind :8081\n": (f"bind 127.0.0.1:{front.operators}\n", 1),
-        "maxconn 10000": ("maxconn 200", 1),
-        **{f"node-{each} node-{each}:8080": (f"node-{each} 127.0.0.1:{port}", 2) for each, port in enumerate(nodes, 1)},
-        **{slow: (fast, 1) for slow, fast in quick.items()},
+        "host": "127.0.0.1",
+        "port": front.players,
+        "operators_host": "127.0.0.1",
+        "operators_port": front.operators,
+        "nodes": tuple(f"127.0.0.1:{port}" for port in nodes),
+        "connections": 200,
     }
-    text = files.HAPROXY.read_text("utf-8")
-    for old, (new, times) in changes.items():
-        assert text.count(old) == times, old
-        text = text.replace(old, new)
+    section = haproxy_config.section(settings).model_copy(update=changes)
+    settings = settings.model_copy(update={"haproxy": section})
+    text = haproxy_config.render(settings, haproxy_config.first_places(settings))
+    for slow, fast in quick.items():
+        assert text.count(slow) == 1, slow
+        text = text.replace(slow, fast)
     return text
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from gameserver.config import ConfigFault, Settings, load
+from gameserver.config import ConfigFault, load
 from gameserver.stack.postgres import DURABLE
 from gameserver.transport.wire import HEARTBEAT_SECONDS
 from tests.docker import files
@@ -21,7 +21,6 @@ SCHEMA = Path(__file__).with_name("compose-spec.json")
 DATABASES = ("database-one", "database-two")
 NODES = ("node-1", "node-2")
 ONE_SHOT = "migrate"
-VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)([^}]*)\}")
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -29,19 +28,12 @@ def services() -> dict[str, dict[str, Any]]:
     return found
 
 
-def node_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings of a container, with every secret `secret`."""
-    for name, value in services()["node-1"]["environment"].items():
-        monkeypatch.setenv(name, VARIABLE.sub("secret", value))
-    return load(files.NODE_SETTINGS)
-
-
 def test_the_compose_file_follows_the_specification() -> None:
     jsonschema.Draft7Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(files.compose())
 
 
 def test_no_secret_has_a_default() -> None:
-    secrets = {name: rest for name, rest in VARIABLE.findall(files.COMPOSE.read_text("utf-8"))
+    secrets = {name: rest for name, rest in files.VARIABLE.findall(files.COMPOSE.read_text("utf-8"))
                if re.search("_(PASSWORD|KEY|TOKEN|SECRET)$", name)}  # fmt: skip
     assert len(secrets) == 4
     assert all(rest.startswith(":?") for rest in secrets.values())
@@ -85,10 +77,10 @@ def test_whatever_goes_on_is_watched_and_restarted() -> None:
             assert service["restart"] == "unless-stopped", name
 
 
-def test_a_node_is_given_the_time_that_its_drain_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    drain = node_settings(monkeypatch).node.drain_seconds
+def test_a_node_is_given_the_time_that_its_drain_takes() -> None:
+    node = files.settings().node
     for name in NODES:
-        assert files.seconds(services()[name]["stop_grace_period"]) > 2 * drain + 10
+        assert files.seconds(services()[name]["stop_grace_period"]) > node.notice_seconds + 2 * node.drain_seconds + 10
 
 
 def test_a_database_is_set_up_as_the_embedded_ones_are() -> None:
@@ -113,8 +105,8 @@ def test_the_files_that_are_mounted_exist() -> None:
             assert not source.startswith(".") or (files.FOLDER / source).is_file(), volume
 
 
-def test_the_nodes_settings_name_containers(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = node_settings(monkeypatch)
+def test_the_nodes_settings_name_containers() -> None:
+    settings = files.settings()
     urls = [settings.database_url("one"), settings.database_url("two"), settings.redis_url()]
     assert [urlsplit(url).hostname for url in urls] == [*DATABASES, "valkey"]
     assert settings.admin_keys() == {"operator": "secret"}
@@ -127,8 +119,8 @@ def test_without_the_environment_every_missing_address_is_named() -> None:
     assert all(name in str(fault.value) for name in ("databases.one", "databases.two", "redis"))
 
 
-def test_haproxy_knows_every_node_and_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = node_settings(monkeypatch).node.port
+def test_haproxy_knows_every_node_and_reaches_it() -> None:
+    port = files.settings().node.port
     servers = files.SERVER.findall(files.HAPROXY.read_text("utf-8"))
     assert servers == [(name, name, str(port)) for name in NODES] * 2
     for name in NODES:

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from gameserver.config import Settings
+from gameserver.stack import haproxy_config
 from gameserver.stack.node import Node
 from gameserver.stack.ports import free_port
 from tests.client import ADMIN_KEY, Api, Signed, command_id
@@ -51,6 +52,11 @@ async def found(settings: Settings, tmp_path: Path) -> AsyncIterator[Front]:
             own = settings.model_copy(update={"node": settings.node.model_copy(update={"port": port})})
             await start_node(stack, own)
         yield await stack.enter_async_context(front.running(tmp_path, ports))
+
+
+def test_the_configuration_is_what_the_settings_ask_for() -> None:
+    settings = files.settings()
+    assert haproxy_config.render(settings, haproxy_config.first_places(settings)) == files.HAPROXY.read_text("utf-8")
 
 
 def test_haproxy_accepts_the_configuration() -> None:

@@ -141,6 +141,53 @@ def test_a_server_is_embedded_or_elsewhere_and_not_both_or_neither(file: Path, s
         load(file)
 
 
+FRONT = "[haproxy]\nport = 8000\noperators_port = 8001\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "path"),
+    [
+        ("port = 8000\n", "", "haproxy.port"),
+        ("8001", "8000", "haproxy"),
+        ("8001", '8001\nnodes = ["a:1", "b"]', "haproxy.nodes.1"),
+        ("8001", '8001\nnodes = ["a:99999"]', "haproxy.nodes.0"),
+        ("8001", '8001\nnodes = ["a b:80"]', "haproxy.nodes.0"),
+        ("8001", '8001\nnodes = ["a:1", "a:1"]', "haproxy"),
+        ("8001", '8001\nnodes = ["a:1", "b:1"]\nplaces = 1', "haproxy"),
+        ("8001", "8001\nplaces = 0", "haproxy.places"),
+        ("8001", "8001\nconnections = 0", "haproxy.connections"),
+    ],
+)
+def test_a_fault_of_haproxy_is_named_by_its_path(file: Path, changed: str, to: str, path: str) -> None:
+    file.write_text(GOOD + FRONT.replace(changed, to))
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    assert [line.strip().partition(": ")[0] for line in str(refused.value).splitlines()[1:]] == [path]
+
+
+def test_what_keeps_nodes_from_their_places_is_named_at_once(file: Path) -> None:
+    front = FRONT.replace("8001", "8083\nplaces = 4").replace("8000", "8081")
+    file.write_text(GOOD.replace('data = "var"', 'data = "var"\nnodes = 5') + front)
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    for wanted in (
+        "stack.nodes is 5",
+        "haproxy.places only 4",
+        "haproxy.port is 8081",
+        "haproxy.operators_port is 8083",
+    ):
+        assert wanted in str(refused.value)
+    file.write_text(GOOD.replace("8080", "65530") + FRONT)
+    with pytest.raises(ConfigFault, match=r"node\.port leaves no ports"):
+        load(file)
+
+
+def test_a_certificate_is_relative_to_the_file(file: Path) -> None:
+    assert load(file).certificate is None
+    file.write_text(GOOD + FRONT + 'certificate = "tls/own.pem"\n')
+    assert load(file).certificate == file.parent / "tls" / "own.pem"
+
+
 @pytest.mark.parametrize("text", ["a = ", "\x80\x81"])
 def test_a_file_that_isnt_toml_or_isnt_there_is_told_in_a_sentence(file: Path, text: str) -> None:
     file.write_bytes(text.encode("latin-1"))

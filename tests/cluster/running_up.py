@@ -1,0 +1,88 @@
+"""A `gameserver up` as a process tree that can be asked, waited for and killed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gameserver.stack import procfs
+from gameserver.stack.ports import free_port
+from tests.servers import GAME, roomy
+from tests.wait import wait_until
+
+
+class Up:
+    """One folder with its data, and the processes that run on it, if they do."""
+
+    def __init__(self, folder: Path, settings: str, nodes: int) -> None:
+        """`settings` is TOML whose ports are names in braces; `nodes` is how many have a port above that of `node`."""
+        self.folder = folder
+        self.port = free_ports(nodes + 1)
+        names = ("one", "two", "redis", "players", "operators")
+        self.ports = {"node": self.port, **{name: free_port() for name in names}}
+        self.config = folder / "local.toml"
+        self.config.write_text(settings.format(game=GAME, **self.ports))
+        self.popen: subprocess.Popen[bytes] | None = None
+        self.family: list[int] = []
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "gameserver", "up", "--config", str(self.config)]
+        with (self.folder / "output").open("wb") as output:
+            return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    async def start(self) -> None:
+        self.popen = self.launch()
+        await wait_until(lambda: self.ended() or "Ctrl-C" in self.told(), 60, "everything is up")
+        assert not self.ended(), self.told()
+        self.family = self._all()
+
+    def told(self) -> str:
+        return (self.folder / "output").read_text("utf-8")
+
+    def ended(self) -> bool:
+        return self.popen is None or self.popen.poll() is not None
+
+    def kill(self) -> None:
+        """All of it at once, as when the machine loses its power."""
+        self.family = self.family if self.ended() else self._all()
+        for pid in self.family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self.popen is not None:
+            self.popen.wait()
+
+    def _all(self) -> list[int]:
+        return [self.popen.pid, *procfs.descendants(self.popen.pid)] if self.popen is not None else []
+
+    def alive(self) -> list[str]:
+        return [command for pid in self.family if (command := procfs.command_line(pid))]
+
+
+def free_ports(count: int) -> int:
+    """The first of some free ports in a row: the nodes' own ones lie above the one that they share."""
+    while True:
+        first = free_port()
+        with suppress(OSError):
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            return first
+
+
+@contextmanager
+def prepared(settings: str, nodes: int) -> Iterator[Up]:
+    """One that isn't started; all of it is dead when the block is over."""
+    folder = Path(tempfile.mkdtemp(prefix="gameserver-up-", dir=roomy()))
+    folder.chmod(0o755)
+    run = Up(folder, settings, nodes)
+    try:
+        yield run
+    finally:
+        run.kill()
+        shutil.rmtree(folder)

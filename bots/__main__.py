@@ -82,6 +82,7 @@ def run_command(  # noqa: PLR0913 (an option each)
     patience: Annotated[float, typer.Option(min=1, help="Seconds to retry a command before giving up.")] = 60.0,
     admin_key: Annotated[str | None, typer.Option(envvar="BOTS_ADMIN_KEY", help="To prove the boards.")] = None,
     admin_key_file: Annotated[Path | None, typer.Option(help="A file with the admin key.")] = None,
+    admin_url: Annotated[str | None, typer.Option(help="Where the admin key is good, if not at --url.")] = None,
     name_prefix: Prefix = "bot",
     json: Json = None,
     *,
@@ -91,7 +92,9 @@ def run_command(  # noqa: PLR0913 (an option each)
     key = _read_key(admin_key_file) if admin_key_file else admin_key
     plan = Plan(players, seconds, sockets, rate, seed, name_prefix)
     console = Console(stderr=json == "-")
-    outcome = _carry_out(run(plan, Target(tuple(url), key, patience), console))
+    outcome = _carry_out(
+        run(plan, Target(tuple(url), key, (admin_url,) if admin_url else tuple(url), patience), console)
+    )
     report.show(console, outcome)
     _write(json, report.as_json(outcome))
     if outcome.ok and fail_on_error and (seen := outcome.swarm.tally.errors_seen()):

@@ -1,9 +1,9 @@
 """A player's connection: the socket that he has now, and the way from one to the next.
 
-The law: at any time there is at most one socket that requests go to. A server that says `going_away` is asked nothing
-more: what is under way there is waited for, after the delay the next socket is opened and greeted, and then the old
-one is closed; what the player wants meanwhile waits. A lost socket is opened again by the next request, after a pause
-with full jitter, since others have lost theirs in the same moment.
+The law: at any time there is at most one socket that requests go to. When a server says `going_away`, the player goes
+on there until the delay has passed; then the next socket is opened and greeted, requests go to that one, and the old
+one is closed once everything is answered. He notices nothing. A lost socket is opened again by the next request, after
+a pause with full jitter, since others have lost theirs in the same moment.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class Connection:
 
     async def _present(self) -> Socket:
         """Return the socket that may be asked; raises LostError if one must be opened and can't."""
-        while self._socket is None or self._socket.ended or self._socket.leave_after is not None:
+        while self._socket is None or self._socket.ended:
             if self._moving is not None and not self._moving.done():
                 await asyncio.wait({self._moving})
             else:
@@ -136,17 +136,17 @@ class Connection:
                 self._move_if_told(socket)
 
     def _on_end(self, socket: Socket) -> None:
-        """Take the loss of the present socket; the end of one that is being left is none."""
-        if socket is self._socket and socket.leave_after is None:
+        """Take the loss of the present socket; one that was to be left is replaced at once."""
+        if socket is self._socket and socket.leave_after is not None:
+            self.interruption.begin(SENT_AWAY)
+        elif socket is self._socket:
             self._tally.happened["connections lost"] += 1
             self.interruption.begin(LOST)
             self._not_before = asyncio.get_running_loop().time() + self._backoff.next()
 
     def _move_if_told(self, socket: Socket) -> None:
-        if socket.leave_after is not None:
-            self.interruption.begin(SENT_AWAY)
-            if self._moving is None or self._moving.done():
-                self._moving = asyncio.create_task(self._move())
+        if socket.leave_after is not None and (self._moving is None or self._moving.done()):
+            self._moving = asyncio.create_task(self._move())
 
     async def _move(self) -> None:
         """Move to another socket, and on from that as long as the servers behind them go away."""
@@ -154,9 +154,8 @@ class Connection:
             await self._leave(self._socket, self._socket.leave_after)
 
     async def _leave(self, old: Socket, seconds: float) -> None:
-        """Open the next socket and then close the old one; if that ends first, the next request opens one."""
-        await asyncio.sleep(seconds)
-        await old.quiet()
+        """Open the next socket and then close the old one; if that ends first, the next one is opened at once."""
+        await old.until_ended(seconds)
         while self._socket is old:
             try:
                 await self._open(leaving=old.url)
@@ -166,6 +165,7 @@ class Connection:
                     self._socket = None
         if self._socket is not None:
             self._tally.happened["going_away heeded" if not old.ended else "closed before the move"] += 1
+        await old.quiet()
         self._part_with(old)
 
     def _part_with(self, socket: Socket | None) -> None:

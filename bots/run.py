@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from rich.console import Console
@@ -19,10 +19,14 @@ from bots.wire import BadAnswerError
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to play; `patience` is how many seconds to go on asking; no `admin_key`, no boards' proof."""
+    """Where to play, and where the admin key is good; without one the boards aren't proved.
+
+    `patience` is how many seconds to go on asking.
+    """
 
     urls: tuple[str, ...]
     admin_key: str | None
+    admin_urls: tuple[str, ...]
     patience: float
 
 
@@ -34,7 +38,7 @@ async def run(plan: Plan, target: Target, console: Console) -> Outcome:
         try:
             await _phase(outcome, console, swarm.play(outcome.swarm, network))
             outcome.swarm.phase = "proving"
-            await _phase(outcome, console, _prove(outcome, network, target.admin_key))
+            await _phase(outcome, console, _prove(outcome, network, target))
         finally:
             await swarm.close(outcome.swarm.bots)
     return outcome
@@ -57,7 +61,7 @@ async def _phase(outcome: Outcome, console: Console, doing: Awaitable[None]) -> 
         await asyncio.gather(phase, shown, return_exceptions=True)
 
 
-async def _prove(outcome: Outcome, network: Network, admin_key: str | None) -> None:
+async def _prove(outcome: Outcome, network: Network, target: Target) -> None:
     bots = outcome.swarm.signed_up
     outcome.failure = "the proof was broken off"
     try:
@@ -67,9 +71,10 @@ async def _prove(outcome: Outcome, network: Network, admin_key: str | None) -> N
         outcome.verdicts += await audit.prove_players(bots)
         if not any(verdict.acknowledged for verdict in outcome.verdicts):
             raise audit.NotProvedError("no action was acknowledged, so there is nothing to prove")
-        if admin_key is not None:
-            admin = Link(network, outcome.swarm.tally, Random(0), None)
-            admin.token = admin_key
+        if target.admin_key is not None:
+            operators = replace(network, urls=target.admin_urls)
+            admin = Link(operators, outcome.swarm.tally, Random(0), None)
+            admin.token = target.admin_key
             outcome.boards = await standings.prove_boards(bots[0].link, admin)
         outcome.failure = ""
     except (audit.NotProvedError, BadAnswerError) as error:

@@ -77,6 +77,10 @@ class Socket:
         finally:
             self._waiting.pop(number, None)
 
+    async def until_ended(self, seconds: float) -> None:
+        """Wait until the connection has ended, for so long at the most."""
+        await asyncio.wait({self._reader}, timeout=seconds)
+
     async def quiet(self) -> None:
         """Wait until every request has been answered or given up."""
         while waiting := [each for each in self._waiting.values() if not each.done()]:

@@ -61,9 +61,11 @@ async def serving(app: web.Application, node: Node, background: Sequence[Work], 
         log.info("draining")
     finally:
         await _unless_hurried(_give_notice(app, node), stop)
-        for site in list(runner.sites):
-            await site.stop()
-        await _unless_hurried(_drain(app, runner, node.drain_seconds), stop)
+        if not node.notice_seconds:
+            await _stop_listening(runner)
+        await _unless_hurried(app[SOCKETS].go_away(node.drain_seconds), stop)
+        await _stop_listening(runner)
+        await _unless_hurried(_clean_up(runner, node.drain_seconds), stop)
         await _cancel(tasks)
         log.info("stopped")
     for task in tasks:
@@ -95,8 +97,17 @@ async def _give_notice(app: web.Application, node: Node) -> None:
     await asyncio.sleep(notice)
 
 
-async def _drain(app: web.Application, runner: web.AppRunner, seconds: float) -> None:
-    await app[SOCKETS].go_away(seconds)
+async def _stop_listening(runner: web.AppRunner) -> None:
+    """Before the sockets leave where nodes share a port, or newcomers would still come here.
+
+    After that behind a proxy, which sends none and takes a node that doesn't answer its checks for dead, with all
+    its sockets.
+    """
+    for site in list(runner.sites):
+        await site.stop()
+
+
+async def _clean_up(runner: web.AppRunner, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds + 1):
             await runner.cleanup()

@@ -16,6 +16,7 @@ FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 REQUESTS = Counter("gameserver_requests_total", "Answers given over HTTP", ["route", "method", "status"])
 FRAMES = Counter("gameserver_socket_requests_total", "Answers given over sockets", ["op", "code"])
 SOCKETS = Gauge("gameserver_sockets", "Sockets open on this node")
+ONLINE = Gauge("gameserver_online_players", "Players with a socket on this node")
 COMMITS = Histogram("gameserver_commit_seconds", "Time of one group commit", ["database"], buckets=FAST)
 BATCHES = Histogram(
     "gameserver_commit_players",

@@ -19,6 +19,7 @@ from gameserver.storage import presence
 from gameserver.storage.presence import LiveNode, Message
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.sessions import Session
+from gameserver.telemetry import ONLINE
 
 log = structlog.get_logger()
 
@@ -94,6 +95,7 @@ class Live:
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Each as a task of its own, to be cancelled until it ends: the driver can swallow a cancellation."""
+        ONLINE.set_function(lambda: len(self.connections.players()))
         beat = self.backend.presence.beat(self.connections.players, lambda: len(self.connections))
         return beat, self._hear(), self._tell(), self._rank()
 

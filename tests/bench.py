@@ -30,7 +30,7 @@ from gameserver.storage.batch import SQL
 from gameserver.storage.databases import HOT_PATH, Database, Link
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.slots import Slots
-from tests.haproxy import HAPROXY, haproxy
+from tests.haproxy import PROGRAM, haproxy
 from tests.idle_cost import idle_cost, show_cost
 
 SECONDS = 10
@@ -71,11 +71,11 @@ async def main(*, only_sockets: bool) -> None:
 async def measure(settings: Settings, folder: Path, running: Sequence[Node]) -> None:
     ports = [settings.node.port + number for number, _ in enumerate(running, 1)]
     direct = [f"http://{settings.node.host}:{port}" for port in ports]
-    if HAPROXY.exists():
-        async with haproxy(folder, ports) as url:
+    if PROGRAM.exists():
+        async with haproxy(folder, settings, ports) as url:
             rows = await loads(direct, [url])
     else:
-        console.print(f"[bold red]{HAPROXY} isn't installed: what it costs is NOT MEASURED[/]")
+        console.print(f"[bold red]{PROGRAM} isn't installed: what it costs is NOT MEASURED[/]")
         rows = await loads(direct)
     show_speeds(rows, await raw_limit(settings))
     console.print(f"{CONFIG}: {len(running)} nodes, databases {', '.join(settings.groups['players'].databases)}")

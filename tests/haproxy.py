@@ -1,51 +1,34 @@
-"""HAProxy in front of some nodes, for measuring what it costs; its configuration is a minimum of its own."""
+"""HAProxy in front of some nodes, for measuring what it costs; its configuration is the one that `up` would write."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from gameserver.config import HAProxy, Settings
+from gameserver.stack.haproxy_config import first_places, render
 from gameserver.stack.ports import free_port
 from tests.wait import wait_until
 
-HAPROXY = Path("/usr/sbin/haproxy")
-CONFIGURATION = """\
-global
-    maxconn 8000
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 1h
-frontend players
-    bind 127.0.0.1:{port}
-    use_backend sockets if {{ path /v1/socket }}
-    default_backend requests
-backend sockets
-    balance leastconn
-{servers}
-backend requests
-    balance roundrobin
-{servers}
-"""
-
-
-def configuration(port: int, nodes: Sequence[int]) -> str:
-    """The configuration of a proxy on `port` before nodes on these ports of this machine."""
-    servers = "\n".join(f"    server node-{number} 127.0.0.1:{each}" for number, each in enumerate(nodes, 1))
-    return CONFIGURATION.format(port=port, servers=servers)
+PROGRAM = Path("/usr/sbin/haproxy")
 
 
 @asynccontextmanager
-async def haproxy(folder: Path, nodes: Sequence[int]) -> AsyncIterator[str]:
-    """The address of a running proxy, whose configuration lies in `folder`."""
-    port, path = free_port(), folder / "haproxy.cfg"
-    path.write_text(configuration(port, nodes))
-    process = await asyncio.create_subprocess_exec(str(HAPROXY), "-db", "-f", str(path))
+async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> AsyncIterator[str]:
+    """The address of a running proxy before nodes on these ports, whose configuration lies in `folder`."""
+    section = HAProxy(
+        port=free_port(),
+        operators_port=free_port(),
+        nodes=tuple(f"127.0.0.1:{each}" for each in nodes),
+        places=len(nodes),
+    )
+    fronted = settings.model_copy(update={"haproxy": section})
+    path = folder / "haproxy.cfg"
+    path.write_text(render(fronted, first_places(fronted)))
+    process = await asyncio.create_subprocess_exec(str(PROGRAM), "-db", "-f", str(path))
     try:
-        await wait_until(lambda: answers(port), what="HAProxy listens")
-        yield f"http://127.0.0.1:{port}"
+        await wait_until(lambda: answers(section.port), what="HAProxy listens")
+        yield f"http://127.0.0.1:{section.port}"
     finally:
         if process.returncode is None:
             process.terminate()

@@ -124,7 +124,7 @@ def bench_command(  # noqa: PLR0913 (an option each)
 def idle_command(
     url: Urls,
     sockets: Annotated[int, typer.Option(min=1)] = 5000,
-    players: Annotated[int, typer.Option(min=1, help="Who share the sockets.")] = 100,
+    players: Annotated[int, typer.Option(min=1, help="Who share the sockets, a few each.")] = 1250,
     seconds: Seconds = 20.0,
     json: Json = None,
 ) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from gameserver.stack.node import Node
 
-SOCKETS, PLAYERS = 10_000, 1_000
+SOCKETS, PLAYERS = 10_000, 2_500
 SECONDS = 60
 QUIET_SECONDS = 15
 OPENING_SECONDS = 300

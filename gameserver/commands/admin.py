@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gameserver.commands import live
+from gameserver.commands import live, play
 from gameserver.commands.backend import Backend
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.reports import Count, Question, Ranking
@@ -26,7 +26,12 @@ async def nodes(backend: Backend, players: Sequence[int]) -> list[LiveNode]:
     return await live.nodes(backend, players)
 
 
-async def proclaim(backend: Backend, admin: str, text: str, reason: str) -> int:
-    """Tells all players; the notice's number. Raises PresenceUnavailable, DatabaseUnavailable."""
-    await backend.audit.note(admin, "notice", "everyone", reason, {"text": text})
-    return await live.proclaim(backend, text)
+async def proclaim(backend: Backend, admin: str, text: str, reason: str, player_id: int | None) -> int:
+    """Tells all players, or one; the notice's number.
+
+    Raises PlayerNotFound, PresenceUnavailable, DatabaseUnavailable.
+    """
+    if player_id is not None:
+        await play.read(backend, player_id)
+    await backend.audit.note(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
+    return await live.proclaim(backend, text, player_id)

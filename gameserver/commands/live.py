@@ -65,16 +65,17 @@ async def enter(backend: Backend, player_id: int, seen: Seen) -> Opened:
         return Opened(stream="", seq=0, resumed=False, missed=())
 
 
-async def notify(backend: Backend, player_id: int, kind: str, data: object) -> None:
-    """Keeps a push for a player and tells him if he is connected. Raises PresenceUnavailable."""
-    number = await backend.pushes.keep(player_id, kind, data)
+async def proclaim(backend: Backend, text: str, player_id: int | None) -> int:
+    """Tells one player, or all, also those who come within the hours that notices are kept; the notice's number.
+
+    Raises PresenceUnavailable.
+    """
+    told = {"text": text, "at": backend.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    if player_id is None:
+        return await backend.pushes.add_notice(told)
+    number = await backend.pushes.keep(player_id, "notice", told)
     await backend.presence.announce(presence.KEPT, [(player_id, number)])
-
-
-async def proclaim(backend: Backend, text: str) -> int:
-    """Tells all players, also those who come within the hours that notices are kept. Raises PresenceUnavailable."""
-    at = backend.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return await backend.pushes.add_notice({"text": text, "at": at})
+    return number
 
 
 async def nodes(backend: Backend, players: Sequence[int] = ()) -> list[LiveNode]:

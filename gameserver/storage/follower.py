@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from redis.exceptions import RedisError
 
+from gameserver.rules.errors import PresenceUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import sql
 from gameserver.storage.batch import player_of
@@ -78,7 +79,7 @@ class Follower:
             while True:
                 try:
                     await self._follow(link)
-                except (*LOST, asyncpg.PostgresError, RedisError) as error:
+                except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
                     log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
                     link.drop()
                 await asyncio.sleep(RETRY_SECONDS)

@@ -149,11 +149,12 @@ class Presence:
         return [_live_node(*row) for row in rows if row[1]]
 
     async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
-        """Tells the nodes of those of the players who are connected to them; how many. Raises RedisError."""
+        """Tells the nodes of those of the players who are connected to them; how many. Raises PresenceUnavailable."""
         if not numbers:
             return 0
         ids, said = _list(each[0] for each in numbers), _list(each[1] for each in numbers)
-        return int(await self._announce([NODES], (PLAYERS, CHANNEL, kind, ids, said)))
+        with translated(PresenceUnavailable, AWAY):
+            return int(await self._announce([NODES], (PLAYERS, CHANNEL, kind, ids, said)))
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -47,7 +47,9 @@ async def read_nodes(request: web.Request) -> web.Response:
 async def proclaim(request: web.Request) -> web.Response:
     name = asking.admin(request)
     asked = await asking.body(request, wire.Notice)
-    return answer({"number": await admin.proclaim(request.app[BACKEND], name, asked.text, asked.reason)}, status=201)
+    to = None if asked.player is None else asking.player_id(asked.player, "player")
+    number = await admin.proclaim(request.app[BACKEND], name, asked.text, asked.reason, to)
+    return answer({"number": number}, status=201)
 
 
 def _cursor(asked: wire.RankingsQuery, found: Ranking) -> str | None:

@@ -268,7 +268,9 @@ class SubscribeFrame(_Frame):
 
 
 class Notice(_Request):
-    """`reason` is for the audit log."""
+    """To all, or to one player; `reason` is for the audit log."""
+
+    player: PlayerId | None = None
 
     text: Annotated[str, Field(min_length=1, max_length=1000)]
     reason: Annotated[str, Field(min_length=1, max_length=200)]

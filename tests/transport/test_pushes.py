@@ -225,6 +225,25 @@ async def test_operators_see_who_is_connected_where(two: tuple[Api, Api]) -> Non
     assert (await one.ask("GET", "/admin/v1/nodes", token=players[0].token)).code == "forbidden"
 
 
+async def test_a_notice_to_one_player_reaches_him_alone_and_also_when_he_was_away(two: tuple[Api, Api]) -> None:
+    one, other = two
+    who, stranger = await one.sign_up(), await one.sign_up()
+    connection, told = await hello(one, who.token)
+    theirs, _ = await hello(one, stranger.token)
+    body = {"text": "for you", "player": who.id, "reason": "a test"}
+    assert (await other.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
+    push = await push_of(connection, "notice")
+    assert (push["seq"], push["data"]["text"]) == (told["seq"] + 1, "for you")
+    await connection.close()
+    assert (await other.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
+    again, resumed = await hello(other, who.token, resume={"stream": told["stream"], "seq": push["seq"]})
+    assert (resumed["resumed"], (await push_of(again, "notice"))["seq"]) == (True, push["seq"] + 1)
+    await theirs.send_json({"id": "ping", "op": "ping"})
+    assert (await theirs.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
+    nobody = await one.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={**body, "player": "1"})
+    assert nobody.code == "player_not_found"
+
+
 async def test_a_notice_needs_a_reason_and_an_admin(api: Api) -> None:
     who = await api.sign_up()
     for body in ({"text": "x"}, {"reason": "x"}, {"text": "", "reason": "x"}, {"text": "x" * 1001, "reason": "x"}):

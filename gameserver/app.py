@@ -57,7 +57,7 @@ class Core:
     slots: Slots
     redis: Redis
     following: Redis
-    """The Redis client of the followers and of what hears revocations."""
+    """The Redis client of the followers and of presence."""
     backend: Backend
 
 
@@ -71,15 +71,16 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        redis, following = scripts.connect(settings.redis_url()), scripts.connect(settings.redis_url())
+        redis, following, revoking = (scripts.connect(settings.redis_url()) for _ in range(3))
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
+        stack.push_async_callback(revoking.aclose)
         await migrations.require_heads(provision.members(settings, databases))
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        sessions = _sessions(settings, redis, following)
+        sessions = _sessions(settings, redis, revoking)
         boards = Boards(redis, rulebook.game.boards)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
@@ -90,9 +91,9 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         yield core
 
 
-def _sessions(settings: Settings, redis: Redis, following: Redis) -> Sessions:
+def _sessions(settings: Settings, redis: Redis, revoking: Redis) -> Sessions:
     kept = settings.sessions
-    return Sessions(redis, following, kept.idle_seconds, kept.longest_seconds, kept.per_player)
+    return Sessions(redis, revoking, kept.idle_seconds, kept.longest_seconds, kept.per_player)
 
 
 def _presence(settings: Settings, redis: Redis) -> Presence:

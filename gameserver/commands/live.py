@@ -23,7 +23,7 @@ from gameserver.telemetry import ONLINE
 
 log = structlog.get_logger()
 
-AT_A_TIME = 200
+AT_A_TIME = 100
 RETRY_SECONDS = 0.5
 RANK_SECONDS = 1.0
 """How often places on boards are looked up for those who want to hear of them."""
@@ -66,7 +66,7 @@ async def enter(backend: Backend, player_id: int, seen: Seen) -> Opened:
 
 
 async def proclaim(backend: Backend, text: str, player_id: int | None) -> int:
-    """Tells one player, or all, also those who come within the hours that notices are kept; the notice's number.
+    """Tells one player, or all, also those who resume within the hours that notices are kept; the notice's number.
 
     Raises PresenceUnavailable.
     """
@@ -74,7 +74,10 @@ async def proclaim(backend: Backend, text: str, player_id: int | None) -> int:
     if player_id is None:
         return await backend.pushes.add_notice(told)
     number = await backend.pushes.keep(player_id, "notice", told)
-    await backend.presence.announce(presence.KEPT, [(player_id, number)])
+    try:
+        await backend.presence.announce(presence.KEPT, [(player_id, number)])
+    except PresenceUnavailable as error:
+        log.warning("told when Redis is back", player=player_id, error=error.detail)
     return number
 
 
@@ -141,8 +144,12 @@ class Live:
 
     async def _deliver_kept(self) -> None:
         if self._notices:
-            await self.backend.pushes.load_notices()
-            self._notices = False
+            self._notices = False  # before the wait: another notice may come during it
+            try:
+                await self.backend.pushes.load_notices()
+            except GameError:
+                self._notices = True
+                raise
         while self._kept:
             ids = _taken(self._kept, AT_A_TIME)
             try:
@@ -152,20 +159,9 @@ class Live:
                 raise
 
     async def _deliver_to(self, asked: Sequence[tuple[int, Connection]]) -> None:
-        found = await self.backend.pushes.open_many([(each, own.seen) for each, own in asked])
-        lost = []
-        for (player_id, own), opened in zip(asked, found, strict=True):
-            if opened.resumed:
-                own.deliver(opened.stream, opened.missed)
-            else:
-                lost.append((player_id, own, Seen(opened.stream)))
-        await self._deliver_whole(lost)
-
-    async def _deliver_whole(self, asked: Sequence[tuple[int, Connection, Seen]]) -> None:
-        """For those whose stream Redis has lost: what there is in the new one."""
-        found = await self.backend.pushes.open_many([(each, seen) for each, _, seen in asked])
-        for (_, connection, _), opened in zip(asked, found, strict=True):
-            connection.deliver(opened.stream, opened.missed)
+        found = await self.backend.pushes.catch_up([(each, own.seen) for each, own in asked])
+        for (_, own), opened in zip(asked, found, strict=True):
+            own.deliver(opened.stream, opened.missed)
 
     async def _show_changed(self) -> None:
         game = self.backend.rulebook.game

@@ -65,13 +65,17 @@ class Presence:
         self._beat, self._leave = Script(redis, "presence_beat"), Script(redis, "presence_leave")
         self._nodes, self._announce = Script(redis, "presence_nodes"), Script(redis, "presence_announce")
         self._told: set[int] = set()
+        self._between_beats = asyncio.Event()
+        self._between_beats.set()
         self._gap = False
         """Whether Redis may have lost players of this node, so that changes of theirs weren't told."""
 
     async def join(self, player_id: int) -> bool:
-        """Tells of one player at once; False when Redis is away, and `beat` makes up for it."""
-        if player_id in self._told:
-            return True
+        """Tells of one player at once; False when Redis is away, and `beat` makes up for it.
+
+        After a beat that is under way, which may still take him off.
+        """
+        await self._between_beats.wait()
         try:
             await self._redis.sadd(PLAYERS + self._key, player_id)
         except (RedisError, OSError, TimeoutError):
@@ -87,7 +91,9 @@ class Presence:
             while True:
                 now = set(players())
                 if now != self._told or loop.time() - renewed >= RENEW_SECONDS:
+                    self._between_beats.clear()
                     renewed = loop.time() if await self._tell(now, players, sockets()) else -RENEW_SECONDS
+                    self._between_beats.set()
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
             await self._sign_off()

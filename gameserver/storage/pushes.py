@@ -2,8 +2,8 @@
 
 Law: a stream's numbers rise by one and are never given twice under its name; when Redis has lost a stream, the next
 one has another name, so a client can't take one for the other. Nothing here is the only copy of anything: mail lies in
-its inbox in Postgres. Notices to all are put into a player's stream when he is told of them, or comes within the time
-for which they are kept.
+its inbox in Postgres. Notices to all are put into a player's stream when he is told of them, or comes back while they
+are kept.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from gameserver.storage.presence import AWAY, EVERYWHERE, NOTICE
 from gameserver.storage.scripts import Argument, Script, translated
 
 KEPT_PUSHES = 100
-KEPT_NOTICES = 50
+KEPT_NOTICES = 20
 KEPT_MS = 6 * 3600 * 1000
 """How long a stream stays after the last that was asked of it or put into it."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
@@ -65,17 +65,20 @@ class Pushes:
     async def open(self, player_id: int, seen: Seen) -> Opened:
         """A player's stream, to be followed from here. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            return _opened(await self._open(*self._question(player_id, seen)))
+            return _opened(await self._open(*self._question(player_id, seen, whole=False)))
 
-    async def open_many(self, asked: Sequence[tuple[int, Seen]]) -> list[Opened]:
-        """The same for several players. Raises PresenceUnavailable."""
+    async def catch_up(self, asked: Sequence[tuple[int, Seen]]) -> list[Opened]:
+        """The same for sockets that are open; where something is missing, `missed` is all that is still kept.
+
+        Raises PresenceUnavailable.
+        """
         with translated(PresenceUnavailable, AWAY):
-            found = await self._open.many([self._question(*each) for each in asked])
+            found = await self._open.many([self._question(*each, whole=True) for each in asked])
         return [_opened(each) for each in found]
 
-    def _question(self, player_id: int, seen: Seen) -> tuple[Sequence[str], Sequence[Argument]]:
-        arguments = (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, seen.stream, seen.seq, self._newest, *self._notices)
-        return _keys(player_id), arguments
+    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> tuple[Sequence[str], Sequence[Argument]]:
+        limits = (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS)
+        return _keys(player_id), (*limits, seen.stream, seen.seq, int(whole), self._newest, *self._notices)
 
     async def keep(self, player_id: int, kind: str, data: object) -> int:
         """Puts a push into a player's stream; its number, for `Presence.announce`. Raises PresenceUnavailable."""

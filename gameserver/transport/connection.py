@@ -17,7 +17,7 @@ from aiohttp import web
 from gameserver.commands.results import Kept, Opened, Seen, Session
 from gameserver.rules.player import Player
 from gameserver.transport import answers
-from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, TOPICS, Close
+from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, RANK_TOPIC, SUBPROTOCOL, TOPICS, Close
 
 LARGEST_BUFFER = 1 << 20
 """Bytes that may wait for a peer."""
@@ -30,6 +30,7 @@ class Early:
 
     players: list[tuple[Player, int]] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
+    pushes: list[tuple[str, object]] = field(default_factory=list)
 
 
 class Socket:
@@ -37,7 +38,11 @@ class Socket:
 
     def __init__(self) -> None:
         self.connection = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_BODY + 1, compress=False, protocols=(SUBPROTOCOL,)
+            heartbeat=HEARTBEAT_SECONDS,
+            autoping=False,
+            max_msg_size=LARGEST_BODY + 1,
+            compress=False,
+            protocols=(SUBPROTOCOL,),
         )  # aiohttp refuses a frame of max_msg_size bytes, too
         self.requests: set[asyncio.Task[None]] = set()
         self.session: Session | None = None
@@ -51,6 +56,7 @@ class Socket:
         self._transport: asyncio.Transport | None = None
         self._frames: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
 
     async def open(self, request: web.Request) -> None:
         """Answers the upgrade."""
@@ -66,6 +72,15 @@ class Socket:
     def closing(self) -> bool:
         return self._closing is not None or self.connection.closed
 
+    def gone(self) -> None:
+        """The peer has left, or the socket was ended."""
+        self._gone.set()
+
+    async def until_closing(self, seconds: float) -> None:
+        """Waits until the peer has left, for so long at the most."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), seconds)
+
     def put(self, answer: object) -> None:
         """Sends a frame with the others of this turn."""
         if not self._frames:
@@ -74,6 +89,9 @@ class Socket:
 
     def push(self, kind: str, data: object) -> None:
         """Sends a push that isn't kept: it carries the number of the last kept one."""
+        if self._early is not None:
+            self._early.pushes.append((kind, data))
+            return
         self.put({"push": kind, "seq": self._seen.seq, "data": data})
 
     def greet(self, answer: Mapping[str, object], version: int, opened: Opened) -> None:
@@ -86,6 +104,8 @@ class Socket:
             self.deliver(opened.stream, early.kept)
             for player, max_hp in early.players:
                 self.show(player, max_hp)
+            for kind, data in early.pushes:
+                self.push(kind, data)
 
     def has_told(self, version: int) -> None:
         """An answer has told the player's state of this version."""
@@ -117,8 +137,8 @@ class Socket:
                     self.push(each.kind, each.data)
 
     def rank(self, board: str, rank: int, score: int, total: int) -> None:
-        """Pushes a place on a board, if it is another one than was told."""
-        if self.standings.get(board) != (rank, score):
+        """Pushes a place on a board, if it is wanted still and another one than was told."""
+        if RANK_TOPIC + board in self.topics and self.standings.get(board) != (rank, score):
             self.standings[board] = (rank, score)
             self.push("rank", {"board": board, "rank": rank, "score": score, "total": total})
 
@@ -148,6 +168,8 @@ class Socket:
         """Waits for a close that has begun."""
         if self._closing is not None:
             await asyncio.wait([self._closing], timeout=2 * CLOSE_SECONDS)
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self._transport.abort()
 
 
 def _text_frame(payload: bytes) -> bytes:

@@ -32,6 +32,7 @@ class Sockets:
         try:
             yield
         finally:
+            socket.gone()
             self._open.discard(socket)
             self._ranked.discard(socket)
             if socket.session is not None:
@@ -89,23 +90,22 @@ class Sockets:
         A peer may finish what it has asked and close by itself; who hasn't some time after his delay is closed, once
         what he asked until then is answered.
         """
-        delays = {socket: random.uniform(0, SPREAD * seconds) for socket in self._open}  # noqa: S311
-        for socket, delay in delays.items():
-            socket.push("going_away", {"reconnect_after_ms": int(delay * 1000)})
-        started = asyncio.get_running_loop().time()
-        for socket, delay in sorted(delays.items(), key=lambda each: each[1]):
-            await self._until(socket, started + delay + GRACE * seconds)
+        leaving = [
+            asyncio.create_task(_send_away(socket, random.uniform(0, SPREAD * seconds), GRACE * seconds))  # noqa: S311
+            for socket in self._open
+        ]
+        if leaving:
+            _, late = await asyncio.wait(leaving, timeout=seconds)
+            for task in late:
+                task.cancel()
+        for socket in list(self._open):
             socket.end(Close.GOING_AWAY, "going away")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout((1 - SPREAD - GRACE) * seconds):
-                for socket in delays:
-                    await socket.ended()
 
-    async def _until(self, socket: Socket, moment: float) -> None:
-        """Waits for a socket's time to go, or until none is left that hasn't gone."""
-        while (left := moment - asyncio.get_running_loop().time()) > 0 and self._open:
-            await asyncio.sleep(min(left, 0.05))
-            if socket.closing:
-                return
-        if socket.requests and left <= 0:
-            await asyncio.wait(socket.requests, timeout=0.1)
+
+async def _send_away(socket: Socket, delay: float, grace: float) -> None:
+    socket.push("going_away", {"reconnect_after_ms": int(delay * 1000)})
+    await socket.until_closing(delay + grace)
+    if socket.requests:
+        await asyncio.wait(socket.requests)
+    socket.end(Close.GOING_AWAY, "going away")
+    await socket.ended()

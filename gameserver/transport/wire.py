@@ -227,7 +227,9 @@ class _Frame(_Request):
 
 
 class Resume(_Request):
-    stream: ShortText
+    """`stream` is empty for a client whose hello was answered while Redis was away."""
+
+    stream: Annotated[str, Field(max_length=64)]
     seq: Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
@@ -272,8 +274,8 @@ class Notice(_Request):
 
     player: PlayerId | None = None
 
-    text: Annotated[str, Field(min_length=1, max_length=1000)]
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class NodesQuery(_Query):

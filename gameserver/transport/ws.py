@@ -36,6 +36,7 @@ from gameserver.transport.wire import Close
 log = structlog.get_logger()
 
 HELLO_SECONDS = 5.0
+ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 IN_FLIGHT = 128
 """Requests of one socket being answered, at the most; the next frame waits in the peer's connection."""
 
@@ -74,12 +75,12 @@ def _host_of(origin: str) -> str | None:
 
 
 async def _converse(backend: Backend, sockets: Sockets, own: Socket, pacing: FramePacing) -> None:
-    if not await _greet(backend, sockets, own):
+    if not await _greet(backend, sockets, own, pacing):
         return
     tasks = own.requests
     try:
-        async for message in own.connection:
-            frame = _object_of(own, message) if pacing.admits(own) else None
+        while (message := await _next(own, pacing)) is not None:
+            frame = _object_of(own, message)
             if frame is None:
                 break
             if not await _still(backend, own):
@@ -92,6 +93,18 @@ async def _converse(backend: Backend, sockets: Sockets, own: Socket, pacing: Fra
     finally:
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _next(own: Socket, pacing: FramePacing) -> WSMessage | None:
+    """The next message; pings are answered here, since they count as frames, too. None at the end."""
+    while True:
+        message = await own.connection.receive()
+        if message.type in ENDS or not pacing.admits(own):
+            return None
+        if message.type is WSMsgType.PING:
+            await own.connection.pong(message.data)
+        elif message.type is not WSMsgType.PONG:
+            return message
 
 
 async def _still(backend: Backend, own: Socket) -> bool:
@@ -119,12 +132,13 @@ def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
         return None
 
 
-async def _greet(backend: Backend, sockets: Sockets, own: Socket) -> bool:
+async def _greet(backend: Backend, sockets: Sockets, own: Socket, pacing: FramePacing) -> bool:
     """Answers hello; ends the socket when there is none in time, or it isn't one."""
     frame: dict[str, Any] | None = None
     try:
         async with asyncio.timeout(HELLO_SECONDS):
-            frame = _object_of(own, await own.connection.receive())
+            message = await _next(own, pacing)
+        frame = None if message is None else _object_of(own, message)
         if frame is None:
             return False
         await _hello(backend, sockets, own, frame)

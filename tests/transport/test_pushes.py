@@ -10,9 +10,10 @@ from aiohttp import ClientWebSocketResponse
 
 from gameserver.config import Settings
 from gameserver.stack.ports import free_port
+from gameserver.storage.presence import KEPT
 from gameserver.storage.scripts import connect
 from tests.client import ADMIN_KEY, Api, Socket
-from tests.nodes import start_node
+from tests.nodes import InProcessNode, start_node
 from tests.transport.doors import closing_of
 from tests.wait import wait_until
 
@@ -246,8 +247,53 @@ async def test_a_notice_to_one_player_reaches_him_alone_and_also_when_he_was_awa
 
 async def test_a_notice_needs_a_reason_and_an_admin(api: Api) -> None:
     who = await api.sign_up()
-    for body in ({"text": "x"}, {"reason": "x"}, {"text": "", "reason": "x"}, {"text": "x" * 1001, "reason": "x"}):
+    for body in (
+        {"text": "x"},
+        {"reason": "x"},
+        {"text": "", "reason": "x"},
+        {"text": "x" * 1001, "reason": "x"},
+        {"text": "x", "reason": "x\0"},
+        {"text": "x\0", "reason": "x"},
+    ):
         told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)
         assert (told.status, told.code) == (422, "bad_input"), body
     told = await api.ask("POST", "/admin/v1/notices", token=who.token, body={"text": "x", "reason": "x"})
     assert told.code == "forbidden"
+
+
+async def test_a_socket_that_missed_more_than_is_kept_gets_what_is_left_and_goes_on(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver.storage.pushes.KEPT_PUSHES", 3)
+    who = await api.sign_up()
+    connection, told = await hello(api, who.token)
+    for number in range(5):
+        await node.core.backend.pushes.keep(int(who.id), "notice", {"text": f"unheard {number}"})
+    for text in ("heard", "heard, too"):
+        await node.core.backend.presence.announce(
+            KEPT, [(int(who.id), await node.core.backend.pushes.keep(int(who.id), "notice", {"text": text}))]
+        )
+    pushes: list[dict[str, Any]] = []
+    while not pushes or pushes[-1]["data"]["text"] != "heard, too":
+        pushes.append(await push_of(connection, "notice"))
+    numbers = [each["seq"] - told["seq"] for each in pushes]
+    assert (numbers[-1], numbers == sorted(set(numbers)), len(numbers) >= 3) == (7, True, True)
+
+
+async def test_the_stream_of_a_hello_without_redis_can_be_sent_back(api: Api) -> None:
+    who = await api.sign_up()
+    _, told = await hello(api, who.token, resume={"stream": "", "seq": 0})
+    assert (told["resumed"], bool(told["stream"])) == (False, True)
+
+
+async def test_notices_are_heard_after_redis_lost_those_that_came_before_and_streams_made_meanwhile(
+    two: tuple[Api, Api], settings: Settings
+) -> None:
+    one, other = two
+    await proclaim(one, "before")
+    await forget_pushes(settings)
+    who = await one.sign_up()
+    connection, _ = await hello(one, who.token)
+    await proclaim(other, "after")
+    while (await push_of(connection, "notice"))["data"]["text"] != "after":
+        pass

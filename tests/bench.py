@@ -34,7 +34,7 @@ from tests.haproxy import PROGRAM, haproxy
 from tests.idle_cost import idle_cost, show_cost
 
 SECONDS = 10
-MODES = ("socket", "http", "read")
+MODES = ("http", "socket", "read")
 RAW_BATCH, RAW_CONNECTIONS = 200, 2
 PROXIED = ("through HAProxy", "of direct", "its p99 ms", "its errors")
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))

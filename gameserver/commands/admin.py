@@ -23,7 +23,7 @@ async def stats(backend: Backend) -> tuple[Sequence[Count], datetime]:
 
 async def nodes(backend: Backend, players: Sequence[int]) -> list[LiveNode]:
     """The nodes that live, and which of the players are connected to each. Raises PresenceUnavailable."""
-    return await live.nodes(backend, players)
+    return await backend.presence.nodes(players)
 
 
 async def proclaim(backend: Backend, admin: str, text: str, reason: str, player_id: int | None) -> int:

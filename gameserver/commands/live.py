@@ -16,7 +16,7 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.errors import GameError, PresenceUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import presence
-from gameserver.storage.presence import LiveNode, Message
+from gameserver.storage.presence import Message
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.sessions import Session
 from gameserver.telemetry import ONLINE
@@ -79,11 +79,6 @@ async def proclaim(backend: Backend, text: str, player_id: int | None) -> int:
     except PresenceUnavailable as error:
         log.warning("told when Redis is back", player=player_id, error=error.detail)
     return number
-
-
-async def nodes(backend: Backend, players: Sequence[int] = ()) -> list[LiveNode]:
-    """The nodes that live, and which of the players are connected to each. Raises PresenceUnavailable."""
-    return await backend.presence.nodes(players)
 
 
 @dataclass

@@ -92,8 +92,10 @@ class Presence:
                 now = set(players())
                 if now != self._told or loop.time() - renewed >= RENEW_SECONDS:
                     self._between_beats.clear()
-                    renewed = loop.time() if await self._tell(now, players, sockets()) else -RENEW_SECONDS
-                    self._between_beats.set()
+                    try:
+                        renewed = loop.time() if await self._tell(now, players, sockets()) else -RENEW_SECONDS
+                    finally:
+                        self._between_beats.set()
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
             await self._sign_off()

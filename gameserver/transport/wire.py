@@ -273,7 +273,6 @@ class Notice(_Request):
     """To all, or to one player; `reason` is for the audit log."""
 
     player: PlayerId | None = None
-
     text: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 

@@ -86,14 +86,15 @@ class Presence:
     async def beat(self, players: Callable[[], Iterable[int]], sockets: Callable[[], int]) -> None:
         """Tells who comes and goes, and that the node lives."""
         loop = asyncio.get_running_loop()
-        renewed = -RENEW_SECONDS
+        renewed, counted = -RENEW_SECONDS, 0
         try:
             while True:
-                now = set(players())
-                if now != self._told or loop.time() - renewed >= RENEW_SECONDS:
+                now, count = set(players()), sockets()
+                if (now, count) != (self._told, counted) or loop.time() - renewed >= RENEW_SECONDS:
                     self._between_beats.clear()
                     try:
-                        renewed = loop.time() if await self._tell(now, players, sockets()) else -RENEW_SECONDS
+                        renewed = loop.time() if await self._tell(now, players, count) else -RENEW_SECONDS
+                        counted = count
                     finally:
                         self._between_beats.set()
                 await asyncio.sleep(BEAT_SECONDS)

@@ -30,6 +30,7 @@ from gameserver.storage.claims import Claims
 from gameserver.storage.committer import Limits
 from gameserver.storage.databases import Databases
 from gameserver.storage.follower import Follower
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.players import Players
@@ -38,6 +39,7 @@ from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
+from gameserver.storage.survey import Survey
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import ADMIN_KEYS, BACKEND, CALLERS, ORIGINS, READINESS, SOCKETS, Callers, Readiness
@@ -124,11 +126,13 @@ def _backend(  # noqa: PLR0913 (everything meets here)
     return Backend(
         players=Players(everyone, slots, rulebook, window, limits),
         claims=Claims(slots),
+        intake=Intake(slots),
         sessions=sessions,
         boards=boards,
         presence=presence,
         pushes=pushes,
         reports=Reports(databases, slots),
+        survey=Survey(databases),
         audit=Audit(databases[settings.control.database]),
         rulebook=rulebook,
         passwords=passwords,

@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
 from gameserver.storage.leaderboards import Page, Standing
@@ -20,6 +21,7 @@ __all__ = [
     "Kept",
     "Listed",
     "LiveNode",
+    "Loaded",
     "Opened",
     "Page",
     "Question",

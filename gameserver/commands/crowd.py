@@ -1,0 +1,177 @@
+"""A crowd of made-up players for demonstrations and load tests, signed up by the thousand.
+
+Who the number N is never changes: his name, device, class, EXP and HP. So loading again adds only those that aren't
+there yet, wherever the last one was killed. They are real players: by law, in the ledger, on the boards, able to sign
+in by their devices, which anybody can guess. Not for a live game.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gameserver.commands.accounts import Application, draft_of
+from gameserver.commands.backend import Backend
+from gameserver.rules.dice import Dice
+from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
+from gameserver.rules.game import Game
+from gameserver.storage.ids import new_command_id
+from gameserver.storage.intake import Holder
+from gameserver.storage.players import Birth
+
+CHUNK = 5_000
+"""Players in one round, so that a follower never reads more at once."""
+AT_A_TIME = 2
+"""Rounds under way: one is prepared while the databases work on the other."""
+A_MILLISECOND = 8
+"""Command ids with the same time, so that their players' ids hardly ever collide."""
+AHEAD = 40_000
+"""How many players may be loaded that the boards don't show yet."""
+PATIENCE = 3.0
+"""Seconds without any progress of a board after which nobody seems to follow, and loading goes on regardless."""
+TRIES = 5
+HIGHEST = 1.2
+"""The most EXP, in what the last level takes."""
+DOWN, UNHURT = 3, 60
+"""Per cent of players that are at 0 HP, and at their most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many were made, were there already, or couldn't be made because somebody else has their name or device."""
+
+    made: int = 0
+    there: int = 0
+    taken: int = 0
+
+    def __add__(self, other: "Progress") -> "Progress":
+        return Progress(self.made + other.made, self.there + other.there, self.taken + other.taken)
+
+    @property
+    def done(self) -> int:
+        return self.made + self.there + self.taken
+
+
+def member(number: int, game: Game) -> Application:
+    """Who the number is: EXP falls off steeply, so that many are beginners and few at the top."""
+    dice, classes = Dice(number), list(game.classes)
+    class_name = classes[dice.roll(0, len(classes) - 1)]
+    share = dice.roll(0, 10**9) / 10**9
+    exp = int(game.levels.thresholds[-1] * HIGHEST * share**6)
+    most = game.max_hp(class_name, game.level_of(exp))
+    fate = dice.roll(0, 99)
+    hp = 0 if fate < DOWN else most if fate < DOWN + UNHURT else dice.roll(1, most)
+    return Application(f"Demo {number:07}", class_name, device=f"demo-device-{number:07}", hp=hp, exp=exp)
+
+
+async def load(backend: Backend, players: int) -> AsyncIterator[Progress]:
+    """Signs up the players from 1 on; how far it has come after each chunk.
+
+    Raises DatabaseUnavailable: what was made stays, and loading again goes on.
+    """
+    starts = iter(range(1, players + 1, CHUNK))
+    pace, total = _Pace(backend), Progress()
+    under_way: set[asyncio.Task[Progress]] = set()
+    try:
+        while True:
+            while len(under_way) < AT_A_TIME and (start := next(starts, None)) is not None:
+                await pace.wait(total.made)
+                numbers = range(start, min(start + CHUNK, players + 1))
+                under_way.add(asyncio.create_task(_load_chunk(backend, numbers)))
+            if not under_way:
+                return
+            done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            total = sum([each.result() for each in done], total)
+            yield total
+    finally:
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _load_chunk(backend: Backend, numbers: Sequence[int]) -> Progress:
+    wanted, progress = [member(number, backend.rulebook.game) for number in numbers], Progress()
+    for _ in range(TRIES):
+        births = _births(backend, wanted)
+        mine, there, taken = _settled(births, await backend.intake.reserve(births))
+        made = await backend.intake.create(mine)
+        await backend.intake.confirm([each for each in mine if each.command_id in made])
+        unmade = [each for each in mine if each.command_id not in made]
+        if unmade or taken:
+            await backend.intake.release([*unmade, *taken])
+        progress += Progress(len(made), there, len(taken))
+        names = {each.player.name for each in unmade}
+        wanted = [each for each in wanted if each.name in names]
+        if not wanted:
+            return progress
+    raise DatabaseUnavailable("Some players' ids are always taken.", retry_after=1)
+
+
+def _births(backend: Backend, wanted: Sequence[Application]) -> list[Birth]:
+    """Sign-ups under new command ids; each at a time of its own, as no two players' creation needs to be equal."""
+    now, milliseconds = backend.now(), int(time.time() * 1000)
+    times = (now - timedelta(microseconds=index) for index in range(len(wanted), 0, -1))
+    clock = replace(backend, now=lambda: next(times))
+    return [
+        draft_of(clock, each, new_command_id(milliseconds - index // A_MILLISECOND), 0)
+        for index, each in enumerate(wanted)
+    ]
+
+
+def _settled(births: Sequence[Birth], held: Mapping[str, Holder]) -> tuple[list[Birth], int, list[Birth]]:
+    """The sign-ups to go on with, how many players are there already, and the sign-ups that can't be.
+
+    Those that an earlier load reserved for and didn't finish go on under that one's command.
+    """
+    mine: list[Birth] = []
+    taken: list[Birth] = []
+    there = 0
+    for birth in births:
+        holders = [held.get(key) for key in birth.keys]
+        whose = {each and each[:2] for each in holders}
+        if whose == {None}:
+            mine.append(birth)
+        elif len(whose) > 1 or None in whose:
+            taken.append(birth)
+        elif all(each is not None and each.confirmed for each in holders):
+            there += 1
+        else:
+            mine.append(_adopted(birth, held[birth.keys[0]]))
+    return mine, there, taken
+
+
+def _adopted(birth: Birth, holder: Holder) -> Birth:
+    return replace(birth, command_id=holder.command_id, player=birth.player._replace(id=holder.player_id))
+
+
+class _Pace:
+    """Holds loading back until the boards have nearly caught up, as long as somebody keeps them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._board = next(
+            (name for name in backend.boards.names() if backend.boards.board(name).class_name is None), ""
+        )
+        self._first: int | None = None
+
+    async def wait(self, made: int) -> None:
+        shown, since = await self._shown(), time.monotonic()
+        if self._first is None and shown is not None:
+            self._first = shown - made
+        while shown is not None and self._first is not None and self._first + made - shown > AHEAD:
+            if time.monotonic() - since > PATIENCE:
+                self._board = ""
+            await asyncio.sleep(0.05)
+            now = await self._shown()
+            if now != shown:
+                shown, since = now, time.monotonic()
+
+    async def _shown(self) -> int | None:
+        """How many players the board of all shows; None when there is none that anybody could read."""
+        if not self._board:
+            return None
+        try:
+            return (await self._backend.boards.top(self._board, 1, None)).total
+        except BoardUnavailable:
+            return None

@@ -1,0 +1,142 @@
+"""Many sign-ups at once: each step of a sign-up, for a whole chunk, in one transaction per database.
+
+The same law as for one: claims are reserved, then the players are inserted with their ledger rows (the commit point),
+then the claims are confirmed. Each transaction takes its group's fence and asks for ownership in a later statement.
+What is in flight when the process dies is left to the sweeper, or taken up by the next one that loads the same names.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage import sql
+from gameserver.storage.claims import RESERVED_FOR
+from gameserver.storage.ids import slot_of, slot_of_key
+from gameserver.storage.players import Birth, birth_entry
+from gameserver.storage.slots import Slots
+
+SQL = {name: text(statement) for name, statement in sql.load("intake.sql").items()}
+TRIES = 40
+PAUSE = 0.05
+
+Row = tuple[Any, ...]
+Work = Callable[[AsyncConnection, Sequence[Row]], Awaitable[Sequence[Any]]]
+
+
+class Holder(NamedTuple):
+    """Whose a key is."""
+
+    player_id: int
+    command_id: str
+    confirmed: bool
+
+
+class Intake:
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    async def reserve(self, births: Sequence[Birth]) -> Mapping[str, Holder]:
+        """Reserves what is free of the sign-ups' keys; who holds those that weren't, by `kind:text`."""
+
+        async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
+            columns = _columns(rows, "slots", "kinds", "keys", "players", "commands")
+            reserved = await connection.execute(SQL["reserve"], {**columns, "reserved_for": RESERVED_FOR})
+            if reserved.rowcount == len(rows):
+                return ()
+            await connection.execute(SQL["one_by_one"])
+            return (await connection.execute(SQL["holders"], columns)).all()
+
+        held = await self._everywhere("accounts", self._claims(births), work)
+        return {f"{kind}:{key}": Holder(*holder) for kind, key, *holder in held}
+
+    async def create(self, births: Sequence[Birth]) -> set[str]:
+        """Inserts the players whose ids are free; the command ids that have made theirs, now or before."""
+
+        async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
+            columns = _columns(
+                rows,
+                "slots",
+                "players",
+                "commands",
+                "names",
+                "classes",
+                "levels",
+                "hps",
+                "exps",
+                "times",
+                "args",
+                "outcomes",
+            )
+            made = await connection.execute(SQL["create"], columns)
+            if made.rowcount == len(rows):
+                return columns["commands"]
+            await connection.execute(SQL["one_by_one"])
+            born = {each: columns[each] for each in ("slots", "players", "commands")}
+            return (await connection.execute(SQL["born"], born)).scalars().all()
+
+        return set(await self._everywhere("players", [_player(each) for each in births], work))
+
+    async def confirm(self, births: Sequence[Birth]) -> None:
+        await self._settle("confirm", births)
+
+    async def release(self, births: Sequence[Birth]) -> None:
+        """Frees what these sign-ups hold and haven't confirmed; for those that will surely make no player."""
+        await self._settle("release", births)
+
+    async def _settle(self, how: str, births: Sequence[Birth]) -> None:
+        async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
+            await connection.execute(SQL["one_by_one"])
+            await connection.execute(SQL[how], _columns(rows, "slots", "kinds", "keys", "players", "commands"))
+            return ()
+
+        await self._everywhere("accounts", self._claims(births), work)
+
+    def _claims(self, births: Iterable[Birth]) -> list[Row]:
+        slots = self._slots.size("accounts")
+        pairs = ((birth, key.partition(":")) for birth in births for key in birth.keys)
+        return [
+            (slot_of_key(kind, key, slots), kind, key, birth.player.id, birth.command_id)
+            for birth, (kind, _, key) in pairs
+        ]
+
+    async def _everywhere(self, group: str, rows: Sequence[Row], work: Work) -> list[Any]:
+        """Does the work on each row, which begins with its slot, where the slot is. Raises DatabaseUnavailable."""
+        found: list[Any] = []
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(PAUSE)
+                await self._slots.refresh()
+            parts: dict[str, list[Row]] = {}
+            for row in rows:
+                parts.setdefault(self._slots.owner(group, row[0]).name, []).append(row)
+            done = await asyncio.gather(*(self._part(group, part, work) for part in parts.values()))
+            found += [each for results, _ in done for each in results]
+            rows = [row for _, left in done for row in left]
+            if not rows:
+                return found
+        raise DatabaseUnavailable("Some slots are being moved.", retry_after=1)
+
+    async def _part(self, group: str, rows: Sequence[Row], work: Work) -> tuple[Sequence[Any], Sequence[Row]]:
+        """What came of the rows whose slots the database owns, and the other rows. Locked in one order by all."""
+        database = self._slots.owner(group, rows[0][0])
+        async with database.fenced(group) as connection:
+            slots = sorted({row[0] for row in rows})
+            owned = set((await connection.execute(SQL[f"{group}_owned"], {"slots": slots})).scalars())
+            mine = sorted(row for row in rows if row[0] in owned)
+            return (await work(connection, mine) if mine else ()), [row for row in rows if row[0] not in owned]
+
+
+def _columns(rows: Sequence[Row], *names: str) -> dict[str, list[Any]]:
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _player(birth: Birth) -> Row:
+    who, entry = birth.player, birth_entry(birth)
+    told = (orjson.dumps(entry["args"]).decode(), orjson.dumps(entry["outcome"]).decode())
+    return (slot_of(who.id), who.id, birth.command_id, who.name, who.class_name, who.level, who.hp, who.exp,
+            who.created_at, *told)  # fmt: skip

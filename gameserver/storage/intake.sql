@@ -1,0 +1,70 @@
+-- The steps of many sign-ups at once, one statement per database. Tables: claims, players, ledger and the groups'
+-- owned slots. Arguments are arrays of equal length, one element for each claim or player.
+
+-- name: one_by_one
+-- Through the primary keys, whatever the statistics say of a table that grows as it is written.
+select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true)
+
+-- name: accounts_owned
+select slot from accounts_owned_slots where owned and slot = any(cast(:slots as smallint[]))
+
+-- name: players_owned
+select slot from players_owned_slots where owned and slot = any(cast(:slots as smallint[]))
+
+-- name: reserve
+insert into claims (slot, kind, key, player_id, command_id, confirmed, deadline)
+select c.slot, c.kind, c.key, c.player_id, c.command_id, false, now() + cast(:reserved_for as interval)
+from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
+            cast(:commands as uuid[])) as c(slot, kind, key, player_id, command_id)
+on conflict do nothing
+
+-- name: holders
+-- Of those keys that another command holds.
+select c.kind, c.key, c.player_id, cast(c.command_id as text) as command_id, c.confirmed
+from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
+            cast(:commands as uuid[])) as wanted(slot, kind, key, player_id, command_id)
+join claims c on c.slot = wanted.slot and c.kind = wanted.kind and c.key = wanted.key
+where c.command_id <> wanted.command_id or c.player_id <> wanted.player_id
+
+-- name: confirm
+-- Without a word on `confirmed`, or the index of the unconfirmed might be read whole for each of them.
+update claims c set confirmed = true
+from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
+            cast(:commands as uuid[])) as mine(slot, kind, key, player_id, command_id)
+where c.slot = mine.slot and c.kind = mine.kind and c.key = mine.key and c.command_id = mine.command_id
+      and c.player_id = mine.player_id
+
+-- name: release
+-- The cast keeps the index of the unconfirmed out of it.
+delete from claims c
+using unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
+             cast(:commands as uuid[])) as mine(slot, kind, key, player_id, command_id)
+where c.slot = mine.slot and c.kind = mine.kind and c.key = mine.key and c.command_id = mine.command_id
+      and c.player_id = mine.player_id and cast(c.confirmed as int) = 0
+
+-- name: create
+-- Players and their ledger rows; of those whose id somebody has already, or a void row, neither is written.
+with made as (
+    insert into players (slot, id, name, class, level, hp, exp, version, session_epoch, void, created_at, exp_reached_at)
+    select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, 1, 0, false, p.at, p.at
+    from unnest(cast(:slots as smallint[]), cast(:players as bigint[]), cast(:names as text[]),
+                cast(:classes as text[]), cast(:levels as int[]), cast(:hps as bigint[]), cast(:exps as bigint[]),
+                cast(:times as timestamptz[])) as p(slot, id, name, class, level, hp, exp, at)
+    on conflict do nothing
+    returning id, name
+)
+insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid)
+select l.slot, l.player_id, l.command_id, 'sign_up', l.args, 0, l.outcome, 1, l.at,
+       (select cast(cast(pg_current_xact_id() as text) as bigint))
+from unnest(cast(:slots as smallint[]), cast(:players as bigint[]), cast(:commands as uuid[]),
+            cast(:names as text[]), cast(:args as json[]), cast(:outcomes as json[]), cast(:times as timestamptz[]))
+     as l(slot, player_id, command_id, name, args, outcome, at)
+join made on made.id = l.player_id and made.name = l.name
+
+-- name: born
+select cast(l.command_id as text)
+from unnest(cast(:slots as smallint[]), cast(:players as bigint[]), cast(:commands as uuid[]))
+     as wanted(slot, player_id, command_id)
+join ledger l on l.slot = wanted.slot and l.player_id = wanted.player_id and l.command_id = wanted.command_id
+where l.action = 'sign_up'

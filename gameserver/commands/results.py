@@ -11,7 +11,7 @@ from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
 from gameserver.storage.sessions import Listed, Session
-from gameserver.storage.survey import Holding, Share
+from gameserver.storage.survey import Holding, Share, SlotRange
 
 __all__ = [
     "Count",
@@ -31,6 +31,7 @@ __all__ = [
     "Seen",
     "Session",
     "Share",
+    "SlotRange",
     "Standing",
     "Welcome",
 ]

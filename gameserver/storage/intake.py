@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import sql
 from gameserver.storage.claims import RESERVED_FOR
+from gameserver.storage.databases import one_by_one
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.players import Birth, birth_entry
 from gameserver.storage.slots import Slots
@@ -48,7 +49,7 @@ class Intake:
             reserved = await connection.execute(SQL["reserve"], {**columns, "reserved_for": RESERVED_FOR})
             if reserved.rowcount == len(rows):
                 return ()
-            await connection.execute(SQL["one_by_one"])
+            await one_by_one(connection)
             return (await connection.execute(SQL["holders"], columns)).all()
 
         held = await self._everywhere("accounts", self._claims(births), work)
@@ -75,7 +76,7 @@ class Intake:
             made = await connection.execute(SQL["create"], columns)
             if made.rowcount == len(rows):
                 return columns["commands"]
-            await connection.execute(SQL["one_by_one"])
+            await one_by_one(connection)
             born = {each: columns[each] for each in ("slots", "players", "commands")}
             return (await connection.execute(SQL["born"], born)).scalars().all()
 
@@ -90,7 +91,7 @@ class Intake:
 
     async def _settle(self, how: str, births: Sequence[Birth]) -> None:
         async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
-            await connection.execute(SQL["one_by_one"])
+            await one_by_one(connection)
             await connection.execute(SQL[how], _columns(rows, "slots", "kinds", "keys", "players", "commands"))
             return ()
 

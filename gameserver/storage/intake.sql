@@ -1,11 +1,6 @@
 -- The steps of many sign-ups at once, one statement per database. Tables: claims, players, ledger and the groups'
 -- owned slots. Arguments are arrays of equal length, one element for each claim or player.
 
--- name: one_by_one
--- Through the primary keys, whatever the statistics say of a table that grows as it is written.
-select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true)
-
 -- name: accounts_owned
 select slot from accounts_owned_slots where owned and slot = any(cast(:slots as smallint[]))
 

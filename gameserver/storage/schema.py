@@ -2,7 +2,7 @@
 
 Several groups may share a Postgres database, so each has an ownership table of its own.
 Primary keys begin with the slot: a move of slots filters by it. No index on hp, exp or level: it would break
-HOT updates (measured: 77,600 to 37,000 updates/s).
+HOT updates (measured: 77,600 to 37,000 updates/s). One on what never changes, such as created_at, doesn't.
 """
 
 from sqlalchemy import (
@@ -96,6 +96,7 @@ player_rows = Table(
     Column("created_at", Time, nullable=False),
     Column("exp_reached_at", Time, nullable=False),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
+    Index("players_created_at", "created_at"),
     postgresql_with={"fillfactor": "80"},
 )
 

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -52,10 +53,8 @@ async def main() -> None:
                 question = Question(by, LIMIT, class_name=chosen)
                 asked = {"by": by, "limit": str(LIMIT)} | ({"class": chosen} if chosen else {})
                 middle = cursors.behind(await someone_in_the_middle(databases[0], by), question)
-                times = [
-                    await timed(lambda query=query: page(session, url, query))
-                    for query in (asked, {**asked, "cursor": middle})
-                ]
+                queries = (asked, {**asked, "cursor": middle})
+                times = [await timed(partial(page, session, url, query)) for query in queries]
                 table.add_row(by, chosen or "", *(cell for each in times for cell in shown(each)))
         plain = await timed(lambda: asyncio.gather(*(scan(each) for each in databases)))
         table.add_row("exp, plain SQL", "", *shown(plain), "", "")

@@ -9,7 +9,7 @@ is loaded from the tables, chunk by chunk between turns of following, from a sna
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -36,9 +36,11 @@ STATE_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 SUMMARIZE_SECONDS = 2.0
 TRANSACTIONS = 2_000
-"""Transaction ids read in one turn, at the most."""
+"""Transaction ids read in one turn, at the most; fewer after a turn that brought more than CHUNK players."""
+FEW_TRANSACTIONS = 16
+"""Read in the first turn: each of a bulk load's may have written thousands of players."""
 CHUNK = 5_000
-"""Players loaded in one turn, at the most."""
+"""Players loaded in one turn, and written in one call, at the most."""
 SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_custom_plan",
@@ -59,15 +61,18 @@ class _Load:
 
 
 class Follower:
-    """Keeps the boards up to one database; `databases` are the names of all that the boards rank."""
+    """Keeps the boards up to one database; `databases` tells the names of all that the boards rank."""
 
-    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, databases: list[str]) -> None:
+    def __init__(
+        self, database: Database, writer: BoardWriter, presence: Presence, databases: Callable[[], list[str]]
+    ) -> None:
         self._database = database
         self._writer = writer
         self._presence = presence
         self._databases = databases
         self._load: _Load | None = None
         self._generations: dict[str, list[Generation]] = {}
+        self._span = FEW_TRANSACTIONS
         self._looked = self._summarized = 0.0
         self._current = time.monotonic()
 
@@ -82,6 +87,7 @@ class Follower:
                 except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
                     log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
                     link.drop()
+                    self._span = max(1, self._span // 4)
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             await link.close()
@@ -111,7 +117,7 @@ class Follower:
         self._looked = time.monotonic()
         empty: dict[str, str] = {}
         for board in self._writer.boards:
-            await self._writer.swap(board, self._databases)
+            await self._writer.swap(board, self._databases())
             self._generations[board] = []
             for found in await self._writer.generations(board, self._database.name):
                 if not found.checkpoint:
@@ -161,7 +167,7 @@ class Follower:
         if reached != since:
             await self._presence.announce(CHANGED, [(each.id, each.version) for each in players])
             text = reached.dump()
-            written = await self._writer.apply(followed, self._database.name, text, players)
+            written = await self._apply(followed, text, players)
             for (board, found), fine in zip(followed, written, strict=True):
                 if fine:
                     self._generations[board][self._generations[board].index(found)] = Generation(found.name, text)
@@ -172,13 +178,24 @@ class Follower:
         self._current = time.monotonic()
         return more
 
+    async def _apply(
+        self, followed: Sequence[tuple[str, Generation]], checkpoint: str, players: Sequence[Player]
+    ) -> list[bool]:
+        """Writes part by part, and moves the checkpoints with the last one."""
+        name, done = self._database.name, 0
+        while len(players) - done > CHUNK:
+            await self._writer.apply(followed, name, "", players[done : done + CHUNK])
+            done += CHUNK
+        return await self._writer.apply(followed, name, checkpoint, players[done:])
+
     async def _changed(
         self, connection: asyncpg.Connection, since: Checkpoint
     ) -> tuple[Checkpoint, list[Player], bool]:
         last = since.snapshot
-        until = last.xmax + TRANSACTIONS
+        until = last.xmax + min(self._span, TRANSACTIONS)
         rows = await connection.fetch(SQL["changed"], last.lowest, until, last.xmax, list(last.running))
         changes = [row for row in rows if row["id"] is not None]
+        self._span = min(self._span * 2, TRANSACTIONS) if len(changes) <= CHUNK else max(1, self._span // 2)
         seen = Snapshot.parse(rows[0]["snapshot"])
         committed = max([since.committed, *(row["txid"] for row in changes)])
         reached = Checkpoint(since.source, seen.until(until), committed)

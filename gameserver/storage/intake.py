@@ -6,6 +6,7 @@ What is in flight when the process dies is left to the sweeper, or taken up by t
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,18 +14,14 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import sql
 from gameserver.storage.claims import RESERVED_FOR
 from gameserver.storage.databases import one_by_one
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.players import Birth, birth_entry
-from gameserver.storage.slots import Slots
+from gameserver.storage.slots import MOVED_SECONDS, Slots
 
 SQL = {name: text(statement) for name, statement in sql.load("intake.sql").items()}
-TRIES = 40
-PAUSE = 0.05
-
 Row = tuple[Any, ...]
 Work = Callable[[AsyncConnection, Sequence[Row]], Awaitable[Sequence[Any]]]
 
@@ -108,10 +105,8 @@ class Intake:
     async def _everywhere(self, group: str, rows: Sequence[Row], work: Work) -> list[Any]:
         """Does the work on each row, which begins with its slot, where the slot is. Raises DatabaseUnavailable."""
         found: list[Any] = []
-        for attempt in range(TRIES):
-            if attempt:
-                await asyncio.sleep(PAUSE)
-                await self._slots.refresh()
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
             parts: dict[str, list[Row]] = {}
             for row in rows:
                 parts.setdefault(self._slots.owner(group, row[0]).name, []).append(row)
@@ -120,7 +115,7 @@ class Intake:
             rows = [row for _, left in done for row in left]
             if not rows:
                 return found
-        raise DatabaseUnavailable("Some slots are being moved.", retry_after=1)
+            await self._slots.moved(deadline)
 
     async def _part(self, group: str, rows: Sequence[Row], work: Work) -> tuple[Sequence[Any], Sequence[Row]]:
         """What came of the rows whose slots the database owns, and the other rows. Locked in one order by all."""

@@ -49,9 +49,8 @@ with made as (
     on conflict do nothing
     returning id, name
 )
-insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid)
-select l.slot, l.player_id, l.command_id, 'sign_up', l.args, 0, l.outcome, 1, l.at,
-       (select cast(cast(pg_current_xact_id() as text) as bigint))
+insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at)
+select l.slot, l.player_id, l.command_id, 'sign_up', l.args, 0, l.outcome, 1, l.at
 from unnest(cast(:slots as smallint[]), cast(:players as bigint[]), cast(:commands as uuid[]),
             cast(:names as text[]), cast(:args as json[]), cast(:outcomes as json[]), cast(:times as timestamptz[]))
      as l(slot, player_id, command_id, name, args, outcome, at)

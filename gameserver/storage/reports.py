@@ -12,6 +12,7 @@ snapshots. So a page in the middle costs what the first one does, in time and me
 
 import asyncio
 import heapq
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -22,21 +23,18 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import schema, sql
 from gameserver.storage.batch import player_of
 from gameserver.storage.databases import Database, one_by_one, translated
 from gameserver.storage.ids import slot_of
-from gameserver.storage.slots import Slots
+from gameserver.storage.slots import MOVED_SECONDS, Slots
 
 T = TypeVar("T")
 SQL = {name: text(statement) for name, statement in sql.load("reports.sql").items()}
 PLAYERS = schema.player_rows
 OWNED = schema.players_owned_slots
 By = Literal["exp", "level", "hp", "created_at"]
-TRIES = 40
-PAUSE = 0.05
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -106,7 +104,8 @@ class Reports:
     async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]]) -> T:
         """Does the work over snapshots in which each slot has one owner."""
         every = range(self._slots.size("players"))
-        for _ in range(TRIES):
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
             async with AsyncExitStack() as stack:
                 opened = [
                     (database, await stack.enter_async_context(database.snapshot()))
@@ -115,9 +114,7 @@ class Reports:
                 parts = await _all(_part(database, connection, every) for database, connection in opened)
                 if sorted(chain(*(part.slots for part in parts))) == [*every]:
                     return await work(parts)
-            await asyncio.sleep(PAUSE)
-            await self._slots.refresh()
-        raise DatabaseUnavailable("Some players are being moved.", retry_after=1)
+            await self._slots.moved(deadline)
 
 
 async def _part(database: Database, connection: AsyncConnection, every: Iterable[int]) -> _Part:

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "players_0007"
-down_revision = "players_0002"
+down_revision = "players_0005"
 
 
 def upgrade() -> None:

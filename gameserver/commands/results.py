@@ -10,11 +10,13 @@ from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
 from gameserver.storage.sessions import Listed, Session
+from gameserver.storage.survey import Holding, Share
 
 __all__ = [
     "Count",
     "Entry",
     "History",
+    "Holding",
     "Kept",
     "Listed",
     "LiveNode",
@@ -26,6 +28,7 @@ __all__ = [
     "Receipt",
     "Seen",
     "Session",
+    "Share",
     "Standing",
     "Welcome",
 ]

@@ -7,7 +7,7 @@ in by their devices, which anybody can guess. Not for a live game.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ def member(number: int, game: Game) -> Application:
     return Application(f"Demo {number:07}", class_name, device=f"demo-device-{number:07}", hp=hp, exp=exp)
 
 
-async def load(backend: Backend, players: int) -> AsyncIterator[Progress]:
+async def load(backend: Backend, players: int) -> AsyncGenerator[Progress, None]:
     """Signs up the players from 1 on; how far it has come after each chunk.
 
     Raises DatabaseUnavailable: what was made stays, and loading again goes on.

@@ -13,6 +13,7 @@ snapshots. So a page in the middle costs what the first one does, in time and me
 import asyncio
 import heapq
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ SQL = {name: text(statement) for name, statement in sql.load("reports.sql").item
 PLAYERS = schema.player_rows
 OWNED = schema.players_owned_slots
 By = Literal["exp", "level", "hp", "created_at"]
+STEPS = 3
+"""From one of the hundred marks that statistics keep to another: a few per cent of the players."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -141,7 +144,7 @@ async def _all(asked: Iterable[Awaitable[T]]) -> list[T]:
 
 
 async def _rank(parts: Sequence[_Part], question: Question) -> Ranking:
-    found = await _all(part.ask(_keys(question, part.mine())) for part in parts)
+    found = await _all(_page(part, question) for part in parts)
     lists = [[(_place(question, row), part) for row in rows] for part, rows in zip(parts, found, strict=True)]
     merged = list(islice(heapq.merge(*lists, key=lambda each: each[0]), question.limit + 1))
     page = [(player_id, whose) for (_, player_id), whose in merged[: question.limit]]
@@ -149,6 +152,31 @@ async def _rank(parts: Sequence[_Part], question: Question) -> Ranking:
     players = {row.id: player_of(row) for row in chain(*rows)}
     ordered = [players[player_id] for player_id, _ in page]
     return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts))
+
+
+async def _page(part: _Part, question: Question) -> Sequence[Any]:
+    """The ids and values of one page and one more, or of all that are left.
+
+    Looked for up to a value not far behind the page's beginning first, which spares sorting the rest of the table. If
+    there are too few, because statistics are old or the class is rare, they are looked for again without it.
+    """
+    if question.by != "created_at" and question.min_level is None and question.max_level is None:
+        marks = [row.mark for row in await part.ask(SQL["marks"], column=question.by)]
+        if (until := _until(question, marks)) is not None:
+            found = await part.ask(_keys(question, part.mine(), until))
+            if len(found) > question.limit:
+                return found
+    return await part.ask(_keys(question, part.mine()))
+
+
+def _until(question: Question, marks: Sequence[int]) -> int | None:
+    """The mark some steps behind the page's beginning; None if there aren't so many."""
+    last: Any = None if question.after is None else question.after[0]
+    if question.descending:
+        at = (len(marks) if last is None else bisect_left(marks, last)) - STEPS
+    else:
+        at = (0 if last is None else bisect_right(marks, last)) + STEPS - 1
+    return marks[at] if 0 <= at < len(marks) else None
 
 
 def _place(question: Question, row: Any) -> tuple[int, int]:
@@ -173,10 +201,11 @@ async def _count(parts: Sequence[_Part]) -> tuple[list[Count], datetime]:
     return counts, min(part.as_of for part in parts)
 
 
-def _keys(question: Question, mine: ColumnElement[bool]) -> Any:
-    """The ids and values of one page and one more."""
+def _keys(question: Question, mine: ColumnElement[bool], until: int | None = None) -> Any:
     value = PLAYERS.c[question.by]
     conditions = [mine]
+    if until is not None:
+        conditions.append(value >= until if question.descending else value <= until)
     if question.class_name is not None:
         conditions.append(PLAYERS.c["class"] == question.class_name)
     if question.min_level is not None:

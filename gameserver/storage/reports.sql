@@ -10,6 +10,15 @@ select other.slot
 from unnest(cast(:others as smallint[])) as other(slot)
 cross join lateral (select from players p where p.slot = other.slot order by p.slot, p.id limit 1) as any_of_it
 
+-- name: marks
+-- :column some of its values, about as many rows between any two neighbours, as they were when statistics were made.
+select distinct mark
+from pg_stats s
+cross join lateral unnest(coalesce(cast(cast(s.histogram_bounds as text) as bigint[]), '{}')
+                          || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}')) as mark
+where s.schemaname = current_schema and s.tablename = 'players' and s.attname = :column
+order by mark
+
 -- name: players
 -- :slots and :ids of players, whole.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at

@@ -6,6 +6,7 @@ Databases must be at their migrations' head and every slot have an owner; only t
 import contextlib
 import math
 import os
+import secrets
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,7 +120,7 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
 def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
     control = databases[settings.control.database]
     moves = Moves(control)
-    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}"
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 

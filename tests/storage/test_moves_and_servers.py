@@ -1,4 +1,4 @@
-"""Servers are killed under a move: what was acknowledged is kept, every slot has an owner again, and the move goes on."""
+"""Servers are killed under a move: what was acknowledged is kept, every slot gets an owner again, the move goes on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

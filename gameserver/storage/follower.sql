@@ -17,24 +17,26 @@ select pg_current_snapshot()::text
 
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
--- snapshot that was read last: the present state of the players whose ledger rows became visible since.
+-- snapshot that was read last: the present state of the players whose ledger rows became visible since, also of deleted
+-- ones, who are void.
 select change.*, now.snapshot
 from (select pg_current_snapshot()::text as snapshot) as now
 left join lateral (
-    select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, l.txid
+    select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, p.deleted,
+           l.txid
     from (
         select slot, player_id, max(txid) as txid from ledger
         where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
         group by slot, player_id
     ) as l
-    join players p on p.slot = l.slot and p.id = l.player_id and not p.void
+    join players p on p.slot = l.slot and p.id = l.player_id and (p.deleted or not p.void)
 ) as change on true
 
 -- name: scan
--- $1 slot and $2 id after which to go on, $3 how many: all players, in the order of their key.
-select id, name, class, level, hp, exp, version, created_at, exp_reached_at
+-- $1 slot and $2 id after which to go on, $3 how many: all players, also deleted ones, in the order of their key.
+select id, name, class, level, hp, exp, version, created_at, exp_reached_at, deleted
 from players
-where (slot, id) > ($1::smallint, $2::bigint) and not void
+where (slot, id) > ($1::smallint, $2::bigint) and (deleted or not void)
 order by slot, id
 limit $3
 

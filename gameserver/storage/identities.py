@@ -34,7 +34,7 @@ PLAYERS, LEDGER, CREDENTIALS = schema.player_rows, schema.ledger, schema.credent
 
 
 class Fate(Enum):
-    """What a claim comes to: its player has the key, or he hasn't, or he was deleted."""
+    """What a claim comes to: its player has the key, or he hasn't, or he had it when he was deleted."""
 
     HELD = "held"
     NOT_HELD = "not held"
@@ -136,13 +136,13 @@ async def fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
     """What an open claim would come to at this moment."""
     chosen = select(PLAYERS.c.name, PLAYERS.c.void, PLAYERS.c.deleted).where(_is(player_id))
     row = (await connection.execute(chosen)).first()
-    if row is None or row.void:
-        return Fate.DELETED if row is not None and row.deleted else Fate.NOT_HELD
-    return Fate.HELD if key in await _keys(connection, player_id, row.name) else Fate.NOT_HELD
+    if row is None or (row.void and not row.deleted) or key not in await _keys(connection, player_id, row.name):
+        return Fate.NOT_HELD
+    return Fate.DELETED if row.deleted else Fate.HELD
 
 
 async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple[Key, ...]:
-    """Of a player that there is: the devices of his sign-up, and the name that he has now."""
+    """Of a player that there is or was: the devices of his sign-up, and the name that he had last."""
     low, high = sign_up_ids(player_id)
     when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
     outcome = (await connection.execute(select(LEDGER.c.outcome).where(_of(player_id), when))).scalar()

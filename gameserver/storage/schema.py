@@ -98,7 +98,6 @@ player_rows = Table(
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
-    CheckConstraint("void or not deleted", name="players_deleted"),
     postgresql_with={"fillfactor": "80"},
 )
 

@@ -202,11 +202,9 @@ async def test_players_who_grab_each_others_names_over_three_nodes_that_are_kill
 
 async def tell(capsys: pytest.CaptureFixture[str], core: Core, nodes: Field, started: float, what: str) -> None:
     """The figures of a race."""
-    seconds, opened = time.monotonic() - started, await left(core)
+    figures = f"{time.monotonic() - started:.0f} s, {nodes.kills} kills, {nodes.retries} retries"
     with capsys.disabled():
-        sys.stdout.write(
-            f"\n{what} in {seconds:.0f} s; {nodes.kills} kills, {nodes.retries} retries, {opened} claims open at its end\n"
-        )
+        sys.stdout.write(f"\n{what}: {figures}, {await left(core)} claims open at its end\n")
 
 
 async def settled(core: Core) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gameserver.app import Core
 from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
 from gameserver.commands.identity import delete, rename
+from gameserver.commands.upkeep import resolve
 from gameserver.rules.errors import (
     CommandExpired,
     CommandMismatch,
@@ -353,6 +354,15 @@ async def test_a_blocked_name_is_nobodys_ever_after(core: Core) -> None:
     bea = await signed(core, "Bea Lee")
     with pytest.raises(NameTaken):
         await baptised(core, bea, "Ann Lee")
+    await assert_unique(core, blocked=True)
+
+
+async def test_a_sign_up_that_draws_a_deleted_players_id_blocks_no_name_for_good(core: Core) -> None:
+    ann = await signed(core)
+    blocking = replace(core.backend, deleted_names="blocked")
+    await delete(blocking, ann.token, command_id())
+    await resolve(blocking, await core.backend.claims.reserve(BEA, ann.player.id, command_id()))
+    assert await claim(core, BEA) is None
     await assert_unique(core, blocked=True)
 
 

@@ -44,8 +44,8 @@ class Field:
 
     async def ask(self, method: str, path: str, **asked: Any) -> Answer:
         """The answer, from whichever node gives one: whoever gets none asks again under the same key."""
-        key, end = command_id(), time.monotonic() + PATIENCE
         async with self.room:
+            key, end = command_id(), time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 try:
                     answer = await random.choice(self.apis).ask(method, path, key=key, **asked)
@@ -191,7 +191,7 @@ async def test_players_who_grab_each_others_names_over_three_nodes_that_are_kill
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with working(settings) as core, field(settings, 3) as nodes:
-        started, pool = time.monotonic(), [f"Name {number}" for number in range(120)]
+        started, pool = time.monotonic(), [f"Name {number}" for number in range(260)]
         renamers = await killing(lambda: race_to_rename(nodes, 200, pool, 30), nodes.kill_for_ever(3))
         done, gone = sum(each.done for each in renamers), sum(each.deleted for each in renamers)
         await tell(capsys, core, nodes, started, f"{done} of {200 * 30} renames done, {gone} of 200 players deleted")

@@ -12,6 +12,7 @@ doubted it, since. So a node that froze between asking and writing undoes nothin
 """
 
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +25,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import schema
-from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of_key
 from gameserver.storage.slots import Slots
 
 T = TypeVar("T")
 CLAIMS = schema.claims
+OWNED = schema.accounts_owned_slots
 OPEN_FOR = timedelta(seconds=30)
 """Far longer than a sign-up or a rename takes."""
 TRIES = 5
@@ -74,12 +75,8 @@ class Claims:
 
     async def find(self, key: Key) -> Claim | None:
         """Who holds a key, reserved or confirmed. Raises DatabaseUnavailable."""
-        for _ in range(TRIES):
-            async with self._database(key).snapshot() as connection:
-                if await self._owns(connection, key):
-                    return await _find(connection, self._is(key))
-            await self._slots.refresh()
-        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+        work = functools.partial(_find, which=self._is(key))
+        return await self._slots.routed("accounts", self._slot(key), work, reads=True)
 
     async def reserve(self, key: Key, player_id: int, command_id: str) -> Claim:
         """Opens a claim for a sign-up if the key is free, or anew if the sign-up has reserved it before.
@@ -119,8 +116,7 @@ class Claims:
     async def overdue(self, limit: int) -> Sequence[Claim]:
         """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns."""
         found: list[Claim] = []
-        owned = schema.accounts_owned_slots.c
-        here = CLAIMS.c.slot.in_(select(owned.slot).where(owned.owned))
+        here = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
         for database in self._slots.databases("accounts"):
             overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), here)
             with contextlib.suppress(DatabaseUnavailable):
@@ -147,10 +143,10 @@ class Claims:
             await connection.execute(inserted.on_conflict_do_update(CLAIMS.primary_key, set_=opened, where=anew))
             return await _find(connection, self._is(key))
 
-        for _ in range(TRIES):
+        for _ in range(TRIES):  # who held it may let go between the two statements
             if (claim := await self._owned(key, write)) is not None:
                 return claim
-        raise DatabaseUnavailable("The claim is being settled.", retry_after=1)
+        raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)
 
     async def _settle(self, claim: Claim, statement: Any) -> None:
         as_seen = (
@@ -164,25 +160,13 @@ class Claims:
 
     async def _owned(self, key: Key, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the key's slot."""
-        for _ in range(TRIES):
-            async with self._database(key).fenced("accounts") as connection:
-                if await self._owns(connection, key):
-                    return await work(connection)
-            await self._slots.refresh()
-        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+        return await self._slots.routed("accounts", self._slot(key), work)
 
     def _is(self, key: Key) -> ColumnElement[bool]:
         return (CLAIMS.c.slot == self._slot(key)) & (CLAIMS.c.kind == key.kind) & (CLAIMS.c.key == key.text)
 
     def _slot(self, key: Key) -> int:
         return slot_of_key(key.kind, key.text, self._slots.size("accounts"))
-
-    def _database(self, key: Key) -> Database:
-        return self._slots.owner("accounts", self._slot(key))
-
-    async def _owns(self, connection: AsyncConnection, key: Key) -> bool:
-        owned = schema.accounts_owned_slots.c
-        return bool((await connection.execute(select(owned.owned).where(owned.slot == self._slot(key)))).scalar())
 
 
 def _selected() -> Any:

@@ -109,5 +109,4 @@ async def _everywhere(core: Core, *asked: str) -> list[list[asyncpg.Record]]:
 
 
 def _urls(core: Core) -> list[str]:
-    members = {name for group in core.settings.groups.values() for name in group.databases}
-    return [core.databases[name].url for name in sorted(members)]
+    return sorted({database.url for group in core.slots.groups() for database in core.slots.members(group)})

@@ -13,6 +13,7 @@ run: $(VENV)/ready
 test: check system-packages
 	$(BIN)/pytest
 
+# Races and interleavings by the thousand.
 soak: $(VENV)/ready
 	$(BIN)/pytest -m soak --timeout 900
 

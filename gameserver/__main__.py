@@ -10,6 +10,7 @@ import typer
 
 import gameserver
 from gameserver import app as application
+from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
 from gameserver.cli.slots import slots
 from gameserver.commands import admin, crowd, demo
@@ -26,6 +27,7 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 nodes = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy while `up` runs.")
 cli.add_typer(nodes, name="nodes")
 cli.add_typer(slots, name="slots")
+cli.add_typer(databases, name="databases")
 
 
 @cli.command()

@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 
 from gameserver import app as application
+from gameserver.commands.sharding import Sharding
 from gameserver.config import ConfigFault, Settings, load
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
@@ -36,6 +37,17 @@ def with_core(config: Path, work: Callable[[application.Core], Awaitable[None]])
     async def run() -> None:
         async with application.open_core(settings_of(config)) as core:
             await work(core)
+
+    with faults():
+        carry_out(run())
+
+
+def with_sharding(config: Path, work: Callable[[Sharding], Awaitable[None]]) -> None:
+    """Does what needs the slot map and the databases alone; some of these may be away."""
+
+    async def run() -> None:
+        async with application.open_sharding(settings_of(config)) as sharding:
+            await work(sharding)
 
     with faults():
         carry_out(run())

@@ -8,7 +8,7 @@ in by their devices, which anybody can guess. Not for a live game.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from gameserver.commands.accounts import Application, draft_of
@@ -91,21 +91,21 @@ async def load(backend: Backend, players: int) -> AsyncGenerator[Progress, None]
 
 
 async def _load_chunk(backend: Backend, numbers: Sequence[int]) -> Progress:
-    wanted, progress = [member(number, backend.rulebook.game) for number in numbers], Progress()
+    wanted = {each.name: each for each in (member(number, backend.rulebook.game) for number in numbers)}
+    births, progress = _births(backend, [*wanted.values()]), Progress()
     for _ in range(TRIES):
-        births = _births(backend, wanted)
-        mine, there, taken = _settled(births, await backend.intake.reserve(births))
-        made = await backend.intake.create(mine)
-        await backend.intake.confirm([each for each in mine if each.command_id in made])
-        unmade = [each for each in mine if each.command_id not in made]
-        if unmade or taken:
-            await backend.intake.release([*unmade, *taken])
-        progress += Progress(len(made), there, len(taken))
-        names = {each.player.name for each in unmade}
-        wanted = [each for each in wanted if each.name in names]
-        if not wanted:
+        reserved = await backend.intake.reserve(births)
+        chances = _chances(births, reserved.holders)
+        made = await backend.intake.create(chances.good)
+        await backend.intake.confirm([each for each in chances.good if each.command_id in made], reserved)
+        unmade = [each for each in chances.good if each.command_id not in made]
+        if unmade or chances.taken:
+            await backend.intake.release([*unmade, *chances.taken], reserved)
+        progress += Progress(len(made), chances.there, len(chances.taken))
+        births = chances.again + _births(backend, [wanted[each.player.name] for each in unmade])
+        if not births:
             return progress
-    raise DatabaseUnavailable("Some players' ids are always taken.", retry_after=1)
+    raise DatabaseUnavailable("Some players can't be loaded now: load again.", retry_after=1)
 
 
 def _births(backend: Backend, wanted: Sequence[Application]) -> list[Birth]:
@@ -119,26 +119,34 @@ def _births(backend: Backend, wanted: Sequence[Application]) -> list[Birth]:
     ]
 
 
-def _settled(births: Sequence[Birth], held: Mapping[str, Holder]) -> tuple[list[Birth], int, list[Birth]]:
-    """The sign-ups to go on with, how many players are there already, and the sign-ups that can't be.
+@dataclass(slots=True)
+class _Chances:
+    """Sign-ups that may make their players, or that have to be tried again; how many players are `there` already.
 
-    Those that an earlier load reserved for and didn't finish go on under that one's command.
+    Those that an earlier load has begun and not finished are tried `again` under that one's command.
     """
-    mine: list[Birth] = []
-    taken: list[Birth] = []
-    there = 0
+
+    good: list[Birth] = field(default_factory=list)
+    again: list[Birth] = field(default_factory=list)
+    taken: list[Birth] = field(default_factory=list)
+    there: int = 0
+
+
+def _chances(births: Sequence[Birth], holders: Mapping[str, Holder]) -> _Chances:
+    found = _Chances()
     for birth in births:
-        holders = [held.get(key) for key in birth.keys]
-        whose = {each and each[:2] for each in holders}
-        if whose == {None}:
-            mine.append(birth)
-        elif len(whose) > 1 or None in whose:
-            taken.append(birth)
-        elif all(each is not None and each.confirmed for each in holders):
-            there += 1
+        held = [holder for key in birth.keys if (holder := holders.get(key)) is not None]
+        whose = {holder[:2] for holder in held}
+        if len(held) == len(birth.keys) and len(whose) == 1:
+            if all(holder.confirmed for holder in held):
+                found.there += 1
+            else:
+                found.again.append(_adopted(birth, held[0]))
+        elif whose - {(birth.player.id, birth.command_id)}:
+            found.taken.append(birth)
         else:
-            mine.append(_adopted(birth, held[birth.keys[0]]))
-    return mine, there, taken
+            found.good.append(birth)
+    return found
 
 
 def _adopted(birth: Birth, holder: Holder) -> Birth:

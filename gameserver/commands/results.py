@@ -6,6 +6,9 @@ from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
 from gameserver.storage.leaderboards import Page, Standing
+from gameserver.storage.membership import Member
+from gameserver.storage.mover import Progress as MoveProgress
+from gameserver.storage.moves import Move, Plan
 from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
@@ -22,8 +25,12 @@ __all__ = [
     "Listed",
     "LiveNode",
     "Loaded",
+    "Member",
+    "Move",
+    "MoveProgress",
     "Opened",
     "Page",
+    "Plan",
     "Question",
     "Ranked",
     "Ranking",

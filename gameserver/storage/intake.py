@@ -1,13 +1,15 @@
 """Many sign-ups at once: each step of a sign-up, for a whole chunk, in one transaction per database.
 
-The same law as for one: claims are reserved, then the players are inserted with their ledger rows (the commit point),
-then the claims are confirmed. Each transaction takes its group's fence and asks for ownership in a later statement.
+The same law as for one (`claims`): claims are opened, then the players are inserted with their ledger rows (the commit
+point), then the claims are confirmed, if they still are as they were opened. Each transaction takes its group's fence
+and asks for ownership in a later statement.
 What is in flight when the process dies is left to the sweeper, or taken up by the next one that loads the same names.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import sql
-from gameserver.storage.claims import RESERVED_FOR
+from gameserver.storage.claims import OPEN_FOR
 from gameserver.storage.databases import one_by_one
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.players import Birth, birth_entry
@@ -34,23 +36,33 @@ class Holder(NamedTuple):
     confirmed: bool
 
 
+class Reserved(NamedTuple):
+    """Who holds the keys that could not be opened, by `kind:text`; and the deadline of those that were, by slot."""
+
+    holders: Mapping[str, Holder]
+    deadlines: Mapping[int, datetime]
+
+
 class Intake:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
-    async def reserve(self, births: Sequence[Birth]) -> Mapping[str, Holder]:
-        """Reserves what is free of the sign-ups' keys; who holds those that weren't, by `kind:text`."""
+    async def reserve(self, births: Sequence[Birth]) -> Reserved:
+        """Opens the claims of the sign-ups' keys: of those that are free, and anew what they have open already."""
+        deadlines: dict[int, datetime] = {}
 
         async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
-            columns = _columns(rows, "slots", "kinds", "keys", "players", "commands")
-            reserved = await connection.execute(SQL["reserve"], {**columns, "reserved_for": RESERVED_FOR})
-            if reserved.rowcount == len(rows):
+            deadline = (await connection.execute(SQL["deadline"], {"open_for": OPEN_FOR})).scalar_one()
+            asked = {**_columns(rows, "slots", "kinds", "keys", "players", "commands"), "deadline": deadline}
+            opened = await connection.execute(SQL["reserve"], asked)
+            deadlines.update(dict.fromkeys(asked["slots"], deadline))
+            if opened.rowcount == len(rows):
                 return ()
             await one_by_one(connection)
-            return (await connection.execute(SQL["holders"], columns)).all()
+            return (await connection.execute(SQL["holders"], asked)).all()
 
         held = await self._everywhere("accounts", self._claims(births), work)
-        return {f"{kind}:{key}": Holder(*holder) for kind, key, *holder in held}
+        return Reserved({f"{kind}:{key}": Holder(*holder) for kind, key, *holder in held}, deadlines)
 
     async def create(self, births: Sequence[Birth]) -> set[str]:
         """Inserts the players whose ids are free; the command ids that have made theirs, now or before."""
@@ -72,27 +84,30 @@ class Intake:
             )
             made = await connection.execute(SQL["create"], columns)
             if made.rowcount == len(rows):
-                return columns["commands"]
+                return [row[2] for row in rows]
             await one_by_one(connection)
             born = {each: columns[each] for each in ("slots", "players", "commands")}
             return (await connection.execute(SQL["born"], born)).scalars().all()
 
         return set(await self._everywhere("players", [_player(each) for each in births], work))
 
-    async def confirm(self, births: Sequence[Birth]) -> None:
-        await self._settle("confirm", births)
+    async def confirm(self, births: Sequence[Birth], reserved: Reserved) -> None:
+        """Settles what was opened as the players'."""
+        await self._settle("confirm", births, reserved)
 
-    async def release(self, births: Sequence[Birth]) -> None:
-        """Frees what these sign-ups hold and haven't confirmed; for those that will surely make no player."""
-        await self._settle("release", births)
+    async def release(self, births: Sequence[Birth], reserved: Reserved) -> None:
+        """Frees what was opened; for sign-ups that will surely make no player under their ids."""
+        await self._settle("release", births, reserved)
 
-    async def _settle(self, how: str, births: Sequence[Birth]) -> None:
+    async def _settle(self, how: str, births: Sequence[Birth], reserved: Reserved) -> None:
         async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
             await one_by_one(connection)
-            await connection.execute(SQL[how], _columns(rows, "slots", "kinds", "keys", "players", "commands"))
+            columns = ("slots", "kinds", "keys", "players", "commands", "deadlines")
+            await connection.execute(SQL[how], _columns(rows, *columns))
             return ()
 
-        await self._everywhere("accounts", self._claims(births), work)
+        rows = [(*row, reserved.deadlines[row[0]]) for row in self._claims(births)]
+        await self._everywhere("accounts", rows, work)
 
     def _claims(self, births: Iterable[Birth]) -> list[Row]:
         slots = self._slots.size("accounts")
@@ -127,7 +142,7 @@ class Intake:
             return (await work(connection, mine) if mine else ()), [row for row in rows if row[0] not in owned]
 
 
-def _columns(rows: Sequence[Row], *names: str) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[Row], *names: str) -> dict[str, Any]:
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 

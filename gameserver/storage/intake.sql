@@ -7,36 +7,46 @@ select slot from accounts_owned_slots where owned and slot = any(cast(:slots as 
 -- name: players_owned
 select slot from players_owned_slots where owned and slot = any(cast(:slots as smallint[]))
 
+-- name: deadline
+select clock_timestamp() + cast(:open_for as interval)
+
 -- name: reserve
-insert into claims (slot, kind, key, player_id, command_id, confirmed, deadline)
-select c.slot, c.kind, c.key, c.player_id, c.command_id, false, now() + cast(:reserved_for as interval)
+-- Opens the claims of what is free, and anew those that the same sign-ups have open already.
+insert into claims as c (slot, kind, key, player_id, command_id, confirmed, deadline)
+select n.slot, n.kind, n.key, n.player_id, n.command_id, false, cast(:deadline as timestamptz)
 from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
-            cast(:commands as uuid[])) as c(slot, kind, key, player_id, command_id)
-on conflict do nothing
+            cast(:commands as uuid[])) as n(slot, kind, key, player_id, command_id)
+on conflict (slot, kind, key) do update set deadline = excluded.deadline
+where c.player_id = excluded.player_id and c.command_id = excluded.command_id and not c.confirmed
+      and c.deadline < excluded.deadline
 
 -- name: holders
--- Of those keys that another command holds.
+-- Of those keys that `reserve` has not opened.
 select c.kind, c.key, c.player_id, cast(c.command_id as text) as command_id, c.confirmed
 from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
-            cast(:commands as uuid[])) as wanted(slot, kind, key, player_id, command_id)
-join claims c on c.slot = wanted.slot and c.kind = wanted.kind and c.key = wanted.key
-where c.command_id <> wanted.command_id or c.player_id <> wanted.player_id
+            cast(:commands as uuid[])) as n(slot, kind, key, player_id, command_id)
+join claims c on c.slot = n.slot and c.kind = n.kind and c.key = n.key
+where c.command_id <> n.command_id or c.player_id <> n.player_id or c.confirmed
+      or c.deadline <> cast(:deadline as timestamptz)
 
 -- name: confirm
--- Without a word on `confirmed`, or the index of the unconfirmed might be read whole for each of them.
+-- Of claims that are as they were opened. Without a word on `confirmed`, or the index of the open ones might be read
+-- whole for each of them.
 update claims c set confirmed = true
 from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
-            cast(:commands as uuid[])) as mine(slot, kind, key, player_id, command_id)
+            cast(:commands as uuid[]), cast(:deadlines as timestamptz[]))
+     as mine(slot, kind, key, player_id, command_id, deadline)
 where c.slot = mine.slot and c.kind = mine.kind and c.key = mine.key and c.command_id = mine.command_id
-      and c.player_id = mine.player_id
+      and c.player_id = mine.player_id and c.deadline = mine.deadline
 
 -- name: release
--- The cast keeps the index of the unconfirmed out of it.
+-- The cast keeps the index of the open ones out of it.
 delete from claims c
 using unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
-             cast(:commands as uuid[])) as mine(slot, kind, key, player_id, command_id)
+             cast(:commands as uuid[]), cast(:deadlines as timestamptz[]))
+      as mine(slot, kind, key, player_id, command_id, deadline)
 where c.slot = mine.slot and c.kind = mine.kind and c.key = mine.key and c.command_id = mine.command_id
-      and c.player_id = mine.player_id and cast(c.confirmed as int) = 0
+      and c.player_id = mine.player_id and c.deadline = mine.deadline and cast(c.confirmed as int) = 0
 
 -- name: create
 -- Players and their ledger rows; of those whose id somebody has already, or a void row, neither is written.

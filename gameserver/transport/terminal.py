@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from gameserver.commands.results import Holding, Loaded, Ranking, Share
+from gameserver.commands.results import Holding, Loaded, Member, Move, Plan, Ranking, Share
+from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.transport import answers
 
@@ -77,3 +78,34 @@ def _add_share(table: Table, holding: Holding, share: Share, rate: float, part: 
     cells = (str(share.slots), players, decimal(share.bytes), f"{rate:,.0f}")
     bar = f"{'█' * round(part * BAR):<{BAR}} {part:4.0%}"
     table.add_row(share.group, holding.database, holding.role, *cells, bar)
+
+
+def plans(found: Sequence[Plan]) -> Table | str:
+    """What would move where."""
+    if not found:
+        return "Every database has its share: nothing moves."
+    table = Table("group", "from", "to", "slots", "which", box=box.SIMPLE)
+    for plan in found:
+        table.add_row(plan.group, plan.source, plan.target, str(len(plan.slots)), ranges.shown(plan.slots))
+    return table
+
+
+def moves(found: Sequence[Move]) -> Table | str:
+    """The moves that aren't over."""
+    if not found:
+        return "No slots are being moved."
+    table = Table("move", "group", "from", "to", "step", "slots over", "mover", "waits for", box=box.SIMPLE)
+    for move in found:
+        over = f"{sum(each.over for each in move.slots)}/{len(move.slots)}"
+        step = f"{move.step}, cancelled" if move.cancelled else str(move.step)
+        cells = (str(move.id), move.group, move.source, move.target, step, over, move.mover, move.problem or "")
+        table.add_row(*cells)
+    return table
+
+
+def members(found: Sequence[Member]) -> Table:
+    """The databases that each group may use."""
+    table = Table("group", "database", "slots", "", box=box.SIMPLE)
+    for each in found:
+        table.add_row(each.group, each.database, str(each.slots), "draining" if each.draining else "")
+    return table

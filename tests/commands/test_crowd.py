@@ -13,6 +13,7 @@ from gameserver.commands.accounts import Application, draft_of, enroll, sign_in_
 from gameserver.commands.crowd import Progress
 from gameserver.rules.errors import WrongCredentials
 from gameserver.rules.player import Player
+from gameserver.storage.claims import Key
 from gameserver.storage.players import Birth
 from gameserver.storage.reports import Question
 from tests.client import command_id
@@ -92,12 +93,36 @@ def drafts(core: Core, *numbers: int) -> list[Birth]:
 
 async def test_a_load_that_was_killed_between_its_steps_is_finished_by_the_next(core: Core) -> None:
     reserved, created = drafts(core, 1, 2, 3), drafts(core, 4, 5, 6)
-    assert await core.backend.intake.reserve([*reserved, *created]) == {}
+    assert (await core.backend.intake.reserve([*reserved, *created])).holders == {}
     assert await core.backend.intake.create(created) == {each.command_id for each in created}
     assert await load(core, 10) == Progress(made=10)
     await assert_loaded(core, 10)
     ids = {each.name: each.id for each in await everybody(core)}
     assert all(ids[each.player.name] == each.player.id for each in (*reserved, *created))
+
+
+async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_keys_is_finished_by_the_next(
+    core: Core,
+) -> None:
+    births = drafts(core, 1, 2)
+    reserved = await core.backend.intake.reserve(births)
+    await core.backend.intake.create(births)
+    names = [Birth(each.command_id, each.args, each.keys[:1], each.player, each.max_hp) for each in births]
+    await core.backend.intake.confirm(names, reserved)
+    assert sorted(confirmed for *_, confirmed in await claims(core)) == [False, False, True, True]
+    assert await load(core, 2) == Progress(made=2)
+    await assert_loaded(core, 2)
+
+
+@pytest.mark.parametrize("late", ["confirm", "release"])
+async def test_a_load_that_wakes_late_settles_nothing_that_others_have_opened_anew(core: Core, late: str) -> None:
+    births = drafts(core, 1)
+    reserved = await core.backend.intake.reserve(births)
+    await core.backend.intake.create(births)
+    key = Key.parse(births[0].keys[0])
+    doubted = await core.backend.claims.doubt(key, births[0].player.id)
+    await (core.backend.intake.confirm if late == "confirm" else core.backend.intake.release)(births, reserved)
+    assert await core.backend.claims.find(key) == doubted
 
 
 async def test_loads_that_are_broken_off_anywhere_add_up_to_one(core: Core) -> None:

@@ -5,7 +5,7 @@ Databases must be at their migrations' head and every slot have an owner; only t
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +20,18 @@ from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
+from gameserver.commands.postman import Postman
 from gameserver.config import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import migrations, provision, scripts
+from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.committer import Limits
-from gameserver.storage.databases import Databases
+from gameserver.storage.courier import Courier, Deliverer
+from gameserver.storage.databases import Database, Databases
 from gameserver.storage.follower import Follower
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
@@ -168,15 +171,23 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend = core.backend
     databases = core.slots.databases("players")
+    postman = Postman(backend, core.slots)
     writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, databases),
+        postman.tell_for_ever(),
+        attend(core.slots, "players", lambda each: courier(core, each, [postman]).run()),
         *Live(backend, app[SOCKETS]).work(),
         *(Follower(each, writer, backend.presence, [every.name for every in databases]).run() for each in databases),
     ]
+
+
+def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:
+    """Empties the outbox of one database of players."""
+    return Courier(database, core.slots, deliverers, core.backend.players.posted(database.name))
 
 
 async def serve(settings: Settings, ready_file: Path | None = None) -> None:

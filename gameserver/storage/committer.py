@@ -20,7 +20,9 @@ import structlog
 from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
+from gameserver.storage.bell import Bell
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
+from gameserver.storage.mailbag import LetterSettled
 from gameserver.storage.slots import SlotMoved
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
 
@@ -68,6 +70,8 @@ class Committer:
         self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
+        self.posted = Bell()
+        """Rings when something has been put into the database's outbox."""
 
     def submit(self, command: Command) -> asyncio.Future[Receipt]:
         """Queues a command; its verdict comes in the future. Raises Overloaded at once when the queue is full."""
@@ -192,6 +196,8 @@ class Committer:
             return await self._refused(link, batch, error)
         COMMITS.labels(self._database.name).observe(time.perf_counter() - started)
         BATCHES.labels(self._database.name).observe(len(batch))
+        if work.has_posted():
+            self.posted.ring()
         return [pending for pending, verdict in zip(batch, verdicts, strict=True) if not self._judge(pending, verdict)]
 
     async def _refused(
@@ -265,7 +271,7 @@ class Committer:
             return self._unsure()
         return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
 
-    def _answer(self, pending: _Pending, verdict: Receipt | GameError | SlotMoved) -> None:
+    def _answer(self, pending: _Pending, verdict: Receipt | GameError | SlotMoved | LetterSettled) -> None:
         if pending.answered:
             return
         pending.answered = True

@@ -12,10 +12,12 @@ import orjson
 from gameserver import app as application
 from gameserver.app import Core
 from gameserver.commands.accounts import Application, enroll
+from gameserver.commands.postman import Postman
 from gameserver.config import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
+from gameserver.storage.attendance import attend, ended
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
@@ -33,6 +35,19 @@ async def working(settings: Settings) -> AsyncIterator[Core]:
         yield opened
         task.cancel()
         await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def carrying(core: Core) -> AsyncIterator[Postman]:
+    """A node's couriers at work."""
+    postman = Postman(core.backend, core.slots)
+    work = attend(core.slots, "players", lambda each: application.courier(core, each, [postman]).run())
+    task = asyncio.create_task(work)
+    try:
+        yield postman
+    finally:
+        assert not task.done(), "the couriers have ended by themselves"
+        await ended([task])
 
 
 @asynccontextmanager
@@ -111,6 +126,15 @@ async def ledger(core: Core, player_id: int) -> list[Mapping[str, Any]]:
         return [dict(row) for row in await connection.fetch(asked, slot_of(player_id), player_id)]
 
 
+async def waiting(core: Core) -> int:
+    """How many letters lie in the outboxes, wherever."""
+    count = 0
+    for database in {each.url for each in core.slots.databases("players")}:
+        async with connected(database) as connection:
+            count += await connection.fetchval("select count(*) from outbox")
+    return count
+
+
 async def present(core: Core, player_id: int) -> Player:
     return (await core.backend.players.read([player_id]))[player_id]
 
@@ -140,7 +164,7 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         old.transaction(),
     ):
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
-        for table in ("players", "credentials", "ledger"):
+        for table in ("players", "credentials", "ledger", "outbox", "inbox"):
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])

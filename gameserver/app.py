@@ -170,7 +170,7 @@ def _callers(settings: Settings) -> Callers:
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend = core.backend
-    databases = core.slots.databases("players")
+    databases, settings = core.slots.databases("players"), core.settings
     postman = Postman(backend, core.slots)
     writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
@@ -179,6 +179,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         upkeep.sweep_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, databases),
         postman.tell_for_ever(),
+        upkeep.forget_old_mail_for_ever(backend, lambda: core.slots.databases("players"), settings.mail.keep_seconds),
         attend(core.slots, "players", lambda each: courier(core, each, [postman]).run()),
         *Live(backend, app[SOCKETS]).work(),
         *(Follower(each, writer, backend.presence, [every.name for every in databases]).run() for each in databases),

@@ -224,13 +224,13 @@ class Batch:
         absent = self._absent[command.player_id] if row is None else None
         if isinstance(absent, LockedElsewhere | SlotMoved):
             return absent
-        if (why := self._mail.refused_before(letter, command.id)) is not None:
+        if (why := self._mail.refused_before(letter)) is not None:
             return LetterSettled(why)
         known = self._known.get((command.player_id, command.id))
         if known is not None:
             return LetterSettled(None) if row is None else _told_before(command, known, row.player)
         if row is None:
-            return self._mail.refuse(letter, command.id, PlayerNotFound.code)
+            return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, row)
 
     def _open(self, command: Command, letter: Letter, row: _Row) -> Receipt | LetterSettled:
@@ -240,12 +240,12 @@ class Batch:
         except GameError as error:
             if not isinstance(error, Refused):
                 log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=_cause(error))
-            return self._mail.refuse(letter, command.id, error.code)
+            return self._mail.refuse(letter, error.code)
         except Exception:
             log.exception("a letter's rule raised", kind=letter.kind, mail=command.id)
-            return self._mail.refuse(letter, command.id, Internal.code)
+            return self._mail.refuse(letter, Internal.code)
         shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
-        self._mail.take_in(letter, command.id, shown)
+        self._mail.take_in(letter, shown)
         return receipt
 
     def _apply(self, command: Command, row: _Row) -> Receipt:

@@ -20,6 +20,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.mailbag import HOPS, WAITING, Letter
 from tests.client import command_id
 from tests.servers import SLOTS, running_servers
+from tests.storage import moving
 from tests.storage.deployment import (
     act,
     assert_ledger_explains,
@@ -31,9 +32,9 @@ from tests.storage.deployment import (
     ledger,
     move_slot,
     order,
-    owner,
     present,
     settled,
+    slots_of,
     waiting,
     with_actions,
     with_rules,
@@ -241,29 +242,26 @@ async def test_a_letter_arrives_once_when_its_sender_or_recipient_moves_while_it
         assert [row["action"] for row in await mail_of(core, one)] == ["mail:duelled"]
 
 
-async def test_players_who_duel_while_their_slots_move_to_and_fro_lose_no_letter_and_get_none_twice(
+async def test_players_who_duel_while_slots_of_theirs_move_lose_no_letter_and_get_none_twice(
     core: Core, second: Core
 ) -> None:
-    players = await enlist_many(core, 4)
-    moving = True
+    players = await enlist_many(core, 6)
+    going_on = True
     sent: list[str] = []
 
     async def play(node: Core, number: int) -> None:
         own, rival = players[number].id, str(players[number - 1].id)
-        while moving:
+        while going_on:
             for told in await settled(node, [order(node, own, "duel", player=rival), order(node, own, "revive")]):
                 sent.extend(each["mail_id"] for each in getattr(told, "events", ()) if each["type"] == "mail_sent")
 
     async with carrying(core), carrying(second):
-        playing = [asyncio.create_task(play(node, number)) for node in (core, second) for number in range(4)]
-        for _ in range(3):
-            for player in players:
-                await core.slots.refresh()
-                await move_slot(core, slot_of(player.id), {"one": "two", "two": "one"}[owner(core, player.id)])
-        moving = False
+        playing = [asyncio.create_task(play(node, number)) for node in (core, second) for number in range(6)]
+        await moving.move(core, slots_of(core, "one")[::2], "two")
+        going_on = False
         await asyncio.gather(*playing)
         await drained(core)
-    await core.slots.refresh()
+    await moving.assert_settled(core)
     found = [row["key"] for player in players for row in await mail_of(core, player) if row["key"] in set(sent)]
     assert sorted(found) == sorted(sent), "each letter of an acknowledged command arrived once, or came back once"
     assert len(sent) > 20

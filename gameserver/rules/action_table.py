@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
 
+from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
 Function = Callable[[Player, Any, Moment], Outcome]
@@ -25,27 +26,31 @@ class Action:
     model: type[BaseModel]
     schema: dict[str, Any]
     allowed_when_down: bool
+    takes: Takes | None
 
 
-def resolve(references: Mapping[str, str], problems: list[str]) -> dict[str, Action]:
+def resolve(references: Mapping[str, str], items: Mapping[str, Item], problems: list[str]) -> dict[str, Action]:
     """The actions by name; what is wrong with a reference is added to `problems`, under `actions.<name>`."""
     actions = {}
     for name, reference in references.items():
         try:
-            actions[name] = _action(reference)
+            actions[name] = _action(reference, items)
         except ValueError as error:
             problems.append(f"actions.{name}: {error}")
     return actions
 
 
-def _action(reference: str) -> Action:
+def _action(reference: str, items: Mapping[str, Item]) -> Action:
     function = _imported(reference)
     if not callable(function) or isinstance(function, type):
         raise ValueError(f"{reference} is not a function")
     if inspect.iscoroutinefunction(function):
         raise ValueError(f"{reference} must be a plain function, not async")
     model = _model(function, reference)
-    return Action(function, model, _schema(model), getattr(function, "allowed_when_down", False))
+    takes = getattr(function, "takes", None)
+    if takes is not None and not callable(takes) and (fault := fault_of(takes, items)):
+        raise ValueError(f"{reference} takes what it can't: {fault}")
+    return Action(function, model, _schema(model), getattr(function, "allowed_when_down", False), takes)
 
 
 def _imported(reference: str) -> object:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from gameserver.rules.dice import Dice
 from gameserver.rules.game import Game
+from gameserver.rules.items import Items
 from gameserver.rules.levels import EXP_CAP
 
 AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
@@ -39,10 +40,11 @@ class Moment(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What an action came to; each event is JSON-able and has a "type"."""
+    """What an action came to; each event is JSON-able and has a "type". `grants` are items that the player gets."""
 
     player: Player
     events: tuple[dict[str, Any], ...]
+    grants: Items = ()
 
 
 def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:

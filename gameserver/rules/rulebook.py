@@ -3,8 +3,9 @@
 Law, for a studio's actions as for the built-in ones: a player at 0 HP is refused unless the action is allowed
 when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most EXP_CAP, level is the one that exp
 buys, version is one more, `exp_reached_at` is the moment's time if exp has changed, and id, name and
-`created_at` are as before. An action that breaks this, or raises anything but a GameError, changes nothing
-and ends in RuleBroken.
+`created_at` are as before. What it takes and grants are counts of the game's items, and the last events tell them:
+`items_taken` and `items_granted`, which no action tells itself. An action that breaks this, or raises anything but
+a GameError, changes nothing and ends in RuleBroken.
 """
 
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ from gameserver.rules import arguments
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import Game, GameFault
+from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Moment, Outcome, Player, settled
 
 Event = dict[str, Any]
+TAKEN, GRANTED = "items_taken", "items_granted"
+"""The types of the events that tell which items an action took and granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,12 @@ class Rulebook:
         references = mapping.get("actions")
         table = references if isinstance(references, Mapping) else {}
         well_formed = {name: each for name, each in table.items() if isinstance(each, str) and ":" in each}
-        actions = resolve(well_formed, problems)
         try:
             game = Game.parse(mapping)
         except GameFault as fault:
+            resolve(well_formed, _listed(mapping), problems)
             raise GameFault(fault.problems + problems) from None
+        actions = resolve(well_formed, game.items, problems)
         if problems:
             raise GameFault(problems)
         return cls(game, actions)
@@ -56,6 +61,19 @@ class Rulebook:
         entry = self._actions.get(action) or self._no_action()
         return arguments.parse(entry.model, args, self.game)
 
+    def takes(self, action: str, args: BaseModel) -> Items:
+        """What the action takes of the player's items under these arguments, by name. Raises RuleBroken."""
+        entry = self._actions.get(action) or self._no_action()
+        if entry.takes is None:
+            return ()
+        try:
+            counts = entry.takes(args) if callable(entry.takes) else entry.takes
+        except Exception as error:
+            raise RuleBroken(f"takes of action {action!r} raised {type(error).__name__}: {error}") from error
+        if (fault := fault_of(counts, self.game.items)) is not None:
+            raise RuleBroken(f"takes of action {action!r}: {fault}")
+        return tuple(sorted(counts.items()))
+
     def apply(self, action: str, player: Player, args: BaseModel, moment: Moment) -> Outcome:
         """What comes of the action. Raises the action's own GameError, such as Refused, or RuleBroken."""
         entry = self._actions.get(action) or self._no_action()
@@ -68,10 +86,11 @@ class Rulebook:
             raise
         except Exception as error:
             raise RuleBroken(f"action {action!r} raised {type(error).__name__}: {error}") from error
-        fault = _fault(player, outcome)
+        fault = _fault(player, outcome) or self._grants_fault(outcome)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
-        return self._settled(action, player, outcome, moment.now)
+        settled = self._settled(action, player, outcome, moment.now)
+        return settled if entry.takes is None and not outcome.grants else _told(settled, self.takes(action, args))
 
     def new_player(
         self,
@@ -113,8 +132,17 @@ class Rulebook:
             raise RuleBroken(f"action {action!r}: {after.hp} HP are too many at level {level}")
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
-            return Outcome(player, outcome.events)
-        return Outcome(player, outcome.events + _passages(before, player))
+            return Outcome(player, outcome.events, outcome.grants)
+        return Outcome(player, outcome.events + _passages(before, player), outcome.grants)
+
+    def _grants_fault(self, outcome: Outcome) -> str | None:
+        """What is wrong with the items that an action grants; the same one may come several times."""
+        if not outcome.grants:
+            return None if type(outcome.grants) is tuple else "grants must be a tuple of (item, count)"
+        try:
+            return fault_of(added(outcome.grants), self.game.items)
+        except (TypeError, ValueError):
+            return "grants must be a tuple of (item, count)"
 
 
 def _fault(before: Player, outcome: object) -> str | None:
@@ -135,7 +163,28 @@ def _fault(before: Player, outcome: object) -> str | None:
 
 
 def _is_event(value: object) -> bool:
-    return type(value) is dict and type(value.get("type")) is str
+    return type(value) is dict and type(kind := value.get("type")) is str and kind not in (TAKEN, GRANTED)
+
+
+def added(grants: Items) -> dict[str, int]:
+    """The counts by item, when an item may come several times."""
+    counts: dict[str, int] = {}
+    for item, count in grants:
+        counts[item] = counts.get(item, 0) + count
+    return counts
+
+
+def _told(outcome: Outcome, taken: Items) -> Outcome:
+    """With the events that tell the items, and each item granted once."""
+    granted = tuple(sorted(added(outcome.grants).items()))
+    told = [{"type": kind, "items": dict(items)} for kind, items in ((TAKEN, taken), (GRANTED, granted)) if items]
+    return Outcome(outcome.player, (*outcome.events, *told), granted)
+
+
+def _listed(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The names of the items of a game.toml that has faults."""
+    items = mapping.get("items")
+    return items if isinstance(items, Mapping) else {}
 
 
 def _passages(before: Player, after: Player) -> tuple[Event, ...]:

@@ -10,7 +10,7 @@ if the lost transaction did commit, the ledger answers them.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
 from gameserver.storage.slots import SlotMoved
+from gameserver.storage.stacks import Stacks
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
 
 log = structlog.get_logger()
@@ -57,8 +58,12 @@ class _Pending:
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
-    def __init__(self, database: Database, rulebook: Rulebook, window: Window, limits: Limits) -> None:
+    def __init__(
+        self, database: Database, rulebook: Rulebook, window: Window, limits: Limits, items_here: Callable[[int], bool]
+    ) -> None:
+        """`items_here` says of a slot whether its items are believed to be in this database, too."""
         self._database = database
+        self._items_here = items_here
         self._rulebook = rulebook
         self._window = window
         self._limits = limits
@@ -68,6 +73,8 @@ class Committer:
         self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
+        self._awaited: dict[int, list[asyncio.Future[None]]] = {}
+        """Who waits until a player has no command here."""
 
     def submit(self, command: Command) -> asyncio.Future[Receipt]:
         """Queues a command; its verdict comes in the future. Raises Overloaded at once when the queue is full."""
@@ -85,6 +92,13 @@ class Committer:
             queue.append(pending)
         return pending.verdict
 
+    async def quiet(self, player_id: int) -> None:
+        """Waits until no command of the player is queued or in flight here, at the longest until their deadlines."""
+        while player_id in self._waiting or player_id in self._busy:
+            quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._awaited.setdefault(player_id, []).append(quiet)
+            await quiet
+
     async def run(self) -> None:
         """Works until cancelled; then whatever still waits is answered as overloaded."""
         QUEUED.labels(self._database.name).set_function(lambda: self._queued)
@@ -99,6 +113,8 @@ class Committer:
                 for pending in queue:
                     self._answer(pending, Overloaded("The node is stopping.", retry_after=1))
             self._waiting.clear()
+            for player_id in list(self._awaited):
+                self._tell_quiet(player_id)
 
     async def _work(self) -> None:
         link = Link(self._database, self._server_settings())
@@ -182,7 +198,8 @@ class Committer:
     async def _attempt(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending] | None:
         """Those that another transaction holds; None for a batch that the database refused as a whole."""
         started = time.perf_counter()
-        work = Batch(self._rulebook, self._window, [pending.command for pending in batch])
+        stacks = Stacks(self._rulebook.game.items, self._items_here)
+        work = Batch(self._rulebook, self._window, [pending.command for pending in batch], stacks)
         try:
             async with asyncio.timeout(self._limits.transaction + 1):
                 verdicts = await work.commit(link, lambda: bool(self._ready))
@@ -242,6 +259,13 @@ class Committer:
         self._busy.discard(player_id)
         if player_id in self._waiting:
             self._make_ready(player_id)
+        else:
+            self._tell_quiet(player_id)
+
+    def _tell_quiet(self, player_id: int) -> None:
+        for each in self._awaited.pop(player_id, ()) if self._awaited else ():
+            if not each.done():
+                each.set_result(None)
 
     async def _expire(self) -> None:
         """Answers those whose deadline has passed while they waited."""
@@ -256,6 +280,7 @@ class Committer:
                     del self._waiting[player_id]
                     if player_id not in self._busy:
                         self._ready.remove(player_id)
+                        self._tell_quiet(player_id)
 
     def _unsure(self) -> GameError:
         return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)

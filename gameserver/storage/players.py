@@ -21,7 +21,10 @@ from gameserver.storage.batch import Command, Receipt, Window
 from gameserver.storage.committer import Committer, Limits
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
+from gameserver.storage.inventory import Inventory, Stack
 from gameserver.storage.ledger import TXID
+from gameserver.storage.payment_ledger import PaymentLedger
+from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.reader import Reader
 from gameserver.storage.slots import SlotMoved, Slots
 
@@ -61,7 +64,12 @@ class Players:
         self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits
     ) -> None:
         self._slots = slots
-        self._committers = {each.name: Committer(each, rulebook, window, limits) for each in databases}
+        self._committers = {
+            each.name: Committer(each, rulebook, window, limits, self._items_in(each)) for each in databases
+        }
+        self.inventory = Inventory(slots, rulebook.game.items)
+        paths = Paths(self._submit, self._quiet)
+        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits.deadline, limits.queue)
         self._readers = {each.name: Reader(each) for each in databases}
 
     async def run(self) -> None:
@@ -70,6 +78,7 @@ class Players:
                 group.create_task(committer.run())
             for reader in self._readers.values():
                 group.create_task(reader.run())
+            group.create_task(self.inventory.run())
 
     def id_of(self, command_id: str, attempt: int) -> int:
         """The id of the player that a sign-up makes."""
@@ -83,10 +92,26 @@ class Players:
         """
         for _ in range(MOVED_TRIES):
             try:
-                return await self._committers[self._owner(command.player_id).name].submit(command)
+                if command.takes or self.payments.has_line(command.player_id):
+                    return await self.payments.act(command)
+                return await self._submit(command)
             except SlotMoved:
                 await self._wait_for_map()
         raise _homeless()
+
+    def _submit(self, command: Command) -> asyncio.Future[Receipt]:
+        """Queues a command where its player is; the future may raise SlotMoved. Raises Overloaded."""
+        return self._committers[self._owner(command.player_id).name].submit(command)
+
+    async def _quiet(self, player_id: int) -> None:
+        await self._committers[self._owner(player_id).name].quiet(player_id)
+
+    def _items_in(self, database: Database) -> Callable[[int], bool]:
+        return lambda slot: self._slots.owner("items", slot) is database
+
+    async def items(self, player_id: int) -> list[Stack]:
+        """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
+        return await self.payments.holdings(player_id)
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""

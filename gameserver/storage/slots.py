@@ -13,11 +13,19 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from gameserver.storage import schema
 from gameserver.storage.databases import Database, Databases
 
-OWNED = {"accounts": schema.accounts_owned_slots, "players": schema.players_owned_slots}
+OWNED = {
+    "accounts": schema.accounts_owned_slots,
+    "players": schema.players_owned_slots,
+    "items": schema.items_owned_slots,
+}
 
 
 class SlotMoved(Exception):
     """The database doesn't own the slot; caught inside storage, never shown."""
+
+
+class Unpaid(SlotMoved):
+    """The command's payment doesn't count any more; caught inside storage, never shown."""
 
 
 class IncompleteMap(Exception):

@@ -1,0 +1,144 @@
+"""What players own, in the databases of the group `items`: reserve, give back, confirm, grant, read.
+
+Law: each step is one transaction there, under the fence of items, refused by a database that doesn't own the slot, and
+done once however often it is asked for: a reservation by its token, a grant by its command.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.items import Item, Items
+from gameserver.storage.databases import Database
+from gameserver.storage.ids import slot_of
+from gameserver.storage.slots import Slots
+from gameserver.storage.stacks import SQL, cap_of
+
+log = structlog.get_logger()
+
+TRIES = 40
+PAUSE = 0.05
+LONGEST_QUEUE = 10_000
+"""Reservations of commands that have committed and that wait to be confirmed; the sweeper does what is beyond."""
+
+
+class Reservation(NamedTuple):
+    """Items of a player that are put aside for one attempt at a command, which `token` names."""
+
+    player_id: int
+    command_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """`lost` is what was granted when the stack was full."""
+
+    item: str
+    count: int
+    lost: int
+
+
+class Open(NamedTuple):
+    """A reservation of which the items' database doesn't know how it ended; `age` in seconds."""
+
+    reservation: Reservation
+    items: Mapping[str, int]
+    age: float
+
+
+class Inventory:
+    """One per node. `run` confirms in the background until it is cancelled."""
+
+    def __init__(self, slots: Slots, catalogue: Mapping[str, Item]) -> None:
+        self._slots = slots
+        self._catalogue = catalogue
+        self._paid: list[Reservation] = []
+        self._wake = asyncio.Event()
+
+    async def read(self, player_id: int) -> tuple[list[Stack], list[Open]]:
+        """The player's stacks, and what is reserved of them. Raises DatabaseUnavailable."""
+        row = await self._ask("read", player_id)
+        stacks = [Stack(*each) for each in orjson.loads(row.stacks or "[]")]
+        reserved = [
+            Open(Reservation(player_id, command_id, token), items, age)
+            for command_id, token, items, age in orjson.loads(row.reserved or "[]")
+        ]
+        return stacks, reserved
+
+    async def reserve(self, reservation: Reservation, items: Items) -> str:
+        """Puts items aside: `done`, `short` (nothing changed) or `rival` (the command has a reservation or had one).
+
+        Raises DatabaseUnavailable; then it may have been done.
+        """
+        names, counts = map(list, zip(*items, strict=True))
+        row = await self._ask("reserve", *reservation, _json(items), names, counts)
+        return str(row.what)
+
+    async def give_back(self, reservation: Reservation) -> None:
+        """Undoes a reservation whose command won't commit with it any more. Raises DatabaseUnavailable."""
+        await self._ask("give_back", *reservation)
+
+    def confirm_soon(self, reservation: Reservation) -> None:
+        """Notes that the command has committed with this reservation."""
+        if len(self._paid) < LONGEST_QUEUE:
+            self._paid.append(reservation)
+            self._wake.set()
+
+    async def grant(self, player_id: int, command_id: str, items: Items) -> None:
+        """Gives what a command granted, once. Raises DatabaseUnavailable; it may have been done."""
+        names, counts = map(list, zip(*items, strict=True))
+        caps = [cap_of(self._catalogue, each) for each in names]
+        await self._ask("grant", player_id, command_id, _json(items), names, counts, caps)
+
+    async def overdue(self, seconds: float, limit: int) -> list[Reservation]:
+        """Reservations that are older, at most `limit` of each database that answers."""
+        found: list[Reservation] = []
+        for database in self._slots.databases("items"):
+            try:
+                found += [Reservation(*row) for row in await database.ask(SQL["overdue"], seconds, limit)]
+            except DatabaseUnavailable as error:
+                log.warning("reservations wait", database=database.name, error=error.detail)
+        return found
+
+    async def run(self) -> None:
+        """Confirms what has been paid; what fails is left to the sweeper."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.confirm_all()
+
+    async def confirm_all(self) -> None:
+        """Confirms whatever waits for it; what fails is left to the sweeper."""
+        paid, self._paid = self._paid, []
+        by_database: dict[str, tuple[Database, list[Reservation]]] = {}
+        for each in paid:
+            database = self._slots.owner("items", slot_of(each.player_id))
+            by_database.setdefault(database.name, (database, []))[1].append(each)
+        for database, mine in by_database.values():
+            players, commands, tokens = map(list, zip(*mine, strict=True))
+            slots = [slot_of(each) for each in players]
+            try:
+                await database.ask(SQL["confirm"], slots, players, commands, tokens)
+            except DatabaseUnavailable as error:
+                log.warning("confirmations wait", database=database.name, error=error.detail)
+
+    async def _ask(self, statement: str, player_id: int, *arguments: object) -> Any:
+        """The row that the owner of the player's items answers with."""
+        slot = slot_of(player_id)
+        for _ in range(TRIES):
+            (row,) = await self._slots.owner("items", slot).ask(SQL[statement], slot, player_id, *arguments)
+            if row.what != "moved":
+                return row
+            await asyncio.sleep(PAUSE)
+            await self._slots.refresh()
+        raise DatabaseUnavailable("The player's items are being moved.", retry_after=1)
+
+
+def _json(items: Items | Sequence[tuple[str, int]]) -> str:
+    return orjson.dumps(dict(items)).decode()

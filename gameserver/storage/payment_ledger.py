@@ -1,0 +1,113 @@
+"""What the players' databases know of payments and grants: the ledger is the judge of both.
+
+Law: a command commits with the payment that its ledger row names, or with none. Once `judge` has said that a command
+hasn't committed, no payment that was reserved before can commit it any more: the player's epoch was raised under his
+lock, which the write path reads under that lock. Nothing here reads a clock.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+import orjson
+from sqlalchemy import delete, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage import schema
+from gameserver.storage.ids import slot_of
+from gameserver.storage.slots import Slots
+from gameserver.storage.stacks import KIND, NUMBER, SQL
+
+T = TypeVar("T")
+TRIES = 40
+PAUSE = 0.05
+NO_COMMAND = str(UUID(int=0))
+EPOCHS = schema.payment_epochs
+
+
+class Look(NamedTuple):
+    """Whether the command has committed, the epoch of payments reserved now, and grants to be delivered by command."""
+
+    known: bool
+    epoch: int
+    waiting: Mapping[str, Mapping[str, int]]
+
+
+class PaymentLedger:
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    async def look(self, player_id: int, command_id: str = NO_COMMAND) -> Look:
+        """What has to be known before something is reserved. Raises DatabaseUnavailable."""
+        slot = slot_of(player_id)
+        for _ in range(TRIES):
+            database = self._slots.owner("players", slot)
+            (row,) = await database.ask(SQL["look"], slot, player_id, command_id, KIND)
+            if row.what != "moved":
+                return Look(row.known, row.epoch, dict(orjson.loads(row.waiting or "[]")))
+            await self._wait_for_map()
+        raise _homeless()
+
+    async def judge(self, player_id: int, command_id: str) -> str | None:
+        """The token that a command committed with, empty if with none; None if it won't with what is reserved now."""
+
+        async def write(connection: AsyncConnection) -> str | None:
+            who = schema.player_rows.c
+            mine = (who.slot == slot_of(player_id)) & (who.id == player_id)
+            await connection.execute(select(who.id).where(mine).with_for_update(key_share=True))
+            found = (await _tokens(connection, player_id, [command_id])).get(command_id)
+            if found is None:
+                first = {"slot": slot_of(player_id), "player_id": player_id, "epoch": 1}
+                raised = upsert(EPOCHS).values(first).on_conflict_do_update(
+                    index_elements=[EPOCHS.c.slot, EPOCHS.c.player_id], set_={"epoch": EPOCHS.c.epoch + 1}
+                )  # fmt: skip
+                await connection.execute(raised)
+            return found
+
+        return await self._owned(player_id, write)
+
+    async def tokens(self, player_id: int, command_ids: Sequence[str]) -> Mapping[str, str]:
+        """The tokens that those of the commands which have committed did so with, empty for none."""
+
+        async def read(connection: AsyncConnection) -> Mapping[str, str]:
+            return await _tokens(connection, player_id, command_ids)
+
+        return await self._owned(player_id, read)
+
+    async def end_delivery(self, player_id: int, command_ids: Sequence[str]) -> None:
+        """Takes grants that have been delivered out of the outbox."""
+
+        async def write(connection: AsyncConnection) -> None:
+            box = schema.outbox.c
+            mine = (box.slot == slot_of(player_id)) & (box.player_id == player_id) & (box.number == NUMBER)
+            await connection.execute(delete(schema.outbox).where(mine, box.command_id.in_(command_ids)))
+
+        await self._owned(player_id, write)
+
+    async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work` in a fenced transaction on the database that owns the player's slot."""
+        slot, owned = slot_of(player_id), schema.players_owned_slots.c
+        for _ in range(TRIES):
+            async with self._slots.owner("players", slot).fenced("players") as connection:
+                if (await connection.execute(select(owned.owned).where(owned.slot == slot))).scalar():
+                    return await work(connection)
+            await self._wait_for_map()
+        raise _homeless()
+
+    async def _wait_for_map(self) -> None:
+        await asyncio.sleep(PAUSE)
+        await self._slots.refresh()
+
+
+def _homeless() -> DatabaseUnavailable:
+    return DatabaseUnavailable("The player is being moved.", retry_after=1)
+
+
+async def _tokens(connection: AsyncConnection, player_id: int, command_ids: Sequence[str]) -> dict[str, str]:
+    ledger = schema.ledger.c
+    mine = (ledger.slot == slot_of(player_id)) & (ledger.player_id == player_id) & ledger.command_id.in_(command_ids)
+    told = select(ledger.command_id, text("coalesce(outcome ->> 'payment', '')")).where(mine)
+    return {str(command_id): token for command_id, token in await connection.execute(told)}

@@ -28,7 +28,8 @@ from gameserver.stack.node import READY_FILE
 from gameserver.stack.up import up as run_up
 from gameserver.storage import provision
 from gameserver.storage.migrations import OutdatedDatabase
-from gameserver.storage.slots import IncompleteMap, placement
+from gameserver.storage.placing import placement
+from gameserver.storage.slots import IncompleteMap
 from gameserver.telemetry import set_up_logs
 from gameserver.transport import openapi, terminal
 

@@ -23,15 +23,16 @@ from gameserver.commands.passwords import Passwords
 from gameserver.config import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import migrations, provision, scripts
+from gameserver.storage import provision, scripts
+from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
-from gameserver.storage.committer import Limits
 from gameserver.storage.databases import Databases
 from gameserver.storage.follower import Follower
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
+from gameserver.storage.pending import Limits
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
@@ -75,7 +76,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)
-        await migrations.require_heads(provision.members(settings, databases))
+        await provision.require_ready(settings, databases)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         passwords = Passwords()
@@ -87,7 +88,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             settings, rulebook, databases, slots, passwords, sessions, boards, attempts, presence, pushes
         )
         core = Core(settings, databases, slots, redis, following, backend)
-        await upkeep.make_partitions(core.backend, slots.databases("players"))
+        await upkeep.make_partitions(core.backend, slots.members("players"))
         yield core
 
 
@@ -120,9 +121,8 @@ def _backend(  # noqa: PLR0913 (everything meets here)
     writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
-    everyone = [databases[name] for name in databases.names()]
     return Backend(
-        players=Players(everyone, slots, rulebook, window, limits),
+        players=Players(slots, rulebook, window, limits),
         claims=Claims(slots),
         sessions=sessions,
         boards=boards,
@@ -166,16 +166,20 @@ def _callers(settings: Settings) -> Callers:
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
-    backend = core.backend
-    databases = core.slots.databases("players")
+    backend, slots = core.backend, core.slots
+
+    def owners() -> list[str]:
+        return [each.name for each in slots.databases("players")]
+
     writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
-        upkeep.make_partitions_for_ever(backend, databases),
+        upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         *Live(backend, app[SOCKETS]).work(),
-        *(Follower(each, writer, backend.presence, [every.name for every in databases]).run() for each in databases),
+        slots.run(),
+        attend(slots, "players", lambda each: Follower(each, writer, backend.presence, owners).run()),
     ]
 
 

@@ -35,7 +35,7 @@ from gameserver.storage import sql
 from gameserver.storage.databases import Link
 from gameserver.storage.ids import command_milliseconds, slot_of
 from gameserver.storage.slots import SlotMoved
-from gameserver.storage.stacks import Payment, Stacks
+from gameserver.storage.stacks import Payment, Stacks, Unpaid
 
 log = structlog.get_logger()
 
@@ -79,7 +79,7 @@ class FateUnknown(Exception):
     """The commit may or may not have taken place."""
 
 
-Verdict = Receipt | GameError | LockedElsewhere | SlotMoved
+Verdict = Receipt | GameError | LockedElsewhere | SlotMoved | Unpaid
 
 
 @dataclass(slots=True)
@@ -208,7 +208,7 @@ class Batch:
         except RuleBroken as error:
             log.error("a rule is broken", action=command.action, player=command.player_id, fault=error.fault)
             return error
-        except (GameError, SlotMoved) as error:
+        except (GameError, Unpaid) as error:
             return error
         except Exception:
             log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)

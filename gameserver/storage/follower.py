@@ -9,7 +9,7 @@ is loaded from the tables, chunk by chunk between turns of following, from a sna
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -38,7 +38,7 @@ SUMMARIZE_SECONDS = 2.0
 TRANSACTIONS = 2_000
 """Transaction ids read in one turn, at the most."""
 CHUNK = 5_000
-"""Players loaded in one turn, at the most."""
+"""Players loaded in one turn, and written in one call, at the most."""
 SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_custom_plan",
@@ -59,9 +59,11 @@ class _Load:
 
 
 class Follower:
-    """Keeps the boards up to one database; `databases` are the names of all that the boards rank."""
+    """Keeps the boards up to one database; `databases` tells the names of all that the boards rank."""
 
-    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, databases: list[str]) -> None:
+    def __init__(
+        self, database: Database, writer: BoardWriter, presence: Presence, databases: Callable[[], list[str]]
+    ) -> None:
         self._database = database
         self._writer = writer
         self._presence = presence
@@ -111,7 +113,7 @@ class Follower:
         self._looked = time.monotonic()
         empty: dict[str, str] = {}
         for board in self._writer.boards:
-            await self._writer.swap(board, self._databases)
+            await self._writer.swap(board, self._databases())
             self._generations[board] = []
             for found in await self._writer.generations(board, self._database.name):
                 if not found.checkpoint:
@@ -161,7 +163,7 @@ class Follower:
         if reached != since:
             await self._presence.announce(CHANGED, [(each.id, each.version) for each in players])
             text = reached.dump()
-            written = await self._writer.apply(followed, self._database.name, text, players)
+            written = await self._apply(followed, text, players)
             for (board, found), fine in zip(followed, written, strict=True):
                 if fine:
                     self._generations[board][self._generations[board].index(found)] = Generation(found.name, text)
@@ -171,6 +173,16 @@ class Follower:
             await self._summarize(connection)
         self._current = time.monotonic()
         return more
+
+    async def _apply(
+        self, followed: Sequence[tuple[str, Generation]], checkpoint: str, players: Sequence[Player]
+    ) -> list[bool]:
+        """Writes part by part, and moves the checkpoints with the last one."""
+        name, done = self._database.name, 0
+        while len(players) - done > CHUNK:
+            await self._writer.apply(followed, name, "", players[done : done + CHUNK])
+            done += CHUNK
+        return await self._writer.apply(followed, name, checkpoint, players[done:])
 
     async def _changed(
         self, connection: asyncpg.Connection, since: Checkpoint

@@ -5,6 +5,7 @@ done once however often it is asked for: a reservation by its token, a grant by 
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,13 +17,11 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.items import Item, Items
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
-from gameserver.storage.slots import Slots
+from gameserver.storage.slots import MOVED_SECONDS, Slots
 from gameserver.storage.stacks import SQL, cap_of
 
 log = structlog.get_logger()
 
-TRIES = 40
-PAUSE = 0.05
 LONGEST_QUEUE = 10_000
 """Reservations of commands that have committed and that wait to be confirmed; the sweeper does what is beyond."""
 
@@ -129,15 +128,20 @@ class Inventory:
                 log.warning("confirmations wait", database=database.name, error=error.detail)
 
     async def _ask(self, statement: str, player_id: int, *arguments: object) -> Any:
-        """The row that the owner of the player's items answers with."""
-        slot = slot_of(player_id)
-        for _ in range(TRIES):
-            (row,) = await self._slots.owner("items", slot).ask(SQL[statement], slot, player_id, *arguments)
-            if row.what != "moved":
-                return row
-            await asyncio.sleep(PAUSE)
-            await self._slots.refresh()
-        raise DatabaseUnavailable("The player's items are being moved.", retry_after=1)
+        return await asked(self._slots, "items", SQL[statement], player_id, *arguments)
+
+
+async def asked(slots: Slots, group: str, statement: str, player_id: int, *arguments: object) -> Any:
+    """The row with which the owner of a player's slot answers; one of `what` 'moved' is no answer.
+
+    Raises DatabaseUnavailable.
+    """
+    slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
+    while True:
+        (row,) = await slots.owner(group, slot).ask(statement, slot, player_id, *arguments)
+        if row.what != "moved":
+            return row
+        await slots.moved(deadline)
 
 
 def _json(items: Items | Sequence[tuple[str, int]]) -> str:

@@ -5,9 +5,8 @@ hasn't committed, no payment that was reserved before can commit it any more: th
 lock, which the write path reads under that lock. Nothing here reads a clock.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -15,15 +14,12 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import schema
 from gameserver.storage.ids import slot_of
+from gameserver.storage.inventory import asked
 from gameserver.storage.slots import Slots
 from gameserver.storage.stacks import KIND, NUMBER, SQL
 
-T = TypeVar("T")
-TRIES = 40
-PAUSE = 0.05
 NO_COMMAND = str(UUID(int=0))
 EPOCHS = schema.payment_epochs
 
@@ -42,14 +38,8 @@ class PaymentLedger:
 
     async def look(self, player_id: int, command_id: str = NO_COMMAND) -> Look:
         """What has to be known before something is reserved. Raises DatabaseUnavailable."""
-        slot = slot_of(player_id)
-        for _ in range(TRIES):
-            database = self._slots.owner("players", slot)
-            (row,) = await database.ask(SQL["look"], slot, player_id, command_id, KIND)
-            if row.what != "moved":
-                return Look(row.known, row.epoch, dict(orjson.loads(row.waiting or "[]")))
-            await self._wait_for_map()
-        raise _homeless()
+        row = await asked(self._slots, "players", SQL["look"], player_id, command_id, KIND)
+        return Look(row.known, row.epoch, dict(orjson.loads(row.waiting or "[]")))
 
     async def judge(self, player_id: int, command_id: str) -> str | None:
         """The token that a command committed with, empty if with none; None if it won't with what is reserved now."""
@@ -67,7 +57,7 @@ class PaymentLedger:
                 await connection.execute(raised)
             return found
 
-        return await self._owned(player_id, write)
+        return await self._slots.routed("players", slot_of(player_id), write)
 
     async def tokens(self, player_id: int, command_ids: Sequence[str]) -> Mapping[str, str]:
         """The tokens that those of the commands which have committed did so with, empty for none."""
@@ -75,7 +65,7 @@ class PaymentLedger:
         async def read(connection: AsyncConnection) -> Mapping[str, str]:
             return await _tokens(connection, player_id, command_ids)
 
-        return await self._owned(player_id, read)
+        return await self._slots.routed("players", slot_of(player_id), read)
 
     async def end_delivery(self, player_id: int, command_ids: Sequence[str]) -> None:
         """Takes grants that have been delivered out of the outbox."""
@@ -85,25 +75,7 @@ class PaymentLedger:
             mine = (box.slot == slot_of(player_id)) & (box.player_id == player_id) & (box.number == NUMBER)
             await connection.execute(delete(schema.outbox).where(mine, box.command_id.in_(command_ids)))
 
-        await self._owned(player_id, write)
-
-    async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Runs `work` in a fenced transaction on the database that owns the player's slot."""
-        slot, owned = slot_of(player_id), schema.players_owned_slots.c
-        for _ in range(TRIES):
-            async with self._slots.owner("players", slot).fenced("players") as connection:
-                if (await connection.execute(select(owned.owned).where(owned.slot == slot))).scalar():
-                    return await work(connection)
-            await self._wait_for_map()
-        raise _homeless()
-
-    async def _wait_for_map(self) -> None:
-        await asyncio.sleep(PAUSE)
-        await self._slots.refresh()
-
-
-def _homeless() -> DatabaseUnavailable:
-    return DatabaseUnavailable("The player is being moved.", retry_after=1)
+        await self._slots.routed("players", slot_of(player_id), write)
 
 
 async def _tokens(connection: AsyncConnection, player_id: int, command_ids: Sequence[str]) -> dict[str, str]:

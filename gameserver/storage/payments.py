@@ -27,8 +27,9 @@ from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.ids import slot_of
 from gameserver.storage.inventory import Inventory, Reservation, Stack
 from gameserver.storage.payment_ledger import Look, PaymentLedger
-from gameserver.storage.slots import SlotMoved, Slots
-from gameserver.storage.stacks import NOT_ENOUGH, Payment
+from gameserver.storage.pending import Limits
+from gameserver.storage.slots import Slots
+from gameserver.storage.stacks import NOT_ENOUGH, Payment, Unpaid
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class Again(Exception):
 
 
 class Paths(NamedTuple):
-    """How a node submits a command to the players' database (SlotMoved), and waits until a player has none there."""
+    """How a node submits a command, and waits until a player has none queued or in flight."""
 
     submit: Callable[[Command], Awaitable[Receipt]]
     quiet: Callable[[int], Awaitable[None]]
@@ -55,15 +56,13 @@ class Paths(NamedTuple):
 class Payments:
     """One per node."""
 
-    def __init__(self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, paths: Paths, deadline: float,
-                 longest_line: int) -> None:  # fmt: skip
-        """`deadline` in seconds, for everything before the command is submitted."""
+    def __init__(self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, paths: Paths, limits: Limits) -> None:
         self._slots = slots
         self._inventory = inventory
         self._ledger = ledger
         self._paths = paths
-        self._deadline = deadline
-        self._longest_line = longest_line
+        self._deadline = limits.deadline
+        self._longest_line = limits.queue
         self._lines: dict[int, asyncio.Future[None]] = {}
         self._lined_up = 0
 
@@ -72,12 +71,12 @@ class Payments:
         return player_id in self._lines
 
     async def act(self, command: Command) -> Receipt:
-        """Commits a command that takes items, or whose player has a line. Raises SlotMoved for one that takes none."""
+        """Commits a command that takes items, or whose player has a line; raises what `Players.act` does."""
         if self.has_line(command.player_id) or not self._together(command.player_id):
             return await self._in_line(command)
         try:
             return await self._paths.submit(command)
-        except SlotMoved:
+        except Unpaid:
             return await self._in_line(command)
         except Refused as refusal:
             if refusal.code != NOT_ENOUGH:
@@ -110,6 +109,10 @@ class Payments:
             except DatabaseUnavailable as error:
                 log.warning("a reservation waits", command=each.command_id, error=error.detail)
         return settled
+
+    async def run(self) -> None:
+        """Confirms what has been paid, until cancelled."""
+        await self._inventory.run()
 
     def _together(self, player_id: int) -> bool:
         """Whether the map has the player and his items in one database."""
@@ -149,16 +152,15 @@ class Payments:
                 return await (self._paths.submit(command) if together else self._pay(command, ends))
             except Again:
                 continue
-            except SlotMoved:
-                await asyncio.sleep(RIVAL_PAUSE)
-                await self._slots.refresh()
+            except Unpaid:
+                await self._slots.moved(ends)
             except Refused as refusal:
                 if not (together and refusal.code == NOT_ENOUGH and await self._relieve(command.player_id)):
                     raise
         raise DatabaseUnavailable("What the action takes could not be reserved in time.", retry_after=1)
 
     async def _pay(self, command: Command, ends: float) -> Receipt:
-        """One attempt with a reservation. Raises Again, SlotMoved, and what the command is refused with."""
+        """One attempt with a reservation. Raises Again, Unpaid, and what the command is refused with."""
         player_id = command.player_id
         look = await self._ledger.look(player_id, command.id)
         if look.known:
@@ -182,7 +184,7 @@ class Payments:
             receipt = await self._paths.submit(replace(command, payment=Payment(reservation.token, epoch)))
         except OutcomeUnknown:
             raise
-        except (GameError, SlotMoved):
+        except (GameError, Unpaid):
             await self._give_back(reservation)
             raise
         if receipt.payment == reservation.token:

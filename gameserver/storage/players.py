@@ -4,6 +4,7 @@ Group commit, locks, shards, the ledger, retries and fencing are behind `act`; c
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,20 +18,21 @@ from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerN
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import schema
-from gameserver.storage.batch import Command, Receipt, Window
-from gameserver.storage.committer import Committer, Limits
+from gameserver.storage.batch import Batch, Command, Receipt, Window
+from gameserver.storage.committer import Committer, MakeBatch
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.inventory import Inventory, Stack
 from gameserver.storage.ledger import TXID
 from gameserver.storage.payment_ledger import PaymentLedger
 from gameserver.storage.payments import Paths, Payments
+from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Reader
-from gameserver.storage.slots import SlotMoved, Slots
+from gameserver.storage.routing import Router
+from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
+from gameserver.storage.stacks import Stacks
 
 T = TypeVar("T")
-MOVED_PAUSE = 0.05
-MOVED_TRIES = 40
 PLAYERS = schema.player_rows
 
 
@@ -60,25 +62,26 @@ class Birth:
 class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
-    def __init__(
-        self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits
-    ) -> None:
+    def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits) -> None:
         self._slots = slots
-        self._committers = {
-            each.name: Committer(each, rulebook, window, limits, self._items_in(each)) for each in databases
-        }
-        self.inventory = Inventory(slots, rulebook.game.items)
-        paths = Paths(self._submit, self._quiet)
-        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits.deadline, limits.queue)
-        self._readers = {each.name: Reader(each) for each in databases}
+        self._rulebook = rulebook
+        self._window = window
+        self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
+        inventory = Inventory(slots, rulebook.game.items)
+        paths = Paths(self._router.submit, self._router.quiet)
+        self.payments = Payments(slots, inventory, PaymentLedger(slots), paths, limits)
+        self._readers: dict[str, Reader] = {}
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for committer in self._committers.values():
-                group.create_task(committer.run())
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._router.run())
+            tasks.create_task(self.payments.run())
             for reader in self._readers.values():
-                group.create_task(reader.run())
-            group.create_task(self.inventory.run())
+                tasks.create_task(reader.run())
+            for database in self._slots.databases("players"):
+                self._reader(database)
 
     def id_of(self, command_id: str, attempt: int) -> int:
         """The id of the player that a sign-up makes."""
@@ -90,24 +93,19 @@ class Players:
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
         Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
         """
-        for _ in range(MOVED_TRIES):
-            try:
-                if command.takes or self.payments.has_line(command.player_id):
-                    return await self.payments.act(command)
-                return await self._submit(command)
-            except SlotMoved:
-                await self._wait_for_map()
-        raise _homeless()
+        self._require_placed(command.player_id)
+        if command.takes or self.payments.has_line(command.player_id):
+            return await self.payments.act(command)
+        return await self._router.submit(command)
 
-    def _submit(self, command: Command) -> asyncio.Future[Receipt]:
-        """Queues a command where its player is; the future may raise SlotMoved. Raises Overloaded."""
-        return self._committers[self._owner(command.player_id).name].submit(command)
+    def _batches(self, database: Database) -> MakeBatch:
+        """Makes the batches of a database; a slot's items are believed to be there as the map has it."""
 
-    async def _quiet(self, player_id: int) -> None:
-        await self._committers[self._owner(player_id).name].quiet(player_id)
+        def here(slot: int) -> bool:
+            return self._slots.owner("items", slot) is database
 
-    def _items_in(self, database: Database) -> Callable[[int], bool]:
-        return lambda slot: self._slots.owner("items", slot) is database
+        catalogue = self._rulebook.game.items
+        return lambda commands: Batch(self._rulebook, self._window, commands, Stacks(catalogue, here))
 
     async def items(self, player_id: int) -> list[Stack]:
         """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
@@ -116,16 +114,27 @@ class Players:
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
-        for _ in range(MOVED_TRIES):
-            asked = [self._readers[self._owner(each).name].ask(each) for each in wanted]
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
+            asked = [self._reader(self._owner(each)).ask(each) for each in wanted]
             answers = await asyncio.gather(*asked, return_exceptions=True)
             for fault in answers:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
                 return {player.id: player for player in answers if isinstance(player, Player)}
-            await self._wait_for_map()
-        raise _homeless()
+            await self._slots.moved(deadline)
+
+    def _owner(self, player_id: int) -> Database:
+        return self._slots.owner("players", slot_of(player_id))
+
+    def _reader(self, database: Database) -> Reader:
+        reader = self._readers.get(database.name)
+        if reader is None:
+            reader = self._readers[database.name] = Reader(database)
+            if self._tasks is not None:
+                self._tasks.create_task(reader.run())
+        return reader
 
     def _is_placed(self, player_id: int) -> bool:
         return slot_of(player_id) < self._slots.size("players")
@@ -210,28 +219,14 @@ class Players:
 
         _there(await self._owned(player_id, write))
 
-    def _owner(self, player_id: int) -> Database:
+    def _require_placed(self, player_id: int) -> None:
         if not self._is_placed(player_id):
             raise PlayerNotFound("There is no such player.")
-        return self._slots.owner("players", slot_of(player_id))
 
     async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the player's slot."""
-        owned = schema.players_owned_slots.c
-        for _ in range(MOVED_TRIES):
-            async with self._owner(player_id).fenced("players") as connection:
-                if (await connection.execute(select(owned.owned).where(owned.slot == slot_of(player_id)))).scalar():
-                    return await work(connection)
-            await self._wait_for_map()
-        raise _homeless()
-
-    async def _wait_for_map(self) -> None:
-        await asyncio.sleep(MOVED_PAUSE)
-        await self._slots.refresh()
-
-
-def _homeless() -> DatabaseUnavailable:
-    return DatabaseUnavailable("The player is being moved.", retry_after=1)
+        self._require_placed(player_id)
+        return await self._slots.routed("players", slot_of(player_id), work)
 
 
 def _there(value: T | None) -> T:

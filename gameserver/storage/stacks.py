@@ -19,7 +19,6 @@ from gameserver.rules.errors import Refused
 from gameserver.rules.items import MAX_COUNT, Item, Items
 from gameserver.storage import sql
 from gameserver.storage.ids import slot_of
-from gameserver.storage.slots import SlotMoved, Unpaid
 
 SQL = sql.load("items.sql")
 KIND = "items"
@@ -34,6 +33,10 @@ class Payment(NamedTuple):
 
     token: str | None
     epoch: int
+
+
+class Unpaid(Exception):
+    """What the command takes isn't here, or its payment doesn't count any more; caught inside storage."""
 
 
 class Taker(Protocol):
@@ -100,7 +103,7 @@ class Stacks:
         return bool(self._stacks or self._grants)
 
     def check(self, command: Taker) -> None:
-        """Raises SlotMoved (Unpaid), or Refused when there isn't enough."""
+        """Raises Unpaid, or Refused when there isn't enough."""
         if (payment := command.payment) is not None:
             if payment.token is None:
                 raise not_enough(command.takes)
@@ -109,7 +112,7 @@ class Stacks:
             return
         slot = slot_of(command.player_id)
         if slot not in self._owned or (command.player_id, command.takes[0][0]) not in self._stacks:
-            raise SlotMoved
+            raise Unpaid
         for item, count in command.takes:
             if (self._stacks[command.player_id, item].count or 0) < count:
                 raise not_enough(command.takes)

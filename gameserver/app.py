@@ -176,6 +176,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
+        upkeep.sweep_items_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),

@@ -4,6 +4,7 @@ from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
+from gameserver.storage.inventory import Stack
 from gameserver.storage.leaderboards import Page, Standing
 from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
@@ -26,6 +27,7 @@ __all__ = [
     "Receipt",
     "Seen",
     "Session",
+    "Stack",
     "Standing",
     "Welcome",
 ]

@@ -1,4 +1,4 @@
-"""Background work that any node may do at any time: overdue claims, and the ledger's partitions."""
+"""Background work that any node may do at any time: overdue claims and reservations, and the ledger's partitions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +18,7 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 5.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
+RESERVATIONS_A_SWEEP = 200
 
 
 async def resolve(backend: Backend, claim: Claim) -> None:
@@ -44,6 +45,11 @@ async def sweep(backend: Backend) -> int:
 
 async def sweep_for_ever(backend: Backend) -> None:
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+
+
+async def sweep_items_for_ever(backend: Backend) -> None:
+    """Settles reservations of items whose nodes died before they did."""
+    await _for_ever("items", SWEEP_SECONDS, lambda: backend.players.payments.sweep(RESERVATIONS_A_SWEEP))
 
 
 async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:

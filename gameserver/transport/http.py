@@ -96,6 +96,11 @@ async def read_ledger(request: web.Request) -> web.Response:
     return answer(answers.ledger(await play.history(request.app[BACKEND], mine, asked.limit, asked.cursor)))
 
 
+async def read_items(request: web.Request) -> web.Response:
+    backend = request.app[BACKEND]
+    return answer(answers.items(await play.items(backend, await session(request)), backend.rulebook.game))
+
+
 async def list_boards(request: web.Request) -> web.Response:
     found = request.app[BACKEND].rulebook.game.boards.values()
     told = [{"name": each.name, "score": each.score, "class": each.class_name, "season": "all-time"} for each in found]

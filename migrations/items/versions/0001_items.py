@@ -6,6 +6,8 @@ A function is one round trip, and each of its statements has a snapshot of its o
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.moving import make_movable
+
 revision = "items_0001"
 down_revision = None
 
@@ -189,6 +191,7 @@ def upgrade() -> None:
         sa.Column("settled", sa.Boolean, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
+    make_movable("items")
     op.create_index(
         "item_ledger_open", "item_ledger", ["slot", "player_id", "at"], postgresql_where=sa.text("not settled")
     )

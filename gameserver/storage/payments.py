@@ -164,7 +164,7 @@ class Payments:
         player_id = command.player_id
         look = await self._ledger.look(player_id, command.id)
         if look.known:
-            return await self._paths.submit(replace(command, payment=PAID_BEFORE))
+            return await self._replay(command)
         await self._deliver(player_id, look)
         reservation = Reservation(player_id, command.id, str(uuid4()))
         match await self._inventory.reserve(reservation, command.takes):
@@ -176,6 +176,12 @@ class Payments:
                 return await self._paths.submit(replace(command, payment=Payment(None, look.epoch)))
         await self._settle_reserved(player_id)
         raise Again
+
+    async def _replay(self, command: Command) -> Receipt:
+        receipt = await self._paths.submit(replace(command, payment=PAID_BEFORE))
+        if receipt.payment is not None:
+            self._inventory.confirm_soon(Reservation(command.player_id, command.id, receipt.payment))
+        return receipt
 
     async def _spend(self, command: Command, reservation: Reservation, epoch: int, ends: float) -> Receipt:
         try:

@@ -209,6 +209,7 @@ payment_epochs = Table(
 """Payments reserved under a lower epoch than the player's don't count; without a row it is 0."""
 
 items_owned_slots = _owned_slots("items", items)
+items_marks = _marks("items", items)
 
 stacks = Table(
     "stacks",

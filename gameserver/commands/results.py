@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
 from gameserver.storage.inventory import Stack
@@ -19,6 +20,7 @@ __all__ = [
     "Kept",
     "Listed",
     "LiveNode",
+    "MailPage",
     "Opened",
     "Page",
     "Question",

@@ -61,7 +61,7 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
     exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
     event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
     drops = _dropped(foe, moment) if won and foe.drops else ()
-    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), drops)
+    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), grants=drops)
 
 
 def _dropped(foe: Foe, moment: Moment) -> Items:

@@ -24,8 +24,11 @@ _FOES = TypeAdapter(dict[Key, Foe])
 _ITEMS = TypeAdapter(dict[Key, Item])
 _TUNING = TypeAdapter(Tuning)
 _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
+_MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
-_TABLES = ("levels", "classes", "items", "foes", "tuning", "actions", "boards")
+RETURNED = "returned"
+"""The rule of `[mail]` for a letter of one's own that couldn't be delivered."""
+_TABLES = ("levels", "classes", "items", "foes", "tuning", "actions", "mail", "boards")
 
 
 class GameFault(ValueError):
@@ -38,7 +41,7 @@ class GameFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """The game's data, by name; `actions` maps each action to its function, as `module:function`."""
+    """The game's data, by name; `actions` and `mail` map each rule to its function, as `module:function`."""
 
     levels: Levels
     classes: Mapping[str, PlayerClass]
@@ -46,6 +49,7 @@ class Game:
     foes: Mapping[str, Foe]
     tuning: Tuning
     actions: Mapping[str, str]
+    mail: Mapping[str, str]
     boards: Mapping[str, Board]
 
     @classmethod
@@ -58,12 +62,15 @@ class Game:
         foes = _read(_FOES, {"foes": {}, **mapping}, "foes", problems)
         tuning = _read(_TUNING, mapping, "tuning", problems)
         actions = _read(_ACTIONS, mapping, "actions", problems)
+        mail = _read(_MAIL, {"mail": {}, **mapping}, "mail", problems)
+        if mail and RETURNED not in mail:
+            problems.append(f"mail.{RETURNED}: a game with mail says what comes of a letter that can't be delivered")
         tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
         boards = {name: Board(name, table.score, table.class_name) for name, table in (tables or {}).items()}
         problems += _board_faults(boards, mapping.get("classes")) + _drop_faults(foes or {}, mapping.get("items", {}))
         if problems or not (levels and classes and tuning and actions) or foes is None or items is None:
             raise GameFault(problems)
-        return cls(levels, classes, items, foes, tuning, actions, boards)
+        return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
         """The class of this name, which came in as `field`. Raises UnknownClass."""

@@ -11,7 +11,7 @@ from gameserver.rules.rulebook import Rulebook
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An action as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
+    """An action, or a letter's rule, as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
 
     action: str
     args: object
@@ -25,7 +25,7 @@ def replay(rulebook: Rulebook, player: Player, records: Iterable[Record]) -> Pla
     Raises the GameError of the first record that the rules refuse: such a ledger isn't theirs.
     """
     for record in records:
-        args = rulebook.arguments(record.action, record.args)
+        args = rulebook.recorded(record.action, record.args)
         moment = Moment(record.at, Dice(record.seed), rulebook.game)
         player = rulebook.apply(record.action, player, args, moment).player
     return player

@@ -18,7 +18,9 @@ import structlog
 
 from gameserver.rules.errors import GameError, Internal, Overloaded
 from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict
+from gameserver.storage.bell import Bell
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
+from gameserver.storage.mailbag import LetterSettled
 from gameserver.storage.pending import Limits, Pending
 from gameserver.storage.slots import SlotMoved
 from gameserver.storage.stacks import Unpaid
@@ -56,6 +58,8 @@ class Committer:
         self._closed = False
         self._awaited: dict[int, list[asyncio.Future[None]]] = {}
         """Who waits until a player has no command here."""
+        self.posted = Bell()
+        """Rings when something has been put into the database's outbox."""
 
     def submit(self, pending: Pending) -> None:
         """Queues a command. Raises Overloaded at once when the queue is full."""
@@ -189,6 +193,8 @@ class Committer:
             return await self._refused(link, batch, error)
         COMMITS.labels(self._database.name).observe(time.perf_counter() - started)
         BATCHES.labels(self._database.name).observe(len(batch))
+        if work.has_posted():
+            self.posted.ring()
         return [pending for pending, verdict in zip(batch, verdicts, strict=True) if not self._judge(pending, verdict)]
 
     async def _refused(
@@ -276,7 +282,7 @@ class Committer:
                         self._ready.remove(player_id)
                         self._tell_quiet(player_id)
 
-    def _answer(self, pending: Pending, verdict: Receipt | GameError | Unpaid) -> None:
+    def _answer(self, pending: Pending, verdict: Receipt | GameError | Unpaid | LetterSettled) -> None:
         if not pending.answered:
             self._queued -= 1
             pending.answer(verdict)

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 import structlog
@@ -18,7 +18,7 @@ from gameserver.rules.items import Item, Items
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots import MOVED_SECONDS, Slots
-from gameserver.storage.stacks import SQL, cap_of
+from gameserver.storage.stacks import SQL
 
 log = structlog.get_logger()
 
@@ -32,6 +32,17 @@ class Reservation(NamedTuple):
     player_id: int
     command_id: str
     token: str
+
+
+class Grant(NamedTuple):
+    """What a command granted; `items` is JSON text, counts by item."""
+
+    player_id: int
+    command_id: str
+    items: str
+
+
+Owned = TypeVar("Owned", Reservation, Grant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +100,32 @@ class Inventory:
             self._paid.append(reservation)
             self._wake.set()
 
-    async def grant(self, player_id: int, command_id: str, items: Items) -> None:
-        """Gives what a command granted, once. Raises DatabaseUnavailable; it may have been done."""
-        names, counts = map(list, zip(*items, strict=True))
-        caps = [cap_of(self._catalogue, each) for each in names]
-        await self._ask("grant", player_id, command_id, _json(items), names, counts, caps)
+    async def grant(self, grants: Sequence[Grant]) -> list[Grant]:
+        """Gives what commands granted, each once; those whose slots have moved, for another try.
+
+        Raises DatabaseUnavailable; then any may have been given.
+        """
+        left: list[Grant] = []
+        names, caps = list(self._catalogue), [each.max_stack for each in self._catalogue.values()]
+        for database, mine in self._by_owner(grants):
+            slots = [slot_of(each.player_id) for each in mine]
+            moved = await database.ask(SQL["grant"], slots, *map(list, zip(*mine, strict=True)), names, caps)
+            elsewhere = {row.slot for row in moved}
+            left += [each for slot, each in zip(slots, mine, strict=True) if slot in elsewhere]
+        return left
+
+    async def grant_all(self, grants: Sequence[Grant]) -> None:
+        """Gives what commands granted, each once, wherever the slots are. Raises DatabaseUnavailable."""
+        deadline = time.monotonic() + MOVED_SECONDS
+        while grants := await self.grant(grants):
+            await self._slots.moved(deadline)
+
+    def _by_owner(self, things: Sequence[Owned]) -> list[tuple[Database, list[Owned]]]:
+        found: dict[str, tuple[Database, list[Owned]]] = {}
+        for each in things:
+            database = self._slots.owner("items", slot_of(each.player_id))
+            found.setdefault(database.name, (database, []))[1].append(each)
+        return list(found.values())
 
     async def overdue(self, seconds: float, limit: int) -> list[Reservation]:
         """Reservations that are older, at most `limit` of each database that answers."""
@@ -115,15 +147,10 @@ class Inventory:
     async def confirm_all(self) -> None:
         """Confirms whatever waits for it; what fails is left to the sweeper."""
         paid, self._paid = self._paid, []
-        by_database: dict[str, tuple[Database, list[Reservation]]] = {}
-        for each in paid:
-            database = self._slots.owner("items", slot_of(each.player_id))
-            by_database.setdefault(database.name, (database, []))[1].append(each)
-        for database, mine in by_database.values():
-            players, commands, tokens = map(list, zip(*mine, strict=True))
-            slots = [slot_of(each) for each in players]
+        for database, mine in self._by_owner(paid):
+            slots = [slot_of(each.player_id) for each in mine]
             try:
-                await database.ask(SQL["confirm"], slots, players, commands, tokens)
+                await database.ask(SQL["confirm"], slots, *map(list, zip(*mine, strict=True)))
             except DatabaseUnavailable as error:
                 log.warning("confirmations wait", database=database.name, error=error.detail)
 

@@ -30,7 +30,7 @@ select case when (select o.owned from players_owned_slots o where o.slot = $1::s
            as what,
        exists (select 1 from ledger l where l.slot = $1 and l.player_id = $2::bigint and l.command_id = $3::uuid) as known,
        coalesce((select e.epoch from payment_epochs e where e.slot = $1 and e.player_id = $2), 0) as epoch,
-       (select json_agg(json_build_array(w.command_id, w.payload))::text
+       (select json_agg(json_build_array(w.command_id, w.payload::text))::text
         from (select b.command_id, b.payload from outbox b
               where b.slot = $1 and b.player_id = $2 and b.kind = $4 for key share) w) as waiting
 
@@ -56,8 +56,9 @@ select give_back_items($1, $2, $3, $4) as what
 select confirm_items($1, $2, $3, $4)
 
 -- name: grant
--- $1 slot, $2 player id, $3 command id, $4 items as JSON, $5 items, $6 counts, $7 max_stack of each.
-select grant_items($1, $2, $3, $4, $5, $6, $7) as what
+-- A grant each: $1 slots, $2 player ids, $3 command ids, $4 items as JSON. $5 the game's items, $6 their max_stack.
+-- The slots that aren't owned here, whose players got nothing.
+select grant_items($1, $2, $3, $4, $5, $6) as slot
 
 -- name: overdue
 -- $1 seconds, $2 how many: reservations that are older.

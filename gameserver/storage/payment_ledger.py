@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import schema
 from gameserver.storage.ids import slot_of
-from gameserver.storage.inventory import asked
+from gameserver.storage.inventory import Grant, asked
 from gameserver.storage.slots import Slots
 from gameserver.storage.stacks import KIND, NUMBER, SQL
 
@@ -25,11 +25,11 @@ EPOCHS = schema.payment_epochs
 
 
 class Look(NamedTuple):
-    """Whether the command has committed, the epoch of payments reserved now, and grants to be delivered by command."""
+    """Whether the command has committed, the epoch of payments reserved now, and what waits to be delivered."""
 
     known: bool
     epoch: int
-    waiting: Mapping[str, Mapping[str, int]]
+    waiting: Sequence[Grant]
 
 
 class PaymentLedger:
@@ -39,7 +39,8 @@ class PaymentLedger:
     async def look(self, player_id: int, command_id: str = NO_COMMAND) -> Look:
         """What has to be known before something is reserved. Raises DatabaseUnavailable."""
         row = await asked(self._slots, "players", SQL["look"], player_id, command_id, KIND)
-        return Look(row.known, row.epoch, dict(orjson.loads(row.waiting or "[]")))
+        waiting = [Grant(player_id, *each) for each in orjson.loads(row.waiting or "[]")]
+        return Look(row.known, row.epoch, waiting)
 
     async def judge(self, player_id: int, command_id: str) -> str | None:
         """The token that a command committed with, empty if with none; None if it won't with what is reserved now."""

@@ -232,7 +232,6 @@ class Payments:
 
     async def _deliver(self, player_id: int, look: Look) -> None:
         """Gives a player the grants that wait for him."""
-        for command_id, items in look.waiting.items():
-            await self._inventory.grant(player_id, command_id, tuple(items.items()))
         if look.waiting:
-            await self._ledger.end_delivery(player_id, list(look.waiting))
+            await self._inventory.grant_all(look.waiting)
+            await self._ledger.end_delivery(player_id, [each.command_id for each in look.waiting])

@@ -17,11 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import schema
+from gameserver.storage import inbox, schema
 from gameserver.storage.batch import Batch, Command, Receipt, Window
+from gameserver.storage.bell import Bell
 from gameserver.storage.committer import Committer, MakeBatch
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
+from gameserver.storage.inbox import Mail
 from gameserver.storage.inventory import Inventory, Stack
 from gameserver.storage.ledger import TXID
 from gameserver.storage.payment_ledger import PaymentLedger
@@ -67,9 +69,9 @@ class Players:
         self._rulebook = rulebook
         self._window = window
         self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
-        inventory = Inventory(slots, rulebook.game.items)
+        self.inventory = Inventory(slots, rulebook.game.items)
         paths = Paths(self._router.submit, self._router.quiet)
-        self.payments = Payments(slots, inventory, PaymentLedger(slots), paths, limits)
+        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -91,7 +93,7 @@ class Players:
         """Commits a command. Queued before the first await, so a caller's order is kept.
 
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
-        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
+        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again); for a letter LetterSettled.
         """
         self._require_placed(command.player_id)
         if command.takes or self.payments.has_line(command.player_id):
@@ -110,6 +112,10 @@ class Players:
     async def items(self, player_id: int) -> list[Stack]:
         """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
         return await self.payments.holdings(player_id)
+
+    def posted(self, database: Database) -> Bell:
+        """Rings when this node has put something into the outbox of a database."""
+        return self._router.posted(database)
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
@@ -150,6 +156,14 @@ class Players:
             return [_entry(row) for row in (await connection.execute(chosen)).mappings()]
 
         return await self._owned(player_id, query)
+
+    async def inbox(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
+        """At most `limit` of a player's mails from the newest; `before` is the last mail id seen."""
+        return await self._owned(player_id, lambda connection: inbox.page(connection, player_id, limit, before))
+
+    async def forget_mail(self, player_id: int, mail_id: str) -> None:
+        """Deletes a mail, if there is one."""
+        await self._owned(player_id, lambda connection: inbox.forget(connection, player_id, mail_id))
 
     async def create(self, birth: Birth, password_hash: str | None) -> bool:
         """Inserts a sign-up's player: its commit point. False when there is a row of this id already.

@@ -78,6 +78,8 @@ class Stacks:
     _epochs: dict[int, int] = field(default_factory=dict)
     _owned: set[int] = field(default_factory=set)
     _grants: list[_Grant] = field(default_factory=list)
+    sent: bool = False
+    """Whether something went into the outbox."""
 
     async def load(self, connection: asyncpg.Connection, takers: Collection[Taker]) -> None:
         """Reads what decides whether these may take what they take; their players are locked."""
@@ -158,6 +160,7 @@ class Stacks:
                 for each in self._grants
                 if (slot := slot_of(each.player_id)) in elsewhere or not each.here]  # fmt: skip
         if sent:
+            self.sent = True
             await connection.fetch(SQL["send"], *zip(*sent, strict=True), NUMBER, KIND, now)
 
 

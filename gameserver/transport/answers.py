@@ -7,12 +7,14 @@ from typing import Any, NotRequired
 import orjson
 from typing_extensions import TypedDict
 
+from gameserver.commands.mail import shown
 from gameserver.commands.results import (
     Count,
     Entry,
     History,
     Listed,
     LiveNode,
+    MailPage,
     Ranked,
     Ranking,
     Receipt,
@@ -108,6 +110,22 @@ class StackAnswer(TypedDict):
 
 class ItemsAnswer(TypedDict):
     items: list[StackAnswer]
+
+
+class MailAnswer(TypedDict):
+    """A letter that arrived: what it said (`args`), what came of it (`events`), and when it was sent."""
+
+    mail_id: str
+    kind: str
+    sender: str
+    args: dict[str, Any]
+    events: list[dict[str, Any]]
+    at: str
+
+
+class InboxAnswer(TypedDict):
+    entries: list[MailAnswer]
+    next_cursor: str | None
 
 
 class StandingAnswer(TypedDict):
@@ -320,6 +338,10 @@ def _stack(stack: Stack, game: Game) -> StackAnswer:
     known = game.items.get(stack.item)
     title, most = (stack.item, stack.count) if known is None else (known.title, known.max_stack)
     return {"item": stack.item, "title": title, "count": stack.count, "max_stack": most, "lost": stack.lost}
+
+
+def inbox(page: MailPage) -> dict[str, Any]:
+    return {"entries": [shown(each) for each in page.mails], "next_cursor": page.cursor}
 
 
 def board(ranked: Ranked) -> BoardAnswer:

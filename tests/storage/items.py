@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import asyncpg
 import orjson
@@ -152,7 +153,7 @@ async def _kept(core: Core, player_id: int) -> Counter[str]:
     return +total
 
 
-async def _entries(items: asyncpg.Connection, slot: int, player_id: int, kind: str) -> list[Mapping[str, object]]:
+async def _entries(items: asyncpg.Connection, slot: int, player_id: int, kind: str) -> list[Mapping[str, Any]]:
     asked = "select * from item_ledger where slot = $1 and player_id = $2 and kind = $3"
     return [dict(row) for row in await items.fetch(asked, slot, player_id, kind)]
 

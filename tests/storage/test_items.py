@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -195,7 +195,7 @@ class Step(NamedTuple):
     player: int
     action: str
     item: str
-    count: int
+    number: int
 
 
 steps = st.lists(
@@ -221,8 +221,8 @@ class Model:
 
     def apply(self, step: Step) -> bool:
         """Whether the step takes effect."""
-        takes = {"burn": {step.item: step.count}, "brew": {"herb": 2}, "swap": {"herb": 1, "potion": 1}}
-        grants = {"find": {step.item: step.count}, "brew": {"potion": 1}, "swap": {"herb": 3, "potion": 1}}
+        takes = {"burn": {step.item: step.number}, "brew": {"herb": 2}, "swap": {"herb": 1, "potion": 1}}
+        grants = {"find": {step.item: step.number}, "brew": {"potion": 1}, "swap": {"herb": 3, "potion": 1}}
         for item, count in takes.get(step.action, {}).items():
             if self.counts[item] < count:
                 return False
@@ -241,7 +241,7 @@ async def test_any_steps_on_two_nodes_leave_the_stacks_of_the_model(core: Core, 
     caps = {name: each.max_stack for name, each in core.backend.rulebook.game.items.items()}
     models = [Model(caps), Model(caps)]
     for step in mix:
-        args = {} if step.action in ("brew", "swap") else {"item": step.item, "count": step.count}
+        args: dict[str, Any] = {"item": step.item, "count": step.number} if step.action in ("find", "burn") else {}
         expected = models[step.player].apply(step)
         told = await settled(nodes[step.node], [order(core, players[step.player].id, step.action, **args)])
         assert isinstance(told[0], Receipt) == expected, (step, told)

@@ -138,26 +138,40 @@ $$
 """
 
 GRANT = """
--- Gives what a command granted, once: 'done', 'known' (given before), 'moved'.
+-- Gives what commands granted, each once, up to the caps of the named items; returns the slots that aren't owned here,
+-- whose players got nothing.
 create function grant_items(
-    at_slot smallint, to_player bigint, by_command uuid, what json, names text[], counts bigint[], caps bigint[]
-) returns text
+    slots smallint[], ids bigint[], commands uuid[], grants json[], names text[], caps bigint[]
+) returns setof smallint
 language plpgsql volatile as $$
 #variable_conflict use_column
+declare
+    to_slots smallint[]; to_ids bigint[]; to_items text[]; sums bigint[]; tops bigint[];
 begin
     perform pg_advisory_xact_lock_shared(7710003);
-    if not coalesce((select o.owned from items_owned_slots o where o.slot = at_slot), false) then
-        return 'moved';
+    with fresh as (
+        insert into item_ledger (slot, player_id, command_id, kind, items, token, settled, at)
+        select g.slot, g.id, g.command_id, 'grant', g.items, null, true, clock_timestamp()
+        from unnest(slots, ids, commands, grants) as g(slot, id, command_id, items)
+        where (select o.owned from items_owned_slots o where o.slot = g.slot)
+        order by g.slot, g.id, g.command_id
+        on conflict do nothing
+        returning slot, player_id, items
+    ), summed as (
+        select f.slot, f.player_id, e.key as item, sum(e.value::bigint)::bigint as count
+        from fresh f, json_each_text(f.items) as e
+        group by f.slot, f.player_id, e.key
+    )
+    select array_agg(s.slot), array_agg(s.player_id), array_agg(s.item), array_agg(s.count),
+           array_agg(coalesce(c.cap, 9007199254740991))
+    into to_slots, to_ids, to_items, sums, tops
+    from summed s left join unnest(names, caps) as c(item, cap) on c.item = s.item;
+    if to_slots is not null then
+        perform change_stacks(to_slots, to_ids, to_items, sums, array_fill(0::bigint, array[cardinality(sums)]), tops);
     end if;
-    insert into item_ledger (slot, player_id, command_id, kind, items, token, settled, at)
-    values (at_slot, to_player, by_command, 'grant', what, null, true, clock_timestamp())
-    on conflict do nothing;
-    if not found then return 'known'; end if;
-    perform change_stacks(
-        array_fill(at_slot, array[cardinality(names)]), array_fill(to_player, array[cardinality(names)]),
-        names, counts, array_fill(0::bigint, array[cardinality(names)]), caps
-    );
-    return 'done';
+    return query
+    select distinct g.slot from unnest(slots) as g(slot)
+    where not coalesce((select o.owned from items_owned_slots o where o.slot = g.slot), false);
 end
 $$
 """

@@ -81,6 +81,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         stack.push_async_callback(revoking.aclose)
         await provision.require_ready(settings, databases)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
+        stack.push_async_callback(slots.close)
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)

@@ -1,43 +1,45 @@
-"""Keeps work going for each database that owns slots of a group, as slots move and databases join and leave."""
+"""One worker for every database of a group, as databases join and leave."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gameserver.storage.databases import Database
 from gameserver.storage.slots import Slots
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 5.0
 CANCEL_SECONDS = 0.5
 
 
 async def attend(slots: Slots, group: str, work: Callable[[Database], Coroutine[Any, Any, None]]) -> None:
-    """One task of `work` for each database of the group, until cancelled.
+    """Runs `work` once for each database that owns a slot of the group, until cancelled; raises what one raises.
 
-    A task that ends by itself ends all of them, with its exception.
+    Starts it for one that gets its first slot, and cancels it for one that has given away its last.
     """
     tasks: dict[str, asyncio.Task[None]] = {}
     try:
         while True:
-            present = {each.name: each for each in slots.databases(group)}
-            await ended([tasks.pop(name) for name in tasks.keys() - present.keys()])
-            for name in present.keys() - tasks.keys():
-                tasks[name] = asyncio.create_task(work(present[name]))
-            done, _ = await asyncio.wait(tasks.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            owners = {each.name: each for each in slots.databases(group)}
+            for name in owners.keys() - tasks.keys():
+                tasks[name] = asyncio.create_task(work(owners[name]))
+            await _end([tasks.pop(name) for name in tasks.keys() - owners.keys()])
+            changed = asyncio.ensure_future(slots.changed(LOOK_SECONDS))
+            done, _ = await asyncio.wait([changed, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-                raise RuntimeError(f"work for the databases of {group} has ended by itself")
     finally:
-        await ended(list(tasks.values()))
+        await _end(tasks.values())
 
 
-async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancels tasks until they have ended: a driver that is just getting its answer may swallow a cancellation."""
-    pending = set(tasks)
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: a driver that is just getting its answer may swallow a cancellation."""
+    pending, cancelled = set(tasks), False
     while pending:
         for task in pending:
             task.cancel()
-        done, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
-        for task in done:
-            if not task.cancelled():
-                task.exception()
+        try:
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
+        except asyncio.CancelledError:
+            pending, cancelled = {task for task in pending if not task.done()}, True
+    if cancelled:
+        raise asyncio.CancelledError

@@ -185,9 +185,9 @@ class Lane:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _read(self) -> list[Letter]:
-        group = self._deliverer.group
+        group, name = self._deliverer.group, self._destination.name
         last = self._slots.size(group) - 1
-        here = [slot for slot in range(last + 1) if self._slots.owner(group, slot) is self._destination]
+        here = [slot for slot in range(last + 1) if self._slots.owner(group, slot).name == name]
         return await self._outbox.read(self._deliverer.kinds, last, here)
 
     async def _carry(self, letters: Sequence[Letter]) -> bool:

@@ -102,13 +102,19 @@ class Slots:
     async def changed(self, seconds: float) -> None:
         """Returns when another map has been loaded, or after so many seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     async def refresh(self) -> None:
         """Loads the map; callers at the same time share one query. Raises IncompleteMap, DatabaseUnavailable."""
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.ensure_future(self._load())
         await asyncio.shield(self._refreshing)
+
+    async def close(self) -> None:
+        """Lets a query under way end, before the databases are closed."""
+        if self._refreshing is not None:
+            await asyncio.wait([self._refreshing])
 
     async def run(self) -> None:
         """Follows the map's changes until cancelled."""
@@ -132,7 +138,8 @@ class Slots:
             heard.clear()
             await self.refresh()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(heard.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await heard.wait()
             await connection.execute("select 1")
 
     async def _load(self) -> None:

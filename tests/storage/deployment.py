@@ -17,7 +17,7 @@ from gameserver.config import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
-from gameserver.storage.attendance import attend, ended
+from gameserver.storage.attendance import attend
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.courier import Deliverer
 from gameserver.storage.ids import slot_of
@@ -49,7 +49,9 @@ async def carrying(core: Core, deliverer: Deliverer | None = None) -> AsyncItera
         yield
     finally:
         assert not task.done(), "the couriers have ended by themselves"
-        await ended([task])
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
 
 
 @asynccontextmanager

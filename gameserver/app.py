@@ -5,6 +5,7 @@ Databases must be at their migrations' head and every slot have an owner; only t
 
 import contextlib
 import math
+import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,16 +16,17 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 import gameserver
-from gameserver.commands import upkeep
+from gameserver.commands import sharding, upkeep
 from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.postman import Postman
+from gameserver.commands.sharding import Sharding
 from gameserver.config import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import provision, scripts
+from gameserver.storage import migrations, provision, scripts
 from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
@@ -35,6 +37,9 @@ from gameserver.storage.follower import Follower
 from gameserver.storage.grants import Grants
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
+from gameserver.storage.membership import Membership
+from gameserver.storage.mover import Mover
+from gameserver.storage.moves import Moves
 from gameserver.storage.pending import Limits
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
@@ -63,6 +68,7 @@ class Core:
     following: Redis
     """The Redis client of the followers and of presence."""
     backend: Backend
+    sharding: Sharding
 
 
 @contextlib.asynccontextmanager
@@ -91,9 +97,33 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         backend = _backend(
             settings, rulebook, databases, slots, passwords, sessions, boards, attempts, presence, pushes
         )
-        core = Core(settings, databases, slots, redis, following, backend)
+        core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
         await upkeep.make_partitions(core.backend, slots.members("players"))
         yield core
+
+
+@contextlib.asynccontextmanager
+async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
+    """The slot map and what moves slots, also while some databases are away, or Redis.
+
+    Raises ConfigFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
+    """
+    databases = provision.open_databases(settings)
+    try:
+        control = databases[settings.control.database]
+        await migrations.require_heads({"control": [control]})
+        slots = Slots(control, databases, provision.sizes(settings))
+        await slots.refresh()
+        yield _sharding(settings, databases, slots)
+    finally:
+        await databases.close()
+
+
+def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
+    control = databases[settings.control.database]
+    moves = Moves(control)
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}"
+    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
 def _sessions(settings: Settings, redis: Redis, revoking: Redis) -> Sessions:
@@ -188,6 +218,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         attend(slots, "players", lambda each: courier(core, each, [postman, grants]).run()),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
+        sharding.take_over_for_ever(core.sharding),
         attend(slots, "players", lambda each: Follower(each, writer, backend.presence, owners).run()),
     ]
 

@@ -17,21 +17,22 @@ async def attend(slots: Slots, group: str, work: Callable[[Database], Coroutine[
     Starts it for one that gets its first slot, and cancels it for one that has given away its last.
     """
     tasks: dict[str, asyncio.Task[None]] = {}
+    changed = asyncio.ensure_future(slots.changed(0))
     try:
         while True:
             owners = {each.name: each for each in slots.databases(group)}
             for name in owners.keys() - tasks.keys():
                 tasks[name] = asyncio.create_task(work(owners[name]))
-            await _end([tasks.pop(name) for name in tasks.keys() - owners.keys()])
+            await end([tasks.pop(name) for name in tasks.keys() - owners.keys()])
             changed = asyncio.ensure_future(slots.changed(LOOK_SECONDS))
             done, _ = await asyncio.wait([changed, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
     finally:
-        await _end(tasks.values())
+        await end([*tasks.values(), changed])
 
 
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def end(tasks: Iterable[asyncio.Future[None]]) -> None:
     """Cancels until all have ended: a driver that is just getting its answer may swallow a cancellation."""
     pending, cancelled = set(tasks), False
     while pending:

@@ -1,4 +1,4 @@
-"""Gives slots that have no owner yet to their group's databases, and shows who owns how many."""
+"""Gives slots that have no owner yet to their group's databases."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,14 +52,3 @@ async def _grant(database: Database, group: str, rows: list[dict[str, object]]) 
     async with database.transaction() as connection:
         if rows:
             await connection.execute(upsert(OWNED[group]).on_conflict_do_nothing(), rows)
-
-
-async def placement(control: Database) -> dict[str, dict[str, int]]:
-    """Slots per group and database."""
-    async with control.snapshot() as connection:
-        rows = await connection.execute(select(schema.slots.c.group, schema.slots.c.database))
-    counts: dict[str, dict[str, int]] = {}
-    for group, database in rows:
-        counts.setdefault(group, {}).setdefault(database, 0)
-        counts[group][database] += 1
-    return counts

@@ -1,6 +1,5 @@
 """What tests of items share: the two placements, items for players, and the sum that must always come out."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -111,12 +110,12 @@ async def assert_sums(core: Core, *players: int) -> None:
     Reads each database by itself, so nobody may be playing.
     """
     for player_id in players:
-        ledger = await _ledger_sum(core, player_id)
+        ledger = await ledger_sum(core, player_id)
         kept = await _kept(core, player_id)
         assert kept == ledger, (player_id, dict(kept), dict(ledger))
 
 
-async def _ledger_sum(core: Core, player_id: int) -> Counter[str]:
+async def ledger_sum(core: Core, player_id: int) -> Counter[str]:
     """All that the ledger granted, less what it took."""
     total: Counter[str] = Counter()
     async with connected(core.slots.owner("players", slot_of(player_id)).url) as connection:
@@ -156,7 +155,3 @@ async def _kept(core: Core, player_id: int) -> Counter[str]:
 async def _entries(items: asyncpg.Connection, slot: int, player_id: int, kind: str) -> list[Mapping[str, Any]]:
     asked = "select * from item_ledger where slot = $1 and player_id = $2 and kind = $3"
     return [dict(row) for row in await items.fetch(asked, slot, player_id, kind)]
-
-
-async def assert_all_sum(core: Core, players: list[Player]) -> None:
-    await asyncio.gather(*(assert_sums(core, each.id) for each in players))

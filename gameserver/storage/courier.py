@@ -31,7 +31,9 @@ log = structlog.get_logger()
 SQL = sql.load("outbox.sql")
 CHUNK = 256
 """Letters in flight to one destination, at the most."""
-POLL_SECONDS = 0.25
+LOOK_SECONDS = 0.05
+"""How often a courier looks whether another node has put something into the outbox."""
+POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 LONGEST_PAUSE = 5.0
 MEASURE_SECONDS = 2.0
@@ -82,6 +84,11 @@ class Outbox:
             for each, ending in endings
         ]
         await self._ask("settle", *zip(*rows, strict=True))
+
+    async def is_empty(self) -> bool:
+        """Whether nothing lies in it, copies of other databases' slots included."""
+        ((empty,),) = await self._ask("empty")
+        return bool(empty)
 
     async def waiting(self) -> tuple[int, float]:
         """How many letters wait, and since how many seconds the oldest does."""
@@ -137,6 +144,7 @@ class Courier:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._measure(outbox))
+                group.create_task(self._watch(outbox))
                 for each in self._deliverers:
                     group.create_task(self._carry(outbox, each))
         finally:
@@ -149,6 +157,12 @@ class Courier:
             deliverer.group,
             lambda destination: Lane(outbox, deliverer, self._slots, destination, self._posted).run(),
         )
+
+    async def _watch(self, outbox: Outbox) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not await outbox.is_empty():
+                self._posted.ring()
 
     async def _measure(self, outbox: Outbox) -> None:
         while True:

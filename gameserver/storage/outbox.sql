@@ -21,6 +21,9 @@ limit $4
 -- function of the database (migrations/players), which takes the fence first.
 select settle_letters($1::smallint[], $2::bigint[], $3::uuid[], $4::smallint[], $5::text[], $6::json[])
 
+-- name: empty
+select not exists (select from outbox)
+
 -- name: waiting
 -- $1 how far to count: how many letters wait, and for how many seconds the oldest does.
 select count(*) as waiting, coalesce(extract(epoch from clock_timestamp() - min(these.at)), 0)::float8 as oldest

@@ -1,6 +1,9 @@
 """What players do to each other: actions that send letters, letters' rules, and the law of letters."""
 
+import re
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +222,18 @@ def test_a_game_may_do_without_mail():
     rulebook = Rulebook.parse(without)
     assert (rulebook.mail_kinds(), rulebook.sending) == ([], frozenset())
     assert play(sample_player(), "hunt", {"foe": "slime"}, rulebook=rulebook).letters == ()
+
+
+def test_the_example_of_the_page_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mail.md").read_text("utf-8")
+    (code,), (tables,) = (re.findall(rf"^```{kind}\n(.*?)^```", page, re.M | re.S) for kind in ("python", "toml"))
+    (tmp_path / "mygame.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    changed, more = mapping(), tomllib.loads(tables)
+    for table, rules in more.items():
+        changed[table] |= rules
+    rulebook = Rulebook.parse(changed)
+    (letter,) = play(sample_player(), "bless", {"player": OTHER}, rulebook=rulebook).letters
+    moment = Moment(LATER, Dice(1), rulebook.game)
+    blessed = rulebook.apply(letter.kind, other(sample_player(hp=50)), letter.args, moment)  # type: ignore[arg-type]
+    assert blessed.player.hp == 50 + letter.args.points  # type: ignore[union-attr]

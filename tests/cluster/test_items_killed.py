@@ -20,7 +20,7 @@ from tests.storage.items import STUDIO, assert_sums, ledger_sum, part
 from tests.wait import wait_until
 
 PLAYERS = 6
-ROUNDS = (
+ROUNDS: tuple[tuple[str, dict[str, object]], ...] = (
     ("find", {"item": "herb", "count": 3}),
     ("brew", {}),
     ("burn", {"item": "potion"}),

@@ -15,6 +15,7 @@ import structlog
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.items import Item, Items
+from gameserver.storage.coalescing import Coalescer
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots import MOVED_SECONDS, Slots
@@ -39,6 +40,15 @@ class Grant(NamedTuple):
 
     player_id: int
     command_id: str
+    items: str
+
+
+class _Wanted(NamedTuple):
+    """A reservation with its items, in the order of the statement's arguments."""
+
+    player_id: int
+    command_id: str
+    token: str
     items: str
 
 
@@ -70,6 +80,7 @@ class Inventory:
         self._catalogue = catalogue
         self._paid: list[Reservation] = []
         self._wake = asyncio.Event()
+        self._reserving = Coalescer(_reserve)
 
     async def read(self, player_id: int) -> tuple[list[Stack], list[Open]]:
         """The player's stacks, and what is reserved of them. Raises DatabaseUnavailable."""
@@ -86,9 +97,13 @@ class Inventory:
 
         Raises DatabaseUnavailable; then it may have been done.
         """
-        names, counts = map(list, zip(*items, strict=True))
-        row = await self._ask("reserve", *reservation, _json(items), names, counts)
-        return str(row.what)
+        text = orjson.dumps(dict(items)).decode()
+        slot, deadline = slot_of(reservation.player_id), time.monotonic() + MOVED_SECONDS
+        while True:
+            what = await self._reserving.ask(self._slots.owner("items", slot), _Wanted(*reservation, text))
+            if what != "moved":
+                return what
+            await self._slots.moved(deadline)
 
     async def give_back(self, reservation: Reservation) -> None:
         """Undoes a reservation whose command won't commit with it any more. Raises DatabaseUnavailable."""
@@ -155,21 +170,15 @@ class Inventory:
                 log.warning("confirmations wait", database=database.name, error=error.detail)
 
     async def _ask(self, statement: str, player_id: int, *arguments: object) -> Any:
-        return await asked(self._slots, "items", SQL[statement], player_id, *arguments)
+        """The row with which the owner of the player's items answers."""
+        slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
+        while True:
+            (row,) = await self._slots.owner("items", slot).ask(SQL[statement], slot, player_id, *arguments)
+            if row.what != "moved":
+                return row
+            await self._slots.moved(deadline)
 
 
-async def asked(slots: Slots, group: str, statement: str, player_id: int, *arguments: object) -> Any:
-    """The row with which the owner of a player's slot answers; one of `what` 'moved' is no answer.
-
-    Raises DatabaseUnavailable.
-    """
-    slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
-    while True:
-        (row,) = await slots.owner(group, slot).ask(statement, slot, player_id, *arguments)
-        if row.what != "moved":
-            return row
-        await slots.moved(deadline)
-
-
-def _json(items: Items | Sequence[tuple[str, int]]) -> str:
-    return orjson.dumps(dict(items)).decode()
+async def _reserve(database: Database, wanted: Sequence[_Wanted]) -> Sequence[str]:
+    slots = [slot_of(each.player_id) for each in wanted]
+    return [row.what for row in await database.ask(SQL["reserve"], slots, *map(list, zip(*wanted, strict=True)))]

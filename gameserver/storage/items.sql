@@ -23,16 +23,17 @@ select g.slot, g.player_id, g.command_id, $5::smallint, $6::text, g.player_id, g
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as g(slot, player_id, command_id, items)
 
 -- name: look
--- $1 slot, $2 player id, $3 command id, $4 kind. On the players' database: whether it owns the slot, whether the command
--- has committed, the epoch that a payment reserved now belongs to, and the grants that wait to be delivered (locked, so
--- that they are told only when a standby has them, too).
-select case when (select o.owned from players_owned_slots o where o.slot = $1::smallint) then 'done' else 'moved' end
-           as what,
-       exists (select 1 from ledger l where l.slot = $1 and l.player_id = $2::bigint and l.command_id = $3::uuid) as known,
-       coalesce((select e.epoch from payment_epochs e where e.slot = $1 and e.player_id = $2), 0) as epoch,
+-- A command each: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the slot,
+-- whether the command has committed, the epoch that a payment reserved now belongs to, and the grants that wait to be
+-- delivered (locked, so that they are told only when a standby has them, too).
+select case when (select o.owned from players_owned_slots o where o.slot = a.slot) then 'done' else 'moved' end as what,
+       exists (select from ledger l where l.slot = a.slot and l.player_id = a.id and l.command_id = a.command_id) as known,
+       coalesce((select e.epoch from payment_epochs e where e.slot = a.slot and e.player_id = a.id), 0) as epoch,
        (select json_agg(json_build_array(w.command_id, w.payload::text))::text
         from (select b.command_id, b.payload from outbox b
-              where b.slot = $1 and b.player_id = $2 and b.kind = $4 for key share) w) as waiting
+              where b.slot = a.slot and b.player_id = a.id and b.kind = $4 for key share) w) as waiting
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) with ordinality as a(slot, id, command_id, number)
+order by a.number
 
 -- name: read
 -- $1 slot, $2 player id: the player's stacks, and what is reserved of them for how many seconds already.
@@ -44,8 +45,8 @@ select case when (select o.owned from items_owned_slots o where o.slot = $1::sma
         from item_ledger l where l.slot = $1 and l.player_id = $2 and not l.settled) as reserved
 
 -- name: reserve
--- $1 slot, $2 player id, $3 command id, $4 token, $5 items as JSON, $6 items, $7 counts.
-select reserve_items($1, $2, $3, $4, $5, $6, $7) as what
+-- A command each: $1 slots, $2 player ids, $3 command ids, $4 tokens, $5 items as JSON.
+select what from reserve_items($1, $2, $3, $4, $5) order by number
 
 -- name: give_back
 -- $1 slot, $2 player id, $3 command id, $4 token.

@@ -5,6 +5,7 @@ hasn't committed, no payment that was reserved before can commit it any more: th
 lock, which the write path reads under that lock. Nothing here reads a clock.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -15,9 +16,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import schema
+from gameserver.storage.coalescing import Coalescer
+from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
-from gameserver.storage.inventory import Grant, asked
-from gameserver.storage.slots import Slots
+from gameserver.storage.inventory import Grant
+from gameserver.storage.slots import MOVED_SECONDS, Slots
 from gameserver.storage.stacks import KIND, NUMBER, SQL
 
 NO_COMMAND = str(UUID(int=0))
@@ -35,12 +38,16 @@ class Look(NamedTuple):
 class PaymentLedger:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._looking = Coalescer(_look)
 
     async def look(self, player_id: int, command_id: str = NO_COMMAND) -> Look:
         """What has to be known before something is reserved. Raises DatabaseUnavailable."""
-        row = await asked(self._slots, "players", SQL["look"], player_id, command_id, KIND)
-        waiting = [Grant(player_id, *each) for each in orjson.loads(row.waiting or "[]")]
-        return Look(row.known, row.epoch, waiting)
+        slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
+        while True:
+            found = await self._looking.ask(self._slots.owner("players", slot), (player_id, command_id))
+            if found is not None:
+                return found
+            await self._slots.moved(deadline)
 
     async def judge(self, player_id: int, command_id: str) -> str | None:
         """The token that a command committed with, empty if with none; None if it won't with what is reserved now."""
@@ -77,6 +84,18 @@ class PaymentLedger:
             await connection.execute(delete(schema.outbox).where(mine, box.command_id.in_(command_ids)))
 
         await self._slots.routed("players", slot_of(player_id), write)
+
+
+async def _look(database: Database, asked: Sequence[tuple[int, str]]) -> Sequence[Look | None]:
+    """None for a player whose slot has moved."""
+    players, commands = map(list, zip(*asked, strict=True))
+    rows = await database.ask(SQL["look"], [slot_of(each) for each in players], players, commands, KIND)
+    return [
+        Look(row.known, row.epoch, [Grant(who, *each) for each in orjson.loads(row.waiting or "[]")])
+        if row.what == "done"
+        else None
+        for row, who in zip(rows, players, strict=True)
+    ]
 
 
 async def _tokens(connection: AsyncConnection, player_id: int, command_ids: Sequence[str]) -> dict[str, str]:

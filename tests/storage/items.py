@@ -155,3 +155,7 @@ async def _kept(core: Core, player_id: int) -> Counter[str]:
 async def _entries(items: asyncpg.Connection, slot: int, player_id: int, kind: str) -> list[Mapping[str, Any]]:
     asked = "select * from item_ledger where slot = $1 and player_id = $2 and kind = $3"
     return [dict(row) for row in await items.fetch(asked, slot, player_id, kind)]
+
+
+def idle(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    return Outcome(player, ())

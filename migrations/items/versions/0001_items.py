@@ -63,35 +63,57 @@ $$
 """
 
 RESERVE = """
--- Takes items for a command: 'done', 'short' (nothing changed), 'rival' (the command has a row already), 'moved'.
-create function reserve_items(
-    at_slot smallint, of_player bigint, by_command uuid, by_token uuid, what json, names text[], counts bigint[]
-) returns text
+-- Takes items for commands, each by itself, in the order asked: 'done', 'short' (nothing changed), 'rival' (the command
+-- has a row already), 'moved'. Players are locked in the order of their ids.
+create function reserve_items(slots smallint[], ids bigint[], commands uuid[], tokens uuid[], wanted json[])
+returns table (number bigint, what text)
+language plpgsql volatile as $$
+#variable_conflict use_column
+declare asked record;
+begin
+    perform pg_advisory_xact_lock_shared(7710003);
+    for asked in
+        select a.*, coalesce(o.owned, false) as owned
+        from unnest(slots, ids, commands, tokens, wanted) with ordinality
+             as a(slot, id, command_id, token, items, number)
+        left join items_owned_slots o on o.slot = a.slot
+        order by a.slot, a.id, a.number
+    loop
+        number := asked.number;
+        what := case when asked.owned then reserve_for(asked.slot, asked.id, asked.command_id, asked.token, asked.items)
+                     else 'moved' end;
+        return next;
+    end loop;
+end
+$$
+"""
+
+RESERVE_FOR = """
+-- Takes items for one command, under the fence and where the slot is owned.
+create function reserve_for(at_slot smallint, of_player bigint, by_command uuid, by_token uuid, wanted json)
+returns text
 language plpgsql volatile as $$
 #variable_conflict use_column
 begin
-    perform pg_advisory_xact_lock_shared(7710003);
-    if not coalesce((select o.owned from items_owned_slots o where o.slot = at_slot), false) then
-        return 'moved';
-    end if;
     insert into item_ledger (slot, player_id, command_id, kind, items, token, settled, at)
-    values (at_slot, of_player, by_command, 'take', what, by_token, false, clock_timestamp())
+    values (at_slot, of_player, by_command, 'take', wanted, by_token, false, clock_timestamp())
     on conflict do nothing;
     if not found then return 'rival'; end if;
-    perform 1 from stacks s where s.slot = at_slot and s.player_id = of_player and s.item = any(names)
-    order by s.item for no key update;
+    perform 1 from stacks s, json_each_text(wanted) as w
+    where s.slot = at_slot and s.player_id = of_player and s.item = w.key
+    order by s.item for no key update of s;
     if exists (
-        select 1 from unnest(names, counts) as w(item, count)
-        left join stacks s on s.slot = at_slot and s.player_id = of_player and s.item = w.item
-        where coalesce(s.count, 0) < w.count
+        select 1 from json_each_text(wanted) as w
+        left join stacks s on s.slot = at_slot and s.player_id = of_player and s.item = w.key
+        where coalesce(s.count, 0) < w.value::bigint
     ) then
         delete from item_ledger l
         where l.slot = at_slot and l.player_id = of_player and l.command_id = by_command and l.kind = 'take';
         return 'short';
     end if;
-    update stacks s set count = s.count - w.count
-    from unnest(names, counts) as w(item, count)
-    where s.slot = at_slot and s.player_id = of_player and s.item = w.item;
+    update stacks s set count = s.count - w.value::bigint
+    from json_each_text(wanted) as w
+    where s.slot = at_slot and s.player_id = of_player and s.item = w.key;
     return 'done';
 end
 $$
@@ -167,6 +189,9 @@ begin
     into to_slots, to_ids, to_items, sums, tops
     from summed s left join unnest(names, caps) as c(item, cap) on c.item = s.item;
     if to_slots is not null then
+        perform 1 from unnest(to_slots, to_ids, to_items) as w(slot, id, item)
+        join stacks s on s.slot = w.slot and s.player_id = w.id and s.item = w.item
+        order by s.slot, s.player_id, s.item for no key update of s;
         perform change_stacks(to_slots, to_ids, to_items, sums, array_fill(0::bigint, array[cardinality(sums)]), tops);
     end if;
     return query
@@ -209,5 +234,5 @@ def upgrade() -> None:
     op.create_index(
         "item_ledger_open", "item_ledger", ["slot", "player_id", "at"], postgresql_where=sa.text("not settled")
     )
-    for function in (CHANGE, LOCK, RESERVE, GIVE_BACK, CONFIRM, GRANT):
+    for function in (CHANGE, LOCK, RESERVE_FOR, RESERVE, GIVE_BACK, CONFIRM, GRANT):
         op.execute(function)

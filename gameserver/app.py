@@ -6,6 +6,7 @@ Databases must be at their migrations' head and every slot have an owner; only t
 import contextlib
 import math
 import os
+import secrets
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,7 +123,7 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
 def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
     control = databases[settings.control.database]
     moves = Moves(control)
-    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}"
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
@@ -169,6 +170,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         attempts=attempts,
         pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
         window=window,
+        deleted_names=settings.accounts.deleted_names,
         now=lambda: datetime.now(UTC),
     )
 
@@ -212,6 +214,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
         upkeep.sweep_items_for_ever(backend),
+        upkeep.forget_old_items_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         postman.tell_for_ever(),
         upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),

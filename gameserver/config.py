@@ -190,6 +190,11 @@ class Ledger(_Section):
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
 
 
+class Accounts(_Section):
+    deleted_names: Literal["free", "blocked"] = "free"
+    """Whether somebody else may have the name of a player who was deleted."""
+
+
 class Mail(_Section):
     keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
     """How long a letter lies in an inbox."""
@@ -274,6 +279,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
+    accounts: Accounts = Accounts()
     mail: Mail = Mail()
     admin: Admin = Admin()
     backend: Backends = Backends()

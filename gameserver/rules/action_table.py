@@ -16,6 +16,8 @@ from pydantic import BaseModel, PydanticUserError
 from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
+NOT_ACTIONS = frozenset({"sign_up", "rename", "delete"})
+"""What the ledger calls changes of a player that no action makes."""
 Function = Callable[[Player, Any, Moment], Outcome]
 
 
@@ -42,6 +44,8 @@ def resolve(table: str, mapping: Mapping[str, Any], items: Mapping[str, Any], pr
         if not isinstance(reference, str) or ":" not in reference:
             continue
         try:
+            if name in NOT_ACTIONS:
+                raise ValueError("the name is the ledger's own")
             actions[name] = _action(reference, items)
         except ValueError as error:
             problems.append(f"{table}.{name}: {error}")

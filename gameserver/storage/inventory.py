@@ -8,13 +8,16 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
 import structlog
+from sqlalchemy import delete, func, select, tuple_
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.items import Item, Items
+from gameserver.storage import schema
 from gameserver.storage.coalescing import Coalescer
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
@@ -23,6 +26,9 @@ from gameserver.storage.stacks import SQL
 
 log = structlog.get_logger()
 
+KEPT = timedelta(days=30)
+"""How long it is remembered what was taken and granted. Far longer than a command id may be old, and than a node may
+stay frozen with a grant that it was about to deliver."""
 LONGEST_QUEUE = 10_000
 """Reservations of commands that have committed and that wait to be confirmed; the sweeper does what is beyond."""
 
@@ -151,6 +157,21 @@ class Inventory:
             except DatabaseUnavailable as error:
                 log.warning("reservations wait", database=database.name, error=error.detail)
         return found
+
+    async def forget_old(self, most: int) -> int:
+        """Deletes what was settled KEPT ago, at most so many rows of each database; how many.
+
+        Raises DatabaseUnavailable.
+        """
+        ledger, owned = schema.item_ledger.c, schema.items_owned_slots.c
+        key = tuple_(ledger.slot, ledger.player_id, ledger.command_id, ledger.kind)
+        mine = ledger.slot.in_(select(owned.slot).where(owned.owned))
+        old = select(*key.clauses).where(ledger.at < func.now() - KEPT, ledger.settled, mine).limit(most)
+        gone = 0
+        for database in self._slots.databases("items"):
+            async with database.fenced("items") as connection:
+                gone += (await connection.execute(delete(schema.item_ledger).where(key.in_(old)))).rowcount
+        return gone
 
     async def run(self) -> None:
         """Confirms what has been paid; what fails is left to the sweeper."""

@@ -164,9 +164,13 @@ player_rows = Table(
     Column("void", Boolean, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("exp_reached_at", Time, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     postgresql_with={"fillfactor": "80"},
 )
+
+"""Who is `void` is nobody: an id that no sign-up can have any more or, if `deleted`, a player who was."""
 
 PLAYER = [
     player_rows.c[name]
@@ -267,5 +271,6 @@ item_ledger = Table(
     Column("settled", Boolean, nullable=False),
     Column("at", Time, nullable=False),
     Index("item_ledger_open", "slot", "player_id", "at", postgresql_where=text("not settled")),
+    Index("item_ledger_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
 )
 """What commands of players on another database took ('take', open until it is settled) and granted ('grant')."""

@@ -23,7 +23,7 @@ from tests.rules.samples import (
 )
 
 FAULTY = [
-    "overheal", "underrun", "halve", "forget", "rename", "impersonate", "grow_younger", "invent_class", "lose_class",
+    "overheal", "underrun", "halve", "forget", "rebaptise", "impersonate", "grow_younger", "invent_class", "lose_class",
     "crash", "write_to_player", "return_nothing", "return_list_of_events", "return_untyped_event",
     "grant_gold", "grant_less", "grant_half", "grant_too_much", "grant_nonsense", "grant_list", "claim_items",
 ]  # fmt: skip

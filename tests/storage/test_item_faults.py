@@ -233,3 +233,20 @@ async def test_a_grant_that_is_delivered_again_and_again_by_several_nodes_arrive
         told = await asyncio.gather(*(held(node, brewer.id) for node in (core, second) for _ in range(4)))
     assert told == [{"herb": 3, "potion": 5}] * 8
     await assert_sums(core, brewer.id)
+
+
+async def test_what_was_taken_and_granted_long_ago_is_forgotten_and_what_is_open_never(
+    apart: Settings, core: Core, brewer: Player, items: asyncpg.Connection
+) -> None:
+    await act(core, brewer.id, "brew")
+    assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
+    async with frozen(apart, items, brewer, command_id(), "burn", item="herb"):
+        assert await core.backend.players.inventory.forget_old(10) == 0
+        await items.execute("update item_ledger set at = at - interval '31 days'")
+        await wait_until(lambda: _forgets(core), what="all that is settled is forgotten")
+    assert await items.fetch("select kind, settled from item_ledger") == [("take", False)]
+    assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
+
+
+async def _forgets(core: Core) -> bool:
+    return await core.backend.players.inventory.forget_old(2) == 0

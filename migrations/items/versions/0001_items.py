@@ -234,5 +234,7 @@ def upgrade() -> None:
     op.create_index(
         "item_ledger_open", "item_ledger", ["slot", "player_id", "at"], postgresql_where=sa.text("not settled")
     )
+    op.create_index("item_ledger_at", "item_ledger", ["at"], postgresql_using="brin",
+                    postgresql_with={"pages_per_range": "16"})  # fmt: skip
     for function in (CHANGE, LOCK, RESERVE_FOR, RESERVE, GIVE_BACK, CONFIRM, GRANT):
         op.execute(function)

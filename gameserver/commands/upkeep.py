@@ -75,7 +75,14 @@ async def sweep_items_for_ever(backend: Backend) -> None:
 
 async def forget_old_items_for_ever(backend: Backend) -> None:
     """Deletes what item ledgers have kept for long enough."""
-    await _for_ever("old items", OLD_MAIL_SECONDS, lambda: backend.players.inventory.forget_old(OLD_MAIL_CHUNK))
+
+    async def work() -> int:
+        done = 0
+        while gone := await backend.players.inventory.forget_old(OLD_MAIL_CHUNK):
+            done += gone
+        return done
+
+    await _for_ever("old items", OLD_MAIL_SECONDS, work)
 
 
 async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:

@@ -30,6 +30,8 @@ from tests.storage.deployment import (
     working,
 )
 from tests.storage.items import STUDIO, assert_sums, give, held, move, part
+from tests.storage.moving import assert_settled
+from tests.storage.moving import move as move_by_mover
 
 
 @pytest.fixture(params=["together", "apart"])
@@ -287,18 +289,18 @@ async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_ga
         return done
 
     playing = [asyncio.create_task(play(node, each.id)) for node in (core, second) for each in players]
-    for _ in range(2):
+    for group in ("items", "players"):
         for player in players:
-            for group in ("items", "players"):
-                await core.slots.refresh()
-                source = core.slots.owner(group, slot_of(player.id)).name
-                await move(core, group, slot_of(player.id), {"one": "two", "two": "one"}[source])
+            source = core.slots.owner(group, slot_of(player.id)).name
+            await move_by_mover(core, [slot_of(player.id)], {"one": "two", "two": "one"}[source], group)
     moving = False
     assert all([await each > 2 for each in playing])
     await core.slots.refresh()
     for player in players:
         await assert_sums(core, player.id)
         await assert_ledger_explains(core, player.id)
+    for group in ("items", "players"):
+        await assert_settled(core, group)
 
 
 async def test_a_batch_without_items_asks_nothing_of_them(core: Core) -> None:

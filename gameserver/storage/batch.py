@@ -271,6 +271,8 @@ class Batch:
         seed = next(self._seeds)
         moment = Moment(self._now, Dice(seed), self.rulebook.game)
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
+        if outcome.grants and command.letter is None:
+            self.stacks.require_room(command, outcome.grants)
         postings: Sequence[Posting] = ()
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)

@@ -22,6 +22,10 @@ insert into outbox (slot, player_id, command_id, number, kind, recipient, payloa
 select g.slot, g.player_id, g.command_id, $5::smallint, $6::text, g.player_id, g.items, $7::timestamptz
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as g(slot, player_id, command_id, items)
 
+-- name: waiting
+-- $1 how far to count: the rows of the outbox. Table: outbox (players).
+select count(*) from (select from outbox limit $1::int) as these
+
 -- name: look
 -- A command each: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the slot,
 -- whether the command has committed, the epoch that a payment reserved now belongs to, and the grants that wait to be

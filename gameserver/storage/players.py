@@ -18,6 +18,7 @@ from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerN
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import identities, inbox, schema
+from gameserver.storage.backlog import Backlog
 from gameserver.storage.batch import Batch, Command, Receipt, Window
 from gameserver.storage.bell import Bell
 from gameserver.storage.claims import Claim, Key
@@ -70,6 +71,7 @@ class Players:
         self._slots, self._window, self._game, self._rulebook = slots, window, rulebook.game, rulebook
         self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
         self.inventory = Inventory(slots, rulebook.game.items)
+        self._backlog = Backlog(slots)
         paths = Paths(self._router.submit, self._router.quiet)
         self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits)
         self._readers: dict[str, Reader] = {}
@@ -80,6 +82,7 @@ class Players:
             self._tasks = tasks
             tasks.create_task(self._router.run())
             tasks.create_task(self.payments.run())
+            tasks.create_task(self._backlog.run())
             for reader in self._readers.values():
                 tasks.create_task(reader.run())
             for database in self._slots.databases("players"):
@@ -107,7 +110,11 @@ class Players:
             return self._slots.owner("items", slot) is database
 
         catalogue = self._rulebook.game.items
-        return lambda commands: Batch(self._rulebook, self._window, commands, Stacks(catalogue, here))
+
+        def full() -> bool:
+            return self._backlog.is_full(database)
+
+        return lambda commands: Batch(self._rulebook, self._window, commands, Stacks(catalogue, here, full))
 
     async def items(self, player_id: int) -> list[Stack]:
         """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""

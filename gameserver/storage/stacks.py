@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import asyncpg
 import orjson
 
-from gameserver.rules.errors import Refused
+from gameserver.rules.errors import Overloaded, Refused
 from gameserver.rules.items import MAX_COUNT, Item, Items
 from gameserver.storage import sql
 from gameserver.storage.ids import slot_of
@@ -70,10 +70,14 @@ class _Stack:
 
 @dataclass(slots=True)
 class Stacks:
-    """The items of one batch; `here` says whether the node believes the items of a slot to be in this database."""
+    """The items of one batch; `here` says whether the node believes the items of a slot to be in this database.
+
+    `full` says whether so much waits in the outbox that no more may be sent.
+    """
 
     catalogue: Mapping[str, Item]
     here: Callable[[int], bool]
+    full: Callable[[], bool]
     _stacks: dict[tuple[int, str], _Stack] = field(default_factory=dict)
     _epochs: dict[int, int] = field(default_factory=dict)
     _owned: set[int] = field(default_factory=set)
@@ -118,6 +122,11 @@ class Stacks:
         for item, count in command.takes:
             if (self._stacks[command.player_id, item].count or 0) < count:
                 raise not_enough(command.takes)
+
+    def require_room(self, command: Taker, grants: Items) -> None:
+        """Raises Overloaded when the command's grants would have to wait, and too many do."""
+        if grants and not self.here(slot_of(command.player_id)) and self.full():
+            raise Overloaded("Too many grants wait to be delivered.", retry_after=2)
 
     def record(self, command: Taker, grants: Items) -> None:
         """Notes what an applied command takes and grants."""

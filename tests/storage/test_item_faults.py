@@ -12,8 +12,9 @@ import pytest
 from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config import Settings
-from gameserver.rules.errors import DatabaseUnavailable, Refused
+from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Refused
 from gameserver.rules.player import Player
+from gameserver.storage.backlog import MOST
 from gameserver.storage.batch import Receipt
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
@@ -250,3 +251,32 @@ async def test_what_was_taken_and_granted_long_ago_is_forgotten_and_what_is_open
 
 async def _forgets(core: Core) -> bool:
     return await core.backend.players.inventory.forget_old(2) == 0
+
+
+FILL = """insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)
+          select 0, -1, gen_random_uuid(), 0, 'items', -1, '{}', now() from generate_series(1, $1::int)"""
+
+
+async def test_so_much_may_wait_for_a_database_of_items_and_then_what_grants_is_refused_until_there_is_room(
+    core: Core, brewer: Player
+) -> None:
+    async with connected(core.slots.owner("players", slot_of(brewer.id)).url) as connection:
+        await connection.execute(FILL, MOST)
+        await wait_until(lambda: _is_refused(core, brewer), what="what grants is refused")
+        await act(core, brewer.id, "burn", item="herb")
+        await connection.execute("delete from outbox where player_id = -1")
+        await wait_until(lambda: _is_granted(core, brewer), what="there is room")
+    await assert_sums(core, brewer.id)
+    await assert_ledger_explains(core, brewer.id)
+
+
+async def _is_granted(core: Core, player: Player) -> bool:
+    try:
+        await give(core, player.id, "potion")
+    except Overloaded:
+        return False
+    return True
+
+
+async def _is_refused(core: Core, player: Player) -> bool:
+    return not await _is_granted(core, player)

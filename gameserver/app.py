@@ -35,6 +35,7 @@ from gameserver.storage.claims import Claims
 from gameserver.storage.courier import Courier, Deliverer
 from gameserver.storage.databases import Database, Databases
 from gameserver.storage.follower import Follower
+from gameserver.storage.grants import Grants
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.membership import Membership
@@ -202,7 +203,7 @@ def _callers(settings: Settings) -> Callers:
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend, slots, settings = core.backend, core.slots, core.settings
-    postman = Postman(backend, slots)
+    postman, grants = Postman(backend, slots), Grants(backend.players.inventory)
 
     def owners() -> list[str]:
         return [each.name for each in slots.databases("players")]
@@ -212,10 +213,12 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
+        upkeep.sweep_items_for_ever(backend),
+        upkeep.forget_old_items_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
-        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
         postman.tell_for_ever(),
-        attend(slots, "players", lambda each: courier(core, each, [postman]).run()),
+        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        attend(slots, "players", lambda each: courier(core, each, [postman, grants]).run()),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
         sharding.take_over_for_ever(core.sharding),

@@ -5,6 +5,7 @@ from gameserver.commands.boards import Ranked
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
+from gameserver.storage.inventory import Stack
 from gameserver.storage.leaderboards import Page, Standing
 from gameserver.storage.membership import Member
 from gameserver.storage.mover import Progress as MoveProgress
@@ -38,6 +39,7 @@ __all__ = [
     "Seen",
     "Session",
     "Share",
+    "Stack",
     "Standing",
     "Welcome",
 ]

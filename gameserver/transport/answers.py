@@ -19,6 +19,7 @@ from gameserver.commands.results import (
     Ranking,
     Receipt,
     Session,
+    Stack,
     Standing,
     Welcome,
 )
@@ -102,6 +103,20 @@ class EntryAnswer(TypedDict):
 class LedgerAnswer(TypedDict):
     entries: list[EntryAnswer]
     next_cursor: str | None
+
+
+class StackAnswer(TypedDict):
+    """How many of an item; `lost` were granted when the stack was full, that is at `max_stack`."""
+
+    item: str
+    title: str
+    count: int
+    max_stack: int
+    lost: int
+
+
+class ItemsAnswer(TypedDict):
+    items: list[StackAnswer]
 
 
 class MailAnswer(TypedDict):
@@ -323,6 +338,17 @@ def _entry(entry: Entry) -> EntryAnswer:
         "version": entry.version,
         "at": time(entry.at),
     }
+
+
+def items(stacks: Sequence[Stack], game: Game) -> ItemsAnswer:
+    """By name; an item that the game has no more goes by its name, and its stack is as large as it may be."""
+    return {"items": [_stack(each, game) for each in stacks if each.count or each.lost]}
+
+
+def _stack(stack: Stack, game: Game) -> StackAnswer:
+    known = game.items.get(stack.item)
+    title, most = (stack.item, stack.count) if known is None else (known.title, known.max_stack)
+    return {"item": stack.item, "title": title, "count": stack.count, "max_stack": most, "lost": stack.lost}
 
 
 def inbox(page: MailPage) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from gameserver.storage.courier import Courier, Deliverer
 from gameserver.storage.databases import Database, Databases
 from gameserver.storage.follower import Follower
 from gameserver.storage.grants import Grants
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.membership import Membership
@@ -48,6 +49,7 @@ from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
+from gameserver.storage.survey import Survey
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import ADMIN_KEYS, BACKEND, CALLERS, ORIGINS, READINESS, SOCKETS, Callers, Readiness
@@ -159,11 +161,13 @@ def _backend(  # noqa: PLR0913 (everything meets here)
     return Backend(
         players=Players(slots, rulebook, window, limits),
         claims=Claims(slots),
+        intake=Intake(slots),
         sessions=sessions,
         boards=boards,
         presence=presence,
         pushes=pushes,
-        reports=Reports(databases, slots),
+        reports=Reports(slots),
+        survey=Survey(databases, databases[settings.control.database]),
         audit=Audit(databases[settings.control.database]),
         rulebook=rulebook,
         passwords=passwords,

@@ -11,6 +11,7 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
 from gameserver.storage.players import Players
@@ -18,6 +19,7 @@ from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
+from gameserver.storage.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,13 @@ class Backend:
 
     players: Players
     claims: Claims
+    intake: Intake
     sessions: Sessions
     boards: Boards
     presence: Presence
     pushes: Pushes
     reports: Reports
+    survey: Survey
     audit: Audit
     rulebook: Rulebook
     passwords: Passwords

@@ -180,11 +180,11 @@ class Players:
 
         async def write(connection: AsyncConnection) -> bool:
             inserted = await connection.execute(
-                upsert(PLAYERS).values(_new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+                upsert(PLAYERS).values(new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
             )
             if inserted.first() is None:
                 return False
-            await connection.execute(insert(schema.ledger).values(_birth_entry(birth)))
+            await connection.execute(insert(schema.ledger).values(birth_entry(birth)))
             if password_hash is not None:
                 await connection.execute(insert(schema.credentials).values(**_key(birth), password_hash=password_hash))
             return True
@@ -315,7 +315,8 @@ def _key(birth: Birth) -> dict[str, int]:
     return {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
 
 
-def _new_row(player: Player) -> dict[str, Any]:
+def new_row(player: Player) -> dict[str, Any]:
+    """A new player's columns."""
     return {
         "slot": slot_of(player.id),
         "id": player.id,
@@ -332,7 +333,8 @@ def _new_row(player: Player) -> dict[str, Any]:
     }
 
 
-def _birth_entry(birth: Birth) -> dict[str, Any]:
+def birth_entry(birth: Birth) -> dict[str, Any]:
+    """The columns of a sign-up's ledger row."""
     player = birth.player
     told = {"name": player.name, "class": player.class_name, "level": player.level, "hp": player.hp,
             "max_hp": birth.max_hp, "exp": player.exp, "events": [], "keys": list(birth.keys)}  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NotRequired
+from typing import Any, Literal, NotRequired
 
 import orjson
 from typing_extensions import TypedDict
@@ -12,6 +12,7 @@ from gameserver.commands.results import (
     Count,
     Entry,
     History,
+    Holding,
     Listed,
     LiveNode,
     MailPage,
@@ -19,6 +20,7 @@ from gameserver.commands.results import (
     Ranking,
     Receipt,
     Session,
+    SlotRange,
     Stack,
     Standing,
     Welcome,
@@ -188,6 +190,52 @@ class NodesAnswer(TypedDict):
     sockets: int
     players: int
     online: list[OnlineAnswer]
+
+
+class RangeAnswer(TypedDict):
+    """Slots `first` to `last`, all owned by the database since the move that gave them this epoch."""
+
+    first: int
+    last: int
+    database: str
+    epoch: int
+
+
+class SlotGroup(TypedDict):
+    """A group of tables and its whole map."""
+
+    group: str
+    slots: int
+    ranges: list[RangeAnswer]
+
+
+class SlotsAnswer(TypedDict):
+    groups: list[SlotGroup]
+
+
+class ShareAnswer(TypedDict):
+    """What a database has of a group: slots it owns, bytes of the tables, rows written since it began to count."""
+
+    group: str
+    slots: int
+    bytes: int
+    writes: int
+
+
+class DatabaseAnswer(TypedDict):
+    """A database; the figures are null for one that is `away`. `bytes` and `writes` are over its groups."""
+
+    name: str
+    role: Literal["primary", "replica", "away"]
+    players: int | None
+    bytes: int | None
+    writes: int | None
+    groups: list[ShareAnswer]
+
+
+class DatabasesAnswer(TypedDict):
+    databases: list[DatabaseAnswer]
+    as_of: str
 
 
 class NoticeAnswer(TypedDict):
@@ -397,6 +445,34 @@ def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
             group: dict[str, int] = answer[by]  # type: ignore[literal-required]
             group[key] = group.get(key, 0) + each.players
     return answer
+
+
+def slots(found: Sequence[SlotRange]) -> SlotsAnswer:
+    groups: dict[str, SlotGroup] = {}
+    for each in found:
+        told = groups.setdefault(each.group, {"group": each.group, "slots": 0, "ranges": []})
+        told["slots"] += each.last - each.first + 1
+        told["ranges"].append({"first": each.first, "last": each.last, "database": each.database, "epoch": each.epoch})
+    return {"groups": list(groups.values())}
+
+
+def databases(found: Sequence[Holding], as_of: datetime) -> DatabasesAnswer:
+    return {"databases": [_database(each) for each in found], "as_of": time(as_of)}
+
+
+def _database(holding: Holding) -> DatabaseAnswer:
+    away = holding.role == "away"
+    return {
+        "name": holding.database,
+        "role": holding.role,
+        "players": None if away else holding.players,
+        "bytes": None if away else sum(each.bytes for each in holding.shares),
+        "writes": None if away else sum(each.writes for each in holding.shares),
+        "groups": [
+            {"group": each.group, "slots": each.slots, "bytes": each.bytes, "writes": each.writes}
+            for each in holding.shares
+        ],
+    }
 
 
 def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bots.letters import Mail
 from bots.proof import Verdict
 from bots.spread import Share
 from bots.standings import BoardVerdict
@@ -19,6 +20,7 @@ class Outcome:
     verdicts: list[Verdict] = field(default_factory=list)
     boards: list[BoardVerdict] | None = None
     failure: str = ""
+    mail: Mail = field(default_factory=Mail)
     spread: list[Share] = field(default_factory=list)
 
     @property

@@ -7,7 +7,8 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.batch import Command, Receipt
-from gameserver.storage.ids import is_command_id, new_command_id
+from gameserver.storage.ids import is_command_id, is_ledger_id, new_command_id
+from gameserver.storage.inventory import Stack
 from gameserver.storage.players import Entry
 from gameserver.storage.sessions import Session
 from gameserver.telemetry import command_ended
@@ -40,7 +41,8 @@ async def act(backend: Backend, session: Session, action: str, args: object, com
     if backend.pacing is not None:
         backend.pacing.spend(session.player_id)
     model = backend.rulebook.arguments(action, args)
-    command = Command(command_id, session.player_id, action, model, session.epoch)
+    takes = backend.rulebook.takes(action, model)
+    command = Command(command_id, session.player_id, action, model, session.epoch, takes=takes)
     try:
         receipt = await backend.players.act(command)
     except GameError as error:
@@ -58,6 +60,11 @@ async def read(backend: Backend, player_id: int) -> Player:
     return found[player_id]
 
 
+async def items(backend: Backend, session: Session) -> list[Stack]:
+    """What the caller owns, as far as his acknowledged actions say. Raises DatabaseUnavailable."""
+    return await backend.players.items(session.player_id)
+
+
 async def read_many(backend: Backend, ids: Sequence[int]) -> list[Player]:
     """Those that exist, in the order asked."""
     return list((await backend.players.read(ids)).values())
@@ -65,7 +72,7 @@ async def read_many(backend: Backend, ids: Sequence[int]) -> list[Player]:
 
 async def history(backend: Backend, session: Session, limit: int, cursor: str | None) -> History:
     """A page of the caller's ledger. Raises BadInput for a cursor that is none."""
-    if cursor is not None and not is_command_id(cursor):
+    if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
     entries = await backend.players.history(session.player_id, limit + 1, cursor)
     more = len(entries) > limit

@@ -3,8 +3,10 @@
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.crowd import Progress as Loaded
+from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
+from gameserver.storage.inventory import Stack
 from gameserver.storage.leaderboards import Page, Standing
 from gameserver.storage.membership import Member
 from gameserver.storage.mover import Progress as MoveProgress
@@ -25,6 +27,7 @@ __all__ = [
     "Listed",
     "LiveNode",
     "Loaded",
+    "MailPage",
     "Member",
     "Move",
     "MoveProgress",
@@ -39,6 +42,7 @@ __all__ = [
     "Session",
     "Share",
     "SlotRange",
+    "Stack",
     "Standing",
     "Welcome",
 ]

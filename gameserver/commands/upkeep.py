@@ -1,4 +1,4 @@
-"""Background work that any node may do at any time: overdue claims, and the ledger's partitions."""
+"""Background work that any node may do at any time: overdue claims and reservations, partitions, and old mail."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,6 +11,7 @@ from gameserver.rules.errors import Unavailable
 from gameserver.storage.claims import Claim, Key, Kind
 from gameserver.storage.databases import Database
 from gameserver.storage.identities import Fate
+from gameserver.storage.inbox import forget_old
 from gameserver.storage.ledger import ensure_partitions
 from gameserver.telemetry import RESOLVED_CLAIMS
 
@@ -19,6 +20,9 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 5.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
+RESERVATIONS_A_SWEEP = 200
+OLD_MAIL_SECONDS = 60.0
+OLD_MAIL_CHUNK = 1000
 
 
 async def resolve(backend: Backend, claim: Claim) -> None:
@@ -64,6 +68,23 @@ async def sweep_for_ever(backend: Backend) -> None:
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
 
 
+async def sweep_items_for_ever(backend: Backend) -> None:
+    """Settles reservations of items whose nodes died before they did."""
+    await _for_ever("items", SWEEP_SECONDS, lambda: backend.players.payments.sweep(RESERVATIONS_A_SWEEP))
+
+
+async def forget_old_items_for_ever(backend: Backend) -> None:
+    """Deletes what item ledgers have kept for long enough."""
+
+    async def work() -> int:
+        done = 0
+        while gone := await backend.players.inventory.forget_old(OLD_MAIL_CHUNK):
+            done += gone
+        return done
+
+    await _for_ever("old items", OLD_MAIL_SECONDS, work)
+
+
 async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:
     """Keeps the ledger's partitions ahead of time."""
 
@@ -77,6 +98,24 @@ async def make_partitions(backend: Backend, databases: Sequence[Database]) -> in
     """Makes the partitions that are missing; how many."""
     back = timedelta(milliseconds=backend.window.back)
     return sum([await ensure_partitions(each, backend.now(), back) for each in databases])
+
+
+async def forget_old_mail_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]], keep: float) -> None:
+    """Deletes mail that is older than `keep` seconds."""
+
+    async def work() -> int:
+        return await forget_old_mail(backend, databases(), keep)
+
+    await _for_ever("old mail", OLD_MAIL_SECONDS, work)
+
+
+async def forget_old_mail(backend: Backend, databases: Sequence[Database], keep: float) -> int:
+    """Deletes what is too old, a chunk at a time so that nobody waits for it; how many."""
+    done = 0
+    for database in databases:
+        while gone := await forget_old(database, backend.now() - timedelta(seconds=keep), OLD_MAIL_CHUNK):
+            done += gone
+    return done
 
 
 async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:

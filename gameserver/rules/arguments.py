@@ -11,10 +11,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe
+from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.game import Game
 
 MAX_INTEGER = 2**53 - 1
+LARGEST_ID = 2**63 - 1
 MAX_DEPTH = 8
 MAX_PROBLEMS = 20
 MAX_PATH = 100
@@ -44,17 +45,46 @@ def _known_class(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _known_item(name: str, info: ValidationInfo) -> str:
+    if isinstance(info.context, Game) and name not in info.context.items:
+        raise PydanticCustomError("unknown_item", "must be one of: {names}", {"names": ", ".join(info.context.items)})
+    return name
+
+
 _Word = Annotated[str, StringConstraints(max_length=32)]
 FoeName = Annotated[_Word, AfterValidator(_known_foe)]
 """The name of a foe of the game; another one is refused with `unknown_foe` before the action runs."""
 ClassName = Annotated[_Word, AfterValidator(_known_class)]
 """The name of a class of the game; another one is refused with `unknown_class` before the action runs."""
+ItemName = Annotated[_Word, AfterValidator(_known_item)]
+"""The name of an item of the game; another one is refused with `unknown_item` before the action runs."""
 
-_KINDS: dict[str, type[BadInput]] = {"unknown_foe": UnknownFoe, "unknown_class": UnknownClass}
+
+def _player_id(text: str) -> str:
+    if int(text) > LARGEST_ID:
+        raise PydanticCustomError("player_id", "must be a player id")
+    return text
+
+
+PlayerId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$"), AfterValidator(_player_id)]
+"""A player's id as it travels: whether there is such a player isn't known before his database is asked."""
+
+
+class MailArguments(Arguments):
+    """The base of the arguments of a letter's rule; the server fills in who sent it."""
+
+    sender: PlayerId
+
+
+_KINDS: dict[str, type[BadInput]] = {
+    "unknown_foe": UnknownFoe,
+    "unknown_class": UnknownClass,
+    "unknown_item": UnknownItem,
+}
 
 
 def parse(model: type[Model], raw: object, game: Game) -> Model:
-    """The arguments as a model. Raises BadInput, UnknownFoe or UnknownClass, naming fields as `args.foe`."""
+    """The arguments as a model. Raises BadInput or one of its kinds, naming fields as `args.foe`."""
     unfit = _unfit(raw, MAX_DEPTH)
     if unfit is not None:
         path, problem = unfit

@@ -17,18 +17,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import identities, schema
-from gameserver.storage.batch import Command, Receipt, Window
+from gameserver.storage import identities, inbox, schema
+from gameserver.storage.backlog import Backlog
+from gameserver.storage.batch import Batch, Command, Receipt, Window
+from gameserver.storage.bell import Bell
 from gameserver.storage.claims import Claim, Key
-from gameserver.storage.committer import Committer
+from gameserver.storage.committer import Committer, MakeBatch
 from gameserver.storage.databases import Database
 from gameserver.storage.identities import Change, Fate, Standing
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
+from gameserver.storage.inbox import Mail
+from gameserver.storage.inventory import Inventory, Stack
 from gameserver.storage.ledger import TXID
+from gameserver.storage.payment_ledger import PaymentLedger
+from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Reader
 from gameserver.storage.routing import Router
 from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
+from gameserver.storage.stacks import Stacks
 
 T = TypeVar("T")
 PLAYERS = schema.player_rows
@@ -61,8 +68,12 @@ class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
     def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits) -> None:
-        self._slots, self._window, self._game = slots, window, rulebook.game
-        self._router = Router(slots, limits, lambda each, back: Committer(each, rulebook, window, limits, back))
+        self._slots, self._window, self._game, self._rulebook = slots, window, rulebook.game, rulebook
+        self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
+        self.inventory = Inventory(slots, rulebook.game.items)
+        self._backlog = Backlog(slots)
+        paths = Paths(self._router.submit, self._router.quiet)
+        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -70,6 +81,8 @@ class Players:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._router.run())
+            tasks.create_task(self.payments.run())
+            tasks.create_task(self._backlog.run())
             for reader in self._readers.values():
                 tasks.create_task(reader.run())
             for database in self._slots.databases("players"):
@@ -83,10 +96,33 @@ class Players:
         """Commits a command. Queued before the first await, so a caller's order is kept.
 
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
-        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
+        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again); for a letter LetterSettled.
         """
         self._require_placed(command.player_id)
+        if command.takes or self.payments.has_line(command.player_id):
+            return await self.payments.act(command)
         return await self._router.submit(command)
+
+    def _batches(self, database: Database) -> MakeBatch:
+        """Makes the batches of a database; a slot's items are believed to be there as the map has it."""
+
+        def here(slot: int) -> bool:
+            return self._slots.owner("items", slot) is database
+
+        catalogue = self._rulebook.game.items
+
+        def full() -> bool:
+            return self._backlog.is_full(database)
+
+        return lambda commands: Batch(self._rulebook, self._window, commands, Stacks(catalogue, here, full))
+
+    async def items(self, player_id: int) -> list[Stack]:
+        """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
+        return await self.payments.holdings(player_id)
+
+    def posted(self, database: Database) -> Bell:
+        """Rings when this node has put something into the outbox of a database."""
+        return self._router.posted(database)
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
@@ -127,6 +163,14 @@ class Players:
             return [_entry(row) for row in (await connection.execute(chosen)).mappings()]
 
         return await self._owned(player_id, query)
+
+    async def inbox(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
+        """At most `limit` of a player's mails from the newest; `before` is the last mail id seen."""
+        return await self._owned(player_id, lambda connection: inbox.page(connection, player_id, limit, before))
+
+    async def forget_mail(self, player_id: int, mail_id: str) -> None:
+        """Deletes a mail, if there is one."""
+        await self._owned(player_id, lambda connection: inbox.forget(connection, player_id, mail_id))
 
     async def create(self, birth: Birth, password_hash: str | None) -> bool:
         """Inserts a sign-up's player: its commit point. False when there is a row of this id already.

@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import JSON, UUID
 control = MetaData()
 accounts = MetaData()
 players = MetaData()
-METADATA = {"control": control, "accounts": accounts, "players": players}
+items = MetaData()
+METADATA = {"control": control, "accounts": accounts, "players": players, "items": items}
 
 Time = DateTime(timezone=True)
 
@@ -202,3 +203,75 @@ ledger = Table(
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     postgresql_partition_by="RANGE (command_id)",
 )
+
+outbox = Table(
+    "outbox",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("command_id", UUID(as_uuid=False), primary_key=True),
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(64), nullable=False),
+    Column("recipient", BigInteger, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("at", Time, nullable=False),
+    Index("outbox_at", "at"),
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "2000"},
+)
+"""What has to take effect elsewhere, written with the command that it comes from and deleted when it has."""
+
+inbox = Table(
+    "inbox",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("mail_id", UUID(as_uuid=False), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("sender", BigInteger, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("sent_at", Time, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("refused", String(64)),
+    Index("inbox_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+)
+"""Letters that have arrived. One with a reason in `refused` has not, and never will: players don't see it."""
+payment_epochs = Table(
+    "payment_epochs",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""Payments reserved under a lower epoch than the player's don't count; without a row it is 0."""
+
+items_owned_slots = _owned_slots("items", items)
+items_marks = _marks("items", items)
+
+stacks = Table(
+    "stacks",
+    items,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("item", String(32), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    CheckConstraint("count >= 0 and lost >= 0", name="stacks_range"),
+    postgresql_with={"fillfactor": "80"},
+)
+"""A player's items; `lost` is what was granted to him when the stack was full."""
+
+item_ledger = Table(
+    "item_ledger",
+    items,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("command_id", UUID(as_uuid=False), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("items", JSON, nullable=False),
+    Column("token", UUID(as_uuid=False), nullable=True),
+    Column("settled", Boolean, nullable=False),
+    Column("at", Time, nullable=False),
+    Index("item_ledger_open", "slot", "player_id", "at", postgresql_where=text("not settled")),
+    Index("item_ledger_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+)
+"""What commands of players on another database took ('take', open until it is settled) and granted ('grant')."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired
 import orjson
 from typing_extensions import TypedDict
 
+from gameserver.commands.mail import shown
 from gameserver.commands.results import (
     Count,
     Entry,
@@ -14,11 +15,13 @@ from gameserver.commands.results import (
     Holding,
     Listed,
     LiveNode,
+    MailPage,
     Ranked,
     Ranking,
     Receipt,
     Session,
     SlotRange,
+    Stack,
     Standing,
     Welcome,
 )
@@ -101,6 +104,36 @@ class EntryAnswer(TypedDict):
 
 class LedgerAnswer(TypedDict):
     entries: list[EntryAnswer]
+    next_cursor: str | None
+
+
+class StackAnswer(TypedDict):
+    """How many of an item; `lost` were granted when the stack was full, that is at `max_stack`."""
+
+    item: str
+    title: str
+    count: int
+    max_stack: int
+    lost: int
+
+
+class ItemsAnswer(TypedDict):
+    items: list[StackAnswer]
+
+
+class MailAnswer(TypedDict):
+    """A letter that arrived: what it said (`args`), what came of it (`events`), and when it was sent."""
+
+    mail_id: str
+    kind: str
+    sender: str
+    args: dict[str, Any]
+    events: list[dict[str, Any]]
+    at: str
+
+
+class InboxAnswer(TypedDict):
+    entries: list[MailAnswer]
     next_cursor: str | None
 
 
@@ -353,6 +386,21 @@ def _entry(entry: Entry) -> EntryAnswer:
         "version": entry.version,
         "at": time(entry.at),
     }
+
+
+def items(stacks: Sequence[Stack], game: Game) -> ItemsAnswer:
+    """By name; an item that the game has no more goes by its name, and its stack is as large as it may be."""
+    return {"items": [_stack(each, game) for each in stacks if each.count or each.lost]}
+
+
+def _stack(stack: Stack, game: Game) -> StackAnswer:
+    known = game.items.get(stack.item)
+    title, most = (stack.item, stack.count) if known is None else (known.title, known.max_stack)
+    return {"item": stack.item, "title": title, "count": stack.count, "max_stack": most, "lost": stack.lost}
+
+
+def inbox(page: MailPage) -> dict[str, Any]:
+    return {"entries": [shown(each) for each in page.mails], "next_cursor": page.cursor}
 
 
 def board(ranked: Ranked) -> BoardAnswer:

@@ -204,6 +204,11 @@ class LedgerQuery(_Query):
     cursor: Cursor | None = None
 
 
+class InboxQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
 class BoardQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
@@ -254,6 +259,10 @@ class ActFrame(_Frame):
 
 class ReadFrame(_Frame):
     op: Literal["read"]
+
+
+class ItemsFrame(_Frame):
+    op: Literal["items"]
 
 
 class BoardFrame(_Frame):

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "players_0007"
+revision = "players_0006"
 down_revision = "players_0005"
 
 

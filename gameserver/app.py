@@ -71,7 +71,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        redis, following, revoking = (scripts.connect(settings.redis_url()) for _ in range(3))
+        access = settings.redis_access()
+        redis, following, revoking = (scripts.connect(settings.redis_url(), access) for _ in range(3))
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)

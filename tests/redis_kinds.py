@@ -1,0 +1,229 @@
+"""Redis and Valkey as their users run them: alone, with TLS, behind a Sentinel, as a cluster; all with the ACL."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gameserver.redis_url import Access
+from gameserver.stack import binaries
+from gameserver.stack.claim import Claim
+from gameserver.stack.ports import free_port
+from gameserver.stack.process import Launch, Process
+from tests.wait import wait_until
+
+ACL = Path(__file__).parent.parent / "config" / "redis.acl"
+PASSWORD, ADMIN = "p@ss:word/%", "admin-password"
+SLOTS = 16384
+
+
+def debian_redis() -> Path:
+    """Debian's redis-server, which also speaks TLS; the test is skipped, or fails under CI, where it is missing."""
+    found = shutil.which("redis-server")
+    if found is None:
+        reason = "redis-server isn't installed (apt-get install redis-server)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Path(found)
+
+
+def acl() -> list[str]:
+    """The users of config/redis.acl, with passwords, and an administrator for the tests."""
+    users = re.sub(r"#[0-9a-f]{64}", "#" + sha256(PASSWORD.encode()).hexdigest(), ACL.read_text("utf-8"))
+    admin = f"user admin on >{ADMIN} ~* &* +@all"
+    return [*(line for line in users.splitlines() if line.startswith("user ")), admin]
+
+
+@dataclass(eq=False)
+class Server:
+    """One server on a port of its own; `options` are lines of its configuration."""
+
+    folder: Path
+    program: Path
+    options: Sequence[str]
+    sentinel: bool = False
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = self.folder / "server.conf"
+        self.config.write_text("\n".join([f"dir {self.folder}", *self.options]) + "\n")
+        self.process = Process(f"server {self.port}", self.folder / "log")
+
+    async def start(self) -> None:
+        claim = Claim(self.folder / "lock")
+        claim.take()
+        argv = (str(self.program), str(self.config), *(["--sentinel"] if self.sentinel else []))
+        try:
+            self.process.start(Launch(argv, self.folder, {"PATH": os.defpath}, claim, signal.SIGKILL))
+        finally:
+            claim.release()
+        await self.process.until(self._listens, 20)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    async def ask(self, *command: Any, **options: Any) -> Any:
+        """One command of the administrator's."""
+        user: dict[str, Any] = {} if self.sentinel else {"username": "admin", "password": ADMIN}
+        client: Any = Redis(host="127.0.0.1", port=self.port, **user, **options)
+        try:
+            return await client.execute_command(*command)
+        finally:
+            await client.aclose()
+
+
+@dataclass
+class Running:
+    """What the settings need, and the servers behind it."""
+
+    url: str
+    access: Access
+    servers: list[Server]
+
+    async def flush(self) -> None:
+        for each in self.servers:
+            await each.ask("FLUSHALL")
+
+
+def _lines(port: int, *more: str) -> list[str]:
+    return [f"port {port}", "bind 127.0.0.1", 'save ""', "appendonly yes", *acl(), *more]
+
+
+def _url(scheme: str, *ports: int, path: str = "") -> str:
+    places = ",".join(f"127.0.0.1:{port}" for port in ports)
+    return f"{scheme}://gameserver:p%40ss%3Aword%2F%25@{places}{path}"
+
+
+@asynccontextmanager
+async def _all(servers: Sequence[Server]) -> AsyncIterator[None]:
+    try:
+        for each in servers:
+            await each.start()
+        yield
+    finally:
+        for each in servers:
+            each.kill()
+
+
+@asynccontextmanager
+async def alone(folder: Path, program: Path | None = None) -> AsyncIterator[Running]:
+    port = free_port()
+    server = Server(folder / "alone", program or binaries.valkey_server(), _lines(port), port=port)
+    async with _all([server]):
+        yield Running(_url("redis", port), Access(), [server])
+
+
+def certificates(folder: Path) -> tuple[Path, Path, Path]:
+    """An authority, and a certificate of 127.0.0.1 by it with its key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ca, ca_key, made, key = (folder / each for each in ("ca.pem", "ca.key", "made.pem", "made.key"))
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    for command in (
+        ["req", "-x509", *curve, "-subj", "/CN=authority", "-keyout", str(ca_key), "-out", str(ca)],
+        ["req", "-x509", *curve, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-addext", "basicConstraints=critical,CA:FALSE", "-CA", str(ca), "-CAkey", str(ca_key),
+         "-keyout", str(key), "-out", str(made)],
+    ):  # fmt: skip
+        subprocess.run(["openssl", *command], check=True, capture_output=True)
+    return ca, made, key
+
+
+@asynccontextmanager
+async def with_tls(folder: Path) -> AsyncIterator[Running]:
+    """Debian's Redis with TLS alone, which asks its clients for a certificate, too."""
+    ca, made, key = certificates(folder / "certificates")
+    port, plain = free_port(), free_port()
+    files = [f"tls-ca-cert-file {ca}", f"tls-cert-file {made}", f"tls-key-file {key}"]
+    server = Server(folder / "tls", debian_redis(), _lines(plain, f"tls-port {port}", *files), port=plain)
+    async with _all([server]):
+        yield Running(_url("rediss", port), Access(ca, made, key), [server])
+
+
+@asynccontextmanager
+async def behind_sentinel(folder: Path) -> AsyncIterator[Running]:
+    """A master, a replica, and one Sentinel, whose word is enough; the Sentinel is the last of the servers."""
+    program, ports = binaries.valkey_server(), [free_port(), free_port()]
+    replicated = ["masteruser admin", f"masterauth {ADMIN}", "repl-diskless-sync-delay 0"]
+    master = Server(folder / "master", program, _lines(ports[0], *replicated), port=ports[0])
+    replica_of = f"replicaof 127.0.0.1 {ports[0]}"
+    replica = Server(folder / "replica", program, _lines(ports[1], *replicated, replica_of), port=ports[1])
+    watching = free_port()
+    lines = [
+        f"port {watching}",
+        "bind 127.0.0.1",
+        f"sentinel monitor the-master 127.0.0.1 {ports[0]} 1",
+        "sentinel auth-user the-master admin",
+        f"sentinel auth-pass the-master {ADMIN}",
+        "sentinel down-after-milliseconds the-master 500",
+        "sentinel failover-timeout the-master 3000",
+    ]
+    sentinel = Server(folder / "sentinel", program, lines, sentinel=True, port=watching)
+    async with _all([master, replica]):
+        await wait_until(lambda: _is_followed(master), what="the replica follows")
+        async with _all([sentinel]):
+            await wait_until(lambda: _knows_replica(sentinel), what="the Sentinel knows the replica")
+            unused = free_port()
+            url = _url("redis+sentinel", unused, watching, path="/the-master")
+            yield Running(url, Access(), [master, replica, sentinel])
+
+
+async def _is_followed(master: Server) -> bool:
+    slave = (await master.ask("INFO", "replication")).get("slave0", {})
+    return bool(slave.get("state") == "online")
+
+
+async def _knows_replica(sentinel: Server) -> bool:
+    replicas = await sentinel.ask("SENTINEL REPLICAS", "the-master")
+    return any(each.get(b"master-link-status") == b"ok" for each in replicas)
+
+
+@asynccontextmanager
+async def cluster(folder: Path) -> AsyncIterator[Running]:
+    """Three masters that share the slots."""
+    ports = [free_port() for _ in range(3)]
+    more = ("cluster-enabled yes", "cluster-node-timeout 2000")
+    servers = [
+        Server(folder / str(port), binaries.valkey_server(),
+               _lines(port, *more, f"cluster-port {free_port()}"), port=port)
+        for port in ports
+    ]  # fmt: skip
+    async with _all(servers):
+        for number, each in enumerate(servers):
+            first, last = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
+            await each.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
+        for each in servers[1:]:
+            bus = next(line for line in each.options if line.startswith("cluster-port")).split()[1]
+            await servers[0].ask("CLUSTER", "MEET", "127.0.0.1", each.port, bus)
+        await wait_until(lambda: _agree(servers), 20, "the cluster has all its slots")
+        yield Running(_url("redis+cluster", *ports[:2]), Access(), servers)
+
+
+async def _agree(servers: Sequence[Server]) -> bool:
+    try:
+        told = [await each.ask("CLUSTER INFO") for each in servers]
+        slots = [await each.ask("CLUSTER", "SLOTS") for each in servers]
+    except RedisError:
+        return False
+    return all(each["cluster_state"] == "ok" for each in told) and all(len(each) == 3 for each in slots)

@@ -28,6 +28,7 @@ from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.committer import Limits
+from gameserver.storage.credentials import Credentials
 from gameserver.storage.databases import Databases
 from gameserver.storage.follower import Follower
 from gameserver.storage.leaderboards import Boards, BoardWriter
@@ -81,20 +82,32 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        sessions = _sessions(settings, redis, revoking)
+        players = _players(settings, rulebook, databases, slots)
+        sessions = _sessions(settings, redis, revoking, players)
         boards = Boards(redis, rulebook.game.boards)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
-            settings, rulebook, databases, slots, passwords, sessions, boards, attempts, presence, pushes
+            settings, rulebook, databases, slots, passwords, players, sessions, boards, attempts, presence, pushes
         )
         core = Core(settings, databases, slots, redis, following, backend)
         await upkeep.make_partitions(core.backend, slots.databases("players"))
         yield core
 
 
-def _sessions(settings: Settings, redis: Redis, revoking: Redis) -> Sessions:
+def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Players) -> Sessions:
     kept = settings.sessions
-    return Sessions(redis, revoking, kept.idle_seconds, kept.longest_seconds, kept.per_player)
+    return Sessions(redis, revoking, players.epochs, (kept.idle_seconds, kept.longest_seconds), kept.per_player)
+
+
+def _players(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots) -> Players:
+    writes = settings.writes
+    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    everyone = [databases[name] for name in databases.names()]
+    return Players(everyone, slots, rulebook, _window(settings), limits)
+
+
+def _window(settings: Settings) -> Window:
+    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
 
 
 def _presence(settings: Settings, redis: Redis) -> Presence:
@@ -106,7 +119,12 @@ def _presence(settings: Settings, redis: Redis) -> Presence:
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:
     asked = settings.limits
-    paces = (asked.sign_ups_per_address, asked.sign_ins_per_address, asked.sign_ins_per_name)
+    paces = (
+        asked.sign_ups_per_address,
+        asked.sign_ins_per_address,
+        asked.sign_ins_per_name,
+        asked.password_changes_per_player,
+    )
     return Attempts(redis, AttemptPaces(*map(_pace, paces)))
 
 
@@ -116,15 +134,12 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, boards: Boards, attempts: Attempts, presence: Presence, pushes: Pushes,
+    players: Players, sessions: Sessions, boards: Boards, attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
-    writes, ledger = settings.writes, settings.ledger
-    window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
-    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
-    everyone = [databases[name] for name in databases.names()]
     return Backend(
-        players=Players(everyone, slots, rulebook, window, limits),
+        players=players,
         claims=Claims(slots),
+        credentials=Credentials(slots),
         sessions=sessions,
         boards=boards,
         presence=presence,
@@ -135,7 +150,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         passwords=passwords,
         attempts=attempts,
         pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
-        window=window,
+        window=_window(settings),
         now=lambda: datetime.now(UTC),
     )
 
@@ -172,7 +187,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
         backend.players.run(),
-        backend.sessions.run(app[SOCKETS].end_sessions),
+        backend.sessions.run(app[SOCKETS]),
         upkeep.sweep_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, databases),
         *Live(backend, app[SOCKETS]).work(),

@@ -275,6 +275,7 @@ class Limits(_Section):
     sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
     sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
     sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)

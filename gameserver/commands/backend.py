@@ -10,6 +10,7 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
+from gameserver.storage.credentials import Credentials
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
 from gameserver.storage.players import Players
@@ -25,6 +26,7 @@ class Backend:
 
     players: Players
     claims: Claims
+    credentials: Credentials
     sessions: Sessions
     boards: Boards
     presence: Presence

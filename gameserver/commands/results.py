@@ -9,7 +9,7 @@ from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
-from gameserver.storage.sessions import Listed, Session
+from gameserver.storage.sessions import Listed, Origin, Session
 
 __all__ = [
     "Count",
@@ -19,6 +19,7 @@ __all__ = [
     "Listed",
     "LiveNode",
     "Opened",
+    "Origin",
     "Page",
     "Question",
     "Ranked",

@@ -16,18 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import schema
+from gameserver.storage import owned, schema
 from gameserver.storage.batch import Command, Receipt, Window
 from gameserver.storage.committer import Committer, Limits
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.ledger import TXID
-from gameserver.storage.reader import Reader
+from gameserver.storage.reader import Read, Reader
 from gameserver.storage.slots import SlotMoved, Slots
 
 T = TypeVar("T")
-MOVED_PAUSE = 0.05
-MOVED_TRIES = 40
 PLAYERS = schema.player_rows
 
 
@@ -81,26 +79,33 @@ class Players:
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
         Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
         """
-        for _ in range(MOVED_TRIES):
+        for _ in range(owned.MOVED_TRIES):
             try:
                 return await self._committers[self._owner(command.player_id).name].submit(command)
             except SlotMoved:
-                await self._wait_for_map()
-        raise _homeless()
+                await owned.wait_for_map(self._slots)
+        raise owned.homeless()
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
+        return {each: found.player for each, found in (await self._read(ids)).items()}
+
+    async def epochs(self, ids: Iterable[int]) -> dict[int, int]:
+        """The epochs of those that exist, below which their sessions have ended. Raises as `read` does."""
+        return {each: found.session_epoch for each, found in (await self._read(ids)).items()}
+
+    async def _read(self, ids: Iterable[int]) -> dict[int, Read]:
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
-        for _ in range(MOVED_TRIES):
+        for _ in range(owned.MOVED_TRIES):
             asked = [self._readers[self._owner(each).name].ask(each) for each in wanted]
             answers = await asyncio.gather(*asked, return_exceptions=True)
             for fault in answers:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
-                return {player.id: player for player in answers if isinstance(player, Player)}
-            await self._wait_for_map()
-        raise _homeless()
+                return {found.player.id: found for found in answers if isinstance(found, Read)}
+            await owned.wait_for_map(self._slots)
+        raise owned.homeless()
 
     def _is_placed(self, player_id: int) -> bool:
         return slot_of(player_id) < self._slots.size("players")
@@ -186,27 +191,11 @@ class Players:
         _there(await self._owned(player_id, write))
 
     def _owner(self, player_id: int) -> Database:
-        if not self._is_placed(player_id):
-            raise PlayerNotFound("There is no such player.")
-        return self._slots.owner("players", slot_of(player_id))
+        return owned.owner_of(self._slots, player_id)
 
     async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the player's slot."""
-        owned = schema.players_owned_slots.c
-        for _ in range(MOVED_TRIES):
-            async with self._owner(player_id).fenced("players") as connection:
-                if (await connection.execute(select(owned.owned).where(owned.slot == slot_of(player_id)))).scalar():
-                    return await work(connection)
-            await self._wait_for_map()
-        raise _homeless()
-
-    async def _wait_for_map(self) -> None:
-        await asyncio.sleep(MOVED_PAUSE)
-        await self._slots.refresh()
-
-
-def _homeless() -> DatabaseUnavailable:
-    return DatabaseUnavailable("The player is being moved.", retry_after=1)
+        return await owned.on_owner(self._slots, player_id, work)
 
 
 def _there(value: T | None) -> T:

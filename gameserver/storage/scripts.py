@@ -44,7 +44,7 @@ class Script:
         """What each call returns, all sent in one write. Raises RedisError."""
         pipeline = self._redis.pipeline(transaction=False)
         for keys, arguments in calls:
-            # As a raw command: the driver has no evalsha in a cluster's pipeline, though each node takes its part of one.
+            # A raw command: in a cluster's pipeline the driver has no evalsha, though each node would take its part.
             pipeline.execute_command("EVALSHA", self._hash, len(keys), *keys, *arguments)
         async with redis_clients.in_time():
             answers = await pipeline.execute(raise_on_error=False)

@@ -57,8 +57,18 @@ class SignUpAnswer(TypedDict):
     replayed: bool
 
 
+class PasswordAnswer(TypedDict):
+    """The caller's new session, in the place of all that he had."""
+
+    session: SessionAnswer
+
+
 class ListedSession(TypedDict):
+    """A session of one's own: `label` is what its client called itself, and `address` where it was opened from."""
+
     id: str
+    label: str
+    address: str
     opened_at: str
     used_at: str
     expires_at: str
@@ -251,7 +261,9 @@ def sessions(listed: Sequence[Listed], current: Session) -> SessionsAnswer:
     return {
         "sessions": [
             {
-                "id": each.name[:16],
+                "id": each.id,
+                "label": each.origin.label,
+                "address": each.origin.address,
                 "opened_at": time(each.opened_at),
                 "used_at": time(each.used_at),
                 "expires_at": time(each.expires_at),

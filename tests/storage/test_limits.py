@@ -27,7 +27,7 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 
 def attempts(redis: Redis, up: Pace | None = None, address: Pace | None = None, name: Pace | None = None) -> Attempts:
     free = Pace(1000, 1_000_000)
-    return Attempts(redis, AttemptPaces(up or free, address or free, name or free))
+    return Attempts(redis, AttemptPaces(up or free, address or free, name or free, free))
 
 
 async def admits(limits: Attempts, address: str | None, name: str | None = None) -> bool:

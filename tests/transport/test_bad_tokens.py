@@ -20,6 +20,8 @@ ROUTES = [
     ("GET", "/v1/boards/exp/around/me"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/current"),
+    ("DELETE", "/v1/sessions/0123456789abcdef"),
+    ("POST", "/v1/players/me/password"),
     ("DELETE", "/v1/sessions"),
 ]
 ACT = {"action": "hunt", "args": {"foe": "slime"}}

@@ -30,7 +30,9 @@ from gameserver.storage.claims import Claims
 from gameserver.storage.committer import Limits
 from gameserver.storage.credentials import Credentials
 from gameserver.storage.databases import Databases
+from gameserver.storage.feeds import Feeds
 from gameserver.storage.follower import Follower
+from gameserver.storage.friends import Friends
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.players import Players
@@ -85,9 +87,22 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         players = _players(settings, rulebook, databases, slots)
         sessions = _sessions(settings, redis, revoking, players)
         boards = Boards(redis, rulebook.game.boards)
+        friends, feeds = Friends(redis, slots, settings.friends.per_player), Feeds(redis, slots)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
-            settings, rulebook, databases, slots, passwords, players, sessions, boards, attempts, presence, pushes
+            settings,
+            rulebook,
+            databases,
+            slots,
+            passwords,
+            players,
+            sessions,
+            boards,
+            friends,
+            feeds,
+            attempts,
+            presence,
+            pushes,
         )
         core = Core(settings, databases, slots, redis, following, backend)
         await upkeep.make_partitions(core.backend, slots.databases("players"))
@@ -134,7 +149,8 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    players: Players, sessions: Sessions, boards: Boards, attempts: Attempts, presence: Presence, pushes: Pushes,
+    players: Players, sessions: Sessions, boards: Boards, friends: Friends, feeds: Feeds,
+    attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
     return Backend(
         players=players,
@@ -142,6 +158,8 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         credentials=Credentials(slots),
         sessions=sessions,
         boards=boards,
+        friends=friends,
+        feeds=feeds,
         presence=presence,
         pushes=pushes,
         reports=Reports(databases, slots),
@@ -188,6 +206,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS]),
+        backend.feeds.run(),
         upkeep.sweep_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, databases),
         *Live(backend, app[SOCKETS]).work(),

@@ -209,6 +209,11 @@ class SessionSettings(_Section):
     """The oldest goes when one more is opened."""
 
 
+class FriendSettings(_Section):
+    per_player: int = Field(default=200, ge=1, le=1000)
+    """Friends that a player may have, at the most."""
+
+
 class SocketSettings(_Section):
     per_player: int = Field(default=8, ge=1, le=1000)
     """Sockets of one player on one node; one more closes his oldest."""
@@ -297,6 +302,7 @@ class Settings(BaseSettings):
     groups: dict[str, Group]
     writes: Writes = Writes()
     sessions: SessionSettings = SessionSettings()
+    friends: FriendSettings = FriendSettings()
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
     admin: Admin = Admin()

@@ -11,6 +11,8 @@ from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.credentials import Credentials
+from gameserver.storage.feeds import Feeds
+from gameserver.storage.friends import Friends
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
 from gameserver.storage.players import Players
@@ -29,6 +31,8 @@ class Backend:
     credentials: Credentials
     sessions: Sessions
     boards: Boards
+    friends: Friends
+    feeds: Feeds
     presence: Presence
     pushes: Pushes
     reports: Reports

@@ -60,6 +60,8 @@ class Receipt:
     max_hp: int
     events: Sequence[dict[str, Any]]
     replayed: bool
+    at: datetime | None = None
+    """When it took effect; None for one that is replayed."""
 
 
 class LockedElsewhere(Exception):
@@ -213,7 +215,7 @@ class Batch:
             _Entry(slot_of(player_id), player_id, command.id, command.action, args, seed, told, version)
         )
         self._known[player_id, command.id] = _Known(command.action, args, told, version)
-        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False)
+        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, at=self._now)
 
     async def _write(self, connection: asyncpg.Connection) -> None:
         if not self._entries:

@@ -1,13 +1,13 @@
 """Passwords, which are changed together with the epoch of their player's sessions."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound, SessionRevoked
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown
 from gameserver.storage import schema
 from gameserver.storage.ids import slot_of
-from gameserver.storage.owned import on_owner
+from gameserver.storage.owned import lock_player, on_owner
 from gameserver.storage.slots import Slots
 
 PLAYERS, CREDENTIALS = schema.player_rows, schema.credentials
@@ -28,8 +28,9 @@ class Credentials:
 
         async def write(connection: AsyncConnection) -> int:
             nonlocal begun
-            raised = await _raise_epoch(connection, player_id, epoch)
+            await lock_player(connection, player_id, epoch)
             begun = True
+            raised = await _raise_epoch(connection, player_id)
             row = {"slot": slot_of(player_id), "player_id": player_id, "password_hash": password_hash}
             wanted = upsert(CREDENTIALS).values(row)
             key = CREDENTIALS.primary_key
@@ -45,14 +46,8 @@ class Credentials:
             raise OutcomeUnknown(detail, retry_after=1) from error
 
 
-async def _raise_epoch(connection: AsyncConnection, player_id: int, epoch: int) -> int:
-    mine = (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id) & ~PLAYERS.c.void
-    locked = select(PLAYERS.c.session_epoch).where(mine).with_for_update(key_share=True)
-    present = (await connection.execute(locked)).scalar()
-    if present is None:
-        raise PlayerNotFound("There is no such player.")
-    if present > epoch:
-        raise SessionRevoked("The session has ended.")
-    raised = update(PLAYERS).where(mine).values(session_epoch=func.greatest(PLAYERS.c.session_epoch, epoch) + 1)
-    value: int = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar_one()
-    return value
+async def _raise_epoch(connection: AsyncConnection, player_id: int) -> int:
+    mine = (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id)
+    raised = update(PLAYERS).where(mine).values(session_epoch=PLAYERS.c.session_epoch + 1)
+    epoch: int = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar_one()
+    return epoch

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable, PlayerNotFound
+from gameserver.rules.errors import DatabaseUnavailable, PlayerNotFound, SessionRevoked
 from gameserver.storage import schema
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
@@ -45,3 +45,16 @@ async def wait_for_map(slots: Slots) -> None:
 def homeless() -> DatabaseUnavailable:
     """A player who was on the move all the time."""
     return DatabaseUnavailable("The player is being moved.", retry_after=1)
+
+
+async def lock_player(connection: AsyncConnection, player_id: int, epoch: int) -> None:
+    """Holds a player's row for a change that a session of `epoch` asks for. Raises PlayerNotFound, SessionRevoked."""
+    rows = schema.player_rows
+    mine = (rows.c.slot == slot_of(player_id)) & (rows.c.id == player_id) & ~rows.c.void
+    present = (
+        await connection.execute(select(rows.c.session_epoch).where(mine).with_for_update(key_share=True))
+    ).scalar()
+    if present is None:
+        raise PlayerNotFound("There is no such player.")
+    if present > epoch:
+        raise SessionRevoked("The session has ended.")

@@ -1,6 +1,6 @@
 """What answers look like, on both doors: their types, from which the OpenAPI document is made, and their encoding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NotRequired
 
@@ -103,6 +103,27 @@ class EntryAnswer(TypedDict):
 class LedgerAnswer(TypedDict):
     entries: list[EntryAnswer]
     next_cursor: str | None
+
+
+class FeedEntry(TypedDict):
+    """Something that the player did; `version` is his own after it."""
+
+    version: int
+    command_id: str
+    action: str
+    events: list[dict[str, Any]]
+    at: str
+
+
+class FeedAnswer(TypedDict):
+    entries: list[FeedEntry]
+
+
+class FriendsAnswer(TypedDict):
+    """By name; `most` is how many there can be."""
+
+    friends: list[PlayerAnswer]
+    most: int
 
 
 class StandingAnswer(TypedDict):
@@ -306,6 +327,11 @@ def _entry(entry: Entry) -> EntryAnswer:
         "version": entry.version,
         "at": time(entry.at),
     }
+
+
+def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
+    """`at` was a number of seconds."""
+    return {"entries": [{**each, "at": time(datetime.fromtimestamp(each["at"], UTC))} for each in entries]}  # type: ignore[typeddict-item]
 
 
 def board(ranked: Ranked) -> BoardAnswer:

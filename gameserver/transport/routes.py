@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gameserver.rules import errors
-from gameserver.transport import admin, answers, asking, health, http, wire, ws
+from gameserver.transport import admin, answers, asking, health, http, social, wire, ws
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Error = type[errors.GameError]
@@ -16,7 +16,7 @@ Error = type[errors.GameError]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     handler: Handler
     summary: str
@@ -51,6 +51,7 @@ CREDENTIALS = (
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
 BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 READS = (errors.DatabaseUnavailable,)
+FRIENDS = (errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
@@ -81,6 +82,14 @@ ROUTES = (
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),
+    Route("GET", "/v1/players/me/feed", social.read_feed, "What one did last, the newest first", query=wire.FeedQuery,
+          answer=answers.FeedAnswer, errors=(errors.PlayerNotFound, *READS)),
+    Route("GET", "/v1/players/me/friends", social.list_friends, "One's friends", answer=answers.FriendsAnswer,
+          errors=READS),
+    Route("PUT", "/v1/players/me/friends/{id}", social.befriend, "Add a friend", status=204,
+          errors=(errors.PlayerNotFound, errors.TooManyFriends, *FRIENDS)),
+    Route("DELETE", "/v1/players/me/friends/{id}", social.unfriend, "Take a friend away", status=204,
+          errors=(errors.PlayerNotFound, *FRIENDS)),
     Route("GET", "/v1/boards", http.list_boards, "The boards", key="none", answer=answers.BoardsAnswer),
     Route("GET", "/v1/boards/{board}", http.read_board, "A board from its top", key="none", query=wire.BoardQuery,
           answer=answers.BoardAnswer, errors=BOARDS),
@@ -89,6 +98,8 @@ ROUTES = (
           errors=(errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)),
     Route("GET", "/v1/boards/{board}/ranks", http.read_ranks, "The places of up to 100 players", key="none",
           query=wire.RanksQuery, answer=answers.BoardAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/friends", social.read_board_of_friends, "One and one's friends on a board",
+          answer=answers.BoardAnswer, errors=BOARDS),
     Route("GET", "/v1/socket", ws.socket, "The WebSocket (see docs/socket.md)", key="none", status=101,
           errors=(errors.Forbidden,)),
     Route("GET", "/admin/v1/rankings", admin.read_rankings, "Rank players, over all databases", key="admin",

@@ -209,6 +209,10 @@ class LedgerQuery(_Query):
     cursor: Cursor | None = None
 
 
+class FeedQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+
+
 class BoardQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None

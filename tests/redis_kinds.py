@@ -27,6 +27,8 @@ from tests.wait import wait_until
 ACL = Path(__file__).parent.parent / "config" / "redis.acl"
 PASSWORD, ADMIN = "p@ss:word/%", "admin-password"
 SLOTS = 16384
+TESTS_OWN = ("flushall", "keys", "scan", "pttl", "dump", "restore")
+"""What tests do besides the server's code."""
 
 
 def debian_redis() -> Path:
@@ -42,8 +44,9 @@ def debian_redis() -> Path:
 
 def acl() -> list[str]:
     """The users of config/redis.acl, with passwords, and an administrator for the tests."""
-    users = re.sub(r"#[0-9a-f]{64}", "#" + sha256(PASSWORD.encode()).hexdigest(), ACL.read_text("utf-8"))
+    users = re.sub(r"#[0-9a-f]{64}", "#" + sha256(PASSWORD.encode()).hexdigest(), ACL.read_text("utf-8").rstrip())
     admin = f"user admin on >{ADMIN} ~* &* +@all"
+    users += "".join(f" +{each}" for each in TESTS_OWN)
     return [*(line for line in users.splitlines() if line.startswith("user ")), admin]
 
 

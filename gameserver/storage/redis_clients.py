@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.cluster import ClusterNode, ClusterPubSub
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
@@ -57,6 +57,18 @@ class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
             await sentinel.aclose()
 
 
+class _Channel(ClusterPubSub):
+    """A subscription that finds its node by the slots of the present: the driver's own takes them as they are."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        await self.cluster.initialize()
+        try:
+            return await super().execute_command(*args, **options)
+        except (Lost, Late, OSError):
+            self.cluster._initialize = True
+            raise
+
+
 class _Cluster(RedisCluster):
     """A cluster's client that waits for a connection instead of failing at once, and fails as the others do."""
 
@@ -77,6 +89,9 @@ class _Cluster(RedisCluster):
         async with in_time(), self._free:
             await self.initialize()  # who doesn't know the slots yet would send a call anywhere
             return await super().execute_command(*args, **options)
+
+    def pubsub(self, **options: Any) -> ClusterPubSub:  # type: ignore[override]
+        return _Channel(self, **options)
 
 
 @contextlib.asynccontextmanager

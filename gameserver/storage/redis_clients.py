@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
 from redis.asyncio.cluster import ClusterNode, ClusterPubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
@@ -48,7 +49,20 @@ class _SecuredMaster(SentinelManagedConnection, _Secured):
     """The same to a master that Sentinels name."""
 
 
-class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+class _Pool(BlockingConnectionPool):
+    """Connections for which a call may wait.
+
+    When one is lost, the idle ones are closed, too: after a restart of the server each of them would fail a call.
+    """
+
+    async def release(self, connection: AbstractConnection) -> None:
+        lost = not connection.is_connected
+        await super().release(connection)
+        if lost and any(each.is_connected for each in self._available_connections):
+            await self.disconnect(inuse_connections=False)
+
+
+class _SentinelPool(SentinelConnectionPool, _Pool):
     """Connections to the present master, for which a call may wait."""
 
     async def aclose(self) -> None:
@@ -130,9 +144,7 @@ def client_of(url: RedisUrl, access: Access) -> Redis:
 def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
     ((host, port),) = url.hosts
     secured = _secured(context, _Secured)
-    return Redis.from_pool(
-        BlockingConnectionPool(host=host, port=port, db=url.database, **WAITING, **options, **secured)
-    )
+    return Redis.from_pool(_Pool(host=host, port=port, db=url.database, **WAITING, **options, **secured))
 
 
 def _of_sentinels(url: RedisUrl, access: Access, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:

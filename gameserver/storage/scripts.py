@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent / "lua"
 NO_ACCESS = Access()
+LONGEST_ERROR = 200
+"""Characters of an error in the log: a driver's may describe all of its connections."""
 Argument = str | bytes | int
 
 
@@ -62,7 +64,7 @@ def translated(error: type[GameError], detail: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as fault:
-        log.warning("redis unavailable", error=f"{type(fault).__name__}: {fault}")
+        log.warning("redis unavailable", error=f"{type(fault).__name__}: {fault}"[:LONGEST_ERROR])
         raise error(detail, retry_after=1) from fault
 
 

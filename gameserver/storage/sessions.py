@@ -31,7 +31,7 @@ from gameserver.rules.errors import (
 )
 from gameserver.storage.ids import LARGEST_ID
 from gameserver.storage.revocations import Ended, Revocations
-from gameserver.storage.scripts import Script, translated
+from gameserver.storage.scripts import LONGEST_ERROR, Script, translated
 from gameserver.storage.session_memory import RECHECK_SECONDS, Memory, Session
 
 __all__ = ["UNKNOWN", "Listed", "Origin", "Session", "Sessions"]
@@ -204,7 +204,7 @@ class Sessions:
                 await self._recheck(holders)
             except (RedisError, OSError, TimeoutError) as error:
                 self._memory.away = True
-                log.warning("revocations can't be read", error=f"{type(error).__name__}: {error}")
+                log.warning("revocations can't be read", error=f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
             except Unavailable as error:
                 log.warning("sessions can't be checked anew", error=error.detail)
             await asyncio.sleep(READ_SECONDS)

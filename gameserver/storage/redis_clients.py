@@ -20,6 +20,7 @@ from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as Late
 
+from gameserver.config import ConfigFault
 from gameserver.redis_url import Access, RedisUrl
 
 CONNECTIONS = 64
@@ -129,7 +130,7 @@ def _as_redis_error() -> Iterator[None]:
 
 
 def client_of(url: RedisUrl, access: Access) -> Redis:
-    """A client of its own connections. Raises ValueError for files that don't hold what TLS needs."""
+    """A client of its own connections. Raises ConfigFault for files that don't hold what TLS needs."""
     options: dict[str, Any] = {**TIMES, "username": url.username, "password": url.password}
     context = _context(access) if url.tls else None
     match url.kind:
@@ -183,5 +184,5 @@ def _context(access: Access) -> ssl.SSLContext:
         if access.certificate is not None:
             context.load_cert_chain(access.certificate, access.key)
     except ssl.SSLError as error:
-        raise ValueError(f"[redis] ca, certificate and key don't hold what TLS needs: {error}") from error
+        raise ConfigFault(f"[redis] ca, certificate and key don't hold what TLS needs: {error}") from error
     return context

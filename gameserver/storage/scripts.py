@@ -69,5 +69,5 @@ def translated(error: type[GameError], detail: str) -> Iterator[None]:
 
 
 def connect(url: str, access: Access = NO_ACCESS) -> Redis:
-    """A client of its own connections, whose every wait has a deadline. Raises ValueError for a URL that is none."""
+    """A client of its own connections, whose every wait has a deadline. Raises ValueError, ConfigFault."""
     return redis_clients.client_of(redis_url.parse(url), access)

@@ -5,6 +5,8 @@ Databases must be at their migrations' head and every slot have an owner; only t
 
 import contextlib
 import math
+import os
+import secrets
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,19 +17,20 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 import gameserver
-from gameserver.commands import upkeep
+from gameserver.commands import sharding, upkeep
 from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
+from gameserver.commands.sharding import Sharding
 from gameserver.config import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import migrations, provision, scripts
+from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
-from gameserver.storage.committer import Limits
 from gameserver.storage.credentials import Credentials
 from gameserver.storage.databases import Databases
 from gameserver.storage.feeds import Feeds
@@ -35,6 +38,10 @@ from gameserver.storage.follower import Follower
 from gameserver.storage.friends import Friends
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
+from gameserver.storage.membership import Membership
+from gameserver.storage.mover import Mover
+from gameserver.storage.moves import Moves
+from gameserver.storage.pending import Limits
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
@@ -62,6 +69,7 @@ class Core:
     following: Redis
     """The Redis client of the followers and of presence."""
     backend: Backend
+    sharding: Sharding
 
 
 @contextlib.asynccontextmanager
@@ -79,12 +87,13 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)
-        await migrations.require_heads(provision.members(settings, databases))
+        await provision.require_ready(settings, databases)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
+        stack.push_async_callback(slots.close)
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        players = _players(settings, rulebook, databases, slots)
+        players = _players(settings, rulebook, slots)
         sessions = _sessions(settings, redis, revoking, players)
         boards = Boards(redis, rulebook.game.boards)
         friends, feeds = Friends(redis, slots, settings.friends.per_player), Feeds(redis, slots)
@@ -104,9 +113,33 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             presence,
             pushes,
         )
-        core = Core(settings, databases, slots, redis, following, backend)
-        await upkeep.make_partitions(core.backend, slots.databases("players"))
+        core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
+        await upkeep.make_partitions(core.backend, slots.members("players"))
         yield core
+
+
+@contextlib.asynccontextmanager
+async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
+    """The slot map and what moves slots, also while some databases are away, or Redis.
+
+    Raises ConfigFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
+    """
+    databases = provision.open_databases(settings)
+    try:
+        control = databases[settings.control.database]
+        await migrations.require_heads({"control": [control]})
+        slots = Slots(control, databases, provision.sizes(settings))
+        await slots.refresh()
+        yield _sharding(settings, databases, slots)
+    finally:
+        await databases.close()
+
+
+def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
+    control = databases[settings.control.database]
+    moves = Moves(control)
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
+    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
 def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Players) -> Sessions:
@@ -114,11 +147,10 @@ def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Player
     return Sessions(redis, revoking, players.epochs, (kept.idle_seconds, kept.longest_seconds), kept.per_player)
 
 
-def _players(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots) -> Players:
+def _players(settings: Settings, rulebook: Rulebook, slots: Slots) -> Players:
     writes = settings.writes
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
-    everyone = [databases[name] for name in databases.names()]
-    return Players(everyone, slots, rulebook, _window(settings), limits)
+    return Players(slots, rulebook, _window(settings), limits)
 
 
 def _window(settings: Settings) -> Window:
@@ -169,6 +201,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         attempts=attempts,
         pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
         window=_window(settings),
+        deleted_names=settings.accounts.deleted_names,
         now=lambda: datetime.now(UTC),
     )
 
@@ -200,17 +233,22 @@ def _callers(settings: Settings) -> Callers:
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
-    backend = core.backend
-    databases = core.slots.databases("players")
+    backend, slots = core.backend, core.slots
+
+    def owners() -> list[str]:
+        return [each.name for each in slots.databases("players")]
+
     writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS]),
         backend.feeds.run(),
         upkeep.sweep_for_ever(backend),
-        upkeep.make_partitions_for_ever(backend, databases),
+        upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         *Live(backend, app[SOCKETS]).work(),
-        *(Follower(each, writer, backend.presence, [every.name for every in databases]).run() for each in databases),
+        slots.run(),
+        sharding.take_over_for_ever(core.sharding),
+        attend(slots, "players", lambda each: Follower(each, writer, backend.presence, owners).run()),
     ]
 
 

@@ -224,6 +224,11 @@ class Ledger(_Section):
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
 
 
+class Accounts(_Section):
+    deleted_names: Literal["free", "blocked"] = "free"
+    """Whether somebody else may have the name of a player who was deleted."""
+
+
 class Admin(_Section):
     keys: Mapping[str, str] = Field(default_factory=dict)
     """Key by the name that the audit log shows, besides the one of the embedded stack."""
@@ -305,6 +310,7 @@ class Settings(BaseSettings):
     friends: FriendSettings = FriendSettings()
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
+    accounts: Accounts = Accounts()
     admin: Admin = Admin()
     backend: Backends = Backends()
     limits: Limits = Limits()

@@ -14,6 +14,8 @@ from pydantic import BaseModel, PydanticUserError
 
 from gameserver.rules.player import Moment, Outcome, Player
 
+NOT_ACTIONS = frozenset({"sign_up", "rename", "delete"})
+"""What the ledger calls changes of a player that no action makes."""
 Function = Callable[[Player, Any, Moment], Outcome]
 
 
@@ -32,6 +34,8 @@ def resolve(references: Mapping[str, str], problems: list[str]) -> dict[str, Act
     actions = {}
     for name, reference in references.items():
         try:
+            if name in NOT_ACTIONS:
+                raise ValueError("the name is the ledger's own")
             actions[name] = _action(reference)
         except ValueError as error:
             problems.append(f"actions.{name}: {error}")

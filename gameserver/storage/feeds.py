@@ -85,7 +85,9 @@ class Feeds:
         listed = await self._listed(player_id, limit)
         if listed and listed[0]["version"] >= version:
             return listed
-        entries = await on_owner(self._slots, player_id, lambda connection: _newest(connection, player_id, version))
+        entries = await on_owner(
+            self._slots, player_id, lambda connection: _newest(connection, player_id, version), reads=True
+        )
         if entries:
             await self._keep(player_id, entries)
         return entries[:limit]

@@ -9,7 +9,7 @@ is loaded from the tables, chunk by chunk between turns of following, from a sna
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -38,7 +38,7 @@ SUMMARIZE_SECONDS = 2.0
 TRANSACTIONS = 2_000
 """Transaction ids read in one turn, at the most."""
 CHUNK = 5_000
-"""Players loaded in one turn, at the most."""
+"""Players loaded in one turn, and written in one call, at the most."""
 SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_custom_plan",
@@ -59,9 +59,11 @@ class _Load:
 
 
 class Follower:
-    """Keeps the boards up to one database; `databases` are the names of all that the boards rank."""
+    """Keeps the boards up to one database; `databases` tells the names of all that the boards rank."""
 
-    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, databases: list[str]) -> None:
+    def __init__(
+        self, database: Database, writer: BoardWriter, presence: Presence, databases: Callable[[], list[str]]
+    ) -> None:
         self._database = database
         self._writer = writer
         self._presence = presence
@@ -111,7 +113,7 @@ class Follower:
         self._looked = time.monotonic()
         empty: dict[str, str] = {}
         for board in self._writer.boards:
-            await self._writer.swap(board, self._databases)
+            await self._writer.swap(board, self._databases())
             self._generations[board] = []
             for found in await self._writer.generations(board, self._database.name):
                 if not found.checkpoint:
@@ -135,10 +137,10 @@ class Follower:
 
     async def _load_chunk(self, connection: asyncpg.Connection, load: _Load) -> None:
         rows = await connection.fetch(SQL["scan"], *load.after, CHUNK)
-        players = [player_of(row) for row in rows]
+        players, gone = [player_of(row) for row in rows], _gone(rows)
         name = self._database.name
         for board, generation in load.generations.items():
-            fine = await self._writer.apply_load(board, generation, name, load.name, players)
+            fine = await self._writer.apply_load(board, generation, name, load.name, players, gone)
             if fine and len(rows) < CHUNK:
                 fine = await self._writer.end_load(board, generation, name, load.name, load.checkpoint.dump())
             if not fine:
@@ -157,11 +159,12 @@ class Follower:
         since = min((each for each in checkpoints if each), key=lambda each: each.snapshot.age(), default=None)
         if since is None:
             return False
-        reached, players, more = await self._changed(connection, since)
+        reached, changes, more = await self._changed(connection, since)
         if reached != since:
+            players = [player_of(row) for row in changes]
             await self._presence.announce(CHANGED, [(each.id, each.version) for each in players])
             text = reached.dump()
-            written = await self._writer.apply(followed, self._database.name, text, players)
+            written = await self._apply(followed, text, players, _gone(changes))
             for (board, found), fine in zip(followed, written, strict=True):
                 if fine:
                     self._generations[board][self._generations[board].index(found)] = Generation(found.name, text)
@@ -172,9 +175,24 @@ class Follower:
         self._current = time.monotonic()
         return more
 
+    async def _apply(
+        self,
+        followed: Sequence[tuple[str, Generation]],
+        checkpoint: str,
+        players: Sequence[Player],
+        gone: Container[int],
+    ) -> list[bool]:
+        """Writes part by part, and moves the checkpoints with the last one."""
+        name, done = self._database.name, 0
+        while len(players) - done > CHUNK:
+            await self._writer.apply(followed, name, "", players[done : done + CHUNK], gone)
+            done += CHUNK
+        return await self._writer.apply(followed, name, checkpoint, players[done:], gone)
+
     async def _changed(
         self, connection: asyncpg.Connection, since: Checkpoint
-    ) -> tuple[Checkpoint, list[Player], bool]:
+    ) -> tuple[Checkpoint, list[asyncpg.Record], bool]:
+        """How far it has read now, the players who have changed, and whether there is more."""
         last = since.snapshot
         until = last.xmax + TRANSACTIONS
         rows = await connection.fetch(SQL["changed"], last.lowest, until, last.xmax, list(last.running))
@@ -182,7 +200,7 @@ class Follower:
         seen = Snapshot.parse(rows[0]["snapshot"])
         committed = max([since.committed, *(row["txid"] for row in changes)])
         reached = Checkpoint(since.source, seen.until(until), committed)
-        return reached, [player_of(row) for row in changes], bool(changes) or seen.xmax > until
+        return reached, changes, bool(changes) or seen.xmax > until
 
     async def _summarize(self, connection: asyncpg.Connection) -> None:
         if time.monotonic() - self._summarized < SUMMARIZE_SECONDS:
@@ -192,3 +210,8 @@ class Follower:
             await connection.execute(SQL["summarize"])
         except asyncpg.LockNotAvailableError:
             log.debug("the ledger's index is being vacuumed", database=self._database.name)
+
+
+def _gone(rows: Iterable[asyncpg.Record]) -> set[int]:
+    """Who of them was deleted."""
+    return {row["id"] for row in rows if row["deleted"]}

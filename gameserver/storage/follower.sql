@@ -1,4 +1,4 @@
--- What a follower asks of one database. Tables: ledger, players.
+-- What a follower asks of one database. Tables: ledger, players, players_owned_slots.
 
 -- name: lock
 select pg_try_advisory_lock(7710101)
@@ -17,25 +17,36 @@ select pg_current_snapshot()::text
 
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
--- snapshot that was read last: the present state of the players whose ledger rows became visible since.
+-- snapshot that was read last: the present state of the players whose ledger rows became visible since, also of deleted
+-- ones, who are void, and of all in slots that were granted to this database since. Only slots that it owns: others'
+-- rows are copies, older or newer.
 select change.*, now.snapshot
 from (select pg_current_snapshot()::text as snapshot) as now
 left join lateral (
-    select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, l.txid
+    select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, p.deleted,
+           l.txid
     from (
-        select slot, player_id, max(txid) as txid from ledger
-        where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
+        select slot, player_id, max(txid) as txid from (
+            select slot, player_id, txid from ledger
+            where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
+            union all
+            select g.slot, m.id, g.txid from players_owned_slots g join players m on m.slot = g.slot
+            where g.txid >= $1 and g.txid < $2 and (g.txid >= $3 or g.txid = any($4::bigint[]))
+        ) as news
         group by slot, player_id
     ) as l
-    join players p on p.slot = l.slot and p.id = l.player_id and not p.void
+    join players_owned_slots o on o.slot = l.slot and o.owned
+    join players p on p.slot = l.slot and p.id = l.player_id and (p.deleted or not p.void)
 ) as change on true
 
 -- name: scan
--- $1 slot and $2 id after which to go on, $3 how many: all players, in the order of their key.
-select id, name, class, level, hp, exp, version, created_at, exp_reached_at
-from players
-where (slot, id) > ($1::smallint, $2::bigint) and not void
-order by slot, id
+-- $1 slot and $2 id after which to go on, $3 how many: the players of its own slots, also deleted ones, in the order of
+-- their key.
+select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at, p.deleted
+from players p
+where (p.slot, p.id) > ($1::smallint, $2::bigint) and (p.deleted or not p.void)
+  and (select o.owned from players_owned_slots o where o.slot = p.slot)
+order by p.slot, p.id
 limit $3
 
 -- name: summarize

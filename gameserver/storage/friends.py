@@ -62,7 +62,7 @@ class Friends:
                 return sorted(int(each) for each in found if int(each) != player_id)
         except FriendsUnavailable:
             found = b""
-        friends = await on_owner(self._slots, player_id, lambda connection: _select(connection, player_id))
+        friends = await on_owner(self._slots, player_id, lambda connection: _select(connection, player_id), reads=True)
         if found:
             await self._keep(player_id, token, friends)
         return friends

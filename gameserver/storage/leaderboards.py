@@ -9,7 +9,7 @@ negated score, so equal scores stand as they were reached. Scores are exact to 5
 import hashlib
 import secrets
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -137,22 +137,36 @@ class BoardWriter:
         await self._begin([self._part(board, generation, "checkpoints")], (database, load))
 
     async def apply_load(
-        self, board: str, generation: str, database: str, load: str, players: Iterable[Player]
+        self,
+        board: str,
+        generation: str,
+        database: str,
+        load: str,
+        players: Iterable[Player],
+        gone: Container[int] = (),
     ) -> bool:
-        """Writes a chunk of a load; False when the load has been superseded."""
+        """Writes a chunk of a load; False when the load has been superseded. Who is `gone` was deleted."""
         field = f"loading:{database}"
-        return await self._write(board, generation, (field, load, field, ""), players)
+        return await self._write(board, generation, (field, load, field, ""), players, gone)
 
     async def end_load(self, board: str, generation: str, database: str, load: str, checkpoint: str) -> bool:
         """Gives the database its first checkpoint in the generation; False when the load has been superseded."""
         return await self._write(board, generation, (f"loading:{database}", load, database, checkpoint), ())
 
     async def apply(
-        self, followed: Sequence[tuple[str, Generation]], database: str, checkpoint: str, players: Sequence[Player]
+        self,
+        followed: Sequence[tuple[str, Generation]],
+        database: str,
+        checkpoint: str,
+        players: Sequence[Player],
+        gone: Container[int] = (),
     ) -> list[bool]:
-        """Writes what has changed since the checkpoints of boards' generations; False where it has another one."""
+        """Writes what has changed since the checkpoints of boards' generations; False where it has another one.
+
+        Who is `gone` was deleted.
+        """
         calls = [
-            self._call(board, found.name, (database, found.checkpoint, database, checkpoint), players)
+            self._call(board, found.name, (database, found.checkpoint, database, checkpoint), players, gone)
             for board, found in followed
         ]
         return [bool(answer) for answer in await self._apply.many(calls)]
@@ -163,15 +177,25 @@ class BoardWriter:
         return swapped.decode() if swapped else None
 
     async def _write(
-        self, board: str, generation: str, guard: tuple[str, str, str, str], players: Iterable[Player]
+        self,
+        board: str,
+        generation: str,
+        guard: tuple[str, str, str, str],
+        players: Iterable[Player],
+        gone: Container[int] = (),
     ) -> bool:
-        return bool(await self._apply(*self._call(board, generation, guard, players)))
+        return bool(await self._apply(*self._call(board, generation, guard, players, gone)))
 
     def _call(
-        self, board: str, generation: str, guard: tuple[str, str, str, str], players: Iterable[Player]
+        self,
+        board: str,
+        generation: str,
+        guard: tuple[str, str, str, str],
+        players: Iterable[Player],
+        gone: Container[int],
     ) -> tuple[list[str], tuple[str | bytes, ...]]:
         keys = [self._part(board, generation, part) for part in ("order", "members", "checkpoints")]
-        return [*keys, self._state(board)], (*guard, generation, _pack(self.boards[board], players))
+        return [*keys, self._state(board)], (*guard, generation, _pack(self.boards[board], players, gone))
 
     def _state(self, board: str) -> str:
         return self._prefixes[board] + "state"
@@ -180,7 +204,7 @@ class BoardWriter:
         return f"{self._prefixes[board]}{generation}:{part}"
 
 
-def _pack(board: Board, players: Iterable[Player]) -> bytes:
+def _pack(board: Board, players: Iterable[Player], gone: Container[int]) -> bytes:
     wanted = board.class_name
     return b"".join(
         _PLAYER.pack(
@@ -188,7 +212,7 @@ def _pack(board: Board, players: Iterable[Player]) -> bytes:
             (player.exp_reached_at - _START) // timedelta(microseconds=1),
             player.version,
             -player.exp,
-            wanted is None or player.class_name == wanted,
+            player.id not in gone and (wanted is None or player.class_name == wanted),
         )
         for player in players
     )

@@ -4,6 +4,7 @@ Group commit, locks, shards, the ledger, retries and fencing are behind `act`; c
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +17,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import owned, schema
+from gameserver.storage import identities, schema
 from gameserver.storage.batch import Command, Receipt, Window
-from gameserver.storage.committer import Committer, Limits
+from gameserver.storage.claims import Claim, Key
+from gameserver.storage.committer import Committer
 from gameserver.storage.databases import Database
+from gameserver.storage.identities import Change, Fate, Standing
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.ledger import TXID
+from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Read, Reader
-from gameserver.storage.slots import SlotMoved, Slots
+from gameserver.storage.routing import Router
+from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
 
 T = TypeVar("T")
 PLAYERS = schema.player_rows
@@ -55,19 +60,20 @@ class Birth:
 class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
-    def __init__(
-        self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits
-    ) -> None:
-        self._slots = slots
-        self._committers = {each.name: Committer(each, rulebook, window, limits) for each in databases}
-        self._readers = {each.name: Reader(each) for each in databases}
+    def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits) -> None:
+        self._slots, self._window, self._game = slots, window, rulebook.game
+        self._router = Router(slots, limits, lambda each, back: Committer(each, rulebook, window, limits, back))
+        self._readers: dict[str, Reader] = {}
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for committer in self._committers.values():
-                group.create_task(committer.run())
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._router.run())
             for reader in self._readers.values():
-                group.create_task(reader.run())
+                tasks.create_task(reader.run())
+            for database in self._slots.databases("players"):
+                self._reader(database)
 
     def id_of(self, command_id: str, attempt: int) -> int:
         """The id of the player that a sign-up makes."""
@@ -79,12 +85,8 @@ class Players:
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
         Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
         """
-        for _ in range(owned.MOVED_TRIES):
-            try:
-                return await self._committers[self._owner(command.player_id).name].submit(command)
-            except SlotMoved:
-                await owned.wait_for_map(self._slots)
-        raise owned.homeless()
+        self._require_placed(command.player_id)
+        return await self._router.submit(command)
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
@@ -96,16 +98,27 @@ class Players:
 
     async def _read(self, ids: Iterable[int]) -> dict[int, Read]:
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
-        for _ in range(owned.MOVED_TRIES):
-            asked = [self._readers[self._owner(each).name].ask(each) for each in wanted]
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
+            asked = [self._reader(self._owner(each)).ask(each) for each in wanted]
             answers = await asyncio.gather(*asked, return_exceptions=True)
             for fault in answers:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
                 return {found.player.id: found for found in answers if isinstance(found, Read)}
-            await owned.wait_for_map(self._slots)
-        raise owned.homeless()
+            await self._slots.moved(deadline)
+
+    def _owner(self, player_id: int) -> Database:
+        return self._slots.owner("players", slot_of(player_id))
+
+    def _reader(self, database: Database) -> Reader:
+        reader = self._readers.get(database.name)
+        if reader is None:
+            reader = self._readers[database.name] = Reader(database)
+            if self._tasks is not None:
+                self._tasks.create_task(reader.run())
+        return reader
 
     def _is_placed(self, player_id: int) -> bool:
         return slot_of(player_id) < self._slots.size("players")
@@ -154,14 +167,56 @@ class Players:
 
         return await self._owned(player_id, query)
 
-    async def make_void(self, player_id: int, command_id: str) -> Birth | None:
-        """What the sign-up `command_id` has made of this id; if nothing, it never will any more."""
+    async def standing(self, change: Change) -> Standing:
+        """How a rename or deletion that is to be begun finds its player.
 
-        async def write(connection: AsyncConnection) -> Birth | None:
-            await connection.execute(upsert(PLAYERS).values(_void_row(player_id)).on_conflict_do_nothing())
-            return await _find_birth(connection, player_id, command_id)
+        Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired.
+        """
+        return await self._owned(change.player_id, lambda connection: identities.find(connection, self._window, change))
 
-        return await self._owned(player_id, write)
+    async def rename(self, change: Change, epoch: int) -> Receipt | None:
+        """Commits a rename; None if the player's claims have been changed or judged since `epoch`.
+
+        Raises what `standing` does, and OutcomeUnknown.
+        """
+        return await self._committed(
+            change, lambda connection: identities.rename(connection, self._window, self._game, change, epoch)
+        )
+
+    async def remove(self, change: Change, epoch: int) -> bool:
+        """Commits a deletion; False if the player's claims have been changed or judged since `epoch`.
+
+        Raises what `standing` does, and OutcomeUnknown.
+        """
+        return await self._committed(
+            change, lambda connection: identities.remove(connection, self._window, self._game, change, epoch)
+        )
+
+    async def removed(self, change: Change) -> Sequence[Key] | None:
+        """The keys of a player whom this very change deleted; None if it hasn't."""
+        if not self._is_placed(change.player_id):
+            return None
+        return await self._owned(change.player_id, lambda connection: identities.removed(connection, change))
+
+    async def judge(self, claim: Claim) -> Fate:
+        """What an open claim comes to, whatever its sign-up or rename still does: it can't commit any more."""
+        return await self._owned(
+            claim.player_id, lambda connection: identities.judge(connection, claim.player_id, claim.key)
+        )
+
+    async def fate(self, claim: Claim) -> Fate:
+        """What an open claim would come to at this moment."""
+        return await self._owned(
+            claim.player_id, lambda connection: identities.fate(connection, claim.player_id, claim.key)
+        )
+
+    async def exists(self, player_id: int) -> bool:
+        """Whether there is such a player, not deleted, on his own database."""
+
+        async def query(connection: AsyncConnection) -> bool:
+            return (await connection.execute(select(PLAYERS.c.id).where(_is(player_id)))).first() is not None
+
+        return await self._owned(player_id, query)
 
     async def password_hash(self, player_id: int) -> str | None:
         """The argon2 hash of a player's password, or None."""
@@ -190,12 +245,23 @@ class Players:
 
         _there(await self._owned(player_id, write))
 
-    def _owner(self, player_id: int) -> Database:
-        return owned.owner_of(self._slots, player_id)
+    def _require_placed(self, player_id: int) -> None:
+        if not self._is_placed(player_id):
+            raise PlayerNotFound("There is no such player.")
 
     async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the player's slot."""
-        return await owned.on_owner(self._slots, player_id, work)
+        self._require_placed(player_id)
+        return await self._slots.routed("players", slot_of(player_id), work)
+
+    async def _committed(self, change: Change, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """`_owned` for a commit point, whose fate isn't known when its database goes away."""
+        try:
+            return await self._owned(change.player_id, work)
+        except DatabaseUnavailable as error:
+            raise OutcomeUnknown(
+                f"Whether the {change.action} took effect isn't known yet: send it again.", retry_after=1
+            ) from error
 
 
 def _there(value: T | None) -> T:
@@ -227,12 +293,6 @@ def _new_row(player: Player) -> dict[str, Any]:
         "created_at": player.created_at,
         "exp_reached_at": player.exp_reached_at,
     }
-
-
-def _void_row(player_id: int) -> dict[str, Any]:
-    zero = datetime.fromtimestamp(0).astimezone()
-    nobody = Player(player_id, "", "", 0, 0, 0, 0, zero, zero)
-    return {**_new_row(nobody), "void": True}
 
 
 def _birth_entry(birth: Birth) -> dict[str, Any]:

@@ -163,11 +163,11 @@ class Sessions:
         except SessionsUnavailable:
             log.info("an ended session stays in Redis for now", player=session.player_id)
 
-    async def listed(self, session: Session) -> list[Listed]:
-        """The sessions of its player, oldest first, without those of earlier epochs. Raises SessionsUnavailable."""
+    async def listed(self, player_id: int, epoch: int = 0) -> list[Listed]:
+        """A player's sessions, oldest first, without those of earlier epochs. Raises SessionsUnavailable."""
         with translated(SessionsUnavailable, AWAY):
-            rows = await self._list([_index(session.player_id)], (_prefix(session.player_id),))
-        return [_listed(row) for row in rows if row[1] >= session.epoch]
+            rows = await self._list([_index(player_id)], (_prefix(player_id),))
+        return [_listed(row) for row in rows if row[1] >= epoch]
 
     async def revoke(self, session: Session) -> None:
         """Ends a session on every node within a second. Raises SessionsUnavailable."""
@@ -175,7 +175,7 @@ class Sessions:
 
     async def revoke_listed(self, session: Session, listed_id: str) -> None:
         """Ends another session of the same player. Raises SessionNotFound, SessionsUnavailable."""
-        names = [each.name for each in await self.listed(session) if each.id == listed_id]
+        names = [each.name for each in await self.listed(session.player_id) if each.id == listed_id]
         if not names:
             raise SessionNotFound("You have no such session.")
         await self._end(session.player_id, names)
@@ -263,6 +263,11 @@ def _listed(row: Sequence[Any]) -> Listed:
     name, _, opened, used, expiry, label, address = row
     origin = Origin(label.decode(), address.decode())
     return Listed(name.decode(), _time(opened), _time(used), _time(expiry), origin)
+
+
+def identify(token: str) -> tuple[int, str]:
+    """Whose session a token is of, and its name, whether there is such a session or not. Raises NotAuthenticated."""
+    return _owner(token), _name(token)
 
 
 def _owner(token: str) -> int:

@@ -49,6 +49,7 @@ CREDENTIALS = (
     errors.Overloaded,
 )
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
+CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
 BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 READS = (errors.DatabaseUnavailable,)
 FRIENDS = (errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
@@ -56,11 +57,16 @@ FRIENDS = (errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnav
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
           status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.SessionsUnavailable,
-                              errors.RateLimited, *WRITES),
+                              errors.RateLimited, errors.PlayerNotFound, errors.OutcomeUnknown, *WRITES),
           takes_command_id=True),
     Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
           answer=answers.PlayersAnswer, errors=READS),
-    Route("GET", "/v1/players/me", http.read_me, "Read one's own player", answer=answers.PlayerAnswer, errors=READS),
+    Route("GET", "/v1/players/me", http.read_me, "Read one's own player", answer=answers.PlayerAnswer,
+          errors=(errors.PlayerNotFound, *READS)),
+    Route("POST", "/v1/players/me/name", http.rename, "Take another name", body=wire.Rename,
+          answer=answers.RenameAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True),
+    Route("DELETE", "/v1/players/me", http.delete_me, "Delete one's player: his name, sessions and places on boards",
+          status=204, errors=CHANGES, takes_command_id=True),
     Route("GET", "/v1/players/{id}", http.read_player, "Read a player", answer=answers.PlayerAnswer,
           errors=(errors.PlayerNotFound, *READS)),
     Route("POST", "/v1/sessions", http.sign_in, "Sign in", key="none", body=wire.SignIn, answer=answers.WelcomeAnswer,
@@ -72,13 +78,13 @@ ROUTES = (
     Route("POST", "/v1/players/me/password", http.change_password, "Change one's password, or set the first",
           body=wire.PasswordChange, answer=answers.PasswordAnswer,
           errors=(errors.SessionRevoked, errors.PlayerNotFound, errors.OutcomeUnknown, *CREDENTIALS)),
-    Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204, errors=READS),
+    Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204,
+          errors=(errors.PlayerNotFound, *READS)),
     Route("GET", "/v1/actions", http.list_actions, "The actions and their arguments", key="none",
           answer=answers.ActionsAnswer),
     Route("GET", "/v1/classes", http.list_classes, "The classes", key="none", answer=answers.ClassesAnswer),
     Route("POST", "/v1/players/me/actions", http.act, "Act", body=wire.Act, answer=answers.ActAnswer,
-          errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.Refused, errors.SessionRevoked,
-                  errors.OutcomeUnknown, errors.RateLimited, *WRITES),
+          errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.Refused, *CHANGES),
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),

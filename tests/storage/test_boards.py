@@ -132,7 +132,7 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     databases = core.slots.databases("players")
     names = [each.name for each in databases]
     presence = core.backend.presence
-    tasks = [asyncio.create_task(Follower(each, writer, presence, names).run()) for each in databases]
+    tasks = [asyncio.create_task(Follower(each, writer, presence, lambda: names).run()) for each in databases]
     yield writer
     for task in tasks:
         task.cancel()

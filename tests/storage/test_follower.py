@@ -34,7 +34,7 @@ async def following(core: Core) -> AsyncIterator[None]:
     writer = BoardWriter(core.following, core.backend.rulebook.game.boards)
     names = [each.name for each in databases]
     presence = core.backend.presence
-    tasks = [asyncio.create_task(Follower(each, writer, presence, names).run()) for each in databases]
+    tasks = [asyncio.create_task(Follower(each, writer, presence, lambda: names).run()) for each in databases]
     yield
     for task in tasks:
         task.cancel()

@@ -141,3 +141,14 @@ async def test_a_session_that_has_ended_changes_no_friends(api: Api, node: InPro
     answer = await change(api, who, other if method == "PUT" else friend, method)
     assert_problem(answer, "session_revoked")
     assert await node.core.backend.friends.of(int(who.id)) == [int(friend.id)]
+
+
+async def test_a_friend_who_was_deleted_is_gone_and_who_is_deleted_has_none(api: Api, node: InProcessNode) -> None:
+    who, gone, kept = [await api.sign_up() for _ in range(3)]
+    await befriend(api, who, gone, kept)
+    await befriend(api, gone, who)
+    assert (await api.ask("DELETE", "/v1/players/me", token=gone.token)).status == 204
+    assert await listed(api, who) == [kept.id]
+    assert (await change(api, who, gone, "DELETE")).status == 204
+    await node.core.redis.delete(*(await friends_keys(node)))
+    assert await node.core.backend.friends.of(int(gone.id)) == []

@@ -106,6 +106,8 @@ def test_what_is_limited_promises_to_say_so() -> None:
     assert limited == {
         ("/v1/players", "post"),
         ("/v1/sessions", "post"),
+        ("/v1/players/me", "delete"),
+        ("/v1/players/me/name", "post"),
         ("/v1/players/me/actions", "post"),
         ("/v1/players/me/password", "post"),
     }

@@ -153,43 +153,59 @@ def certificates(folder: Path) -> tuple[Path, Path, Path]:
     return ca, made, key
 
 
+class Tls:
+    """Lines of a server that speaks TLS besides, which asks for certificates, and what its clients need."""
+
+    def __init__(self, folder: Path) -> None:
+        ca, made, key = certificates(folder / "certificates")
+        self.access = Access(ca, made, key)
+        self._files = [f"tls-ca-cert-file {ca}", f"tls-cert-file {made}", f"tls-key-file {key}"]
+
+    def lines(self, port: int, *more: str) -> list[str]:
+        return [f"tls-port {port}", *self._files, *more]
+
+
 @asynccontextmanager
 async def with_tls(folder: Path) -> AsyncIterator[Running]:
-    """Debian's Redis with TLS alone, which asks its clients for a certificate, too."""
-    ca, made, key = certificates(folder / "certificates")
-    port, plain = free_port(), free_port()
-    files = [f"tls-ca-cert-file {ca}", f"tls-cert-file {made}", f"tls-key-file {key}"]
-    server = Server(folder / "tls", debian_redis(), _lines(plain, f"tls-port {port}", *files), port=plain)
+    """Debian's Redis, which speaks TLS as Valkey's wheel doesn't."""
+    tls, port, plain = Tls(folder), free_port(), free_port()
+    server = Server(folder / "tls", debian_redis(), _lines(plain, *tls.lines(port)), port=plain)
     async with _all([server]):
-        yield Running(_url("rediss", port), Access(ca, made, key), [server])
+        yield Running(_url("rediss", port), tls.access, [server])
 
 
 @asynccontextmanager
-async def behind_sentinel(folder: Path) -> AsyncIterator[Running]:
+async def behind_sentinel(folder: Path, *, secured: bool = False) -> AsyncIterator[Running]:
     """A master, a replica, and one Sentinel, whose word is enough; the Sentinel is the last of the servers."""
-    program, ports = binaries.valkey_server(), [free_port(), free_port()]
+    program = debian_redis() if secured else binaries.valkey_server()
+    tls = Tls(folder) if secured else None
+    ports, plain = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+    public = ports if secured else plain
+    speak = [tls.lines(port, "tls-replication yes") if tls is not None else [] for port in ports]
     replicated = ["masteruser admin", f"masterauth {ADMIN}", "repl-diskless-sync-delay 0"]
-    master = Server(folder / "master", program, _lines(ports[0], *replicated), port=ports[0])
-    replica_of = f"replicaof 127.0.0.1 {ports[0]}"
-    replica = Server(folder / "replica", program, _lines(ports[1], *replicated, replica_of), port=ports[1])
-    watching = free_port()
+    replica_of = f"replicaof 127.0.0.1 {public[0]}"
+    master, replica = (
+        Server(folder / name, program, _lines(port, *replicated, *own, *more), port=port)
+        for name, port, own, more in zip(("master", "replica"), plain[:2], speak[:2], ([], [replica_of]), strict=True)
+    )
     lines = [
-        f"port {watching}",
+        f"port {plain[2]}",
         "bind 127.0.0.1",
-        f"sentinel monitor the-master 127.0.0.1 {ports[0]} 1",
+        *speak[2],
+        f"sentinel monitor the-master 127.0.0.1 {public[0]} 1",
         "sentinel auth-user the-master admin",
         f"sentinel auth-pass the-master {ADMIN}",
         "sentinel down-after-milliseconds the-master 500",
         "sentinel failover-timeout the-master 3000",
     ]
-    sentinel = Server(folder / "sentinel", program, lines, sentinel=True, port=watching)
+    sentinel = Server(folder / "sentinel", program, lines, sentinel=True, port=plain[2])
     async with _all([master, replica]):
         await wait_until(lambda: _is_followed(master), what="the replica follows")
         async with _all([sentinel]):
             await wait_until(lambda: _knows_replica(sentinel), what="the Sentinel knows the replica")
-            unused = free_port()
-            url = _url("redis+sentinel", unused, watching, path="/the-master")
-            yield Running(url, Access(), [master, replica, sentinel])
+            scheme = "rediss+sentinel" if secured else "redis+sentinel"
+            url = _url(scheme, free_port(), public[2], path="/the-master")
+            yield Running(url, Access() if tls is None else tls.access, [master, replica, sentinel])
 
 
 async def _is_followed(master: Server) -> bool:
@@ -203,24 +219,26 @@ async def _knows_replica(sentinel: Server) -> bool:
 
 
 @asynccontextmanager
-async def cluster(folder: Path) -> AsyncIterator[Running]:
+async def cluster(folder: Path, *, secured: bool = False) -> AsyncIterator[Running]:
     """Three masters that share the slots."""
-    ports = [free_port() for _ in range(3)]
-    more = ("cluster-enabled yes", "cluster-node-timeout 2000")
-    servers = [
-        Server(folder / str(port), binaries.valkey_server(),
-               _lines(port, *more, f"cluster-port {free_port()}"), port=port)
-        for port in ports
-    ]  # fmt: skip
+    program = debian_redis() if secured else binaries.valkey_server()
+    tls = Tls(folder) if secured else None
+    ports, plain, buses = ([free_port() for _ in range(3)] for _ in range(3))
+    public = ports if secured else plain
+    servers = []
+    for port, own, bus in zip(ports, plain, buses, strict=True):
+        more = ["cluster-enabled yes", "cluster-node-timeout 2000", f"cluster-port {bus}"]
+        more += tls.lines(port, "tls-cluster yes") if tls is not None else []
+        servers.append(Server(folder / str(own), program, _lines(own, *more), port=own))
     async with _all(servers):
         for number, each in enumerate(servers):
             first, last = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
             await each.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
-        for each in servers[1:]:
-            bus = next(line for line in each.options if line.startswith("cluster-port")).split()[1]
-            await servers[0].ask("CLUSTER", "MEET", "127.0.0.1", each.port, bus)
+        for port, bus in zip(public[1:], buses[1:], strict=True):
+            await servers[0].ask("CLUSTER", "MEET", "127.0.0.1", port, bus)
         await wait_until(lambda: _agree(servers), 20, "the cluster has all its slots")
-        yield Running(_url("redis+cluster", *ports[:2]), Access(), servers)
+        scheme = "rediss+cluster" if secured else "redis+cluster"
+        yield Running(_url(scheme, *public[:2]), Access() if tls is None else tls.access, servers)
 
 
 async def _agree(servers: Sequence[Server]) -> bool:

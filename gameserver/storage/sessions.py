@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 
 READ_SECONDS = 0.25
 AT_A_TIME = 500
+DELETED_AGAIN = 1000
+"""Sessions that a node deletes again after Redis was away: a replica in its place may lack the last moments."""
 SHOWN = 16
 """Digits of a session's name that its owner knows it by."""
 AWAY = "Sessions can't be checked right now."
@@ -95,6 +98,7 @@ class Sessions:
         self._list, self._revoke = Script(redis, "session_list"), Script(redis, "session_revoke")
         self._memory = Memory(lifetimes[0])
         self._to_delete: list[Ended] = []
+        self._deleted: deque[Ended] = deque(maxlen=DELETED_AGAIN)
         self._unsure = False
         """Whether revocations were missed, and the sessions that sockets hold have to be checked again."""
         self._looked = time.monotonic()
@@ -199,7 +203,9 @@ class Sessions:
         while True:
             try:
                 await self._hear(holders)
-                self._memory.away = False
+                if self._memory.away:
+                    self._to_delete += self._deleted  # what came back may not have heard of it
+                    self._memory.away = False
                 await self._delete()
                 await self._recheck(holders)
             except (RedisError, OSError, TimeoutError) as error:
@@ -230,6 +236,7 @@ class Sessions:
         calls = [([_index(each.player_id)], (_prefix(each.player_id), each.name)) for each in self._to_delete]
         if calls:
             await self._revoke.many(calls)
+            self._deleted.extend(self._to_delete)
             self._to_delete.clear()
 
     async def _recheck(self, holders: Holders) -> None:

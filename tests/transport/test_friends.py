@@ -150,5 +150,4 @@ async def test_a_friend_who_was_deleted_is_gone_and_who_is_deleted_has_none(api:
     assert (await api.ask("DELETE", "/v1/players/me", token=gone.token)).status == 204
     assert await listed(api, who) == [kept.id]
     assert (await change(api, who, gone, "DELETE")).status == 204
-    await node.core.redis.delete(*(await friends_keys(node)))
     assert await node.core.backend.friends.of(int(gone.id)) == []

@@ -16,8 +16,10 @@ from gameserver.storage.sessions import Session
 async def befriend(backend: Backend, session: Session, friend_id: int) -> None:
     """Adds a friend of the caller's; again is harmless.
 
-    Raises BadInput for oneself, PlayerNotFound, TooManyFriends, SessionRevoked and what is unavailable.
+    Raises RateLimited, BadInput for oneself, PlayerNotFound, TooManyFriends, SessionRevoked and what is unavailable.
     """
+    if backend.pacing is not None:
+        backend.pacing.spend(session.player_id)
     if friend_id == session.player_id:
         raise BadInput("You can't be your own friend.", errors=[FieldProblem("id", "is your own")])
     await play.read(backend, friend_id)
@@ -25,7 +27,12 @@ async def befriend(backend: Backend, session: Session, friend_id: int) -> None:
 
 
 async def unfriend(backend: Backend, session: Session, friend_id: int) -> None:
-    """Takes a friend of the caller's away; again is harmless. Raises SessionRevoked and what is unavailable."""
+    """Takes a friend of the caller's away; again is harmless.
+
+    Raises RateLimited, SessionRevoked and what is unavailable.
+    """
+    if backend.pacing is not None:
+        backend.pacing.spend(session.player_id)
     await backend.friends.remove(Befriending(session.player_id, session.epoch, friend_id))
 
 

@@ -52,7 +52,7 @@ WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, erro
 CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
 BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 READS = (errors.DatabaseUnavailable,)
-FRIENDS = (errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
+FRIENDS = (errors.RateLimited, errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,

@@ -3,20 +3,20 @@
 from aiohttp import web
 
 from gameserver.commands import friends
-from gameserver.transport import answers, wire
+from gameserver.transport import answers, callers, wire
 from gameserver.transport.asking import answer, player_id, query, session
 from gameserver.transport.keys import BACKEND
 
 
 async def befriend(request: web.Request) -> web.Response:
     mine = await session(request)
-    await friends.befriend(request.app[BACKEND], mine, player_id(request.match_info["id"]))
+    await friends.befriend(callers.backend(request), mine, player_id(request.match_info["id"]))
     return web.Response(status=204)
 
 
 async def unfriend(request: web.Request) -> web.Response:
     mine = await session(request)
-    await friends.unfriend(request.app[BACKEND], mine, player_id(request.match_info["id"]))
+    await friends.unfriend(callers.backend(request), mine, player_id(request.match_info["id"]))
     return web.Response(status=204)
 
 

@@ -110,6 +110,8 @@ def test_what_is_limited_promises_to_say_so() -> None:
         ("/v1/players/me/name", "post"),
         ("/v1/players/me/actions", "post"),
         ("/v1/players/me/password", "post"),
+        ("/v1/players/me/friends/{id}", "put"),
+        ("/v1/players/me/friends/{id}", "delete"),
     }
 
 

@@ -7,12 +7,14 @@ from typing import Any, NotRequired
 import orjson
 from typing_extensions import TypedDict
 
+from gameserver.commands.mail import shown
 from gameserver.commands.results import (
     Count,
     Entry,
     History,
     Listed,
     LiveNode,
+    MailPage,
     Ranked,
     Ranking,
     Receipt,
@@ -120,6 +122,22 @@ class FeedEntry(TypedDict):
     action: str
     events: list[dict[str, Any]]
     at: str
+
+
+class MailAnswer(TypedDict):
+    """A letter that arrived: what it said (`args`), what came of it (`events`), and when it was sent."""
+
+    mail_id: str
+    kind: str
+    sender: str
+    args: dict[str, Any]
+    events: list[dict[str, Any]]
+    at: str
+
+
+class InboxAnswer(TypedDict):
+    entries: list[MailAnswer]
+    next_cursor: str | None
 
 
 class FeedAnswer(TypedDict):
@@ -343,6 +361,10 @@ def _entry(entry: Entry) -> EntryAnswer:
 def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
     """`at` was a number of seconds."""
     return {"entries": [{**each, "at": time(datetime.fromtimestamp(each["at"], UTC))} for each in entries]}  # type: ignore[typeddict-item]
+
+
+def inbox(page: MailPage) -> dict[str, Any]:
+    return {"entries": [shown(each) for each in page.mails], "next_cursor": page.cursor}
 
 
 def board(ranked: Ranked) -> BoardAnswer:

@@ -219,6 +219,11 @@ class FeedQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=50)] = 20
 
 
+class InboxQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
 class BoardQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None

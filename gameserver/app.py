@@ -38,6 +38,8 @@ from gameserver.storage.databases import Database, Databases
 from gameserver.storage.feeds import Feeds
 from gameserver.storage.follower import Follower
 from gameserver.storage.friends import Friends
+from gameserver.storage.grants import Grants
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards, BoardWriter
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.membership import Membership
@@ -50,6 +52,7 @@ from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
+from gameserver.storage.survey import Survey
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import ADMIN_KEYS, BACKEND, CALLERS, ORIGINS, READINESS, SOCKETS, Callers, Readiness
@@ -190,13 +193,15 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         players=players,
         claims=Claims(slots),
         credentials=Credentials(slots),
+        intake=Intake(slots),
         sessions=sessions,
         boards=boards,
         friends=friends,
         feeds=feeds,
         presence=presence,
         pushes=pushes,
-        reports=Reports(databases, slots),
+        reports=Reports(slots),
+        survey=Survey(databases, databases[settings.control.database]),
         audit=Audit(databases[settings.control.database]),
         rulebook=rulebook,
         passwords=passwords,
@@ -236,7 +241,7 @@ def _callers(settings: Settings) -> Callers:
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend, slots, settings = core.backend, core.slots, core.settings
-    postman = Postman(backend, slots)
+    postman, grants = Postman(backend, slots), Grants(backend.players.inventory)
 
     def owners() -> list[str]:
         return [each.name for each in slots.databases("players")]
@@ -247,10 +252,12 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.sessions.run(app[SOCKETS]),
         backend.feeds.run(),
         upkeep.sweep_for_ever(backend),
+        upkeep.sweep_items_for_ever(backend),
+        upkeep.forget_old_items_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
-        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
         postman.tell_for_ever(),
-        attend(slots, "players", lambda each: courier(core, each, [postman]).run()),
+        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        attend(slots, "players", lambda each: courier(core, each, [postman, grants]).run()),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
         sharding.take_over_for_ever(core.sharding),

@@ -36,7 +36,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 BackendKey = Annotated[str, StringConstraints(min_length=32, max_length=1024, pattern=r"^[!-~]*$")]
 DAY = 86_400
-GROUPS = ("accounts", "players")
+GROUPS = ("accounts", "players", "items")
 _ADDRESS = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 
 
@@ -179,7 +179,10 @@ class Control(_Section):
 
 
 class Group(_Section):
-    """A table group and the databases that its slots are spread over when it is set up."""
+    """A table group and the databases that its slots are spread over when it is set up.
+
+    `items` has as many slots as `players`, and lives where they do unless it is given databases.
+    """
 
     databases: tuple[str, ...] = Field(min_length=1)
     slots: int = Field(default=1024, ge=1, le=4096)
@@ -339,12 +342,24 @@ class Settings(BaseSettings):
         named |= {(f"groups.{name}", database) for name, group in self.groups.items() for database in group.databases}
         faults = [f"{where} names the database {name!r}, which `databases` has not" for where, name in sorted(named)
                   if name not in self.databases]  # fmt: skip
-        faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups]
+        faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups and name != "items"]
         faults += [f"groups.{name}: there is no such group" for name in self.groups if name not in GROUPS]
-        faults += self._front_faults()
+        faults += self._place_items() + self._front_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _place_items(self) -> list[str]:
+        """Items live where players do unless they are placed; their slots are the players' own."""
+        players, items = self.groups.get("players"), self.groups.get("items")
+        if players is None:
+            return []
+        given = items or players
+        slots = given.slots if "slots" in given.model_fields_set else players.slots
+        self.groups["items"] = Group(databases=given.databases, slots=slots)
+        if slots == players.slots:
+            return []
+        return [f"groups.items.slots is {slots}, groups.players has {players.slots}: an item's slot is its player's"]
 
     def _front_faults(self) -> list[str]:
         """What keeps the nodes of `up` from their places behind HAProxy."""

@@ -97,7 +97,7 @@ async def enroll(backend: Backend, application: Application, command_id: str) ->
 
 async def _enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
     """One round. Raises _UnderWay."""
-    draft = _draft(backend, application, command_id, 0)
+    draft = draft_of(backend, application, command_id, 0)
     claims = [claim for key in _keys(draft) if (claim := await backend.claims.find(key)) is not None]
     if (earlier := await _earlier(backend, draft, claims)) is not None:
         return await _retried(backend, application, draft, earlier), True
@@ -135,12 +135,13 @@ async def _earlier(backend: Backend, draft: Birth, claims: Sequence[Claim]) -> B
 
 def _drafts(backend: Backend, application: Application, command_id: str, claims: Sequence[Claim]) -> Sequence[Birth]:
     """The players that may be tried, one after the other; only those that an earlier try reserved for, if one did."""
-    drafts = [_draft(backend, application, command_id, attempt) for attempt in range(ATTEMPTS)]
+    drafts = [draft_of(backend, application, command_id, attempt) for attempt in range(ATTEMPTS)]
     reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
     return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
 
 
-def _draft(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:
+def draft_of(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:
+    """What this command would make at its `attempt`, from 0. Raises BadInput."""
     name = names.parse(application.name, application.shortest_name)
     player = backend.rulebook.new_player(
         backend.players.id_of(command_id, attempt),

@@ -2,9 +2,11 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
+from gameserver.storage.inventory import Stack
 from gameserver.storage.leaderboards import Page, Standing
 from gameserver.storage.membership import Member
 from gameserver.storage.mover import Progress as MoveProgress
@@ -14,7 +16,7 @@ from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
 from gameserver.storage.sessions import Listed, Origin, Session
-from gameserver.storage.survey import Holding, Share
+from gameserver.storage.survey import Holding, Share, SlotRange
 
 __all__ = [
     "Count",
@@ -24,6 +26,7 @@ __all__ = [
     "Kept",
     "Listed",
     "LiveNode",
+    "Loaded",
     "MailPage",
     "Member",
     "Move",
@@ -39,6 +42,8 @@ __all__ = [
     "Seen",
     "Session",
     "Share",
+    "SlotRange",
+    "Stack",
     "Standing",
     "Welcome",
 ]

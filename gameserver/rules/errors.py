@@ -3,6 +3,7 @@
     GameError
     ├─ BadInput bad_input (errors: which field, which problem)
     │   ├─ UnknownAction unknown_action, UnknownClass unknown_class, UnknownFoe unknown_foe
+    │   ├─ UnknownItem unknown_item
     │   └─ CommandMismatch command_mismatch, CommandExpired command_expired
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
@@ -86,6 +87,13 @@ class UnknownFoe(BadInput):
 
     code = "unknown_foe"
     sentence = "The game has no such foe."
+
+
+class UnknownItem(BadInput):
+    """No item of the game has this name."""
+
+    code = "unknown_item"
+    sentence = "The game has no such item."
 
 
 class CommandMismatch(BadInput):

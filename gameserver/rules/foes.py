@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from gameserver.rules.items import Drop
 from gameserver.rules.section import Chance, Section, Title
 
 Damage = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -18,6 +19,7 @@ class Foe(Section):
     min_damage: Damage
     max_damage: Damage
     exp: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    drops: Annotated[tuple[Drop, ...], Field(strict=False, max_length=20)] = ()
 
     @model_validator(mode="after")
     def _damage_is_a_range(self) -> Self:

@@ -8,8 +8,9 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from gameserver.rules.boards import Board, BoardTable
 from gameserver.rules.classes import PlayerClass
-from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe
+from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.foes import Foe
+from gameserver.rules.items import Item
 from gameserver.rules.levels import Levels
 from gameserver.rules.section import Key
 from gameserver.rules.tuning import Tuning
@@ -20,13 +21,14 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_
 _LEVELS = TypeAdapter(Levels)
 _CLASSES = TypeAdapter(Annotated[dict[Key, PlayerClass], Field(min_length=1)])
 _FOES = TypeAdapter(dict[Key, Foe])
+_ITEMS = TypeAdapter(dict[Key, Item])
 _TUNING = TypeAdapter(Tuning)
 _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
 _MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
 RETURNED = "returned"
 """The rule of `[mail]` for a letter of one's own that couldn't be delivered."""
-_TABLES = ("levels", "classes", "foes", "tuning", "actions", "mail", "boards")
+_TABLES = ("levels", "classes", "items", "foes", "tuning", "actions", "mail", "boards")
 
 
 class GameFault(ValueError):
@@ -43,6 +45,7 @@ class Game:
 
     levels: Levels
     classes: Mapping[str, PlayerClass]
+    items: Mapping[str, Item]
     foes: Mapping[str, Foe]
     tuning: Tuning
     actions: Mapping[str, str]
@@ -55,6 +58,7 @@ class Game:
         problems = [f"{name}: there is no such table" for name in mapping if name not in _TABLES]
         levels = _read(_LEVELS, mapping, "levels", problems)
         classes = _read(_CLASSES, mapping, "classes", problems)
+        items = _read(_ITEMS, {"items": {}, **mapping}, "items", problems)
         foes = _read(_FOES, {"foes": {}, **mapping}, "foes", problems)
         tuning = _read(_TUNING, mapping, "tuning", problems)
         actions = _read(_ACTIONS, mapping, "actions", problems)
@@ -63,10 +67,10 @@ class Game:
             problems.append(f"mail.{RETURNED}: a game with mail says what comes of a letter that can't be delivered")
         tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
         boards = {name: Board(name, table.score, table.class_name) for name, table in (tables or {}).items()}
-        problems += _board_faults(boards, mapping.get("classes"))
-        if problems or not (levels and classes and tuning and actions) or foes is None:
+        problems += _board_faults(boards, mapping.get("classes")) + _drop_faults(foes or {}, mapping.get("items", {}))
+        if problems or not (levels and classes and tuning and actions) or foes is None or items is None:
             raise GameFault(problems)
-        return cls(levels, classes, foes, tuning, actions, mail or {}, boards)
+        return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
         """The class of this name, which came in as `field`. Raises UnknownClass."""
@@ -85,6 +89,13 @@ class Game:
             return self.foes[name]
         except KeyError:
             raise UnknownFoe(errors=[FieldProblem(field, _one_of(self.foes))]) from None
+
+    def item(self, name: str, field: str = "args.item") -> Item:
+        """The item of this name, which came in as `field`. Raises UnknownItem."""
+        try:
+            return self.items[name]
+        except KeyError:
+            raise UnknownItem(errors=[FieldProblem(field, _one_of(self.items))]) from None
 
     def level_of(self, exp: int) -> int:
         """The level that this much EXP buys."""
@@ -127,6 +138,16 @@ def _board_faults(boards: Mapping[str, Board], classes: object) -> list[str]:
         if board.class_name is not None and board.class_name not in names:
             faults.append(f"boards.{board.name}.class: there is no class {board.class_name!r}")
     return faults
+
+
+def _drop_faults(foes: Mapping[str, Foe], items: object) -> list[str]:
+    names = items if isinstance(items, Mapping) else {}
+    return [
+        f"foes.{foe}.drops.{number}.item: there is no item {drop.item!r}"
+        for foe, each in foes.items()
+        for number, drop in enumerate(each.drops)
+        if drop.item not in names
+    ]
 
 
 def _one_of(names: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from gameserver.rules.dice import Dice
 from gameserver.rules.game import Game
+from gameserver.rules.items import Items
 from gameserver.rules.levels import EXP_CAP
 
 AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
@@ -52,11 +53,15 @@ class Letter(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What an action came to; each event is JSON-able and has a "type"; letters go out if it takes effect."""
+    """What an action came to; each event is JSON-able and has a "type".
+
+    If it takes effect, letters go out, and the player gets the items of `grants`.
+    """
 
     player: Player
     events: tuple[dict[str, Any], ...]
     letters: tuple[Letter, ...] = ()
+    grants: Items = ()
 
 
 def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:

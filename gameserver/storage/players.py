@@ -18,19 +18,24 @@ from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerN
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import identities, inbox, schema
-from gameserver.storage.batch import Command, Receipt, Window
+from gameserver.storage.backlog import Backlog
+from gameserver.storage.batch import Batch, Command, Receipt, Window
 from gameserver.storage.bell import Bell
 from gameserver.storage.claims import Claim, Key
-from gameserver.storage.committer import Committer
+from gameserver.storage.committer import Committer, MakeBatch
 from gameserver.storage.databases import Database
 from gameserver.storage.identities import Change, Fate, Standing
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.inbox import Mail
+from gameserver.storage.inventory import Inventory, Stack
 from gameserver.storage.ledger import TXID
+from gameserver.storage.payment_ledger import PaymentLedger
+from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Read, Reader
 from gameserver.storage.routing import Router
 from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
+from gameserver.storage.stacks import Stacks
 
 T = TypeVar("T")
 PLAYERS = schema.player_rows
@@ -63,8 +68,12 @@ class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
     def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits) -> None:
-        self._slots, self._window, self._game = slots, window, rulebook.game
-        self._router = Router(slots, limits, lambda each, back: Committer(each, rulebook, window, limits, back))
+        self._slots, self._window, self._game, self._rulebook = slots, window, rulebook.game, rulebook
+        self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
+        self.inventory = Inventory(slots, rulebook.game.items)
+        self._backlog = Backlog(slots)
+        paths = Paths(self._router.submit, self._router.quiet)
+        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -72,6 +81,8 @@ class Players:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._router.run())
+            tasks.create_task(self.payments.run())
+            tasks.create_task(self._backlog.run())
             for reader in self._readers.values():
                 tasks.create_task(reader.run())
             for database in self._slots.databases("players"):
@@ -88,7 +99,26 @@ class Players:
         Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again); for a letter LetterSettled.
         """
         self._require_placed(command.player_id)
+        if command.takes or self.payments.has_line(command.player_id):
+            return await self.payments.act(command)
         return await self._router.submit(command)
+
+    def _batches(self, database: Database) -> MakeBatch:
+        """Makes the batches of a database; a slot's items are believed to be there as the map has it."""
+
+        def here(slot: int) -> bool:
+            return self._slots.owner("items", slot) is database
+
+        catalogue = self._rulebook.game.items
+
+        def full() -> bool:
+            return self._backlog.is_full(database)
+
+        return lambda commands: Batch(self._rulebook, self._window, commands, Stacks(catalogue, here, full))
+
+    async def items(self, player_id: int) -> list[Stack]:
+        """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
+        return await self.payments.holdings(player_id)
 
     def posted(self, database: Database) -> Bell:
         """Rings when this node has put something into the outbox of a database."""
@@ -157,11 +187,11 @@ class Players:
 
         async def write(connection: AsyncConnection) -> bool:
             inserted = await connection.execute(
-                upsert(PLAYERS).values(_new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+                upsert(PLAYERS).values(new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
             )
             if inserted.first() is None:
                 return False
-            await connection.execute(insert(schema.ledger).values(_birth_entry(birth)))
+            await connection.execute(insert(schema.ledger).values(birth_entry(birth)))
             if password_hash is not None:
                 await connection.execute(insert(schema.credentials).values(**_key(birth), password_hash=password_hash))
             return True
@@ -292,7 +322,8 @@ def _key(birth: Birth) -> dict[str, int]:
     return {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
 
 
-def _new_row(player: Player) -> dict[str, Any]:
+def new_row(player: Player) -> dict[str, Any]:
+    """A new player's columns."""
     return {
         "slot": slot_of(player.id),
         "id": player.id,
@@ -309,7 +340,8 @@ def _new_row(player: Player) -> dict[str, Any]:
     }
 
 
-def _birth_entry(birth: Birth) -> dict[str, Any]:
+def birth_entry(birth: Birth) -> dict[str, Any]:
+    """The columns of a sign-up's ledger row."""
     player = birth.player
     told = {"name": player.name, "class": player.class_name, "level": player.level, "hp": player.hp,
             "max_hp": birth.max_hp, "exp": player.exp, "events": [], "keys": list(birth.keys)}  # fmt: skip

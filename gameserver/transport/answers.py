@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NotRequired
+from typing import Any, Literal, NotRequired
 
 import orjson
 from typing_extensions import TypedDict
@@ -12,6 +12,7 @@ from gameserver.commands.results import (
     Count,
     Entry,
     History,
+    Holding,
     Listed,
     LiveNode,
     MailPage,
@@ -19,6 +20,8 @@ from gameserver.commands.results import (
     Ranking,
     Receipt,
     Session,
+    SlotRange,
+    Stack,
     Standing,
     Welcome,
 )
@@ -124,6 +127,20 @@ class FeedEntry(TypedDict):
     at: str
 
 
+class StackAnswer(TypedDict):
+    """How many of an item; `lost` were granted when the stack was full, that is at `max_stack`."""
+
+    item: str
+    title: str
+    count: int
+    max_stack: int
+    lost: int
+
+
+class ItemsAnswer(TypedDict):
+    items: list[StackAnswer]
+
+
 class MailAnswer(TypedDict):
     """A letter that arrived: what it said (`args`), what came of it (`events`), and when it was sent."""
 
@@ -204,6 +221,52 @@ class NodesAnswer(TypedDict):
     sockets: int
     players: int
     online: list[OnlineAnswer]
+
+
+class RangeAnswer(TypedDict):
+    """Slots `first` to `last`, all owned by the database since the move that gave them this epoch."""
+
+    first: int
+    last: int
+    database: str
+    epoch: int
+
+
+class SlotGroup(TypedDict):
+    """A group of tables and its whole map."""
+
+    group: str
+    slots: int
+    ranges: list[RangeAnswer]
+
+
+class SlotsAnswer(TypedDict):
+    groups: list[SlotGroup]
+
+
+class ShareAnswer(TypedDict):
+    """What a database has of a group: slots it owns, bytes of the tables, rows written since it began to count."""
+
+    group: str
+    slots: int
+    bytes: int
+    writes: int
+
+
+class DatabaseAnswer(TypedDict):
+    """A database; the figures are null for one that is `away`. `bytes` and `writes` are over its groups."""
+
+    name: str
+    role: Literal["primary", "replica", "away"]
+    players: int | None
+    bytes: int | None
+    writes: int | None
+    groups: list[ShareAnswer]
+
+
+class DatabasesAnswer(TypedDict):
+    databases: list[DatabaseAnswer]
+    as_of: str
 
 
 class NoticeAnswer(TypedDict):
@@ -363,6 +426,17 @@ def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
     return {"entries": [{**each, "at": time(datetime.fromtimestamp(each["at"], UTC))} for each in entries]}  # type: ignore[typeddict-item]
 
 
+def items(stacks: Sequence[Stack], game: Game) -> ItemsAnswer:
+    """By name; an item that the game has no more goes by its name, and its stack is as large as it may be."""
+    return {"items": [_stack(each, game) for each in stacks if each.count or each.lost]}
+
+
+def _stack(stack: Stack, game: Game) -> StackAnswer:
+    known = game.items.get(stack.item)
+    title, most = (stack.item, stack.count) if known is None else (known.title, known.max_stack)
+    return {"item": stack.item, "title": title, "count": stack.count, "max_stack": most, "lost": stack.lost}
+
+
 def inbox(page: MailPage) -> dict[str, Any]:
     return {"entries": [shown(each) for each in page.mails], "next_cursor": page.cursor}
 
@@ -409,6 +483,34 @@ def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
             group: dict[str, int] = answer[by]  # type: ignore[literal-required]
             group[key] = group.get(key, 0) + each.players
     return answer
+
+
+def slots(found: Sequence[SlotRange]) -> SlotsAnswer:
+    groups: dict[str, SlotGroup] = {}
+    for each in found:
+        told = groups.setdefault(each.group, {"group": each.group, "slots": 0, "ranges": []})
+        told["slots"] += each.last - each.first + 1
+        told["ranges"].append({"first": each.first, "last": each.last, "database": each.database, "epoch": each.epoch})
+    return {"groups": list(groups.values())}
+
+
+def databases(found: Sequence[Holding], as_of: datetime) -> DatabasesAnswer:
+    return {"databases": [_database(each) for each in found], "as_of": time(as_of)}
+
+
+def _database(holding: Holding) -> DatabaseAnswer:
+    away = holding.role == "away"
+    return {
+        "name": holding.database,
+        "role": holding.role,
+        "players": None if away else holding.players,
+        "bytes": None if away else sum(each.bytes for each in holding.shares),
+        "writes": None if away else sum(each.writes for each in holding.shares),
+        "groups": [
+            {"group": each.group, "slots": each.slots, "bytes": each.bytes, "writes": each.writes}
+            for each in holding.shares
+        ],
+    }
 
 
 def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:

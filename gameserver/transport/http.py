@@ -128,6 +128,11 @@ async def read_ledger(request: web.Request) -> web.Response:
     return answer(answers.ledger(await play.history(request.app[BACKEND], mine, asked.limit, asked.cursor)))
 
 
+async def read_items(request: web.Request) -> web.Response:
+    backend = request.app[BACKEND]
+    return answer(answers.items(await play.items(backend, await session(request)), backend.rulebook.game))
+
+
 async def read_inbox(request: web.Request) -> web.Response:
     mine = await session(request)
     asked = query(request, wire.InboxQuery)

@@ -276,6 +276,10 @@ class ReadFrame(_Frame):
     op: Literal["read"]
 
 
+class ItemsFrame(_Frame):
+    op: Literal["items"]
+
+
 class BoardFrame(_Frame):
     op: Literal["board"]
     board: ShortText

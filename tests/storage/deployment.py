@@ -110,7 +110,9 @@ def order(core: Core, player_id: int, action: str = "hunt", key: str | None = No
     """A command as the doors make it."""
     if action == "hunt":
         args.setdefault("foe", "slime")
-    return Command(key or command_id(), player_id, action, core.backend.rulebook.arguments(action, args), 0)
+    rulebook = core.backend.rulebook
+    model = rulebook.arguments(action, args)
+    return Command(key or command_id(), player_id, action, model, 0, takes=rulebook.takes(action, model))
 
 
 async def act(core: Core, player_id: int, action: str = "hunt", key: str | None = None, **args: Any) -> Receipt:

@@ -34,6 +34,8 @@ STATUSES = {
     "unknown_action": 422,
     "unknown_class": 422,
     "unknown_foe": 422,
+    "unknown_item": 422,
+    "not_enough_items": 409,
     "command_mismatch": 422,
     "command_expired": 422,
 }

@@ -66,6 +66,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "unknown_action": 422,
         "unknown_class": 422,
         "unknown_foe": 422,
+        "unknown_item": 422,
         "command_mismatch": 422,
         "command_expired": 422,
         "internal": 500,

@@ -217,7 +217,12 @@ async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
         answer = await api.ask("GET", path.replace("{board}", "exp").replace("{id}", own) + query, token=token)
         assert answer.told["entries"], path
         assert_fits(answer, "GET", path)
-    for path, query in (("/admin/v1/rankings", "?by=exp&limit=2"), ("/admin/v1/stats", "")):
+    for path, query in (
+        ("/admin/v1/rankings", "?by=exp&limit=2"),
+        ("/admin/v1/stats", ""),
+        ("/admin/v1/slots", ""),
+        ("/admin/v1/databases", ""),
+    ):
         answer = await api.ask("GET", path + query, token=ADMIN_KEY)
         assert answer.status == 200
         assert_fits(answer, "GET", path)

@@ -192,6 +192,11 @@ class Accounts(_Section):
     """Whether somebody else may have the name of a player who was deleted."""
 
 
+class Mail(_Section):
+    keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
+    """How long a letter lies in an inbox."""
+
+
 class Admin(_Section):
     keys: Mapping[str, str] = Field(default_factory=dict)
     """Key by the name that the audit log shows, besides the one of the embedded stack."""
@@ -272,6 +277,7 @@ class Settings(BaseSettings):
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
     accounts: Accounts = Accounts()
+    mail: Mail = Mail()
     admin: Admin = Admin()
     backend: Backends = Backends()
     limits: Limits = Limits()

@@ -4,6 +4,8 @@ A sign-up's command id leads to its player's id, so a retry, on any node, finds 
 isn't part of what the ledger keeps: a retry has to know it again.
 """
 
+import asyncio
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +30,9 @@ from gameserver.storage.players import Birth
 from gameserver.storage.sessions import Listed, Session
 
 ATTEMPTS = 4
+ROUNDS = 20
+UNDER_WAY_PAUSE = 0.05
+"""Seconds; while the same command, sent twice at once, makes the player."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,24 @@ async def sign_up(backend: Backend, application: Application, command_id: str, a
     return Welcome(birth.player, birth.max_hp, token, session, replayed)
 
 
+class _UnderWay(Exception):
+    """The same command, sent twice at once, has reserved for another id of its own."""
+
+
 async def enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
     """A sign-up without its session; whether it had been made before."""
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
+    for _ in range(ROUNDS):
+        with contextlib.suppress(_UnderWay):
+            return await _enroll(backend, application, command_id)
+        await asyncio.sleep(UNDER_WAY_PAUSE)
+    raise DatabaseUnavailable("The sign-up is under way elsewhere: send it again.", retry_after=1)
+
+
+async def _enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
+    """One round. Raises _UnderWay."""
     draft = _draft(backend, application, command_id, 0)
     claims = [claim for key in _keys(draft) if (claim := await backend.claims.find(key)) is not None]
     if (earlier := await _earlier(backend, draft, claims)) is not None:
@@ -166,7 +184,7 @@ async def _retried(backend: Backend, application: Application, draft: Birth, ear
 
 
 async def _reserve(backend: Backend, draft: Birth) -> list[Claim]:
-    """Reserves every key, or none. Raises NameTaken, DeviceTaken.
+    """Reserves every key, or none. Raises NameTaken, DeviceTaken, _UnderWay.
 
     The same command, sent twice at once, may rely on what is reserved here: it is freed only when the sign-up is
     sure to make no player under this id any more.
@@ -178,7 +196,7 @@ async def _reserve(backend: Backend, draft: Birth) -> list[Claim]:
         if (claim.command_id, claim.player_id) != (command_id, player_id):
             for each in held:
                 await resolve(backend, each)
-            raise taken(key)
+            raise _UnderWay if claim.command_id == command_id else taken(key)
         held.append(claim)
     return held
 

@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
 from gameserver.storage.leaderboards import Page, Standing
@@ -23,6 +24,7 @@ __all__ = [
     "Kept",
     "Listed",
     "LiveNode",
+    "MailPage",
     "Member",
     "Move",
     "MoveProgress",

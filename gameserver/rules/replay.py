@@ -15,7 +15,7 @@ from gameserver.rules.rulebook import Rulebook
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An action as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
+    """An action, or a letter's rule, as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
 
     action: str
     args: Any
@@ -39,6 +39,6 @@ def _after(rulebook: Rulebook, player: Player, record: Record) -> Player:
             return renamed(player, record.args["name"])
         case "delete":
             return renamed(player, player.name)
-    args = rulebook.arguments(record.action, record.args)
+    args = rulebook.recorded(record.action, record.args)
     moment = Moment(record.at, Dice(record.seed), rulebook.game)
     return rulebook.apply(record.action, player, args, moment).player

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gameserver.commands import accounts, boards, identity, play
+from gameserver.commands import accounts, boards, identity, mail, play
 from gameserver.commands.accounts import Application
 from gameserver.commands.results import Receipt
 from gameserver.rules.errors import BadInput, FieldProblem
@@ -111,6 +111,18 @@ async def read_ledger(request: web.Request) -> web.Response:
     mine = await session(request)
     asked = query(request, wire.LedgerQuery)
     return answer(answers.ledger(await play.history(request.app[BACKEND], mine, asked.limit, asked.cursor)))
+
+
+async def read_inbox(request: web.Request) -> web.Response:
+    mine = await session(request)
+    asked = query(request, wire.InboxQuery)
+    return answer(answers.inbox(await mail.inbox(request.app[BACKEND], mine, asked.limit, asked.cursor)))
+
+
+async def forget_mail(request: web.Request) -> web.Response:
+    mine = await session(request)
+    await mail.forget(request.app[BACKEND], mine, request.match_info["mail_id"])
+    return web.Response(status=204)
 
 
 async def list_boards(request: web.Request) -> web.Response:

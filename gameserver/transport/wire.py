@@ -204,6 +204,11 @@ class LedgerQuery(_Query):
     cursor: Cursor | None = None
 
 
+class InboxQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
 class BoardQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None

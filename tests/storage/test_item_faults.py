@@ -1,7 +1,7 @@
 """What becomes of items in another database when a node dies or freezes at any step: taken once, or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,12 @@ from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Refused
 from gameserver.rules.player import Player
 from gameserver.storage.backlog import MOST
 from gameserver.storage.batch import Receipt
+from gameserver.storage.grants import Grants
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import Servers
-from tests.storage.deployment import act, assert_ledger_explains, connected, enlist, with_actions, working
-from tests.storage.items import STUDIO, assert_sums, give, held, move, part
+from tests.storage.deployment import act, assert_ledger_explains, carrying, connected, enlist, working
+from tests.storage.items import assert_sums, give, held, move, part, with_studio
 from tests.storage.test_lost_connections import away
 from tests.wait import wait_until
 
@@ -31,7 +32,7 @@ OPEN = "select count(*) from item_ledger where player_id = $1 and not settled"
 async def apart(settings: Settings, tmp_path: Path) -> Settings:
     """A deployment whose items all lie in the other database than their player."""
     await part(settings)
-    return with_actions(settings, tmp_path, **STUDIO)
+    return with_studio(settings, tmp_path)
 
 
 @pytest.fixture
@@ -223,6 +224,26 @@ async def test_grants_are_acknowledged_while_the_items_database_is_away_and_arri
     assert await held(core, brewer.id) == {"herb": 3, "potion": 2}
     assert await held(core, brewer.id) == {"herb": 3, "potion": 2}
     await assert_sums(core, brewer.id)
+
+
+async def test_a_courier_brings_grants_that_nobody_asks_for_where_their_slot_is(
+    core: Core, brewer: Player, items: asyncpg.Connection
+) -> None:
+    slot = slot_of(brewer.id)
+    count = "select count from stacks where player_id = $1 and item = 'potion'"
+    async with carrying(core, Grants(core.backend.players.inventory)), connected(core.databases["two"].url) as other:
+        await give(core, brewer.id, "potion", 2)
+        await wait_until(lambda: _is(items.fetchval(count, brewer.id), 2), what="they have arrived")
+        await move(core, "items", slot, "two")
+        await give(core, brewer.id, "potion", 2)
+        await wait_until(lambda: _is(other.fetchval(count, brewer.id), 4), what="they have arrived elsewhere")
+        waiting = "select count(*) from outbox where player_id = $1"
+        await wait_until(lambda: _is(other.fetchval(waiting, brewer.id), 0), what="the outbox is empty")
+    await assert_sums(core, brewer.id)
+
+
+async def _is(asked: Awaitable[int], expected: int) -> bool:
+    return await asked == expected
 
 
 async def test_a_grant_that_is_delivered_again_and_again_by_several_nodes_arrives_once(

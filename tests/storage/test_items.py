@@ -20,18 +20,19 @@ from tests.client import command_id
 from tests.storage.deployment import (
     act,
     assert_ledger_explains,
+    carrying,
     connected,
     enlist,
     order,
     owner,
     present,
     settled,
-    with_actions,
     working,
 )
-from tests.storage.items import STUDIO, assert_sums, give, held, move, part
+from tests.storage.items import assert_sums, give, held, move, part, with_studio
 from tests.storage.moving import assert_settled
 from tests.storage.moving import move as move_by_mover
+from tests.wait import wait_until
 
 
 @pytest.fixture(params=["together", "apart"])
@@ -39,7 +40,7 @@ async def placed(request: pytest.FixtureRequest, settings: Settings, tmp_path: P
     """A deployment whose items lie with their players, or all in the other database."""
     if request.param == "apart":
         await part(settings)
-    return with_actions(settings, tmp_path, **STUDIO)
+    return with_studio(settings, tmp_path)
 
 
 @pytest.fixture
@@ -190,6 +191,19 @@ async def test_two_nodes_never_take_more_than_there_is(core: Core, second: Core)
     assert codes == {"done": 3, "not_enough_items": 5}
     assert await held(core, player.id) == {"herb": 1}
     await assert_sums(core, player.id)
+
+
+async def test_a_letter_that_grants_items_brings_them_once(core: Core) -> None:
+    one, two = await enlist(core), await enlist(core)
+    async with carrying(core):
+        await asyncio.gather(*(act(core, one.id, "present", player=str(two.id)) for _ in range(3)))
+        await wait_until(lambda: _has(core, two.id, {"potion": 6}), what="three gifts have arrived")
+    assert await held(core, one.id) == {}
+    await assert_sums(core, one.id, two.id)
+
+
+async def _has(core: Core, player_id: int, items: dict[str, int]) -> bool:
+    return await held(core, player_id) == items
 
 
 class Step(NamedTuple):

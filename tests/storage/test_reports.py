@@ -23,6 +23,8 @@ from tests.storage.deployment import connected, enlist, move_slot, slots_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CLASSES = ["mage", "priest"]
+COLUMNS = ["slot", "id", "name", "class", "level", "hp", "exp", "version", "session_epoch", "void", "created_at",
+           "exp_reached_at"]  # fmt: skip
 moments = st.integers(0, 3) | st.integers(0, 10**14)
 
 
@@ -62,7 +64,7 @@ async def put(core: Core, crowd: list[Player], *, analyzed: bool = True) -> None
         ]
         async with connected(database.url) as connection:
             await connection.execute("truncate players")
-            await connection.copy_records_to_table("players", records=rows)
+            await connection.copy_records_to_table("players", records=rows, columns=COLUMNS)
             if analyzed:
                 await connection.execute("analyze players")
 
@@ -162,7 +164,7 @@ async def test_while_a_slot_has_no_owner_or_two_there_is_no_answer_but_the_right
     if owners == 2:
         async with connected(core.databases["two"].url) as connection:
             row = (slot, player.id, "Ann", "mage", 9, 9, 9, 9, 0, False, START, START)
-            await connection.copy_records_to_table("players", records=[row])
+            await connection.copy_records_to_table("players", records=[row], columns=COLUMNS)
     asked = asyncio.create_task(core.backend.reports.rank(Question("exp", 5)))
     done, _ = await asyncio.wait({asked}, timeout=0.3)
     assert not done

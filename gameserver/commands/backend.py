@@ -11,6 +11,10 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
+from gameserver.storage.credentials import Credentials
+from gameserver.storage.feeds import Feeds
+from gameserver.storage.friends import Friends
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
 from gameserver.storage.players import Players
@@ -18,6 +22,7 @@ from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.sessions import Sessions
+from gameserver.storage.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +31,16 @@ class Backend:
 
     players: Players
     claims: Claims
+    credentials: Credentials
+    intake: Intake
     sessions: Sessions
     boards: Boards
+    friends: Friends
+    feeds: Feeds
     presence: Presence
     pushes: Pushes
     reports: Reports
+    survey: Survey
     audit: Audit
     rulebook: Rulebook
     passwords: Passwords

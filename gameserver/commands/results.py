@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.batch import Receipt
@@ -14,8 +15,8 @@ from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
-from gameserver.storage.sessions import Listed, Session
-from gameserver.storage.survey import Holding, Share
+from gameserver.storage.sessions import Listed, Origin, Session
+from gameserver.storage.survey import Holding, Share, SlotRange
 
 __all__ = [
     "Count",
@@ -25,11 +26,13 @@ __all__ = [
     "Kept",
     "Listed",
     "LiveNode",
+    "Loaded",
     "MailPage",
     "Member",
     "Move",
     "MoveProgress",
     "Opened",
+    "Origin",
     "Page",
     "Plan",
     "Question",
@@ -39,6 +42,7 @@ __all__ = [
     "Seen",
     "Session",
     "Share",
+    "SlotRange",
     "Stack",
     "Standing",
     "Welcome",

@@ -121,9 +121,18 @@ HOT_PATH = {
 }
 """Settings for statements over `unnest`: planned once, and always row by row through the primary key, whatever the
 statistics say of a table that was small or new when they were made."""
+ONE_BY_ONE = text(
+    "select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true)"
+)
 FENCES = {"accounts": 7_710_001, "players": 7_710_002, "items": 7_710_003}
 """The advisory lock of each group: writers hold it shared, a change of ownership takes it exclusively."""
 MIGRATING, FOLLOWING, CARRYING = 7_710_100, 7_710_101, 7_710_103
+
+
+async def one_by_one(connection: AsyncConnection) -> None:
+    """From here on this transaction goes through primary keys, whatever the statistics say of a table that grows."""
+    await connection.execute(ONE_BY_ONE)
 
 
 @contextlib.contextmanager

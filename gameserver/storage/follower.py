@@ -36,7 +36,9 @@ STATE_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 SUMMARIZE_SECONDS = 2.0
 TRANSACTIONS = 2_000
-"""Transaction ids read in one turn, at the most."""
+"""Transaction ids read in one turn, at the most; fewer after a turn that brought more than CHUNK players."""
+FEW_TRANSACTIONS = 16
+"""Read in the first turn: each of a bulk load's may have written thousands of players."""
 CHUNK = 5_000
 """Players loaded in one turn, and written in one call, at the most."""
 SETTINGS = {
@@ -70,6 +72,7 @@ class Follower:
         self._databases = databases
         self._load: _Load | None = None
         self._generations: dict[str, list[Generation]] = {}
+        self._span = FEW_TRANSACTIONS
         self._looked = self._summarized = 0.0
         self._current = time.monotonic()
 
@@ -84,6 +87,7 @@ class Follower:
                 except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
                     log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
                     link.drop()
+                    self._span = max(1, self._span // 4)
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             await link.close()
@@ -194,9 +198,10 @@ class Follower:
     ) -> tuple[Checkpoint, list[asyncpg.Record], bool]:
         """How far it has read now, the players who have changed, and whether there is more."""
         last = since.snapshot
-        until = last.xmax + TRANSACTIONS
+        until = last.xmax + min(self._span, TRANSACTIONS)
         rows = await connection.fetch(SQL["changed"], last.lowest, until, last.xmax, list(last.running))
         changes = [row for row in rows if row["id"] is not None]
+        self._span = min(self._span * 2, TRANSACTIONS) if len(changes) <= CHUNK else max(1, self._span // 2)
         seen = Snapshot.parse(rows[0]["snapshot"])
         committed = max([since.committed, *(row["txid"] for row in changes)])
         reached = Checkpoint(since.source, seen.until(until), committed)

@@ -32,7 +32,7 @@ from gameserver.storage.ledger import TXID
 from gameserver.storage.payment_ledger import PaymentLedger
 from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.pending import Limits
-from gameserver.storage.reader import Reader
+from gameserver.storage.reader import Read, Reader
 from gameserver.storage.routing import Router
 from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.storage.stacks import Stacks
@@ -126,6 +126,13 @@ class Players:
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
+        return {each: found.player for each, found in (await self._read(ids)).items()}
+
+    async def epochs(self, ids: Iterable[int]) -> dict[int, int]:
+        """The epochs of those that exist, below which their sessions have ended. Raises as `read` does."""
+        return {each: found.session_epoch for each, found in (await self._read(ids)).items()}
+
+    async def _read(self, ids: Iterable[int]) -> dict[int, Read]:
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
@@ -135,7 +142,7 @@ class Players:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
-                return {player.id: player for player in answers if isinstance(player, Player)}
+                return {found.player.id: found for found in answers if isinstance(found, Read)}
             await self._slots.moved(deadline)
 
     def _owner(self, player_id: int) -> Database:
@@ -180,11 +187,11 @@ class Players:
 
         async def write(connection: AsyncConnection) -> bool:
             inserted = await connection.execute(
-                upsert(PLAYERS).values(_new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+                upsert(PLAYERS).values(new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
             )
             if inserted.first() is None:
                 return False
-            await connection.execute(insert(schema.ledger).values(_birth_entry(birth)))
+            await connection.execute(insert(schema.ledger).values(birth_entry(birth)))
             if password_hash is not None:
                 await connection.execute(insert(schema.credentials).values(**_key(birth), password_hash=password_hash))
             return True
@@ -315,7 +322,8 @@ def _key(birth: Birth) -> dict[str, int]:
     return {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
 
 
-def _new_row(player: Player) -> dict[str, Any]:
+def new_row(player: Player) -> dict[str, Any]:
+    """A new player's columns."""
     return {
         "slot": slot_of(player.id),
         "id": player.id,
@@ -332,7 +340,8 @@ def _new_row(player: Player) -> dict[str, Any]:
     }
 
 
-def _birth_entry(birth: Birth) -> dict[str, Any]:
+def birth_entry(birth: Birth) -> dict[str, Any]:
+    """The columns of a sign-up's ledger row."""
     player = birth.player
     told = {"name": player.name, "class": player.class_name, "level": player.level, "hp": player.hp,
             "max_hp": birth.max_hp, "exp": player.exp, "events": [], "keys": list(birth.keys)}  # fmt: skip

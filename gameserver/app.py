@@ -33,8 +33,11 @@ from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
 from gameserver.storage.courier import Courier, Deliverer
+from gameserver.storage.credentials import Credentials
 from gameserver.storage.databases import Database, Databases
+from gameserver.storage.feeds import Feeds
 from gameserver.storage.follower import Follower
+from gameserver.storage.friends import Friends
 from gameserver.storage.grants import Grants
 from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards, BoardWriter
@@ -84,7 +87,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        redis, following, revoking = (scripts.connect(settings.redis_url()) for _ in range(3))
+        access = settings.redis_access()
+        redis, following, revoking = (scripts.connect(settings.redis_url(), access) for _ in range(3))
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)
@@ -94,11 +98,25 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        sessions = _sessions(settings, redis, revoking)
+        players = _players(settings, rulebook, slots)
+        sessions = _sessions(settings, redis, revoking, players)
         boards = Boards(redis, rulebook.game.boards)
+        friends, feeds = Friends(redis, slots, settings.friends.per_player), Feeds(redis, slots)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
-            settings, rulebook, databases, slots, passwords, sessions, boards, attempts, presence, pushes
+            settings,
+            rulebook,
+            databases,
+            slots,
+            passwords,
+            players,
+            sessions,
+            boards,
+            friends,
+            feeds,
+            attempts,
+            presence,
+            pushes,
         )
         core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
         await upkeep.make_partitions(core.backend, slots.members("players"))
@@ -129,9 +147,19 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
-def _sessions(settings: Settings, redis: Redis, revoking: Redis) -> Sessions:
+def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Players) -> Sessions:
     kept = settings.sessions
-    return Sessions(redis, revoking, kept.idle_seconds, kept.longest_seconds, kept.per_player)
+    return Sessions(redis, revoking, players.epochs, (kept.idle_seconds, kept.longest_seconds), kept.per_player)
+
+
+def _players(settings: Settings, rulebook: Rulebook, slots: Slots) -> Players:
+    writes = settings.writes
+    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    return Players(slots, rulebook, _window(settings), limits)
+
+
+def _window(settings: Settings) -> Window:
+    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
 
 
 def _presence(settings: Settings, redis: Redis) -> Presence:
@@ -143,7 +171,12 @@ def _presence(settings: Settings, redis: Redis) -> Presence:
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:
     asked = settings.limits
-    paces = (asked.sign_ups_per_address, asked.sign_ins_per_address, asked.sign_ins_per_name)
+    paces = (
+        asked.sign_ups_per_address,
+        asked.sign_ins_per_address,
+        asked.sign_ins_per_name,
+        asked.password_changes_per_player,
+    )
     return Attempts(redis, AttemptPaces(*map(_pace, paces)))
 
 
@@ -153,17 +186,18 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, boards: Boards, attempts: Attempts, presence: Presence, pushes: Pushes,
+    players: Players, sessions: Sessions, boards: Boards, friends: Friends, feeds: Feeds,
+    attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
-    writes, ledger = settings.writes, settings.ledger
-    window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
-    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
     return Backend(
-        players=Players(slots, rulebook, window, limits),
+        players=players,
         claims=Claims(slots),
+        credentials=Credentials(slots),
         intake=Intake(slots),
         sessions=sessions,
         boards=boards,
+        friends=friends,
+        feeds=feeds,
         presence=presence,
         pushes=pushes,
         reports=Reports(slots),
@@ -173,7 +207,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         passwords=passwords,
         attempts=attempts,
         pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
-        window=window,
+        window=_window(settings),
         deleted_names=settings.accounts.deleted_names,
         now=lambda: datetime.now(UTC),
     )
@@ -215,7 +249,8 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     writer = BoardWriter(core.following, backend.rulebook.game.boards)
     return [
         backend.players.run(),
-        backend.sessions.run(app[SOCKETS].end_sessions),
+        backend.sessions.run(app[SOCKETS]),
+        backend.feeds.run(),
         upkeep.sweep_for_ever(backend),
         upkeep.sweep_items_for_ever(backend),
         upkeep.forget_old_items_for_ever(backend),

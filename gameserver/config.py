@@ -28,6 +28,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gameserver import redis_url
+from gameserver.redis_url import Access
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
@@ -80,7 +83,36 @@ class Database(_Server):
 
 
 class Redis(_Server):
-    """Redis or Valkey, for sessions and boards."""
+    """Redis or Valkey, for sessions and boards (docs/redis.md)."""
+
+    ca: Path | None = None
+    """A PEM file with the authorities that a TLS server's certificate is checked by; the machine's own without it."""
+    certificate: Path | None = None
+    """A PEM file with this client's certificate, where the server asks for one."""
+    key: Path | None = None
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+    """Of the Sentinels, where these ask for it; the URL has the master's."""
+
+    @field_validator("url")
+    @classmethod
+    def _parses(cls, url: str | None) -> str | None:
+        if url is not None:
+            redis_url.parse(url)
+        return url
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        url = redis_url.parse(self.url) if self.url is not None else None
+        if not (url is not None and url.tls) and (self.ca or self.certificate or self.key):
+            raise ValueError(
+                "`ca`, `certificate` and `key` are for TLS: rediss://, rediss+sentinel://, rediss+cluster://"
+            )
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
+        if not (url is not None and url.kind == "sentinel") and (self.sentinel_username or self.sentinel_password):
+            raise ValueError("`sentinel_username` and `sentinel_password` are for redis+sentinel://")
+        return self
 
 
 class Node(_Section):
@@ -180,6 +212,11 @@ class SessionSettings(_Section):
     """The oldest goes when one more is opened."""
 
 
+class FriendSettings(_Section):
+    per_player: int = Field(default=200, ge=1, le=1000)
+    """Friends that a player may have, at the most."""
+
+
 class SocketSettings(_Section):
     per_player: int = Field(default=8, ge=1, le=1000)
     """Sockets of one player on one node; one more closes his oldest."""
@@ -256,6 +293,7 @@ class Limits(_Section):
     sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
     sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
     sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
@@ -277,6 +315,7 @@ class Settings(BaseSettings):
     groups: dict[str, Group]
     writes: Writes = Writes()
     sessions: SessionSettings = SessionSettings()
+    friends: FriendSettings = FriendSettings()
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
     accounts: Accounts = Accounts()
@@ -372,6 +411,20 @@ class Settings(BaseSettings):
         if self.redis.embedded is None:
             return str(self.redis.url)
         return f"redis://:{self.server_password()}@127.0.0.1:{self.redis.embedded.port}/0"
+
+    def redis_access(self) -> Access:
+        """The files and credentials besides the URL. Raises ConfigFault for a file that can't be read."""
+        given = self.redis
+        files = {name: self._readable(f"redis.{name}", getattr(given, name)) for name in ("ca", "certificate", "key")}
+        return Access(**files, sentinel_username=given.sentinel_username, sentinel_password=given.sentinel_password)
+
+    def _readable(self, name: str, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        whole = (self._folder / path).resolve()
+        if not os.access(whole, os.R_OK) or whole.is_dir():
+            raise ConfigFault(f"{name}: the file {whole} can't be read")
+        return whole
 
     def server_password(self) -> str:
         """The password of the embedded servers."""

@@ -27,7 +27,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.claims import Claim, Key, Kind
 from gameserver.storage.identities import Fate
 from gameserver.storage.players import Birth
-from gameserver.storage.sessions import Listed, Session
+from gameserver.storage.sessions import UNKNOWN, Listed, Origin, Session
 
 ATTEMPTS = 4
 ROUNDS = 20
@@ -59,7 +59,13 @@ class Welcome:
     replayed: bool = False
 
 
-async def sign_up(backend: Backend, application: Application, command_id: str, address: str | None = None) -> Welcome:
+async def sign_up(
+    backend: Backend,
+    application: Application,
+    command_id: str,
+    address: str | None = None,
+    origin: Origin = UNKNOWN,
+) -> Welcome:
     """Makes a player, once per command id, and opens a session.
 
     Limited by `address`, if there is one.
@@ -69,7 +75,7 @@ async def sign_up(backend: Backend, application: Application, command_id: str, a
     await backend.attempts.sign_up(address)
     birth, replayed = await enroll(backend, application, command_id)
     epoch = await backend.players.session_epoch(birth.player.id)
-    token, session = await backend.sessions.open(birth.player.id, epoch)
+    token, session = await backend.sessions.open(birth.player.id, epoch, origin)
     return Welcome(birth.player, birth.max_hp, token, session, replayed)
 
 
@@ -217,13 +223,15 @@ def taken(key: Key) -> NameTaken | DeviceTaken:
     return DeviceTaken("Another player has this device.")
 
 
-async def sign_in_by_device(backend: Backend, device: str, address: str | None = None) -> Welcome:
+async def sign_in_by_device(
+    backend: Backend, device: str, address: str | None = None, origin: Origin = UNKNOWN
+) -> Welcome:
     """Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
     await backend.attempts.sign_in(address)
     claim = await backend.claims.find(_device_key(device))
     if claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(backend, claim.player_id)
+    return await _welcome(backend, claim.player_id, origin)
 
 
 async def _holds(backend: Backend, claim: Claim) -> bool:
@@ -231,7 +239,9 @@ async def _holds(backend: Backend, claim: Claim) -> bool:
     return claim.confirmed or await backend.players.fate(claim) is Fate.HELD
 
 
-async def sign_in_by_password(backend: Backend, name: str, password: str, address: str | None = None) -> Welcome:
+async def sign_in_by_password(
+    backend: Backend, name: str, password: str, address: str | None = None, origin: Origin = UNKNOWN
+) -> Welcome:
     """Limited by `address`, if there is one, and then by `name`, too.
 
     Raises RateLimited, and WrongCredentials after about the same time whether the name exists or not.
@@ -242,7 +252,7 @@ async def sign_in_by_password(backend: Backend, name: str, password: str, addres
     fits = await backend.passwords.verify(hashed, password)
     if not fits or claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(backend, claim.player_id)
+    return await _welcome(backend, claim.player_id, origin)
 
 
 def _name_key(name: str) -> str:
@@ -253,13 +263,13 @@ def _name_key(name: str) -> str:
         return ""
 
 
-async def _welcome(backend: Backend, player_id: int) -> Welcome:
+async def _welcome(backend: Backend, player_id: int, origin: Origin) -> Welcome:
     try:
         epoch = await backend.players.session_epoch(player_id)
         player = (await backend.players.read([player_id]))[player_id]
     except (PlayerNotFound, KeyError):
         raise WrongCredentials("These credentials don't fit any player.") from None
-    token, session = await backend.sessions.open(player_id, epoch)
+    token, session = await backend.sessions.open(player_id, epoch, origin)
     return Welcome(player, max_hp_of(backend, player), token, session)
 
 
@@ -269,12 +279,17 @@ def max_hp_of(backend: Backend, player: Player) -> int:
 
 async def sessions(backend: Backend, session: Session) -> list[Listed]:
     """The caller's sessions, oldest first."""
-    return await backend.sessions.listed(session.player_id)
+    return await backend.sessions.listed(session.player_id, session.epoch)
 
 
 async def sign_out(backend: Backend, session: Session) -> None:
     """Ends this session, on every node within a second."""
     await backend.sessions.revoke(session)
+
+
+async def sign_out_elsewhere(backend: Backend, session: Session, listed_id: str) -> None:
+    """Ends the caller's session of this id, on every node within a second. Raises SessionNotFound."""
+    await backend.sessions.revoke_listed(session, listed_id)
 
 
 async def sign_out_everywhere(backend: Backend, session: Session) -> None:
@@ -284,5 +299,5 @@ async def sign_out_everywhere(backend: Backend, session: Session) -> None:
 
 
 async def authenticate(backend: Backend, token: str) -> Session:
-    """The session of a token. Raises NotAuthenticated, SessionsUnavailable."""
+    """The session of a token. Raises NotAuthenticated, SessionsUnavailable, DatabaseUnavailable, Overloaded."""
     return await backend.sessions.check(token)

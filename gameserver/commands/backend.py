@@ -11,6 +11,9 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.claims import Claims
+from gameserver.storage.credentials import Credentials
+from gameserver.storage.feeds import Feeds
+from gameserver.storage.friends import Friends
 from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
@@ -28,9 +31,12 @@ class Backend:
 
     players: Players
     claims: Claims
+    credentials: Credentials
     intake: Intake
     sessions: Sessions
     boards: Boards
+    friends: Friends
+    feeds: Feeds
     presence: Presence
     pushes: Pushes
     reports: Reports

@@ -49,6 +49,7 @@ async def act(backend: Backend, session: Session, action: str, args: object, com
         command_ended(action, error.code).inc()
         raise
     command_ended(action, "replayed" if receipt.replayed else "done").inc()
+    backend.feeds.note(receipt, action)
     return receipt
 
 

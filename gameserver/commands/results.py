@@ -15,7 +15,7 @@ from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
-from gameserver.storage.sessions import Listed, Session
+from gameserver.storage.sessions import Listed, Origin, Session
 from gameserver.storage.survey import Holding, Share, SlotRange
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Move",
     "MoveProgress",
     "Opened",
+    "Origin",
     "Page",
     "Plan",
     "Question",

@@ -73,6 +73,8 @@ class Receipt:
     replayed: bool
     payment: str | None = None
     """The token of the reservation that paid for it, if its items were in another database."""
+    at: datetime | None = None
+    """When it took effect; None for one that is replayed."""
 
 
 class LockedElsewhere(Exception):
@@ -135,7 +137,7 @@ class Window:
             )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Batch:
     """Decides commands and writes what they led to."""
 
@@ -290,7 +292,7 @@ class Batch:
         if command.takes or outcome.grants:
             self.stacks.record(command, outcome.grants)
         token = None if command.payment is None else command.payment.token
-        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token)
+        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=self._now)
 
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[Posting], Outcome]:
         """The rows of the outcome's letters, and the outcome with an event that tells of each."""

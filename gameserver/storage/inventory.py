@@ -5,6 +5,7 @@ done once however often it is asked for: a reservation by its token, a grant by 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,6 +134,9 @@ class Inventory:
             moved = await database.ask(SQL["grant"], slots, *map(list, zip(*mine, strict=True)), names, caps)
             elsewhere = {row.slot for row in moved}
             left += [each for slot, each in zip(slots, mine, strict=True) if slot in elsewhere]
+        if left:
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._slots.refresh()
         return left
 
     async def grant_all(self, grants: Sequence[Grant]) -> None:

@@ -32,7 +32,7 @@ from gameserver.storage.ledger import TXID
 from gameserver.storage.payment_ledger import PaymentLedger
 from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.pending import Limits
-from gameserver.storage.reader import Reader
+from gameserver.storage.reader import Read, Reader
 from gameserver.storage.routing import Router
 from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.storage.stacks import Stacks
@@ -126,6 +126,13 @@ class Players:
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
+        return {each: found.player for each, found in (await self._read(ids)).items()}
+
+    async def epochs(self, ids: Iterable[int]) -> dict[int, int]:
+        """The epochs of those that exist, below which their sessions have ended. Raises as `read` does."""
+        return {each: found.session_epoch for each, found in (await self._read(ids)).items()}
+
+    async def _read(self, ids: Iterable[int]) -> dict[int, Read]:
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
@@ -135,7 +142,7 @@ class Players:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
-                return {player.id: player for player in answers if isinstance(player, Player)}
+                return {found.player.id: found for found in answers if isinstance(found, Read)}
             await self._slots.moved(deadline)
 
     def _owner(self, player_id: int) -> Database:

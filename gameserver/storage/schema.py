@@ -187,6 +187,16 @@ credentials = Table(
     Column("password_hash", String(256), nullable=False),
 )
 
+friends = Table(
+    "friends",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("friend_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("added_at", Time, nullable=False),
+)
+"""Whom a player has added; nothing is said of the other one, who may lie on another database."""
+
 ledger = Table(
     "ledger",
     players,

@@ -1,6 +1,6 @@
 """What answers look like, on both doors: their types, from which the OpenAPI document is made, and their encoding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired
 
@@ -62,8 +62,18 @@ class SignUpAnswer(TypedDict):
     replayed: bool
 
 
+class PasswordAnswer(TypedDict):
+    """The caller's new session, in the place of all that he had."""
+
+    session: SessionAnswer
+
+
 class ListedSession(TypedDict):
+    """A session of one's own: `label` is what its client called itself, and `address` where it was opened from."""
+
     id: str
+    label: str
+    address: str
     opened_at: str
     used_at: str
     expires_at: str
@@ -107,6 +117,16 @@ class LedgerAnswer(TypedDict):
     next_cursor: str | None
 
 
+class FeedEntry(TypedDict):
+    """Something that the player did; `version` is his own after it."""
+
+    version: int
+    command_id: str
+    action: str
+    events: list[dict[str, Any]]
+    at: str
+
+
 class StackAnswer(TypedDict):
     """How many of an item; `lost` were granted when the stack was full, that is at `max_stack`."""
 
@@ -135,6 +155,17 @@ class MailAnswer(TypedDict):
 class InboxAnswer(TypedDict):
     entries: list[MailAnswer]
     next_cursor: str | None
+
+
+class FeedAnswer(TypedDict):
+    entries: list[FeedEntry]
+
+
+class FriendsAnswer(TypedDict):
+    """By name; `most` is how many there can be."""
+
+    friends: list[PlayerAnswer]
+    most: int
 
 
 class StandingAnswer(TypedDict):
@@ -339,7 +370,9 @@ def sessions(listed: Sequence[Listed], current: Session) -> SessionsAnswer:
     return {
         "sessions": [
             {
-                "id": each.name[:16],
+                "id": each.id,
+                "label": each.origin.label,
+                "address": each.origin.address,
                 "opened_at": time(each.opened_at),
                 "used_at": time(each.used_at),
                 "expires_at": time(each.expires_at),
@@ -386,6 +419,11 @@ def _entry(entry: Entry) -> EntryAnswer:
         "version": entry.version,
         "at": time(entry.at),
     }
+
+
+def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
+    """`at` was a number of seconds."""
+    return {"entries": [{**each, "at": time(datetime.fromtimestamp(each["at"], UTC))} for each in entries]}  # type: ignore[typeddict-item]
 
 
 def items(stacks: Sequence[Stack], game: Game) -> ItemsAnswer:

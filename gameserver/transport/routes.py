@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gameserver.rules import errors
-from gameserver.transport import admin, answers, asking, health, http, wire, ws
+from gameserver.transport import admin, answers, asking, health, http, social, wire, ws
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Error = type[errors.GameError]
@@ -16,7 +16,7 @@ Error = type[errors.GameError]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     handler: Handler
     summary: str
@@ -52,6 +52,7 @@ WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, erro
 CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
 BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 READS = (errors.DatabaseUnavailable,)
+FRIENDS = (errors.RateLimited, errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
@@ -72,6 +73,11 @@ ROUTES = (
           status=201, errors=CREDENTIALS),
     Route("GET", "/v1/sessions", http.list_sessions, "List one's sessions", answer=answers.SessionsAnswer),
     Route("DELETE", "/v1/sessions/current", http.sign_out, "Sign out", status=204),
+    Route("DELETE", "/v1/sessions/{id}", http.sign_out_elsewhere, "End one of one's sessions", status=204,
+          errors=(errors.SessionNotFound,)),
+    Route("POST", "/v1/players/me/password", http.change_password, "Change one's password, or set the first",
+          body=wire.PasswordChange, answer=answers.PasswordAnswer,
+          errors=(errors.SessionRevoked, errors.PlayerNotFound, errors.OutcomeUnknown, *CREDENTIALS)),
     Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204,
           errors=(errors.PlayerNotFound, *READS)),
     Route("GET", "/v1/actions", http.list_actions, "The actions and their arguments", key="none",
@@ -83,6 +89,14 @@ ROUTES = (
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),
+    Route("GET", "/v1/players/me/feed", social.read_feed, "What one did last, the newest first", query=wire.FeedQuery,
+          answer=answers.FeedAnswer, errors=(errors.PlayerNotFound, *READS)),
+    Route("GET", "/v1/players/me/friends", social.list_friends, "One's friends", answer=answers.FriendsAnswer,
+          errors=READS),
+    Route("PUT", "/v1/players/me/friends/{id}", social.befriend, "Add a friend", status=204,
+          errors=(errors.PlayerNotFound, errors.TooManyFriends, *FRIENDS)),
+    Route("DELETE", "/v1/players/me/friends/{id}", social.unfriend, "Take a friend away", status=204,
+          errors=(errors.PlayerNotFound, *FRIENDS)),
     Route("GET", "/v1/players/me/items", http.read_items, "What one owns", answer=answers.ItemsAnswer, errors=READS),
     Route("GET", "/v1/players/me/inbox", http.read_inbox, "One's mail, newest first", query=wire.InboxQuery,
           answer=answers.InboxAnswer, errors=READS),
@@ -95,6 +109,8 @@ ROUTES = (
           errors=(errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)),
     Route("GET", "/v1/boards/{board}/ranks", http.read_ranks, "The places of up to 100 players", key="none",
           query=wire.RanksQuery, answer=answers.BoardAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/friends", social.read_board_of_friends, "One and one's friends on a board",
+          answer=answers.BoardAnswer, errors=BOARDS),
     Route("GET", "/v1/socket", ws.socket, "The WebSocket (see docs/socket.md)", key="none", status=101,
           errors=(errors.Forbidden,)),
     Route("GET", "/admin/v1/rankings", admin.read_rankings, "Rank players, over all databases", key="admin",

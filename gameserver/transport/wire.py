@@ -148,6 +148,8 @@ class _Request(BaseModel):
 
 PlayerId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
+Label = Annotated[str, Field(max_length=64)]
+"""What a session's device is called in the list of sessions; the User-Agent's beginning if it isn't given."""
 ShortText = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -158,6 +160,7 @@ class SignUp(_Request):
     class_name: Annotated[ShortText, Field(alias="class")]
     device: Credential | None = None
     password: Credential | None = None
+    label: Label | None = None
 
 
 class Rename(_Request):
@@ -172,6 +175,14 @@ class SignIn(_Request):
     device: Annotated[str, Field(max_length=256)] | None = None
     name: Annotated[str, Field(max_length=1000)] | None = None
     password: Annotated[str, Field(max_length=256)] | None = None
+    label: Label | None = None
+
+
+class PasswordChange(_Request):
+    """`old` is left out by a player who has none."""
+
+    old: Annotated[str, Field(max_length=256)] | None = None
+    new: Credential
 
 
 class Act(_Request):
@@ -202,6 +213,10 @@ class PlayersQuery(_Query):
 class LedgerQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
+
+
+class FeedQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
 
 
 class InboxQuery(_Query):

@@ -15,8 +15,8 @@ from gameserver.stack.node import Node
 from tests.client import Answer, Api, Signed, command_id
 from tests.nodes import node_process
 from tests.servers import roomy
-from tests.storage.deployment import with_actions, working
-from tests.storage.items import STUDIO, assert_sums, ledger_sum, part
+from tests.storage.deployment import working
+from tests.storage.items import assert_sums, ledger_sum, part, with_studio
 from tests.wait import wait_until
 
 PLAYERS = 6
@@ -31,7 +31,7 @@ ROUNDS: tuple[tuple[str, dict[str, object]], ...] = (
 @pytest.fixture
 async def apart(settings: Settings, tmp_path: Path) -> Settings:
     await part(settings)
-    return with_actions(settings, tmp_path, **STUDIO)
+    return with_studio(settings, tmp_path)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from gameserver.storage.courier import Deliverer
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import GAME, SLOTS, Servers
-from tests.wait import wait_until
+from tests.wait import ended, wait_until
 
 FENCE = 7_710_002
 _numbers = iter(range(1, 1 << 62))
@@ -35,8 +35,7 @@ async def working(settings: Settings) -> AsyncIterator[Core]:
     async with application.open_core(settings) as opened:
         task = asyncio.create_task(opened.backend.players.run())
         yield opened
-        task.cancel()
-        await asyncio.wait([task])
+        await ended(task)
 
 
 @asynccontextmanager

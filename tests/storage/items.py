@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -9,22 +10,24 @@ import orjson
 
 from gameserver.app import Core
 from gameserver.config import Settings
-from gameserver.rules.arguments import Arguments, ItemName
+from gameserver.rules.arguments import Arguments, ItemName, MailArguments, PlayerId
 from gameserver.rules.items import Count, takes
-from gameserver.rules.player import Moment, Outcome, Player
+from gameserver.rules.player import Letter, Moment, Outcome, Player, sends_mail
 from gameserver.storage import schema
 from gameserver.storage.databases import FENCES
 from gameserver.storage.ids import slot_of
 from tests.servers import SLOTS
-from tests.storage.deployment import act, connected
+from tests.storage.deployment import act, connected, with_actions
 
-STUDIO = {
-    "find": "tests.storage.items:find",
-    "brew": "tests.storage.items:brew",
-    "burn": "tests.storage.items:burn",
-    "swap": "tests.storage.items:swap",
-}
-"""Actions of a studio that deals in items."""
+ACTIONS = ("find", "brew", "burn", "swap", "present")
+
+
+def with_studio(settings: Settings, folder: Path) -> Settings:
+    """The settings with a studio's actions that deal in items, and a letter that brings some."""
+    changed = with_actions(settings, folder, **{name: f"tests.storage.items:{name}" for name in ACTIONS})
+    game = changed.game.read_text("utf-8").replace("[mail]\n", '[mail]\ngift = "tests.storage.items:gift"\n')
+    changed.game.write_text(game, "utf-8")
+    return changed
 
 
 class Find(Arguments):
@@ -32,6 +35,18 @@ class Find(Arguments):
 
     item: ItemName
     count: Count = 1
+
+
+class Present(Arguments):
+    """Two potions for another player, out of nothing."""
+
+    player: PlayerId
+
+
+class Gift(MailArguments):
+    """So many potions arrive."""
+
+    count: Count
 
 
 class Nothing(Arguments):
@@ -55,6 +70,15 @@ def burn(player: Player, args: Find, moment: Moment) -> Outcome:
 @takes({"potion": 1, "herb": 1})
 def swap(player: Player, args: Nothing, moment: Moment) -> Outcome:
     return Outcome(player, (), grants=(("herb", 2), ("potion", 1), ("herb", 1)))
+
+
+@sends_mail
+def present(player: Player, args: Present, moment: Moment) -> Outcome:
+    return Outcome(player, (), (Letter(int(args.player), "gift", {"count": 2}),))
+
+
+def gift(player: Player, args: Gift, moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "gift"},), grants=(("potion", args.count),))
 
 
 async def part(settings: Settings) -> None:
@@ -155,7 +179,3 @@ async def _kept(core: Core, player_id: int) -> Counter[str]:
 async def _entries(items: asyncpg.Connection, slot: int, player_id: int, kind: str) -> list[Mapping[str, Any]]:
     asked = "select * from item_ledger where slot = $1 and player_id = $2 and kind = $3"
     return [dict(row) for row in await items.fetch(asked, slot, player_id, kind)]
-
-
-def idle(player: Player, args: Nothing, moment: Moment) -> Outcome:
-    return Outcome(player, ())

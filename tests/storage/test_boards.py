@@ -16,7 +16,7 @@ from gameserver.storage.leaderboards import BoardWriter, Generation
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from tests.client import Api, Signed
 from tests.nodes import InProcessNode
-from tests.wait import wait_until
+from tests.wait import ended, wait_until
 
 
 async def board(api: Api, name: str = "exp") -> list[tuple[str, int]] | None:
@@ -134,9 +134,7 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     presence = core.backend.presence
     tasks = [asyncio.create_task(Follower(each, writer, presence, lambda: names).run()) for each in databases]
     yield writer
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    await ended(*tasks)
 
 
 async def test_a_call_that_expects_another_checkpoint_changes_nothing(core: Core, followed: BoardWriter) -> None:

@@ -20,7 +20,7 @@ from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from tests.client import command_id
 from tests.servers import Servers, running_servers
 from tests.storage.deployment import act, assert_ledger_explains, connected, enlist, enlist_many, superuser, working
-from tests.wait import wait_until
+from tests.wait import ended, wait_until
 
 FOLLOWERS = """select pid from pg_locks where locktype = 'advisory' and objid = 7710101 and granted
 and database = (select oid from pg_database where datname = current_database())"""
@@ -36,9 +36,7 @@ async def following(core: Core) -> AsyncIterator[None]:
     presence = core.backend.presence
     tasks = [asyncio.create_task(Follower(each, writer, presence, lambda: names).run()) for each in databases]
     yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    await ended(*tasks)
     assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
 
 

@@ -1,7 +1,7 @@
 """What becomes of items in another database when a node dies or freezes at any step: taken once, or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,14 @@ from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Refused
 from gameserver.rules.player import Player
 from gameserver.storage.backlog import MOST
 from gameserver.storage.batch import Receipt
+from gameserver.storage.grants import Grants
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import Servers
-from tests.storage.deployment import act, assert_ledger_explains, connected, enlist, with_actions, working
-from tests.storage.items import STUDIO, assert_sums, give, held, move, part
+from tests.storage.deployment import act, assert_ledger_explains, carrying, connected, enlist, order, settled, working
+from tests.storage.items import assert_sums, give, held, move, part, with_studio
+from tests.storage.moving import assert_settled
+from tests.storage.moving import move as move_by_mover
 from tests.storage.test_lost_connections import away
 from tests.wait import wait_until
 
@@ -31,7 +34,7 @@ OPEN = "select count(*) from item_ledger where player_id = $1 and not settled"
 async def apart(settings: Settings, tmp_path: Path) -> Settings:
     """A deployment whose items all lie in the other database than their player."""
     await part(settings)
-    return with_actions(settings, tmp_path, **STUDIO)
+    return with_studio(settings, tmp_path)
 
 
 @pytest.fixture
@@ -225,6 +228,26 @@ async def test_grants_are_acknowledged_while_the_items_database_is_away_and_arri
     await assert_sums(core, brewer.id)
 
 
+async def test_a_courier_brings_grants_that_nobody_asks_for_where_their_slot_is(
+    core: Core, brewer: Player, items: asyncpg.Connection
+) -> None:
+    slot = slot_of(brewer.id)
+    count = "select count from stacks where player_id = $1 and item = 'potion'"
+    async with carrying(core, Grants(core.backend.players.inventory)), connected(core.databases["two"].url) as other:
+        await give(core, brewer.id, "potion", 2)
+        await wait_until(lambda: _is(items.fetchval(count, brewer.id), 2), what="they have arrived")
+        await move(core, "items", slot, "two")
+        await give(core, brewer.id, "potion", 2)
+        await wait_until(lambda: _is(other.fetchval(count, brewer.id), 4), what="they have arrived elsewhere")
+        waiting = "select count(*) from outbox where player_id = $1"
+        await wait_until(lambda: _is(other.fetchval(waiting, brewer.id), 0), what="the outbox is empty")
+    await assert_sums(core, brewer.id)
+
+
+async def _is(asked: Awaitable[int], expected: int) -> bool:
+    return await asked == expected
+
+
 async def test_a_grant_that_is_delivered_again_and_again_by_several_nodes_arrives_once(
     core: Core, apart: Settings, brewer: Player
 ) -> None:
@@ -280,3 +303,35 @@ async def _is_granted(core: Core, player: Player) -> bool:
 
 async def _is_refused(core: Core, player: Player) -> bool:
     return not await _is_granted(core, player)
+
+
+async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
+    core: Core, apart: Settings
+) -> None:
+    """By the mover: each player's items come to him, and then both lie apart again."""
+    players = [await enlist(core), await enlist(core, database="two")]
+    moving = True
+
+    async def play(node: Core, player_id: int) -> int:
+        done = 0
+        while moving:
+            asked = [order(node, player_id, "find", item="herb", count=2), order(node, player_id, "brew")]
+            told = await settled(node, asked)
+            assert {getattr(each, "code", "done") for each in told} <= {"done", "not_enough_items"}
+            done += isinstance(told[1], Receipt)
+        return done
+
+    async with working(apart) as second:
+        playing = [asyncio.create_task(play(node, each.id)) for node in (core, second) for each in players]
+        for group in ("items", "players"):
+            for player in players:
+                source = core.slots.owner(group, slot_of(player.id)).name
+                await move_by_mover(core, [slot_of(player.id)], {"one": "two", "two": "one"}[source], group)
+        moving = False
+        assert all([await each > 2 for each in playing])
+    await core.slots.refresh()
+    for player in players:
+        await assert_sums(core, player.id)
+        await assert_ledger_explains(core, player.id)
+    for group in ("items", "players"):
+        await assert_settled(core, group)

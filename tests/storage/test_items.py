@@ -20,18 +20,17 @@ from tests.client import command_id
 from tests.storage.deployment import (
     act,
     assert_ledger_explains,
+    carrying,
     connected,
     enlist,
     order,
     owner,
     present,
     settled,
-    with_actions,
     working,
 )
-from tests.storage.items import STUDIO, assert_sums, give, held, move, part
-from tests.storage.moving import assert_settled
-from tests.storage.moving import move as move_by_mover
+from tests.storage.items import assert_sums, give, held, move, part, with_studio
+from tests.wait import wait_until
 
 
 @pytest.fixture(params=["together", "apart"])
@@ -39,7 +38,7 @@ async def placed(request: pytest.FixtureRequest, settings: Settings, tmp_path: P
     """A deployment whose items lie with their players, or all in the other database."""
     if request.param == "apart":
         await part(settings)
-    return with_actions(settings, tmp_path, **STUDIO)
+    return with_studio(settings, tmp_path)
 
 
 @pytest.fixture
@@ -192,6 +191,19 @@ async def test_two_nodes_never_take_more_than_there_is(core: Core, second: Core)
     await assert_sums(core, player.id)
 
 
+async def test_a_letter_that_grants_items_brings_them_once(core: Core) -> None:
+    one, two = await enlist(core), await enlist(core)
+    async with carrying(core):
+        await asyncio.gather(*(act(core, one.id, "present", player=str(two.id)) for _ in range(3)))
+        await wait_until(lambda: _has(core, two.id, {"potion": 6}), what="three gifts have arrived")
+    assert await held(core, one.id) == {}
+    await assert_sums(core, one.id, two.id)
+
+
+async def _has(core: Core, player_id: int, items: dict[str, int]) -> bool:
+    return await held(core, player_id) == items
+
+
 class Step(NamedTuple):
     node: int
     player: int
@@ -271,36 +283,6 @@ async def test_a_node_with_a_stale_idea_of_the_placement_still_takes_and_grants_
         await assert_sums(core, player.id)
     taken = Counter(each.action for each in await core.backend.players.history(player.id, 50, None))["burn"]
     assert await held(second, player.id) == {"herb": 10 - taken, "potion": taken}
-
-
-async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
-    core: Core, second: Core
-) -> None:
-    players = [await enlist(core), await enlist(core, database="two")]
-    moving = True
-
-    async def play(node: Core, player_id: int) -> int:
-        done = 0
-        while moving:
-            asked = [order(node, player_id, "find", item="herb", count=2), order(node, player_id, "brew")]
-            told = await settled(node, asked)
-            assert {getattr(each, "code", "done") for each in told} <= {"done", "not_enough_items"}
-            done += isinstance(told[1], Receipt)
-        return done
-
-    playing = [asyncio.create_task(play(node, each.id)) for node in (core, second) for each in players]
-    for group in ("items", "players"):
-        for player in players:
-            source = core.slots.owner(group, slot_of(player.id)).name
-            await move_by_mover(core, [slot_of(player.id)], {"one": "two", "two": "one"}[source], group)
-    moving = False
-    assert all([await each > 2 for each in playing])
-    await core.slots.refresh()
-    for player in players:
-        await assert_sums(core, player.id)
-        await assert_ledger_explains(core, player.id)
-    for group in ("items", "players"):
-        await assert_settled(core, group)
 
 
 async def test_a_batch_without_items_asks_nothing_of_them(core: Core) -> None:

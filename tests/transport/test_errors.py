@@ -51,10 +51,12 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "player_not_found": 404,
         "board_not_found": 404,
         "not_on_board": 404,
+        "session_not_found": 404,
         "method_not_allowed": 405,
         "conflict": 409,
         "name_taken": 409,
         "device_taken": 409,
+        "too_many_friends": 409,
         "refused": 409,
         "rate_limited": 429,
         "too_many_messages": 429,
@@ -75,6 +77,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "board_unavailable": 503,
         "sessions_unavailable": 503,
         "presence_unavailable": 503,
+        "friends_unavailable": 503,
     }
 
 

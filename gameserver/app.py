@@ -26,21 +26,35 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import migrations, provision, scripts
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
+from gameserver.storage.board_writer import BoardWriter
+from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
 from gameserver.storage.committer import Limits
 from gameserver.storage.databases import Databases
-from gameserver.storage.follower import Follower
-from gameserver.storage.leaderboards import Boards, BoardWriter
+from gameserver.storage.follower import Boarding, Follower
+from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
+from gameserver.storage.scoring import Scoring
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
-from gameserver.transport.keys import ADMIN_KEYS, BACKEND, CALLERS, ORIGINS, READINESS, SOCKETS, Callers, Readiness
+from gameserver.transport.board_pages import BoardPages
+from gameserver.transport.keys import (
+    ADMIN_KEYS,
+    BACKEND,
+    BOARD_PAGES,
+    CALLERS,
+    ORIGINS,
+    READINESS,
+    SOCKETS,
+    Callers,
+    Readiness,
+)
 from gameserver.transport.middleware import surround
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
@@ -81,10 +95,10 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         passwords = Passwords()
         stack.callback(passwords.close)
         sessions = _sessions(settings, redis, revoking)
-        boards = Boards(redis, rulebook.game.boards)
+        boards, calendar = Boards(redis), Calendar(rulebook.game.boards)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
-            settings, rulebook, databases, slots, passwords, sessions, boards, attempts, presence, pushes
+            settings, rulebook, databases, slots, passwords, sessions, boards, calendar, attempts, presence, pushes
         )
         core = Core(settings, databases, slots, redis, following, backend)
         await upkeep.make_partitions(core.backend, slots.databases("players"))
@@ -115,17 +129,18 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, boards: Boards, attempts: Attempts, presence: Presence, pushes: Pushes,
+    sessions: Sessions, boards: Boards, calendar: Calendar, attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
     writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
     everyone = [databases[name] for name in databases.names()]
     return Backend(
-        players=Players(everyone, slots, rulebook, window, limits),
+        players=Players(everyone, slots, rulebook, window, limits, Scoring(calendar)),
         claims=Claims(slots),
         sessions=sessions,
         boards=boards,
+        calendar=calendar,
         presence=presence,
         pushes=pushes,
         reports=Reports(databases, slots),
@@ -144,6 +159,7 @@ def build_app(core: Core) -> web.Application:
     app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
     app[BACKEND] = core.backend
     app[READINESS] = Readiness()
+    app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = Sockets(core.settings.sockets.per_player)
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = frozenset(core.settings.node.origins)
@@ -168,14 +184,18 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend = core.backend
     databases = core.slots.databases("players")
-    writer = BoardWriter(core.following, backend.rulebook.game.boards)
+    writer = BoardWriter(core.following)
+    boarding = Boarding(
+        lambda: backend.calendar.contests(backend.now()),
+        lambda: [each.name for each in core.slots.databases("players")],
+    )
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, databases),
         *Live(backend, app[SOCKETS]).work(),
-        *(Follower(each, writer, backend.presence, [every.name for every in databases]).run() for each in databases),
+        *(Follower(each, writer, backend.presence, boarding).run() for each in databases),
     ]
 
 

@@ -9,6 +9,7 @@ from gameserver.commands.passwords import Passwords
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
+from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
@@ -27,6 +28,7 @@ class Backend:
     claims: Claims
     sessions: Sessions
     boards: Boards
+    calendar: Calendar
     presence: Presence
     pushes: Pushes
     reports: Reports

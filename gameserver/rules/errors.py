@@ -8,7 +8,8 @@
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
     ├─ NotFound not_found
-    │   └─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board
+    │   └─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board,
+    │      SeasonNotFound season_not_found
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
@@ -148,6 +149,13 @@ class BoardNotFound(NotFound):
 
     code = "board_not_found"
     sentence = "There is no such board."
+
+
+class SeasonNotFound(NotFound):
+    """The board has no season of this name, or its standings aren't kept any more."""
+
+    code = "season_not_found"
+    sentence = "There is no such season."
 
 
 class NotOnBoard(NotFound):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
+from gameserver.rules import boards as board_rules
 from gameserver.rules.boards import Board, BoardTable
 from gameserver.rules.classes import PlayerClass
 from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe
@@ -55,8 +56,9 @@ class Game:
         tuning = _read(_TUNING, mapping, "tuning", problems)
         actions = _read(_ACTIONS, mapping, "actions", problems)
         tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
-        boards = {name: Board(name, table.score, table.class_name) for name, table in (tables or {}).items()}
-        problems += _board_faults(boards, mapping.get("classes"))
+        boards = {name: table.board(name) for name, table in (tables or {}).items()}
+        named = mapping.get("classes")
+        problems += board_rules.faults(boards, named if isinstance(named, Mapping) else ())
         if problems or not (levels and classes and tuning and actions) or foes is None:
             raise GameFault(problems)
         return cls(levels, classes, foes, tuning, actions, boards)
@@ -108,18 +110,6 @@ def _read(adapter: TypeAdapter[Table], mapping: Mapping[str, Any], name: str, pr
     except ValidationError as error:
         problems += faults_of(error, name)
         return None
-
-
-def _board_faults(boards: Mapping[str, Board], classes: object) -> list[str]:
-    faults, seen = [], dict[tuple[str, str | None], str]()
-    names = classes if isinstance(classes, Mapping) else {}
-    for board in boards.values():
-        first = seen.setdefault((board.score, board.class_name), board.name)
-        if first != board.name:
-            faults.append(f"boards.{board.name}: ranks the same as boards.{first}")
-        if board.class_name is not None and board.class_name not in names:
-            faults.append(f"boards.{board.name}.class: there is no class {board.class_name!r}")
-    return faults
 
 
 def _one_of(names: Mapping[str, object]) -> str:

@@ -39,10 +39,14 @@ class Moment(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What an action came to; each event is JSON-able and has a "type"."""
+    """What an action came to; each event is JSON-able and has a "type".
+
+    `points` are scored on the boards that rank them: the name and how many, or the figure for `best` and `last`.
+    """
 
     player: Player
     events: tuple[dict[str, Any], ...]
+    points: tuple[tuple[str, int], ...] = ()
 
 
 def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:

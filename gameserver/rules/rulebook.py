@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from gameserver.rules import arguments
 from gameserver.rules.action_table import Action, resolve
+from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import Game, GameFault
 from gameserver.rules.levels import EXP_CAP
@@ -113,8 +114,8 @@ class Rulebook:
             raise RuleBroken(f"action {action!r}: {after.hp} HP are too many at level {level}")
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
-            return Outcome(player, outcome.events)
-        return Outcome(player, outcome.events + _passages(before, player))
+            return Outcome(player, outcome.events, outcome.points)
+        return Outcome(player, outcome.events + _passages(before, player), outcome.points)
 
 
 def _fault(before: Player, outcome: object) -> str | None:
@@ -131,11 +132,20 @@ def _fault(before: Player, outcome: object) -> str | None:
         return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
     if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
         return 'events must be a tuple of dicts with a "type"'
+    if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):
+        return f"points {outcome.points!r} must be pairs of a name and a whole number of at most 53 bits"
     return None
 
 
 def _is_event(value: object) -> bool:
     return type(value) is dict and type(value.get("type")) is str
+
+
+def _are_points(value: object) -> bool:
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    name, amount = value
+    return type(name) is str and type(amount) is int and -LARGEST_SCORE <= amount <= LARGEST_SCORE
 
 
 def _passages(before: Player, after: Player) -> tuple[Event, ...]:

@@ -33,6 +33,7 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import sql
 from gameserver.storage.databases import Link
 from gameserver.storage.ids import command_milliseconds, slot_of
+from gameserver.storage.scoring import Scores, Scoring
 from gameserver.storage.slots import SlotMoved
 
 log = structlog.get_logger()
@@ -129,10 +130,12 @@ class Batch:
     rulebook: Rulebook
     window: Window
     commands: Sequence[Command]
+    scoring: Scoring
     _rows: dict[int, _Row] = field(default_factory=dict)
     _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
     _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
     _entries: list[_Entry] = field(default_factory=list)
+    _scores: Scores = field(default_factory=dict)
     _now: datetime = field(init=False)
     """The database's time under the fence: one for the batch."""
     _seeds: Iterator[int] = field(init=False)
@@ -205,6 +208,7 @@ class Batch:
         moment = Moment(self._now, Dice(seed), self.rulebook.game)
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
+        self.scoring.note(self._scores, row.player, outcome)
         told = _told(outcome, max_hp)
         args = json_of(command.args)
         row.player, row.changed = outcome.player, True
@@ -221,6 +225,9 @@ class Batch:
         changed = [row.player for row in self._rows.values() if row.changed]
         states = [(slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version) for who in changed]
         await connection.fetch(SQL["write"], self._now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
+        if self._scores:
+            versions = {who.id: who.version for who in changed}
+            await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, self._now))
 
 
 async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:

@@ -21,6 +21,7 @@ from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, Ou
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
+from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import SlotMoved
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
 
@@ -57,11 +58,14 @@ class _Pending:
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
-    def __init__(self, database: Database, rulebook: Rulebook, window: Window, limits: Limits) -> None:
+    def __init__(
+        self, database: Database, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring
+    ) -> None:
         self._database = database
         self._rulebook = rulebook
         self._window = window
         self._limits = limits
+        self._scoring = scoring
         self._waiting: dict[int, deque[_Pending]] = {}
         self._ready: deque[int] = deque()
         self._busy: set[int] = set()
@@ -182,7 +186,7 @@ class Committer:
     async def _attempt(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending] | None:
         """Those that another transaction holds; None for a batch that the database refused as a whole."""
         started = time.perf_counter()
-        work = Batch(self._rulebook, self._window, [pending.command for pending in batch])
+        work = Batch(self._rulebook, self._window, [pending.command for pending in batch], self._scoring)
         try:
             async with asyncio.timeout(self._limits.transaction + 1):
                 verdicts = await work.commit(link, lambda: bool(self._ready))

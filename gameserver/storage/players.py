@@ -23,6 +23,7 @@ from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.ledger import TXID
 from gameserver.storage.reader import Reader
+from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import SlotMoved, Slots
 
 T = TypeVar("T")
@@ -58,10 +59,11 @@ class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
     def __init__(
-        self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits
-    ) -> None:
+        self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits,
+        scoring: Scoring,
+    ) -> None:  # fmt: skip
         self._slots = slots
-        self._committers = {each.name: Committer(each, rulebook, window, limits) for each in databases}
+        self._committers = {each.name: Committer(each, rulebook, window, limits, scoring) for each in databases}
         self._readers = {each.name: Reader(each) for each in databases}
 
     async def run(self) -> None:

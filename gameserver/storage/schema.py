@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    false,
     func,
     text,
 )
@@ -95,6 +96,8 @@ player_rows = Table(
     Column("void", Boolean, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("exp_reached_at", Time, nullable=False),
+    Column("level_reached_at", Time),
+    Column("banned", Boolean, server_default=false(), nullable=False),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     postgresql_with={"fillfactor": "80"},
 )
@@ -129,3 +132,26 @@ ledger = Table(
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     postgresql_partition_by="RANGE (command_id)",
 )
+
+scores = Table(
+    "scores",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("board", String(32), primary_key=True),
+    Column("season", BigInteger, primary_key=True, autoincrement=False),
+    Column("score", BigInteger, nullable=False),
+    Column("reached_at", Time, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "80"},
+)
+"""What players scored on boards whose scores are kept; `version` is the player's after it, `season` 0 for all time."""
+
+season_floors = Table(
+    "season_floors",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("board", String(32), primary_key=True),
+    Column("season", BigInteger, nullable=False),
+)
+"""The earliest season of a board in which players of a slot can still score."""

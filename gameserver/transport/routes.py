@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gameserver.rules import errors
-from gameserver.transport import admin, answers, asking, health, http, wire, ws
+from gameserver.transport import admin, answers, asking, boards, health, http, wire, ws
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Error = type[errors.GameError]
@@ -49,7 +49,8 @@ CREDENTIALS = (
     errors.Overloaded,
 )
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
-BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
+BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable)
+PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
 
 ROUTES = (
@@ -76,14 +77,15 @@ ROUTES = (
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),
-    Route("GET", "/v1/boards", http.list_boards, "The boards", key="none", answer=answers.BoardsAnswer),
-    Route("GET", "/v1/boards/{board}", http.read_board, "A board from its top", key="none", query=wire.BoardQuery,
+    Route("GET", "/v1/boards", boards.list_boards, "The boards", key="none", answer=answers.BoardsAnswer),
+    Route("GET", "/v1/boards/{board}", boards.read_board, "A board from its top", key="none", query=wire.BoardQuery,
           answer=answers.BoardAnswer, errors=BOARDS),
-    Route("GET", "/v1/boards/{board}/around/{id}", http.read_around, "Around a player, or `me`", key="none",
-          query=wire.AroundQuery, answer=answers.BoardAnswer,
-          errors=(errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)),
-    Route("GET", "/v1/boards/{board}/ranks", http.read_ranks, "The places of up to 100 players", key="none",
-          query=wire.RanksQuery, answer=answers.BoardAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/around/{id}", boards.read_around, "Around a player, or `me`", key="none",
+          query=wire.AroundQuery, answer=answers.BoardAnswer, errors=PLACES),
+    Route("GET", "/v1/boards/{board}/ranks", boards.read_ranks, "The places of up to 100 players", key="none",
+          query=wire.RanksQuery, answer=answers.RanksAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/ranks/{id}", boards.read_rank, "The place of a player, or `me`", key="none",
+          query=wire.SeasonQuery, answer=answers.RankAnswer, errors=PLACES),
     Route("GET", "/v1/socket", ws.socket, "The WebSocket (see docs/socket.md)", key="none", status=101,
           errors=(errors.Forbidden,)),
     Route("GET", "/admin/v1/rankings", admin.read_rankings, "Rank players, over all databases", key="admin",

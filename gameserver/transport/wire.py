@@ -198,17 +198,24 @@ class LedgerQuery(_Query):
     cursor: Cursor | None = None
 
 
-class BoardQuery(_Query):
+Season = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+"""`current`, `all-time` on a board without seasons, or the time at which the season begins."""
+
+
+class SeasonQuery(_Query):
+    season: Season = "current"
+
+
+class BoardQuery(SeasonQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
-    season: Literal["all-time"] = "all-time"
 
 
-class AroundQuery(_Query):
+class AroundQuery(SeasonQuery):
     radius: Annotated[int, Field(ge=0, le=100)] = 5
 
 
-class RanksQuery(_Query):
+class RanksQuery(SeasonQuery):
     ids: Ids
 
 
@@ -255,13 +262,14 @@ class BoardFrame(_Frame):
     board: ShortText
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
-    season: Literal["all-time"] = "all-time"
+    season: Season = "current"
 
 
 class AroundFrame(_Frame):
     op: Literal["around"]
     board: ShortText
     radius: Annotated[int, Field(ge=0, le=100)] = 5
+    season: Season = "current"
 
 
 class SubscribeFrame(_Frame):

@@ -41,7 +41,7 @@ class ChangeClass(Arguments):
 
 
 def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
-    """Fights a foe: a win gives EXP and costs less HP. Raises UnknownFoe."""
+    """Fights a foe: a win gives EXP, and points if the foe has any, and costs less HP. Raises UnknownFoe."""
     game, dice = moment.game, moment.dice
     foe, own = game.foe(args.foe), game.classes[player.class_name]
     tuning = game.tuning.hunt
@@ -52,7 +52,8 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
     damage = min(damage, player.hp)
     exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
     event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
-    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,))
+    points = tuple(foe.points.items()) if won and foe.points else ()
+    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), points)
 
 
 def win_chance(level: int, own: PlayerClass, foe: Foe, tuning: HuntTuning) -> int:

@@ -4,9 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from gameserver.rules.section import Chance, Section, Title
+from gameserver.rules.section import Chance, Key, Section, Title
 
 Damage = Annotated[int, Field(ge=0, le=1_000_000)]
+Points = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
 class Foe(Section):
@@ -18,6 +19,8 @@ class Foe(Section):
     min_damage: Damage
     max_damage: Damage
     exp: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    points: Annotated[dict[Key, Points], Field(default_factory=dict)]
+    """What a win scores on the boards that rank these points."""
 
     @model_validator(mode="after")
     def _damage_is_a_range(self) -> Self:

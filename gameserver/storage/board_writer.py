@@ -28,11 +28,13 @@ How = tuple[str, str | int, int, Rows]
 class Generation:
     """One body of a contest. `checkpoint` is a database's, empty when it hasn't been loaded.
 
-    `loads` is 0 unless every database has a checkpoint in it and it isn't live yet; it rises with every load.
+    `is_next` while it isn't live yet; then `loads`, which rises with every load, isn't 0 once every database has a
+    checkpoint in it.
     """
 
     name: str
     checkpoint: str
+    is_next: bool = False
     loads: int = 0
 
 
@@ -69,7 +71,10 @@ class BoardWriter:
             for each in contests
         ]
         return [
-            [Generation(name.decode(), checkpoint.decode(), loads) for name, checkpoint, loads in found]
+            [
+                Generation(name.decode(), checkpoint.decode(), bool(is_next), loads)
+                for name, checkpoint, is_next, loads in found
+            ]
             for found in await self._generations.many(calls)
         ]
 

@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import asyncpg
@@ -34,6 +35,8 @@ SQL = sql.load("follower.sql")
 TURN_SECONDS = 0.05
 QUIET_SECONDS = 0.05
 STATE_SECONDS = 0.5
+BUILDING_SECONDS = 0.1
+"""How often Redis is asked which generations there are, also while one isn't live yet."""
 RETRY_SECONDS = 0.5
 SUMMARIZE_SECONDS = 2.0
 TELL_SECONDS = 1.0
@@ -80,7 +83,7 @@ class Follower:
         self._load: Load | None = None
         self._followed: list[tuple[Contest, Generation]] = []
         self._points: dict[tuple[str, int], Snapshot] = {}
-        self._starting = True
+        self._starting, self._building = True, False
         self._looked = self._summarized = self._told = 0.0
         self._current = time.monotonic()
 
@@ -120,9 +123,9 @@ class Follower:
 
     async def _look(self, connection: asyncpg.Connection, source: Source) -> None:
         """Asks Redis now and then which generations there are, and begins to load those that have no checkpoint."""
-        if time.monotonic() - self._looked < STATE_SECONDS:
+        if time.monotonic() - self._looked < (BUILDING_SECONDS if self._building else STATE_SECONDS):
             return
-        self._looked = time.monotonic()
+        self._looked, self._building = time.monotonic(), False
         contests, names = self._boarding.contests(), self._boarding.names()
         listed = await self._writer.generations(contests, self._database.name, names, starting=self._starting)
         self._starting = False
@@ -130,6 +133,7 @@ class Follower:
         self._followed = []
         for contest, found in zip(contests, listed, strict=True):
             for generation in found:
+                self._building = self._building or generation.is_next
                 if not generation.checkpoint:
                     empty.append((contest, generation.name))
                 elif Checkpoint.load(generation.checkpoint).on(source) is None:
@@ -205,7 +209,7 @@ class Follower:
         if not all(written):
             self._looked = 0.0
         self._followed = [
-            (contest, Generation(found.name, text, found.loads) if fine else found)
+            (contest, replace(found, checkpoint=text) if fine else found)
             for (contest, found), fine in zip(followed, written, strict=True)
         ]
         FOLLOWED.labels(self._database.name).inc(len(read.places))

@@ -198,8 +198,10 @@ class LedgerQuery(_Query):
     cursor: Cursor | None = None
 
 
-Season = Annotated[str, StringConstraints(min_length=1, max_length=32)]
-"""`current`, `all-time` on a board without seasons, or the time at which the season begins."""
+Season = Annotated[
+    str, StringConstraints(pattern=r"^(current|previous|all-time|\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.0{1,6})?)?Z)$")
+]
+"""`current`, `previous`, `all-time` on a board without seasons, or the time at which the season began, in UTC."""
 
 
 class SeasonQuery(_Query):

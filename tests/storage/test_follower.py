@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -16,35 +16,26 @@ from gameserver.rules.player import Player
 from gameserver.storage import follower
 from gameserver.storage.board_layout import MICROSECOND, START, Contest
 from gameserver.storage.board_writer import BoardWriter
-from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.ids import slot_of
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from tests.client import command_id
 from tests.servers import Servers, running_servers
-from tests.storage.deployment import act, assert_ledger_explains, connected, enlist, enlist_many, superuser, working
+from tests.storage.deployment import (
+    act,
+    assert_ledger_explains,
+    connected,
+    enlist,
+    enlist_many,
+    following,
+    names_of,
+    superuser,
+    working,
+)
 from tests.wait import wait_until
 
 FOLLOWERS = """select pid from pg_locks where locktype = 'advisory' and objid = 7710101 and granted
 and database = (select oid from pg_database where datname = current_database())"""
 CLASSES = ("warrior", "fighter", "mage", "priest")
-
-
-def names_of(core: Core) -> list[str]:
-    return [each.name for each in core.slots.databases("players")]
-
-
-@asynccontextmanager
-async def following(core: Core) -> AsyncIterator[None]:
-    """A node's followers of both databases."""
-    databases = core.slots.databases("players")
-    boarding = Boarding(lambda: core.backend.calendar.contests(core.backend.now()), lambda: names_of(core))
-    writer, presence = BoardWriter(core.following), core.backend.presence
-    tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
 
 
 @pytest.fixture

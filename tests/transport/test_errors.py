@@ -51,6 +51,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "player_not_found": 404,
         "board_not_found": 404,
         "not_on_board": 404,
+        "season_not_found": 404,
         "method_not_allowed": 405,
         "conflict": 409,
         "name_taken": 409,

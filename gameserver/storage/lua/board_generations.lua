@@ -5,8 +5,8 @@
 -- ARGV[5] 1 when the node has just begun to follow: who starts last has the newest configuration
 -- ARGV[6] for how long, in s, a definition counts as wanted that nobody has asked for
 -- ARGV[7...] all databases: what is there of others doesn't count any more
--- Returns {generation, checkpoint or '', and, if it is the next and every database has a checkpoint in it, how many
--- loads have begun in it, else 0} of each.
+-- Returns {generation, checkpoint or '', whether it is the next, and, if it is and every database has a checkpoint in
+-- it, how many loads have begun in it, else 0} of each.
 local now = tonumber(redis.call('TIME')[1])
 local state = redis.call('HMGET', KEYS[1], 'live', 'next', 'wanted', 'asked')
 local live, next, wanted = state[1], state[2], state[3]
@@ -18,12 +18,14 @@ end
 
 if wanted == ARGV[3] then
   redis.call('HSET', KEYS[1], 'wanted', wanted, 'asked', now)
-  if not of(live, wanted) and not of(next, wanted) then
-    if next then
-      for _, part in ipairs({ 'order', 'members', 'gone', 'gone_before', 'scores', 'checkpoints', 'as_of' }) do
-        redis.call('UNLINK', ARGV[1] .. next .. ':' .. part)
-      end
+  if next and not of(next, wanted) then
+    for _, part in ipairs({ 'order', 'members', 'gone', 'gone_before', 'scores', 'checkpoints', 'as_of' }) do
+      redis.call('UNLINK', ARGV[1] .. next .. ':' .. part)
     end
+    redis.call('HDEL', KEYS[1], 'next')
+    next = nil
+  end
+  if not next and not of(live, wanted) then
     next = ARGV[4]
     redis.call('HSET', KEYS[1], 'next', next)
   end
@@ -52,7 +54,8 @@ for _, generation in ipairs({ live or '', next or '' }) do
     for each = 7, #ARGV do
       if redis.call('HEXISTS', checkpoints, ARGV[each]) == 0 then whole = 0 end
     end
-    listed[#listed + 1] = { generation, redis.call('HGET', checkpoints, ARGV[2]) or '', whole }
+    local checkpoint = redis.call('HGET', checkpoints, ARGV[2]) or ''
+    listed[#listed + 1] = { generation, checkpoint, generation == next and 1 or 0, whole }
   end
 end
 return listed

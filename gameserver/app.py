@@ -5,6 +5,7 @@ Databases must be at their migrations' head and every slot have an owner; only t
 
 import contextlib
 import math
+import os
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,25 +16,30 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 import gameserver
-from gameserver.commands import upkeep
+from gameserver.commands import sharding, upkeep
 from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
+from gameserver.commands.sharding import Sharding
 from gameserver.config import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import migrations, provision, scripts
+from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
 from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
-from gameserver.storage.committer import Limits
 from gameserver.storage.databases import Databases
 from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import AttemptPaces, Attempts
+from gameserver.storage.membership import Membership
+from gameserver.storage.mover import Mover
+from gameserver.storage.moves import Moves
+from gameserver.storage.pending import Limits
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
@@ -73,6 +79,7 @@ class Core:
     following: Redis
     """The Redis client of the followers and of presence."""
     backend: Backend
+    sharding: Sharding
 
 
 @contextlib.asynccontextmanager
@@ -89,8 +96,9 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)
-        await migrations.require_heads(provision.members(settings, databases))
+        await provision.require_ready(settings, databases)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
+        stack.push_async_callback(slots.close)
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
@@ -100,9 +108,33 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         backend = _backend(
             settings, rulebook, databases, slots, passwords, sessions, boards, calendar, attempts, presence, pushes
         )
-        core = Core(settings, databases, slots, redis, following, backend)
-        await upkeep.make_partitions(core.backend, slots.databases("players"))
+        core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
+        await upkeep.make_partitions(core.backend, slots.members("players"))
         yield core
+
+
+@contextlib.asynccontextmanager
+async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
+    """The slot map and what moves slots, also while some databases are away, or Redis.
+
+    Raises ConfigFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
+    """
+    databases = provision.open_databases(settings)
+    try:
+        control = databases[settings.control.database]
+        await migrations.require_heads({"control": [control]})
+        slots = Slots(control, databases, provision.sizes(settings))
+        await slots.refresh()
+        yield _sharding(settings, databases, slots)
+    finally:
+        await databases.close()
+
+
+def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
+    control = databases[settings.control.database]
+    moves = Moves(control)
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}"
+    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
 def _sessions(settings: Settings, redis: Redis, revoking: Redis) -> Sessions:
@@ -134,9 +166,8 @@ def _backend(  # noqa: PLR0913 (everything meets here)
     writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
-    everyone = [databases[name] for name in databases.names()]
     return Backend(
-        players=Players(everyone, slots, rulebook, window, limits, Scoring(calendar)),
+        players=Players(slots, rulebook, window, limits, Scoring(calendar)),
         claims=Claims(slots),
         sessions=sessions,
         boards=boards,
@@ -182,20 +213,22 @@ def _callers(settings: Settings) -> Callers:
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
-    backend = core.backend
-    databases = core.slots.databases("players")
+    backend, slots = core.backend, core.slots
+
+    def owners() -> list[str]:
+        return [each.name for each in slots.databases("players")]
+
     writer = BoardWriter(core.following)
-    boarding = Boarding(
-        lambda: backend.calendar.contests(backend.now()),
-        lambda: [each.name for each in core.slots.databases("players")],
-    )
+    boarding = Boarding(lambda: backend.calendar.contests(backend.now()), owners)
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
-        upkeep.make_partitions_for_ever(backend, databases),
+        upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         *Live(backend, app[SOCKETS]).work(),
-        *(Follower(each, writer, backend.presence, boarding).run() for each in databases),
+        slots.run(),
+        sharding.take_over_for_ever(core.sharding),
+        attend(slots, "players", lambda each: Follower(each, writer, backend.presence, boarding).run()),
     ]
 
 

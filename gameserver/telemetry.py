@@ -32,6 +32,7 @@ FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Since the boards were l
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Checked sessions that this node remembers")
 DENIED = Counter("gameserver_denied_total", "What limits have denied, by their name in the settings", ["limit"])
+MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner in a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
 

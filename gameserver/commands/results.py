@@ -3,29 +3,42 @@
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.play import History
+from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Receipt
 from gameserver.storage.leaderboards import Page, Standing
+from gameserver.storage.membership import Member
+from gameserver.storage.mover import Progress as MoveProgress
+from gameserver.storage.moves import Move, Plan
 from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
 from gameserver.storage.sessions import Listed, Session
+from gameserver.storage.survey import Holding, Share
 
 __all__ = [
     "Count",
     "Entry",
     "History",
+    "Holding",
+    "Judged",
+    "Judgement",
     "Kept",
     "Listed",
     "LiveNode",
+    "Member",
+    "Move",
+    "MoveProgress",
     "Opened",
     "Page",
+    "Plan",
     "Question",
     "Ranked",
     "Ranking",
     "Receipt",
     "Seen",
     "Session",
+    "Share",
     "Standing",
     "Welcome",
 ]

@@ -46,11 +46,11 @@ async def sweep_for_ever(backend: Backend) -> None:
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
 
 
-async def make_partitions_for_ever(backend: Backend, databases: Sequence[Database]) -> None:
+async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:
     """Keeps the ledger's partitions ahead of time."""
 
     async def work() -> int:
-        return await make_partitions(backend, databases)
+        return await make_partitions(backend, databases())
 
     await _for_ever("partitions", PARTITION_SECONDS, work)
 

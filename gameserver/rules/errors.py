@@ -7,6 +7,7 @@
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
+    │   └─ Banned banned
     ├─ NotFound not_found
     │   └─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board,
     │      SeasonNotFound season_not_found
@@ -128,6 +129,13 @@ class Forbidden(GameError):
 
     code = "forbidden"
     sentence = "This is not allowed."
+
+
+class Banned(Forbidden):
+    """The player exists and the credentials are right, but he may not play."""
+
+    code = "banned"
+    sentence = "This player is banned."
 
 
 class NotFound(GameError):

@@ -8,6 +8,9 @@ from gameserver.rules.dice import Dice
 from gameserver.rules.player import Moment, Player
 from gameserver.rules.rulebook import Rulebook
 
+JUDGEMENTS = frozenset({"ban", "lift_ban"})
+"""What operators do to a player, who stays as he was, one version on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -25,6 +28,9 @@ def replay(rulebook: Rulebook, player: Player, records: Iterable[Record]) -> Pla
     Raises the GameError of the first record that the rules refuse: such a ledger isn't theirs.
     """
     for record in records:
+        if record.action in JUDGEMENTS:
+            player = player._replace(version=player.version + 1)
+            continue
         args = rulebook.arguments(record.action, record.args)
         moment = Moment(record.at, Dice(record.seed), rulebook.game)
         player = rulebook.apply(record.action, player, args, moment).player

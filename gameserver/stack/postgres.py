@@ -34,6 +34,12 @@ DURABLE: Mapping[str, str] = {
     "max_wal_size": "4GB",
     "max_connections": "200",
     "max_locks_per_transaction": "128",
+    "max_replication_slots": "32",
+    "max_wal_senders": "32",
+    "max_worker_processes": "32",
+    "max_logical_replication_workers": "16",
+    "max_sync_workers_per_subscription": "4",
+    "wal_retrieve_retry_interval": "500ms",
     "shared_buffers": "256MB",
     "jit": "off",
     "timezone": "UTC",
@@ -198,7 +204,7 @@ class Postgres:
         return datafolder.is_ready(self._folder, self.process.pid)
 
     async def _provide(self) -> None:
-        """The role and its database, unless they are there."""
+        """The role, with what moves of slots need, and its database, unless they are there."""
         try:
             connection = await asyncpg.connect(self.superuser_url, ssl=False, timeout=30)
         except asyncpg.InvalidPasswordError:
@@ -214,6 +220,8 @@ class Postgres:
                 await connection.execute(
                     await connection.fetchval("select format($1, $2::text)", create, self.password)
                 )
+            await connection.execute(f"alter role {ROLE} replication")
+            await connection.execute(f"grant pg_create_subscription to {ROLE}")
             if not await connection.fetchval("select exists(select from pg_database where datname = $1)", ROLE):
                 await connection.execute(f"create database {ROLE} owner {ROLE}")
         finally:

@@ -19,11 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import schema
-from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of_key
 from gameserver.storage.slots import Slots
 
 CLAIMS = schema.claims
+OWNED = schema.accounts_owned_slots
 RESERVED_FOR = timedelta(seconds=30)
 """Far longer than any sign-up's deadline."""
 TRIES = 5
@@ -61,12 +61,8 @@ class Claims:
 
     async def find(self, key: Key) -> Claim | None:
         """Who holds a key, reserved or confirmed. Raises DatabaseUnavailable."""
-        for _ in range(TRIES):
-            async with self._database(key).snapshot() as connection:
-                if await self._owns(connection, key):
-                    return await _find(connection, key, self._slot(key))
-            await self._slots.refresh()
-        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+        slot = self._slot(key)
+        return await self._slots.routed("accounts", slot, lambda own: _find(own, key, slot), reads=True)
 
     async def reserve(self, key: Key, player_id: int, command_id: str) -> Claim:
         """Reserves a key if it is free; whoever holds it now. Raises DatabaseUnavailable."""
@@ -79,14 +75,15 @@ class Claims:
             "confirmed": False,
             "deadline": func.now() + RESERVED_FOR,
         }
-        for _ in range(TRIES):
-            async with self._database(key).fenced("accounts") as connection:
-                if await self._owns(connection, key):
-                    await connection.execute(upsert(CLAIMS).values(values).on_conflict_do_nothing())
-                    if (claim := await _find(connection, key, self._slot(key))) is not None:
-                        return claim
-            await self._slots.refresh()
-        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+
+        async def write(connection: AsyncConnection) -> Claim | None:
+            await connection.execute(upsert(CLAIMS).values(values).on_conflict_do_nothing())
+            return await _find(connection, key, self._slot(key))
+
+        for _ in range(TRIES):  # who held it may let go between the two statements
+            if (claim := await self._slots.routed("accounts", self._slot(key), write)) is not None:
+                return claim
+        raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)
 
     async def confirm(self, key: Key, player_id: int, command_id: str) -> None:
         await self._settle(key, update(CLAIMS).values(confirmed=True), player_id, command_id)
@@ -99,7 +96,8 @@ class Claims:
         """Reservations past their deadlines, at most `limit` of each database that answers."""
         found: list[Claim] = []
         for database in self._slots.databases("accounts"):
-            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now())
+            mine = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
+            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), mine)
             with contextlib.suppress(DatabaseUnavailable):
                 async with database.snapshot() as connection:
                     rows = await connection.execute(overdue.order_by(CLAIMS.c.deadline).limit(limit))
@@ -115,23 +113,10 @@ class Claims:
             & (CLAIMS.c.player_id == player_id)
             & ~CLAIMS.c.confirmed
         )
-        for _ in range(TRIES):
-            async with self._database(key).fenced("accounts") as connection:
-                if await self._owns(connection, key):
-                    await connection.execute(statement.where(mine))
-                    return
-            await self._slots.refresh()
-        raise DatabaseUnavailable("The claim is being moved.", retry_after=1)
+        await self._slots.routed("accounts", self._slot(key), lambda own: own.execute(statement.where(mine)))
 
     def _slot(self, key: Key) -> int:
         return slot_of_key(key.kind, key.text, self._slots.size("accounts"))
-
-    def _database(self, key: Key) -> Database:
-        return self._slots.owner("accounts", self._slot(key))
-
-    async def _owns(self, connection: AsyncConnection, key: Key) -> bool:
-        owned = schema.accounts_owned_slots.c
-        return bool((await connection.execute(select(owned.owned).where(owned.slot == self._slot(key)))).scalar())
 
 
 def _selected() -> Any:

@@ -4,23 +4,23 @@ Law: a player is in at most one batch in flight, and his commands take effect in
 submitted. Every command gets a verdict, at the latest one transaction after its deadline. The queue is bounded; who
 finds it full is told so and has changed nothing. A batch that the database refuses is tried once more as single
 commands, so that one bad row can't take its neighbours down. After a lost connection the same commands are run again:
-if the lost transaction did commit, the ledger answers them.
+if the lost transaction did commit, the ledger answers them. The commands of a player whose slot has moved away are
+given back all together, in their order.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import asyncpg
 import structlog
 
-from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded
+from gameserver.rules.errors import GameError, Internal, Overloaded
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
+from gameserver.storage.batch import Batch, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
+from gameserver.storage.pending import Limits, Pending
 from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import SlotMoved
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
@@ -36,58 +36,43 @@ PER_PLAYER = 32
 """Commands of one player in one batch, at the most."""
 
 
-class Limits(NamedTuple):
-    players: int
-    in_flight: int
-    queue: int
-    deadline: float
-    transaction: float
-
-
-@dataclass(slots=True)
-class _Pending:
-    command: Command
-    verdict: asyncio.Future[Receipt]
-    deadline: float
-    unsure: bool = False
-    """Whether a transaction that held it may have committed unseen."""
-    answered: bool = False
-    """Whether it has had its verdict, which a caller who has left doesn't hear."""
+GiveBack = Callable[[list[Pending]], None]
 
 
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
     def __init__(
-        self, database: Database, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring
-    ) -> None:
+        self, database: Database, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring,
+        give_back: GiveBack,
+    ) -> None:  # fmt: skip
+        """`give_back` takes a player's commands, in their order, when the database doesn't own his slot."""
         self._database = database
+        self._give_back = give_back
         self._rulebook = rulebook
         self._window = window
         self._limits = limits
         self._scoring = scoring
-        self._waiting: dict[int, deque[_Pending]] = {}
+        self._waiting: dict[int, deque[Pending]] = {}
         self._ready: deque[int] = deque()
         self._busy: set[int] = set()
         self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
 
-    def submit(self, command: Command) -> asyncio.Future[Receipt]:
-        """Queues a command; its verdict comes in the future. Raises Overloaded at once when the queue is full."""
+    def submit(self, pending: Pending) -> None:
+        """Queues a command. Raises Overloaded at once when the queue is full."""
         if self._queued >= self._limits.queue or self._closed:
             raise Overloaded("Too many commands are waiting.", retry_after=1)
-        loop = asyncio.get_running_loop()
-        pending = _Pending(command, loop.create_future(), time.monotonic() + self._limits.deadline)
         self._queued += 1
-        queue = self._waiting.get(command.player_id)
+        player_id = pending.command.player_id
+        queue = self._waiting.get(player_id)
         if queue is None:
-            self._waiting[command.player_id] = deque((pending,))
-            if command.player_id not in self._busy:
-                self._make_ready(command.player_id)
+            self._waiting[player_id] = deque((pending,))
+            if player_id not in self._busy:
+                self._make_ready(player_id)
         else:
             queue.append(pending)
-        return pending.verdict
 
     async def run(self) -> None:
         """Works until cancelled; then whatever still waits is answered as overloaded."""
@@ -141,8 +126,8 @@ class Committer:
         else:
             self._wake.clear()
 
-    def _take(self) -> list[_Pending]:
-        batch: list[_Pending] = []
+    def _take(self) -> list[Pending]:
+        batch: list[Pending] = []
         for _ in range(min(len(self._ready), self._limits.players)):
             player_id = self._ready.popleft()
             queue = self._waiting.pop(player_id)
@@ -152,17 +137,17 @@ class Committer:
             batch.extend(queue)
         return batch
 
-    async def _settle(self, link: Link, batch: Sequence[_Pending]) -> None:
+    async def _settle(self, link: Link, batch: Sequence[Pending]) -> None:
         """Runs a batch and gives every command its verdict or its place in the queue."""
         try:
             left = await self._work_off(link, batch)
         except BaseException:
             for pending in batch:
-                self._answer(pending, self._unsure())
+                self._answer(pending, pending.unknown())
             raise
         self._put_back(batch, left)
 
-    async def _work_off(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending]:
+    async def _work_off(self, link: Link, batch: Sequence[Pending]) -> list[Pending]:
         """Those that have to be tried again."""
         try:
             left = await self._attempt(link, batch)
@@ -171,19 +156,19 @@ class Committer:
             await self._lost(link, batch, error)
             return [pending for pending in batch if not pending.answered]
 
-    async def _one_by_one(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending]:
+    async def _one_by_one(self, link: Link, batch: Sequence[Pending]) -> list[Pending]:
         """Those that have to wait: whom another transaction holds, and what the same players asked later."""
-        left: list[_Pending] = []
+        left: list[Pending] = []
         held: set[int] = set()
         for pending in batch:
             if pending.deadline < time.monotonic():
-                self._answer(pending, self._too_late(pending))
+                self._answer(pending, pending.too_late())
             elif pending.command.player_id in held or await self._attempt(link, [pending]):
                 held.add(pending.command.player_id)
                 left.append(pending)
         return left
 
-    async def _attempt(self, link: Link, batch: Sequence[_Pending]) -> list[_Pending] | None:
+    async def _attempt(self, link: Link, batch: Sequence[Pending]) -> list[Pending] | None:
         """Those that another transaction holds; None for a batch that the database refused as a whole."""
         started = time.perf_counter()
         work = Batch(self._rulebook, self._window, [pending.command for pending in batch], self._scoring)
@@ -199,8 +184,8 @@ class Committer:
         return [pending for pending, verdict in zip(batch, verdicts, strict=True) if not self._judge(pending, verdict)]
 
     async def _refused(
-        self, link: Link, batch: Sequence[_Pending], error: asyncpg.PostgresError
-    ) -> list[_Pending] | None:
+        self, link: Link, batch: Sequence[Pending], error: asyncpg.PostgresError
+    ) -> list[Pending] | None:
         DATABASE_FAULTS.labels(self._database.name, type(error).__name__).inc()
         log.warning("a batch failed", database=self._database.name, commands=len(batch), error=str(error))
         link.drop()
@@ -212,15 +197,18 @@ class Committer:
         self._answer(batch[0], Internal("The action could not be carried out."))
         return []
 
-    def _judge(self, pending: _Pending, verdict: Verdict) -> bool:
-        """Answers; False for a command that has to wait for another transaction."""
+    def _judge(self, pending: Pending, verdict: Verdict) -> bool:
+        """Answers; False for a command that has to wait for another transaction or go elsewhere."""
         if isinstance(verdict, LockedElsewhere):
             pending.unsure = True  # who holds the player may be this command's own lost transaction
+            return False
+        if isinstance(verdict, SlotMoved):
+            pending.moved = True
             return False
         self._answer(pending, verdict)
         return True
 
-    async def _lost(self, link: Link, batch: Sequence[_Pending], error: BaseException) -> None:
+    async def _lost(self, link: Link, batch: Sequence[Pending], error: BaseException) -> None:
         DATABASE_FAULTS.labels(self._database.name, type(error).__name__).inc()
         log.warning("a transaction was lost", database=self._database.name, error=f"{type(error).__name__}: {error}")
         link.drop()
@@ -228,11 +216,14 @@ class Committer:
             pending.unsure = pending.unsure or isinstance(error, FateUnknown | TimeoutError)
         await asyncio.sleep(LOST_PAUSE)
 
-    def _put_back(self, batch: Sequence[_Pending], left: Sequence[_Pending]) -> None:
+    def _put_back(self, batch: Sequence[Pending], left: Sequence[Pending]) -> None:
         now = time.monotonic()
+        if moved := {pending.command.player_id for pending in left if pending.moved}:
+            self._send_away(moved, left)
+            left = [pending for pending in left if pending.command.player_id not in moved]
         for pending in reversed(left):
             if pending.deadline < now:
-                self._answer(pending, self._too_late(pending))
+                self._answer(pending, pending.too_late())
                 continue
             self._waiting.setdefault(pending.command.player_id, deque()).appendleft(pending)
         blocked = {pending.command.player_id for pending in left}
@@ -241,6 +232,14 @@ class Committer:
                 asyncio.get_running_loop().call_later(LOCKED_PAUSE, self._free, player_id)
             else:
                 self._free(player_id)
+
+    def _send_away(self, moved: Iterable[int], left: Sequence[Pending]) -> None:
+        """Gives back what these players have asked, also what still waits behind it."""
+        for player_id in moved:
+            own = [pending for pending in left if pending.command.player_id == player_id]
+            own += self._waiting.pop(player_id, ())
+            self._queued -= len(own)
+            self._give_back(own)
 
     def _free(self, player_id: int) -> None:
         self._busy.discard(player_id)
@@ -255,28 +254,13 @@ class Committer:
             for player_id, queue in list(self._waiting.items()):
                 while queue and queue[0].deadline < now:
                     pending = queue.popleft()
-                    self._answer(pending, self._too_late(pending))
+                    self._answer(pending, pending.too_late())
                 if not queue:
                     del self._waiting[player_id]
                     if player_id not in self._busy:
                         self._ready.remove(player_id)
 
-    def _unsure(self) -> GameError:
-        return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
-
-    def _too_late(self, pending: _Pending) -> GameError:
-        if pending.unsure:
-            return self._unsure()
-        return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
-
-    def _answer(self, pending: _Pending, verdict: Receipt | GameError | SlotMoved) -> None:
-        if pending.answered:
-            return
-        pending.answered = True
-        self._queued -= 1
-        if pending.verdict.done():
-            return
-        if isinstance(verdict, Receipt):
-            pending.verdict.set_result(verdict)
-        else:
-            pending.verdict.set_exception(verdict)
+    def _answer(self, pending: Pending, verdict: Receipt | GameError) -> None:
+        if not pending.answered:
+            self._queued -= 1
+            pending.answer(verdict)

@@ -186,6 +186,15 @@ class Databases:
 
     def __init__(self, urls: Mapping[str, str], *, patient: bool = False) -> None:
         self._databases = {name: Database(name, url, patient=patient) for name, url in urls.items()}
+        self._patient = patient
+
+    def join(self, name: str, url: str) -> None:
+        """Adds one that wasn't known at first; what the settings say of a name stays."""
+        if name not in self._databases:
+            self._databases[name] = Database(name, url, patient=self._patient)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._databases
 
     def __getitem__(self, name: str) -> Database:
         return self._databases[name]

@@ -46,7 +46,7 @@ OLDEST_READ_SECONDS = 30.0
 TRANSACTIONS = 2_000
 """Transaction ids read in one turn, at the most."""
 CHUNK = 5_000
-"""Players loaded in one turn, at the most."""
+"""Players loaded in one turn, and written in one call, at the most."""
 SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_custom_plan",
@@ -202,10 +202,14 @@ class Follower:
         return bool(read.places) or read.more
 
     async def _write(self, read: _Read) -> None:
-        text = read.reached.dump()
+        """Part by part; the checkpoints move with the last one."""
+        text, name, done = read.reached.dump(), self._database.name, 0
         followed = self._followed
+        while len(read.places) - done > CHUNK:
+            await self._writer.apply(followed, name, "", read.places[done : done + CHUNK])
+            done += CHUNK
         as_of = None if read.more else read.as_of
-        written = await self._writer.apply(followed, self._database.name, text, read.places, as_of)
+        written = await self._writer.apply(followed, name, text, read.places[done:], as_of)
         if not all(written):
             self._looked = 0.0
         self._followed = [

@@ -1,4 +1,4 @@
--- What a follower asks of one database. Tables: ledger, players, scores.
+-- What a follower asks of one database. Tables: ledger, players, players_owned_slots, scores.
 
 -- name: lock
 select pg_try_advisory_lock(7710101)
@@ -18,7 +18,8 @@ select pg_current_snapshot()::text
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
 -- snapshot that was read last, $5 boards and $6 seasons whose scores are kept: the present state of the players whose
--- ledger rows became visible since, and the ledger's time.
+-- ledger rows became visible since, and of all in slots that were granted to this database since, and the ledger's
+-- time. Only slots that it owns: others' rows are copies, older or newer.
 select change.*, now.snapshot, now.at
 from (select pg_current_snapshot()::text as snapshot, statement_timestamp() as at) as now
 left join lateral (
@@ -26,10 +27,16 @@ left join lateral (
            coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned as gone,
            kept.wanted, kept.scores, kept.reached, l.txid
     from (
-        select slot, player_id, max(txid) as txid from ledger
-        where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
+        select slot, player_id, max(txid) as txid from (
+            select slot, player_id, txid from ledger
+            where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
+            union all
+            select g.slot, m.id, g.txid from players_owned_slots g join players m on m.slot = g.slot
+            where g.txid >= $1 and g.txid < $2 and (g.txid >= $3 or g.txid = any($4::bigint[]))
+        ) as news
         group by slot, player_id
     ) as l
+    join players_owned_slots o on o.slot = l.slot and o.owned
     join players p on p.slot = l.slot and p.id = l.player_id and not p.void
     left join lateral (
         select array_agg(w.number) as wanted, array_agg(s.score) as scores, array_agg(s.reached_at) as reached
@@ -39,8 +46,8 @@ left join lateral (
 ) as change on true
 
 -- name: scan
--- $1 slot and $2 id after which to go on, $3 how many, $4 boards and $5 seasons whose scores are kept: all players, in
--- the order of their key.
+-- $1 slot and $2 id after which to go on, $3 how many, $4 boards and $5 seasons whose scores are kept: the players of
+-- its own slots, in the order of their key.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
        coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned as gone,
        kept.wanted, kept.scores, kept.reached
@@ -51,6 +58,7 @@ left join lateral (
     join scores s on s.slot = p.slot and s.player_id = p.id and s.board = w.board and s.season = w.season
 ) as kept on cardinality($4::text[]) > 0
 where (p.slot, p.id) > ($1::smallint, $2::bigint) and not p.void
+  and (select o.owned from players_owned_slots o where o.slot = p.slot)
 order by p.slot, p.id
 limit $3
 

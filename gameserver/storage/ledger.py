@@ -1,5 +1,6 @@
 """The ledger's partitions, a week of command ids each, and the transaction id that its followers read by."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnClause, literal_column, text
@@ -10,6 +11,8 @@ from gameserver.storage.ids import first_command_id
 TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bigint)")
 WEEKS_AHEAD = 4
 MAKING_PARTITIONS = 7_710_102
+NAME = "ledger_%Y%m%d"
+PARTITIONS = "select inhrelid::regclass::text from pg_inherits where inhparent = 'ledger'::regclass"
 
 
 def _week_start(moment: datetime) -> datetime:
@@ -24,16 +27,25 @@ def weeks(now: datetime, back: timedelta) -> list[datetime]:
 
 
 async def ensure_partitions(database: Database, now: datetime, back: timedelta) -> int:
-    """Makes the partitions that are missing for commands of the window and of the weeks ahead; how many.
+    """Makes the partitions that are missing for commands of the window and of the weeks ahead; how many."""
+    return await _make(database, weeks(now, back))
 
-    Attached rather than created in place, which would lock out every writer.
-    """
+
+async def copy_partitions(source: Database, target: Database) -> int:
+    """Makes the partitions that the source has and the target lacks; how many."""
+    async with source.transaction() as connection:
+        names = (await connection.execute(text(PARTITIONS))).scalars().all()
+    return await _make(target, [datetime.strptime(name, f"{NAME}%z") for name in (f"{each}+0000" for each in names)])
+
+
+async def _make(database: Database, mondays: Sequence[datetime]) -> int:
+    """Attached rather than created in place, which would lock out every writer."""
     made = 0
     async with database.transaction() as connection:
         await connection.execute(text(f"select pg_advisory_xact_lock({MAKING_PARTITIONS})"))
         await connection.execute(text("set local lock_timeout = '1s'"))
-        for monday in weeks(now, back):
-            name = f"ledger_{monday:%Y%m%d}"
+        for monday in mondays:
+            name = monday.strftime(NAME)
             if (await connection.execute(text("select to_regclass(:name)"), {"name": name})).scalar() is not None:
                 continue
             low, high = (

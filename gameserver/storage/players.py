@@ -4,6 +4,7 @@ Group commit, locks, shards, the ledger, retries and fencing are behind `act`; c
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,22 +14,23 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
+from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import schema
+from gameserver.storage import bans, schema
+from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Command, Receipt, Window
-from gameserver.storage.committer import Committer, Limits
+from gameserver.storage.committer import Committer
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.ledger import TXID
+from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Reader
+from gameserver.storage.routing import Router
 from gameserver.storage.scoring import Scoring
-from gameserver.storage.slots import SlotMoved, Slots
+from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
 
 T = TypeVar("T")
-MOVED_PAUSE = 0.05
-MOVED_TRIES = 40
 PLAYERS = schema.player_rows
 
 
@@ -58,20 +60,22 @@ class Birth:
 class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
-    def __init__(
-        self, databases: Sequence[Database], slots: Slots, rulebook: Rulebook, window: Window, limits: Limits,
-        scoring: Scoring,
-    ) -> None:  # fmt: skip
-        self._slots = slots
-        self._committers = {each.name: Committer(each, rulebook, window, limits, scoring) for each in databases}
-        self._readers = {each.name: Reader(each) for each in databases}
+    def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring) -> None:
+        self._slots, self._window, self._game = slots, window, rulebook.game
+        self._router = Router(
+            slots, limits, lambda each, back: Committer(each, rulebook, window, limits, scoring, back)
+        )
+        self._readers: dict[str, Reader] = {}
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for committer in self._committers.values():
-                group.create_task(committer.run())
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._router.run())
             for reader in self._readers.values():
-                group.create_task(reader.run())
+                tasks.create_task(reader.run())
+            for database in self._slots.databases("players"):
+                self._reader(database)
 
     def id_of(self, command_id: str, attempt: int) -> int:
         """The id of the player that a sign-up makes."""
@@ -83,26 +87,33 @@ class Players:
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
         Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
         """
-        for _ in range(MOVED_TRIES):
-            try:
-                return await self._committers[self._owner(command.player_id).name].submit(command)
-            except SlotMoved:
-                await self._wait_for_map()
-        raise _homeless()
+        self._require_placed(command.player_id)
+        return await self._router.submit(command)
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
-        for _ in range(MOVED_TRIES):
-            asked = [self._readers[self._owner(each).name].ask(each) for each in wanted]
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
+            asked = [self._reader(self._owner(each)).ask(each) for each in wanted]
             answers = await asyncio.gather(*asked, return_exceptions=True)
             for fault in answers:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
                 return {player.id: player for player in answers if isinstance(player, Player)}
-            await self._wait_for_map()
-        raise _homeless()
+            await self._slots.moved(deadline)
+
+    def _owner(self, player_id: int) -> Database:
+        return self._slots.owner("players", slot_of(player_id))
+
+    def _reader(self, database: Database) -> Reader:
+        reader = self._readers.get(database.name)
+        if reader is None:
+            reader = self._readers[database.name] = Reader(database)
+            if self._tasks is not None:
+                self._tasks.create_task(reader.run())
+        return reader
 
     def _is_placed(self, player_id: int) -> bool:
         return slot_of(player_id) < self._slots.size("players")
@@ -170,12 +181,29 @@ class Players:
         return await self._owned(player_id, query)
 
     async def session_epoch(self, player_id: int) -> int:
-        """The epoch that a session opened now belongs to. Raises PlayerNotFound."""
+        """The epoch that a session opened now belongs to. Raises PlayerNotFound, Banned."""
 
-        async def query(connection: AsyncConnection) -> int | None:
-            return (await connection.execute(select(PLAYERS.c.session_epoch).where(_is(player_id)))).scalar()
+        async def query(connection: AsyncConnection) -> tuple[int, bool] | None:
+            chosen = select(PLAYERS.c.session_epoch, PLAYERS.c.banned).where(_is(player_id))
+            row = (await connection.execute(chosen)).first()
+            return None if row is None else (row.session_epoch, row.banned)
 
-        return _there(await self._owned(player_id, query))
+        epoch, banned = _there(await self._owned(player_id, query))
+        if banned:
+            raise Banned("This player is banned.")
+        return epoch
+
+    async def judge(self, judgement: Judgement) -> Judged:
+        """Bans a player, or lifts his ban, once per command id.
+
+        Raises PlayerNotFound, CommandMismatch, CommandExpired; OutcomeUnknown when the commit may have taken place.
+        """
+        try:
+            return await self._owned(
+                judgement.player_id, lambda connection: bans.judge(connection, self._window, self._game, judgement)
+            )
+        except DatabaseUnavailable as error:
+            raise OutcomeUnknown("Whether it took effect isn't known yet: send it again.", retry_after=1) from error
 
     async def raise_session_epoch(self, player_id: int) -> None:
         """Ends every session opened so far for writes, also one that an old Redis dump brings back."""
@@ -187,28 +215,14 @@ class Players:
 
         _there(await self._owned(player_id, write))
 
-    def _owner(self, player_id: int) -> Database:
+    def _require_placed(self, player_id: int) -> None:
         if not self._is_placed(player_id):
             raise PlayerNotFound("There is no such player.")
-        return self._slots.owner("players", slot_of(player_id))
 
     async def _owned(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the player's slot."""
-        owned = schema.players_owned_slots.c
-        for _ in range(MOVED_TRIES):
-            async with self._owner(player_id).fenced("players") as connection:
-                if (await connection.execute(select(owned.owned).where(owned.slot == slot_of(player_id)))).scalar():
-                    return await work(connection)
-            await self._wait_for_map()
-        raise _homeless()
-
-    async def _wait_for_map(self) -> None:
-        await asyncio.sleep(MOVED_PAUSE)
-        await self._slots.refresh()
-
-
-def _homeless() -> DatabaseUnavailable:
-    return DatabaseUnavailable("The player is being moved.", retry_after=1)
+        self._require_placed(player_id)
+        return await self._slots.routed("players", slot_of(player_id), work)
 
 
 def _there(value: T | None) -> T:

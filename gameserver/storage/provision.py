@@ -1,9 +1,9 @@
 """Makes databases fit for nodes: tables at the head of their histories, and an owner for every slot."""
 
-from collections.abc import Mapping
+from sqlalchemy import select
 
 from gameserver.config import Settings
-from gameserver.storage import migrations, slots
+from gameserver.storage import migrations, placing, schema, slots
 from gameserver.storage.databases import Database, Databases
 
 
@@ -12,10 +12,32 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
     return Databases({name: settings.database_url(name) for name in settings.databases}, patient=patient)
 
 
-def members(settings: Settings, databases: Databases) -> Mapping[str, list[Database]]:
-    """The databases of each group, and that of the control tables."""
+async def require_ready(settings: Settings, databases: Databases) -> None:
+    """Refuses databases that nodes can't work on. Raises OutdatedDatabase, IncompleteMap, DatabaseUnavailable."""
+    control = databases[settings.control.database]
     groups = {name: [databases[each] for each in group.databases] for name, group in settings.groups.items()}
-    return {"control": [databases[settings.control.database]], **groups}
+    if await migrations.current(control, "control") == migrations.head("control"):
+        groups = await members(settings, databases)
+    await migrations.require_heads({"control": [control], **groups})
+
+
+async def members(settings: Settings, databases: Databases) -> dict[str, list[Database]]:
+    """The databases of each group: those of the settings before it is set up, and whoever belongs to it since.
+
+    Raises IncompleteMap, DatabaseUnavailable.
+    """
+    control = databases[settings.control.database]
+    async with control.snapshot() as connection:
+        for name, url in await connection.execute(select(schema.databases)):
+            if url is not None:
+                databases.join(name, url)
+        found = (await connection.execute(select(schema.members).order_by(schema.members.c.database))).mappings().all()
+    names = {group: [row["database"] for row in found if row["group"] == group] for group in settings.groups}
+    if strange := {each for own in names.values() for each in own if each not in databases}:
+        raise slots.IncompleteMap(f"{sorted(strange)} have a part in a group, and `databases` names no such database")
+    return {
+        name: [databases[each] for each in names[name] or group.databases] for name, group in settings.groups.items()
+    }
 
 
 def sizes(settings: Settings) -> dict[str, int]:
@@ -27,11 +49,12 @@ async def migrate(settings: Settings) -> None:
     """Brings every database to its head and every slot to an owner; safe to run again. Raises DatabaseUnavailable."""
     databases = open_databases(settings, patient=True)
     try:
-        found = members(settings, databases)
-        for group, own in found.items():
+        control = databases[settings.control.database]
+        await migrations.upgrade(control, "control")
+        groups = await members(settings, databases)
+        for group, own in groups.items():
             for database in own:
                 await migrations.upgrade(database, group)
-        groups = {group: own for group, own in found.items() if group != "control"}
-        await slots.assign(found["control"][0], groups, sizes(settings))
+        await placing.assign(control, groups, sizes(settings))
     finally:
         await databases.close()

@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
     false,
     func,
     text,
@@ -32,14 +33,32 @@ METADATA = {"control": control, "accounts": accounts, "players": players}
 Time = DateTime(timezone=True)
 
 
+TXID = text("pg_current_xact_id()::text::bigint")
+
+
 def _owned_slots(group: str, metadata: MetaData) -> Table:
-    """The slots that this database may write; rows are never deleted and epochs only rise."""
+    """The slots that this database may write; rows are never deleted and epochs only rise.
+
+    `txid` is the transaction that changed it last, by which followers see what was granted.
+    """
     return Table(
         f"{group}_owned_slots",
         metadata,
         Column("slot", SmallInteger, primary_key=True, autoincrement=False),
         Column("owned", Boolean, nullable=False),
         Column("epoch", BigInteger, nullable=False),
+        Column("txid", BigInteger, nullable=False, server_default=TXID),
+    )
+
+
+def _marks(group: str, metadata: MetaData) -> Table:
+    """Written on a move's source with the change of ownership; whoever sees one on the target sees all before it."""
+    return Table(
+        f"{group}_marks",
+        metadata,
+        Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+        Column("move", BigInteger, primary_key=True, autoincrement=False),
+        Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     )
 
 
@@ -50,6 +69,53 @@ slots = Table(
     Column("slot", SmallInteger, primary_key=True, autoincrement=False),
     Column("database", String(64), nullable=False),
     Column("epoch", BigInteger, nullable=False),
+)
+
+databases = Table(
+    "databases",
+    control,
+    Column("name", String(64), primary_key=True),
+    Column("url", Text),
+)
+"""Those that a group may use; `url` of one that the settings don't name."""
+
+members = Table(
+    "members",
+    control,
+    Column("group", String(32), primary_key=True),
+    Column("database", String(64), primary_key=True),
+    Column("draining", Boolean, nullable=False),
+)
+
+moves = Table(
+    "moves",
+    control,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("group", String(32), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("mover", String(128), nullable=False),
+    Column("lease", Time, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("servers", String(256), nullable=False),
+    Column("problem", Text),
+    Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("ended_at", Time),
+)
+
+move_slots = Table(
+    "move_slots",
+    control,
+    Column("move", BigInteger, primary_key=True, autoincrement=False),
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("group", String(32), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("pause_ms", Integer),
+    Index("move_slots_open", "group", "slot", unique=True, postgresql_where=text("open")),
 )
 
 audit = Table(
@@ -65,6 +131,7 @@ audit = Table(
 )
 
 accounts_owned_slots = _owned_slots("accounts", accounts)
+accounts_marks = _marks("accounts", accounts)
 
 claims = Table(
     "claims",
@@ -80,6 +147,7 @@ claims = Table(
 )
 
 players_owned_slots = _owned_slots("players", players)
+players_marks = _marks("players", players)
 
 player_rows = Table(
     "players",
@@ -128,7 +196,7 @@ ledger = Table(
     Column("outcome", JSON, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("at", Time, nullable=False),
-    Column("txid", BigInteger, nullable=False),
+    Column("txid", BigInteger, nullable=False, server_default=TXID),
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     postgresql_partition_by="RANGE (command_id)",
 )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 
 from gameserver.commands import admin
-from gameserver.commands.results import Question, Ranking
+from gameserver.commands.results import Judgement, Question, Ranking
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, asking, wire
 from gameserver.transport.asking import answer
@@ -50,6 +50,24 @@ async def proclaim(request: web.Request) -> web.Response:
     to = None if asked.player is None else asking.player_id(asked.player, "player")
     number = await admin.proclaim(request.app[BACKEND], name, asked.text, asked.reason, to)
     return answer({"number": number}, status=201)
+
+
+async def ban(request: web.Request) -> web.Response:
+    name = asking.admin(request)
+    asked = await asking.body(request, wire.Because)
+    return await _judge(request, name, asked.reason, banned=True)
+
+
+async def lift_ban(request: web.Request) -> web.Response:
+    name = asking.admin(request)
+    return await _judge(request, name, asking.query(request, wire.ReasonQuery).reason, banned=False)
+
+
+async def _judge(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:
+    backend = request.app[BACKEND]
+    key, who = asking.command_id(request), asking.player_id(request.match_info["id"])
+    judged = await admin.judge(backend, name, Judgement(key, who, banned, reason))
+    return answer(answers.judged(judged, backend.rulebook.game, key))
 
 
 def _cursor(asked: wire.RankingsQuery, found: Ranking) -> str | None:

@@ -13,6 +13,7 @@ from gameserver.commands.results import (
     Count,
     Entry,
     History,
+    Judged,
     Listed,
     LiveNode,
     Ranked,
@@ -185,6 +186,15 @@ class NodesAnswer(TypedDict):
     sockets: int
     players: int
     online: list[OnlineAnswer]
+
+
+class JudgedAnswer(TypedDict):
+    """A player who was banned, or whose ban was lifted."""
+
+    player: PlayerAnswer
+    banned: bool
+    command_id: str
+    replayed: bool
 
 
 class NoticeAnswer(TypedDict):
@@ -473,6 +483,15 @@ def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:
         "sockets": sum(each.sockets for each in found),
         "players": sum(each.players for each in found),
         "online": [{"id": str(who), "nodes": [each.name for each in found if who in each.here]} for who in asked],
+    }
+
+
+def judged(found: Judged, game: Game, command_id: str) -> JudgedAnswer:
+    return {
+        "player": player_now(found.player, game),
+        "banned": found.banned,
+        "command_id": command_id,
+        "replayed": found.replayed,
     }
 
 

@@ -43,6 +43,7 @@ class Route:
 
 CREDENTIALS = (
     errors.WrongCredentials,
+    errors.Banned,
     errors.RateLimited,
     errors.SessionsUnavailable,
     errors.DatabaseUnavailable,
@@ -52,11 +53,13 @@ WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, erro
 BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable)
 PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
+JUDGEMENTS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
+              errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
-          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.SessionsUnavailable,
-                              errors.RateLimited, *WRITES),
+          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.Banned,
+                              errors.SessionsUnavailable, errors.RateLimited, *WRITES),
           takes_command_id=True),
     Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
           answer=answers.PlayersAnswer, errors=READS),
@@ -97,6 +100,10 @@ ROUTES = (
     Route("POST", "/admin/v1/notices", admin.proclaim, "Tell all players, or one", key="admin", body=wire.Notice,
           answer=answers.NoticeAnswer, status=201,
           errors=(errors.PlayerNotFound, errors.PresenceUnavailable, *READS)),
+    Route("POST", "/admin/v1/players/{id}/ban", admin.ban, "Ban a player: off every board, and out", key="admin",
+          body=wire.Because, answer=answers.JudgedAnswer, errors=JUDGEMENTS, takes_command_id=True),
+    Route("DELETE", "/admin/v1/players/{id}/ban", admin.lift_ban, "Lift a ban", key="admin", query=wire.ReasonQuery,
+          answer=answers.JudgedAnswer, errors=JUDGEMENTS, takes_command_id=True),
     Route("GET", "/live", health.live, "Whether the process answers", key="none", answer=answers.LiveAnswer),
     Route("GET", "/ready", health.ready, "Whether new work is welcome", key="none", answer=answers.ReadyAnswer,
           errors=(errors.Unavailable, errors.NotFound)),

@@ -1,13 +1,18 @@
 """The terminal's door: what the command line shows of the commands' results."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from rich import box
+from rich.filesize import decimal
 from rich.table import Table
 
-from gameserver.commands.results import Ranking
+from gameserver.commands.results import Holding, Member, Move, Plan, Ranking, Share
+from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.transport import answers
+
+BAR = 24
 
 
 def ranking(found: Ranking, game: Game) -> Table:
@@ -29,10 +34,60 @@ def loaded(names: Sequence[tuple[str, bool]]) -> Table:
     return table
 
 
-def slots(placement: Mapping[str, Mapping[str, int]]) -> Table:
-    """How many slots of each group a database owns."""
-    table = Table("group", "database", "slots", box=box.SIMPLE)
-    for group, databases in sorted(placement.items()):
-        for database, count in sorted(databases.items()):
-            table.add_row(group, database, str(count))
+def holdings(before: Sequence[Holding], after: Sequence[Holding], seconds: float) -> Table:
+    """What each database has of each group, with a bar for its part of the slots, and its writes between the two."""
+    table = Table("group", "database", "role", box=box.SIMPLE, caption=f"writes: rows per second over {seconds:.1f} s")
+    for column in ("slots", "players", "bytes", "writes/s"):
+        table.add_column(column, justify="right")
+    table.add_column("share of slots", min_width=BAR)
+    earlier = {(each.database, share.group): share.writes for each in before for share in each.shares}
+    totals = Counter[str]()
+    for each in after:
+        totals.update({share.group: share.slots for share in each.shares})
+    rows = sorted((share.group, number) for number, each in enumerate(after) for share in each.shares)
+    for group, number in rows:
+        share = next(each for each in after[number].shares if each.group == group)
+        written = max(share.writes - earlier.get((after[number].database, group), share.writes), 0)
+        _add_share(table, after[number], share, written / seconds, share.slots / max(totals[group], 1))
+    for each in after:
+        if not each.shares:
+            table.add_row("", each.database, each.role)
+    return table
+
+
+def _add_share(table: Table, holding: Holding, share: Share, rate: float, part: float) -> None:
+    players = f"{holding.players:,}" if share.group == "players" else ""
+    cells = (str(share.slots), players, decimal(share.bytes), f"{rate:,.0f}")
+    bar = f"{'█' * round(part * BAR):<{BAR}} {part:4.0%}"
+    table.add_row(share.group, holding.database, holding.role, *cells, bar)
+
+
+def plans(found: Sequence[Plan]) -> Table | str:
+    """What would move where."""
+    if not found:
+        return "Every database has its share: nothing moves."
+    table = Table("group", "from", "to", "slots", "which", box=box.SIMPLE)
+    for plan in found:
+        table.add_row(plan.group, plan.source, plan.target, str(len(plan.slots)), ranges.shown(plan.slots))
+    return table
+
+
+def moves(found: Sequence[Move]) -> Table | str:
+    """The moves that aren't over."""
+    if not found:
+        return "No slots are being moved."
+    table = Table("move", "group", "from", "to", "step", "slots over", "mover", "waits for", box=box.SIMPLE)
+    for move in found:
+        over = f"{sum(each.over for each in move.slots)}/{len(move.slots)}"
+        step = f"{move.step}, cancelled" if move.cancelled else str(move.step)
+        cells = (str(move.id), move.group, move.source, move.target, step, over, move.mover, move.problem or "")
+        table.add_row(*cells)
+    return table
+
+
+def members(found: Sequence[Member]) -> Table:
+    """The databases that each group may use."""
+    table = Table("group", "database", "slots", "", box=box.SIMPLE)
+    for each in found:
+        table.add_row(each.group, each.database, str(each.slots), "draining" if each.draining else "")
     return table

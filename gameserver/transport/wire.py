@@ -287,6 +287,20 @@ class Notice(_Request):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""For the audit log."""
+
+
+class Because(_Request):
+    """Why an admin does something."""
+
+    reason: Reason
+
+
+class ReasonQuery(_Query):
+    reason: Reason
+
+
 class NodesQuery(_Query):
     ids: Annotated[list[PlayerId], Field(max_length=100), BeforeValidator(_split)] = Field(default_factory=list)
 

@@ -219,7 +219,7 @@ async def test_a_board_that_is_defined_anew_is_served_as_it_was_until_it_has_bee
         async def is_rebuilt() -> bool:
             if (now := await told(new)) != seen[-1]:
                 seen.append(now)
-            return seen[-1] == want
+            return bool(seen[-1] == want)
 
         await wait_until(is_rebuilt, what="the board of the new definition")
         assert len(seen) == 2

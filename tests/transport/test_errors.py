@@ -50,6 +50,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "not_found": 404,
         "player_not_found": 404,
         "board_not_found": 404,
+        "banned": 403,
         "not_on_board": 404,
         "season_not_found": 404,
         "method_not_allowed": 405,

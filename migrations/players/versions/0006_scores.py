@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "players_0006"
-down_revision = "players_0002"
+down_revision = "players_0005"
 
 TIME = sa.DateTime(timezone=True)
 

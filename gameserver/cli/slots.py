@@ -1,0 +1,119 @@
+"""`gameserver slots …`: where the slots of each group are, and what that means for the databases."""
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from gameserver.cli import moving
+from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
+from gameserver.commands import sharding
+from gameserver.commands.sharding import Sharding
+from gameserver.rules import ranges
+from gameserver.storage import provision
+from gameserver.storage.survey import Survey
+from gameserver.transport import terminal
+
+SAMPLE_SECONDS = 2.0
+"""Databases count what they write, and tell about once a second."""
+
+slots = typer.Typer(no_args_is_help=True, help="Show and change which database owns which slots.")
+
+
+@slots.command()
+def status(
+    config: Config = DEFAULT,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,  # noqa: FBT002
+) -> None:
+    """Show what each database has of each group: slots, players, bytes on disk, and rows written per second."""
+
+    async def run() -> None:
+        databases = provision.open_databases(settings_of(config))
+        try:
+            await _show(Survey(databases), watch=watch)
+        finally:
+            await databases.close()
+
+    with faults():
+        carry_out(run())
+
+
+async def _show(survey: Survey, *, watch: bool) -> None:
+    before, began = await survey.take(), time.monotonic()
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while True:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            after, now = await survey.take(), time.monotonic()
+            live.update(terminal.holdings(before, after, now - began), refresh=True)
+            if not watch:
+                return
+            before, began = after, now
+
+
+Groups = Annotated[list[str] | None, typer.Option("--group", help="Only this group; may be given again.")]
+
+
+@slots.command()
+def move(
+    slots_given: Annotated[str, typer.Argument(metavar="SLOTS", help="Such as 0-15,20.")],
+    target: Annotated[str, typer.Option("--to", help="The database that gets them.")],
+    group: Annotated[str, typer.Option(help="Of which group.")] = "players",
+    config: Config = DEFAULT,
+) -> None:
+    """Move slots to another database while players play."""
+
+    async def work(moves: Sharding) -> None:
+        plans = await sharding.plan_move(moves, group, ranges.parse(slots_given), target)
+        await moving.carry_out(moves, await sharding.begin(moves, plans))
+
+    with_sharding(config, work)
+
+
+@slots.command()
+def rebalance(
+    group: Groups = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would move.")] = False,  # noqa: FBT002
+    config: Config = DEFAULT,
+) -> None:
+    """Give every database of a group its share of the slots; the plan is shown first."""
+
+    async def work(moves: Sharding) -> None:
+        plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
+        console.print(terminal.plans(plans))
+        if plans and not dry_run:
+            await moving.carry_out(moves, await sharding.begin(moves, plans))
+
+    with_sharding(config, work)
+
+
+@slots.command("moves")
+def show_moves(config: Config = DEFAULT) -> None:
+    """Show the moves that aren't over, and what each waits for."""
+
+    async def work(moves: Sharding) -> None:
+        console.print(terminal.moves(await moves.moves.unfinished()))
+
+    with_sharding(config, work)
+
+
+@slots.command()
+def resume(config: Config = DEFAULT) -> None:
+    """Go on with the moves that aren't over; nodes do so by themselves."""
+
+    async def work(moves: Sharding) -> None:
+        await moving.carry_out(moves, [each.id for each in await moves.moves.unfinished()])
+
+    with_sharding(config, work)
+
+
+@slots.command()
+def cancel(move_id: Annotated[int, typer.Argument(metavar="MOVE")], config: Config = DEFAULT) -> None:
+    """End a move where it is: what has moved stays moved, the rest stays where it is."""
+
+    async def work(moves: Sharding) -> None:
+        await moves.moves.cancel(move_id)
+        await moving.carry_out(moves, [move_id])
+
+    with_sharding(config, work)

@@ -1,0 +1,127 @@
+"""Moving slots between databases: what operators ask, and what any node goes on with when a mover has died."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gameserver.rules import ranges, rebalance
+from gameserver.rules.errors import Conflict, GameError
+from gameserver.storage.attendance import end
+from gameserver.storage.membership import Member, Membership
+from gameserver.storage.mover import Mover, Tell
+from gameserver.storage.moves import Move, Moves, Plan, TurnLost
+from gameserver.storage.slots import Slots
+
+log = structlog.get_logger()
+
+LARGEST_MOVE = 128
+"""Slots in one move: what is left of a larger one after a failover would be copied again."""
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """What moves need; one per process."""
+
+    slots: Slots
+    membership: Membership
+    moves: Moves
+    mover: Mover
+
+
+async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[Plan]:
+    """Moves of these slots from wherever they are. Raises Conflict."""
+    _require_group(sharding, group)
+    await sharding.slots.refresh()
+    size = sharding.slots.size(group)
+    if strange := sorted(slot for slot in wanted if not 0 <= slot < size):
+        raise Conflict(f"{group} has the slots 0-{size - 1}, and not {ranges.shown(strange)}.")
+    by_owner: dict[tuple[str, str], list[int]] = {}
+    for slot in sorted(wanted):
+        owner = sharding.slots.owner(group, slot).name
+        if owner != target:
+            by_owner.setdefault((owner, target), []).append(slot)
+    if not by_owner:
+        raise Conflict(f"{target} owns all of these slots of {group} already.")
+    return _parts(group, by_owner)
+
+
+async def plan_rebalance(sharding: Sharding, groups: Sequence[str]) -> list[Plan]:
+    """The fewest moves after which every database of these groups has its share; none if it has. Raises Conflict."""
+    for group in groups:
+        _require_group(sharding, group)
+    await sharding.slots.refresh()
+    members = await sharding.membership.listed()
+    return [plan for group in groups for plan in _balanced(sharding, group, members)]
+
+
+def _balanced(sharding: Sharding, group: str, members: Sequence[Member]) -> list[Plan]:
+    owners = [sharding.slots.owner(group, slot).name for slot in range(sharding.slots.size(group))]
+    keepers = [each.database for each in members if each.group == group and not each.draining]
+    return _parts(group, rebalance.plan(owners, keepers))
+
+
+def _parts(group: str, moves: rebalance.Moves) -> list[Plan]:
+    return [
+        Plan(group, source, target, slots[first : first + LARGEST_MOVE])
+        for (source, target), slots in moves.items()
+        for first in range(0, len(slots), LARGEST_MOVE)
+    ]
+
+
+def _require_group(sharding: Sharding, group: str) -> None:
+    if group not in sharding.slots.groups():
+        raise Conflict(f"There is no group {group!r}: there are {', '.join(sharding.slots.groups())}.")
+
+
+async def begin(sharding: Sharding, plans: Sequence[Plan]) -> list[int]:
+    """Records the moves, all or none, after a look at every database; their ids. Raises Conflict with the reason."""
+    for plan in plans:
+        await sharding.mover.require_fit(plan)
+    return await sharding.moves.make(plans)
+
+
+async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
+    """Carries the moves out, one after the other; waits for those that another process carries out."""
+    for move_id in ids:
+        while (move := await sharding.moves.find(move_id)).ended_at is None:
+            try:
+                await sharding.mover.carry_out(move_id, tell)
+            except TurnLost:
+                await asyncio.sleep(LOOK_SECONDS)
+        log.info("moved", move=move.id, slots=len(move.slots))
+
+
+async def unfinished(sharding: Sharding) -> list[Move]:
+    return await sharding.moves.unfinished()
+
+
+async def take_over_for_ever(sharding: Sharding) -> None:
+    """Goes on with moves whose mover has died."""
+    ours: dict[int, asyncio.Task[None]] = {}
+    try:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            ours = {move_id: task for move_id, task in ours.items() if not task.done()}
+            try:
+                lapsed = await sharding.moves.lapsed()
+            except GameError as error:
+                log.info("moves can't be looked at", error=error.detail)
+                continue
+            for move_id in lapsed:
+                if move_id not in ours:
+                    ours[move_id] = asyncio.create_task(_take_over(sharding, move_id))
+    finally:
+        await end(ours.values())
+
+
+async def _take_over(sharding: Sharding, move_id: int) -> None:
+    log.warning("a move is taken over", move=move_id)
+    try:
+        await sharding.mover.carry_out(move_id, lambda _: None)
+    except (GameError, TurnLost) as error:
+        log.info("another one goes on with a move", move=move_id, error=str(error))
+    except Exception:
+        log.exception("a move failed", move=move_id)

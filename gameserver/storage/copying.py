@@ -1,0 +1,173 @@
+"""The copy of a move: the rows of its slots, by Postgres's own logical replication, from one database to another.
+
+A publication on the source has the slots' rows of every table of the group, and of the marks; a subscription on the
+target copies what is there and applies what comes after, in the order of the source's commits. Both go on by
+themselves after either server was killed. So a mark that was written on the source and is seen on the target proves
+that everything before it has arrived. The ledger goes through its root, without the transaction ids, which the target
+gives anew.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from gameserver.rules.errors import Conflict
+from gameserver.storage.databases import Database
+from gameserver.storage.digest import columns, moved_tables
+
+log = structlog.get_logger()
+
+PATIENT = {"statement_timeout": "0", "lock_timeout": "5000", "timezone": "UTC", "synchronous_commit": "on"}
+STATEMENT_SECONDS = 60.0
+CREATE_SECONDS = 120.0
+"""Making a replication slot waits for every transaction that runs on the source."""
+DROP_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Rows that have arrived, of so many; `ready` when only changes are left to follow."""
+
+    rows: int
+    total: int
+    ready: bool
+
+
+@contextlib.asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of a mover's own. Raises one of LOST."""
+    connection = await database.connect(PATIENT)
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def require_fit(source: Database, target: Database) -> None:
+    """Raises Conflict for servers that can't replicate to each other, with what to do about it."""
+    async with opened(source) as connection:
+        if (level := await connection.fetchval("show wal_level")) != "logical":
+            raise Conflict(f"{source.name} has wal_level {level}: set it to logical and restart it.")
+        if not await connection.fetchval(
+            "select rolreplication or rolsuper from pg_roles where rolname = current_user"
+        ):
+            raise Conflict(f"The role of {source.name} may not replicate: alter role … replication.")
+    async with opened(target) as connection:
+        if not await connection.fetchval("select pg_has_role('pg_create_subscription', 'member')"):
+            raise Conflict(f"The role of {target.name} may not subscribe: grant pg_create_subscription to it.")
+
+
+class Copy:
+    """The copy of one move, between connections of its mover."""
+
+    def __init__(self, move_id: int, group: str, slots: Sequence[int], source: Database, target: Database) -> None:
+        deployment = hashlib.blake2b(source.url.encode(), digest_size=4).hexdigest()
+        self.name = f"gs_{deployment}_move_{move_id}"
+        """Of the publication, the replication slot and the subscription; servers may hold several deployments."""
+        self._id, self._group = move_id, group
+        self._slots = list(slots)
+        self._tables = [table.name for table in moved_tables(group)]
+        self._source, self._target = source, target
+        self._counted: dict[str, int] | None = None
+
+    async def begin(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+        """Empties the target's part of these slots and starts the copy; what is left of an earlier try is removed."""
+        await self.end(source, target)
+        await self.erase(target)
+        await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
+        url = await target.fetchval("select quote_literal($1::text)", self._source.url)
+        await target.execute(
+            f"create subscription {self.name} connection {url} publication {self.name}"
+            f" with (slot_name = '{self.name}', synchronous_commit = 'on', streaming = off)",
+            timeout=CREATE_SECONDS,
+        )
+
+    def _publication(self) -> str:
+        chosen = ", ".join(map(str, self._slots))
+        parts = [
+            f'"{table.name}" ({", ".join(columns(table))}) where (slot in ({chosen}))'
+            for table in moved_tables(self._group)
+        ]
+        parts.append(f"{self._group}_marks where (slot in ({chosen}))")
+        return f"create publication {self.name} for table {', '.join(parts)} with (publish_via_partition_root = true)"
+
+    async def end(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+        """Ends the copy for good; nothing may be erased on the source before it. Both servers have to be there."""
+        if await target.fetchval("select exists(select from pg_subscription where subname = $1)", self.name):
+            await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
+            await target.execute(f"alter subscription {self.name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
+            await target.execute(f"drop subscription {self.name}", timeout=STATEMENT_SECONDS)
+        await self.end_on_source(source)
+
+    async def end_on_source(self, source: asyncpg.Connection) -> None:
+        """Ends it without the target, whose subscription finds nothing more: the source keeps no log for it."""
+        await self._drop_slot(source)
+        await source.execute(f"drop publication if exists {self.name}", timeout=STATEMENT_SECONDS)
+
+    async def forget_marks(self, connection: asyncpg.Connection) -> None:
+        done = f"delete from {self._group}_marks where move = $1"  # noqa: S608
+        await connection.execute(done, self._id, timeout=STATEMENT_SECONDS)
+
+    async def _drop_slot(self, source: asyncpg.Connection) -> None:
+        for attempt in range(DROP_TRIES):
+            try:
+                await source.fetch(
+                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1",
+                    self.name,
+                )
+                return
+            except asyncpg.ObjectInUseError:
+                if attempt == DROP_TRIES - 1:
+                    raise
+                await source.fetch(
+                    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1", self.name
+                )
+                await asyncio.sleep(0.1)
+
+    async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> int:
+        """Deletes these slots' rows (all of the move's if none are named) from a database that doesn't own them.
+
+        How many; slots that it owns are left alone.
+        """
+        erased = 0
+        for slot in self._slots if slots is None else slots:
+            for table in (*self._tables, f"{self._group}_marks"):
+                done = await connection.execute(
+                    f'delete from "{table}" where slot = $1 and not exists'  # noqa: S608
+                    f" (select from {self._group}_owned_slots o where o.slot = $1 and o.owned)",
+                    slot,
+                    timeout=STATEMENT_SECONDS,
+                )
+                erased += int(done.rsplit(" ", 1)[1])
+        return erased
+
+    async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> Copied:
+        """How far the first copy is; of a table under way by what the server tells of it."""
+        rows = await target.fetch(
+            "select r.srrelid::regclass::text as name, r.srsubstate = any('{s,r}') as whole,"
+            " coalesce(c.tuples_processed, 0) as done"
+            " from pg_subscription s join pg_subscription_rel r on r.srsubid = s.oid"
+            " left join pg_stat_progress_copy c on c.relid = r.srrelid where s.subname = $1",
+            self.name,
+        )
+        totals = await self._totals(source)
+        arrived = sum(totals.get(row["name"], 0) if row["whole"] else row["done"] for row in rows)
+        return Copied(arrived, sum(totals.values()), bool(rows) and all(row["whole"] for row in rows))
+
+    async def _totals(self, source: asyncpg.Connection) -> dict[str, int]:
+        """By table, of one look: it is for showing how far the copy is."""
+        if self._counted is None:
+            self._counted = {
+                name: await source.fetchval(
+                    f'select count(*) from "{name}" where slot = any($1::smallint[])',  # noqa: S608
+                    self._slots,
+                    timeout=STATEMENT_SECONDS,
+                )
+                for name in self._tables
+            }
+        return self._counted

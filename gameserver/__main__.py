@@ -10,6 +10,7 @@ import typer
 
 import gameserver
 from gameserver import app as application
+from gameserver.cli.boards import boards_cli
 from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
 from gameserver.cli.slots import slots
@@ -28,6 +29,7 @@ nodes = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy 
 cli.add_typer(nodes, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")
+cli.add_typer(boards_cli, name="boards")
 
 
 @cli.command()

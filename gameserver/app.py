@@ -29,6 +29,7 @@ from gameserver.storage import migrations, provision, scripts
 from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
+from gameserver.storage.board_check import BoardCheck
 from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
@@ -103,10 +104,10 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         passwords = Passwords()
         stack.callback(passwords.close)
         sessions = _sessions(settings, redis, revoking)
-        boards, calendar = Boards(redis), Calendar(rulebook.game.boards)
+        calendar = Calendar(rulebook.game.boards)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
-            settings, rulebook, databases, slots, passwords, sessions, boards, calendar, attempts, presence, pushes
+            settings, rulebook, databases, slots, passwords, sessions, redis, calendar, attempts, presence, pushes
         )
         core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
         await upkeep.make_partitions(core.backend, slots.members("players"))
@@ -161,7 +162,7 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, boards: Boards, calendar: Calendar, attempts: Attempts, presence: Presence, pushes: Pushes,
+    sessions: Sessions, redis: Redis, calendar: Calendar, attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
     writes, ledger = settings.writes, settings.ledger
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
@@ -170,8 +171,9 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         players=Players(slots, rulebook, window, limits, Scoring(calendar)),
         claims=Claims(slots),
         sessions=sessions,
-        boards=boards,
+        boards=Boards(redis),
         calendar=calendar,
+        checks=BoardCheck(redis, slots, BoardWriter(redis)),
         presence=presence,
         pushes=pushes,
         reports=Reports(databases, slots),
@@ -224,6 +226,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.players.run(),
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
+        upkeep.check_boards_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),

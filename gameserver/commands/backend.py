@@ -9,6 +9,7 @@ from gameserver.commands.passwords import Passwords
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
+from gameserver.storage.board_check import BoardCheck
 from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
 from gameserver.storage.leaderboards import Boards
@@ -29,6 +30,7 @@ class Backend:
     sessions: Sessions
     boards: Boards
     calendar: Calendar
+    checks: BoardCheck
     presence: Presence
     pushes: Pushes
     reports: Reports

@@ -28,22 +28,22 @@ def names(backend: Backend) -> list[Board]:
 
 async def top(backend: Backend, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable."""
-    contest = _contest(backend, board, season)
-    return Ranked(contest, await backend.boards.top(contest, limit, cursor))
+    asked = contest(backend, board, season)
+    return Ranked(asked, await backend.boards.top(asked, limit, cursor))
 
 
 async def around(backend: Backend, board: str, season: str, player_id: int, radius: int) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable."""
-    contest = _contest(backend, board, season)
-    return Ranked(contest, await backend.boards.around(contest, player_id, radius))
+    asked = contest(backend, board, season)
+    return Ranked(asked, await backend.boards.around(asked, player_id, radius))
 
 
 async def ranks(backend: Backend, board: str, season: str, ids: Sequence[int]) -> Ranked:
     """Those of the ids that are on the board. Raises BoardNotFound, SeasonNotFound, BoardUnavailable."""
-    contest = _contest(backend, board, season)
-    page = await backend.boards.ranks(contest, ids)
+    asked = contest(backend, board, season)
+    page = await backend.boards.ranks(asked, ids)
     there = {each.player_id for each in page.standings}
-    return Ranked(contest, page, [each for each in dict.fromkeys(ids) if each not in there])
+    return Ranked(asked, page, [each for each in dict.fromkeys(ids) if each not in there])
 
 
 async def rank(backend: Backend, board: str, season: str, player_id: int) -> Ranked:
@@ -54,7 +54,8 @@ async def rank(backend: Backend, board: str, season: str, player_id: int) -> Ran
     return found
 
 
-def _contest(backend: Backend, name: str, season: str) -> Contest:
+def contest(backend: Backend, name: str, season: str) -> Contest:
+    """The season of a board that is asked for. Raises BoardNotFound, SeasonNotFound."""
     board, now = backend.calendar.board(name), backend.now()
     number = backend.calendar.number(board, now)
     if season == CURRENT or (number == ALL_TIME and season == FOR_ALL_TIME):
@@ -75,8 +76,8 @@ def _parse(season: str) -> int:
     return int(moment.timestamp()) if moment.tzinfo is not None else ALL_TIME
 
 
-def season_name(contest: Contest) -> str:
+def season_name(which: Contest) -> str:
     """How a season is told: by its start."""
-    if contest.season == ALL_TIME:
+    if which.season == ALL_TIME:
         return FOR_ALL_TIME
-    return datetime.fromtimestamp(contest.season, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return datetime.fromtimestamp(which.season, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

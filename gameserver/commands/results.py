@@ -5,6 +5,8 @@ from gameserver.commands.boards import Ranked
 from gameserver.commands.play import History
 from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Receipt
+from gameserver.storage.board_check import Verdict
+from gameserver.storage.board_layout import Contest
 from gameserver.storage.leaderboards import Page, Standing
 from gameserver.storage.membership import Member
 from gameserver.storage.mover import Progress as MoveProgress
@@ -17,6 +19,7 @@ from gameserver.storage.sessions import Listed, Session
 from gameserver.storage.survey import Holding, Share
 
 __all__ = [
+    "Contest",
     "Count",
     "Entry",
     "History",
@@ -40,5 +43,6 @@ __all__ = [
     "Session",
     "Share",
     "Standing",
+    "Verdict",
     "Welcome",
 ]

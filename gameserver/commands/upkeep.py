@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from gameserver.commands import board_care
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.claims import Claim
@@ -16,6 +17,7 @@ from gameserver.telemetry import RESOLVED_CLAIMS
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
 
@@ -44,6 +46,11 @@ async def sweep(backend: Backend) -> int:
 
 async def sweep_for_ever(backend: Backend) -> None:
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+
+
+async def check_boards_for_ever(backend: Backend) -> None:
+    """Compares a few places with the databases now and then, and puts right what differs."""
+    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(backend))
 
 
 async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:

@@ -78,9 +78,10 @@ class BoardWriter:
             for found in await self._generations.many(calls)
         ]
 
-    async def renew(self, contest: Contest, unusable: str = "") -> None:
-        """Begins a next generation, unless one other than `unusable` is being built already."""
-        await self._renew([contest.state], (contest.prefix, _name(contest), unusable))
+    async def renew(self, contest: Contest, unusable: str = "") -> str:
+        """Begins a next generation, unless one other than `unusable` is being built already; the next one's name."""
+        name: bytes = await self._renew([contest.state], (contest.prefix, _name(contest), unusable))
+        return name.decode()
 
     async def begin_load(self, contest: Contest, generation: str, database: str, load: str) -> None:
         """Makes the writes of any earlier load of this database end."""

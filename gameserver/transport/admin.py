@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from gameserver.commands import admin
+from gameserver.commands import admin, board_care
 from gameserver.commands.results import Judgement, Question, Ranking
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, asking, wire
@@ -61,6 +61,20 @@ async def ban(request: web.Request) -> web.Response:
 async def lift_ban(request: web.Request) -> web.Response:
     name = asking.admin(request)
     return await _judge(request, name, asking.query(request, wire.ReasonQuery).reason, banned=False)
+
+
+async def check_board(request: web.Request) -> web.Response:
+    asking.admin(request)
+    asked, name = asking.query(request, wire.CheckQuery), request.match_info["board"]
+    found = await board_care.check(request.app[BACKEND], name, asked.season, asked.sample, repair=False)
+    return answer(answers.verdict(*found))
+
+
+async def rebuild_board(request: web.Request) -> web.Response:
+    who, name = asking.admin(request), request.match_info["board"]
+    asked = await asking.body(request, wire.Rebuild)
+    generation = await board_care.rebuild(request.app[BACKEND], who, name, asked.season, asked.reason)
+    return answer({"generation": generation}, status=202)
 
 
 async def _judge(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:

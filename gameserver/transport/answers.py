@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from gameserver.commands.boards import season_name
 from gameserver.commands.results import (
+    Contest,
     Count,
     Entry,
     History,
@@ -21,6 +22,7 @@ from gameserver.commands.results import (
     Receipt,
     Session,
     Standing,
+    Verdict,
     Welcome,
 )
 from gameserver.rules.boards import Board, describe
@@ -186,6 +188,28 @@ class NodesAnswer(TypedDict):
     sockets: int
     players: int
     online: list[OnlineAnswer]
+
+
+class DifferenceAnswer(TypedDict):
+    """A player whose score isn't the database's; null where he isn't."""
+
+    player: str
+    board: int | None
+    database: int | None
+
+
+class VerdictAnswer(TypedDict):
+    board: str
+    season: str
+    compared: int
+    differing: int
+    differences: list[DifferenceAnswer]
+
+
+class RebuildAnswer(TypedDict):
+    """The generation that is being built, while the old one is served."""
+
+    generation: str
 
 
 class JudgedAnswer(TypedDict):
@@ -483,6 +507,19 @@ def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:
         "sockets": sum(each.sockets for each in found),
         "players": sum(each.players for each in found),
         "online": [{"id": str(who), "nodes": [each.name for each in found if who in each.here]} for who in asked],
+    }
+
+
+def verdict(contest: Contest, found: Verdict) -> VerdictAnswer:
+    return {
+        "board": contest.board.name,
+        "season": season_name(contest),
+        "compared": found.compared,
+        "differing": found.found,
+        "differences": [
+            {"player": str(each.player_id), "board": each.board, "database": each.database}
+            for each in found.differences
+        ],
     }
 
 

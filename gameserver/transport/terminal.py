@@ -7,7 +7,7 @@ from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
-from gameserver.commands.results import Holding, Member, Move, Plan, Ranking, Share
+from gameserver.commands.results import Holding, Member, Move, Plan, Ranking, Share, Verdict
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.transport import answers
@@ -91,3 +91,15 @@ def members(found: Sequence[Member]) -> Table:
     for each in found:
         table.add_row(each.group, each.database, str(each.slots), "draining" if each.draining else "")
     return table
+
+
+def board_verdict(name: str, season: str, verdict: Verdict) -> str:
+    """What a check of a board found, a line, and one for each place that differs."""
+    lines = [
+        f"{name} ({season}): {verdict.compared:,} compared, {verdict.found:,} differ, {verdict.repaired:,} repaired"
+    ]
+    lines += [
+        f"  {each.player_id}: {each.board} on the board, {each.database} in the database"
+        for each in verdict.differences
+    ]
+    return "\n".join(lines)

@@ -301,6 +301,16 @@ class ReasonQuery(_Query):
     reason: Reason
 
 
+class CheckQuery(SeasonQuery):
+    """About how many players are compared."""
+
+    sample: Annotated[int, Field(ge=1, le=10_000)] = 1000
+
+
+class Rebuild(Because):
+    season: Season = "current"
+
+
 class NodesQuery(_Query):
     ids: Annotated[list[PlayerId], Field(max_length=100), BeforeValidator(_split)] = Field(default_factory=list)
 

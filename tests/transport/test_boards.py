@@ -1,11 +1,11 @@
 """Boards and bans over HTTP: pages, places, percentiles, seasons by name, and what can't be asked."""
 
-import asyncio
 from typing import Any
 
 from gameserver.storage.ids import new_command_id
-from tests.client import ADMIN_KEY, Api, Signed, Socket
+from tests.client import ADMIN_KEY, Api, Signed
 from tests.nodes import InProcessNode
+from tests.transport.doors import closing_of
 from tests.wait import wait_until
 
 
@@ -103,14 +103,6 @@ async def on_board(api: Api, board: str) -> list[str]:
     return [each["player"]["id"] for each in (await api.ask("GET", f"/v1/boards/{board}")).told["entries"]]
 
 
-async def closed(socket: Socket) -> int | None:
-    """How the server closes it."""
-    async with asyncio.timeout(10):
-        while not socket.connection.closed:
-            await socket.connection.receive()
-    return socket.connection.close_code
-
-
 async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_lifting_it_restores_his_ranks(
     api: Api, node: InProcessNode
 ) -> None:
@@ -124,7 +116,7 @@ async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_li
 
     await wait_until(is_off, what="he is off the boards")
     assert await on_board(api, "exp") == [players[0].id, players[2].id]
-    assert await closed(socket) == 4409
+    assert (await closing_of(socket.connection))[1] == 4409
 
     async def is_out() -> bool:
         return (await api.act(who)).status == 401

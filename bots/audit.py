@@ -1,22 +1,29 @@
-"""The proof of the players: fetches every bot's state and whole ledger, and has them judged.
+"""The proof of the players: fetches every bot's state and whole ledger, and has them judged, each and together.
 
+Letters between them that are still on their way are waited for, and the ledgers that they concern are read again.
 Reads are retried like everything else. A server that stays away, or answers outside the contract, means that
 the proof could not be carried out, which is a failure too.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from bots import wire
 from bots.bot import Bot, player_of
+from bots.letters import Mail, judge_letters, open_letters, parse_sent
 from bots.link import Door, Link
 from bots.proof import Entry, Verdict, judge
+from bots.wire import State
 
 BOTS_AT_ONCE = 16
 LEDGER_PAGE = 200
 SETTLING_SECONDS = 3.0
+MAIL_SECONDS = 20.0
+"""How long letters that are on their way are waited for."""
+MAIL_PAUSE = 0.3
 
 
 class NotProvedError(Exception):
@@ -51,45 +58,74 @@ async def read_pages(link: Link, path: str) -> list[Any]:
         seen.add(cursor)
 
 
-async def prove_players(bots: Sequence[Bot]) -> list[Verdict]:
-    """Judge every bot that has a player. Raises NotProvedError."""
+@dataclass(slots=True)
+class Book:
+    """What the server has of a bot's player; `fault` says why it can't be read."""
+
+    present: State | None = None
+    ledger: list[Entry] = field(default_factory=list)
+    fault: str = ""
+
+
+async def prove_players(bots: Sequence[Bot]) -> tuple[list[Verdict], Mail]:
+    """Judge every bot that has a player, and the mail between them. Raises NotProvedError."""
+    by_player = {bot.told.player_id: bot for bot in bots}
+    verdicts, mail = await _prove(by_player)
+    if any(bot.told.open for bot in bots) and not all(verdict.clean() for verdict in verdicts):
+        await asyncio.sleep(SETTLING_SECONDS)  # a command of unknown fate may have landed between the reads
+        verdicts, mail = await _prove(by_player)
+    return verdicts, mail
+
+
+async def _prove(bots: Mapping[str, Bot]) -> tuple[list[Verdict], Mail]:
+    books = await _read_books(bots)
+    deadline = asyncio.get_running_loop().time() + MAIL_SECONDS
+    while unfinished := open_letters(_ledgers(books)):
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(MAIL_PAUSE)
+        books |= await _read_books({player: bots[player] for player in unfinished})
+    verdicts = {player: _judge(bots[player], book) for player, book in books.items()}
+    return list(verdicts.values()), judge_letters(_ledgers(books), verdicts)
+
+
+def _ledgers(books: Mapping[str, Book]) -> dict[str, list[Entry]]:
+    return {player: book.ledger for player, book in books.items()}
+
+
+async def _read_books(bots: Mapping[str, Bot]) -> dict[str, Book]:
+    """Read what the server has of these bots; raises NotProvedError."""
     room = asyncio.Semaphore(BOTS_AT_ONCE)
 
-    async def prove(bot: Bot) -> Verdict:
+    async def read(bot: Bot) -> Book:
         async with room:
-            return await _prove(bot)
+            return await _read_book(bot)
 
-    tasks = [asyncio.create_task(prove(bot)) for bot in bots]
+    tasks = [asyncio.create_task(read(bot)) for bot in bots.values()]
     try:
-        return list(await asyncio.gather(*tasks))
+        return dict(zip(bots, await asyncio.gather(*tasks), strict=True))
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _prove(bot: Bot) -> Verdict:
-    """Judge one bot, a second time if a command of unknown fate may have landed between the reads."""
-    verdict = await _judge(bot)
-    if not verdict.clean() and bot.told.open:
-        await asyncio.sleep(SETTLING_SECONDS)
-        verdict = await _judge(bot)
-    return verdict
-
-
-async def _judge(bot: Bot) -> Verdict:
-    verdict = await _judge_ledger(bot)
-    verdict.pushes += bot.link.pushes.faults
-    return verdict
-
-
-async def _judge_ledger(bot: Bot) -> Verdict:
+async def _read_book(bot: Bot) -> Book:
     try:
         lines = await read_pages(bot.link, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
         player = player_of(await get(bot.link, "/v1/players/me"))
-        return judge(bot.told, wire.parse_state(player), [parse_entry(line) for line in lines])
+        return Book(wire.parse_state(player), [parse_entry(line) for line in lines])
     except wire.BadAnswerError as error:
-        return Verdict(unexplained=[*bot.told.problems, f"{bot.identity.name}: {error}"])
+        return Book(fault=f"{bot.identity.name}: {error}")
+
+
+def _judge(bot: Bot, book: Book) -> Verdict:
+    if book.present is None:
+        verdict = Verdict(unexplained=[*bot.told.problems, book.fault])
+    else:
+        verdict = judge(bot.told, book.present, book.ledger)
+    verdict.pushes += bot.link.pushes.faults
+    return verdict
 
 
 def parse_entry(line: Any) -> Entry:
@@ -102,4 +138,4 @@ def parse_entry(line: Any) -> Entry:
     state = wire.parse_state(player)
     if line.get("version", state.version) != state.version:
         raise wire.BadAnswerError(f"ledger entry of version {line['version']} keeps a player of {state.version}")
-    return Entry(line["command_id"], str(line.get("action", "")), state)
+    return Entry(line["command_id"], str(line.get("action", "")), state, parse_sent(line.get("events")))

@@ -14,6 +14,7 @@ from bots.catalogue import Catalogue
 from bots.client import pause
 from bots.command_ids import CommandIds
 from bots.identities import Identity
+from bots.letters import parse_sent
 from bots.link import Door, Link, Reply
 from bots.tally import Tally
 from bots.told import Told
@@ -131,7 +132,8 @@ class Bot:
             self._tally.happened["unknown fate"] += 1
         elif answer.kind is wire.Kind.OK:
             self._check_ids(answer.body, command_id)
-            self.told.acknowledge(command_id, wire.parse_state(answer.body.get("player")))
+            state = wire.parse_state(answer.body.get("player"))
+            self.told.acknowledge(command_id, state, parse_sent(answer.body.get("events")))
             self._trust(answer)
             if self._earlier is None:
                 self._earlier = request, answer

@@ -68,4 +68,6 @@ def weigh(name: str, state: State) -> int:
             return 0
         case "change_class":
             return 2
+        case "heal_other":
+            return OTHER_ACTION if state.class_name == "priest" else 0
     return OTHER_ACTION

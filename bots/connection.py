@@ -22,7 +22,7 @@ from bots.tally import Tally
 
 LONGEST_PAUSE = 4.0
 LONGEST_DELAY_MS = 60_000.0
-TOPICS = ("player",)
+TOPICS = ("player", "mail")
 
 
 class Connection:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bots.letters import Mail
 from bots.proof import Verdict
 from bots.standings import BoardVerdict
 from bots.swarm import Swarm
@@ -15,6 +16,7 @@ class Outcome:
     verdicts: list[Verdict] = field(default_factory=list)
     boards: list[BoardVerdict] | None = None
     failure: str = ""
+    mail: Mail = field(default_factory=Mail)
 
     @property
     def ok(self) -> bool:

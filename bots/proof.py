@@ -16,11 +16,20 @@ from bots.wire import State
 
 
 class Entry(NamedTuple):
-    """One line of a ledger: the command and the state after it."""
+    """One line of a ledger: the command, the state after it, and its letters' ids, recipients and kinds.
+
+    A letter that came from another player has its id in place of a command's, and an action that begins with `mail:`.
+    """
 
     command_id: str
     action: str
     state: State
+    letters: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def is_mail(self) -> bool:
+        """Whether it came from another player, which no command of the bot's own explains."""
+        return self.action.startswith("mail:")
 
 
 @dataclass(slots=True)
@@ -45,27 +54,34 @@ def judge(told: Told, present: State, ledger: Sequence[Entry]) -> Verdict:
     ledger = sorted(ledger, key=lambda entry: -entry.state.version)
     verdict = Verdict(unexplained=[*told.problems, *told.disagreements], acknowledged=len(told.acknowledged))
     kept = Counter(entry.command_id for entry in ledger)
-    states = {entry.command_id: entry.state for entry in ledger}
-    _judge_acknowledged(told, kept, states, verdict)
-    _judge_others(told, kept, verdict)
-    _judge_told_versions(told, states, verdict)
+    entries = {entry.command_id: entry for entry in ledger}
+    _judge_acknowledged(told, kept, entries, verdict)
+    _judge_others(told, kept, entries, verdict)
+    _judge_told_versions(told, entries, verdict)
     _judge_chain(told, ledger, verdict)
     _judge_present(told, present, ledger, verdict)
     return verdict
 
 
-def _judge_acknowledged(told: Told, kept: Counter[str], states: dict[str, State], verdict: Verdict) -> None:
+def _judge_acknowledged(told: Told, kept: Counter[str], entries: dict[str, Entry], verdict: Verdict) -> None:
     for command_id, state in told.acknowledged.items():
         if not kept[command_id]:
             verdict.lost.append(f"{command_id} was acknowledged as version {state.version} and isn't in the ledger")
-        elif states[command_id] != state:
-            verdict.unexplained.append(f"{command_id} was told {state}, the ledger keeps {states[command_id]}")
+            continue
+        entry = entries[command_id]
+        if entry.state != state:
+            verdict.unexplained.append(f"{command_id} was told {state}, the ledger keeps {entry.state}")
+        if entry.letters != told.letters.get(command_id, ()):
+            verdict.unexplained.append(f"{command_id} was told other letters than {entry.letters}")
 
 
-def _judge_others(told: Told, kept: Counter[str], verdict: Verdict) -> None:
+def _judge_others(told: Told, kept: Counter[str], entries: dict[str, Entry], verdict: Verdict) -> None:
+    """Whether the bot has asked for what is kept; mail is held against its senders (bots/letters.py)."""
     for command_id, times in kept.items():
         if times > 1:
             verdict.doubled.append(f"{command_id} is in the ledger {times} times")
+        if entries[command_id].is_mail:
+            continue
         if command_id in told.open:
             verdict.landed += 1
         elif command_id in told.refused:
@@ -75,15 +91,15 @@ def _judge_others(told: Told, kept: Counter[str], verdict: Verdict) -> None:
     verdict.absent = len(told.open) - verdict.landed
 
 
-def _judge_told_versions(told: Told, states: dict[str, State], verdict: Verdict) -> None:
-    """Every acknowledged version is told once; the versions between belong to open commands that landed."""
+def _judge_told_versions(told: Told, entries: dict[str, Entry], verdict: Verdict) -> None:
+    """Every acknowledged version is told once; those between belong to open commands that landed, and to mail."""
     times = Counter(state.version for state in told.acknowledged.values())
     for version, count in times.items():
         if count > 1:
             verdict.unexplained.append(f"{count} commands were each told that they made version {version}")
     if times and told.first is not None:
-        landed = {states[command_id].version for command_id in told.open if command_id in states}
-        missing = set(range(told.first.version + 1, max(times) + 1)) - times.keys() - landed
+        others = {each.state.version for each in entries.values() if each.is_mail or each.command_id in told.open}
+        missing = set(range(told.first.version + 1, max(times) + 1)) - times.keys() - others
         if missing:
             verdict.unexplained.append(f"nobody was told of {len(missing)} versions, the first is {min(missing)}")
 
@@ -113,5 +129,9 @@ def _judge_present(told: Told, present: State, ledger: Sequence[Entry], verdict:
         verdict.lost.append(f"version {latest.version} was told, the player is back at {present.version}")
     elif present.version == latest.version:
         verdict.unexplained.append(f"the player is {present}, told was {latest}")
-    elif verdict.landed < present.version - latest.version:
+    elif verdict.landed + _mail_since(latest, ledger) < present.version - latest.version:
         verdict.unexplained.append(f"version {latest.version} was told last, the player is at {present.version}")
+
+
+def _mail_since(latest: State, ledger: Sequence[Entry]) -> int:
+    return sum(entry.is_mail and entry.state.version > latest.version for entry in ledger)

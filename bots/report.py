@@ -61,6 +61,7 @@ def proof_as_json(outcome: Outcome) -> dict[str, Any]:
             "landed": sum(verdict.landed for verdict in verdicts),
             "absent": sum(verdict.absent for verdict in verdicts),
         },
+        "mail": {"sent": outcome.mail.sent, "arrived": outcome.mail.arrived, "returned": outcome.mail.returned},
         "faults": _faults(verdicts),
         "boards_proved": outcome.boards is not None and not any(board.differences for board in outcome.boards),
         "boards": [
@@ -136,6 +137,8 @@ def _show_players(console: Console, proof: dict[str, Any], outcome: Outcome) -> 
         f"pushes out of order {proof['pushes']}; "
         f"of unknown fate {proof['unknown_fate']['landed']} landed, {proof['unknown_fate']['absent']} did not"
     )
+    mail = proof["mail"]
+    console.print(f"mail: {mail['sent']:,} letters; {mail['arrived']:,} arrived, {mail['returned']:,} came back")
     for fault in proof["faults"][:NAMED]:
         console.print(Text(f"  {fault}", style="red"))
 

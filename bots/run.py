@@ -68,7 +68,8 @@ async def _prove(outcome: Outcome, network: Network, target: Target) -> None:
         if not bots:
             raise audit.NotProvedError("no bot could sign up, so there is nothing to prove")
         outcome.verdicts = [Verdict(unexplained=bot.told.problems) for bot in outcome.swarm.broken_sign_ups()]
-        outcome.verdicts += await audit.prove_players(bots)
+        verdicts, outcome.mail = await audit.prove_players(bots)
+        outcome.verdicts += verdicts
         if not any(verdict.acknowledged for verdict in outcome.verdicts):
             raise audit.NotProvedError("no action was acknowledged, so there is nothing to prove")
         if target.admin_key is not None:

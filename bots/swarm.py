@@ -20,6 +20,8 @@ from bots.tally import Tally
 
 SIGN_UPS_AT_ONCE = 32
 FIRST_ANSWER_SECONDS = 15.0
+NOBODY = "1"
+"""The id of a player who isn't there, nor ever was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ async def play(swarm: Swarm, network: Network) -> None:
     impatient = replace(network, patience_seconds=FIRST_ANSWER_SECONDS)
     game = await catalogue.fetch(Link(impatient, swarm.tally, Random(swarm.plan.seed), None))
     await _sign_up(swarm)
+    game = replace(game, words={**game.words, "player": _addressees(swarm)})
     swarm.phase = "playing"
     now = asyncio.get_running_loop().time
     begins = now()
@@ -80,6 +83,12 @@ async def play(swarm: Swarm, network: Network) -> None:
             group.create_task(guarded(bot, bot.play(game, timing)))
         group.create_task(_end_of_play(swarm, timing))
     swarm.played = max(swarm.played, 0.001)
+
+
+def _addressees(swarm: Swarm) -> list[str]:
+    """Whom the bots may do something to: each other, and now and then a player who isn't there."""
+    ids = [bot.told.player_id for bot in swarm.signed_up]
+    return ids + [NOBODY] * (len(ids) // 20 + 1)
 
 
 async def _end_of_play(swarm: Swarm, timing: Play) -> None:

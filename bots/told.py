@@ -9,6 +9,9 @@ from typing import Any
 
 from bots.wire import State
 
+Letters = tuple[tuple[str, str, str], ...]
+"""The id, the recipient and the kind of each letter."""
+
 
 class Told:
     """The record of one bot; `first` is the state at sign-up, `latest` the told state of highest version."""
@@ -19,6 +22,7 @@ class Told:
         self.first: State | None = None
         self.latest: State | None = None
         self.acknowledged: dict[str, State] = {}
+        self.letters: dict[str, Letters] = {}
         self.refused: set[str] = set()
         self.open: set[str] = set()
         self.problems: list[str] = []
@@ -33,10 +37,12 @@ class Told:
         """Record that a command is about to be sent for the first time."""
         self.open.add(command_id)
 
-    def acknowledge(self, command_id: str, state: State) -> None:
-        """Record a command's acknowledgement and the state after it."""
+    def acknowledge(self, command_id: str, state: State, letters: Letters = ()) -> None:
+        """Record a command's acknowledgement, the state after it, and the letters that it sent."""
         self.open.discard(command_id)
         self.acknowledged[command_id] = state
+        if letters:
+            self.letters[command_id] = letters
         self.hear(state)
 
     def refuse(self, command_id: str, *, uncertain: bool) -> None:

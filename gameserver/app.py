@@ -6,7 +6,8 @@ Databases must be at their migrations' head and every slot have an owner; only t
 import contextlib
 import math
 import os
-from collections.abc import AsyncIterator, Coroutine
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
+from gameserver.commands.postman import Postman
 from gameserver.commands.sharding import Sharding
 from gameserver.config import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
@@ -33,7 +35,8 @@ from gameserver.storage.board_check import BoardCheck
 from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
-from gameserver.storage.databases import Databases
+from gameserver.storage.courier import Courier, Deliverer
+from gameserver.storage.databases import Database, Databases
 from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import AttemptPaces, Attempts
@@ -134,7 +137,7 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
 def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
     control = databases[settings.control.database]
     moves = Moves(control)
-    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}"
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
@@ -215,7 +218,8 @@ def _callers(settings: Settings) -> Callers:
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
-    backend, slots = core.backend, core.slots
+    backend, slots, settings = core.backend, core.slots, core.settings
+    postman = Postman(backend, slots)
 
     def owners() -> list[str]:
         return [each.name for each in slots.databases("players")]
@@ -228,11 +232,19 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         upkeep.sweep_for_ever(backend),
         upkeep.check_boards_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
+        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        postman.tell_for_ever(),
+        attend(slots, "players", lambda each: courier(core, each, [postman]).run()),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
         sharding.take_over_for_ever(core.sharding),
         attend(slots, "players", lambda each: Follower(each, writer, backend.presence, boarding).run()),
     ]
+
+
+def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:
+    """Empties the outbox of one database of players."""
+    return Courier(database, core.slots, deliverers, core.backend.players.posted(database))
 
 
 async def serve(settings: Settings, ready_file: Path | None = None) -> None:

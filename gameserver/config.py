@@ -187,6 +187,11 @@ class Ledger(_Section):
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
 
 
+class Mail(_Section):
+    keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
+    """How long a letter lies in an inbox."""
+
+
 class Admin(_Section):
     keys: Mapping[str, str] = Field(default_factory=dict)
     """Key by the name that the audit log shows, besides the one of the embedded stack."""
@@ -266,6 +271,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
+    mail: Mail = Mail()
     admin: Admin = Admin()
     backend: Backends = Backends()
     limits: Limits = Limits()

@@ -37,6 +37,11 @@ DENIED = Counter("gameserver_denied_total", "What limits have denied, by their n
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner in a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
+MAIL_WAITING = Gauge("gameserver_mail_waiting", "Letters in the outboxes that this node empties", ["database"])
+MAIL_OLDEST = Gauge("gameserver_mail_oldest_seconds", "Since when the oldest of them waits", ["database"])
+MAIL_SETTLED = Counter("gameserver_mail_delivered_total", "Letters that took effect, returned ones too", ["kind"])
+MAIL_RETURNED = Counter("gameserver_mail_returned_total", "Letters turned round, or dropped then", ["kind", "reason"])
+
 
 @cache
 def command_ended(action: str, end: str) -> Counter:

@@ -52,7 +52,9 @@ class Shown:
             kept = len(move.slots) - told.moved
             self._ended[move.id] = (
                 f"Move {move.id}: {told.moved} slots of {move.group} from {move.source} to {move.target}, longest pause"
-                f" {told.longest_pause_ms} ms" + (f"; {kept} stayed on {move.source}." if kept else ".")
+                f" {told.longest_pause_ms} ms"
+                + (f"; {kept} stayed on {move.source}" if kept else "")
+                + (f": {move.problem}" if kept and move.problem else ".")
             )
 
     def _of(self, told: MoveProgress) -> tuple[TaskID, TaskID]:

@@ -7,7 +7,7 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.batch import Command, Receipt
-from gameserver.storage.ids import is_command_id, new_command_id
+from gameserver.storage.ids import is_command_id, is_ledger_id, new_command_id
 from gameserver.storage.players import Entry
 from gameserver.storage.sessions import Session
 from gameserver.telemetry import command_ended
@@ -65,7 +65,7 @@ async def read_many(backend: Backend, ids: Sequence[int]) -> list[Player]:
 
 async def history(backend: Backend, session: Session, limit: int, cursor: str | None) -> History:
     """A page of the caller's ledger. Raises BadInput for a cursor that is none."""
-    if cursor is not None and not is_command_id(cursor):
+    if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
     entries = await backend.players.history(session.player_id, limit + 1, cursor)
     more = len(entries) > limit

@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Receipt
@@ -29,6 +30,7 @@ __all__ = [
     "Kept",
     "Listed",
     "LiveNode",
+    "MailPage",
     "Member",
     "Move",
     "MoveProgress",

@@ -1,6 +1,7 @@
 """Moving slots between databases: what operators ask, and what any node goes on with when a mover has died."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,8 @@ from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict, GameError
 from gameserver.storage.attendance import end
 from gameserver.storage.membership import Member, Membership
-from gameserver.storage.mover import Mover, Tell
-from gameserver.storage.moves import Move, Moves, Plan, TurnLost
+from gameserver.storage.mover import Mover, Progress, Tell
+from gameserver.storage.moves import Moves, Plan, TurnLost
 from gameserver.storage.slots import Slots
 
 log = structlog.get_logger()
@@ -80,22 +81,33 @@ async def begin(sharding: Sharding, plans: Sequence[Plan]) -> list[int]:
     """Records the moves, all or none, after a look at every database; their ids. Raises Conflict with the reason."""
     for plan in plans:
         await sharding.mover.require_fit(plan)
-    return await sharding.moves.make(plans)
+    return await sharding.moves.make(plans, sharding.mover.name)
 
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
-    """Carries the moves out, one after the other; waits for those that another process carries out."""
-    for move_id in ids:
-        while (move := await sharding.moves.find(move_id)).ended_at is None:
-            try:
-                await sharding.mover.carry_out(move_id, tell)
-            except TurnLost:
-                await asyncio.sleep(LOOK_SECONDS)
-        log.info("moved", move=move.id, slots=len(move.slots))
+    """Carries the moves out, one after the other; watches those that another process carries out."""
+    turns = {}
+    try:
+        for move_id in ids:
+            with contextlib.suppress(TurnLost):
+                turns[move_id] = await sharding.mover.take(move_id, tell)
+        for move_id in ids:
+            if move_id in turns:
+                with contextlib.suppress(TurnLost):
+                    await turns[move_id].go_on()
+            await _watch(sharding, move_id, tell)
+    finally:
+        for turn in turns.values():
+            await turn.close()
 
 
-async def unfinished(sharding: Sharding) -> list[Move]:
-    return await sharding.moves.unfinished()
+async def _watch(sharding: Sharding, move_id: int, tell: Tell) -> None:
+    while True:
+        move = await sharding.moves.find(move_id)
+        tell(Progress(move, note=move.problem or ""))
+        if move.ended_at is not None:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def take_over_for_ever(sharding: Sharding) -> None:
@@ -120,7 +132,11 @@ async def take_over_for_ever(sharding: Sharding) -> None:
 async def _take_over(sharding: Sharding, move_id: int) -> None:
     log.warning("a move is taken over", move=move_id)
     try:
-        await sharding.mover.carry_out(move_id, lambda _: None)
+        turn = await sharding.mover.take(move_id, lambda _: None)
+        try:
+            await turn.go_on()
+        finally:
+            await turn.close()
     except (GameError, TurnLost) as error:
         log.info("another one goes on with a move", move=move_id, error=str(error))
     except Exception:

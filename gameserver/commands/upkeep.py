@@ -1,4 +1,4 @@
-"""Background work that any node may do at any time: overdue claims, and the ledger's partitions."""
+"""Background work that any node may do at any time: overdue claims, the ledger's partitions, and old mail."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +11,7 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.claims import Claim
 from gameserver.storage.databases import Database
+from gameserver.storage.inbox import forget_old
 from gameserver.storage.ledger import ensure_partitions
 from gameserver.telemetry import RESOLVED_CLAIMS
 
@@ -20,6 +21,8 @@ SWEEP_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
+OLD_MAIL_SECONDS = 60.0
+OLD_MAIL_CHUNK = 1000
 
 
 async def resolve(backend: Backend, claim: Claim) -> None:
@@ -66,6 +69,24 @@ async def make_partitions(backend: Backend, databases: Sequence[Database]) -> in
     """Makes the partitions that are missing; how many."""
     back = timedelta(milliseconds=backend.window.back)
     return sum([await ensure_partitions(each, backend.now(), back) for each in databases])
+
+
+async def forget_old_mail_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]], keep: float) -> None:
+    """Deletes mail that is older than `keep` seconds."""
+
+    async def work() -> int:
+        return await forget_old_mail(backend, databases(), keep)
+
+    await _for_ever("old mail", OLD_MAIL_SECONDS, work)
+
+
+async def forget_old_mail(backend: Backend, databases: Sequence[Database], keep: float) -> int:
+    """Deletes what is too old, a chunk at a time so that nobody waits for it; how many."""
+    done = 0
+    for database in databases:
+        while gone := await forget_old(database, backend.now() - timedelta(seconds=keep), OLD_MAIL_CHUNK):
+            done += gone
+    return done
 
 
 async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:

@@ -1,7 +1,8 @@
-"""From the action table of game.toml to functions: imports each reference and learns its arguments' model.
+"""From the tables of rules in game.toml to functions: imports each reference and learns its arguments' model.
 
-An action is a plain function (player, args, moment) -> Outcome whose second parameter is annotated with a
-pydantic model that is strict and forbids extra fields, such as a subclass of `Arguments`.
+A rule, be it an action of `[actions]` or the effect of a letter of `[mail]`, is a plain function
+(player, args, moment) -> Outcome whose second parameter is annotated with a pydantic model that is strict and forbids
+extra fields, such as a subclass of `Arguments`.
 """
 
 import inspect
@@ -19,22 +20,29 @@ Function = Callable[[Player, Any, Moment], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action that players can take."""
+    """An action that players can take, or what a letter does to the one who gets it."""
 
     function: Function
     model: type[BaseModel]
     schema: dict[str, Any]
     allowed_when_down: bool
+    sends_mail: bool
 
 
-def resolve(references: Mapping[str, str], problems: list[str]) -> dict[str, Action]:
-    """The actions by name; what is wrong with a reference is added to `problems`, under `actions.<name>`."""
-    actions = {}
-    for name, reference in references.items():
+def resolve(table: str, mapping: Mapping[str, Any], problems: list[str]) -> dict[str, Action]:
+    """The rules of a table of game.toml by name.
+
+    What is wrong with a reference is added to `problems`, under `<table>.<name>`; what is no reference at all is left
+    to the game's own check.
+    """
+    references, actions = mapping.get(table), {}
+    for name, reference in references.items() if isinstance(references, Mapping) else ():
+        if not isinstance(reference, str) or ":" not in reference:
+            continue
         try:
             actions[name] = _action(reference)
         except ValueError as error:
-            problems.append(f"actions.{name}: {error}")
+            problems.append(f"{table}.{name}: {error}")
     return actions
 
 
@@ -45,7 +53,8 @@ def _action(reference: str) -> Action:
     if inspect.iscoroutinefunction(function):
         raise ValueError(f"{reference} must be a plain function, not async")
     model = _model(function, reference)
-    return Action(function, model, _schema(model), getattr(function, "allowed_when_down", False))
+    marks = getattr(function, "allowed_when_down", False), getattr(function, "sends_mail", False)
+    return Action(function, model, _schema(model), *marks)
 
 
 def _imported(reference: str) -> object:

@@ -53,7 +53,7 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
     exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
     event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
     points = tuple(foe.points.items()) if won and foe.points else ()
-    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), points)
+    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), points=points)
 
 
 def win_chance(level: int, own: PlayerClass, foe: Foe, tuning: HuntTuning) -> int:

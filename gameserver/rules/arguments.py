@@ -15,6 +15,7 @@ from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, Unknow
 from gameserver.rules.game import Game
 
 MAX_INTEGER = 2**53 - 1
+LARGEST_ID = 2**63 - 1
 MAX_DEPTH = 8
 MAX_PROBLEMS = 20
 MAX_PATH = 100
@@ -49,6 +50,23 @@ FoeName = Annotated[_Word, AfterValidator(_known_foe)]
 """The name of a foe of the game; another one is refused with `unknown_foe` before the action runs."""
 ClassName = Annotated[_Word, AfterValidator(_known_class)]
 """The name of a class of the game; another one is refused with `unknown_class` before the action runs."""
+
+
+def _player_id(text: str) -> str:
+    if int(text) > LARGEST_ID:
+        raise PydanticCustomError("player_id", "must be a player id")
+    return text
+
+
+PlayerId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$"), AfterValidator(_player_id)]
+"""A player's id as it travels: whether there is such a player isn't known before his database is asked."""
+
+
+class MailArguments(Arguments):
+    """The base of the arguments of a letter's rule; the server fills in who sent it."""
+
+    sender: PlayerId
+
 
 _KINDS: dict[str, type[BadInput]] = {"unknown_foe": UnknownFoe, "unknown_class": UnknownClass}
 

@@ -23,8 +23,11 @@ _CLASSES = TypeAdapter(Annotated[dict[Key, PlayerClass], Field(min_length=1)])
 _FOES = TypeAdapter(dict[Key, Foe])
 _TUNING = TypeAdapter(Tuning)
 _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
+_MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
-_TABLES = ("levels", "classes", "foes", "tuning", "actions", "boards")
+RETURNED = "returned"
+"""The rule of `[mail]` for a letter of one's own that couldn't be delivered."""
+_TABLES = ("levels", "classes", "foes", "tuning", "actions", "mail", "boards")
 
 
 class GameFault(ValueError):
@@ -37,13 +40,14 @@ class GameFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """The game's data, by name; `actions` maps each action to its function, as `module:function`."""
+    """The game's data, by name; `actions` and `mail` map each rule to its function, as `module:function`."""
 
     levels: Levels
     classes: Mapping[str, PlayerClass]
     foes: Mapping[str, Foe]
     tuning: Tuning
     actions: Mapping[str, str]
+    mail: Mapping[str, str]
     boards: Mapping[str, Board]
 
     @classmethod
@@ -55,13 +59,16 @@ class Game:
         foes = _read(_FOES, {"foes": {}, **mapping}, "foes", problems)
         tuning = _read(_TUNING, mapping, "tuning", problems)
         actions = _read(_ACTIONS, mapping, "actions", problems)
+        mail = _read(_MAIL, {"mail": {}, **mapping}, "mail", problems)
+        if mail and RETURNED not in mail:
+            problems.append(f"mail.{RETURNED}: a game with mail says what comes of a letter that can't be delivered")
         tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
         boards = {name: table.board(name) for name, table in (tables or {}).items()}
         named = mapping.get("classes")
         problems += board_rules.faults(boards, named if isinstance(named, Mapping) else ())
         if problems or not (levels and classes and tuning and actions) or foes is None:
             raise GameFault(problems)
-        return cls(levels, classes, foes, tuning, actions, boards)
+        return cls(levels, classes, foes, tuning, actions, mail or {}, boards)
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
         """The class of this name, which came in as `field`. Raises UnknownClass."""

@@ -5,9 +5,11 @@ returned: 0 <= hp <= max_hp of his class and level, 0 <= exp <= EXP_CAP, level i
 and version is one more than that of the player he came from. At 0 HP he is down.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel
 
 from gameserver.rules.dice import Dice
 from gameserver.rules.game import Game
@@ -38,14 +40,26 @@ class Moment(NamedTuple):
     game: Game
 
 
+class Letter(NamedTuple):
+    """An effect on another player: `kind` is a rule of `[mail]` in game.toml, `args` its arguments without `sender`.
+
+    The rulebook returns it as it is kept: of kind `mail:` and the rule's name, with `sender`, the arguments a model.
+    """
+
+    recipient: int
+    kind: str
+    args: Mapping[str, Any] | BaseModel
+
+
 class Outcome(NamedTuple):
-    """What an action came to; each event is JSON-able and has a "type".
+    """What an action came to; each event is JSON-able and has a "type"; letters go out if it takes effect.
 
     `points` are scored on the boards that rank them: the name and how many, or the figure for `best` and `last`.
     """
 
     player: Player
     events: tuple[dict[str, Any], ...]
+    letters: tuple[Letter, ...] = ()
     points: tuple[tuple[str, int], ...] = ()
 
 
@@ -85,4 +99,10 @@ def settled(player: Player, level: int, hp: int, version: int, exp_reached_at: d
 def allowed_when_down(action: AnyAction) -> AnyAction:
     """Marks an action that a player at 0 HP may take; any other is refused with `player_is_down`."""
     action.__dict__["allowed_when_down"] = True
+    return action
+
+
+def sends_mail(action: AnyAction) -> AnyAction:
+    """Marks an action whose outcomes may have letters; rules of `[mail]` may always answer."""
+    action.__dict__["sends_mail"] = True
     return action

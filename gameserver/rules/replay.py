@@ -14,7 +14,7 @@ JUDGEMENTS = frozenset({"ban", "lift_ban"})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An action as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
+    """An action, or a letter's rule, as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
 
     action: str
     args: object
@@ -31,7 +31,7 @@ def replay(rulebook: Rulebook, player: Player, records: Iterable[Record]) -> Pla
         if record.action in JUDGEMENTS:
             player = player._replace(version=player.version + 1)
             continue
-        args = rulebook.arguments(record.action, record.args)
+        args = rulebook.recorded(record.action, record.args)
         moment = Moment(record.at, Dice(record.seed), rulebook.game)
         player = rulebook.apply(record.action, player, args, moment).player
     return player

@@ -1,10 +1,11 @@
-"""The rulebook: applies the game's actions to players, and holds every action to the law of players.
+"""The rulebook: applies the game's rules to players, and holds every one to the law of players.
 
-Law, for a studio's actions as for the built-in ones: a player at 0 HP is refused unless the action is allowed
-when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most EXP_CAP, level is the one that exp
-buys, version is one more, `exp_reached_at` is the moment's time if exp has changed, and id, name and
-`created_at` are as before. An action that breaks this, or raises anything but a GameError, changes nothing
-and ends in RuleBroken.
+A rule is an action or the effect of a letter. Law, for a studio's rules as for the built-in ones: a player at 0 HP
+is refused unless the rule is allowed when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most
+EXP_CAP, level is the one that exp buys, version is one more, `exp_reached_at` is the moment's time if exp has
+changed, and id, name and `created_at` are as before. Letters go to others, at most LETTERS of them, and have arguments
+that their rules take. A rule that breaks this, or raises anything but a GameError, changes nothing and ends in
+RuleBroken.
 """
 
 from collections.abc import Mapping
@@ -16,13 +17,16 @@ from pydantic import BaseModel
 
 from gameserver.rules import arguments
 from gameserver.rules.action_table import Action, resolve
+from gameserver.rules.arguments import LARGEST_ID, MailArguments
 from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
-from gameserver.rules.game import Game, GameFault
+from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.levels import EXP_CAP
-from gameserver.rules.player import Moment, Outcome, Player, settled
+from gameserver.rules.player import Letter, Moment, Outcome, Player, settled
 
 Event = dict[str, Any]
+LETTERS = 8
+MAIL = "mail:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +35,30 @@ class Rulebook:
 
     game: Game
     _actions: Mapping[str, Action]
+    _rules: Mapping[str, Action]
+    """The actions, and the rules of letters under names that no action can have: `mail:healed`."""
+    sending: frozenset[str]
+    """The actions whose outcomes may have letters."""
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Self:
         """The rulebook of a parsed game.toml, its actions imported. Raises GameFault with every fault."""
         problems: list[str] = []
-        references = mapping.get("actions")
-        table = references if isinstance(references, Mapping) else {}
-        well_formed = {name: each for name, each in table.items() if isinstance(each, str) and ":" in each}
-        actions = resolve(well_formed, problems)
+        actions = resolve("actions", mapping, problems)
+        mail = resolve("mail", mapping, problems)
+        problems += [
+            f"mail.{name}: {rule.model.__name__} must be a MailArguments"
+            for name, rule in mail.items()
+            if not issubclass(rule.model, MailArguments)
+        ]
         try:
             game = Game.parse(mapping)
         except GameFault as fault:
             raise GameFault(fault.problems + problems) from None
         if problems:
             raise GameFault(problems)
-        return cls(game, actions)
+        sending = frozenset(name for name, action in actions.items() if action.sends_mail)
+        return cls(game, actions, {**actions, **{MAIL + name: rule for name, rule in mail.items()}}, sending)
 
     def actions(self) -> dict[str, dict[str, Any]]:
         """Each action's name and the JSON schema of its arguments."""
@@ -57,9 +69,24 @@ class Rulebook:
         entry = self._actions.get(action) or self._no_action()
         return arguments.parse(entry.model, args, self.game)
 
+    def recorded(self, rule: str, args: object) -> BaseModel:
+        """The arguments of an action or a letter's rule (`mail:healed`), as the ledger or an outbox kept them.
+
+        Raises UnknownAction, BadInput.
+        """
+        entry = self._rules.get(rule) or self._no_action()
+        return arguments.parse(entry.model, args, self.game)
+
+    def mail_kinds(self) -> list[str]:
+        """The rules of letters, as `mail:healed`."""
+        return [name for name in self._rules if name.startswith(MAIL)]
+
     def apply(self, action: str, player: Player, args: BaseModel, moment: Moment) -> Outcome:
-        """What comes of the action. Raises the action's own GameError, such as Refused, or RuleBroken."""
-        entry = self._actions.get(action) or self._no_action()
+        """What comes of an action or a letter's rule. Raises its own GameError, such as Refused, or RuleBroken.
+
+        The outcome's letters are addressed by the names under which rules are recorded, and their arguments are models.
+        """
+        entry = self._rules.get(action) or self._no_action()
         player = self._fitted(player)
         if player.hp == 0 and not entry.allowed_when_down:
             raise Refused("player_is_down", "A player at 0 HP can only be revived.")
@@ -72,7 +99,31 @@ class Rulebook:
         fault = _fault(player, outcome)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
+        if outcome.letters:
+            outcome = outcome._replace(letters=self._sealed(action, player, outcome.letters))
         return self._settled(action, player, outcome, moment.now)
+
+    def _sealed(self, action: str, sender: Player, letters: object) -> tuple[Letter, ...]:
+        """Letters as they are kept. Raises RuleBroken."""
+        if type(letters) is not tuple or len(letters) > LETTERS or not all(type(each) is Letter for each in letters):
+            raise RuleBroken(f"action {action!r}: letters must be a tuple of at most {LETTERS} of Letter")
+        if action in self._actions and action not in self.sending:
+            raise RuleBroken(f"action {action!r}: has letters and isn't marked as @sends_mail")
+        try:
+            return tuple(self._sealed_letter(sender, each) for each in letters)
+        except (GameError, ValueError, TypeError) as error:
+            problems = "; ".join(f"{each.field} {each.problem}" for each in getattr(error, "errors", ()))
+            raise RuleBroken(f"action {action!r}: a letter can't be sent: {problems or error}") from error
+
+    def _sealed_letter(self, sender: Player, letter: Letter) -> Letter:
+        kind, recipient = f"{MAIL}{letter.kind}", letter.recipient
+        if not isinstance(letter.args, Mapping):
+            raise ValueError("its arguments must be a mapping")
+        if type(recipient) is not int or not 0 < recipient <= LARGEST_ID or recipient == sender.id:
+            raise ValueError(f"{recipient!r} is no other player's id")
+        if letter.kind == RETURNED:
+            raise ValueError(f"the server alone sends {RETURNED!r}")
+        return Letter(recipient, kind, self.recorded(kind, {**letter.args, "sender": str(sender.id)}))
 
     def new_player(
         self,
@@ -114,8 +165,8 @@ class Rulebook:
             raise RuleBroken(f"action {action!r}: {after.hp} HP are too many at level {level}")
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
-            return Outcome(player, outcome.events, outcome.points)
-        return Outcome(player, outcome.events + _passages(before, player), outcome.points)
+            return outcome._replace(player=player)
+        return outcome._replace(player=player, events=outcome.events + _passages(before, player))
 
 
 def _fault(before: Player, outcome: object) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from gameserver.rules.levels import EXP_CAP
-from gameserver.rules.section import Chance, Section
+from gameserver.rules.section import Chance, Modifier, Section
 
 Points = Annotated[int, Field(ge=0, le=1_000_000)]
 Share = Annotated[int, Field(ge=1, le=100)]
@@ -59,6 +59,32 @@ class ChangeClassTuning(Section):
     min_exp: Annotated[int, Field(ge=0, le=EXP_CAP)]
 
 
+class HealOtherTuning(Section):
+    """Healing others takes `cost` HP, and a class whose heal_power is at least `least_heal_power`."""
+
+    cost: Points
+    least_heal_power: Modifier
+
+
+class DuelTuning(Section):
+    """A challenger's chance is his share of both sides' damage_dealt, and `chance_per_level` for each level above.
+
+    The winner gains `exp_per_level` for each level of the loser, who loses `damage_percent` of max_hp.
+    """
+
+    chance_per_level: Chance
+    least_chance: Chance
+    most_chance: Chance
+    damage_percent: Share
+    exp_per_level: Points
+
+    @model_validator(mode="after")
+    def _chances_are_a_range(self) -> Self:
+        if self.least_chance > self.most_chance:
+            raise ValueError("least_chance is above most_chance")
+        return self
+
+
 class Tuning(Section):
     """The table `[tuning]`."""
 
@@ -67,3 +93,5 @@ class Tuning(Section):
     heal: HealTuning
     revive: ReviveTuning
     change_class: ChangeClassTuning
+    heal_other: HealOtherTuning
+    duel: DuelTuning

@@ -9,7 +9,7 @@ cancelled) raises `FateUnknown`, and only the ledger can tell.
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,14 +25,16 @@ from gameserver.rules.errors import (
     GameError,
     Internal,
     PlayerNotFound,
+    Refused,
     RuleBroken,
     SessionRevoked,
 )
 from gameserver.rules.player import Moment, Outcome, Player
-from gameserver.rules.rulebook import Rulebook
+from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage import sql
 from gameserver.storage.databases import Link
-from gameserver.storage.ids import command_milliseconds, slot_of
+from gameserver.storage.ids import command_milliseconds, mail_id, slot_of
+from gameserver.storage.mailbag import Letter, LetterSettled, Mailbag, Posting
 from gameserver.storage.scoring import Scores, Scoring
 from gameserver.storage.slots import SlotMoved
 
@@ -50,6 +52,8 @@ class Command:
     action: str
     args: BaseModel
     session_epoch: int
+    letter: Letter | None = None
+    """The letter that this command delivers: its id is the mail id, `action` its kind, and `args` aren't read."""
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ class FateUnknown(Exception):
     """The commit may or may not have taken place."""
 
 
-Verdict = Receipt | GameError | LockedElsewhere | SlotMoved
+Verdict = Receipt | GameError | LockedElsewhere | SlotMoved | LetterSettled
 
 
 @dataclass(slots=True)
@@ -136,6 +140,7 @@ class Batch:
     _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
     _entries: list[_Entry] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
+    _mail: Mailbag = field(default_factory=Mailbag)
     _now: datetime = field(init=False)
     """The database's time under the fence: one for the batch."""
     _seeds: Iterator[int] = field(init=False)
@@ -154,6 +159,7 @@ class Batch:
         if not connection.is_in_transaction():
             await connection.execute("begin")
         await self._gather(connection)
+        await self._look_up_mail(connection)
         verdicts = [self._decide(command) for command in self.commands]
         await self._write(connection)
         await _end(connection, link, "commit and chain" if go_on() else "commit")
@@ -184,8 +190,22 @@ class Batch:
             for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
                 self._absent[row["id"]] = _why_absent(row)
 
+    async def _look_up_mail(self, connection: asyncpg.Connection) -> None:
+        """Costs a statement only if some of the commands have to do with mail."""
+        sending = self.rulebook.sending
+        letters = [command.letter for command in self.commands if command.letter is not None]
+        senders = {command.player_id for command in self.commands if command.action in sending}
+        if letters or senders:
+            await self._mail.look_up(connection, letters, list(senders))
+
+    def has_posted(self) -> bool:
+        """Whether something now waits in the outbox."""
+        return bool(self._mail.posted)
+
     def _decide(self, command: Command) -> Verdict:
         row = self._rows.get(command.player_id)
+        if command.letter is not None:
+            return self._deliver(command, command.letter, row)
         if row is None:
             return self._absent[command.player_id]
         try:
@@ -202,11 +222,44 @@ class Batch:
             log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
             return Internal("The action could not be carried out.")
 
+    def _deliver(self, command: Command, letter: Letter, row: _Row | None) -> Verdict:
+        """What came of the letter when it was delivered before; else it takes effect, or is refused for good."""
+        absent = self._absent[command.player_id] if row is None else None
+        if isinstance(absent, LockedElsewhere | SlotMoved):
+            return absent
+        if (why := self._mail.refused_before(letter, command.id)) is not None:
+            return LetterSettled(why)
+        known = self._known.get((command.player_id, command.id))
+        if known is not None:
+            return LetterSettled(None) if row is None else _told_before(command, known, row.player)
+        if row is None:
+            return self._mail.refuse(letter, command.id, PlayerNotFound.code)
+        return self._open(command, letter, row)
+
+    def _open(self, command: Command, letter: Letter, row: _Row) -> Receipt | LetterSettled:
+        try:
+            args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
+            receipt = self._apply(replace(command, args=args), row)
+        except GameError as error:
+            if not isinstance(error, Refused):
+                log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=_cause(error))
+            return self._mail.refuse(letter, command.id, error.code)
+        except Exception:
+            log.exception("a letter's rule raised", kind=letter.kind, mail=command.id)
+            return self._mail.refuse(letter, command.id, Internal.code)
+        shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
+        self._mail.take_in(letter, command.id, shown)
+        return receipt
+
     def _apply(self, command: Command, row: _Row) -> Receipt:
-        self.window.refuse(command.id, self._now)
+        if command.letter is None:
+            self.window.refuse(command.id, self._now)
         seed = next(self._seeds)
         moment = Moment(self._now, Dice(seed), self.rulebook.game)
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
+        postings: Sequence[Posting] = ()
+        if outcome.letters:
+            postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         self.scoring.note(self._scores, row.player, outcome)
         told = _told(outcome, max_hp)
@@ -217,9 +270,27 @@ class Batch:
             _Entry(slot_of(player_id), player_id, command.id, command.action, args, seed, told, version)
         )
         self._known[player_id, command.id] = _Known(command.action, args, told, version)
+        if postings:
+            self._mail.post(postings)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False)
 
+    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[Posting], Outcome]:
+        """The rows of the outcome's letters, and the outcome with an event that tells of each."""
+        letters = [(each.kind, each.recipient, json_of(each.args)) for each in outcome.letters]
+        postings = self._mail.postings(command.player_id, command.id, letters)
+        events = tuple(
+            {
+                "type": "mail_sent",
+                "mail_id": mail_id(each.player_id, each.command_id, each.number),
+                "kind": each.kind.removeprefix(MAIL),
+                "to": str(each.recipient),
+            }
+            for each in postings
+        )
+        return postings, outcome._replace(events=outcome.events + events)
+
     async def _write(self, connection: asyncpg.Connection) -> None:
+        await self._mail.write(connection)
         if not self._entries:
             return
         changed = [row.player for row in self._rows.values() if row.changed]
@@ -252,6 +323,10 @@ def _why_absent(row: asyncpg.Record) -> GameError | LockedElsewhere | SlotMoved:
 def _replay(command: Command, known: _Known, player: Player) -> Receipt:
     if (known.action, known.args) != (command.action, json_of(command.args)):
         raise CommandMismatch("The command id was used before, for another command.")
+    return _told_before(command, known, player)
+
+
+def _told_before(command: Command, known: _Known, player: Player) -> Receipt:
     told = orjson.loads(known.outcome)
     after = Player(
         id=player.id,
@@ -265,6 +340,10 @@ def _replay(command: Command, known: _Known, player: Player) -> Receipt:
         exp_reached_at=player.exp_reached_at,
     )
     return Receipt(command.id, after, told["max_hp"], told["events"], replayed=True)
+
+
+def _cause(error: GameError) -> str:
+    return error.fault if isinstance(error, RuleBroken) else str(error.errors or error.detail)
 
 
 def _told(outcome: Outcome, max_hp: int) -> str:

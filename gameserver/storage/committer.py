@@ -19,7 +19,9 @@ import structlog
 from gameserver.rules.errors import GameError, Internal, Overloaded
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.batch import Batch, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
+from gameserver.storage.bell import Bell
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
+from gameserver.storage.mailbag import LetterSettled
 from gameserver.storage.pending import Limits, Pending
 from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import SlotMoved
@@ -59,6 +61,8 @@ class Committer:
         self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
+        self.posted = Bell()
+        """Rings when something has been put into the database's outbox."""
 
     def submit(self, pending: Pending) -> None:
         """Queues a command. Raises Overloaded at once when the queue is full."""
@@ -181,6 +185,8 @@ class Committer:
             return await self._refused(link, batch, error)
         COMMITS.labels(self._database.name).observe(time.perf_counter() - started)
         BATCHES.labels(self._database.name).observe(len(batch))
+        if work.has_posted():
+            self.posted.ring()
         return [pending for pending, verdict in zip(batch, verdicts, strict=True) if not self._judge(pending, verdict)]
 
     async def _refused(
@@ -260,7 +266,7 @@ class Committer:
                     if player_id not in self._busy:
                         self._ready.remove(player_id)
 
-    def _answer(self, pending: Pending, verdict: Receipt | GameError) -> None:
+    def _answer(self, pending: Pending, verdict: Receipt | GameError | LetterSettled) -> None:
         if not pending.answered:
             self._queued -= 1
             pending.answer(verdict)

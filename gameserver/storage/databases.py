@@ -115,7 +115,7 @@ HOT_PATH = {
 statistics say of a table that was small or new when they were made."""
 FENCES = {"accounts": 7_710_001, "players": 7_710_002}
 """The advisory lock of each group: writers hold it shared, a change of ownership takes it exclusively."""
-MIGRATING, FOLLOWING = 7_710_100, 7_710_101
+MIGRATING, FOLLOWING, CARRYING = 7_710_100, 7_710_101, 7_710_103
 
 
 @contextlib.contextmanager

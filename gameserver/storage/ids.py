@@ -1,7 +1,8 @@
 """Player ids and command ids: what their bits say.
 
 A player id has 41 bits of milliseconds since 2025, 12 of the slot and 10 of a sequence.
-A command id is a UUIDv7 (RFC 9562), whose first 48 bits are Unix milliseconds.
+A command id is a UUIDv7 (RFC 9562), whose first 48 bits are Unix milliseconds. A mail id is a UUIDv8 that begins with
+the milliseconds of the command which it comes from, so it sorts among command ids; no client's command can have one.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ EPOCH_MS = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)
 TIME_BITS, SLOT_BITS, SEQUENCE_BITS = 41, 12, 10
 LARGEST_ID = (1 << 63) - 1
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_UUID7_OR_8 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def slot_of(player_id: int) -> int:
@@ -43,6 +45,28 @@ def player_id_of(command_id: str, attempt: int, slots: int) -> int:
 def is_command_id(text: str) -> bool:
     """Whether it is a UUIDv7 in its canonical form, in lower case."""
     return _UUID7.fullmatch(text) is not None
+
+
+def is_ledger_id(text: str) -> bool:
+    """Whether the ledger may have rows under it: a command id, or a mail id, in lower case."""
+    return _UUID7_OR_8.fullmatch(text) is not None
+
+
+def mail_id(player_id: int, command_id: str, number: int) -> str:
+    """The id of a command's letter of this number (from 0), and of the command that delivers it.
+
+    Its first 48 bits are the command's time, the 4 after the version say through how many hands the letter has gone,
+    the rest is a hash of all three arguments.
+    """
+    digest = hashlib.blake2b(f"{player_id}\0{command_id}\0{number}".encode(), digest_size=16).digest()
+    high, low = int.from_bytes(digest[:8]) & 0xFF, int.from_bytes(digest[8:]) >> 2
+    hand = hops(command_id) + 1 & 0xF
+    return str(UUID(int=command_milliseconds(command_id) << 80 | 8 << 76 | hand << 72 | high << 64 | 2 << 62 | low))
+
+
+def hops(command_id: str) -> int:
+    """How many letters lie between a client and this command: 0 for his own, 1 for one that delivers his letter."""
+    return int(command_id[15], 16) if command_id[14] == "8" else 0
 
 
 def command_milliseconds(command_id: str) -> int:

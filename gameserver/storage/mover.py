@@ -58,12 +58,12 @@ Tell = Callable[[Progress], None]
 
 
 class Mover:
-    """One per process that moves; `name` is what others see of it."""
+    """One per process that moves; `name`, which no other has, is what others see of it."""
 
     def __init__(self, moves: Moves, databases: Databases, name: str) -> None:
         self._moves = moves
         self._databases = databases
-        self._name = name
+        self.name = name
 
     async def require_fit(self, plan: Plan) -> None:
         """Raises Conflict, with the reason, for a move that couldn't be carried out; DatabaseUnavailable."""
@@ -77,22 +77,14 @@ class Mover:
             at = revision or "nothing"
             raise Conflict(f"The {plan.group} tables of {target.name} are at {at}: run `gameserver migrate`.")
 
-    async def carry_out(self, move_id: int, tell: Tell) -> Move:
-        """Goes on until the move is over, through whatever servers are away meanwhile; the move at its end.
-
-        Raises TurnLost when another mover has it, NotFound, DatabaseUnavailable when the control database is away.
-        """
-        move = await self._moves.take(move_id, self._name)
-        turn = _Turn(self._moves, self._databases, move, tell)
-        renewing = asyncio.create_task(turn.keep())
-        try:
-            return await turn.go_on()
-        finally:
-            renewing.cancel()
-            await asyncio.wait([renewing])
+    async def take(self, move_id: int, tell: Tell) -> "Turn":
+        """Becomes the move's mover. Raises TurnLost while another one is, NotFound, DatabaseUnavailable."""
+        return Turn(self._moves, self._databases, await self._moves.take(move_id, self.name), tell)
 
 
-class _Turn:
+class Turn:
+    """What its mover does to one move; the lease is renewed until `close`."""
+
     def __init__(self, moves: Moves, databases: Databases, move: Move, tell: Tell) -> None:
         self._moves = moves
         self._move = move
@@ -102,8 +94,13 @@ class _Turn:
         slots = [each.slot for each in move.slots]
         self._copy = Copy(move.id, move.group, slots, self._source, self._target)
         self._lost = self._cancelled = False
+        self._keeping = asyncio.create_task(self._keep())
 
-    async def keep(self) -> None:
+    async def close(self) -> None:
+        self._keeping.cancel()
+        await asyncio.wait([self._keeping])
+
+    async def _keep(self) -> None:
         """Renews the lease; what the mover does with a lease that is lost, the records refuse."""
         while not self._lost:
             await asyncio.sleep(RENEW_SECONDS)
@@ -115,6 +112,10 @@ class _Turn:
                 log.warning("a move's lease can't be renewed", move=self._move.id, error=error.detail)
 
     async def go_on(self) -> Move:
+        """Goes on until the move is over, through whatever servers are away meanwhile; the move at its end.
+
+        Raises TurnLost when another mover has taken over.
+        """
         while True:
             try:
                 async with copying.opened(self._source) as source, copying.opened(self._target) as target:
@@ -186,14 +187,14 @@ class _Turn:
         await self._make_partitions()
         await self._copy.begin(source, target)
         servers = await self._servers(source, target)
-        self._move = await self._moves.advance(self._move, Step.COPYING, servers)
+        self._move = await self._moves.advance(self._move, Step.COPYING, servers=servers, problem=None)
 
     async def _await_copy(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         while not self._cancelled:
             copied = await self._copy.copied(source, target)
             self._tell(Progress(self._move, copied))
             if copied.ready:
-                self._move = await self._moves.advance(self._move, Step.MOVING)
+                self._move = await self._moves.advance(self._move, Step.MOVING, problem=None)
                 return
             self._require_turn()
             await asyncio.sleep(LOOK_SECONDS)
@@ -207,7 +208,11 @@ class _Turn:
             self._require_turn()
             if self._cancelled:
                 break
-            pause = await self._one(cutting, slot)
+            try:
+                pause = await self._one(cutting, slot)
+            except Differs as difference:
+                await self._close(problem=str(difference))
+                return
             MOVE_PAUSES.labels(self._move.group).observe(pause / 1000)
             self._note(slot, pause)
             self._tell(Progress(self._move, lag_ms=cutting.lag_ms))
@@ -248,12 +253,12 @@ class _Turn:
         ]
         self._move = replace(self._move, slots=slots)
 
-    async def _close(self) -> None:
+    async def _close(self, **values: str) -> None:
         """Leaves the slots that haven't moved to the source, and begins to clean."""
         await self._look()
         for slot in self._move.at(SlotStep.WAITING):
             await self._moves.settle(self._move, slot, SlotStep.WAITING, SlotStep.KEPT, None)
-        self._move = await self._moves.advance(self._move, Step.CLEANING)
+        self._move = await self._moves.advance(self._move, Step.CLEANING, **values)
 
     async def _clean(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         """The copy first: what is erased on the source while it goes on would be erased on the target."""

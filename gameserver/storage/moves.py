@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -104,11 +104,11 @@ class Moves:
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def make(self, plans: Sequence[Plan]) -> list[int]:
-        """Records moves, all or none; their ids. Raises Conflict with the reason."""
+    async def make(self, plans: Sequence[Plan], mover: str) -> list[int]:
+        """Records moves, all or none, for this mover to begin with; their ids. Raises Conflict with the reason."""
         try:
             async with self._control.transaction() as connection:
-                return [await _make(connection, plan) for plan in plans]
+                return [await _make(connection, plan, mover) for plan in plans]
         except IntegrityError:
             raise Conflict("Some of these slots are in a move already that isn't over: see `slots moves`.") from None
 
@@ -130,8 +130,9 @@ class Moves:
             return list((await connection.execute(chosen.order_by(MOVES.c.id))).scalars())
 
     async def take(self, move_id: int, mover: str) -> Move:
-        """Becomes the move's mover. Raises TurnLost while another one is, or when it is over."""
-        free = and_(MOVES.c.id == move_id, MOVES.c.ended_at.is_(None), MOVES.c.lease < func.clock_timestamp())
+        """Begins a turn as the move's mover. Raises TurnLost while another one is, or when it is over."""
+        idle = or_(MOVES.c.lease < func.clock_timestamp(), MOVES.c.mover == mover)
+        free = and_(MOVES.c.id == move_id, MOVES.c.ended_at.is_(None), idle)
         taken = update(MOVES).where(free).values(mover=mover, turn=MOVES.c.turn + 1, lease=_lease())
         async with self._control.transaction() as connection:
             if (await connection.execute(taken.returning(MOVES.c.id))).first() is None:
@@ -148,15 +149,15 @@ class Moves:
         noted = update(MOVES).where(MOVES.c.id == move.id).values(problem=problem, lease=_lease())
         await self._record(move, noted)
 
-    async def advance(self, move: Move, step: Step, servers: str | None = None) -> Move:
-        """Raises TurnLost."""
-        values: dict[str, Any] = {"step": step, "lease": _lease(), "problem": None}
-        if servers is not None:
-            values["servers"] = servers
-        if step is Step.DONE:
-            values["ended_at"] = func.clock_timestamp()
-            await self._record(move, update(SLOTS).where(SLOTS.c.move == move.id).values(open=False))
-        await self._record(move, update(MOVES).where(MOVES.c.id == move.id).values(values))
+    async def advance(self, move: Move, step: Step, **values: str | None) -> Move:
+        """Records the step, and more of the move's columns. Raises TurnLost."""
+        recorded = {**values, "step": step, "lease": _lease()}
+        async with self._control.transaction() as connection:
+            await _hold(connection, move)
+            if step is Step.DONE:
+                recorded["ended_at"] = func.clock_timestamp()
+                await connection.execute(update(SLOTS).where(SLOTS.c.move == move.id).values(open=False))
+            await connection.execute(update(MOVES).where(MOVES.c.id == move.id).values(recorded))
         return await self.find(move.id)
 
     async def cancel(self, move_id: int) -> None:
@@ -232,15 +233,15 @@ def _lease() -> Any:
     return func.clock_timestamp() + LEASE
 
 
-async def _make(connection: AsyncConnection, plan: Plan) -> int:
+async def _make(connection: AsyncConnection, plan: Plan, mover: str) -> int:
     await _require_member(connection, plan.group, plan.target)
     mine = select(MAP.c.slot).where(MAP.c.group == plan.group, MAP.c.database == plan.source)
     owned = set((await connection.execute(mine.with_for_update(read=True))).scalars())
     if strange := sorted(set(plan.slots) - owned):
         raise Conflict(f"{plan.source} doesn't own these slots of {plan.group}: {ranges.shown(strange)}.")
     values = {
-        "group": plan.group, "source": plan.source, "target": plan.target, "step": Step.PLANNED, "turn": 0, "mover": "",
-        "lease": func.clock_timestamp() + LEASE, "cancelled": False, "servers": "",
+        "group": plan.group, "source": plan.source, "target": plan.target, "step": Step.PLANNED, "turn": 0,
+        "mover": mover, "lease": func.clock_timestamp() + LEASE, "cancelled": False, "servers": "",
     }  # fmt: skip
     made: int = (await connection.execute(insert(MOVES).values(values).returning(MOVES.c.id))).scalar_one()
     await connection.execute(

@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import bans, schema
+from gameserver.storage import bans, inbox, schema
 from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Command, Receipt, Window
+from gameserver.storage.bell import Bell
 from gameserver.storage.committer import Committer
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
+from gameserver.storage.inbox import Mail
 from gameserver.storage.ledger import TXID
 from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Reader
@@ -85,10 +87,14 @@ class Players:
         """Commits a command. Queued before the first await, so a caller's order is kept.
 
         Raises PlayerNotFound, SessionRevoked, CommandExpired, CommandMismatch, what the rule refuses with,
-        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again).
+        Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again); for a letter LetterSettled.
         """
         self._require_placed(command.player_id)
         return await self._router.submit(command)
+
+    def posted(self, database: Database) -> Bell:
+        """Rings when this node has put something into the outbox of a database."""
+        return self._router.posted(database)
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
@@ -129,6 +135,14 @@ class Players:
             return [_entry(row) for row in (await connection.execute(chosen)).mappings()]
 
         return await self._owned(player_id, query)
+
+    async def inbox(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
+        """At most `limit` of a player's mails from the newest; `before` is the last mail id seen."""
+        return await self._owned(player_id, lambda connection: inbox.page(connection, player_id, limit, before))
+
+    async def forget_mail(self, player_id: int, mail_id: str) -> None:
+        """Deletes a mail, if there is one."""
+        await self._owned(player_id, lambda connection: inbox.forget(connection, player_id, mail_id))
 
     async def create(self, birth: Birth, password_hash: str | None) -> bool:
         """Inserts a sign-up's player: its commit point. False when there is a row of this id already.

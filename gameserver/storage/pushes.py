@@ -82,10 +82,17 @@ class Pushes:
 
     async def keep(self, player_id: int, kind: str, data: object) -> int:
         """Puts a push into a player's stream; its number, for `Presence.announce`. Raises PresenceUnavailable."""
+        (number,) = await self.keep_many(kind, [(player_id, data)])
+        return number
+
+    async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
+        """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
+        calls = [
+            (_keys(player_id), (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data)))
+            for player_id, data in pushes
+        ]
         with translated(PresenceUnavailable, AWAY):
-            return int(
-                await self._keep(_keys(player_id), (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data)))
-            )
+            return [int(number) for number in await self._keep.many(calls)]
 
     async def add_notice(self, data: object) -> int:
         """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable."""

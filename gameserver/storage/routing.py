@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from gameserver.rules.errors import GameError, Overloaded
 from gameserver.storage.batch import Command, Receipt
+from gameserver.storage.bell import Bell
 from gameserver.storage.committer import Committer, GiveBack
 from gameserver.storage.databases import Database
 from gameserver.storage.ids import slot_of
@@ -44,6 +45,10 @@ class Router:
         else:
             self._committer(self._owner(command.player_id)).submit(pending)
         return pending.verdict
+
+    def posted(self, database: Database) -> Bell:
+        """Rings when this node has put something into the outbox of a database."""
+        return self._committer(database).posted
 
     async def run(self) -> None:
         """Works until cancelled; then whatever still waits is answered as overloaded."""

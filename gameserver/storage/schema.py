@@ -223,3 +223,35 @@ season_floors = Table(
     Column("season", BigInteger, nullable=False),
 )
 """The earliest season of a board in which players of a slot can still score."""
+
+outbox = Table(
+    "outbox",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("command_id", UUID(as_uuid=False), primary_key=True),
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(64), nullable=False),
+    Column("recipient", BigInteger, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("at", Time, nullable=False),
+    Index("outbox_at", "at"),
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "2000"},
+)
+"""What has to take effect elsewhere, written with the command that it comes from and deleted when it has."""
+
+inbox = Table(
+    "inbox",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("mail_id", UUID(as_uuid=False), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("sender", BigInteger, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("sent_at", Time, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("refused", String(64)),
+    Index("inbox_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+)
+"""Letters that have arrived. One with a reason in `refused` has not, and never will: players don't see it."""

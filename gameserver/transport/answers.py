@@ -9,6 +9,7 @@ import orjson
 from typing_extensions import TypedDict
 
 from gameserver.commands.boards import season_name
+from gameserver.commands.mail import shown
 from gameserver.commands.results import (
     Contest,
     Count,
@@ -17,6 +18,7 @@ from gameserver.commands.results import (
     Judged,
     Listed,
     LiveNode,
+    MailPage,
     Ranked,
     Ranking,
     Receipt,
@@ -99,6 +101,22 @@ class EntryAnswer(TypedDict):
 
 class LedgerAnswer(TypedDict):
     entries: list[EntryAnswer]
+    next_cursor: str | None
+
+
+class MailAnswer(TypedDict):
+    """A letter that arrived: what it said (`args`), what came of it (`events`), and when it was sent."""
+
+    mail_id: str
+    kind: str
+    sender: str
+    args: dict[str, Any]
+    events: list[dict[str, Any]]
+    at: str
+
+
+class InboxAnswer(TypedDict):
+    entries: list[MailAnswer]
     next_cursor: str | None
 
 
@@ -387,6 +405,10 @@ def _entry(entry: Entry) -> EntryAnswer:
         "version": entry.version,
         "at": time(entry.at),
     }
+
+
+def inbox(page: MailPage) -> dict[str, Any]:
+    return {"entries": [shown(each) for each in page.mails], "next_cursor": page.cursor}
 
 
 def board(ranked: Ranked) -> BoardAnswer:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gameserver.commands import accounts, play
+from gameserver.commands import accounts, mail, play
 from gameserver.commands.accounts import Application
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, callers, wire
@@ -94,3 +94,15 @@ async def read_ledger(request: web.Request) -> web.Response:
     mine = await session(request)
     asked = query(request, wire.LedgerQuery)
     return answer(answers.ledger(await play.history(request.app[BACKEND], mine, asked.limit, asked.cursor)))
+
+
+async def read_inbox(request: web.Request) -> web.Response:
+    mine = await session(request)
+    asked = query(request, wire.InboxQuery)
+    return answer(answers.inbox(await mail.inbox(request.app[BACKEND], mine, asked.limit, asked.cursor)))
+
+
+async def forget_mail(request: web.Request) -> web.Response:
+    mine = await session(request)
+    await mail.forget(request.app[BACKEND], mine, request.match_info["mail_id"])
+    return web.Response(status=204)

@@ -204,6 +204,11 @@ Season = Annotated[
 """`current`, `previous`, `all-time` on a board without seasons, or the time at which the season began, in UTC."""
 
 
+class InboxQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
 class SeasonQuery(_Query):
     season: Season = "current"
 

@@ -134,7 +134,7 @@ def test_an_unknown_action_is_named_with_those_there_are():
 
 def test_the_schemas_of_all_actions_name_their_arguments():
     schemas = RULEBOOK.actions()
-    assert list(schemas) == ["hunt", "rest", "heal", "revive", "change_class"]
+    assert list(schemas) == ["hunt", "rest", "heal", "revive", "change_class", "heal_other", "duel"]
     assert schemas["hunt"]["required"] == ["foe"]
     assert schemas["change_class"]["required"] == ["class"]
     assert all(schema["additionalProperties"] is False for schema in schemas.values())

@@ -12,16 +12,20 @@ import orjson
 from gameserver import app as application
 from gameserver.app import Core
 from gameserver.commands.accounts import Application, enroll
+from gameserver.commands.postman import Postman
 from gameserver.config import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
+from gameserver.storage.attendance import attend
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.board_writer import BoardWriter
+from gameserver.storage.courier import Deliverer
 from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import GAME, SLOTS, Servers
+from tests.wait import wait_until
 
 FENCE = 7_710_002
 _numbers = iter(range(1, 1 << 62))
@@ -35,6 +39,21 @@ async def working(settings: Settings) -> AsyncIterator[Core]:
         yield opened
         task.cancel()
         await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def carrying(core: Core, deliverer: Deliverer | None = None) -> AsyncIterator[None]:
+    """A node's couriers at work."""
+    deliverers = [deliverer or Postman(core.backend, core.slots)]
+    work = attend(core.slots, "players", lambda each: application.courier(core, each, deliverers).run())
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        assert not task.done(), "the couriers have ended by themselves"
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
 
 
 @asynccontextmanager
@@ -57,9 +76,16 @@ async def superuser(servers: Servers, core: Core, database: str) -> AsyncIterato
 
 def with_actions(settings: Settings, folder: Path, boards: str = "", **actions: str) -> Settings:
     """The settings with more actions, and more boards, in the game."""
-    lines = "".join(f'{name} = "{reference}"\n' for name, reference in actions.items())
-    game = folder / "game.toml"
-    text = GAME.read_text("utf-8").replace("[actions]\n", f"[actions]\n{lines}")
+    return with_rules(settings, folder, actions, {}, boards)
+
+
+def with_rules(
+    settings: Settings, folder: Path, actions: Mapping[str, str], mail: Mapping[str, str], boards: str = ""
+) -> Settings:
+    """The settings with more actions, rules of letters, and boards, in the game."""
+    text, game = GAME.read_text("utf-8"), folder / "game.toml"
+    for table, rules in (("[actions]\n", actions), ("[mail]\n", mail)):
+        text = text.replace(table, table + "".join(f'{name} = "{each}"\n' for name, each in rules.items()))
     game.write_text(f"{text}\n{boards}", "utf-8")
     return settings.model_copy(update={"game": game})
 
@@ -114,6 +140,24 @@ async def ledger(core: Core, player_id: int) -> list[Mapping[str, Any]]:
         return [dict(row) for row in await connection.fetch(asked, slot_of(player_id), player_id)]
 
 
+async def waiting(core: Core) -> int:
+    """How many letters lie in the outboxes of the databases that own them."""
+    owned, count = "select count(*) from outbox join players_owned_slots using (slot) where owned", 0
+    for database in ("one", "two"):
+        async with connected(core.databases[database].url) as connection:
+            count += await connection.fetchval(owned)
+    return count
+
+
+async def drained(core: Core) -> None:
+    """Every letter has arrived, somewhere."""
+
+    async def is_empty() -> bool:
+        return not await waiting(core)
+
+    await wait_until(is_empty, what="the outboxes are empty")
+
+
 async def present(core: Core, player_id: int) -> Player:
     return (await core.backend.players.read([player_id]))[player_id]
 
@@ -161,7 +205,7 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         old.transaction(),
     ):
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
-        for table in ("players", "credentials", "ledger", "scores", "season_floors"):
+        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox"):
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])

@@ -16,4 +16,4 @@ class Scored(Arguments):
 
 
 def score(player: Player, args: Scored, moment: Moment) -> Outcome:
-    return Outcome(changed(player, exp=player.exp + args.exp), (), tuple(args.points.items()))
+    return Outcome(changed(player, exp=player.exp + args.exp), (), points=tuple(args.points.items()))

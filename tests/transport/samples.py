@@ -56,6 +56,15 @@ ACTIONS: list[tuple[Any, str, list[str]]] = [
     ({"action": "hunt", "args": {"foe": nested(900)}}, "bad_input", ["args.foe.0.0.0.0.0.0.0"]),
     ({"action": "change_class", "args": {"class": "bard"}}, "unknown_class", ["args.class"]),
     ({"action": "change_class", "args": {"class_name": "mage"}}, "bad_input", ["args.class"]),
+    ({"action": "mail:healed", "args": {"sender": "1", "points": 9}}, "unknown_action", ["action"]),
+    ({"action": "healed", "args": {"sender": "1", "points": 9}}, "unknown_action", ["action"]),
+    ({"action": "duel"}, "bad_input", ["args.player"]),
+    ({"action": "duel", "args": {"player": "1", "won": True}}, "bad_input", ["args.won"]),
+    *(
+        ({"action": action, "args": {"player": each}}, "bad_input", ["args.player"])
+        for action in ("duel", "heal_other")
+        for each in ("0", "-1", "01", "1.0", "x", "", "１", str(2**63), str(2**70), 7, 2**70, None, True, [], ["1"])
+    ),
     *(
         ({"action": "hunt", "args": {"foe": each}}, "bad_input", ["args.foe"])
         for each in (2**70, 2**63, -(2**63) - 1, -1, 1e300, 0.5, True, None, [], {}, ["slime"], {"foe": "slime"})

@@ -88,16 +88,20 @@ async def until_ranked(api: Api) -> None:
 
 async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api) -> None:
     shown = {each["push"]: each for each in (orjson.loads(text) for kind, text in EXAMPLES if kind == "push")}
-    assert set(shown) == {"player", "notice", "rank", "going_away"}
+    assert set(shown) == {"player", "mail", "notice", "rank", "going_away"}
     who = await api.sign_up("mage", "Ann Lee")
     own = await api.socket(who.token)
-    await own.ask("subscribe", topics=["player", "notice", "rank:exp"])
+    await own.ask("subscribe", topics=["player", "mail", "notice", "rank:exp"])
     await api.act(who)
+    await api.act(await api.sign_up("priest"), "heal_other", player=who.id)
     told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": "Hello", "reason": "test"})
     assert told.status == 201
     seen: dict[str, Any] = {}
-    while set(seen) != {"player", "notice", "rank"}:
+    while set(seen) != {"player", "mail", "notice", "rank"}:
         frame = await own.connection.receive_json(timeout=10)
         seen[frame["push"]] = frame
     for kind, frame in seen.items():
         assert (list(frame), list(frame["data"])) == (list(shown[kind]), list(shown[kind]["data"]))
+    healed, example = seen["mail"]["data"], shown["mail"]["data"]
+    assert [list(healed["args"]), healed["kind"]] == [list(example["args"]), example["kind"]]
+    assert [list(each) for each in healed["events"]] == [list(each) for each in example["events"]]

@@ -1,0 +1,141 @@
+"""What players do to each other: heal_other and duel, and what their letters do to the one who gets them.
+
+An action changes its own player alone; what it does to another travels as a letter, whose rule is applied to him in
+his own database, exactly once. So an action knows nothing of the other's state, and a rule that has to answer sends a
+letter back. A letter to nobody, or one that its rule refuses, comes back as `returned`.
+
+A duel takes two letters: `challenged` carries the challenger's level and strength, the other's dice decide, and
+`duelled` carries the end back. The winner gains EXP for the loser's level, the loser loses a share of his max_hp.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gameserver.rules.arguments import Arguments, MailArguments, PlayerId
+from gameserver.rules.errors import Refused
+from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.player import Letter, Moment, Outcome, Player, allowed_when_down, changed, sends_mail
+from gameserver.rules.tuning import DuelTuning
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class HealOther(Arguments):
+    """Cast a healing spell on another player."""
+
+    player: PlayerId
+
+
+class Duel(Arguments):
+    """Challenge another player."""
+
+    player: PlayerId
+
+
+class Healed(MailArguments):
+    """A spell of that many points arrives."""
+
+    points: Count
+
+
+class Challenged(MailArguments):
+    """A challenger of this level, whose class deals damage with this modifier."""
+
+    level: Count
+    damage_dealt: Count
+
+
+class Duelled(MailArguments):
+    """How the challenge ended for the challenger, and against which level."""
+
+    won: bool
+    level: Count
+
+
+class Returned(MailArguments):
+    """A letter of one's own comes back: of which kind, to whom, why, and what it said. `sender` is oneself."""
+
+    kind: str
+    to: PlayerId
+    reason: str
+    args: dict[str, Any]
+
+
+@sends_mail
+def heal_other(player: Player, args: HealOther, moment: Moment) -> Outcome:
+    """Spends HP on a spell for another. Refused: same_player, not_a_healer, not_enough_hp."""
+    target = _another(player, args.player)
+    tuning, power = moment.game.tuning.heal_other, moment.game.classes[player.class_name].heal_power
+    if power < tuning.least_heal_power:
+        raise Refused("not_a_healer", f"A {player.class_name} can't heal others.")
+    if player.hp <= tuning.cost:
+        raise Refused("not_enough_hp", f"Healing others takes {tuning.cost} HP.", extra={"cost": tuning.cost})
+    heal = moment.game.tuning.heal
+    points = (moment.dice.roll(heal.min, heal.max) + heal.per_level * (player.level - 1)) * power // 100
+    event = {"type": "heal_cast", "player": args.player, "points": points, "cost": tuning.cost}
+    return Outcome(
+        changed(player, hp=player.hp - tuning.cost), (event,), (Letter(target, "healed", {"points": points}),)
+    )
+
+
+def healed(player: Player, args: Healed, moment: Moment) -> Outcome:
+    """Gives HP up to max_hp. A player who is down isn't raised: the letter goes back."""
+    hp = min(player.hp + args.points, moment.game.max_hp(player.class_name, player.level))
+    return Outcome(changed(player, hp=hp), ({"type": "healed", "by": args.sender, "hp": hp - player.hp},))
+
+
+@sends_mail
+def duel(player: Player, args: Duel, moment: Moment) -> Outcome:
+    """Sends a challenge; how it ends comes back as mail. Refused: same_player."""
+    target = _another(player, args.player)
+    own = moment.game.classes[player.class_name]
+    letter = Letter(target, "challenged", {"level": player.level, "damage_dealt": own.damage_dealt})
+    return Outcome(player, ({"type": "challenge_sent", "player": args.player},), (letter,))
+
+
+def challenged(player: Player, args: Challenged, moment: Moment) -> Outcome:
+    """Fights the challenger, and tells him the end. A player who is down doesn't fight: the letter goes back."""
+    own = moment.game.classes[player.class_name]
+    won = not moment.dice.chance(challengers_chance(args, player.level, own.damage_dealt, moment.game.tuning.duel))
+    after, event = _ended(player, won=won, level=args.level, moment=moment)
+    letter = Letter(int(args.sender), "duelled", {"won": not won, "level": player.level})
+    return Outcome(after, ({"type": "challenged", "by": args.sender, **event},), (letter,))
+
+
+def challengers_chance(challenger: Challenged, level: int, damage_dealt: int, tuning: DuelTuning) -> int:
+    """In how many of 100 cases he beats a player of this level, whose class deals damage with this modifier."""
+    chance = 100 * challenger.damage_dealt // max(challenger.damage_dealt + damage_dealt, 1)
+    chance += tuning.chance_per_level * (challenger.level - level)
+    return max(tuning.least_chance, min(chance, tuning.most_chance))
+
+
+@allowed_when_down
+def duelled(player: Player, args: Duelled, moment: Moment) -> Outcome:
+    """What the challenger gains or loses; whoever went down meanwhile has no HP left to lose."""
+    after, event = _ended(player, won=args.won, level=args.level, moment=moment)
+    return Outcome(after, ({"type": "duelled", "with": args.sender, **event},))
+
+
+@allowed_when_down
+def returned(player: Player, args: Returned, _moment: Moment) -> Outcome:
+    """Tells the sender; what the letter cost him stays spent."""
+    return Outcome(player, ({"type": "mail_returned", "kind": args.kind, "to": args.to, "reason": args.reason},))
+
+
+def _another(player: Player, given: str) -> int:
+    target = int(given)
+    if target == player.id:
+        raise Refused("same_player", "This can only be done to another player.")
+    return target
+
+
+def _ended(player: Player, *, won: bool, level: int, moment: Moment) -> tuple[Player, dict[str, Any]]:
+    """The player after a duel with one of this level, and what an event tells of it."""
+    tuning = moment.game.tuning.duel
+    if won:
+        exp = min(tuning.exp_per_level * level, EXP_CAP - player.exp)
+        return changed(player, exp=player.exp + exp), {"won": True, "exp": exp, "damage": 0}
+    max_hp = moment.game.max_hp(player.class_name, player.level)
+    damage = min(max(max_hp * tuning.damage_percent // 100, 1), player.hp)
+    return changed(player, hp=player.hp - damage), {"won": False, "exp": 0, "damage": damage}

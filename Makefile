@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/local.toml
 
-.PHONY: run test check bots bench lock system-packages clean
+.PHONY: run test soak check bots bench lock system-packages clean
 
 run: $(VENV)/ready
 	$(BIN)/gameserver up --config $(CONFIG)
 
 test: check system-packages
 	$(BIN)/pytest
+
+# Races and interleavings by the thousand.
+soak: $(VENV)/ready
+	$(BIN)/pytest -m soak --timeout 900
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check .

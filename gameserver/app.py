@@ -186,6 +186,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         attempts=attempts,
         pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
         window=window,
+        deleted_names=settings.accounts.deleted_names,
         now=lambda: datetime.now(UTC),
     )
 

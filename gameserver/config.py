@@ -192,6 +192,11 @@ class Mail(_Section):
     """How long a letter lies in an inbox."""
 
 
+class Accounts(_Section):
+    deleted_names: Literal["free", "blocked"] = "free"
+    """Whether somebody else may have the name of a player who was deleted."""
+
+
 class Admin(_Section):
     keys: Mapping[str, str] = Field(default_factory=dict)
     """Key by the name that the audit log shows, besides the one of the embedded stack."""
@@ -272,6 +277,7 @@ class Settings(BaseSettings):
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
     mail: Mail = Mail()
+    accounts: Accounts = Accounts()
     admin: Admin = Admin()
     backend: Backends = Backends()
     limits: Limits = Limits()

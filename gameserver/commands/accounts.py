@@ -4,12 +4,14 @@ A sign-up's command id leads to its player's id, so a retry, on any node, finds 
 isn't part of what the ledger keeps: a retry has to know it again.
 """
 
+import asyncio
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gameserver.commands.backend import Backend
-from gameserver.commands.upkeep import resolve
+from gameserver.commands.upkeep import resolve, settle
 from gameserver.rules import names
 from gameserver.rules.errors import (
     BadInput,
@@ -23,10 +25,14 @@ from gameserver.rules.errors import (
 )
 from gameserver.rules.player import Player
 from gameserver.storage.claims import Claim, Key, Kind
+from gameserver.storage.identities import Fate
 from gameserver.storage.players import Birth
 from gameserver.storage.sessions import Listed, Session
 
 ATTEMPTS = 4
+ROUNDS = 20
+UNDER_WAY_PAUSE = 0.05
+"""Seconds; while the same command, sent twice at once, makes the player."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,8 @@ async def sign_up(backend: Backend, application: Application, command_id: str, a
     """Makes a player, once per command id, and opens a session.
 
     Limited by `address`, if there is one.
-    Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken and what is
-    unavailable.
+    Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken,
+    PlayerNotFound if the player has been deleted since, and what is unavailable.
     """
     await backend.attempts.sign_up(address)
     birth, replayed = await enroll(backend, application, command_id)
@@ -67,11 +73,24 @@ async def sign_up(backend: Backend, application: Application, command_id: str, a
     return Welcome(birth.player, birth.max_hp, token, session, replayed)
 
 
+class _UnderWay(Exception):
+    """The same command, sent twice at once, has reserved for another id of its own."""
+
+
 async def enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
     """A sign-up without its session; whether it had been made before."""
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
+    for _ in range(ROUNDS):
+        with contextlib.suppress(_UnderWay):
+            return await _enroll(backend, application, command_id)
+        await asyncio.sleep(UNDER_WAY_PAUSE)
+    raise DatabaseUnavailable("The sign-up is under way elsewhere: send it again.", retry_after=1)
+
+
+async def _enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
+    """One round. Raises _UnderWay."""
     draft = _draft(backend, application, command_id, 0)
     claims = [claim for key in _keys(draft) if (claim := await backend.claims.find(key)) is not None]
     if (earlier := await _earlier(backend, draft, claims)) is not None:
@@ -79,17 +98,23 @@ async def enroll(backend: Backend, application: Application, command_id: str) ->
     backend.window.refuse(command_id, backend.now())
     for claim in claims:
         if claim.command_id != command_id and not claim.overdue:
-            raise _taken(claim.key)
+            raise taken(claim.key)
     hashed = await _hashed(backend, application)
     for draft in _drafts(backend, application, command_id, claims):
-        await _reserve(backend, draft)
-        if await backend.players.create(draft, hashed):
-            await _confirm(backend, draft)
+        if await _make(backend, draft, hashed):
             return draft, False
         if (born := await backend.players.born(draft.player.id, command_id)) is not None:
             return await _retried(backend, application, draft, born), True
-        await _release(backend, _keys(draft), draft)
     raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
+
+
+async def _make(backend: Backend, draft: Birth, hashed: str | None) -> bool:
+    """Makes the sign-up's player under this id, unless the id is taken. Raises NameTaken, DeviceTaken."""
+    held = await _reserve(backend, draft)
+    made = await backend.players.create(draft, hashed)
+    for claim in held:
+        await (backend.claims.confirm(claim) if made else resolve(backend, claim))
+    return made
 
 
 async def _earlier(backend: Backend, draft: Birth, claims: Sequence[Claim]) -> Birth | None:
@@ -128,7 +153,7 @@ def _draft(backend: Backend, application: Application, command_id: str, attempt:
 
 
 def _keys(birth: Birth) -> list[Key]:
-    return [Key(Kind(kind), text) for kind, text in (key.split(":", 1) for key in birth.keys)]
+    return [Key.parse(each) for each in birth.keys]
 
 
 def _device_key(device: str) -> Key:
@@ -140,7 +165,12 @@ async def _hashed(backend: Backend, application: Application) -> str | None:
 
 
 async def _retried(backend: Backend, application: Application, draft: Birth, earlier: Birth) -> Birth:
-    """The first answer of a sign-up that was sent again. Raises CommandMismatch if it isn't the same one."""
+    """The first answer of a sign-up that was sent again.
+
+    Raises CommandMismatch if it isn't the same one, and PlayerNotFound if its player has been deleted since.
+    """
+    if not await backend.players.exists(earlier.player.id):
+        raise PlayerNotFound("The player was deleted.")
     same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
     hashed = await backend.players.password_hash(earlier.player.id)
     if same and application.password is not None:
@@ -149,12 +179,12 @@ async def _retried(backend: Backend, application: Application, draft: Birth, ear
         same = False
     if not same:
         raise CommandMismatch("The command id was used before, for another sign-up.")
-    await _confirm(backend, earlier)
+    await settle(backend, earlier.player.id, _keys(earlier))
     return earlier
 
 
-async def _reserve(backend: Backend, draft: Birth) -> None:
-    """Reserves every claim, or none. Raises NameTaken, DeviceTaken.
+async def _reserve(backend: Backend, draft: Birth) -> list[Claim]:
+    """Reserves every key, or none. Raises NameTaken, DeviceTaken, _UnderWay.
 
     The same command, sent twice at once, may rely on what is reserved here: it is freed only when the sign-up is
     sure to make no player under this id any more.
@@ -166,8 +196,9 @@ async def _reserve(backend: Backend, draft: Birth) -> None:
         if (claim.command_id, claim.player_id) != (command_id, player_id):
             for each in held:
                 await resolve(backend, each)
-            raise _taken(key)
+            raise _UnderWay if claim.command_id == command_id else taken(key)
         held.append(claim)
+    return held
 
 
 async def _claim(backend: Backend, key: Key, player_id: int, command_id: str) -> Claim:
@@ -178,37 +209,25 @@ async def _claim(backend: Backend, key: Key, player_id: int, command_id: str) ->
     return claim
 
 
-def _taken(key: Key) -> NameTaken | DeviceTaken:
+def taken(key: Key) -> NameTaken | DeviceTaken:
+    """Why a key can't be had."""
     if key.kind is Kind.NAME:
         return NameTaken("Another player has this name.")
     return DeviceTaken("Another player has this device.")
-
-
-async def _confirm(backend: Backend, birth: Birth) -> None:
-    for key in _keys(birth):
-        await backend.claims.confirm(key, birth.player.id, birth.command_id)
-
-
-async def _release(backend: Backend, keys: Sequence[Key], draft: Birth) -> None:
-    for key in keys:
-        await backend.claims.release(key, draft.player.id, draft.command_id)
 
 
 async def sign_in_by_device(backend: Backend, device: str, address: str | None = None) -> Welcome:
     """Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
     await backend.attempts.sign_in(address)
     claim = await backend.claims.find(_device_key(device))
-    if claim is None or not await _made(backend, claim):
+    if claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
     return await _welcome(backend, claim.player_id)
 
 
-async def _made(backend: Backend, claim: Claim) -> bool:
-    """Whether the claim's sign-up has made its player: one under way may have drawn the id of somebody else's."""
-    if claim.confirmed:
-        return True
-    birth = await backend.players.born(claim.player_id, claim.command_id)
-    return birth is not None and str(claim.key) in birth.keys
+async def _holds(backend: Backend, claim: Claim) -> bool:
+    """Whether the key is its player's: of an open claim that isn't sure, and it may name somebody else's id."""
+    return claim.confirmed or await backend.players.fate(claim) is Fate.HELD
 
 
 async def sign_in_by_password(backend: Backend, name: str, password: str, address: str | None = None) -> Welcome:
@@ -220,7 +239,7 @@ async def sign_in_by_password(backend: Backend, name: str, password: str, addres
     claim = await backend.claims.find(Key(Kind.NAME, _name_key(name)))
     hashed = None if claim is None else await backend.players.password_hash(claim.player_id)
     fits = await backend.passwords.verify(hashed, password)
-    if not fits or claim is None or not await _made(backend, claim):
+    if not fits or claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
     return await _welcome(backend, claim.player_id)
 

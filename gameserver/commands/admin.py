@@ -47,7 +47,7 @@ async def judge(backend: Backend, admin: str, judgement: Judgement) -> Judged:
     await play.read(backend, judgement.player_id)
     details = {"command_id": judgement.command_id}
     await backend.audit.note(admin, judgement.action, str(judgement.player_id), judgement.reason, details)
-    judged = await backend.players.judge(judgement)
+    judged = await backend.players.set_ban(judgement)
     if judged.banned:
         await backend.sessions.revoke_all(judgement.player_id)
     return judged

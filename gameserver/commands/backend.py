@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
@@ -40,4 +41,5 @@ class Backend:
     attempts: Attempts
     pacing: ActionPacing | None
     window: Window
+    deleted_names: Literal["free", "blocked"]
     now: Callable[[], datetime]

@@ -1,7 +1,7 @@
 """Background work that any node may do at any time: overdue claims, the ledger's partitions, and old mail."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -9,8 +9,9 @@ import structlog
 from gameserver.commands import board_care
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import Unavailable
-from gameserver.storage.claims import Claim
+from gameserver.storage.claims import Claim, Key, Kind
 from gameserver.storage.databases import Database
+from gameserver.storage.identities import Fate
 from gameserver.storage.inbox import forget_old
 from gameserver.storage.ledger import ensure_partitions
 from gameserver.telemetry import RESOLVED_CLAIMS
@@ -26,17 +27,34 @@ OLD_MAIL_CHUNK = 1000
 
 
 async def resolve(backend: Backend, claim: Claim) -> None:
-    """Settles a reservation past its deadline: the sign-up has made its player, or never will."""
-    birth = await backend.players.make_void(claim.player_id, claim.command_id)
-    if birth is not None and str(claim.key) in birth.keys:
-        await backend.claims.confirm(claim.key, claim.player_id, claim.command_id)
+    """Settles an open claim by what its player is; whatever sign-up or rename still counted on it fails.
+
+    A deleted player's sessions are ended first, since his claims are what tells that it has to be done.
+    """
+    fate = await backend.players.judge(claim)
+    if fate is Fate.DELETED:
+        await backend.sessions.revoke_all(claim.player_id)
+    blocked = fate is Fate.DELETED and claim.key.kind is Kind.NAME and backend.deleted_names == "blocked"
+    if fate is Fate.HELD or blocked:
+        await backend.claims.confirm(claim)
     else:
-        await backend.claims.release(claim.key, claim.player_id, claim.command_id)
-    RESOLVED_CLAIMS.labels("freed" if birth is None else "confirmed").inc()
+        await backend.claims.release(claim)
+    RESOLVED_CLAIMS.labels("confirmed" if fate is Fate.HELD else "blocked" if blocked else "freed").inc()
+
+
+async def settle(backend: Backend, player_id: int, keys: Iterable[Key]) -> None:
+    """Settles those of the keys whose claims are this player's and open; what isn't reached is left to the sweeper."""
+    for key in keys:
+        try:
+            claim = await backend.claims.find(key)
+            if claim is not None and claim.player_id == player_id and not claim.confirmed:
+                await resolve(backend, claim)
+        except Unavailable as error:
+            log.warning("a claim waits", claim=str(key), error=error.detail)
 
 
 async def sweep(backend: Backend) -> int:
-    """Settles overdue reservations; how many."""
+    """Settles overdue claims; how many."""
     settled = 0
     for claim in await backend.claims.overdue(CLAIMS_A_SWEEP):
         try:

@@ -15,6 +15,8 @@ from pydantic import BaseModel, PydanticUserError
 
 from gameserver.rules.player import Moment, Outcome, Player
 
+NOT_ACTIONS = frozenset({"sign_up", "rename", "delete"})
+"""What the ledger calls changes of a player that no action makes."""
 Function = Callable[[Player, Any, Moment], Outcome]
 
 
@@ -40,6 +42,8 @@ def resolve(table: str, mapping: Mapping[str, Any], problems: list[str]) -> dict
         if not isinstance(reference, str) or ":" not in reference:
             continue
         try:
+            if name in NOT_ACTIONS:
+                raise ValueError("the name is the ledger's own")
             actions[name] = _action(reference)
         except ValueError as error:
             problems.append(f"{table}.{name}: {error}")

@@ -96,6 +96,11 @@ def settled(player: Player, level: int, hp: int, version: int, exp_reached_at: d
     )
 
 
+def renamed(player: Player, name: str) -> Player:
+    """The player under another name, one version on. No action of a game may do this."""
+    return player._replace(name=name, version=player.version + 1)
+
+
 def allowed_when_down(action: AnyAction) -> AnyAction:
     """Marks an action that a player at 0 HP may take; any other is refused with `player_is_down`."""
     action.__dict__["allowed_when_down"] = True

@@ -18,13 +18,13 @@ select pg_current_snapshot()::text
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
 -- snapshot that was read last, $5 boards and $6 seasons whose scores are kept: the present state of the players whose
--- ledger rows became visible since, and of all in slots that were granted to this database since, and the ledger's
--- time. Only slots that it owns: others' rows are copies, older or newer.
+-- ledger rows became visible since, also of deleted ones, who are void, and of all in slots that were granted to this
+-- database since, and the ledger's time. Only slots that it owns: others' rows are copies, older or newer.
 select change.*, now.snapshot, now.at
 from (select pg_current_snapshot()::text as snapshot, statement_timestamp() as at) as now
 left join lateral (
     select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
-           coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned as gone,
+           coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned or p.deleted as gone,
            kept.wanted, kept.scores, kept.reached, l.txid
     from (
         select slot, player_id, max(txid) as txid from (
@@ -37,7 +37,7 @@ left join lateral (
         group by slot, player_id
     ) as l
     join players_owned_slots o on o.slot = l.slot and o.owned
-    join players p on p.slot = l.slot and p.id = l.player_id and not p.void
+    join players p on p.slot = l.slot and p.id = l.player_id and (p.deleted or not p.void)
     left join lateral (
         select array_agg(w.number) as wanted, array_agg(s.score) as scores, array_agg(s.reached_at) as reached
         from unnest($5::text[], $6::bigint[]) with ordinality as w(board, season, number)
@@ -49,7 +49,7 @@ left join lateral (
 -- $1 slot and $2 id after which to go on, $3 how many, $4 boards and $5 seasons whose scores are kept: the players of
 -- its own slots, in the order of their key.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
-       coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned as gone,
+       coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned or p.deleted as gone,
        kept.wanted, kept.scores, kept.reached
 from players p
 left join lateral (
@@ -57,7 +57,7 @@ left join lateral (
     from unnest($4::text[], $5::bigint[]) with ordinality as w(board, season, number)
     join scores s on s.slot = p.slot and s.player_id = p.id and s.board = w.board and s.season = w.season
 ) as kept on cardinality($4::text[]) > 0
-where (p.slot, p.id) > ($1::smallint, $2::bigint) and not p.void
+where (p.slot, p.id) > ($1::smallint, $2::bigint) and (p.deleted or not p.void)
   and (select o.owned from players_owned_slots o where o.slot = p.slot)
 order by p.slot, p.id
 limit $3

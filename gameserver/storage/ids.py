@@ -23,6 +23,12 @@ def slot_of(player_id: int) -> int:
     return (player_id >> SEQUENCE_BITS) & ((1 << SLOT_BITS) - 1)
 
 
+def sign_up_ids(player_id: int) -> tuple[str, str]:
+    """Between which command ids that of the player's sign-up lies; the second is too high by one."""
+    milliseconds = (player_id >> (SLOT_BITS + SEQUENCE_BITS)) + EPOCH_MS
+    return first_command_id(milliseconds), first_command_id(milliseconds + 1)
+
+
 def slot_of_key(kind: str, key: str, slots: int) -> int:
     """The slot of a claim: a hash of its key, so that uniqueness is local to one database."""
     digest = hashlib.blake2b(f"{kind}\0{key}".encode(), digest_size=8).digest()

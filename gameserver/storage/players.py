@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import bans, inbox, schema
+from gameserver.storage import bans, identities, inbox, schema
 from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Command, Receipt, Window
 from gameserver.storage.bell import Bell
+from gameserver.storage.claims import Claim, Key
 from gameserver.storage.committer import Committer
 from gameserver.storage.databases import Database
+from gameserver.storage.identities import Change, Fate, Standing
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.inbox import Mail
 from gameserver.storage.ledger import TXID
@@ -176,14 +178,56 @@ class Players:
 
         return await self._owned(player_id, query)
 
-    async def make_void(self, player_id: int, command_id: str) -> Birth | None:
-        """What the sign-up `command_id` has made of this id; if nothing, it never will any more."""
+    async def standing(self, change: Change) -> Standing:
+        """How a rename or deletion that is to be begun finds its player.
 
-        async def write(connection: AsyncConnection) -> Birth | None:
-            await connection.execute(upsert(PLAYERS).values(_void_row(player_id)).on_conflict_do_nothing())
-            return await _find_birth(connection, player_id, command_id)
+        Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired.
+        """
+        return await self._owned(change.player_id, lambda connection: identities.find(connection, self._window, change))
 
-        return await self._owned(player_id, write)
+    async def rename(self, change: Change, epoch: int) -> Receipt | None:
+        """Commits a rename; None if the player's claims have been changed or judged since `epoch`.
+
+        Raises what `standing` does, and OutcomeUnknown.
+        """
+        return await self._committed(
+            change, lambda connection: identities.rename(connection, self._window, self._game, change, epoch)
+        )
+
+    async def remove(self, change: Change, epoch: int) -> bool:
+        """Commits a deletion; False if the player's claims have been changed or judged since `epoch`.
+
+        Raises what `standing` does, and OutcomeUnknown.
+        """
+        return await self._committed(
+            change, lambda connection: identities.remove(connection, self._window, self._game, change, epoch)
+        )
+
+    async def removed(self, change: Change) -> Sequence[Key] | None:
+        """The keys of a player whom this very change deleted; None if it hasn't."""
+        if not self._is_placed(change.player_id):
+            return None
+        return await self._owned(change.player_id, lambda connection: identities.removed(connection, change))
+
+    async def judge(self, claim: Claim) -> Fate:
+        """What an open claim comes to, whatever its sign-up or rename still does: it can't commit any more."""
+        return await self._owned(
+            claim.player_id, lambda connection: identities.judge(connection, claim.player_id, claim.key)
+        )
+
+    async def fate(self, claim: Claim) -> Fate:
+        """What an open claim would come to at this moment."""
+        return await self._owned(
+            claim.player_id, lambda connection: identities.fate(connection, claim.player_id, claim.key)
+        )
+
+    async def exists(self, player_id: int) -> bool:
+        """Whether there is such a player, not deleted, on his own database."""
+
+        async def query(connection: AsyncConnection) -> bool:
+            return (await connection.execute(select(PLAYERS.c.id).where(_is(player_id)))).first() is not None
+
+        return await self._owned(player_id, query)
 
     async def password_hash(self, player_id: int) -> str | None:
         """The argon2 hash of a player's password, or None."""
@@ -207,7 +251,7 @@ class Players:
             raise Banned("This player is banned.")
         return epoch
 
-    async def judge(self, judgement: Judgement) -> Judged:
+    async def set_ban(self, judgement: Judgement) -> Judged:
         """Bans a player, or lifts his ban, once per command id.
 
         Raises PlayerNotFound, CommandMismatch, CommandExpired; OutcomeUnknown when the commit may have taken place.
@@ -237,6 +281,15 @@ class Players:
         """Runs `work` in a fenced transaction on the database that owns the player's slot."""
         self._require_placed(player_id)
         return await self._slots.routed("players", slot_of(player_id), work)
+
+    async def _committed(self, change: Change, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """`_owned` for a commit point, whose fate isn't known when its database goes away."""
+        try:
+            return await self._owned(change.player_id, work)
+        except DatabaseUnavailable as error:
+            raise OutcomeUnknown(
+                f"Whether the {change.action} took effect isn't known yet: send it again.", retry_after=1
+            ) from error
 
 
 def _there(value: T | None) -> T:
@@ -268,12 +321,6 @@ def _new_row(player: Player) -> dict[str, Any]:
         "created_at": player.created_at,
         "exp_reached_at": player.exp_reached_at,
     }
-
-
-def _void_row(player_id: int) -> dict[str, Any]:
-    zero = datetime.fromtimestamp(0).astimezone()
-    nobody = Player(player_id, "", "", 0, 0, 0, 0, zero, zero)
-    return {**_new_row(nobody), "void": True}
 
 
 def _birth_entry(birth: Birth) -> dict[str, Any]:

@@ -166,9 +166,13 @@ player_rows = Table(
     Column("exp_reached_at", Time, nullable=False),
     Column("level_reached_at", Time),
     Column("banned", Boolean, server_default=false(), nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     postgresql_with={"fillfactor": "80"},
 )
+
+"""Who is `void` is nobody: an id that no sign-up can have any more or, if `deleted`, a player who was."""
 
 PLAYER = [
     player_rows.c[name]

@@ -200,6 +200,11 @@ class Sessions:
             del self._revoked[next(iter(self._revoked))]
 
 
+def identify(token: str) -> tuple[int, str]:
+    """Whose session a token is of, and its name, whether there is such a session or not. Raises NotAuthenticated."""
+    return _owner(token), _name(token)
+
+
 def _owner(token: str) -> int:
     digits, _, secret = token.partition(".")
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 19 and secret) or int(digits) > LARGEST_ID:

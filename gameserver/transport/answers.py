@@ -78,6 +78,13 @@ class SessionsAnswer(TypedDict):
     sessions: list[ListedSession]
 
 
+class RenameAnswer(TypedDict):
+    """`replayed`: the player had been renamed before under this command id; this is what he was then."""
+
+    player: PlayerAnswer
+    replayed: bool
+
+
 class PlayersAnswer(TypedDict):
     players: list[PlayerAnswer]
 
@@ -380,6 +387,10 @@ def act(receipt: Receipt) -> ActAnswer:
         "command_id": receipt.command_id,
         "replayed": receipt.replayed,
     }
+
+
+def rename(receipt: Receipt) -> RenameAnswer:
+    return {"player": player(receipt.player, receipt.max_hp), "replayed": receipt.replayed}
 
 
 def ledger(history: History) -> LedgerAnswer:

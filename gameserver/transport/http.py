@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
-from gameserver.commands import accounts, mail, play
+from gameserver.commands import accounts, identity, mail, play
 from gameserver.commands.accounts import Application
+from gameserver.commands.results import Receipt
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, callers, wire
-from gameserver.transport.asking import answer, body, command_id, player_id, query, session
+from gameserver.transport.asking import answer, bearer, body, command_id, player_id, query, session
 from gameserver.transport.keys import BACKEND
 
 
@@ -52,6 +53,18 @@ async def read_me(request: web.Request) -> web.Response:
     return await _one(request, mine.player_id)
 
 
+async def rename(request: web.Request) -> web.Response:
+    mine = await session(request)
+    asked = await body(request, wire.Rename)
+    receipt = await identity.rename(callers.backend(request), mine, asked.name, command_id(request))
+    return _written(receipt, answers.rename(receipt))
+
+
+async def delete_me(request: web.Request) -> web.Response:
+    await identity.delete(request.app[BACKEND], bearer(request), command_id(request), callers.address(request))
+    return web.Response(status=204)
+
+
 async def read_player(request: web.Request) -> web.Response:
     await session(request)
     return await _one(request, player_id(request.match_info["id"]))
@@ -85,7 +98,11 @@ async def act(request: web.Request) -> web.Response:
     mine = await session(request)
     asked = await body(request, wire.Act)
     receipt = await play.act(callers.backend(request), mine, asked.action, asked.args, command_id(request))
-    response = answer(answers.act(receipt))
+    return _written(receipt, answers.act(receipt))
+
+
+def _written(receipt: Receipt, told: object) -> web.Response:
+    response = answer(told)
     response.headers["Consistency-Token"] = f"{receipt.player.id}:{receipt.player.version}"
     return response
 

@@ -50,6 +50,7 @@ CREDENTIALS = (
     errors.Overloaded,
 )
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
+CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
 BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable)
 PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
@@ -59,24 +60,30 @@ JUDGEMENTS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpir
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
           status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.Banned,
-                              errors.SessionsUnavailable, errors.RateLimited, *WRITES),
+                              errors.SessionsUnavailable, errors.RateLimited, errors.PlayerNotFound,
+                              errors.OutcomeUnknown, *WRITES),
           takes_command_id=True),
     Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
           answer=answers.PlayersAnswer, errors=READS),
-    Route("GET", "/v1/players/me", http.read_me, "Read one's own player", answer=answers.PlayerAnswer, errors=READS),
+    Route("GET", "/v1/players/me", http.read_me, "Read one's own player", answer=answers.PlayerAnswer,
+          errors=(errors.PlayerNotFound, *READS)),
+    Route("POST", "/v1/players/me/name", http.rename, "Take another name", body=wire.Rename,
+          answer=answers.RenameAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True),
+    Route("DELETE", "/v1/players/me", http.delete_me, "Delete one's player: his name, sessions and places on boards",
+          status=204, errors=CHANGES, takes_command_id=True),
     Route("GET", "/v1/players/{id}", http.read_player, "Read a player", answer=answers.PlayerAnswer,
           errors=(errors.PlayerNotFound, *READS)),
     Route("POST", "/v1/sessions", http.sign_in, "Sign in", key="none", body=wire.SignIn, answer=answers.WelcomeAnswer,
           status=201, errors=CREDENTIALS),
     Route("GET", "/v1/sessions", http.list_sessions, "List one's sessions", answer=answers.SessionsAnswer),
     Route("DELETE", "/v1/sessions/current", http.sign_out, "Sign out", status=204),
-    Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204, errors=READS),
+    Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204,
+          errors=(errors.PlayerNotFound, *READS)),
     Route("GET", "/v1/actions", http.list_actions, "The actions and their arguments", key="none",
           answer=answers.ActionsAnswer),
     Route("GET", "/v1/classes", http.list_classes, "The classes", key="none", answer=answers.ClassesAnswer),
     Route("POST", "/v1/players/me/actions", http.act, "Act", body=wire.Act, answer=answers.ActAnswer,
-          errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.Refused, errors.SessionRevoked,
-                  errors.OutcomeUnknown, errors.RateLimited, *WRITES),
+          errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.Refused, *CHANGES),
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),

@@ -160,6 +160,12 @@ class SignUp(_Request):
     password: Credential | None = None
 
 
+class Rename(_Request):
+    """`name` is checked by the game's own rules, too."""
+
+    name: Annotated[str, Field(max_length=20_000)]
+
+
 class SignIn(_Request):
     """Either `device`, or `name` and `password`."""
 

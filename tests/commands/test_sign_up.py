@@ -191,21 +191,23 @@ async def test_a_sign_up_that_wakes_after_the_sweeper_freed_its_name_makes_one_p
 async def test_a_frozen_sign_up_frees_nothing_of_the_same_command_that_went_on_without_it(core: Core) -> None:
     """It froze between two claims; its retry made the player under another id; then it wakes and gives up."""
     frozen = draft(core, key := command_id())
-    await reserved(core, frozen)
+    seen = await reserved(core, frozen)
     await let_pass(core)
     await sweep(core.backend)
     birth = draft(core, key, attempt=1)
-    await reserved(core, birth)
-    await core.backend.claims.release(NAME, frozen.player.id, key)
+    claim = await reserved(core, birth)
+    await core.backend.claims.release(seen)
     assert await core.backend.players.create(birth, None)
-    await core.backend.claims.confirm(NAME, birth.player.id, key)
+    await core.backend.claims.confirm(claim)
     with pytest.raises(NameTaken):
         await enroll(core.backend, ANN, command_id())
 
 
 async def test_a_sign_up_killed_under_its_second_id_can_be_sent_again_at_once(core: Core) -> None:
     first, second_try = draft(core, key := command_id()), draft(core, key, attempt=1)
-    await core.backend.players.make_void(first.player.id, key)
+    await core.backend.players.judge(await reserved(core, first))
+    await let_pass(core)
+    await sweep(core.backend)
     await reserved(core, second_try)
     wanted = Application("Ann Lee", "mage", password="anns-password")
     birth, _ = await enroll(core.backend, wanted, key)

@@ -72,7 +72,7 @@ def forget(player: Player, args: Pray, moment: Moment) -> Outcome:
     return Outcome(player._replace(exp=player.exp - 1), ())
 
 
-def rename(player: Player, args: Pray, moment: Moment) -> Outcome:
+def rebaptise(player: Player, args: Pray, moment: Moment) -> Outcome:
     return Outcome(player._replace(name="Bob"), ())
 
 

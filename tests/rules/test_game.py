@@ -116,6 +116,7 @@ def test_classes_are_described_with_their_names_and_figures():
         (_put("boards.again", {"score": "exp"}), "boards.again: ranks the same as boards.exp"),
         (_put("weather", {}), "weather: there is no such table"),
         (_put("actions", {}), "actions: Dictionary should have at least 1 item"),
+        (_put("actions.rename", "tests.rules.studio:pray"), "actions.rename: the name is the ledger's own"),
         (_put("actions.pray", "studio.pray"), "actions.pray: String should match pattern"),
         (_put("actions.pray", 3), "actions.pray: Input should be a valid string"),
         (_put("actions.pray", "no.such.module:pray"), "actions.pray: can't import no.such.module: "),

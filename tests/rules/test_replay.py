@@ -50,6 +50,14 @@ def test_another_seed_can_lead_to_another_player():
     assert len(ends) > 1
 
 
+@given(players(), records())
+def test_renames_and_the_deletion_between_actions_are_replayed_too(player, attempts):
+    after, ledger = _played(player, attempts)
+    whole = [*ledger, Record("rename", {"name": "Bea Lee"}, 0, LATER), Record("delete", {"session": "x"}, 0, LATER)]
+    replayed = replay(RULEBOOK, player, whole)
+    assert replayed == after._replace(name="Bea Lee", version=after.version + 2)
+
+
 def test_a_ledger_that_the_rules_refuse_is_told_apart():
     with pytest.raises(Refused):
         replay(RULEBOOK, sample_player(), [Record("revive", {}, 1, LATER)])

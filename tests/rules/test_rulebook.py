@@ -23,7 +23,7 @@ from tests.rules.samples import (
 )
 
 FAULTY = [
-    "overheal", "underrun", "halve", "forget", "rename", "impersonate", "grow_younger", "invent_class", "lose_class",
+    "overheal", "underrun", "halve", "forget", "rebaptise", "impersonate", "grow_younger", "invent_class", "lose_class",
     "crash", "write_to_player", "return_nothing", "return_list_of_events", "return_untyped_event",
 ]  # fmt: skip
 RIGHT = ["pray", "refuse", "bury", "ascend", "idle"]

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password
+from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
+from gameserver.commands.identity import delete, rename
+from gameserver.commands.upkeep import sweep
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
@@ -25,6 +27,7 @@ from tests.storage.deployment import (
     settled,
     slots_of,
 )
+from tests.storage.uniqueness import assert_unique
 
 Ask = Callable[[Core, Player], Awaitable[object]]
 
@@ -137,6 +140,29 @@ async def test_players_sign_in_on_a_node_with_a_stale_map_after_their_claims_hav
     by_name = await sign_in_by_password(second.backend, "Ann Lee", "anns-password")
     by_device = await sign_in_by_device(second.backend, "anns-device")
     assert by_name.player == by_device.player == birth.player
+
+
+async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_he_and_his_claims_have_moved(
+    core: Core, second: Core
+) -> None:
+    welcome = await sign_up(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    await move_slot(core, slot_of(welcome.player.id), "two")
+    await move_claims(core, "two")
+    assert (await rename(second.backend, welcome.session, "Bea Lee", command_id())).player.version == 2
+    await assert_unique(core)
+    await delete(second.backend, welcome.token, command_id())
+    assert (await assert_unique(core)).claims == []
+
+
+async def test_the_sweeper_leaves_claims_alone_that_lie_where_their_slot_no_longer_is(core: Core) -> None:
+    birth, _ = await enroll(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    for name in ("one", "two"):
+        async with connected(core.databases[name].url) as connection:
+            await connection.execute("update claims set confirmed = false, deadline = now() - interval '1 s'")
+            await connection.execute("update accounts_owned_slots set owned = false")
+    assert await core.backend.claims.overdue(10) == []
+    assert await sweep(core.backend) == 0
+    assert await present(core, birth.player.id) == birth.player
 
 
 async def test_reports_count_every_player_once_and_where_he_is_after_slots_moved_to_a_database_that_had_none(

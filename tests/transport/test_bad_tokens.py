@@ -17,6 +17,8 @@ ROUTES = [
     ("GET", "/v1/players?ids=1"),
     ("GET", "/v1/players/me/ledger"),
     ("POST", "/v1/players/me/actions"),
+    ("POST", "/v1/players/me/name"),
+    ("DELETE", "/v1/players/me"),
     ("GET", "/v1/boards/exp/around/me"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/current"),

@@ -1,0 +1,211 @@
+"""Races for names over several nodes, some of which are killed in the middle: one holder for each, no claim left."""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientError
+
+from gameserver.app import Core
+from gameserver.config import Settings
+from gameserver.stack.node import Node
+from tests.client import Answer, Api, Signed, command_id
+from tests.nodes import node_process
+from tests.servers import roomy
+from tests.storage.deployment import assert_ledger_explains, working
+from tests.storage.uniqueness import Identities, assert_unique, identities, sweep_all
+from tests.wait import wait_until
+
+AT_ONCE = 48
+"""Requests under way at a time."""
+PATIENCE = 60.0
+"""Seconds in which a request has to get its answer, kills or not."""
+
+
+@dataclass
+class Field:
+    """Nodes as processes, a client of each, and what was asked."""
+
+    nodes: Sequence[Node]
+    apis: Sequence[Api]
+    room: asyncio.Semaphore
+    answers: int = 0
+    retries: int = 0
+    kills: int = 0
+
+    async def ask(self, method: str, path: str, **asked: Any) -> Answer:
+        """The answer, from whichever node gives one: whoever gets none asks again under the same key."""
+        async with self.room:
+            key, end = command_id(), time.monotonic() + PATIENCE
+            while time.monotonic() < end:
+                try:
+                    answer = await random.choice(self.apis).ask(method, path, key=key, **asked)
+                except (ClientError, TimeoutError):
+                    answer = None
+                if answer is not None and answer.status != 503:
+                    self.answers += 1
+                    return answer
+                self.retries += 1
+                await asyncio.sleep(0.05)
+        raise AssertionError(f"no answer to {method} {path} in {PATIENCE:g} s")
+
+    async def kill(self, node: Node) -> None:
+        """As when its machine is gone; another one comes in its place."""
+        node.kill()
+        self.kills += 1
+        await node.start()
+
+    async def kill_when(self, answers: int) -> None:
+        await wait_until(lambda: self.answers >= answers, PATIENCE, f"{answers} answers")
+        await self.kill(self.nodes[0])
+
+    async def kill_for_ever(self, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            await self.kill(random.choice(self.nodes))
+
+
+@asynccontextmanager
+async def field(settings: Settings, nodes: int) -> AsyncIterator[Field]:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=roomy())))
+        processes = [node_process(settings, folder, f"node-{number}") for number in range(nodes)]
+        for node in processes:
+            stack.callback(node.kill)
+        await asyncio.gather(*(node.start() for node in processes))
+        apis = [await stack.enter_async_context(Api(node.address)) for node in processes]
+        yield Field(processes, apis, asyncio.Semaphore(AT_ONCE))
+
+
+async def race_to_sign_up(nodes: Field, names: int, each: int) -> Counter[tuple[int, str | None]]:
+    """`each` sign-ups for every one of so many names, in any order; statuses and codes."""
+    wanted = [(f"Racer {name}", f"device {name} of {number}") for name in range(names) for number in range(each)]
+    random.shuffle(wanted)
+    bodies = [{"name": name, "class": "mage", "device": device} for name, device in wanted]
+    answers = await asyncio.gather(*(nodes.ask("POST", "/v1/players", body=body) for body in bodies))
+    return Counter((answer.status, answer.code) for answer in answers)
+
+
+@dataclass
+class Renamer:
+    """A player who takes one name after the other, and at last deletes himself, perhaps."""
+
+    who: Signed
+    name: str
+    done: int = 0
+    deleted: bool = False
+
+    async def play(self, nodes: Field, pool: Sequence[str], times: int) -> None:
+        for _ in range(times):
+            name = random.choice(pool)
+            body = {"name": name}
+            answer = await nodes.ask("POST", "/v1/players/me/name", token=self.who.token, body=body)
+            assert (answer.status, answer.code) in ((200, None), (409, "name_taken")), answer.told
+            if answer.status == 200:
+                self.name, self.done = name, self.done + 1
+        if random.random() < 0.2:
+            answer = await nodes.ask("DELETE", "/v1/players/me", token=self.who.token)
+            assert answer.status == 204, answer.told
+            self.deleted = True
+
+
+async def race_to_rename(nodes: Field, players: int, pool: Sequence[str], times: int) -> list[Renamer]:
+    async def enter(number: int) -> Renamer:
+        body = {"name": f"Renamer {number}", "class": "mage", "device": f"device of renamer {number}"}
+        told = (await nodes.ask("POST", "/v1/players", body=body)).told
+        who = Signed(told["player"]["id"], body["name"], body["device"], told["session"]["token"])
+        return Renamer(who, body["name"])
+
+    found = await asyncio.gather(*map(enter, range(players)))
+    await asyncio.gather(*(each.play(nodes, pool, times) for each in found))
+    return found
+
+
+async def assert_each_has_the_name_he_was_told(core: Core, found: Identities, renamers: Sequence[Renamer]) -> None:
+    for each in renamers:
+        own = int(each.who.id)
+        assert each.deleted == (own in found.deleted)
+        if not each.deleted:
+            assert found.living[own] == each.name
+            assert [row["action"] for row in await assert_ledger_explains(core, own)].count("rename") == each.done
+
+
+async def killing(work: Callable[[], Awaitable[Any]], kills: Awaitable[None]) -> Any:
+    """What the work gives, while nodes are killed."""
+    task = asyncio.ensure_future(kills)
+    try:
+        return await work()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_of_600_sign_ups_for_60_names_over_two_nodes_one_of_which_is_killed_60_players_come(
+    core: Core, settings: Settings
+) -> None:
+    async with field(settings, 2) as nodes:
+        told = await killing(lambda: race_to_sign_up(nodes, 60, 10), nodes.kill_when(200))
+        renaming = race_to_rename(nodes, 16, [f"Name {number}" for number in range(8)], 6)
+        renamers = await killing(lambda: renaming, nodes.kill_when(nodes.answers + 50))
+        assert nodes.kills == 2
+    assert told == {(201, None): 60, (409, "name_taken"): 540}
+    await assert_unique(core, open_claims=True)
+    await sweep_all(core)
+    found = await assert_unique(core)
+    assert len([each for each in found.living.values() if each.startswith("Racer")]) == 60
+    await assert_each_has_the_name_he_was_told(core, found, renamers)
+
+
+async def left(core: Core) -> int:
+    """Claims that are still open."""
+    return sum(not confirmed for _, confirmed in (await identities(core)).claims)
+
+
+@pytest.mark.soak
+async def test_of_10_000_sign_ups_for_1_000_names_over_three_nodes_that_are_killed_1_000_players_come(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with working(settings) as core, field(settings, 3) as nodes:
+        started = time.monotonic()
+        told = await killing(lambda: race_to_sign_up(nodes, 1000, 10), nodes.kill_for_ever(3))
+        await tell(capsys, core, nodes, started, f"{told[201, None]} players, {told[409, 'name_taken']} refused")
+        await assert_unique(core, open_claims=True)
+        assert told == {(201, None): 1000, (409, "name_taken"): 9000}
+        await wait_until(lambda: settled(core), 90, "the nodes' sweepers have settled every claim")
+        found = await assert_unique(core)
+        assert len(found.living) == 1000
+        assert len(found.claims) == 2000
+
+
+@pytest.mark.soak
+async def test_players_who_grab_each_others_names_over_three_nodes_that_are_killed_hold_what_they_were_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with working(settings) as core, field(settings, 3) as nodes:
+        started, pool = time.monotonic(), [f"Name {number}" for number in range(260)]
+        renamers = await killing(lambda: race_to_rename(nodes, 200, pool, 30), nodes.kill_for_ever(3))
+        done, gone = sum(each.done for each in renamers), sum(each.deleted for each in renamers)
+        await tell(capsys, core, nodes, started, f"{done} of {200 * 30} renames done, {gone} of 200 players deleted")
+        await assert_unique(core, open_claims=True)
+        await wait_until(lambda: settled(core), 90, "the nodes' sweepers have settled every claim")
+        await assert_each_has_the_name_he_was_told(core, await assert_unique(core), renamers)
+
+
+async def tell(capsys: pytest.CaptureFixture[str], core: Core, nodes: Field, started: float, what: str) -> None:
+    """The figures of a race."""
+    figures = f"{time.monotonic() - started:.0f} s, {nodes.kills} kills, {nodes.retries} retries"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{what}: {figures}, {await left(core)} claims open at its end\n")
+
+
+async def settled(core: Core) -> bool:
+    return not await left(core)

@@ -1,0 +1,390 @@
+"""Renames and deletions: one holder of a name at any time, whoever dies or freezes at any step of them."""
+
+import asyncio
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gameserver.app import Core
+from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
+from gameserver.commands.identity import delete, rename
+from gameserver.commands.upkeep import resolve
+from gameserver.rules.errors import (
+    CommandExpired,
+    CommandMismatch,
+    Conflict,
+    NameTaken,
+    NotAuthenticated,
+    PlayerNotFound,
+    SessionRevoked,
+    WrongCredentials,
+)
+from gameserver.rules.player import Player
+from gameserver.storage.batch import Receipt
+from gameserver.storage.claims import Claim, Key, Kind
+from gameserver.storage.identities import Change, Standing
+from gameserver.storage.sessions import Session
+from tests.client import command_id
+from tests.storage.deployment import act, assert_ledger_explains, connected, present
+from tests.storage.uniqueness import assert_unique, let_pass, sweep_all
+
+ANN, BEA = Key(Kind.NAME, "ann lee"), Key(Kind.NAME, "bea lee")
+
+
+class Signed(NamedTuple):
+    player: Player
+    token: str
+    session: Session
+
+
+async def signed(core: Core, name: str = "Ann Lee", password: str | None = None) -> Signed:
+    wanted = Application(name, "mage", device=f"device of {name}", password=password)
+    welcome = await sign_up(core.backend, wanted, command_id())
+    return Signed(welcome.player, welcome.token, welcome.session)
+
+
+async def baptised(core: Core, who: Signed, name: str, key: str | None = None) -> Receipt:
+    return await rename(core.backend, who.session, name, key or command_id())
+
+
+def told(receipt: Receipt) -> tuple[object, ...]:
+    """What an answer tells."""
+    return receipt.player._replace(exp_reached_at=receipt.player.created_at), receipt.max_hp, receipt.events
+
+
+async def claim(core: Core, key: Key) -> Claim | None:
+    return await core.backend.claims.find(key)
+
+
+async def test_a_rename_gives_the_new_name_frees_the_old_one_and_is_in_the_history(core: Core, second: Core) -> None:
+    ann, key = await signed(core, password="anns-password"), command_id()
+    receipt = await baptised(core, ann, "Bea  Lee", key)
+    assert (receipt.player.name, receipt.player.version, receipt.replayed) == ("Bea Lee", 2, False)
+    assert receipt.player == await present(core, ann.player.id)
+    await assert_unique(core)
+    assert await claim(core, ANN) is None
+    acted = await act(second, ann.player.id)
+    assert (acted.player.name, acted.player.version) == ("Bea Lee", 3)
+    again = await baptised(second, ann, "Bea Lee", key)
+    assert (told(again), again.replayed) == (told(receipt), True)
+    rows = await assert_ledger_explains(core, ann.player.id)
+    assert [row["action"] for row in rows] == ["sign_up", "rename", "hunt"]
+    assert (await sign_in_by_password(core.backend, "bea lee", "anns-password")).player == acted.player
+    with pytest.raises(WrongCredentials):
+        await sign_in_by_password(core.backend, "Ann Lee", "anns-password")
+    await enroll(second.backend, Application("Ann Lee", "mage", device="another-device"), command_id())
+    later = await baptised(core, ann, "Bea Lee", key)
+    assert told(later) == told(receipt), "the first answer, whoever has what now"
+    await assert_unique(core)
+
+
+async def test_ones_own_name_can_be_written_otherwise(core: Core) -> None:
+    ann = await signed(core)
+    assert (await baptised(core, ann, "ANN  lee")).player.name == "ANN lee"
+    assert (await baptised(core, ann, "ANN lee")).player.version == 3
+    await assert_unique(core)
+    with pytest.raises(NameTaken):
+        await signed(core, "Ann Lee")
+
+
+async def test_what_is_refused_changes_nothing(core: Core, second: Core) -> None:
+    ann, bea = await signed(core), await signed(second, "Bea Lee")
+    with pytest.raises(NameTaken):
+        await baptised(core, ann, "bea LEE")
+    for seconds_ago in (60 * 3600, -3600):
+        with pytest.raises(CommandExpired):
+            await baptised(core, ann, "Cid Lee", command_id(seconds_ago))
+    used = (await act(core, ann.player.id)).command_id
+    with pytest.raises(CommandMismatch):
+        await baptised(core, ann, "Cid Lee", used)
+    renamed = (await baptised(core, ann, "Dan Lee")).command_id
+    with pytest.raises(CommandMismatch):
+        await baptised(core, ann, "Cid Lee", renamed)
+    with pytest.raises(CommandMismatch):
+        await act(core, ann.player.id, key=renamed)
+    await core.backend.players.raise_session_epoch(ann.player.id)
+    with pytest.raises(SessionRevoked):
+        await baptised(core, ann, "Cid Lee")
+    found = await assert_unique(core)
+    assert sorted(found.living.values()) == ["Bea Lee", "Dan Lee"]
+    assert await present(core, bea.player.id) == bea.player
+
+
+class Wish(NamedTuple):
+    """A rename by one of four players at one of two nodes; names are few, so that they are contested."""
+
+    node: int
+    who: int
+    name: str
+
+
+wishes = st.lists(
+    st.builds(Wish, st.integers(0, 1), st.integers(0, 3), st.sampled_from(["Bo Ek", "bo  EK", "Cy Fo", "P 0", "P 1"])),
+    min_size=2,
+    max_size=12,
+)
+
+
+@settings(max_examples=6)
+@given(wanted=wishes)
+async def test_however_renames_race_every_player_holds_exactly_his_name(
+    core: Core, second: Core, wanted: list[Wish]
+) -> None:
+    for database in ("one", "two"):
+        async with connected(core.databases[database].url) as connection:
+            await connection.execute("truncate players, claims, ledger, credentials")
+    nodes = (core, second)
+    players = [await signed(core, f"P {number}") for number in range(4)]
+    tries = [baptised(nodes[each.node], players[each.who], each.name) for each in wanted]
+    told = await asyncio.gather(*tries, return_exceptions=True)
+    strange = [each for each in told if isinstance(each, BaseException) and not isinstance(each, Conflict)]
+    assert all(getattr(each, "code", "") == "database_unavailable" for each in strange), strange
+    await assert_unique(core)
+    for each in players:
+        await assert_ledger_explains(core, each.player.id)
+
+
+async def test_two_players_swap_their_names_by_a_third(core: Core, second: Core) -> None:
+    ann, bea = await signed(core), await signed(second, "Bea Lee")
+    for node, who, name in ((core, ann, "Cid Lee"), (second, bea, "Ann Lee"), (core, ann, "Bea Lee")):
+        await baptised(node, who, name)
+        await assert_unique(core)
+    assert [(await present(core, each.player.id)).name for each in (ann, bea)] == ["Bea Lee", "Ann Lee"]
+
+
+class Begun(NamedTuple):
+    """A rename from Ann Lee to Bea Lee that stands before its commit."""
+
+    change: Change
+    standing: Standing
+    taken: Claim
+    doubted: Claim
+
+
+async def begun(core: Core, who: Signed, key: str) -> Begun:
+    change = Change(key, who.player.id, "rename", {"name": "Bea Lee"}, who.session.epoch)
+    standing = await core.backend.players.standing(change)
+    taken = await core.backend.claims.retake(BEA, who.player.id, key)
+    doubted = await core.backend.claims.doubt(ANN, who.player.id)
+    assert doubted is not None
+    return Begun(change, standing, taken, doubted)
+
+
+async def test_a_rename_killed_before_its_commit_is_undone_by_the_sweeper(core: Core) -> None:
+    ann = await signed(core, password="anns-password")
+    await begun(core, ann, command_id())
+    await assert_unique(core, open_claims=True)
+    for name in ("Ann Lee", "Bea Lee"):
+        with pytest.raises(NameTaken):
+            await enroll(core.backend, Application(name, "mage", device="another-device"), command_id())
+    assert (await sign_in_by_password(core.backend, "Ann Lee", "anns-password")).player == ann.player
+    with pytest.raises(WrongCredentials):
+        await sign_in_by_password(core.backend, "Bea Lee", "anns-password")
+    assert await sweep_all(core) == 2
+    await assert_unique(core)
+    assert await claim(core, BEA) is None
+
+
+async def test_a_rename_killed_after_its_commit_is_finished_by_the_sweeper(core: Core) -> None:
+    ann = await signed(core, password="anns-password")
+    started = await begun(core, ann, command_id())
+    assert await core.backend.players.rename(started.change, started.standing.claims_epoch) is not None
+    await assert_unique(core, open_claims=True)
+    for name in ("Ann Lee", "Bea Lee"):
+        with pytest.raises(NameTaken):
+            await enroll(core.backend, Application(name, "mage", device="another-device"), command_id())
+    assert (await sign_in_by_password(core.backend, "Bea Lee", "anns-password")).player.name == "Bea Lee"
+    with pytest.raises(WrongCredentials):
+        await sign_in_by_password(core.backend, "Ann Lee", "anns-password")
+    assert await sweep_all(core) == 2
+    await assert_unique(core)
+    assert await claim(core, ANN) is None
+
+
+async def test_a_rename_killed_after_its_commit_is_finished_by_its_retry(core: Core, second: Core) -> None:
+    ann, key = await signed(core), command_id()
+    started = await begun(core, ann, key)
+    first = await core.backend.players.rename(started.change, started.standing.claims_epoch)
+    assert first is not None
+    assert await baptised(second, ann, "Bea Lee", key) == replace(first, replayed=True)
+    await assert_unique(core)
+
+
+async def test_whoever_wants_a_name_whose_rename_was_undone_or_done_neednt_wait_for_the_sweeper(core: Core) -> None:
+    ann, key = await signed(core), command_id()
+    await begun(core, ann, key)
+    await let_pass(core)
+    bea = await signed(core, "Bea Lee")
+    with pytest.raises(NameTaken):
+        await baptised(core, bea, "Ann Lee")
+    await assert_unique(core)
+
+
+@pytest.mark.parametrize("taker", ["sign-up", "rename", "nobody"])
+async def test_a_rename_that_wakes_after_the_sweeper_freed_its_reservation_isnt_committed(
+    core: Core, second: Core, taker: str
+) -> None:
+    ann, key = await signed(core), command_id()
+    frozen = await begun(core, ann, key)
+    assert await sweep_all(second) == 2
+    if taker == "sign-up":
+        await signed(second, "Bea Lee")
+    elif taker == "rename":
+        await baptised(second, await signed(second, "Cid Lee"), "Bea Lee")
+    assert await core.backend.players.rename(frozen.change, frozen.standing.claims_epoch) is None
+    for each in (frozen.taken, frozen.doubted):
+        await core.backend.claims.release(each)
+        await core.backend.claims.confirm(each)
+    await assert_unique(core)
+    assert await present(core, ann.player.id) == ann.player
+    if taker == "nobody":
+        assert (await baptised(second, ann, "Bea Lee", key)).player.version == 2, "a retry begins anew"
+    else:
+        with pytest.raises(NameTaken):
+            await baptised(second, ann, "Bea Lee", key)
+    await assert_unique(core)
+
+
+async def test_a_sweeper_that_froze_over_a_reservation_frees_nothing_of_the_same_rename_begun_anew(
+    core: Core, second: Core
+) -> None:
+    """It judged the claim, froze, and wakes between the reservation of the retry and its commit."""
+    ann, key = await signed(core), command_id()
+    stale = await begun(core, ann, key)
+    await second.backend.players.judge(stale.taken)
+    retried = await begun(core, ann, key)
+    assert retried.taken.deadline > stale.taken.deadline
+    await second.backend.claims.release(stale.taken)
+    await second.backend.claims.confirm(stale.doubted)
+    assert await core.backend.players.rename(retried.change, retried.standing.claims_epoch) is not None
+    await assert_unique(core, open_claims=True)
+    await sweep_all(second)
+    await assert_unique(core)
+
+
+async def test_a_rename_that_froze_after_its_commit_undoes_nothing_when_the_player_has_gone_on(
+    core: Core, second: Core
+) -> None:
+    ann = await signed(core)
+    frozen = await begun(core, ann, command_id())
+    assert await core.backend.players.rename(frozen.change, frozen.standing.claims_epoch) is not None
+    await baptised(second, ann, "Ann Lee")
+    await signed(second, "Bea Lee")
+    for each in (frozen.taken, frozen.doubted):
+        await core.backend.claims.confirm(each)
+        await core.backend.claims.release(each)
+    await assert_unique(core)
+
+
+async def test_a_sign_up_that_froze_before_it_confirmed_confirms_no_name_that_its_player_has_left(
+    core: Core, second: Core
+) -> None:
+    ann = await signed(core)
+    seen = await core.backend.claims.doubt(ANN, ann.player.id)
+    assert seen is not None
+    await baptised(second, ann, "Bea Lee")
+    await core.backend.claims.confirm(seen)
+    await assert_unique(core)
+
+
+async def test_a_deleted_player_is_nobody_his_ledger_stays_and_his_name_and_device_are_free(
+    core: Core, second: Core
+) -> None:
+    ann = await signed(core, password="anns-password")
+    await baptised(core, ann, "Bea Lee")
+    await act(core, ann.player.id)
+    await delete(core.backend, ann.token, command_id())
+    found = await assert_unique(core)
+    assert (dict(found.living), list(found.deleted.values()), found.claims) == ({}, ["Bea Lee"], [])
+    assert await core.backend.players.read([ann.player.id]) == {}
+    for refused in (act(second, ann.player.id), baptised(second, ann, "Cid Lee")):
+        with pytest.raises(PlayerNotFound):
+            await refused
+    with pytest.raises(NotAuthenticated):
+        await second.backend.sessions.check(ann.token)
+    for back in (
+        sign_in_by_device(core.backend, "device of Ann Lee"),
+        sign_in_by_password(core.backend, "Bea Lee", "anns-password"),
+    ):
+        with pytest.raises(WrongCredentials):
+            await back
+    assert (await core.backend.reports.count())[0] == []
+    entries = await core.backend.players.history(ann.player.id, 10, None)
+    assert [(each.action, each.version) for each in entries] == [
+        ("delete", 4), ("hunt", 3), ("rename", 2), ("sign_up", 1),
+    ]  # fmt: skip
+    wanted = Application("Bea Lee", "mage", device="device of Ann Lee")
+    await enroll(second.backend, wanted, command_id())
+    await assert_unique(core)
+
+
+async def test_a_deletion_sent_again_is_taken_for_the_first_only_with_its_key_and_token(
+    core: Core, second: Core
+) -> None:
+    ann, key = await signed(core), command_id()
+    other = await sign_in_by_device(core.backend, "device of Ann Lee")
+    await delete(core.backend, ann.token, key)
+    for node in (core, second):
+        await delete(node.backend, ann.token, key)
+        for token, command in ((ann.token, command_id()), (other.token, key), (f"{ann.player.id}.guess", key)):
+            with pytest.raises(NotAuthenticated):
+                await delete(node.backend, token, command)
+    assert len((await assert_unique(core)).deleted) == 1
+
+
+async def test_a_sign_up_sent_again_after_its_player_was_deleted_makes_no_other(core: Core) -> None:
+    wanted, key = Application("Ann Lee", "mage", device="device of Ann Lee", password="anns-password"), command_id()
+    await delete(core.backend, (await sign_up(core.backend, wanted, key)).token, command_id())
+    with pytest.raises(PlayerNotFound):
+        await sign_up(core.backend, wanted, key)
+    assert not (await assert_unique(core)).living
+
+
+async def test_a_blocked_name_is_nobodys_ever_after(core: Core) -> None:
+    ann = await signed(core)
+    await delete(replace(core.backend, deleted_names="blocked"), ann.token, command_id())
+    await assert_unique(core, blocked=True)
+    await sweep_all(core)
+    await assert_unique(core, blocked=True)
+    with pytest.raises(NameTaken):
+        await enroll(core.backend, Application("ann  LEE", "mage", device="device of Ann Lee"), command_id())
+    bea = await signed(core, "Bea Lee")
+    with pytest.raises(NameTaken):
+        await baptised(core, bea, "Ann Lee")
+    await assert_unique(core, blocked=True)
+
+
+async def test_a_sign_up_that_draws_a_deleted_players_id_blocks_no_name_for_good(core: Core) -> None:
+    ann = await signed(core)
+    blocking = replace(core.backend, deleted_names="blocked")
+    await delete(blocking, ann.token, command_id())
+    await resolve(blocking, await core.backend.claims.reserve(BEA, ann.player.id, command_id()))
+    assert await claim(core, BEA) is None
+    await assert_unique(core, blocked=True)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_a_deletion_killed_in_between_is_undone_or_finished_by_the_sweeper(
+    core: Core, second: Core, committed: bool
+) -> None:
+    ann, key = await signed(core), command_id()
+    change = Change(key, ann.player.id, "delete", {"session": ann.session.name}, ann.session.epoch)
+    standing = await core.backend.players.standing(change)
+    for each in standing.keys:
+        await core.backend.claims.doubt(each, ann.player.id)
+    if committed:
+        assert await core.backend.players.remove(change, standing.claims_epoch)
+    await assert_unique(core, open_claims=True)
+    assert await sweep_all(second) == 2
+    found = await assert_unique(core)
+    assert len(found.deleted) == committed
+    if committed:
+        assert await core.backend.sessions.listed(ann.player.id) == []
+        await delete(second.backend, ann.token, key)
+    else:
+        assert not await core.backend.players.remove(change, standing.claims_epoch), "it woke too late"
+        await delete(second.backend, ann.token, key)
+        assert len((await assert_unique(core)).deleted) == 1

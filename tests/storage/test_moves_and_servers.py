@@ -1,0 +1,95 @@
+"""Servers are killed under a move: what was acknowledged is kept, every slot gets an owner again, the move goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import uvloop
+
+from gameserver.app import Core
+from gameserver.rules.errors import Unavailable
+from gameserver.stack.postgres import Postgres
+from gameserver.storage.batch import Receipt
+from gameserver.storage.copying import Copy
+from gameserver.storage.cutover import Cutover
+from gameserver.storage.moves import SlotStep
+from tests.client import command_id
+from tests.servers import Servers, running_servers
+from tests.storage import moving
+from tests.storage.deployment import act, enlist_many, owner, working
+
+STEPS: dict[str, tuple[type, str]] = {
+    "while it is copied": (Copy, "copied"),
+    "when it is fenced": (Cutover, "_arrived"),
+    "when it has flipped": (Cutover, "grant"),
+}
+
+
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[Servers]:
+    """Servers that this module may kill."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        running = running_servers()
+        yield runner.run(running.__aenter__())
+        runner.run(running.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def apart(own_servers: Servers) -> AsyncIterator[Core]:
+    """A node's storage on those servers."""
+    database = await own_servers.fresh()
+    async with working(own_servers.settings(database)) as opened:
+        yield opened
+    await own_servers.drop(database)
+
+
+@pytest.mark.parametrize("step", list(STEPS))
+@pytest.mark.parametrize("killed", ["one", "two"], ids=["source and control database", "target"])
+async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_is_lost(
+    apart: Core, own_servers: Servers, monkeypatch: pytest.MonkeyPatch, killed: str, step: str
+) -> None:
+    players = await enlist_many(apart, 3, "one")
+    server, stop = own_servers.postgres[killed], asyncio.Event()
+    restarts: list[asyncio.Task[None]] = []
+    call = getattr(*STEPS[step])
+
+    async def deadly(self: Any, *args: Any) -> Any:
+        if not restarts:
+            server.kill()
+            restarts.append(asyncio.create_task(_start_later(server)))
+        return await call(self, *args)
+
+    monkeypatch.setattr(*STEPS[step], deadly)
+    playing = [asyncio.create_task(_play(apart, player.id, stop)) for player in players]
+    moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 60)
+    await asyncio.gather(*restarts)
+    stop.set()
+    told = await asyncio.gather(*playing)
+    assert {each.step for each in moved.slots} == {SlotStep.MOVED}
+    assert {owner(apart, player.id) for player in players} == {"two"}
+    await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], told, strict=True)))
+    await moving.assert_settled(apart)
+
+
+async def _start_later(server: Postgres) -> None:
+    await asyncio.sleep(0.5)
+    await server.start()
+
+
+async def _play(core: Core, player_id: int, stop: asyncio.Event) -> list[Receipt]:
+    """Acts until told to stop; sends each command again under its id until it has an answer."""
+    told: list[Receipt] = []
+    while not stop.is_set():
+        down = told and told[-1].player.hp == 0
+        told.append(await _insist(core, player_id, "revive" if down else "hunt"))
+    return told
+
+
+async def _insist(core: Core, player_id: int, action: str) -> Receipt:
+    key = command_id()
+    while True:
+        try:
+            return await act(core, player_id, action, key=key)
+        except Unavailable:
+            await asyncio.sleep(0.05)

@@ -13,6 +13,7 @@ from gameserver import app as application
 from gameserver.cli.boards import boards_cli
 from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
+from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import admin, demo
 from gameserver.commands.results import Question
@@ -30,6 +31,7 @@ cli.add_typer(nodes, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")
 cli.add_typer(boards_cli, name="boards")
+cli.add_typer(seasons_cli, name="seasons")
 
 
 @cli.command()

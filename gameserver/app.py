@@ -17,7 +17,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 import gameserver
-from gameserver.commands import sharding, upkeep
+from gameserver.commands import seasons, sharding, upkeep
 from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
@@ -43,12 +43,15 @@ from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.membership import Membership
 from gameserver.storage.mover import Mover
 from gameserver.storage.moves import Moves
+from gameserver.storage.past_standings import PastStandings
 from gameserver.storage.pending import Limits
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
 from gameserver.storage.scoring import Scoring
+from gameserver.storage.season_book import SeasonBook
+from gameserver.storage.season_end import SeasonEnd
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
 from gameserver.transport import openapi
@@ -114,6 +117,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         )
         core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
         await upkeep.make_partitions(core.backend, slots.members("players"))
+        await seasons.learn(core.backend)
         yield core
 
 
@@ -167,7 +171,7 @@ def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
     sessions: Sessions, redis: Redis, calendar: Calendar, attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
-    writes, ledger = settings.writes, settings.ledger
+    writes, ledger, control = settings.writes, settings.ledger, databases[settings.control.database]
     window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
     return Backend(
@@ -177,10 +181,13 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         boards=Boards(redis),
         calendar=calendar,
         checks=BoardCheck(redis, slots, BoardWriter(redis)),
+        seasons=SeasonBook(control),
+        season_end=SeasonEnd(slots),
+        past=PastStandings(control),
         presence=presence,
         pushes=pushes,
         reports=Reports(databases, slots),
-        audit=Audit(databases[settings.control.database]),
+        audit=Audit(control),
         rulebook=rulebook,
         passwords=passwords,
         attempts=attempts,
@@ -232,6 +239,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.sessions.run(app[SOCKETS].end_sessions),
         upkeep.sweep_for_ever(backend),
         upkeep.check_boards_for_ever(backend),
+        upkeep.attend_seasons_for_ever(backend, postman),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
         upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
         postman.tell_for_ever(),

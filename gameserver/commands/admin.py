@@ -48,6 +48,7 @@ async def judge(backend: Backend, admin: str, judgement: Judgement) -> Judged:
     details = {"command_id": judgement.command_id}
     await backend.audit.note(admin, judgement.action, str(judgement.player_id), judgement.reason, details)
     judged = await backend.players.set_ban(judgement)
+    await backend.seasons.hide(judgement.player_id, hidden=judged.banned)
     if judged.banned:
         await backend.sessions.revoke_all(judgement.player_id)
     return judged

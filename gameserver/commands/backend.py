@@ -15,10 +15,13 @@ from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
+from gameserver.storage.past_standings import PastStandings
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
+from gameserver.storage.season_book import SeasonBook
+from gameserver.storage.season_end import SeasonEnd
 from gameserver.storage.sessions import Sessions
 
 
@@ -32,6 +35,9 @@ class Backend:
     boards: Boards
     calendar: Calendar
     checks: BoardCheck
+    seasons: SeasonBook
+    season_end: SeasonEnd
+    past: PastStandings
     presence: Presence
     pushes: Pushes
     reports: Reports

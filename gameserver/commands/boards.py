@@ -8,9 +8,10 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import NotOnBoard, SeasonNotFound
 from gameserver.storage.board_layout import ALL_TIME, Contest
-from gameserver.storage.leaderboards import Page
+from gameserver.storage.leaderboards import Boards, Page
+from gameserver.storage.past_standings import PastStandings
 
-CURRENT, FOR_ALL_TIME = "current", "all-time"
+CURRENT, PREVIOUS, FOR_ALL_TIME = "current", "previous", "all-time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +28,36 @@ def names(backend: Backend) -> list[Board]:
 
 
 async def top(backend: Backend, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
-    """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable."""
+    """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable, DatabaseUnavailable."""
     asked = contest(backend, board, season)
-    return Ranked(asked, await backend.boards.top(asked, limit, cursor))
+    return Ranked(asked, await _standings(backend, asked).top(asked, limit, cursor))
 
 
 async def around(backend: Backend, board: str, season: str, player_id: int, radius: int) -> Ranked:
-    """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable."""
+    """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable, DatabaseUnavailable."""
     asked = contest(backend, board, season)
-    return Ranked(asked, await backend.boards.around(asked, player_id, radius))
+    return Ranked(asked, await _standings(backend, asked).around(asked, player_id, radius))
 
 
 async def ranks(backend: Backend, board: str, season: str, ids: Sequence[int]) -> Ranked:
-    """Those of the ids that are on the board. Raises BoardNotFound, SeasonNotFound, BoardUnavailable."""
+    """Those of the ids that are on the board. Raises BoardNotFound, SeasonNotFound and what is unavailable."""
     asked = contest(backend, board, season)
-    page = await backend.boards.ranks(asked, ids)
+    page = await _standings(backend, asked).ranks(asked, ids)
     there = {each.player_id for each in page.standings}
     return Ranked(asked, page, [each for each in dict.fromkeys(ids) if each not in there])
 
 
 async def rank(backend: Backend, board: str, season: str, player_id: int) -> Ranked:
-    """One player's place. Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable."""
+    """One player's place. Raises BoardNotFound, SeasonNotFound, NotOnBoard and what is unavailable."""
     found = await ranks(backend, board, season, [player_id])
     if not found.page.standings:
         raise NotOnBoard("The player isn't on this board.")
     return found
+
+
+def _standings(backend: Backend, asked: Contest) -> Boards | PastStandings:
+    """Where they lie: in Redis, or, when the season is over and counted, in the control database."""
+    return backend.past if backend.calendar.is_over(asked.board, asked.season) else backend.boards
 
 
 def contest(backend: Backend, name: str, season: str) -> Contest:
@@ -60,11 +66,11 @@ def contest(backend: Backend, name: str, season: str) -> Contest:
     number = backend.calendar.number(board, now)
     if season == CURRENT or (number == ALL_TIME and season == FOR_ALL_TIME):
         return Contest(board, number)
-    wanted = _parse(season)
-    found = [each for each in backend.calendar.contests(now) if each.board is board and each.season == wanted]
-    if wanted == ALL_TIME or not found:
+    wanted = backend.calendar.previous(board, now) if season == PREVIOUS else _parse(season)
+    known = [each.season for each in backend.calendar.contests(now) if each.board is board]
+    if not wanted or not (wanted in known or backend.calendar.is_over(board, wanted)):
         raise SeasonNotFound(f"The board {name} has no such season.")
-    return found[0]
+    return Contest(board, wanted)
 
 
 def _parse(season: str) -> int:

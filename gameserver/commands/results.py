@@ -4,6 +4,7 @@ from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
+from gameserver.commands.seasons import Preview
 from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Receipt
 from gameserver.storage.board_check import Verdict
@@ -16,10 +17,12 @@ from gameserver.storage.players import Entry
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.pushes import Kept, Opened, Seen
 from gameserver.storage.reports import Count, Question, Ranking
+from gameserver.storage.season_book import Chapter
 from gameserver.storage.sessions import Listed, Session
 from gameserver.storage.survey import Holding, Share
 
 __all__ = [
+    "Chapter",
     "Contest",
     "Count",
     "Entry",
@@ -37,6 +40,7 @@ __all__ = [
     "Opened",
     "Page",
     "Plan",
+    "Preview",
     "Question",
     "Ranked",
     "Ranking",

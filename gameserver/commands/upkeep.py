@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import structlog
 
-from gameserver.commands import board_care
+from gameserver.commands import board_care, seasons
 from gameserver.commands.backend import Backend
+from gameserver.commands.postman import Postman
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.claims import Claim, Key, Kind
 from gameserver.storage.databases import Database
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
 CHECK_SECONDS = 5.0
+SEASON_SECONDS = 1.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
 OLD_MAIL_SECONDS = 60.0
@@ -67,6 +69,11 @@ async def sweep(backend: Backend) -> int:
 
 async def sweep_for_ever(backend: Backend) -> None:
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+
+
+async def attend_seasons_for_ever(backend: Backend, postman: Postman) -> None:
+    """Begins seasons, and closes those that are over."""
+    await _for_ever("seasons", SEASON_SECONDS, lambda: seasons.attend(backend, postman))
 
 
 async def check_boards_for_ever(backend: Backend) -> None:

@@ -25,8 +25,8 @@ _TUNING = TypeAdapter(Tuning)
 _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
 _MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
-RETURNED = "returned"
-"""The rule of `[mail]` for a letter of one's own that couldn't be delivered."""
+RETURNED, REWARDED = "returned", "rewarded"
+"""The rules of `[mail]` for a letter of one's own that couldn't be delivered, and for what a season's end gives."""
 _TABLES = ("levels", "classes", "foes", "tuning", "actions", "mail", "boards")
 
 
@@ -66,6 +66,12 @@ class Game:
         boards = {name: table.board(name) for name, table in (tables or {}).items()}
         named = mapping.get("classes")
         problems += board_rules.faults(boards, named if isinstance(named, Mapping) else ())
+        if REWARDED not in (mail or {}):
+            problems += [
+                f"boards.{each.name}.rewards: they arrive as letters, for which [mail] needs a rule {REWARDED!r}"
+                for each in boards.values()
+                if each.rewards
+            ]
         if problems or not (levels and classes and tuning and actions) or foes is None:
             raise GameFault(problems)
         return cls(levels, classes, foes, tuning, actions, mail or {}, boards)

@@ -97,6 +97,7 @@ class BoardCheck:
         self._slots = slots
         self._writer = writer
         self._look, self._scan = Script(redis, "board_look"), Script(redis, "board_scan")
+        self._drop = Script(redis, "board_drop")
 
     async def sample(self, contest: Contest, count: int, *, repair: bool) -> Verdict:
         """Compares some players of each database, and as many of the board, chosen at random.
@@ -142,6 +143,11 @@ class BoardCheck:
         """Begins to build a board anew, unless that is being done; the new generation. Raises BoardUnavailable."""
         with translated(BoardUnavailable, AWAY):
             return await self._writer.renew(contest)
+
+    async def drop(self, contest: Contest) -> None:
+        """Forgets a contest whose season is over. Raises BoardUnavailable."""
+        with translated(BoardUnavailable, AWAY):
+            await self._drop([contest.state], (contest.prefix,))
 
     async def live(self, contest: Contest) -> str:
         """The generation that is served. Raises BoardUnavailable."""

@@ -50,6 +50,16 @@ class Calendar:
         season = self.season(board, moment)
         return ALL_TIME if season is None else season.start
 
+    def is_over(self, board: Board, start: int) -> bool:
+        """Whether a season has ended and its standings are stored."""
+        known = any(each.start == start for each in self._begun.get(board.name, ()))
+        return known and start not in self._open.get(board.name, ())
+
+    def previous(self, board: Board, moment: datetime) -> int | None:
+        """How the season before a moment's is named, if there was one."""
+        number = self.number(board, moment)
+        return max((each.start for each in self._begun.get(board.name, ()) if each.start < number), default=None)
+
     def contests(self, moment: datetime) -> list[Contest]:
         """Those that can be read from Redis: of seasons that aren't stored yet, and of one that begins soon."""
         found = []

@@ -130,6 +130,46 @@ audit = Table(
     Column("details", JSON, nullable=False),
 )
 
+seasons = Table(
+    "seasons",
+    control,
+    Column("board", String(32), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("end", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("players", BigInteger),
+    Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see season_book.py)."""
+
+season_standings = Table(
+    "season_standings",
+    control,
+    Column("board", String(32), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("rank", BigInteger, nullable=False),
+    Column("player_id", BigInteger, nullable=False),
+    Column("score", BigInteger, nullable=False),
+    Column("reached_at", Time, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("class", String(64), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("reward", JSON(none_as_null=True)),
+    Column("rewarded", String(64)),
+    Column("hidden", Boolean, server_default=false(), nullable=False),
+    Index("season_standings_player", "player_id", "board", "start"),
+    Index("season_standings_hidden", "board", "start", "position", postgresql_where=text("hidden")),
+    Index(
+        "season_standings_unrewarded",
+        "board",
+        "start",
+        "position",
+        postgresql_where=text("reward is not null and rewarded is null"),
+    ),
+)
+"""How seasons ended. `rewarded` says what became of a reward; who is banned is `hidden`."""
+
 accounts_owned_slots = _owned_slots("accounts", accounts)
 accounts_marks = _marks("accounts", accounts)
 

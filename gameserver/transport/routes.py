@@ -51,7 +51,7 @@ CREDENTIALS = (
 )
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
 CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
-BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable)
+BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
 JUDGEMENTS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
@@ -115,9 +115,9 @@ ROUTES = (
     Route("DELETE", "/admin/v1/players/{id}/ban", admin.lift_ban, "Lift a ban", key="admin", query=wire.ReasonQuery,
           answer=answers.JudgedAnswer, errors=JUDGEMENTS, takes_command_id=True),
     Route("GET", "/admin/v1/boards/{board}/check", admin.check_board, "Compare a board with the databases", key="admin",
-          query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=(*BOARDS, *READS)),
+          query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
     Route("POST", "/admin/v1/boards/{board}/rebuild", admin.rebuild_board, "Build a board anew, beside the old one",
-          key="admin", body=wire.Rebuild, answer=answers.RebuildAnswer, status=202, errors=(*BOARDS, *READS)),
+          key="admin", body=wire.Rebuild, answer=answers.RebuildAnswer, status=202, errors=BOARDS),
     Route("GET", "/live", health.live, "Whether the process answers", key="none", answer=answers.LiveAnswer),
     Route("GET", "/ready", health.ready, "Whether new work is welcome", key="none", answer=answers.ReadyAnswer,
           errors=(errors.Unavailable, errors.NotFound)),

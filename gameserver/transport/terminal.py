@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
-from gameserver.commands.results import Holding, Member, Move, Plan, Ranking, Share, Verdict
+from gameserver.commands.results import Chapter, Holding, Member, Move, Plan, Preview, Ranking, Share, Verdict
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.transport import answers
@@ -103,3 +104,26 @@ def board_verdict(name: str, season: str, verdict: Verdict) -> str:
         for each in verdict.differences
     ]
     return "\n".join(lines)
+
+
+def moment(seconds: int) -> str:
+    """Of Unix seconds."""
+    return answers.time(datetime.fromtimestamp(seconds, UTC))
+
+
+def seasons(chapters: Sequence[Chapter]) -> Table:
+    table = Table("board", "began", "ends", "state", "players", box=box.SIMPLE)
+    for each in chapters:
+        players = "" if each.players is None else f"{each.players:,}"
+        table.add_row(each.board, moment(each.season.start), moment(each.season.end), each.state, players)
+    return table
+
+
+def preview(found: Preview) -> Table:
+    chapter = found.chapter
+    title = f"{chapter.board}, {moment(chapter.season.start)} to {moment(chapter.season.end)}, as it is now"
+    table = Table("rank", "score", "player", "name", "reward", box=box.SIMPLE, title=title)
+    for rank, score, player_id, name, reward in found.entries:
+        told = "" if reward is None else f"{reward['exp']} EXP {reward['text']}"
+        table.add_row(f"{rank:,}", f"{score:,}", str(player_id), name, told)
+    return table

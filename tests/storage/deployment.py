@@ -17,7 +17,7 @@ from gameserver.config import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
-from gameserver.storage.attendance import attend
+from gameserver.storage.attendance import attend, end
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.courier import Deliverer
@@ -184,9 +184,7 @@ async def following(core: Core) -> AsyncIterator[None]:
     followers = [Follower(each, writer, presence, boarding) for each in core.slots.databases("players")]
     tasks = [asyncio.create_task(each.run()) for each in followers]
     yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    await end(tasks)
     assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.app import Core
+from gameserver.storage.attendance import end
 from gameserver.storage.board_layout import Contest
 from gameserver.storage.board_writer import BoardWriter, Generation
 from gameserver.storage.follower import Boarding, Follower
@@ -136,9 +137,7 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     databases = core.slots.databases("players")
     tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
     yield writer
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    await end(tasks)
 
 
 async def test_a_call_that_expects_another_checkpoint_changes_nothing(core: Core, followed: BoardWriter) -> None:

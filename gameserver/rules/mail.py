@@ -63,8 +63,9 @@ class Returned(MailArguments):
 
 
 class Rewarded(MailArguments):
-    """A season of a board has ended, and this rank in it is rewarded. `sender` is 0, the server."""
+    """A season of a board has ended, and this rank in it is rewarded. The server sends it."""
 
+    sender: Annotated[str, Field(pattern="^0$")]
     board: str
     season: str
     rank: Annotated[int, Field(ge=1)]

@@ -8,8 +8,8 @@ select pg_advisory_xact_lock(7710002)
 -- $1 board, $2 the Unix seconds at which its season ended: from here on scores of the slots that it owns go to the
 -- season that begins then. Nothing while that time is yet to come here. Returns the slots.
 insert into season_floors as f (slot, board, season)
-select o.slot, $1, $2 from players_owned_slots o
-where o.owned and clock_timestamp() >= to_timestamp($2)
+select o.slot, $1::text, $2::bigint from players_owned_slots o
+where o.owned and clock_timestamp() >= to_timestamp($2::bigint)
 on conflict (slot, board) do update set season = greatest(f.season, excluded.season)
 returning slot
 

@@ -1,8 +1,9 @@
 """Seasons end by the ledger's time on two databases, with writes in flight and kills at every step."""
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,8 @@ async def rewards(core: Core, player: Player) -> list[Any]:
     return [row for row in await ledger(core, player.id) if row["action"] == "mail:rewarded"]
 
 
-def interrupted(core: Core, monkeypatch: pytest.MonkeyPatch, step: Iterator[int]) -> None:
-    """Every call of a step of the closing dies once before it is done, and once after it."""
+def interrupted(core: Core, monkeypatch: pytest.MonkeyPatch, dice: random.Random) -> None:
+    """A third of the calls of a closing's steps die before they have done anything, and a third after they have."""
     for owner, name in (
         (core.backend.season_end, "fence"),
         (core.backend.seasons, "step"),
@@ -127,11 +128,11 @@ def interrupted(core: Core, monkeypatch: pytest.MonkeyPatch, step: Iterator[int]
         whole = getattr(type(owner), name)
 
         async def broken(self: Any, *args: Any, whole: Any = whole) -> Any:
-            at = next(step)
-            if at % 3 == 0:
+            fate = dice.randrange(3)
+            if fate == 0:
                 raise GameError("killed before a step")
             done = await whole(self, *args)
-            if at % 3 == 1:
+            if fate == 1:
                 raise GameError("killed after a step")
             return done
 
@@ -144,7 +145,7 @@ async def test_three_boundaries_are_crossed_exactly_with_writes_in_flight_and_ki
     players = await enlist_many(core, 10)
     found = await begin(core, 3)
     await seasons.learn(second.backend)
-    interrupted(core, monkeypatch, iter(range(1 << 30)))
+    interrupted(core, monkeypatch, random.Random(1))
     playing = asyncio.create_task(play(core, players, found[-1].end + 0.5))
     for season in found:
         await wait_until(lambda season=season: time.time() >= season.end, 10, "the season is over")

@@ -73,6 +73,10 @@ class Place(NamedTuple):
     level_reached_at: datetime
     gone: bool
     kept: Mapping[tuple[str, int], Score]
+    card: bytes = b""
+    """What a board shows of him, packed; empty for what isn't packed yet."""
+    moved: bool = True
+    """Whether another database may have told of him."""
 
     def score(self, contest: Contest) -> Score | None:
         """What he stands there with; None if he doesn't."""
@@ -100,17 +104,20 @@ def microseconds(moment: datetime) -> int:
     return (moment - START) // MICROSECOND
 
 
-def pack(contest: Contest, places: Iterable[Place]) -> bytes:
-    """Rows for board_apply.lua. Who never was in a contest whose scores are kept, and isn't gone, has none."""
+def pack(contest: Contest, places: Iterable[Place], *, all_absent: bool = True) -> bytes:
+    """Rows for board_apply.lua. Who never was in a contest whose scores are kept, and isn't gone, has none.
+
+    Unless `all_absent`, nobody has who isn't there, and isn't gone, and whom no other database can have put there.
+    """
     board, sign = contest.board, -1 if contest.board.order == "desc" else 1
     rows = []
     for place in places:
         found = place.score(contest)
         if found is not None:
-            card = pack_card(place.player)
+            card = place.card or pack_card(place.player)
             at = microseconds(found.reached_at)
             rows.append(_row(place.player, at, sign * found.score, there=True, card=card))
-        elif place.gone or not board.kept:
+        elif place.gone or (not board.kept and (all_absent or place.moved)):
             rows.append(_row(place.player, 0, 0, there=False, card=b""))
     return b"".join(rows)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gameserver.storage.batch import player_of
-from gameserver.storage.board_layout import Contest, Place, Score
+from gameserver.storage.board_layout import Contest, Place, Score, pack_card
 
 _NOTHING: Mapping[tuple[str, int], Score] = {}
 
@@ -26,4 +26,5 @@ def place_of(row: Any, contests: Sequence[Contest]) -> Place:
         kept = _kept(contests)
         told = zip(row["wanted"], row["scores"], row["reached"], strict=True)
         scores = {kept[number - 1]: Score(score, reached) for number, score, reached in told}
-    return Place(player_of(row), row["level_reached_at"], row["gone"], scores)
+    player = player_of(row)
+    return Place(player, row["level_reached_at"], row["gone"], scores, pack_card(player), row.get("moved", True))

@@ -83,17 +83,24 @@ class BoardWriter:
         name: bytes = await self._renew([contest.state], (contest.prefix, _name(contest), unusable))
         return name.decode()
 
-    async def begin_load(self, contest: Contest, generation: str, database: str, load: str) -> None:
-        """Makes the writes of any earlier load of this database end."""
-        await self._begin([contest.key(generation, "checkpoints")], (database, load))
+    async def begin_load(self, contest: Contest, generation: str, database: str, load: str) -> bool:
+        """Makes the writes of any earlier load of this database end; whether there were none."""
+        return bool(await self._begin([contest.key(generation, "checkpoints")], (database, load)))
 
     async def apply_load(
-        self, contest: Contest, generation: str, database: str, load: str, places: Iterable[Place]
-    ) -> bool:
-        """Writes a chunk of a load; False when the load has been superseded."""
+        self, contest: Contest, generation: str, guarded: tuple[str, str], places: Sequence[Place], *,
+        first: bool = False,
+    ) -> bool:  # fmt: skip
+        """Writes a part of a load, `guarded` by its database and name; False when it has been superseded.
+
+        `first` for one into a generation that has nothing of the database yet.
+        """
+        database, load = guarded
         field = f"loading:{database}"
         guard = Guard(field, load, field, "")
-        return await self._write(contest, generation, guard, (database, "", TOMBSTONE_SECONDS, "load"), places)
+        how: How = (database, "", TOMBSTONE_SECONDS, "load")
+        keys, arguments = _call(contest, generation, guard, how, ())
+        return bool(await self._apply(keys, (*arguments[:-1], pack(contest, places, all_absent=not first))))
 
     async def end_load(self, contest: Contest, generation: str, database: str, load: str, checkpoint: str) -> bool:
         """Gives the database its first checkpoint in the generation; False when the load has been superseded."""

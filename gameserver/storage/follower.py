@@ -34,10 +34,13 @@ log = structlog.get_logger()
 SQL = sql.load("follower.sql")
 TURN_SECONDS = 0.05
 QUIET_SECONDS = 0.05
+LOADING_SECONDS = 0.005
 STATE_SECONDS = 0.5
 BUILDING_SECONDS = 0.1
 """How often Redis is asked which generations there are, also while one isn't live yet."""
 RETRY_SECONDS = 0.5
+STUMBLES = 3
+"""How often in a row Redis may fail a follower before it gives its database to another node."""
 SUMMARIZE_SECONDS = 2.0
 TELL_SECONDS = 1.0
 """How often the boards are told the time up to which they are, while nothing happens."""
@@ -46,7 +49,9 @@ OLDEST_READ_SECONDS = 30.0
 TRANSACTIONS = 2_000
 """Transaction ids read in one turn, at the most."""
 CHUNK = 5_000
-"""Players loaded in one turn, and written in one call, at the most."""
+"""Players loaded in one turn, at the most."""
+PART = 1_000
+"""Changed players written in one call, at the most."""
 SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_custom_plan",
@@ -83,7 +88,7 @@ class Follower:
         self._load: Load | None = None
         self._followed: list[tuple[Contest, Generation]] = []
         self._points: dict[tuple[str, int], Snapshot] = {}
-        self._starting, self._building = True, False
+        self._starting, self._building, self._stumbles = True, False, 0
         self._looked = self._summarized = self._told = 0.0
         self._current = time.monotonic()
 
@@ -113,13 +118,25 @@ class Follower:
         self._load, self._looked = None, 0.0
         self._points.clear()
         while True:
-            await self._look(connection, source)
-            busy = await self._turn(connection, source)
-            if self._load is not None:
-                await self._load_chunk(connection, self._load)
-            elif not busy:
-                await asyncio.sleep(QUIET_SECONDS)
-            await asyncio.sleep(TURN_SECONDS)
+            try:
+                await self._look(connection, source)
+                busy = await self._turn(connection, source)
+                if self._load is not None:
+                    await self._load_chunk(connection, self._load)
+                elif not busy:
+                    await asyncio.sleep(QUIET_SECONDS)
+                self._stumbles = 0
+            except (RedisError, PresenceUnavailable) as error:
+                await self._stumble(error)
+            await asyncio.sleep(TURN_SECONDS if self._load is None else LOADING_SECONDS)
+
+    async def _stumble(self, error: Exception) -> None:
+        """Goes on from where it was, also in a load; but lets another node try when Redis doesn't answer this one."""
+        self._stumbles, self._looked = self._stumbles + 1, 0.0
+        if self._stumbles > STUMBLES:
+            raise error
+        log.warning("follower stumbles", database=self._database.name, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(RETRY_SECONDS)
 
     async def _look(self, connection: asyncpg.Connection, source: Source) -> None:
         """Asks Redis now and then which generations there are, and begins to load those that have no checkpoint."""
@@ -205,9 +222,9 @@ class Follower:
         """Part by part; the checkpoints move with the last one."""
         text, name, done = read.reached.dump(), self._database.name, 0
         followed = self._followed
-        while len(read.places) - done > CHUNK:
-            await self._writer.apply(followed, name, "", read.places[done : done + CHUNK])
-            done += CHUNK
+        while len(read.places) - done > PART:
+            await self._writer.apply(followed, name, "", read.places[done : done + PART])
+            done += PART
         as_of = None if read.more else read.as_of
         written = await self._writer.apply(followed, name, text, read.places[done:], as_of)
         if not all(written):

@@ -47,18 +47,18 @@ left join lateral (
 
 -- name: scan
 -- $1 slot and $2 id after which to go on, $3 how many, $4 boards and $5 seasons whose scores are kept: the players of
--- its own slots, in the order of their key.
+-- its own slots, in the order of their key, and whether their slot was on another database before.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
        coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned or p.deleted as gone,
-       kept.wanted, kept.scores, kept.reached
+       kept.wanted, kept.scores, kept.reached, own.epoch > 1 as moved
 from players p
+join players_owned_slots own on own.slot = p.slot and own.owned
 left join lateral (
     select array_agg(w.number) as wanted, array_agg(s.score) as scores, array_agg(s.reached_at) as reached
     from unnest($4::text[], $5::bigint[]) with ordinality as w(board, season, number)
     join scores s on s.slot = p.slot and s.player_id = p.id and s.board = w.board and s.season = w.season
 ) as kept on cardinality($4::text[]) > 0
 where (p.slot, p.id) > ($1::smallint, $2::bigint) and (p.deleted or not p.void)
-  and (select o.owned from players_owned_slots o where o.slot = p.slot)
 order by p.slot, p.id
 limit $3
 

@@ -70,7 +70,7 @@ async def load(writer: BoardWriter, players: Iterable[Player], names: Sequence[s
     for board in BOARDS:
         for generation in await generations(writer, board, names):
             await writer.begin_load(board, generation.name, names[0], "a load")
-            assert await writer.apply_load(board, generation.name, names[0], "a load", found)
+            assert await writer.apply_load(board, generation.name, (names[0], "a load"), found)
             assert await writer.end_load(board, generation.name, names[0], "a load", "1")
 
 
@@ -264,11 +264,11 @@ async def test_the_calls_of_a_load_that_was_superseded_change_nothing(redis: Red
     name, late = generation.name, placed([player(1, 10)])
     await writer.begin_load(EXP, name, "one", "first")
     await writer.begin_load(EXP, name, "one", "second")
-    assert not await writer.apply_load(EXP, name, "one", "first", late)
+    assert not await writer.apply_load(EXP, name, ("one", "first"), late)
     assert not await writer.end_load(EXP, name, "one", "first", "9")
-    assert await writer.apply_load(EXP, name, "one", "second", [])
+    assert await writer.apply_load(EXP, name, ("one", "second"), [])
     assert await writer.end_load(EXP, name, "one", "second", "1")
-    assert not await writer.apply_load(EXP, name, "one", "second", late)
+    assert not await writer.apply_load(EXP, name, ("one", "second"), late)
     assert await redis.keys("*:order") == []
 
 
@@ -299,9 +299,9 @@ async def test_a_board_that_is_built_anew_serves_the_old_one_until_then_and_leav
     _, other = await generations(writer, EXP)
     assert other.name != coming.name
     late = placed([player(3, 3)])
-    assert not await writer.apply_load(EXP, coming.name, "one", "", late)
+    assert not await writer.apply_load(EXP, coming.name, ("one", ""), late)
     await writer.begin_load(EXP, other.name, "one", "a load")
-    assert await writer.apply_load(EXP, other.name, "one", "a load", placed([player(2, 20)]))
+    assert await writer.apply_load(EXP, other.name, ("one", "a load"), placed([player(2, 20)]))
     assert [each[3] for each in await whole(boards, EXP)] == [1]
     assert await writer.end_load(EXP, other.name, "one", "a load", "5")
     assert await writer.ready(EXP, other.name, "one", ["one"])
@@ -339,7 +339,7 @@ async def test_an_older_row_of_a_load_brings_nobody_back_who_left_meanwhile(
     assert await writer.apply([(EXP, live)], "one", "2", leaves) == [True]
     assert await writer.repair(EXP, coming.name, leaves)
     late = placed([player(1, 10), player(2, 20, version=4), player(3, 5)])
-    assert await writer.apply_load(EXP, coming.name, "one", "a load", late)
+    assert await writer.apply_load(EXP, coming.name, ("one", "a load"), late)
     assert await writer.end_load(EXP, coming.name, "one", "a load", "1")
     assert await writer.ready(EXP, coming.name, "one", ["one"])
     assert [each[3] for each in await whole(boards, EXP)] == [3]

@@ -46,11 +46,12 @@ end
 local function add_tombstones(rows, ids)
   local unknown, at = {}, {}
   for each, row in ipairs(rows) do
-    if not row.before then unknown[#unknown + 1], at[#at + 1] = ids[each], row end
+    local matters = row.there == 1 or ARGV[9] ~= 'load'
+    if not row.before and matters then unknown[#unknown + 1], at[#at + 1] = ids[each], row end
   end
-  if #unknown == 0 then return end
   for key = 3, 4 do
-    for each, version in ipairs(redis.call('HMGET', KEYS[key], unpack(unknown))) do
+    local some = #unknown > 0 and redis.call('EXISTS', KEYS[key]) == 1
+    for each, version in ipairs(some and redis.call('HMGET', KEYS[key], unpack(unknown)) or {}) do
       local row = at[each]
       if version then
         row.fallen = math.max(row.fallen or -1, (struct.unpack('>d', version)))

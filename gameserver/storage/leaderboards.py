@@ -25,6 +25,7 @@ from gameserver.storage.board_layout import (
     sign_of,
     unpack_member,
 )
+from gameserver.storage.coalescing import Coalesced
 from gameserver.storage.scripts import Script, translated
 
 AWAY = "The board can't be read right now."
@@ -64,8 +65,9 @@ class Boards:
     """For the commands."""
 
     def __init__(self, redis: Redis) -> None:
-        self._page, self._around = Script(redis, "board_page"), Script(redis, "board_around")
-        self._ranks = Script(redis, "board_ranks")
+        self._page = Coalesced(Script(redis, "board_page"))
+        self._around = Coalesced(Script(redis, "board_around"))
+        self._ranks = Coalesced(Script(redis, "board_ranks"))
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind `after`. Raises BadInput, BoardUnavailable."""

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bots import wire
+from bots.belongings import Belongings
 from bots.bot import Bot, player_of
 from bots.letters import Mail, judge_letters, open_letters, parse_sent
 from bots.link import Door, Link
@@ -64,6 +65,8 @@ class Book:
 
     present: State | None = None
     ledger: list[Entry] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
+    """Where what the player owns differs from what the ledger says."""
     fault: str = ""
 
 
@@ -114,9 +117,17 @@ async def _read_book(bot: Bot) -> Book:
     try:
         lines = await read_pages(bot.link, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
         player = player_of(await get(bot.link, "/v1/players/me"))
-        return Book(wire.parse_state(player), [parse_entry(line) for line in lines])
+        items = _item_faults(lines, await get(bot.link, "/v1/players/me/items"))
+        return Book(wire.parse_state(player), [parse_entry(line) for line in lines], items)
     except wire.BadAnswerError as error:
         return Book(fault=f"{bot.identity.name}: {error}")
+
+
+def _item_faults(lines: Sequence[Any], owned: Any) -> list[str]:
+    kept = Belongings()
+    for line in lines:
+        kept.add(line.get("events"))
+    return kept.faults(owned)
 
 
 def _judge(bot: Bot, book: Book) -> Verdict:
@@ -124,6 +135,7 @@ def _judge(bot: Bot, book: Book) -> Verdict:
         verdict = Verdict(unexplained=[*bot.told.problems, book.fault])
     else:
         verdict = judge(bot.told, book.present, book.ledger)
+        verdict.unexplained += book.items
     verdict.pushes += bot.link.pushes.faults
     return verdict
 

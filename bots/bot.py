@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from bots import choices, wire
+from bots.belongings import Belongings
 from bots.catalogue import Catalogue
 from bots.client import pause
 from bots.command_ids import CommandIds
@@ -42,6 +43,7 @@ class Bot:
         self.identity = identity
         self.link = link
         self.told = Told()
+        self._belongings = Belongings()
         self._ids = ids
         self._tally = tally
         self._random = random
@@ -84,10 +86,12 @@ class Bot:
         if self._earlier is not None and self._random.random() < SENT_AGAIN_LATE:
             await self._send_again()
         assert self.told.latest is not None
-        choice = chooser.choose(self.told.latest)
+        choice = chooser.choose(self.told.latest, self._belongings.owned())
         boards = catalogue.boards_of(self.told.latest.class_name)
         if choice.args is not None:
             await self._act(choice.name, choice.args, planned)
+        elif choice.name == "items":
+            await self._read_items(planned)
         elif choice.name != "read" and boards:
             await self._look(choice.name, self._random.choice(boards).name, planned)
         else:
@@ -134,6 +138,7 @@ class Bot:
             self._check_ids(answer.body, command_id)
             state = wire.parse_state(answer.body.get("player"))
             self.told.acknowledge(command_id, state, parse_sent(answer.body.get("events")))
+            self._belongings.add(answer.body.get("events"))
             self._trust(answer)
             if self._earlier is None:
                 self._earlier = request, answer
@@ -166,6 +171,15 @@ class Bot:
             assert reply.answer is not None
             self._tally.answered("read", planned, self._now())
             self.told.read_back(wire.parse_state(player_of(reply.answer.body)), floor)
+
+    async def _read_items(self, planned: float) -> None:
+        """What is owned is known to the last item, unless a command's fate isn't."""
+        reply = await self.link.ask(wire.read_items(), self._any_door())
+        if self._succeeded(reply):
+            assert reply.answer is not None
+            self._tally.answered("items", planned, self._now())
+            if not self.told.open:
+                self.told.problems += self._belongings.faults(reply.answer.body)
 
     async def _look(self, name: str, board: str, planned: float) -> None:
         request = wire.board_top(board, 10) if name == "board" else wire.board_around(board, 3)

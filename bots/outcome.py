@@ -4,19 +4,24 @@ from dataclasses import dataclass, field
 
 from bots.letters import Mail
 from bots.proof import Verdict
+from bots.spread import Share
 from bots.standings import BoardVerdict
 from bots.swarm import Swarm
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run found; `failure` says why a proof wasn't carried out, `boards` is None if left out."""
+    """What a run found.
+
+    `failure` says why a proof wasn't carried out; `boards` is None if left out; `spread` is empty without an admin key.
+    """
 
     swarm: Swarm
     verdicts: list[Verdict] = field(default_factory=list)
     boards: list[BoardVerdict] | None = None
     failure: str = ""
     mail: Mail = field(default_factory=Mail)
+    spread: list[Share] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bots import disturbances
+from bots import disturbances, spread
 from bots.figures import listed
 from bots.outcome import Outcome
 from bots.proof import Verdict
@@ -34,6 +34,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "unsent": tally.unsent,
         "longest_gap_seconds": round(tally.longest_gap, 3),
         **disturbances.as_json(tally),
+        "databases": spread.as_json(outcome.spread),
         "proof": proof_as_json(outcome),
     }
 
@@ -101,6 +102,7 @@ def show(console: Console, outcome: Outcome) -> None:
     )
     _show_counts(console, outcome.swarm.tally)
     disturbances.show(console, report)
+    spread.show(console, outcome.spread)
     _show_players(console, report["proof"], outcome)
     _show_boards(console, outcome)
     proved = "PROVED" if outcome.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"

@@ -1,13 +1,14 @@
 """A whole run: play, then prove; whatever ends the play early, the proof is still tried."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
 
 from rich.console import Console
 
-from bots import audit, client, progress, standings, swarm
+from bots import audit, client, progress, spread, standings, swarm
 from bots.link import Link
 from bots.network import Network
 from bots.outcome import Outcome
@@ -36,12 +37,35 @@ async def run(plan: Plan, target: Target, console: Console) -> Outcome:
     async with client.open_session() as session:
         network = Network(session, target.urls, patience_seconds=target.patience)
         try:
-            await _phase(outcome, console, swarm.play(outcome.swarm, network))
+            async with _watched(outcome, network, target):
+                await _phase(outcome, console, swarm.play(outcome.swarm, network))
             outcome.swarm.phase = "proving"
             await _phase(outcome, console, _prove(outcome, network, target))
         finally:
             await swarm.close(outcome.swarm.bots)
     return outcome
+
+
+@asynccontextmanager
+async def _watched(outcome: Outcome, network: Network, target: Target) -> AsyncIterator[None]:
+    """Reads before and after the play what the databases hold; what is asked for that isn't counted as play."""
+    if target.admin_key is None:
+        yield
+        return
+    admin = _admin(network, target, target.admin_key, Tally())
+    first = asyncio.create_task(spread.read(admin))
+    try:
+        yield
+    finally:
+        before = spread.taken(first)
+    if before is not None:
+        outcome.spread = spread.between(before, await spread.read(admin))
+
+
+def _admin(network: Network, target: Target, key: str, tally: Tally) -> Link:
+    link = Link(replace(network, urls=target.admin_urls), tally, Random(0), None)
+    link.token = key
+    return link
 
 
 async def _phase(outcome: Outcome, console: Console, doing: Awaitable[None]) -> None:
@@ -73,9 +97,7 @@ async def _prove(outcome: Outcome, network: Network, target: Target) -> None:
         if not any(verdict.acknowledged for verdict in outcome.verdicts):
             raise audit.NotProvedError("no action was acknowledged, so there is nothing to prove")
         if target.admin_key is not None:
-            operators = replace(network, urls=target.admin_urls)
-            admin = Link(operators, outcome.swarm.tally, Random(0), None)
-            admin.token = target.admin_key
+            admin = _admin(network, target, target.admin_key, outcome.swarm.tally)
             outcome.boards = await standings.prove_boards(bots[0].link, admin)
         outcome.failure = ""
     except (audit.NotProvedError, BadAnswerError) as error:

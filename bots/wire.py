@@ -151,6 +151,11 @@ def read_me() -> Request:
     return Request("read", "GET", "/v1/players/me", "read")
 
 
+def read_items() -> Request:
+    """Ask for what the player owns."""
+    return Request("items", "GET", "/v1/players/me/items", "items")
+
+
 def board_top(board: str, limit: int) -> Request:
     """Ask for the first `limit` places of a board."""
     return Request("board", "GET", f"/v1/boards/{board}?limit={limit}", "board", {"board": board, "limit": limit})

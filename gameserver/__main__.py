@@ -15,7 +15,7 @@ from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
-from gameserver.commands import admin, demo
+from gameserver.commands import admin, crowd, demo
 from gameserver.commands.results import Question
 from gameserver.config import read_toml
 from gameserver.stack import haproxy_config, overview
@@ -76,11 +76,20 @@ def rank(
 
 
 @cli.command("demo")
-def load_demo(config: Config = DEFAULT, players: Path = Path("config/demo.toml")) -> None:
+def load_demo(
+    config: Config = DEFAULT,
+    file: Annotated[Path, typer.Option("--file", help="The players to load.")] = Path("config/demo.toml"),
+    players: Annotated[
+        int | None, typer.Option(min=1, max=9_999_999, help="Load so many made-up ones instead.")
+    ] = None,
+) -> None:
     """Load the demo's players; those that are there already are left alone."""
 
     async def work(core: application.Core) -> None:
-        console.print(terminal.loaded(await demo.load(core.backend, read_toml(players))))
+        if players is None:
+            console.print(terminal.loaded(await demo.load(core.backend, read_toml(file))))
+        else:
+            await terminal.show_loading(console, crowd.load(core.backend, players), players)
 
     with_core(config, work)
 

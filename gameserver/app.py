@@ -36,8 +36,13 @@ from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
 from gameserver.storage.courier import Courier, Deliverer
+from gameserver.storage.credentials import Credentials
 from gameserver.storage.databases import Database, Databases
+from gameserver.storage.feeds import Feeds
 from gameserver.storage.follower import Boarding, Follower
+from gameserver.storage.friends import Friends
+from gameserver.storage.grants import Grants
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.membership import Membership
@@ -54,6 +59,7 @@ from gameserver.storage.season_book import SeasonBook
 from gameserver.storage.season_end import SeasonEnd
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
+from gameserver.storage.survey import Survey
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
 from gameserver.transport.board_pages import BoardPages
@@ -99,7 +105,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        redis, following, revoking = (scripts.connect(settings.redis_url()) for _ in range(3))
+        access = settings.redis_access()
+        redis, following, revoking = (scripts.connect(settings.redis_url(), access) for _ in range(3))
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)
@@ -109,11 +116,26 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        sessions = _sessions(settings, redis, revoking)
         calendar = Calendar(rulebook.game.boards)
+        players = _players(settings, rulebook, slots, calendar)
+        sessions = _sessions(settings, redis, revoking, players)
+        friends, feeds = Friends(redis, slots, settings.friends.per_player), Feeds(redis, slots)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
-            settings, rulebook, databases, slots, passwords, sessions, redis, calendar, attempts, presence, pushes
+            settings,
+            rulebook,
+            databases,
+            slots,
+            passwords,
+            players,
+            sessions,
+            redis,
+            calendar,
+            friends,
+            feeds,
+            attempts,
+            presence,
+            pushes,
         )
         core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
         await upkeep.make_partitions(core.backend, slots.members("players"))
@@ -145,9 +167,19 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
-def _sessions(settings: Settings, redis: Redis, revoking: Redis) -> Sessions:
+def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Players) -> Sessions:
     kept = settings.sessions
-    return Sessions(redis, revoking, kept.idle_seconds, kept.longest_seconds, kept.per_player)
+    return Sessions(redis, revoking, players.epochs, (kept.idle_seconds, kept.longest_seconds), kept.per_player)
+
+
+def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
+    writes = settings.writes
+    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    return Players(slots, rulebook, _window(settings), limits, Scoring(calendar))
+
+
+def _window(settings: Settings) -> Window:
+    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
 
 
 def _presence(settings: Settings, redis: Redis) -> Presence:
@@ -159,7 +191,12 @@ def _presence(settings: Settings, redis: Redis) -> Presence:
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:
     asked = settings.limits
-    paces = (asked.sign_ups_per_address, asked.sign_ins_per_address, asked.sign_ins_per_name)
+    paces = (
+        asked.sign_ups_per_address,
+        asked.sign_ins_per_address,
+        asked.sign_ins_per_name,
+        asked.password_changes_per_player,
+    )
     return Attempts(redis, AttemptPaces(*map(_pace, paces)))
 
 
@@ -169,14 +206,15 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    sessions: Sessions, redis: Redis, calendar: Calendar, attempts: Attempts, presence: Presence, pushes: Pushes,
+    players: Players, sessions: Sessions, redis: Redis, calendar: Calendar, friends: Friends, feeds: Feeds,
+    attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
-    writes, ledger, control = settings.writes, settings.ledger, databases[settings.control.database]
-    window = Window(ledger.window_back_seconds * 1000, ledger.window_ahead_seconds * 1000)
-    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    control = databases[settings.control.database]
     return Backend(
-        players=Players(slots, rulebook, window, limits, Scoring(calendar)),
+        players=players,
         claims=Claims(slots),
+        credentials=Credentials(slots),
+        intake=Intake(slots),
         sessions=sessions,
         boards=Boards(redis),
         calendar=calendar,
@@ -184,15 +222,18 @@ def _backend(  # noqa: PLR0913 (everything meets here)
         seasons=SeasonBook(control),
         season_end=SeasonEnd(slots),
         past=PastStandings(control),
+        friends=friends,
+        feeds=feeds,
         presence=presence,
         pushes=pushes,
-        reports=Reports(databases, slots),
+        reports=Reports(slots),
+        survey=Survey(databases, control),
         audit=Audit(control),
         rulebook=rulebook,
         passwords=passwords,
         attempts=attempts,
         pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
-        window=window,
+        window=_window(settings),
         deleted_names=settings.accounts.deleted_names,
         now=lambda: datetime.now(UTC),
     )
@@ -227,7 +268,7 @@ def _callers(settings: Settings) -> Callers:
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
     backend, slots, settings = core.backend, core.slots, core.settings
-    postman = Postman(backend, slots)
+    postman, grants = Postman(backend, slots), Grants(backend.players.inventory)
 
     def owners() -> list[str]:
         return [each.name for each in slots.databases("players")]
@@ -236,14 +277,17 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     boarding = Boarding(lambda: backend.calendar.contests(backend.now()), owners)
     return [
         backend.players.run(),
-        backend.sessions.run(app[SOCKETS].end_sessions),
+        backend.sessions.run(app[SOCKETS]),
+        backend.feeds.run(),
         upkeep.sweep_for_ever(backend),
         upkeep.check_boards_for_ever(backend),
         upkeep.attend_seasons_for_ever(backend, postman),
+        upkeep.sweep_items_for_ever(backend),
+        upkeep.forget_old_items_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
-        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
         postman.tell_for_ever(),
-        attend(slots, "players", lambda each: courier(core, each, [postman]).run()),
+        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        attend(slots, "players", lambda each: courier(core, each, [postman, grants]).run()),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
         sharding.take_over_for_ever(core.sharding),

@@ -28,12 +28,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gameserver import redis_url
+from gameserver.redis_url import Access
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 BackendKey = Annotated[str, StringConstraints(min_length=32, max_length=1024, pattern=r"^[!-~]*$")]
 DAY = 86_400
-GROUPS = ("accounts", "players")
+GROUPS = ("accounts", "players", "items")
 _ADDRESS = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 
 
@@ -80,7 +83,36 @@ class Database(_Server):
 
 
 class Redis(_Server):
-    """Redis or Valkey, for sessions and boards."""
+    """Redis or Valkey, for sessions and boards (docs/redis.md)."""
+
+    ca: Path | None = None
+    """A PEM file with the authorities that a TLS server's certificate is checked by; the machine's own without it."""
+    certificate: Path | None = None
+    """A PEM file with this client's certificate, where the server asks for one."""
+    key: Path | None = None
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+    """Of the Sentinels, where these ask for it; the URL has the master's."""
+
+    @field_validator("url")
+    @classmethod
+    def _parses(cls, url: str | None) -> str | None:
+        if url is not None:
+            redis_url.parse(url)
+        return url
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        url = redis_url.parse(self.url) if self.url is not None else None
+        if not (url is not None and url.tls) and (self.ca or self.certificate or self.key):
+            raise ValueError(
+                "`ca`, `certificate` and `key` are for TLS: rediss://, rediss+sentinel://, rediss+cluster://"
+            )
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
+        if not (url is not None and url.kind == "sentinel") and (self.sentinel_username or self.sentinel_password):
+            raise ValueError("`sentinel_username` and `sentinel_password` are for redis+sentinel://")
+        return self
 
 
 class Node(_Section):
@@ -147,7 +179,10 @@ class Control(_Section):
 
 
 class Group(_Section):
-    """A table group and the databases that its slots are spread over when it is set up."""
+    """A table group and the databases that its slots are spread over when it is set up.
+
+    `items` has as many slots as `players`, and lives where they do unless it is given databases.
+    """
 
     databases: tuple[str, ...] = Field(min_length=1)
     slots: int = Field(default=1024, ge=1, le=4096)
@@ -177,6 +212,11 @@ class SessionSettings(_Section):
     """The oldest goes when one more is opened."""
 
 
+class FriendSettings(_Section):
+    per_player: int = Field(default=200, ge=1, le=1000)
+    """Friends that a player may have, at the most."""
+
+
 class SocketSettings(_Section):
     per_player: int = Field(default=8, ge=1, le=1000)
     """Sockets of one player on one node; one more closes his oldest."""
@@ -187,14 +227,14 @@ class Ledger(_Section):
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
 
 
-class Mail(_Section):
-    keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
-    """How long a letter lies in an inbox."""
-
-
 class Accounts(_Section):
     deleted_names: Literal["free", "blocked"] = "free"
     """Whether somebody else may have the name of a player who was deleted."""
+
+
+class Mail(_Section):
+    keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
+    """How long a letter lies in an inbox."""
 
 
 class Admin(_Section):
@@ -253,6 +293,7 @@ class Limits(_Section):
     sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
     sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
     sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
@@ -274,10 +315,11 @@ class Settings(BaseSettings):
     groups: dict[str, Group]
     writes: Writes = Writes()
     sessions: SessionSettings = SessionSettings()
+    friends: FriendSettings = FriendSettings()
     sockets: SocketSettings = SocketSettings()
     ledger: Ledger = Ledger()
-    mail: Mail = Mail()
     accounts: Accounts = Accounts()
+    mail: Mail = Mail()
     admin: Admin = Admin()
     backend: Backends = Backends()
     limits: Limits = Limits()
@@ -300,12 +342,24 @@ class Settings(BaseSettings):
         named |= {(f"groups.{name}", database) for name, group in self.groups.items() for database in group.databases}
         faults = [f"{where} names the database {name!r}, which `databases` has not" for where, name in sorted(named)
                   if name not in self.databases]  # fmt: skip
-        faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups]
+        faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups and name != "items"]
         faults += [f"groups.{name}: there is no such group" for name in self.groups if name not in GROUPS]
-        faults += self._front_faults()
+        faults += self._place_items() + self._front_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _place_items(self) -> list[str]:
+        """Items live where players do unless they are placed; their slots are the players' own."""
+        players, items = self.groups.get("players"), self.groups.get("items")
+        if players is None:
+            return []
+        given = items or players
+        slots = given.slots if "slots" in given.model_fields_set else players.slots
+        self.groups["items"] = Group(databases=given.databases, slots=slots)
+        if slots == players.slots:
+            return []
+        return [f"groups.items.slots is {slots}, groups.players has {players.slots}: an item's slot is its player's"]
 
     def _front_faults(self) -> list[str]:
         """What keeps the nodes of `up` from their places behind HAProxy."""
@@ -357,6 +411,20 @@ class Settings(BaseSettings):
         if self.redis.embedded is None:
             return str(self.redis.url)
         return f"redis://:{self.server_password()}@127.0.0.1:{self.redis.embedded.port}/0"
+
+    def redis_access(self) -> Access:
+        """The files and credentials besides the URL. Raises ConfigFault for a file that can't be read."""
+        given = self.redis
+        files = {name: self._readable(f"redis.{name}", getattr(given, name)) for name in ("ca", "certificate", "key")}
+        return Access(**files, sentinel_username=given.sentinel_username, sentinel_password=given.sentinel_password)
+
+    def _readable(self, name: str, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        whole = (self._folder / path).resolve()
+        if not os.access(whole, os.R_OK) or whole.is_dir():
+            raise ConfigFault(f"{name}: the file {whole} can't be read")
+        return whole
 
     def server_password(self) -> str:
         """The password of the embedded servers."""

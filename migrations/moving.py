@@ -7,8 +7,13 @@ TXID = sa.text("pg_current_xact_id()::text::bigint")
 
 
 def make_movable(group: str) -> None:
-    """Adds to the group's owned slots the transaction that changed them, and the table of a move's marks."""
-    op.add_column(f"{group}_owned_slots", sa.Column("txid", sa.BigInteger, nullable=False, server_default=TXID))
+    """Adds to the group's owned slots the transaction that changed them, and the table of a move's marks.
+
+    What is owned already counts as changed long ago: a follower would read every player again, in one turn.
+    """
+    owned = f"{group}_owned_slots"
+    op.add_column(owned, sa.Column("txid", sa.BigInteger, nullable=False, server_default="0"))
+    op.alter_column(owned, "txid", server_default=TXID)
     op.create_table(
         f"{group}_marks",
         sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),

@@ -15,6 +15,7 @@ from gameserver.config import Settings
 from tests.client import Api
 from tests.nodes import InProcessNode, start_node
 from tests.servers import Servers, running_servers
+from tests.wait import ended
 
 hypothesis_settings.register_profile(
     "real servers", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -50,8 +51,7 @@ async def core(settings: Settings) -> AsyncIterator[Core]:
     async with application.open_core(settings) as opened:
         task = asyncio.create_task(opened.backend.players.run())
         yield opened
-        task.cancel()
-        await asyncio.wait([task])
+        await ended(task)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Real servers for a whole test run, and a fresh database on each for every test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +10,6 @@ from itertools import count
 from pathlib import Path
 
 import asyncpg
-from redis.asyncio import from_url
 
 from gameserver.config import Control, Group, Node, Redis, Settings, Stack
 from gameserver.config import Database as DatabaseSettings
@@ -17,7 +17,7 @@ from gameserver.stack.child import Child
 from gameserver.stack.ports import free_port
 from gameserver.stack.postgres import Postgres
 from gameserver.stack.redis import Redis as RedisServer
-from gameserver.storage import provision
+from gameserver.storage import provision, scripts
 
 GAME = Path(__file__).parent.parent / "config" / "game.toml"
 FAST = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
@@ -25,6 +25,7 @@ NAMES = ("one", "two")
 SLOTS = 64
 EXEMPT = ("127.0.0.0/8",)
 """Tests sign up far more players from this machine than a client may."""
+OTHER_REDIS = "GAMESERVER_TESTS_REDIS"
 ROOM = 2 << 30
 _numbers = count(1)
 
@@ -38,6 +39,11 @@ class Servers:
     redis: RedisServer
     template: bool = field(default=False)
 
+    @property
+    def redis_url(self) -> str:
+        """That of the Valkey, or of another Redis that these tests are run with (tests/cluster/test_redis_kinds.py)."""
+        return os.environ.get(OTHER_REDIS, self.redis.url)
+
     def settings(self, database: str, port: int | None = None, **more: object) -> Settings:
         """Settings of a deployment whose tables are in this database of every instance."""
         urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
@@ -45,7 +51,7 @@ class Servers:
         values: dict[str, object] = {
             "game": GAME,
             "databases": {name: DatabaseSettings(url=url) for name, url in urls.items()},
-            "redis": Redis(url=self.redis.url),
+            "redis": Redis(url=self.redis_url),
             "control": Control(database="one"),
             "groups": {"accounts": group, "players": group},
             "node": Node(port=port or free_port(), drain_seconds=3),
@@ -70,7 +76,7 @@ class Servers:
         await self._everywhere(f"drop database {database} with (force)")
 
     async def flush(self) -> None:
-        client = from_url(self.redis.url)
+        client = scripts.connect(self.redis_url)
         await client.flushall()
         await client.aclose()
 
@@ -102,7 +108,7 @@ async def running_servers() -> AsyncIterator[Servers]:
     redis = RedisServer(
         name="redis", data=folder / "redis", port=free_port(), password="test", log=folder / "redis.log"
     )
-    children: list[Child] = [*postgres.values(), redis]
+    children: list[Child] = [*postgres.values(), *([] if OTHER_REDIS in os.environ else [redis])]
     try:
         for server in children:
             await server.start()

@@ -30,9 +30,10 @@ def status(
     """Show what each database has of each group: slots, players, bytes on disk, and rows written per second."""
 
     async def run() -> None:
-        databases = provision.open_databases(settings_of(config))
+        settings = settings_of(config)
+        databases = provision.open_databases(settings)
         try:
-            await _show(Survey(databases), watch=watch)
+            await _show(Survey(databases, databases[settings.control.database]), watch=watch)
         finally:
             await databases.close()
 

@@ -27,7 +27,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.claims import Claim, Key, Kind
 from gameserver.storage.identities import Fate
 from gameserver.storage.players import Birth
-from gameserver.storage.sessions import Listed, Session
+from gameserver.storage.sessions import UNKNOWN, Listed, Origin, Session
 
 ATTEMPTS = 4
 ROUNDS = 20
@@ -59,7 +59,13 @@ class Welcome:
     replayed: bool = False
 
 
-async def sign_up(backend: Backend, application: Application, command_id: str, address: str | None = None) -> Welcome:
+async def sign_up(
+    backend: Backend,
+    application: Application,
+    command_id: str,
+    address: str | None = None,
+    origin: Origin = UNKNOWN,
+) -> Welcome:
     """Makes a player, once per command id, and opens a session.
 
     Limited by `address`, if there is one.
@@ -69,7 +75,7 @@ async def sign_up(backend: Backend, application: Application, command_id: str, a
     await backend.attempts.sign_up(address)
     birth, replayed = await enroll(backend, application, command_id)
     epoch = await backend.players.session_epoch(birth.player.id)
-    token, session = await backend.sessions.open(birth.player.id, epoch)
+    token, session = await backend.sessions.open(birth.player.id, epoch, origin)
     return Welcome(birth.player, birth.max_hp, token, session, replayed)
 
 
@@ -91,7 +97,7 @@ async def enroll(backend: Backend, application: Application, command_id: str) ->
 
 async def _enroll(backend: Backend, application: Application, command_id: str) -> tuple[Birth, bool]:
     """One round. Raises _UnderWay."""
-    draft = _draft(backend, application, command_id, 0)
+    draft = draft_of(backend, application, command_id, 0)
     claims = [claim for key in _keys(draft) if (claim := await backend.claims.find(key)) is not None]
     if (earlier := await _earlier(backend, draft, claims)) is not None:
         return await _retried(backend, application, draft, earlier), True
@@ -129,12 +135,13 @@ async def _earlier(backend: Backend, draft: Birth, claims: Sequence[Claim]) -> B
 
 def _drafts(backend: Backend, application: Application, command_id: str, claims: Sequence[Claim]) -> Sequence[Birth]:
     """The players that may be tried, one after the other; only those that an earlier try reserved for, if one did."""
-    drafts = [_draft(backend, application, command_id, attempt) for attempt in range(ATTEMPTS)]
+    drafts = [draft_of(backend, application, command_id, attempt) for attempt in range(ATTEMPTS)]
     reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
     return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
 
 
-def _draft(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:
+def draft_of(backend: Backend, application: Application, command_id: str, attempt: int) -> Birth:
+    """What this command would make at its `attempt`, from 0. Raises BadInput."""
     name = names.parse(application.name, application.shortest_name)
     player = backend.rulebook.new_player(
         backend.players.id_of(command_id, attempt),
@@ -216,13 +223,15 @@ def taken(key: Key) -> NameTaken | DeviceTaken:
     return DeviceTaken("Another player has this device.")
 
 
-async def sign_in_by_device(backend: Backend, device: str, address: str | None = None) -> Welcome:
+async def sign_in_by_device(
+    backend: Backend, device: str, address: str | None = None, origin: Origin = UNKNOWN
+) -> Welcome:
     """Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
     await backend.attempts.sign_in(address)
     claim = await backend.claims.find(_device_key(device))
     if claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(backend, claim.player_id)
+    return await _welcome(backend, claim.player_id, origin)
 
 
 async def _holds(backend: Backend, claim: Claim) -> bool:
@@ -230,7 +239,9 @@ async def _holds(backend: Backend, claim: Claim) -> bool:
     return claim.confirmed or await backend.players.fate(claim) is Fate.HELD
 
 
-async def sign_in_by_password(backend: Backend, name: str, password: str, address: str | None = None) -> Welcome:
+async def sign_in_by_password(
+    backend: Backend, name: str, password: str, address: str | None = None, origin: Origin = UNKNOWN
+) -> Welcome:
     """Limited by `address`, if there is one, and then by `name`, too.
 
     Raises RateLimited, and WrongCredentials after about the same time whether the name exists or not.
@@ -241,7 +252,7 @@ async def sign_in_by_password(backend: Backend, name: str, password: str, addres
     fits = await backend.passwords.verify(hashed, password)
     if not fits or claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(backend, claim.player_id)
+    return await _welcome(backend, claim.player_id, origin)
 
 
 def _name_key(name: str) -> str:
@@ -252,13 +263,13 @@ def _name_key(name: str) -> str:
         return ""
 
 
-async def _welcome(backend: Backend, player_id: int) -> Welcome:
+async def _welcome(backend: Backend, player_id: int, origin: Origin) -> Welcome:
     try:
         epoch = await backend.players.session_epoch(player_id)
         player = (await backend.players.read([player_id]))[player_id]
     except (PlayerNotFound, KeyError):
         raise WrongCredentials("These credentials don't fit any player.") from None
-    token, session = await backend.sessions.open(player_id, epoch)
+    token, session = await backend.sessions.open(player_id, epoch, origin)
     return Welcome(player, max_hp_of(backend, player), token, session)
 
 
@@ -268,12 +279,17 @@ def max_hp_of(backend: Backend, player: Player) -> int:
 
 async def sessions(backend: Backend, session: Session) -> list[Listed]:
     """The caller's sessions, oldest first."""
-    return await backend.sessions.listed(session.player_id)
+    return await backend.sessions.listed(session.player_id, session.epoch)
 
 
 async def sign_out(backend: Backend, session: Session) -> None:
     """Ends this session, on every node within a second."""
     await backend.sessions.revoke(session)
+
+
+async def sign_out_elsewhere(backend: Backend, session: Session, listed_id: str) -> None:
+    """Ends the caller's session of this id, on every node within a second. Raises SessionNotFound."""
+    await backend.sessions.revoke_listed(session, listed_id)
 
 
 async def sign_out_everywhere(backend: Backend, session: Session) -> None:
@@ -283,5 +299,5 @@ async def sign_out_everywhere(backend: Backend, session: Session) -> None:
 
 
 async def authenticate(backend: Backend, token: str) -> Session:
-    """The session of a token. Raises NotAuthenticated, SessionsUnavailable."""
+    """The session of a token. Raises NotAuthenticated, SessionsUnavailable, DatabaseUnavailable, Overloaded."""
     return await backend.sessions.check(token)

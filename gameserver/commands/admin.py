@@ -8,6 +8,7 @@ from gameserver.commands.backend import Backend
 from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.reports import Count, Question, Ranking
+from gameserver.storage.survey import Holding, SlotRange
 
 
 async def rank(backend: Backend, question: Question) -> Ranking:
@@ -20,6 +21,16 @@ async def rank(backend: Backend, question: Question) -> Ranking:
 async def stats(backend: Backend) -> tuple[Sequence[Count], datetime]:
     """Players per database, class and level, and the moment it holds for. Raises DatabaseUnavailable."""
     return await backend.reports.count()
+
+
+async def slots(backend: Backend) -> Sequence[SlotRange]:
+    """Which database owns which slots, as the map has it. Raises DatabaseUnavailable."""
+    return await backend.survey.ranges()
+
+
+async def databases(backend: Backend) -> Sequence[Holding]:
+    """What each database holds, as it tells itself; also of those that are away."""
+    return await backend.survey.take()
 
 
 async def nodes(backend: Backend, players: Sequence[int]) -> list[LiveNode]:

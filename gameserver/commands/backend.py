@@ -13,6 +13,10 @@ from gameserver.storage.batch import Window
 from gameserver.storage.board_check import BoardCheck
 from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
+from gameserver.storage.credentials import Credentials
+from gameserver.storage.feeds import Feeds
+from gameserver.storage.friends import Friends
+from gameserver.storage.intake import Intake
 from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import Attempts
 from gameserver.storage.past_standings import PastStandings
@@ -23,6 +27,7 @@ from gameserver.storage.reports import Reports
 from gameserver.storage.season_book import SeasonBook
 from gameserver.storage.season_end import SeasonEnd
 from gameserver.storage.sessions import Sessions
+from gameserver.storage.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Backend:
 
     players: Players
     claims: Claims
+    credentials: Credentials
+    intake: Intake
     sessions: Sessions
     boards: Boards
     calendar: Calendar
@@ -38,9 +45,12 @@ class Backend:
     seasons: SeasonBook
     season_end: SeasonEnd
     past: PastStandings
+    friends: Friends
+    feeds: Feeds
     presence: Presence
     pushes: Pushes
     reports: Reports
+    survey: Survey
     audit: Audit
     rulebook: Rulebook
     passwords: Passwords

@@ -8,6 +8,7 @@ from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNot
 from gameserver.rules.player import Player
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.ids import is_command_id, is_ledger_id, new_command_id
+from gameserver.storage.inventory import Stack
 from gameserver.storage.players import Entry
 from gameserver.storage.sessions import Session
 from gameserver.telemetry import command_ended
@@ -40,13 +41,15 @@ async def act(backend: Backend, session: Session, action: str, args: object, com
     if backend.pacing is not None:
         backend.pacing.spend(session.player_id)
     model = backend.rulebook.arguments(action, args)
-    command = Command(command_id, session.player_id, action, model, session.epoch)
+    takes = backend.rulebook.takes(action, model)
+    command = Command(command_id, session.player_id, action, model, session.epoch, takes=takes)
     try:
         receipt = await backend.players.act(command)
     except GameError as error:
         command_ended(action, error.code).inc()
         raise
     command_ended(action, "replayed" if receipt.replayed else "done").inc()
+    backend.feeds.note(receipt, action)
     return receipt
 
 
@@ -56,6 +59,11 @@ async def read(backend: Backend, player_id: int) -> Player:
     if player_id not in found:
         raise PlayerNotFound("There is no such player.")
     return found[player_id]
+
+
+async def items(backend: Backend, session: Session) -> list[Stack]:
+    """What the caller owns, as far as his acknowledged actions say. Raises DatabaseUnavailable."""
+    return await backend.players.items(session.player_id)
 
 
 async def read_many(backend: Backend, ids: Sequence[int]) -> list[Player]:

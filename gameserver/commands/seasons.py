@@ -18,7 +18,7 @@ from gameserver.rules.rulebook import MAIL
 from gameserver.rules.seasons import Season
 from gameserver.storage.batch import json_of
 from gameserver.storage.board_layout import Contest
-from gameserver.storage.ids import reward_id
+from gameserver.storage.ids import mail_id, reward_id
 from gameserver.storage.mailbag import Letter
 from gameserver.storage.season_book import Chapter, Prize
 
@@ -110,7 +110,8 @@ def _letter(board: Board, season: Season, prize: Prize) -> Letter:
     }
     at = datetime.fromtimestamp(season.end, UTC)
     command = reward_id(board.name, season.start, prize.player_id, season.end * 1000)
-    return Letter(THE_SERVER, command, 0, f"{MAIL}rewarded", prize.player_id, json_of(told), at)
+    mail = mail_id(THE_SERVER, command, 0)
+    return Letter(THE_SERVER, command, 0, f"{MAIL}rewarded", prize.player_id, json_of(told), at, mail)
 
 
 async def _drop(backend: Backend, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Background work that any node may do at any time: overdue claims, the ledger's partitions, and old mail."""
+"""Background work that any node may do at any time: overdue claims and reservations, partitions, and old mail."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -24,6 +24,7 @@ CHECK_SECONDS = 5.0
 SEASON_SECONDS = 1.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
+RESERVATIONS_A_SWEEP = 200
 OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
 
@@ -79,6 +80,23 @@ async def attend_seasons_for_ever(backend: Backend, postman: Postman) -> None:
 async def check_boards_for_ever(backend: Backend) -> None:
     """Compares a few places with the databases now and then, and puts right what differs."""
     await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(backend))
+
+
+async def sweep_items_for_ever(backend: Backend) -> None:
+    """Settles reservations of items whose nodes died before they did."""
+    await _for_ever("items", SWEEP_SECONDS, lambda: backend.players.payments.sweep(RESERVATIONS_A_SWEEP))
+
+
+async def forget_old_items_for_ever(backend: Backend) -> None:
+    """Deletes what item ledgers have kept for long enough."""
+
+    async def work() -> int:
+        done = 0
+        while gone := await backend.players.inventory.forget_old(OLD_MAIL_CHUNK):
+            done += gone
+        return done
+
+    await _for_ever("old items", OLD_MAIL_SECONDS, work)
 
 
 async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:

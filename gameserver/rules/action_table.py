@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
 
+from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
 NOT_ACTIONS = frozenset({"sign_up", "rename", "delete", "ban", "lift_ban"})
@@ -29,10 +30,11 @@ class Action:
     schema: dict[str, Any]
     allowed_when_down: bool
     sends_mail: bool
+    takes: Takes | None
 
 
-def resolve(table: str, mapping: Mapping[str, Any], problems: list[str]) -> dict[str, Action]:
-    """The rules of a table of game.toml by name.
+def resolve(table: str, mapping: Mapping[str, Any], items: Mapping[str, Any], problems: list[str]) -> dict[str, Action]:
+    """The rules of a table of game.toml by name; `items` are those that the game has.
 
     What is wrong with a reference is added to `problems`, under `<table>.<name>`; what is no reference at all is left
     to the game's own check.
@@ -44,21 +46,24 @@ def resolve(table: str, mapping: Mapping[str, Any], problems: list[str]) -> dict
         try:
             if name in NOT_ACTIONS:
                 raise ValueError("the name is the ledger's own")
-            actions[name] = _action(reference)
+            actions[name] = _action(reference, items)
         except ValueError as error:
             problems.append(f"{table}.{name}: {error}")
     return actions
 
 
-def _action(reference: str) -> Action:
+def _action(reference: str, items: Mapping[str, Item]) -> Action:
     function = _imported(reference)
     if not callable(function) or isinstance(function, type):
         raise ValueError(f"{reference} is not a function")
     if inspect.iscoroutinefunction(function):
         raise ValueError(f"{reference} must be a plain function, not async")
     model = _model(function, reference)
+    takes = getattr(function, "takes", None)
+    if takes is not None and not callable(takes) and (fault := fault_of(takes, items)):
+        raise ValueError(f"{reference} takes what it can't: {fault}")
     marks = getattr(function, "allowed_when_down", False), getattr(function, "sends_mail", False)
-    return Action(function, model, _schema(model), *marks)
+    return Action(function, model, _schema(model), *marks, takes)
 
 
 def _imported(reference: str) -> object:

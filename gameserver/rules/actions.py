@@ -1,4 +1,4 @@
-"""The built-in actions: hunt, rest, heal, revive and change_class.
+"""The built-in actions: hunt, rest, heal, revive, change_class and use.
 
 Each is a pure function of a player, its arguments and the moment. The rulebook has already refused a player
 who is down (except to `revive`) and sets level, version and times afterwards. Products of modifiers are
@@ -7,10 +7,11 @@ rounded down.
 
 from pydantic import Field
 
-from gameserver.rules.arguments import Arguments, ClassName, FoeName
+from gameserver.rules.arguments import Arguments, ClassName, FoeName, ItemName
 from gameserver.rules.classes import PlayerClass
 from gameserver.rules.errors import Refused
 from gameserver.rules.foes import Foe
+from gameserver.rules.items import Count, Items, takes
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Moment, Outcome, Player, allowed_when_down, changed
 from gameserver.rules.tuning import HuntTuning
@@ -40,8 +41,15 @@ class ChangeClass(Arguments):
     class_name: ClassName = Field(alias="class")
 
 
+class Use(Arguments):
+    """Use up items of one kind."""
+
+    item: ItemName
+    count: Count = 1
+
+
 def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
-    """Fights a foe: a win gives EXP, and points if the foe has any, and costs less HP. Raises UnknownFoe."""
+    """Fights a foe: a win gives EXP, points and items that it has to give, and costs less HP. Raises UnknownFoe."""
     game, dice = moment.game, moment.dice
     foe, own = game.foe(args.foe), game.classes[player.class_name]
     tuning = game.tuning.hunt
@@ -53,7 +61,14 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
     exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
     event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
     points = tuple(foe.points.items()) if won and foe.points else ()
-    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), points=points)
+    drops = _dropped(foe, moment) if won and foe.drops else ()
+    after = changed(player, hp=player.hp - damage, exp=player.exp + exp)
+    return Outcome(after, (event,), points=points, grants=drops)
+
+
+def _dropped(foe: Foe, moment: Moment) -> Items:
+    """Rolled after everything else, so that ledgers from before a foe had drops replay as they did."""
+    return tuple((drop.item, drop.count) for drop in foe.drops if moment.dice.chance(drop.chance))
 
 
 def win_chance(level: int, own: PlayerClass, foe: Foe, tuning: HuntTuning) -> int:
@@ -106,6 +121,18 @@ def change_class(player: Player, args: ChangeClass, moment: Moment) -> Outcome:
     hp = min(player.hp, target.max_hp(player.level))
     event = {"type": "class_changed", "from": player.class_name, "to": args.class_name}
     return Outcome(changed(player, hp=hp, class_name=args.class_name), (event,))
+
+
+@takes(lambda args: {args.item: args.count})
+def use(player: Player, args: Use, moment: Moment) -> Outcome:
+    """Uses up so many of an item, each for its own HP. Raises UnknownItem. Refused: not_usable, full_hp."""
+    item = moment.game.item(args.item)
+    if item.heal is None:
+        raise Refused("not_usable", f"{args.item} can't be used.")
+    max_hp = _room_to_heal(player, moment)
+    hp = min(player.hp + item.heal * args.count, max_hp)
+    event = {"type": "used", "item": args.item, "count": args.count, "hp": hp - player.hp}
+    return Outcome(changed(player, hp=hp), (event,))
 
 
 def _room_to_heal(player: Player, moment: Moment) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe
+from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.game import Game
 
 MAX_INTEGER = 2**53 - 1
@@ -45,11 +45,19 @@ def _known_class(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _known_item(name: str, info: ValidationInfo) -> str:
+    if isinstance(info.context, Game) and name not in info.context.items:
+        raise PydanticCustomError("unknown_item", "must be one of: {names}", {"names": ", ".join(info.context.items)})
+    return name
+
+
 _Word = Annotated[str, StringConstraints(max_length=32)]
 FoeName = Annotated[_Word, AfterValidator(_known_foe)]
 """The name of a foe of the game; another one is refused with `unknown_foe` before the action runs."""
 ClassName = Annotated[_Word, AfterValidator(_known_class)]
 """The name of a class of the game; another one is refused with `unknown_class` before the action runs."""
+ItemName = Annotated[_Word, AfterValidator(_known_item)]
+"""The name of an item of the game; another one is refused with `unknown_item` before the action runs."""
 
 
 def _player_id(text: str) -> str:
@@ -68,11 +76,15 @@ class MailArguments(Arguments):
     sender: PlayerId
 
 
-_KINDS: dict[str, type[BadInput]] = {"unknown_foe": UnknownFoe, "unknown_class": UnknownClass}
+_KINDS: dict[str, type[BadInput]] = {
+    "unknown_foe": UnknownFoe,
+    "unknown_class": UnknownClass,
+    "unknown_item": UnknownItem,
+}
 
 
 def parse(model: type[Model], raw: object, game: Game) -> Model:
-    """The arguments as a model. Raises BadInput, UnknownFoe or UnknownClass, naming fields as `args.foe`."""
+    """The arguments as a model. Raises BadInput or one of its kinds, naming fields as `args.foe`."""
     unfit = _unfit(raw, MAX_DEPTH)
     if unfit is not None:
         path, problem = unfit

@@ -58,6 +58,11 @@ class Board:
         """The name of the points that it ranks; None for exp and level."""
         return self.score.removeprefix(POINTS) if self.score.startswith(POINTS) else None
 
+    @property
+    def ranks_all(self) -> bool:
+        """Whether no player is left out."""
+        return not (self.class_name or self.min_level or self.max_level or self.size)
+
     def admits(self, class_name: str, level: int) -> bool:
         """Whether a player of this class and level is on the board, or, of a kept one, scores for it."""
         if self.class_name is not None and class_name != self.class_name:

@@ -3,23 +3,24 @@
     GameError
     ├─ BadInput bad_input (errors: which field, which problem)
     │   ├─ UnknownAction unknown_action, UnknownClass unknown_class, UnknownFoe unknown_foe
+    │   ├─ UnknownItem unknown_item
     │   └─ CommandMismatch command_mismatch, CommandExpired command_expired
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
     │   └─ Banned banned
     ├─ NotFound not_found
-    │   └─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board,
-    │      SeasonNotFound season_not_found
+    │   ├─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board
+    │   └─ SeasonNotFound season_not_found, SessionNotFound session_not_found
     ├─ Conflict conflict
-    │   └─ NameTaken name_taken, DeviceTaken device_taken
+    │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
     ├─ Unavailable unavailable (retry_after: seconds)
     │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable
     │   ├─ OutcomeUnknown outcome_unknown
     │   ├─ BoardUnavailable board_unavailable, SessionsUnavailable sessions_unavailable
-    │   └─ PresenceUnavailable presence_unavailable
+    │   └─ PresenceUnavailable presence_unavailable, FriendsUnavailable friends_unavailable
     └─ Internal internal
         └─ RuleBroken internal: an action of the game broke the law of players; `fault` is for the log only
 
@@ -87,6 +88,13 @@ class UnknownFoe(BadInput):
 
     code = "unknown_foe"
     sentence = "The game has no such foe."
+
+
+class UnknownItem(BadInput):
+    """No item of the game has this name."""
+
+    code = "unknown_item"
+    sentence = "The game has no such item."
 
 
 class CommandMismatch(BadInput):
@@ -173,6 +181,13 @@ class NotOnBoard(NotFound):
     sentence = "The player is not on this board."
 
 
+class SessionNotFound(NotFound):
+    """The player has no session of this id."""
+
+    code = "session_not_found"
+    sentence = "There is no such session."
+
+
 class Conflict(GameError):
     """The request contradicts the present state."""
 
@@ -192,6 +207,13 @@ class DeviceTaken(Conflict):
 
     code = "device_taken"
     sentence = "This device already has a player."
+
+
+class TooManyFriends(Conflict):
+    """The player has as many friends as the settings allow."""
+
+    code = "too_many_friends"
+    sentence = "You can't have more friends."
 
 
 class Refused(GameError):
@@ -259,6 +281,13 @@ class PresenceUnavailable(Unavailable):
 
     code = "presence_unavailable"
     sentence = "Who is connected can't be told just now."
+
+
+class FriendsUnavailable(Unavailable):
+    """Friends can't be changed because Redis is away: it might show the old ones when it comes back."""
+
+    code = "friends_unavailable"
+    sentence = "Friends can't be changed just now."
 
 
 class Internal(GameError):

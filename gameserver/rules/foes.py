@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from gameserver.rules.items import Drop
 from gameserver.rules.section import Chance, Key, Section, Title
 
 Damage = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -21,6 +22,7 @@ class Foe(Section):
     exp: Annotated[int, Field(ge=0, le=1_000_000_000)]
     points: Annotated[dict[Key, Points], Field(default_factory=dict)]
     """What a win scores on the boards that rank these points."""
+    drops: Annotated[tuple[Drop, ...], Field(strict=False, max_length=20)] = ()
 
     @model_validator(mode="after")
     def _damage_is_a_range(self) -> Self:

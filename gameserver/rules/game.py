@@ -9,8 +9,9 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from gameserver.rules import boards as board_rules
 from gameserver.rules.boards import Board, BoardTable
 from gameserver.rules.classes import PlayerClass
-from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe
+from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.foes import Foe
+from gameserver.rules.items import Item
 from gameserver.rules.levels import Levels
 from gameserver.rules.section import Key
 from gameserver.rules.tuning import Tuning
@@ -21,13 +22,14 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_
 _LEVELS = TypeAdapter(Levels)
 _CLASSES = TypeAdapter(Annotated[dict[Key, PlayerClass], Field(min_length=1)])
 _FOES = TypeAdapter(dict[Key, Foe])
+_ITEMS = TypeAdapter(dict[Key, Item])
 _TUNING = TypeAdapter(Tuning)
 _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
 _MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
 RETURNED, REWARDED = "returned", "rewarded"
 """The rules of `[mail]` for a letter of one's own that couldn't be delivered, and for what a season's end gives."""
-_TABLES = ("levels", "classes", "foes", "tuning", "actions", "mail", "boards")
+_TABLES = ("levels", "classes", "items", "foes", "tuning", "actions", "mail", "boards")
 
 
 class GameFault(ValueError):
@@ -44,6 +46,7 @@ class Game:
 
     levels: Levels
     classes: Mapping[str, PlayerClass]
+    items: Mapping[str, Item]
     foes: Mapping[str, Foe]
     tuning: Tuning
     actions: Mapping[str, str]
@@ -56,6 +59,7 @@ class Game:
         problems = [f"{name}: there is no such table" for name in mapping if name not in _TABLES]
         levels = _read(_LEVELS, mapping, "levels", problems)
         classes = _read(_CLASSES, mapping, "classes", problems)
+        items = _read(_ITEMS, {"items": {}, **mapping}, "items", problems)
         foes = _read(_FOES, {"foes": {}, **mapping}, "foes", problems)
         tuning = _read(_TUNING, mapping, "tuning", problems)
         actions = _read(_ACTIONS, mapping, "actions", problems)
@@ -66,15 +70,16 @@ class Game:
         boards = {name: table.board(name) for name, table in (tables or {}).items()}
         named = mapping.get("classes")
         problems += board_rules.faults(boards, named if isinstance(named, Mapping) else ())
+        problems += _drop_faults(foes or {}, mapping.get("items", {}))
         if REWARDED not in (mail or {}):
             problems += [
                 f"boards.{each.name}.rewards: they arrive as letters, for which [mail] needs a rule {REWARDED!r}"
                 for each in boards.values()
                 if each.rewards
             ]
-        if problems or not (levels and classes and tuning and actions) or foes is None:
+        if problems or not (levels and classes and tuning and actions) or foes is None or items is None:
             raise GameFault(problems)
-        return cls(levels, classes, foes, tuning, actions, mail or {}, boards)
+        return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
         """The class of this name, which came in as `field`. Raises UnknownClass."""
@@ -93,6 +98,13 @@ class Game:
             return self.foes[name]
         except KeyError:
             raise UnknownFoe(errors=[FieldProblem(field, _one_of(self.foes))]) from None
+
+    def item(self, name: str, field: str = "args.item") -> Item:
+        """The item of this name, which came in as `field`. Raises UnknownItem."""
+        try:
+            return self.items[name]
+        except KeyError:
+            raise UnknownItem(errors=[FieldProblem(field, _one_of(self.items))]) from None
 
     def level_of(self, exp: int) -> int:
         """The level that this much EXP buys."""
@@ -123,6 +135,16 @@ def _read(adapter: TypeAdapter[Table], mapping: Mapping[str, Any], name: str, pr
     except ValidationError as error:
         problems += faults_of(error, name)
         return None
+
+
+def _drop_faults(foes: Mapping[str, Foe], items: object) -> list[str]:
+    names = items if isinstance(items, Mapping) else {}
+    return [
+        f"foes.{foe}.drops.{number}.item: there is no item {drop.item!r}"
+        for foe, each in foes.items()
+        for number, drop in enumerate(each.drops)
+        if drop.item not in names
+    ]
 
 
 def _one_of(names: Mapping[str, object]) -> str:

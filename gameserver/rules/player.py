@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from gameserver.rules.dice import Dice
 from gameserver.rules.game import Game
+from gameserver.rules.items import Items
 from gameserver.rules.levels import EXP_CAP
 
 AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
@@ -52,14 +53,16 @@ class Letter(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What an action came to; each event is JSON-able and has a "type"; letters go out if it takes effect.
+    """What an action came to; each event is JSON-able and has a "type".
 
-    `points` are scored on the boards that rank them: the name and how many, or the figure for `best` and `last`.
+    If it takes effect, letters go out, the player gets the items of `grants`, and `points` are scored on the boards
+    that rank them: the name and how many, or the figure for `best` and `last`.
     """
 
     player: Player
     events: tuple[dict[str, Any], ...]
     letters: tuple[Letter, ...] = ()
+    grants: Items = ()
     points: tuple[tuple[str, int], ...] = ()
 
 

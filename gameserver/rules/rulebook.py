@@ -4,8 +4,9 @@ A rule is an action or the effect of a letter. Law, for a studio's rules as for 
 is refused unless the rule is allowed when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most
 EXP_CAP, level is the one that exp buys, version is one more, `exp_reached_at` is the moment's time if exp has
 changed, and id, name and `created_at` are as before. Letters go to others, at most LETTERS of them, and have arguments
-that their rules take. A rule that breaks this, or raises anything but a GameError, changes nothing and ends in
-RuleBroken.
+that their rules take. What an action takes and a rule grants are counts of the game's items, and the last events tell
+them: `items_taken` and `items_granted`, which no rule tells itself. A rule that breaks this, or raises anything but a
+GameError, changes nothing and ends in RuleBroken.
 """
 
 from collections.abc import Mapping
@@ -21,12 +22,15 @@ from gameserver.rules.arguments import LARGEST_ID, MailArguments
 from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import RETURNED, Game, GameFault
+from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Letter, Moment, Outcome, Player, settled
 
 Event = dict[str, Any]
 LETTERS = 8
 MAIL = "mail:"
+TAKEN, GRANTED = "items_taken", "items_granted"
+"""The types of the events that tell which items an action took and granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,16 @@ class Rulebook:
     def parse(cls, mapping: Mapping[str, Any]) -> Self:
         """The rulebook of a parsed game.toml, its actions imported. Raises GameFault with every fault."""
         problems: list[str] = []
-        actions = resolve("actions", mapping, problems)
-        mail = resolve("mail", mapping, problems)
+        items = mapping.get("items")
+        known = items if isinstance(items, Mapping) else {}
+        actions = resolve("actions", mapping, known, problems)
+        mail = resolve("mail", mapping, known, problems)
         problems += [
             f"mail.{name}: {rule.model.__name__} must be a MailArguments"
             for name, rule in mail.items()
             if not issubclass(rule.model, MailArguments)
         ]
+        problems += [f"mail.{name}: a letter can't take items" for name, rule in mail.items() if rule.takes is not None]
         try:
             game = Game.parse(mapping)
         except GameFault as fault:
@@ -68,6 +75,19 @@ class Rulebook:
         """The action's arguments, of decoded JSON. Raises UnknownAction, or BadInput naming the field."""
         entry = self._actions.get(action) or self._no_action()
         return arguments.parse(entry.model, args, self.game)
+
+    def takes(self, action: str, args: BaseModel) -> Items:
+        """What the action takes of the player's items under these arguments, by name. Raises RuleBroken."""
+        entry = self._actions.get(action) or self._no_action()
+        if entry.takes is None:
+            return ()
+        try:
+            counts = entry.takes(args) if callable(entry.takes) else entry.takes
+        except Exception as error:
+            raise RuleBroken(f"takes of action {action!r} raised {type(error).__name__}: {error}") from error
+        if (fault := fault_of(counts, self.game.items)) is not None:
+            raise RuleBroken(f"takes of action {action!r}: {fault}")
+        return tuple(sorted(counts.items()))
 
     def recorded(self, rule: str, args: object) -> BaseModel:
         """The arguments of an action or a letter's rule (`mail:healed`), as the ledger or an outbox kept them.
@@ -96,12 +116,15 @@ class Rulebook:
             raise
         except Exception as error:
             raise RuleBroken(f"action {action!r} raised {type(error).__name__}: {error}") from error
-        fault = _fault(player, outcome)
+        fault = _fault(player, outcome) or self._grants_fault(outcome)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
         if outcome.letters:
             outcome = outcome._replace(letters=self._sealed(action, player, outcome.letters))
-        return self._settled(action, player, outcome, moment.now)
+        outcome = self._settled(action, player, outcome, moment.now)
+        if entry.takes is None and not outcome.grants:
+            return outcome
+        return _told(outcome, () if entry.takes is None else self.takes(action, args))
 
     def _sealed(self, action: str, sender: Player, letters: object) -> tuple[Letter, ...]:
         """Letters as they are kept. Raises RuleBroken."""
@@ -168,6 +191,15 @@ class Rulebook:
             return outcome._replace(player=player)
         return outcome._replace(player=player, events=outcome.events + _passages(before, player))
 
+    def _grants_fault(self, outcome: Outcome) -> str | None:
+        """What is wrong with the items that a rule grants; the same one may come several times."""
+        if not outcome.grants:
+            return None if type(outcome.grants) is tuple else "grants must be a tuple of (item, count)"
+        try:
+            return fault_of(added(outcome.grants), self.game.items)
+        except (TypeError, ValueError):
+            return "grants must be a tuple of (item, count)"
+
 
 def _fault(before: Player, outcome: object) -> str | None:
     if type(outcome) is not Outcome or type(outcome.player) is not Player:
@@ -189,7 +221,22 @@ def _fault(before: Player, outcome: object) -> str | None:
 
 
 def _is_event(value: object) -> bool:
-    return type(value) is dict and type(value.get("type")) is str
+    return type(value) is dict and type(kind := value.get("type")) is str and kind not in (TAKEN, GRANTED)
+
+
+def added(grants: Items) -> dict[str, int]:
+    """The counts by item, when an item may come several times."""
+    counts: dict[str, int] = {}
+    for item, count in grants:
+        counts[item] = counts.get(item, 0) + count
+    return counts
+
+
+def _told(outcome: Outcome, taken: Items) -> Outcome:
+    """With the events that tell the items, and each item granted once."""
+    granted = tuple(sorted(added(outcome.grants).items()))
+    told = [{"type": kind, "items": dict(items)} for kind, items in ((TAKEN, taken), (GRANTED, granted)) if items]
+    return outcome._replace(events=(*outcome.events, *told), grants=granted)
 
 
 def _are_points(value: object) -> bool:

@@ -2,8 +2,8 @@
 
 Law: a verdict that is handed out was committed before. A command in the ledger is answered from there and changes
 nothing; one that a rule refuses changes nothing and leaves its neighbours alone. Dedupe is a statement of its own
-after the locks. What isn't sure (the commit's answer was lost, or the server warned that its wait for a standby was
-cancelled) raises `FateUnknown`, and only the ledger can tell.
+after the locks. Items are the matter of `Stacks`. What isn't sure (the commit's answer was lost, or the server warned
+that its wait for a standby was cancelled) raises `FateUnknown`, and only the ledger can tell.
 """
 
 import os
@@ -29,6 +29,7 @@ from gameserver.rules.errors import (
     RuleBroken,
     SessionRevoked,
 )
+from gameserver.rules.items import Items
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage import sql
@@ -37,6 +38,7 @@ from gameserver.storage.ids import command_milliseconds, mail_id, slot_of
 from gameserver.storage.mailbag import Letter, LetterSettled, Mailbag, Posting
 from gameserver.storage.scoring import Scores, Scoring
 from gameserver.storage.slots import SlotMoved
+from gameserver.storage.stacks import Payment, Stacks, Unpaid
 
 log = structlog.get_logger()
 
@@ -45,7 +47,10 @@ SQL = sql.load("write_path.sql")
 
 @dataclass(slots=True)
 class Command:
-    """What is asked of one player. `args` is the validated model, `session_epoch` the one his session was opened in."""
+    """What is asked of one player. `args` is the validated model, `session_epoch` the one his session was opened in.
+
+    `takes` are items that it takes of him; it has a `payment` when they lie in another database.
+    """
 
     id: str
     player_id: int
@@ -54,6 +59,8 @@ class Command:
     session_epoch: int
     letter: Letter | None = None
     """The letter that this command delivers: its id is the mail id, `action` its kind, and `args` aren't read."""
+    takes: Items = ()
+    payment: Payment | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +72,10 @@ class Receipt:
     max_hp: int
     events: Sequence[dict[str, Any]]
     replayed: bool
+    payment: str | None = None
+    """The token of the reservation that paid for it, if its items were in another database."""
+    at: datetime | None = None
+    """When it took effect; None for one that is replayed."""
 
 
 class LockedElsewhere(Exception):
@@ -75,7 +86,7 @@ class FateUnknown(Exception):
     """The commit may or may not have taken place."""
 
 
-Verdict = Receipt | GameError | LockedElsewhere | SlotMoved | LetterSettled
+Verdict = Receipt | GameError | LockedElsewhere | SlotMoved | Unpaid | LetterSettled
 
 
 @dataclass(slots=True)
@@ -134,6 +145,7 @@ class Batch:
     rulebook: Rulebook
     window: Window
     commands: Sequence[Command]
+    stacks: Stacks
     scoring: Scoring
     _rows: dict[int, _Row] = field(default_factory=dict)
     _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
@@ -159,6 +171,8 @@ class Batch:
         if not connection.is_in_transaction():
             await connection.execute("begin")
         await self._gather(connection)
+        if takers := [each for each in self.commands if each.takes and self._is_new(each)]:
+            await self.stacks.load(connection, takers)
         await self._look_up_mail(connection)
         verdicts = [self._decide(command) for command in self.commands]
         await self._write(connection)
@@ -190,6 +204,9 @@ class Batch:
             for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
                 self._absent[row["id"]] = _why_absent(row)
 
+    def _is_new(self, command: Command) -> bool:
+        return command.player_id in self._rows and (command.player_id, command.id) not in self._known
+
     async def _look_up_mail(self, connection: asyncpg.Connection) -> None:
         """Costs a statement only if some of the commands have to do with mail."""
         sending = self.rulebook.sending
@@ -200,7 +217,7 @@ class Batch:
 
     def has_posted(self) -> bool:
         """Whether something now waits in the outbox."""
-        return bool(self._mail.posted)
+        return bool(self._mail.posted) or self.stacks.sent
 
     def _decide(self, command: Command) -> Verdict:
         row = self._rows.get(command.player_id)
@@ -216,7 +233,7 @@ class Batch:
         except RuleBroken as error:
             log.error("a rule is broken", action=command.action, player=command.player_id, fault=error.fault)
             return error
-        except GameError as error:
+        except (GameError, Unpaid) as error:
             return error
         except Exception:
             log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
@@ -227,13 +244,13 @@ class Batch:
         absent = self._absent[command.player_id] if row is None else None
         if isinstance(absent, LockedElsewhere | SlotMoved):
             return absent
-        if (why := self._mail.refused_before(letter, command.id)) is not None:
+        if (why := self._mail.refused_before(letter)) is not None:
             return LetterSettled(why)
         known = self._known.get((command.player_id, command.id))
         if known is not None:
             return LetterSettled(None) if row is None else _told_before(command, known, row.player)
         if row is None:
-            return self._mail.refuse(letter, command.id, PlayerNotFound.code)
+            return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, row)
 
     def _open(self, command: Command, letter: Letter, row: _Row) -> Receipt | LetterSettled:
@@ -243,26 +260,30 @@ class Batch:
         except GameError as error:
             if not isinstance(error, Refused):
                 log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=_cause(error))
-            return self._mail.refuse(letter, command.id, error.code)
+            return self._mail.refuse(letter, error.code)
         except Exception:
             log.exception("a letter's rule raised", kind=letter.kind, mail=command.id)
-            return self._mail.refuse(letter, command.id, Internal.code)
+            return self._mail.refuse(letter, Internal.code)
         shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
-        self._mail.take_in(letter, command.id, shown)
+        self._mail.take_in(letter, shown)
         return receipt
 
     def _apply(self, command: Command, row: _Row) -> Receipt:
         if command.letter is None:
             self.window.refuse(command.id, self._now)
+        if command.takes:
+            self.stacks.check(command)
         seed = next(self._seeds)
         moment = Moment(self._now, Dice(seed), self.rulebook.game)
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
+        if outcome.grants and command.letter is None:
+            self.stacks.require_room(command, outcome.grants)
         postings: Sequence[Posting] = ()
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         self.scoring.note(self._scores, row.player, outcome)
-        told = _told(outcome, max_hp)
+        told = _told(outcome, max_hp, command.payment)
         args = json_of(command.args)
         row.player, row.changed = outcome.player, True
         player_id, version = command.player_id, outcome.player.version
@@ -272,7 +293,10 @@ class Batch:
         self._known[player_id, command.id] = _Known(command.action, args, told, version)
         if postings:
             self._mail.post(postings)
-        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False)
+        if command.takes or outcome.grants:
+            self.stacks.record(command, outcome.grants)
+        token = None if command.payment is None else command.payment.token
+        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=self._now)
 
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[Posting], Outcome]:
         """The rows of the outcome's letters, and the outcome with an event that tells of each."""
@@ -299,6 +323,8 @@ class Batch:
         if self._scores:
             versions = {who.id: who.version for who in changed}
             await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, self._now))
+        if self.stacks.changed:
+            await self.stacks.write(connection, self._now)
 
 
 async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
@@ -339,26 +365,27 @@ def _told_before(command: Command, known: _Known, player: Player) -> Receipt:
         created_at=player.created_at,
         exp_reached_at=player.exp_reached_at,
     )
-    return Receipt(command.id, after, told["max_hp"], told["events"], replayed=True)
+    return Receipt(command.id, after, told["max_hp"], told["events"], replayed=True, payment=told.get("payment"))
 
 
 def _cause(error: GameError) -> str:
     return error.fault if isinstance(error, RuleBroken) else str(error.errors or error.detail)
 
 
-def _told(outcome: Outcome, max_hp: int) -> str:
+def _told(outcome: Outcome, max_hp: int, payment: Payment | None) -> str:
     player = outcome.player
-    return json_of(
-        {
-            "name": player.name,
-            "class": player.class_name,
-            "level": player.level,
-            "hp": player.hp,
-            "max_hp": max_hp,
-            "exp": player.exp,
-            "events": outcome.events,
-        }
-    )
+    told = {
+        "name": player.name,
+        "class": player.class_name,
+        "level": player.level,
+        "hp": player.hp,
+        "max_hp": max_hp,
+        "exp": player.exp,
+        "events": outcome.events,
+    }
+    if payment is not None:
+        told["payment"] = payment.token
+    return json_of(told)
 
 
 def json_of(value: object) -> str:

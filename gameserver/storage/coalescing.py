@@ -1,64 +1,53 @@
-"""Calls of one script that come at about the same time go to Redis as one pipeline.
-
-One awaited round trip costs more of a node's time than the question itself; while two pipelines are under way, whoever
-asks meanwhile shares the next. What waits is bounded.
-"""
+"""Questions to a database that come while one is under way share the next statement."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
+from typing import Generic, TypeVar
 
-from redis.exceptions import RedisError
+from gameserver.storage.databases import Database
 
-from gameserver.storage.scripts import Argument, Script
-
-IN_FLIGHT = 2
-TOGETHER = 100
-"""Calls in one pipeline, at the most: Redis answers them all before any is read."""
-WAITING = 10_000
-
-Call = tuple[Sequence[str], Sequence[Argument]]
+Question = TypeVar("Question")
+Reply = TypeVar("Reply")
+LARGEST = 256
+"""Questions in one statement, at the most."""
 
 
-class Coalesced:
-    """As the script, for questions that change nothing. Raises RedisError, also when too many wait."""
+class Coalescer(Generic[Question, Reply]):
+    """Asks `run` for many questions at once, whose replies come in their order; its callers bound how many wait."""
 
-    def __init__(self, script: Script) -> None:
-        self._script = script
-        self._waiting: list[tuple[Call, asyncio.Future[Any]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+    def __init__(self, run: Callable[[Database, Sequence[Question]], Awaitable[Sequence[Reply]]]) -> None:
+        self._run = run
+        self._waiting: dict[str, list[tuple[Question, asyncio.Future[Reply]]]] = {}
+        self._working: dict[str, asyncio.Task[None]] = {}
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        if len(self._waiting) >= WAITING:
-            raise RedisError("too many questions wait")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(((keys, arguments), answer))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._send)
-        return await answer
+    async def ask(self, database: Database, question: Question) -> Reply:
+        """Raises what `run` does."""
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(database.name, []).append((question, reply))
+        if database.name not in self._working:
+            self._working[database.name] = asyncio.create_task(self._work(database))
+        return await reply
 
-    def _send(self) -> None:
-        while self._waiting and len(self._tasks) < IN_FLIGHT:
-            asked, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
-            task = asyncio.create_task(self._ask(asked))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._send()
-
-    async def _ask(self, asked: Sequence[tuple[Call, asyncio.Future[Any]]]) -> None:
+    async def _work(self, database: Database) -> None:
+        """Goes on until nobody waits."""
         try:
-            answers = await self._script.many([call for call, _ in asked])
-        except BaseException as error:
+            while waiting := self._waiting.pop(database.name, []):
+                asked, later = waiting[:LARGEST], waiting[LARGEST:]
+                if later:
+                    self._waiting[database.name] = later
+                await self._answer(database, asked)
+        finally:
+            del self._working[database.name]
+
+    async def _answer(self, database: Database, asked: Sequence[tuple[Question, asyncio.Future[Reply]]]) -> None:
+        try:
+            replies = await self._run(database, [question for question, _ in asked])
+        except Exception as error:
             for _, future in asked:
                 if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else RedisError("the node stops"))
-            if not isinstance(error, Exception):
-                raise
+                    future.set_exception(copy(error))
             return
-        for (_, future), answer in zip(asked, answers, strict=True):
+        for (_, future), reply in zip(asked, replies, strict=True):
             if not future.done():
-                future.set_result(answer)
+                future.set_result(reply)

@@ -17,14 +17,13 @@ import asyncpg
 import structlog
 
 from gameserver.rules.errors import GameError, Internal, Overloaded
-from gameserver.rules.rulebook import Rulebook
-from gameserver.storage.batch import Batch, FateUnknown, LockedElsewhere, Receipt, Verdict, Window
+from gameserver.storage.batch import Batch, Command, FateUnknown, LockedElsewhere, Receipt, Verdict
 from gameserver.storage.bell import Bell
 from gameserver.storage.databases import BUSY, HOT_PATH, LOST, Database, Link
 from gameserver.storage.mailbag import LetterSettled
 from gameserver.storage.pending import Limits, Pending
-from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import SlotMoved
+from gameserver.storage.stacks import Unpaid
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, QUEUED
 
 log = structlog.get_logger()
@@ -39,28 +38,26 @@ PER_PLAYER = 32
 
 
 GiveBack = Callable[[list[Pending]], None]
+MakeBatch = Callable[[Sequence[Command]], Batch]
 
 
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
-    def __init__(
-        self, database: Database, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring,
-        give_back: GiveBack,
-    ) -> None:  # fmt: skip
+    def __init__(self, database: Database, make_batch: MakeBatch, limits: Limits, give_back: GiveBack) -> None:
         """`give_back` takes a player's commands, in their order, when the database doesn't own his slot."""
         self._database = database
         self._give_back = give_back
-        self._rulebook = rulebook
-        self._window = window
+        self._make_batch = make_batch
         self._limits = limits
-        self._scoring = scoring
         self._waiting: dict[int, deque[Pending]] = {}
         self._ready: deque[int] = deque()
         self._busy: set[int] = set()
         self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
+        self._awaited: dict[int, list[asyncio.Future[None]]] = {}
+        """Who waits until a player has no command here."""
         self.posted = Bell()
         """Rings when something has been put into the database's outbox."""
 
@@ -78,6 +75,15 @@ class Committer:
         else:
             queue.append(pending)
 
+    async def quiet(self, player_id: int) -> bool:
+        """Waits until no command of the player is queued or in flight here; whether there was one."""
+        if player_id not in self._waiting and player_id not in self._busy:
+            return False
+        quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(player_id, []).append(quiet)
+        await quiet
+        return True
+
     async def run(self) -> None:
         """Works until cancelled; then whatever still waits is answered as overloaded."""
         QUEUED.labels(self._database.name).set_function(lambda: self._queued)
@@ -92,6 +98,8 @@ class Committer:
                 for pending in queue:
                     self._answer(pending, Overloaded("The node is stopping.", retry_after=1))
             self._waiting.clear()
+            for player_id in list(self._awaited):
+                self._tell_quiet(player_id)
 
     async def _work(self) -> None:
         link = Link(self._database, self._server_settings())
@@ -175,7 +183,7 @@ class Committer:
     async def _attempt(self, link: Link, batch: Sequence[Pending]) -> list[Pending] | None:
         """Those that another transaction holds; None for a batch that the database refused as a whole."""
         started = time.perf_counter()
-        work = Batch(self._rulebook, self._window, [pending.command for pending in batch], self._scoring)
+        work = self._make_batch([pending.command for pending in batch])
         try:
             async with asyncio.timeout(self._limits.transaction + 1):
                 verdicts = await work.commit(link, lambda: bool(self._ready))
@@ -251,6 +259,13 @@ class Committer:
         self._busy.discard(player_id)
         if player_id in self._waiting:
             self._make_ready(player_id)
+        else:
+            self._tell_quiet(player_id)
+
+    def _tell_quiet(self, player_id: int) -> None:
+        for each in self._awaited.pop(player_id, ()) if self._awaited else ():
+            if not each.done():
+                each.set_result(None)
 
     async def _expire(self) -> None:
         """Answers those whose deadline has passed while they waited."""
@@ -265,8 +280,9 @@ class Committer:
                     del self._waiting[player_id]
                     if player_id not in self._busy:
                         self._ready.remove(player_id)
+                        self._tell_quiet(player_id)
 
-    def _answer(self, pending: Pending, verdict: Receipt | GameError | LetterSettled) -> None:
+    def _answer(self, pending: Pending, verdict: Receipt | GameError | Unpaid | LetterSettled) -> None:
         if not pending.answered:
             self._queued -= 1
             pending.answer(verdict)

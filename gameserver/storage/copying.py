@@ -31,11 +31,12 @@ DROP_TRIES = 50
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Rows that have arrived, of so many; `ready` when only changes are left to follow."""
+    """Rows that have arrived, of so many; `ready` when only changes are left to follow; `errors` so far."""
 
     rows: int
     total: int
     ready: bool
+    errors: int
 
 
 @contextlib.asynccontextmanager
@@ -157,7 +158,12 @@ class Copy:
         )
         totals = await self._totals(source)
         arrived = sum(totals.get(row["name"], 0) if row["whole"] else row["done"] for row in rows)
-        return Copied(arrived, sum(totals.values()), bool(rows) and all(row["whole"] for row in rows))
+        errors = await target.fetchval(
+            "select coalesce(sum(apply_error_count + sync_error_count), 0)::bigint from pg_stat_subscription_stats"
+            " where subname = $1",
+            self.name,
+        )
+        return Copied(arrived, sum(totals.values()), bool(rows) and all(row["whole"] for row in rows), errors)
 
     async def _totals(self, source: asyncpg.Connection) -> dict[str, int]:
         """By table, of one look: it is for showing how far the copy is."""

@@ -21,7 +21,7 @@ from gameserver.storage import sql
 from gameserver.storage.attendance import attend
 from gameserver.storage.bell import Bell, rung
 from gameserver.storage.databases import LOST, Database, Link
-from gameserver.storage.ids import slot_of
+from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.mailbag import Letter
 from gameserver.storage.slots import Slots
 from gameserver.telemetry import MAIL_OLDEST, MAIL_RETURNED, MAIL_SETTLED, MAIL_WAITING
@@ -75,7 +75,8 @@ class Outbox:
 
     async def read(self, kinds: Sequence[str], last_slot: int, slots: Sequence[int]) -> list[Letter]:
         """The oldest letters of these kinds to recipients in these slots."""
-        return [Letter(*row) for row in await self._ask("read", kinds, last_slot, slots, CHUNK)]
+        rows = await self._ask("read", kinds, last_slot, slots, CHUNK)
+        return [Letter(**row, mail_id=mail_id(row["player_id"], row["command_id"], row["number"])) for row in rows]
 
     async def settle(self, endings: Sequence[tuple[Letter, Ending]]) -> None:
         """Takes letters out, or turns them round; one that was turned round before is dropped."""

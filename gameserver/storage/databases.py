@@ -6,7 +6,8 @@ connections of their own (`Link`), whose prepared batches are most of what a nod
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import structlog
@@ -97,6 +98,13 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
+        """The rows of one statement with `$1`…, which is a transaction of its own. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
+                return (await connection.exec_driver_sql(statement, arguments)).fetchall()
+
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write the group's rows here, after it has asked `owned` in a later statement."""
@@ -113,9 +121,18 @@ HOT_PATH = {
 }
 """Settings for statements over `unnest`: planned once, and always row by row through the primary key, whatever the
 statistics say of a table that was small or new when they were made."""
-FENCES = {"accounts": 7_710_001, "players": 7_710_002}
+ONE_BY_ONE = text(
+    "select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true)"
+)
+FENCES = {"accounts": 7_710_001, "players": 7_710_002, "items": 7_710_003}
 """The advisory lock of each group: writers hold it shared, a change of ownership takes it exclusively."""
 MIGRATING, FOLLOWING, CARRYING = 7_710_100, 7_710_101, 7_710_103
+
+
+async def one_by_one(connection: AsyncConnection) -> None:
+    """From here on this transaction goes through primary keys, whatever the statistics say of a table that grows."""
+    await connection.execute(ONE_BY_ONE)
 
 
 @contextlib.contextmanager

@@ -47,7 +47,9 @@ TELL_SECONDS = 1.0
 OLDEST_READ_SECONDS = 30.0
 """What was read longer ago isn't written any more: the tombstones that guard against it may be gone."""
 TRANSACTIONS = 2_000
-"""Transaction ids read in one turn, at the most."""
+"""Transaction ids read in one turn, at the most; fewer after a turn that brought more than CHUNK players."""
+FEW_TRANSACTIONS = 16
+"""Read in the first turn: each of a bulk load's may have written thousands of players."""
 CHUNK = 5_000
 """Players loaded in one turn, at the most."""
 PART = 1_000
@@ -89,6 +91,7 @@ class Follower:
         self._followed: list[tuple[Contest, Generation]] = []
         self._points: dict[tuple[str, int], Snapshot] = {}
         self._starting, self._building, self._stumbles = True, False, 0
+        self._span = FEW_TRANSACTIONS
         self._looked = self._summarized = self._told = 0.0
         self._current = time.monotonic()
 
@@ -103,6 +106,7 @@ class Follower:
                 except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
                     log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
                     link.drop()
+                    self._span = max(1, self._span // 4)
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             await link.close()
@@ -237,11 +241,12 @@ class Follower:
 
     async def _changed(self, connection: asyncpg.Connection, since: Checkpoint) -> _Read:
         last = since.snapshot
-        until = last.xmax + TRANSACTIONS
+        until = last.xmax + min(self._span, TRANSACTIONS)
         contests = [contest for contest, _ in self._followed]
         asked = (last.lowest, until, last.xmax, list(last.running), *kept_arguments(contests))
         rows = await connection.fetch(SQL["changed"], *asked)
         changes = [row for row in rows if row["id"] is not None]
+        self._span = min(self._span * 2, TRANSACTIONS) if len(changes) <= CHUNK else max(1, self._span // 2)
         seen = Snapshot.parse(rows[0]["snapshot"])
         committed = max([since.committed, *(row["txid"] for row in changes)])
         reached = Checkpoint(since.source, seen.until(until), committed)

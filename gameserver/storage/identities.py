@@ -24,7 +24,7 @@ from gameserver.rules import names
 from gameserver.rules.errors import CommandMismatch, PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed
-from gameserver.storage import schema
+from gameserver.storage import inbox, schema
 from gameserver.storage.batch import Receipt, Window, player_of
 from gameserver.storage.claims import Key, Kind
 from gameserver.storage.ids import sign_up_ids, slot_of
@@ -110,8 +110,9 @@ async def remove(connection: AsyncConnection, window: Window, game: Game, change
     told = {"events": [{"type": "deleted"}], "keys": [str(key) for key in standing.keys]}
     max_hp = game.max_hp(after.class_name, after.level)
     await connection.execute(insert(LEDGER).values(_entry(change, after, max_hp, standing.now, told)))
-    mine = (CREDENTIALS.c.slot == slot_of(after.id)) & (CREDENTIALS.c.player_id == after.id)
-    await connection.execute(delete(CREDENTIALS).where(mine))
+    for own in (CREDENTIALS, schema.friends):
+        await connection.execute(delete(own).where((own.c.slot == slot_of(after.id)) & (own.c.player_id == after.id)))
+    await inbox.forget_all(connection, after.id)
     await _update(connection, after, void=True, deleted=True, session_epoch=PLAYERS.c.session_epoch + 1)
     return True
 

@@ -42,6 +42,11 @@ async def forget(connection: AsyncConnection, player_id: int, mail_id: str) -> N
     await connection.execute(delete(schema.inbox).where(_of(player_id), INBOX.mail_id == mail_id))
 
 
+async def forget_all(connection: AsyncConnection, player_id: int) -> None:
+    """Deletes all that a player was sent."""
+    await connection.execute(delete(schema.inbox).where(_of(player_id)))
+
+
 async def forget_old(database: Database, before: datetime, most: int) -> int:
     """Deletes what came before that, at most so many; how many. Raises DatabaseUnavailable."""
     mine = select(OWNED.slot).where(OWNED.owned)

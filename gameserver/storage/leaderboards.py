@@ -25,8 +25,8 @@ from gameserver.storage.board_layout import (
     sign_of,
     unpack_member,
 )
-from gameserver.storage.coalescing import Coalesced
 from gameserver.storage.scripts import Script, translated
+from gameserver.storage.trips import Coalesced
 
 AWAY = "The board can't be read right now."
 BUILT = "The board is being built."

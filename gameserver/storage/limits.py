@@ -33,6 +33,7 @@ class AttemptPaces:
     sign_ups_per_address: Pace
     sign_ins_per_address: Pace
     sign_ins_per_name: Pace
+    password_changes_per_player: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,22 @@ class Attempts:
             key = f"gs:limit:{{sign_in}}:name:{_hashed(name)}"
             limits.append(_Limit("sign_ins_per_name", key, pace, detail))
         await self._spend(limits)
+
+    async def change_password(self, address: str | None, player_id: int) -> None:
+        """Counts a change of a player's password, and as a sign-in of its address: it tries a password, too.
+
+        Raises RateLimited, SessionsUnavailable.
+        """
+        if address is None:
+            return
+        pace, detail = self._paces.sign_ins_per_address, "Too many sign-ins from this address."
+        per_player, often = self._paces.password_changes_per_player, "The password was changed too often."
+        await self._spend(
+            [
+                _Limit("sign_ins_per_address", f"gs:limit:{{sign_in}}:address:{address}", pace, detail),
+                _Limit("password_changes_per_player", f"gs:limit:{{sign_in}}:player:{player_id}", per_player, often),
+            ]
+        )
 
     async def _spend(self, limits: Sequence[_Limit]) -> None:
         arguments = [number for each in limits for number in (_microseconds(each.pace), each.pace.burst)]

@@ -16,7 +16,7 @@ import asyncpg
 
 from gameserver.rules.errors import Overloaded, RuleBroken
 from gameserver.storage import sql
-from gameserver.storage.ids import hops, mail_id, slot_of
+from gameserver.storage.ids import hops, slot_of
 
 SQL = sql.load("mailbag.sql")
 WAITING = 100
@@ -27,7 +27,7 @@ HOPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A row of the outbox; `payload` is JSON text, `at` when it was sent."""
+    """A row of the outbox; `payload` is JSON text, `at` when it was sent, `mail_id` follows from the first three."""
 
     player_id: int
     command_id: str
@@ -36,10 +36,7 @@ class Letter:
     recipient: int
     payload: str
     at: datetime
-
-    @property
-    def mail_id(self) -> str:
-        return mail_id(self.player_id, self.command_id, self.number)
+    mail_id: str
 
 
 class Posting(NamedTuple):
@@ -95,9 +92,9 @@ class Mailbag:
             rows = await connection.fetch(SQL["waiting"], [slot_of(each) for each in senders], senders, WAITING)
             self._waiting.update({row["player_id"]: row["waiting"] for row in rows})
 
-    def refused_before(self, letter: Letter, letter_id: str) -> str | None:
+    def refused_before(self, letter: Letter) -> str | None:
         """Why the letter was refused when it was delivered before."""
-        return self._refused.get((letter.recipient, letter_id))
+        return self._refused.get((letter.recipient, letter.mail_id))
 
     def postings(self, player_id: int, command_id: str, things: Sequence[tuple[str, int, str]]) -> list[Posting]:
         """Rows for what a command sends, each of a kind, to a recipient, with a payload; to be given to `post`.
@@ -117,14 +114,14 @@ class Mailbag:
         for each in postings:
             self._waiting[each.player_id] += 1
 
-    def take_in(self, letter: Letter, letter_id: str, payload: str) -> None:
+    def take_in(self, letter: Letter, payload: str) -> None:
         """Notes that the letter takes effect; `payload` is what its reader is shown, as JSON text."""
-        self._arrived.append(_arrival(letter, letter_id, payload, None))
+        self._arrived.append(_arrival(letter, payload, None))
 
-    def refuse(self, letter: Letter, letter_id: str, why: str) -> LetterSettled:
+    def refuse(self, letter: Letter, why: str) -> LetterSettled:
         """Notes that the letter is refused for good."""
-        self._refused[letter.recipient, letter_id] = why
-        self._arrived.append(_arrival(letter, letter_id, letter.payload, why))
+        self._refused[letter.recipient, letter.mail_id] = why
+        self._arrived.append(_arrival(letter, letter.payload, why))
         return LetterSettled(why)
 
     async def write(self, connection: asyncpg.Connection) -> None:
@@ -134,9 +131,9 @@ class Mailbag:
             await connection.fetch(SQL["arrive"], *_columns(self._arrived))
 
 
-def _arrival(letter: Letter, letter_id: str, payload: str, refused: str | None) -> _Arrival:
-    slot = slot_of(letter.recipient)
-    return _Arrival(slot, letter.recipient, letter_id, letter.kind, letter.player_id, payload, letter.at, refused)
+def _arrival(letter: Letter, payload: str, refused: str | None) -> _Arrival:
+    key = slot_of(letter.recipient), letter.recipient, letter.mail_id
+    return _Arrival(*key, letter.kind, letter.player_id, payload, letter.at, refused)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:

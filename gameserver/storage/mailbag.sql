@@ -13,7 +13,8 @@ where i.refused is not null
 select asked.player_id, w.waiting
 from unnest($1::smallint[], $2::bigint[]) as asked(slot, player_id),
      lateral (select count(*) as waiting
-              from (select from outbox o where o.slot = asked.slot and o.player_id = asked.player_id limit $3) as these
+              from (select from outbox o
+                    where o.slot = asked.slot and o.player_id = asked.player_id and o.number >= 0 limit $3) as these
      ) as w
 
 -- name: post

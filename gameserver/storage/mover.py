@@ -73,9 +73,10 @@ class Mover:
         source, target = self._databases[plan.source], self._databases[plan.target]
         with translated(plan.target):
             await copying.require_fit(source, target)
-        if (revision := await migrations.current(target, plan.group)) != migrations.head(plan.group):
-            at = revision or "nothing"
-            raise Conflict(f"The {plan.group} tables of {target.name} are at {at}: run `gameserver migrate`.")
+        for database in (source, target):
+            if (revision := await migrations.current(database, plan.group)) != migrations.head(plan.group):
+                at = revision or "nothing"
+                raise Conflict(f"The {plan.group} tables of {database.name} are at {at}: run `gameserver migrate`.")
 
     async def take(self, move_id: int, tell: Tell) -> "Turn":
         """Becomes the move's mover. Raises TurnLost while another one is, NotFound, DatabaseUnavailable."""
@@ -190,6 +191,7 @@ class Turn:
         self._move = await self._moves.advance(self._move, Step.COPYING, servers=servers, problem=None)
 
     async def _await_copy(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+        errors = 0
         while not self._cancelled:
             copied = await self._copy.copied(source, target)
             self._tell(Progress(self._move, copied))
@@ -197,6 +199,10 @@ class Turn:
                 self._move = await self._moves.advance(self._move, Step.MOVING, problem=None)
                 return
             self._require_turn()
+            if copied.errors > errors:
+                errors = copied.errors
+                told = f"the copy has failed {errors} times and is tried again: see the log of {self._target.name}"
+                await self._moves.note(self._move, told)
             await asyncio.sleep(LOOK_SECONDS)
         await self._close()
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from gameserver.rules.errors import DatabaseUnavailable, GameError, OutcomeUnknown
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.mailbag import LetterSettled
+from gameserver.storage.stacks import Unpaid
 
 
 class Limits(NamedTuple):
@@ -31,7 +32,7 @@ class Pending:
     answered: bool = False
     """Whether it has had its verdict, which a caller who has left doesn't hear."""
 
-    def answer(self, verdict: Receipt | GameError | LetterSettled) -> None:
+    def answer(self, verdict: Receipt | GameError | Unpaid | LetterSettled) -> None:
         """Tells the caller, if he still listens."""
         self.answered = True
         if self.verdict.done():

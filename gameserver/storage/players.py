@@ -18,21 +18,26 @@ from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown,
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage import bans, identities, inbox, schema
+from gameserver.storage.backlog import Backlog
 from gameserver.storage.bans import Judged, Judgement
-from gameserver.storage.batch import Command, Receipt, Window
+from gameserver.storage.batch import Batch, Command, Receipt, Window
 from gameserver.storage.bell import Bell
 from gameserver.storage.claims import Claim, Key
-from gameserver.storage.committer import Committer
+from gameserver.storage.committer import Committer, MakeBatch
 from gameserver.storage.databases import Database
 from gameserver.storage.identities import Change, Fate, Standing
 from gameserver.storage.ids import LARGEST_ID, player_id_of, slot_of
 from gameserver.storage.inbox import Mail
+from gameserver.storage.inventory import Inventory, Stack
 from gameserver.storage.ledger import TXID
+from gameserver.storage.payment_ledger import PaymentLedger
+from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.pending import Limits
-from gameserver.storage.reader import Reader
+from gameserver.storage.reader import Read, Reader
 from gameserver.storage.routing import Router
 from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
+from gameserver.storage.stacks import Stacks
 
 T = TypeVar("T")
 PLAYERS = schema.player_rows
@@ -65,10 +70,13 @@ class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
     def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring) -> None:
-        self._slots, self._window, self._game = slots, window, rulebook.game
-        self._router = Router(
-            slots, limits, lambda each, back: Committer(each, rulebook, window, limits, scoring, back)
-        )
+        self._slots, self._window, self._game, self._rulebook = slots, window, rulebook.game, rulebook
+        self._scoring = scoring
+        self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
+        self.inventory = Inventory(slots, rulebook.game.items)
+        self._backlog = Backlog(slots)
+        paths = Paths(self._router.submit, self._router.quiet)
+        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -76,6 +84,8 @@ class Players:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._router.run())
+            tasks.create_task(self.payments.run())
+            tasks.create_task(self._backlog.run())
             for reader in self._readers.values():
                 tasks.create_task(reader.run())
             for database in self._slots.databases("players"):
@@ -92,7 +102,29 @@ class Players:
         Overloaded, DatabaseUnavailable (not committed) and OutcomeUnknown (send it again); for a letter LetterSettled.
         """
         self._require_placed(command.player_id)
+        if command.takes or self.payments.has_line(command.player_id):
+            return await self.payments.act(command)
         return await self._router.submit(command)
+
+    def _batches(self, database: Database) -> MakeBatch:
+        """Makes the batches of a database; a slot's items are believed to be there as the map has it."""
+
+        def here(slot: int) -> bool:
+            return self._slots.owner("items", slot) is database
+
+        catalogue = self._rulebook.game.items
+
+        def full() -> bool:
+            return self._backlog.is_full(database)
+
+        def batch(commands: Sequence[Command]) -> Batch:
+            return Batch(self._rulebook, self._window, commands, Stacks(catalogue, here, full), self._scoring)
+
+        return batch
+
+    async def items(self, player_id: int) -> list[Stack]:
+        """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
+        return await self.payments.holdings(player_id)
 
     def posted(self, database: Database) -> Bell:
         """Rings when this node has put something into the outbox of a database."""
@@ -100,6 +132,13 @@ class Players:
 
     async def read(self, ids: Iterable[int]) -> dict[int, Player]:
         """Those that exist. Raises DatabaseUnavailable, Overloaded."""
+        return {each: found.player for each, found in (await self._read(ids)).items()}
+
+    async def epochs(self, ids: Iterable[int]) -> dict[int, int]:
+        """The epochs of those that exist, below which their sessions have ended. Raises as `read` does."""
+        return {each: found.session_epoch for each, found in (await self._read(ids)).items()}
+
+    async def _read(self, ids: Iterable[int]) -> dict[int, Read]:
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
@@ -109,7 +148,7 @@ class Players:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
-                return {player.id: player for player in answers if isinstance(player, Player)}
+                return {found.player.id: found for found in answers if isinstance(found, Read)}
             await self._slots.moved(deadline)
 
     def _owner(self, player_id: int) -> Database:
@@ -154,11 +193,11 @@ class Players:
 
         async def write(connection: AsyncConnection) -> bool:
             inserted = await connection.execute(
-                upsert(PLAYERS).values(_new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+                upsert(PLAYERS).values(new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
             )
             if inserted.first() is None:
                 return False
-            await connection.execute(insert(schema.ledger).values(_birth_entry(birth)))
+            await connection.execute(insert(schema.ledger).values(birth_entry(birth)))
             if password_hash is not None:
                 await connection.execute(insert(schema.credentials).values(**_key(birth), password_hash=password_hash))
             return True
@@ -306,7 +345,8 @@ def _key(birth: Birth) -> dict[str, int]:
     return {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
 
 
-def _new_row(player: Player) -> dict[str, Any]:
+def new_row(player: Player) -> dict[str, Any]:
+    """A new player's columns."""
     return {
         "slot": slot_of(player.id),
         "id": player.id,
@@ -323,7 +363,8 @@ def _new_row(player: Player) -> dict[str, Any]:
     }
 
 
-def _birth_entry(birth: Birth) -> dict[str, Any]:
+def birth_entry(birth: Birth) -> dict[str, Any]:
+    """The columns of a sign-up's ledger row."""
     player = birth.player
     told = {"name": player.name, "class": player.class_name, "level": player.level, "hp": player.hp,
             "max_hp": birth.max_hp, "exp": player.exp, "events": [], "keys": list(birth.keys)}  # fmt: skip

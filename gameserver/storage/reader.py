@@ -6,6 +6,7 @@ A read sees every write that was acknowledged before it was asked. A query is bo
 import asyncio
 from collections.abc import Iterable, Mapping
 from copy import copy
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -23,8 +24,16 @@ LARGEST_QUERY = 1000
 LONGEST_QUEUE = 20_000
 IN_FLIGHT = 2
 
-Asked = dict[int, list[asyncio.Future[Player | None]]]
-Found = Player | None | SlotMoved | GameError
+
+class Read(NamedTuple):
+    """A player, and the epoch below which his sessions have ended."""
+
+    player: Player
+    session_epoch: int
+
+
+Asked = dict[int, list[asyncio.Future[Read | None]]]
+Found = Read | None | SlotMoved | GameError
 
 
 class Reader:
@@ -37,11 +46,11 @@ class Reader:
         self._wake = asyncio.Event()
         self._closed = False
 
-    def ask(self, player_id: int) -> asyncio.Future[Player | None]:
+    def ask(self, player_id: int) -> asyncio.Future[Read | None]:
         """The player to come, or None; it may raise SlotMoved or Unavailable. Raises Overloaded at once."""
         if self._waiting >= LONGEST_QUEUE or self._closed:
             raise Overloaded("Too many reads are waiting.", retry_after=1)
-        future: asyncio.Future[Player | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Read | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(player_id, []).append(future)
         self._waiting += 1
         self._wake.set()
@@ -107,10 +116,13 @@ class Reader:
             log.exception("a read failed", database=self._database.name)
             link.drop()
             return dict.fromkeys(wanted, DatabaseUnavailable(f"A read failed: {type(error).__name__}.", retry_after=1))
-        return {
-            row["wanted_id"]: SlotMoved() if not row["owned"] else None if row["id"] is None else player_of(row)
-            for row in rows
-        }
+        return {row["wanted_id"]: _found(row) for row in rows}
+
+
+def _found(row: asyncpg.Record) -> Read | SlotMoved | None:
+    if not row["owned"]:
+        return SlotMoved()
+    return None if row["id"] is None else Read(player_of(row), row["session_epoch"])
 
 
 def _stopping() -> Overloaded:

@@ -1,33 +1,45 @@
-"""Questions over all databases: rankings and counts, exact as of one moment.
+"""Questions over all databases: rankings and counts, exact as of one moment of each.
 
-Each database answers from one snapshot, with the slots that it owned in it; unless every slot is covered exactly
-once the question is asked again, so a player who is being moved is counted once.
+Law: a player is counted once, also while he is being moved. Every database opens a snapshot and tells which slots it
+owns in it; unless each slot is owned in exactly one of the snapshots, all are opened anew. A slot that flips between
+two of them is covered twice or not at all, and only from then on it matters what rows there are: those of slots that
+a database doesn't own in its snapshot (a copy under way, or what is left of one) are passed over.
+
+A ranking by what changes with every action scans: an index would cost more than it saves (`schema`). Each database
+looks for keys alone, as many as a page has; these are merged, and only the page's players are read whole, from the same
+snapshots. So a page in the middle costs what the first one does, in time and memory.
 """
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
-from gameserver.storage import schema
+from gameserver.storage import schema, sql
 from gameserver.storage.batch import player_of
-from gameserver.storage.databases import Database, Databases
-from gameserver.storage.slots import Slots
+from gameserver.storage.databases import Database, one_by_one, translated
+from gameserver.storage.ids import slot_of
+from gameserver.storage.slots import MOVED_SECONDS, Slots
 
 T = TypeVar("T")
+SQL = {name: text(statement) for name, statement in sql.load("reports.sql").items()}
 PLAYERS = schema.player_rows
 OWNED = schema.players_owned_slots
 By = Literal["exp", "level", "hp", "created_at"]
-TRIES = 20
-PAUSE = 0.05
+STEPS = 3
+"""From one of the hundred marks that statistics keep to another: a few per cent of the players."""
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,78 +74,138 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One database's share of an answer."""
+    """One database's snapshot; `leftovers` are slots of which it has rows and which it doesn't own."""
 
-    database: str
-    slots: list[int]
+    database: Database
+    connection: AsyncConnection
+    slots: Sequence[int]
+    leftovers: Sequence[int]
     as_of: datetime
-    rows: list[Any]
+
+    async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
+        """Raises DatabaseUnavailable."""
+        return await _ask(self.database, self.connection, statement, **arguments)
+
+    def mine(self) -> ColumnElement[bool]:
+        """Which rows count. Asking each row whether its slot is owned would take as long again as the scan."""
+        there = ~PLAYERS.c.void
+        return and_(there, PLAYERS.c.slot.not_in(self.leftovers)) if self.leftovers else there
 
 
 class Reports:
-    def __init__(self, databases: Databases, slots: Slots) -> None:
-        self._databases = databases
+    def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
     async def rank(self, question: Question) -> Ranking:
         """The players in their order. Raises DatabaseUnavailable."""
-        chosen = _ranking(question)
-        parts = await self._ask(lambda connection: _rows(connection, chosen))
-        sign = -1 if question.descending else 1
-
-        def order(player: Player) -> tuple[float, int]:
-            value = getattr(player, question.by)
-            return sign * (value.timestamp() if isinstance(value, datetime) else value), player.id
-
-        lists = [[player_of(row) for row in part.rows] for part in parts]
-        merged = list(islice(heapq.merge(*lists, key=order), question.limit + 1))
-        return Ranking(merged[: question.limit], len(merged) > question.limit, min(part.as_of for part in parts))
+        return await self._over_all(lambda parts: _rank(parts, question))
 
     async def count(self) -> tuple[list[Count], datetime]:
         """Players per database, class and level. Raises DatabaseUnavailable."""
-        counted = func.count().label("players")
-        chosen = (
-            select(PLAYERS.c["class"], PLAYERS.c.level, counted)
-            .where(_mine())
-            .group_by(PLAYERS.c["class"], PLAYERS.c.level)
-        )
+        return await self._over_all(_count)
 
-        async def work(connection: AsyncConnection) -> list[Any]:
-            return await _rows(connection, chosen)
-
-        parts = await self._ask(work)
-        counts = [Count(part.database, *row) for part in parts for row in part.rows]
-        return counts, min(part.as_of for part in parts)
-
-    async def _ask(self, work: Callable[[AsyncConnection], Awaitable[list[Any]]]) -> list[_Part]:
-        for _ in range(TRIES):
-            parts = await asyncio.gather(*(_part(database, work) for database in self._slots.databases("players")))
-            covered = sorted(chain(*(part.slots for part in parts)))
-            if covered == list(range(self._slots.size("players"))):
-                return parts
-            await asyncio.sleep(PAUSE)
-            await self._slots.refresh()
-        raise DatabaseUnavailable("Some players are being moved.", retry_after=1)
+    async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]]) -> T:
+        """Does the work over snapshots in which each slot has one owner."""
+        every = range(self._slots.size("players"))
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
+            async with AsyncExitStack() as stack:
+                opened = [
+                    (database, await stack.enter_async_context(database.snapshot()))
+                    for database in self._slots.databases("players")
+                ]
+                parts = await _all(_part(database, connection, every) for database, connection in opened)
+                if sorted(chain(*(part.slots for part in parts))) == [*every]:
+                    return await work(parts)
+            await self._slots.moved(deadline)
 
 
-async def _part(database: Database, work: Callable[[AsyncConnection], Awaitable[list[Any]]]) -> _Part:
-    async with database.snapshot() as connection:
-        slots = (await connection.execute(select(OWNED.c.slot).where(OWNED.c.owned))).scalars().all()
-        as_of = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
-        return _Part(database.name, list(slots), as_of, await work(connection))
+async def _part(database: Database, connection: AsyncConnection, every: Iterable[int]) -> _Part:
+    """A database's part, as of its first statement."""
+    ((slots, as_of),) = await _ask(database, connection, SQL["owned"])
+    others = sorted(set(every).difference(slots))
+    leftovers = await _ask(database, connection, SQL["leftovers"], others=others) if others else ()
+    return _Part(database, connection, slots, [row.slot for row in leftovers], as_of)
 
 
-async def _rows(connection: AsyncConnection, chosen: Any) -> list[Any]:
-    return list(await connection.execute(chosen))
+async def _ask(database: Database, connection: AsyncConnection, statement: Any, **arguments: Any) -> Sequence[Any]:
+    """Raises DatabaseUnavailable of this database, whichever one's snapshot is closed first then."""
+    with translated(database.name):
+        return (await connection.execute(statement, arguments)).all()
 
 
-def _mine() -> ColumnElement[bool]:
-    return and_(~PLAYERS.c.void, PLAYERS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned)))
+async def _all(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """Every answer; or the first fault, when none is under way any more, as they use connections."""
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException)]
 
 
-def _ranking(question: Question) -> Any:
+async def _rank(parts: Sequence[_Part], question: Question) -> Ranking:
+    found = await _all(_page(part, question) for part in parts)
+    lists = [[(_place(question, row), part) for row in rows] for part, rows in zip(parts, found, strict=True)]
+    merged = list(islice(heapq.merge(*lists, key=lambda each: each[0]), question.limit + 1))
+    page = [(player_id, whose) for (_, player_id), whose in merged[: question.limit]]
+    rows = await _all(_whole(part, [player_id for player_id, whose in page if whose is part]) for part in parts)
+    players = {row.id: player_of(row) for row in chain(*rows)}
+    ordered = [players[player_id] for player_id, _ in page]
+    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts))
+
+
+async def _page(part: _Part, question: Question) -> Sequence[Any]:
+    """The ids and values of one page and one more, or of all that are left.
+
+    Looked for up to a value not far behind the page's beginning first, which spares sorting the rest of the table. If
+    there are too few, because statistics are old or the class is rare, they are looked for again without it.
+    """
+    if question.by != "created_at" and question.min_level is None and question.max_level is None:
+        marks = [row.mark for row in await part.ask(SQL["marks"], column=question.by)]
+        if (until := _until(question, marks)) is not None:
+            found = await part.ask(_keys(question, part.mine(), until))
+            if len(found) > question.limit:
+                return found
+    return await part.ask(_keys(question, part.mine()))
+
+
+def _until(question: Question, marks: Sequence[int]) -> int | None:
+    """The mark some steps behind the page's beginning; None if there aren't so many."""
+    last: Any = None if question.after is None else question.after[0]
+    if question.descending:
+        at = (len(marks) if last is None else bisect_left(marks, last)) - STEPS
+    else:
+        at = (0 if last is None else bisect_right(marks, last)) + STEPS - 1
+    return marks[at] if 0 <= at < len(marks) else None
+
+
+def _place(question: Question, row: Any) -> tuple[int, int]:
+    """Orders the keys of different databases as each has ordered its own."""
+    value = (row.value - _START) // _MICROSECOND if question.by == "created_at" else row.value
+    return (-value if question.descending else value), row.id
+
+
+async def _whole(part: _Part, ids: Sequence[int]) -> Sequence[Any]:
+    if not ids:
+        return ()
+    with translated(part.database.name):
+        await one_by_one(part.connection)
+    return await part.ask(SQL["players"], slots=[slot_of(each) for each in ids], ids=list(ids))
+
+
+async def _count(parts: Sequence[_Part]) -> tuple[list[Count], datetime]:
+    kinds = (PLAYERS.c["class"], PLAYERS.c.level)
+    counted = select(*kinds, func.count()).group_by(*kinds)
+    found = await _all(part.ask(counted.where(part.mine())) for part in parts)
+    counts = [Count(part.database.name, *row) for part, rows in zip(parts, found, strict=True) for row in rows]
+    return counts, min(part.as_of for part in parts)
+
+
+def _keys(question: Question, mine: ColumnElement[bool], until: int | None = None) -> Any:
     value = PLAYERS.c[question.by]
-    conditions = [_mine()]
+    conditions = [mine]
+    if until is not None:
+        conditions.append(value >= until if question.descending else value <= until)
     if question.class_name is not None:
         conditions.append(PLAYERS.c["class"] == question.class_name)
     if question.min_level is not None:
@@ -142,7 +214,8 @@ def _ranking(question: Question) -> Any:
         conditions.append(PLAYERS.c.level <= question.max_level)
     if question.after is not None:
         last, player_id = question.after
-        beyond = value < last if question.descending else value > last
-        conditions.append(or_(beyond, and_(value == last, PLAYERS.c.id > player_id)))
+        from_there, beyond = (value <= last, value < last) if question.descending else (value >= last, value > last)
+        conditions += [from_there, or_(beyond, PLAYERS.c.id > player_id)]
     ordered = value.desc() if question.descending else value.asc()
-    return select(*schema.PLAYER).where(*conditions).order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)
+    chosen = select(PLAYERS.c.id, value.label("value")).where(*conditions)
+    return chosen.order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)

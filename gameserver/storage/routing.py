@@ -50,6 +50,14 @@ class Router:
         """Rings when this node has put something into the outbox of a database."""
         return self._committer(database).posted
 
+    async def quiet(self, player_id: int) -> None:
+        """Waits until no command of the player is queued or in flight, at the longest until their deadlines."""
+        while True:
+            if player_id in self._parked:
+                await self._slots.changed(LOOK_SECONDS)
+            elif not await self._committer(self._owner(player_id)).quiet(player_id):
+                return
+
     async def run(self) -> None:
         """Works until cancelled; then whatever still waits is answered as overloaded."""
         try:

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from gameserver import redis_url
+from gameserver.redis_url import Access
 from gameserver.rules.errors import GameError
+from gameserver.storage import redis_clients
 
 log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent / "lua"
-CONNECTIONS = 64
-WAIT_SECONDS = 2
-"""How long a call may wait for one of them."""
+NO_ACCESS = Access()
+LONGEST_ERROR = 200
+"""Characters of an error in the log: a driver's may describe all of its connections."""
 Argument = str | bytes | int
 
 
@@ -43,8 +46,10 @@ class Script:
         """What each call returns, all sent in one write. Raises RedisError."""
         pipeline = self._redis.pipeline(transaction=False)
         for keys, arguments in calls:
-            pipeline.evalsha(self._hash, len(keys), *keys, *arguments)
-        answers = await pipeline.execute(raise_on_error=False)
+            # A raw command: in a cluster's pipeline the driver has no evalsha, though each node would take its part.
+            pipeline.execute_command("EVALSHA", self._hash, len(keys), *keys, *arguments)
+        async with redis_clients.in_time():
+            answers = await pipeline.execute(raise_on_error=False)
         for number, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
                 answers[number] = await self(*calls[number])
@@ -59,18 +64,10 @@ def translated(error: type[GameError], detail: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as fault:
-        log.warning("redis unavailable", error=f"{type(fault).__name__}: {fault}")
+        log.warning("redis unavailable", error=f"{type(fault).__name__}: {fault}"[:LONGEST_ERROR])
         raise error(detail, retry_after=1) from fault
 
 
-def connect(url: str) -> Redis:
-    """A client of its own connections, whose every wait has a deadline."""
-    pool = BlockingConnectionPool.from_url(
-        url,
-        socket_timeout=2,
-        socket_connect_timeout=1,
-        health_check_interval=15,
-        max_connections=CONNECTIONS,
-        timeout=WAIT_SECONDS,
-    )
-    return Redis.from_pool(pool)
+def connect(url: str, access: Access = NO_ACCESS) -> Redis:
+    """A client of its own connections, whose every wait has a deadline. Raises ValueError, ConfigFault."""
+    return redis_clients.client_of(redis_url.parse(url), access)

@@ -1,203 +1,275 @@
 """Sessions in Redis, and this node's memory of those that it has checked.
 
 Law: a revocation holds on every node within a second. A remembered session counts only while the last read of the
-revocation stream is under a second old; otherwise Redis is asked. Only while Redis itself is away do sessions that
-were checked before go on: the epoch under the lock of the write path still guards every write.
-A token is `player_id.secret`; only its SHA-256 is stored.
+revocations is under a second old; otherwise Redis is asked. What Redis says of a session counts only if its epoch is
+the player's in Postgres, so nothing that a changed password, a ban or revoke-all ended comes back with an old dump.
+While Redis itself is away, sessions that were checked before go on, their epochs are still looked at every 30 s, and
+the epoch under the lock of the write path guards every write.
+A token is `player_id.secret` with 256 random bits. It is looked up by its SHA-256, which alone is stored, so neither
+Redis nor the time that a look-up takes tells anything of it.
 """
 
 import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gameserver.rules.errors import NotAuthenticated, SessionRevoked, SessionsUnavailable
+from gameserver.rules.errors import (
+    NotAuthenticated,
+    SessionNotFound,
+    SessionRevoked,
+    SessionsUnavailable,
+    Unavailable,
+)
 from gameserver.storage.ids import LARGEST_ID
-from gameserver.storage.scripts import Script, translated
-from gameserver.telemetry import SESSIONS_CACHED
+from gameserver.storage.revocations import Ended, Revocations
+from gameserver.storage.scripts import LONGEST_ERROR, Script, translated
+from gameserver.storage.session_memory import RECHECK_SECONDS, Memory, Session
+
+__all__ = ["UNKNOWN", "Listed", "Origin", "Session", "Sessions"]
 
 log = structlog.get_logger()
 
-REVOCATIONS = "gs:revocations"
-REVOCATIONS_READ = 1000
-STREAM_LENGTH = 10_000
 READ_SECONDS = 0.25
-FRESH_SECONDS = 1.0
-RECHECK_SECONDS = 30.0
-REMEMBERED = 200_000
+AT_A_TIME = 500
+DELETED_AGAIN = 1000
+"""Sessions that a node deletes again after Redis was away: a replica in its place may lack the last moments."""
+SHOWN = 16
+"""Digits of a session's name that its owner knows it by."""
 AWAY = "Sessions can't be checked right now."
+Epochs = Callable[[Iterable[int]], Awaitable[Mapping[int, int]]]
+"""The epochs of players who exist, below which their sessions have ended. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A checked session. `name` is the hash of its token, in hexadecimal; `epoch` guards writes."""
+class Origin:
+    """Where a session was opened: what the client calls itself, at most 64 characters, and its address."""
 
-    name: str
-    player_id: int
-    epoch: int
-    opened_at: datetime
-    expires_at: datetime
+    label: str = ""
+    address: str = ""
+
+
+UNKNOWN = Origin()
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
+    """A session as its owner sees it."""
+
     name: str
     opened_at: datetime
     used_at: datetime
     expires_at: datetime
+    origin: Origin
+
+    @property
+    def id(self) -> str:
+        return self.name[:SHOWN]
+
+
+class Holders(Protocol):
+    """Those who hold sessions open on this node: its sockets."""
+
+    def sessions(self) -> Sequence[Session]: ...
+    def end_sessions(self, names: Sequence[str]) -> None: ...
 
 
 class Sessions:
     """One per node. `run` follows the revocations until it is cancelled."""
 
-    def __init__(self, redis: Redis, stream: Redis, idle_seconds: int, longest_seconds: int, per_player: int) -> None:
-        """`stream` is a client for the revocations alone, which mustn't wait behind anything else."""
-        self._redis, self._stream = redis, stream
-        self._idle_ms, self._longest_ms, self._per_player = (
-            idle_seconds * 1000,
-            longest_seconds * 1000,
-            per_player,
-        )
+    def __init__(
+        self, redis: Redis, stream: Redis, epochs: Epochs, lifetimes: tuple[int, int], per_player: int
+    ) -> None:
+        """`stream` is for the revocations alone; `lifetimes` are those of idle and of any sessions, in seconds."""
+        self._redis, self._epochs = redis, epochs
+        self._revocations = Revocations(redis, stream)
+        self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
+        self._per_player = per_player
         self._open, self._touch = Script(redis, "session_open"), Script(redis, "session_touch")
-        self._list = Script(redis, "session_list")
-        self._revoke, self._revoke_all = Script(redis, "session_revoke"), Script(redis, "session_revoke_all")
-        self._known: dict[str, tuple[Session, float]] = {}
-        self._revoked: dict[str, float] = {}
-        self._last_read = -FRESH_SECONDS
-        self._away = False
-        """Whether the last read of the revocations failed: Redis is away, or so slow that it might be."""
+        self._list, self._revoke = Script(redis, "session_list"), Script(redis, "session_revoke")
+        self._memory = Memory(lifetimes[0])
+        self._to_delete: list[Ended] = []
+        self._deleted: deque[Ended] = deque(maxlen=DELETED_AGAIN)
+        self._unsure = False
+        """Whether revocations were missed, and the sessions that sockets hold have to be checked again."""
+        self._looked = time.monotonic()
 
-    async def open(self, player_id: int, epoch: int) -> tuple[str, Session]:
-        """A new session and its token. Raises SessionsUnavailable."""
+    async def open(self, player_id: int, epoch: int, origin: Origin) -> tuple[str, Session]:
+        """A new session and its token; the player's oldest end if he has too many. Raises SessionsUnavailable."""
         token = f"{player_id}.{secrets.token_urlsafe(32)}"
-        name, now = _name(token), int(time.time() * 1000)
-        arguments = (now, self._idle_ms, self._longest_ms, self._per_player, name, _prefix(player_id), epoch)
+        name = _name(token)
+        limits = (self._idle_ms, self._longest_ms, self._per_player)
+        arguments = (*limits, name, _prefix(player_id), epoch, origin.label, origin.address)
         with translated(SessionsUnavailable, AWAY):
-            gone = await self._open([_key(player_id, name), _index(player_id)], arguments)
-            await self._announce(each.decode() for each in gone)
+            now, over = await self._open([_key(player_id, name), _index(player_id)], arguments)
+        await self._end(player_id, [each.decode() for each in over])
         expiry = now + min(self._idle_ms, self._longest_ms)
-        return token, self._remember(Session(name, player_id, epoch, _time(now), _time(expiry)))
+        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(now + self._longest_ms))
+        return token, self._memory.keep(session)
 
     def known(self, token: str) -> Session | None:
-        """The session of a token that this node may trust without asking Redis."""
-        found = self._known.get(_name(token))
-        now = time.monotonic()
-        if found is None:
-            return None
-        if not self._away and (now - self._last_read > FRESH_SECONDS or now - found[1] > RECHECK_SECONDS):
-            return None
-        return found[0] if found[0].expires_at.timestamp() > time.time() else None
+        """The session of a token that this node may trust without asking anybody."""
+        return self._memory.trusted(_name(token))
 
     async def check(self, token: str) -> Session:
-        """The session of a token. Raises NotAuthenticated, SessionsUnavailable."""
+        """The session of a token. Raises NotAuthenticated, SessionsUnavailable, DatabaseUnavailable, Overloaded."""
         return self.known(token) or await self._ask(token)
 
     async def _ask(self, token: str) -> Session:
         player_id, name = _owner(token), _name(token)
-        try:
-            now = int(time.time() * 1000)
-            with translated(SessionsUnavailable, AWAY):
-                found = await self._touch([_key(player_id, name)], (now, self._idle_ms))
-        except SessionsUnavailable:
-            if name in self._known:
-                return self._known[name][0]
-            raise
-        if found is None:
-            self._known.pop(name, None)
-        if found is None or name in self._revoked:
+        earlier = self._memory.last(name)
+        session = await self._found(player_id, name, earlier)
+        if session is None or self._memory.has_ended(name):
+            self._memory.drop(name)
             raise NotAuthenticated("The session token isn't valid (any more).")
-        epoch, opened, expiry = map(int, found)
-        return self._remember(Session(name, player_id, epoch, _time(opened), _time(expiry)))
+        try:
+            current = await self._is_current(session)
+        except Unavailable:
+            if earlier is None:
+                raise
+            current = True
+        if not current:
+            await self._discard(session)
+            raise SessionRevoked("The session has ended.")
+        return self._memory.keep(session)
 
-    async def listed(self, player_id: int) -> list[Listed]:
-        """A player's sessions, oldest first. Raises SessionsUnavailable."""
+    async def _found(self, player_id: int, name: str, earlier: Session | None) -> Session | None:
+        """What Redis has; while it is away, what this node knew. Raises SessionsUnavailable."""
+        if earlier is not None and self._memory.away:
+            return earlier
+        try:
+            with translated(SessionsUnavailable, AWAY):
+                row = await self._touch([_key(player_id, name)], (self._idle_ms,))
+        except SessionsUnavailable:
+            if earlier is None:
+                raise
+            return earlier
+        return None if row is None else _session(player_id, name, row)
+
+    async def _is_current(self, session: Session) -> bool:
+        epoch = (await self._epochs([session.player_id])).get(session.player_id)
+        return epoch is not None and session.epoch >= epoch
+
+    async def _discard(self, session: Session) -> None:
+        """Ends a session that Postgres knows to have ended."""
+        self._memory.end([session.name])
+        try:
+            await self._end(session.player_id, [session.name])
+        except SessionsUnavailable:
+            log.info("an ended session stays in Redis for now", player=session.player_id)
+
+    async def listed(self, player_id: int, epoch: int = 0) -> list[Listed]:
+        """A player's sessions, oldest first, without those of earlier epochs. Raises SessionsUnavailable."""
         with translated(SessionsUnavailable, AWAY):
             rows = await self._list([_index(player_id)], (_prefix(player_id),))
-        return [Listed(row[0].decode(), _time(row[1]), _time(row[2]), _time(row[3])) for row in rows]
+        return [_listed(row) for row in rows if row[1] >= epoch]
 
     async def revoke(self, session: Session) -> None:
         """Ends a session on every node within a second. Raises SessionsUnavailable."""
-        with translated(SessionsUnavailable, AWAY):
-            keys = [_key(session.player_id, session.name), _index(session.player_id)]
-            await self._revoke(keys, (session.name,))
-            await self._announce([session.name])
+        await self._end(session.player_id, [session.name])
+
+    async def revoke_listed(self, session: Session, listed_id: str) -> None:
+        """Ends another session of the same player. Raises SessionNotFound, SessionsUnavailable."""
+        names = [each.name for each in await self.listed(session.player_id) if each.id == listed_id]
+        if not names:
+            raise SessionNotFound("You have no such session.")
+        await self._end(session.player_id, names)
 
     async def revoke_all(self, player_id: int) -> None:
         """Ends all sessions of a player on every node within a second. Raises SessionsUnavailable."""
         with translated(SessionsUnavailable, AWAY):
-            names = await self._revoke_all([_index(player_id)], (_prefix(player_id),))
-            await self._announce(name.decode() for name in names)
+            names: Any = await self._redis.zrange(_index(player_id), 0, -1)
+        await self._end(player_id, [name.decode() for name in names])
 
-    async def _announce(self, names: Any) -> None:
-        for name in names:
-            self._forget(name)
-            await self._redis.xadd(REVOCATIONS, {"session": name}, maxlen=STREAM_LENGTH, approximate=True)
+    async def _end(self, player_id: int, names: Sequence[str]) -> None:
+        if not names:
+            return
+        with translated(SessionsUnavailable, AWAY):
+            await self._revocations.announce(player_id, names)
+            self._memory.end(names)
+            await self._revoke([_index(player_id)], (_prefix(player_id), *names))
 
-    async def run(self, on_revoked: Callable[[Sequence[str]], None]) -> None:
-        """Reads the revocations every 250 ms; `on_revoked` gets the names of the sessions that ended."""
-        SESSIONS_CACHED.set_function(lambda: len(self._known))
-        last = await self._newest()
+    async def run(self, holders: Holders) -> None:
+        """Reads the revocations every 250 ms, and ends those sessions that `holders` have open."""
         while True:
             try:
-                last = await self._read_revocations(last, on_revoked)
-                self._away = False
+                await self._hear(holders)
+                if self._memory.away:
+                    self._to_delete += self._deleted  # what came back may not have heard of it
+                    self._memory.away = False
+                await self._delete()
+                await self._recheck(holders)
             except (RedisError, OSError, TimeoutError) as error:
-                self._away = True
-                log.warning("revocations can't be read", error=f"{type(error).__name__}: {error}")
-            self._prune()
+                self._memory.away = True
+                log.warning("revocations can't be read", error=f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
+            except Unavailable as error:
+                log.warning("sessions can't be checked anew", error=error.detail)
             await asyncio.sleep(READ_SECONDS)
 
-    async def _read_revocations(self, last: str, on_revoked: Callable[[Sequence[str]], None]) -> str:
-        """Hears every revocation after `last`; the last one of all."""
-        while True:
+    async def _hear(self, holders: Holders) -> None:
+        more = True
+        while more:
             started = time.monotonic()
-            found: Any = await self._stream.xrange(REVOCATIONS, min=f"({last}", count=REVOCATIONS_READ)
-            if found:
-                last = found[-1][0].decode()
-                names = [fields[b"session"].decode() for _, fields in found]
-                for name in names:
-                    self._forget(name)
-                on_revoked(names)
-            if len(found) < REVOCATIONS_READ:
-                self._last_read = started
-                return last
+            heard = await self._revocations.read()
+            if heard.gap:
+                log.info("all sessions are checked anew", remembered=len(self._memory))
+                self._memory.clear()
+                self._unsure = True
+            names = [each.name for each in heard.ended]
+            self._memory.end(names)
+            holders.end_sessions(names)
+            self._to_delete += heard.ended
+            more = heard.more
+        self._memory.heard(started)
 
-    async def _newest(self) -> str:
-        """The stream's last entry: this node remembers nothing yet, so what came before can't concern it."""
-        while True:
-            try:
-                newest: Any = await self._stream.xrevrange(REVOCATIONS, count=1)
-                return str(newest[0][0].decode()) if newest else "0-0"
-            except (RedisError, OSError, TimeoutError):
-                await asyncio.sleep(READ_SECONDS)
+    async def _delete(self) -> None:
+        """What has ended; who announced it did so already, if he lived."""
+        calls = [([_index(each.player_id)], (_prefix(each.player_id), each.name)) for each in self._to_delete]
+        if calls:
+            await self._revoke.many(calls)
+            self._deleted.extend(self._to_delete)
+            self._to_delete.clear()
 
-    def _remember(self, session: Session) -> Session:
-        if session.name in self._revoked:
-            raise SessionRevoked("The session has ended.")
-        self._known.pop(session.name, None)
-        self._known[session.name] = (session, time.monotonic())
-        if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return session
+    async def _recheck(self, holders: Holders) -> None:
+        """Ends the held sessions that aren't any more: by the clock now and then, and after a gap all that ended."""
+        if time.monotonic() - self._looked > RECHECK_SECONDS:
+            self._looked, now = time.monotonic(), datetime.now(UTC)
+            holders.end_sessions([each.name for each in holders.sessions() if each.ends_at < now])
+        if self._unsure:
+            held = list(holders.sessions())
+            for first in range(0, len(held), AT_A_TIME):
+                holders.end_sessions(await self._over(held[first : first + AT_A_TIME]))
+            self._unsure = False
 
-    def _forget(self, name: str) -> None:
-        self._known.pop(name, None)
-        self._revoked.pop(name, None)
-        self._revoked[name] = time.monotonic()
+    async def _over(self, held: Sequence[Session]) -> list[str]:
+        """The names of those that have ended."""
+        rows = await self._touch.many([([_key(each.player_id, each.name)], (self._idle_ms,)) for each in held])
+        epochs = await self._epochs({each.player_id for each in held})
+        return [
+            each.name
+            for each, row in zip(held, rows, strict=True)
+            if row is None or each.epoch < epochs.get(each.player_id, each.epoch + 1)
+        ]
 
-    def _prune(self) -> None:
-        """Lets go of revocations so old that no check that began before them can still be under way."""
-        old = time.monotonic() - RECHECK_SECONDS
-        while self._revoked and next(iter(self._revoked.values())) < old:
-            del self._revoked[next(iter(self._revoked))]
+
+def _session(player_id: int, name: str, row: Sequence[int]) -> Session:
+    epoch, opened, expiry, end = row
+    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end))
+
+
+def _listed(row: Sequence[Any]) -> Listed:
+    name, _, opened, used, expiry, label, address = row
+    origin = Origin(label.decode(), address.decode())
+    return Listed(name.decode(), _time(opened), _time(used), _time(expiry), origin)
 
 
 def identify(token: str) -> tuple[int, str]:

@@ -22,7 +22,11 @@ from gameserver.storage.databases import LOST, Database, Databases, Link
 
 T = TypeVar("T")
 SQL = sql.load("slots.sql")
-OWNED = {"accounts": schema.accounts_owned_slots, "players": schema.players_owned_slots}
+OWNED = {
+    "accounts": schema.accounts_owned_slots,
+    "players": schema.players_owned_slots,
+    "items": schema.items_owned_slots,
+}
 CHANNEL = "slots"
 LOOK_SECONDS = 0.05
 """How often who waits for a slot looks at the map, if nothing is heard."""

@@ -1,4 +1,4 @@
-"""What each database holds and does: its slots, players, bytes on disk and rows written.
+"""What each database holds and does: its slots, players, bytes on disk and rows written; and the map of slots.
 
 Each database tells for itself, from one moment of its own, so it is shown also while others, or the control database,
 are away. What is exact over all of them is in `reports`.
@@ -6,7 +6,7 @@ are away. What is exact over all of them is in `reports`.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import func, select, text
@@ -41,9 +41,36 @@ class Holding:
     shares: Sequence[Share] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SlotRange:
+    """Neighbouring slots, `first` to `last`, that came to the same database with the same epoch."""
+
+    group: str
+    first: int
+    last: int
+    database: str
+    epoch: int
+
+
 class Survey:
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, control: Database) -> None:
         self._databases = databases
+        self._control = control
+
+    async def ranges(self) -> list[SlotRange]:
+        """The whole map, by group and slot. Raises DatabaseUnavailable."""
+        slots = schema.slots.c
+        chosen = select(slots.group, slots.slot, slots.database, slots.epoch).order_by(slots.group, slots.slot)
+        async with self._control.snapshot() as connection:
+            rows = (await connection.execute(chosen)).all()
+        found: list[SlotRange] = []
+        for group, slot, database, epoch in rows:
+            last = found[-1] if found else None
+            if last and (last.group, last.last + 1, last.database, last.epoch) == (group, slot, database, epoch):
+                found[-1] = replace(last, last=slot)
+            else:
+                found.append(SlotRange(group, slot, slot, database, epoch))
+        return found
 
     async def take(self) -> list[Holding]:
         """Every database of the settings, in their order."""

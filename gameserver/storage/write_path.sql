@@ -57,7 +57,7 @@ set (score, reached_at, version) = (
 -- name: read
 -- $1 slots, $2 player ids: those that exist here, and whether this database owns their slot.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
-       coalesce(o.owned, false) as owned, wanted.id as wanted_id
+       coalesce(o.owned, false) as owned, wanted.id as wanted_id, p.session_epoch
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 left join players_owned_slots o on o.slot = wanted.slot
 left join players p on p.slot = wanted.slot and p.id = wanted.id and not p.void

@@ -1,19 +1,14 @@
 """The HTTP door of operators, behind keys of its own."""
 
-import base64
-import binascii
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
 from aiohttp import web
 
 from gameserver.commands import admin, board_care
-from gameserver.commands.results import Judgement, Question, Ranking
-from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.transport import answers, asking, wire
+from gameserver.commands.results import Judgement, Question
+from gameserver.transport import answers, asking, cursors, wire
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import BACKEND
-
-_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def read_rankings(request: web.Request) -> web.Response:
@@ -27,10 +22,23 @@ async def read_rankings(request: web.Request) -> web.Response:
         class_name=asked.class_name,
         min_level=asked.min_level,
         max_level=asked.max_level,
-        after=_parse_cursor(asked),
     )
+    if asked.cursor is not None:
+        question = replace(question, after=cursors.parse(asked.cursor, question))
     found = await admin.rank(backend, question)
-    return answer(answers.ranking(found, backend.rulebook.game, _cursor(asked, found)))
+    cursor = cursors.behind(found.players[-1], question) if found.more else None
+    return answer(answers.ranking(found, backend.rulebook.game, cursor))
+
+
+async def read_slots(request: web.Request) -> web.Response:
+    asking.admin(request)
+    return answer(answers.slots(await admin.slots(request.app[BACKEND])))
+
+
+async def read_databases(request: web.Request) -> web.Response:
+    asking.admin(request)
+    backend = request.app[BACKEND]
+    return answer(answers.databases(await admin.databases(backend), backend.now()))
 
 
 async def read_stats(request: web.Request) -> web.Response:
@@ -82,28 +90,3 @@ async def _judge(request: web.Request, name: str, reason: str, *, banned: bool) 
     key, who = asking.command_id(request), asking.player_id(request.match_info["id"])
     judged = await admin.judge(backend, name, Judgement(key, who, banned, reason))
     return answer(answers.judged(judged, backend.rulebook.game, key))
-
-
-def _cursor(asked: wire.RankingsQuery, found: Ranking) -> str | None:
-    if not found.more:
-        return None
-    last = found.players[-1]
-    value = getattr(last, asked.by)
-    number = (value - _START) // timedelta(microseconds=1) if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(f"{asked.by} {asked.order} {number} {last.id}".encode()).decode().rstrip("=")
-
-
-def _parse_cursor(asked: wire.RankingsQuery) -> tuple[int | datetime, int] | None:
-    if asked.cursor is None:
-        return None
-    try:
-        by, order, number, player_id = base64.urlsafe_b64decode(asked.cursor + "==").decode().split(" ")
-        value = int(number)
-        bits = 31 if by == "level" else 63
-        if (by, order) != (asked.by, asked.order) or not -(1 << bits) <= value < 1 << bits:
-            raise ValueError
-        last = _START + timedelta(microseconds=value) if by == "created_at" else value
-        return last, asking.player_id(player_id)
-    except (ValueError, OverflowError, binascii.Error, BadInput):
-        problem = FieldProblem("cursor", "isn't a cursor of this ranking")
-        raise BadInput("The cursor can't be used.", errors=[problem]) from None

@@ -1,9 +1,9 @@
 """What answers look like, on both doors: their types, from which the OpenAPI document is made, and their encoding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NotRequired
+from typing import Any, Literal, NotRequired
 
 import orjson
 from typing_extensions import TypedDict
@@ -15,6 +15,7 @@ from gameserver.commands.results import (
     Count,
     Entry,
     History,
+    Holding,
     Judged,
     Listed,
     LiveNode,
@@ -23,6 +24,8 @@ from gameserver.commands.results import (
     Ranking,
     Receipt,
     Session,
+    SlotRange,
+    Stack,
     Standing,
     Verdict,
     Welcome,
@@ -66,8 +69,18 @@ class SignUpAnswer(TypedDict):
     replayed: bool
 
 
+class PasswordAnswer(TypedDict):
+    """The caller's new session, in the place of all that he had."""
+
+    session: SessionAnswer
+
+
 class ListedSession(TypedDict):
+    """A session of one's own: `label` is what its client called itself, and `address` where it was opened from."""
+
     id: str
+    label: str
+    address: str
     opened_at: str
     used_at: str
     expires_at: str
@@ -111,6 +124,30 @@ class LedgerAnswer(TypedDict):
     next_cursor: str | None
 
 
+class FeedEntry(TypedDict):
+    """Something that the player did; `version` is his own after it."""
+
+    version: int
+    command_id: str
+    action: str
+    events: list[dict[str, Any]]
+    at: str
+
+
+class StackAnswer(TypedDict):
+    """How many of an item; `lost` were granted when the stack was full, that is at `max_stack`."""
+
+    item: str
+    title: str
+    count: int
+    max_stack: int
+    lost: int
+
+
+class ItemsAnswer(TypedDict):
+    items: list[StackAnswer]
+
+
 class MailAnswer(TypedDict):
     """A letter that arrived: what it said (`args`), what came of it (`events`), and when it was sent."""
 
@@ -125,6 +162,17 @@ class MailAnswer(TypedDict):
 class InboxAnswer(TypedDict):
     entries: list[MailAnswer]
     next_cursor: str | None
+
+
+class FeedAnswer(TypedDict):
+    entries: list[FeedEntry]
+
+
+class FriendsAnswer(TypedDict):
+    """By name; `most` is how many there can be."""
+
+    friends: list[PlayerAnswer]
+    most: int
 
 
 class StandingAnswer(TypedDict):
@@ -244,6 +292,52 @@ class JudgedAnswer(TypedDict):
     banned: bool
     command_id: str
     replayed: bool
+
+
+class RangeAnswer(TypedDict):
+    """Slots `first` to `last`, all owned by the database since the move that gave them this epoch."""
+
+    first: int
+    last: int
+    database: str
+    epoch: int
+
+
+class SlotGroup(TypedDict):
+    """A group of tables and its whole map."""
+
+    group: str
+    slots: int
+    ranges: list[RangeAnswer]
+
+
+class SlotsAnswer(TypedDict):
+    groups: list[SlotGroup]
+
+
+class ShareAnswer(TypedDict):
+    """What a database has of a group: slots it owns, bytes of the tables, rows written since it began to count."""
+
+    group: str
+    slots: int
+    bytes: int
+    writes: int
+
+
+class DatabaseAnswer(TypedDict):
+    """A database; the figures are null for one that is `away`. `bytes` and `writes` are over its groups."""
+
+    name: str
+    role: Literal["primary", "replica", "away"]
+    players: int | None
+    bytes: int | None
+    writes: int | None
+    groups: list[ShareAnswer]
+
+
+class DatabasesAnswer(TypedDict):
+    databases: list[DatabaseAnswer]
+    as_of: str
 
 
 class NoticeAnswer(TypedDict):
@@ -369,7 +463,9 @@ def sessions(listed: Sequence[Listed], current: Session) -> SessionsAnswer:
     return {
         "sessions": [
             {
-                "id": each.name[:16],
+                "id": each.id,
+                "label": each.origin.label,
+                "address": each.origin.address,
                 "opened_at": time(each.opened_at),
                 "used_at": time(each.used_at),
                 "expires_at": time(each.expires_at),
@@ -416,6 +512,22 @@ def _entry(entry: Entry) -> EntryAnswer:
         "version": entry.version,
         "at": time(entry.at),
     }
+
+
+def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
+    """`at` was a number of seconds."""
+    return {"entries": [{**each, "at": time(datetime.fromtimestamp(each["at"], UTC))} for each in entries]}  # type: ignore[typeddict-item]
+
+
+def items(stacks: Sequence[Stack], game: Game) -> ItemsAnswer:
+    """By name; an item that the game has no more goes by its name, and its stack is as large as it may be."""
+    return {"items": [_stack(each, game) for each in stacks if each.count or each.lost]}
+
+
+def _stack(stack: Stack, game: Game) -> StackAnswer:
+    known = game.items.get(stack.item)
+    title, most = (stack.item, stack.count) if known is None else (known.title, known.max_stack)
+    return {"item": stack.item, "title": title, "count": stack.count, "max_stack": most, "lost": stack.lost}
 
 
 def inbox(page: MailPage) -> dict[str, Any]:
@@ -523,6 +635,34 @@ def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
             group: dict[str, int] = answer[by]  # type: ignore[literal-required]
             group[key] = group.get(key, 0) + each.players
     return answer
+
+
+def slots(found: Sequence[SlotRange]) -> SlotsAnswer:
+    groups: dict[str, SlotGroup] = {}
+    for each in found:
+        told = groups.setdefault(each.group, {"group": each.group, "slots": 0, "ranges": []})
+        told["slots"] += each.last - each.first + 1
+        told["ranges"].append({"first": each.first, "last": each.last, "database": each.database, "epoch": each.epoch})
+    return {"groups": list(groups.values())}
+
+
+def databases(found: Sequence[Holding], as_of: datetime) -> DatabasesAnswer:
+    return {"databases": [_database(each) for each in found], "as_of": time(as_of)}
+
+
+def _database(holding: Holding) -> DatabaseAnswer:
+    away = holding.role == "away"
+    return {
+        "name": holding.database,
+        "role": holding.role,
+        "players": None if away else holding.players,
+        "bytes": None if away else sum(each.bytes for each in holding.shares),
+        "writes": None if away else sum(each.writes for each in holding.shares),
+        "groups": [
+            {"group": each.group, "slots": each.slots, "bytes": each.bytes, "writes": each.writes}
+            for each in holding.shares
+        ],
+    }
 
 
 def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 from typing import TypeVar
 
 from aiohttp import web
@@ -74,6 +75,15 @@ def player_id(text: str, field: str = "id") -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 19) or int(text) >= 1 << 63:
         raise BadInput("This isn't a player id.", errors=[FieldProblem(field, "must be a player id")])
     return int(text)
+
+
+def session_id(text: str) -> str:
+    """A session's id of a path. Raises BadInput."""
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise BadInput(
+            "This isn't a session's id.", errors=[FieldProblem("id", "must be an id of the list of sessions")]
+        )
+    return text
 
 
 def answer(told: object, status: int = 200) -> web.Response:

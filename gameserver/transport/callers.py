@@ -6,12 +6,14 @@ import hmac
 from aiohttp import web
 
 from gameserver.commands.backend import Backend
+from gameserver.commands.results import Origin
 from gameserver.rules.errors import NotAuthenticated
 from gameserver.transport import addresses
 from gameserver.transport.keys import BACKEND, CALLERS
 from gameserver.transport.pacing import FramePacing
 
 HEADER = "X-Backend-Key"
+LONGEST_LABEL = 64
 
 
 def is_backend(request: web.Request) -> bool:
@@ -32,6 +34,15 @@ def address(request: web.Request) -> str | None:
         return None
     found = addresses.client(request.remote, request.headers.getall("X-Forwarded-For", ()), callers.proxies)
     return None if addresses.within(found, callers.exempt) else addresses.counted(found)
+
+
+def origin(request: web.Request, label: str | None = None) -> Origin:
+    """What the owner of a session that is opened now is shown of where that was."""
+    found = addresses.client(
+        request.remote, request.headers.getall("X-Forwarded-For", ()), request.app[CALLERS].proxies
+    )
+    given = request.headers.get("User-Agent", "") if label is None else label
+    return Origin("".join(each for each in given if each.isprintable())[:LONGEST_LABEL], str(found))
 
 
 def backend(request: web.Request) -> Backend:

@@ -2,31 +2,32 @@
 
 from aiohttp import web
 
-from gameserver.commands import accounts, identity, mail, play
+from gameserver.commands import accounts, credentials, identity, mail, play
 from gameserver.commands.accounts import Application
+from gameserver.commands.credentials import NewPassword
 from gameserver.commands.results import Receipt
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, callers, wire
-from gameserver.transport.asking import answer, bearer, body, command_id, player_id, query, session
+from gameserver.transport.asking import answer, bearer, body, command_id, player_id, query, session, session_id
 from gameserver.transport.keys import BACKEND
 
 
 async def sign_up(request: web.Request) -> web.Response:
     asked = await body(request, wire.SignUp)
     application = Application(asked.name, asked.class_name, asked.device, asked.password)
-    key, address = command_id(request), callers.address(request)
-    welcome = await accounts.sign_up(request.app[BACKEND], application, key, address)
+    key, address, origin = command_id(request), callers.address(request), callers.origin(request, asked.label)
+    welcome = await accounts.sign_up(request.app[BACKEND], application, key, address, origin)
     return answer({**answers.welcome(welcome), "replayed": welcome.replayed}, status=201)
 
 
 async def sign_in(request: web.Request) -> web.Response:
     asked = await body(request, wire.SignIn)
-    backend, address = request.app[BACKEND], callers.address(request)
+    backend, address, origin = request.app[BACKEND], callers.address(request), callers.origin(request, asked.label)
     match asked.device, asked.name, asked.password:
         case str(device), None, None:
-            welcome = await accounts.sign_in_by_device(backend, device, address)
+            welcome = await accounts.sign_in_by_device(backend, device, address, origin)
         case None, str(name), str(password):
-            welcome = await accounts.sign_in_by_password(backend, name, password, address)
+            welcome = await accounts.sign_in_by_password(backend, name, password, address, origin)
         case _:
             problem = FieldProblem("device", "give either device, or name and password")
             raise BadInput("The request can't be used.", errors=[problem])
@@ -41,6 +42,20 @@ async def list_sessions(request: web.Request) -> web.Response:
 async def sign_out(request: web.Request) -> web.Response:
     await accounts.sign_out(request.app[BACKEND], await session(request))
     return web.Response(status=204)
+
+
+async def sign_out_elsewhere(request: web.Request) -> web.Response:
+    mine = await session(request)
+    await accounts.sign_out_elsewhere(request.app[BACKEND], mine, session_id(request.match_info["id"]))
+    return web.Response(status=204)
+
+
+async def change_password(request: web.Request) -> web.Response:
+    mine = await session(request)
+    asked = await body(request, wire.PasswordChange)
+    wanted = NewPassword(asked.new, asked.old, callers.address(request))
+    token, fresh = await credentials.change_password(request.app[BACKEND], mine, wanted, callers.origin(request))
+    return answer({"session": answers.session(token, fresh)})
 
 
 async def sign_out_everywhere(request: web.Request) -> web.Response:
@@ -111,6 +126,11 @@ async def read_ledger(request: web.Request) -> web.Response:
     mine = await session(request)
     asked = query(request, wire.LedgerQuery)
     return answer(answers.ledger(await play.history(request.app[BACKEND], mine, asked.limit, asked.cursor)))
+
+
+async def read_items(request: web.Request) -> web.Response:
+    backend = request.app[BACKEND]
+    return answer(answers.items(await play.items(backend, await session(request)), backend.rulebook.game))
 
 
 async def read_inbox(request: web.Request) -> web.Response:

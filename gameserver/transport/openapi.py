@@ -9,11 +9,14 @@ from pydantic import TypeAdapter
 
 from gameserver.rules.errors import (
     BadInput,
+    DatabaseUnavailable,
     Forbidden,
     GameError,
     Internal,
     NotAuthenticated,
+    Overloaded,
     Refused,
+    SessionRevoked,
     SessionsUnavailable,
 )
 from gameserver.transport import answers, callers
@@ -23,7 +26,7 @@ from gameserver.transport.wire import BadJson, TooLarge, TooSlow, status_of
 TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
     "none": (),
-    "session": (SessionsUnavailable,),
+    "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
     "admin": (Forbidden,),
 }
 """The errors that go with asking for a key, besides NotAuthenticated: a wrong back-end's key has that everywhere."""

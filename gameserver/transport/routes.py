@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gameserver.rules import errors
-from gameserver.transport import admin, answers, asking, boards, health, http, wire, ws
+from gameserver.transport import admin, answers, asking, boards, health, http, social, wire, ws
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Error = type[errors.GameError]
@@ -16,7 +16,7 @@ Error = type[errors.GameError]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     handler: Handler
     summary: str
@@ -56,6 +56,7 @@ PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable
 READS = (errors.DatabaseUnavailable,)
 JUDGEMENTS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
               errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
+FRIENDS = (errors.RateLimited, errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
@@ -77,16 +78,31 @@ ROUTES = (
           status=201, errors=CREDENTIALS),
     Route("GET", "/v1/sessions", http.list_sessions, "List one's sessions", answer=answers.SessionsAnswer),
     Route("DELETE", "/v1/sessions/current", http.sign_out, "Sign out", status=204),
+    Route("DELETE", "/v1/sessions/{id}", http.sign_out_elsewhere, "End one of one's sessions", status=204,
+          errors=(errors.SessionNotFound,)),
+    Route("POST", "/v1/players/me/password", http.change_password, "Change one's password, or set the first",
+          body=wire.PasswordChange, answer=answers.PasswordAnswer,
+          errors=(errors.SessionRevoked, errors.PlayerNotFound, errors.OutcomeUnknown, *CREDENTIALS)),
     Route("DELETE", "/v1/sessions", http.sign_out_everywhere, "Sign out everywhere", status=204,
           errors=(errors.PlayerNotFound, *READS)),
     Route("GET", "/v1/actions", http.list_actions, "The actions and their arguments", key="none",
           answer=answers.ActionsAnswer),
     Route("GET", "/v1/classes", http.list_classes, "The classes", key="none", answer=answers.ClassesAnswer),
     Route("POST", "/v1/players/me/actions", http.act, "Act", body=wire.Act, answer=answers.ActAnswer,
-          errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.Refused, *CHANGES),
+          errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.UnknownItem, errors.Refused,
+                  *CHANGES),
           takes_command_id=True),
     Route("GET", "/v1/players/me/ledger", http.read_ledger, "One's history, newest first", query=wire.LedgerQuery,
           answer=answers.LedgerAnswer, errors=READS),
+    Route("GET", "/v1/players/me/feed", social.read_feed, "What one did last, the newest first", query=wire.FeedQuery,
+          answer=answers.FeedAnswer, errors=(errors.PlayerNotFound, *READS)),
+    Route("GET", "/v1/players/me/friends", social.list_friends, "One's friends", answer=answers.FriendsAnswer,
+          errors=READS),
+    Route("PUT", "/v1/players/me/friends/{id}", social.befriend, "Add a friend", status=204,
+          errors=(errors.PlayerNotFound, errors.TooManyFriends, *FRIENDS)),
+    Route("DELETE", "/v1/players/me/friends/{id}", social.unfriend, "Take a friend away", status=204,
+          errors=(errors.PlayerNotFound, *FRIENDS)),
+    Route("GET", "/v1/players/me/items", http.read_items, "What one owns", answer=answers.ItemsAnswer, errors=READS),
     Route("GET", "/v1/players/me/inbox", http.read_inbox, "One's mail, newest first", query=wire.InboxQuery,
           answer=answers.InboxAnswer, errors=READS),
     Route("DELETE", "/v1/players/me/inbox/{mail_id}", http.forget_mail, "Delete a mail", status=204, errors=READS),
@@ -99,12 +115,18 @@ ROUTES = (
           query=wire.RanksQuery, answer=answers.RanksAnswer, errors=BOARDS),
     Route("GET", "/v1/boards/{board}/ranks/{id}", boards.read_rank, "The place of a player, or `me`", key="none",
           query=wire.SeasonQuery, answer=answers.RankAnswer, errors=PLACES),
+    Route("GET", "/v1/boards/{board}/friends", social.read_board_of_friends, "One and one's friends on a board",
+          answer=answers.BoardAnswer, errors=BOARDS),
     Route("GET", "/v1/socket", ws.socket, "The WebSocket (see docs/socket.md)", key="none", status=101,
           errors=(errors.Forbidden,)),
     Route("GET", "/admin/v1/rankings", admin.read_rankings, "Rank players, over all databases", key="admin",
           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
     Route("GET", "/admin/v1/stats", admin.read_stats, "Players per class, level and database", key="admin",
           answer=answers.CountAnswer, errors=READS),
+    Route("GET", "/admin/v1/slots", admin.read_slots, "Which database owns which slots of each group", key="admin",
+          answer=answers.SlotsAnswer, errors=READS),
+    Route("GET", "/admin/v1/databases", admin.read_databases, "What each database holds", key="admin",
+          answer=answers.DatabasesAnswer),
     Route("GET", "/admin/v1/nodes", admin.read_nodes, "The nodes that live, and who is connected where", key="admin",
           query=wire.NodesQuery, answer=answers.NodesAnswer, errors=(errors.PresenceUnavailable,)),
     Route("POST", "/admin/v1/notices", admin.proclaim, "Tell all players, or one", key="admin", body=wire.Notice,

@@ -77,9 +77,15 @@ class Sockets:
                     found.setdefault(topic.removeprefix(RANK_TOPIC), []).append(socket)
         return found
 
+    def sessions(self) -> list[Session]:
+        """Those that are held by a socket, as they were checked last."""
+        return [socket.session for socket in self._open if socket.session is not None]
+
     def end_sessions(self, names: Sequence[str]) -> None:
         """Closes the sockets of sessions that were revoked."""
         ended = set(names)
+        if not ended:
+            return
         for socket in list(self._open):
             if socket.session is not None and socket.session.name in ended:
                 socket.end(Close.SESSION_REVOKED, "session revoked")

@@ -1,14 +1,18 @@
 """The terminal's door: what the command line shows of the commands' results."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from rich import box
+from rich.console import Console
 from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
-from gameserver.commands.results import Chapter, Holding, Member, Move, Plan, Preview, Ranking, Share, Verdict
+from gameserver.commands.results import Chapter, Holding, Loaded, Member, Move, Plan, Preview, Ranking, Share, Verdict
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.transport import answers
@@ -33,6 +37,20 @@ def loaded(names: Sequence[tuple[str, bool]]) -> Table:
     for name, new in names:
         table.add_row(name, "signed up" if new else "was there already")
     return table
+
+
+async def show_loading(console: Console, progress: AsyncIterator[Loaded], players: int) -> None:
+    """A bar while players are loaded, and in the end what became of them."""
+    columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]:,.0f}/s"), TimeRemainingColumn())
+    loaded, began = Loaded(), time.monotonic()
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task("loading", total=players, rate=0.0)
+        async for loaded in progress:
+            bar.update(task, completed=loaded.done, rate=loaded.done / (time.monotonic() - began))
+    seconds = time.monotonic() - began
+    made = f"{loaded.made:,} signed up in {seconds:.1f} s ({loaded.made / seconds:,.0f}/s)"
+    left_out = f"{loaded.taken:,} left out, whose name or device somebody else has"
+    console.print(f"{made}, {loaded.there:,} were there already, {left_out}", highlight=False)
 
 
 def holdings(before: Sequence[Holding], after: Sequence[Holding], seconds: float) -> Table:

@@ -148,6 +148,8 @@ class _Request(BaseModel):
 
 PlayerId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
+Label = Annotated[str, Field(max_length=64)]
+"""What a session's device is called in the list of sessions; the User-Agent's beginning if it isn't given."""
 ShortText = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -158,6 +160,7 @@ class SignUp(_Request):
     class_name: Annotated[ShortText, Field(alias="class")]
     device: Credential | None = None
     password: Credential | None = None
+    label: Label | None = None
 
 
 class Rename(_Request):
@@ -172,6 +175,14 @@ class SignIn(_Request):
     device: Annotated[str, Field(max_length=256)] | None = None
     name: Annotated[str, Field(max_length=1000)] | None = None
     password: Annotated[str, Field(max_length=256)] | None = None
+    label: Label | None = None
+
+
+class PasswordChange(_Request):
+    """`old` is left out by a player who has none."""
+
+    old: Annotated[str, Field(max_length=256)] | None = None
+    new: Credential
 
 
 class Act(_Request):
@@ -208,6 +219,10 @@ Season = Annotated[
     str, StringConstraints(pattern=r"^(current|previous|all-time|\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.0{1,6})?)?Z)$")
 ]
 """`current`, `previous`, `all-time` on a board without seasons, or the time at which the season began, in UTC."""
+
+
+class FeedQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
 
 
 class InboxQuery(_Query):
@@ -268,6 +283,10 @@ class ActFrame(_Frame):
 
 class ReadFrame(_Frame):
     op: Literal["read"]
+
+
+class ItemsFrame(_Frame):
+    op: Literal["items"]
 
 
 class BoardFrame(_Frame):

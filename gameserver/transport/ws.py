@@ -212,6 +212,11 @@ async def _read(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]
     return {"player": answers.player_now(me, backend.rulebook.game)}
 
 
+async def _items(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
+    wire.parse(wire.ItemsFrame, frame)
+    return answers.items(await play.items(backend, _session(own)), backend.rulebook.game)
+
+
 async def _board(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.BoardFrame, frame)
     return answers.board(await boards.top(backend, asked.board, asked.season, asked.limit, asked.cursor))
@@ -249,6 +254,7 @@ Op = Callable[[Backend, Sockets, Socket, dict[str, Any]], Awaitable[object]]
 OPS: dict[str, Op] = {
     "act": _act,
     "read": _read,
+    "items": _items,
     "board": _board,
     "around": _around,
     "subscribe": _subscribe,

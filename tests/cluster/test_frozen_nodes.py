@@ -18,7 +18,8 @@ from gameserver.storage.ids import slot_of
 from tests.client import Api, Signed, command_id
 from tests.nodes import node_process
 from tests.servers import roomy
-from tests.storage.deployment import act, connected, ledger
+from tests.storage.deployment import act, connected, ledger, owner
+from tests.storage.moving import assert_settled, move
 from tests.wait import wait_until
 
 SLOW_REST = """
@@ -75,6 +76,28 @@ async def test_a_node_frozen_in_a_transaction_holds_its_player_for_seconds_and_i
             answer = await asked
     assert (answer.status, answer.told["replayed"], answer.told["player"]["version"]) == (200, True, 2)
     assert len(await assert_ledger_begins(core, who)) == 2
+
+
+async def test_a_node_frozen_across_a_cut_over_wakes_with_an_old_map_and_writes_only_where_the_slot_is_now(
+    core: Core, node: Node
+) -> None:
+    async with Api(node.address) as api:
+        who, key = await api.sign_up(), command_id()
+        player_id, source = int(who.id), owner(core, int(who.id))
+        target = "two" if source == "one" else "one"
+        async with slow_rest(core, who) as is_under_way:
+            asked = asyncio.create_task(api.act(who, "rest", key))
+            await is_under_way()
+            os.kill(pid_of(node), signal.SIGSTOP)
+            await move(core, [slot_of(player_id)], target)
+            elsewhere = await act(core, player_id, "rest")
+            assert not asked.done()
+            os.kill(pid_of(node), signal.SIGCONT)
+            answer = await asked
+    assert (answer.status, answer.told["replayed"]) == (200, False)
+    assert [row["key"] for row in (await assert_ledger_begins(core, who))[1:]] == [elsewhere.command_id, key]
+    assert owner(core, player_id) == target
+    await assert_settled(core)
 
 
 async def assert_ledger_begins(core: Core, who: Signed) -> list[Mapping[str, Any]]:

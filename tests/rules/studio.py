@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.errors import Refused
+from gameserver.rules.items import takes
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Moment, Outcome, Player, changed
 
@@ -111,6 +112,60 @@ def return_list_of_events(player: Player, args: Pray, moment: Moment) -> Outcome
 
 def return_untyped_event(player: Player, args: Pray, moment: Moment) -> Outcome:
     return Outcome(player, ({"hp": 3},))
+
+
+@takes({"herb": 2})
+def brew(player: Player, args: Pray, moment: Moment) -> Outcome:
+    """Makes potions of herbs."""
+    return Outcome(player, ({"type": "brewed"},), grants=(("potion", 1), ("herb", 1), ("potion", 2)))
+
+
+@takes(lambda args: {args.words: args.times})
+def offer(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+@takes(lambda args: {"herb": args.words.index("x")})
+def offer_nowhere(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+@takes({"gold": 1})
+def take_gold(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+@takes({"herb": 0})
+def take_none(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def grant_gold(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, (), grants=(("gold", 1),))
+
+
+def grant_less(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, (), grants=(("herb", -1),))
+
+
+def grant_half(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, (), grants=(("herb", 0.5),))  # type: ignore[arg-type]
+
+
+def grant_too_much(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, (), grants=(("herb", 2**52), ("herb", 2**52)))
+
+
+def grant_nonsense(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, (), grants="herb")  # type: ignore[arg-type]
+
+
+def grant_list(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, (), grants=[])  # type: ignore[arg-type]
+
+
+def claim_items(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "items_granted", "items": {"herb": 99}},))
 
 
 async def wait(player: Player, args: Pray, moment: Moment) -> Outcome:

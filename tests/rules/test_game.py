@@ -114,6 +114,15 @@ def test_classes_are_described_with_their_names_and_figures():
             "boards.week.rewards.1: rank 3 is within, or before, the ranks above, up to 3",
         ),
         (_put("boards.again", {"score": "exp"}), "boards.again: ranks the same as boards.exp"),
+        (_put("foes.slime.drops", [{"item": "gold", "chance": 1}]), "foes.slime.drops.0.item: there is no item 'gold'"),
+        (_put("foes.slime.drops", [{"item": "herb", "chance": 101}]), "foes.slime.drops.0.chance: "),
+        (_put("foes.slime.drops", [{"item": "herb", "chance": 1, "count": 0}]), "foes.slime.drops.0.count: "),
+        (_put("items.herb.max_stack", 0), "items.herb.max_stack: "),
+        (_put("items.herb.max_stack", 2**53), "items.herb.max_stack: "),
+        (_put("items.herb.heal", 0), "items.herb.heal: "),
+        (_put("items.Herb", {}), "items.Herb.[key]: String should match pattern"),
+        (_put("actions.pray", "tests.rules.studio:take_gold"), "takes what it can't: there is no item 'gold'"),
+        (_put("actions.pray", "tests.rules.studio:take_none"), "takes what it can't: 0 of 'herb' isn't a count"),
         (_put("weather", {}), "weather: there is no such table"),
         (_put("actions", {}), "actions: Dictionary should have at least 1 item"),
         (_put("actions.rename", "tests.rules.studio:pray"), "actions.rename: the name is the ledger's own"),
@@ -173,9 +182,11 @@ def test_no_data_at_all_is_a_list_of_faults_and_no_crash(raw):
     assert {"levels: this table is missing", "tuning: this table is missing"} <= set(caught.value.problems)
 
 
-@pytest.mark.parametrize("table", ["foes", "boards"])
-def test_a_game_may_do_without_foes_or_boards(table):
+@pytest.mark.parametrize("table", ["foes", "boards", "items"])
+def test_a_game_may_do_without_foes_or_boards_or_items(table):
     without = mapping()
+    for foe in without["foes"].values():
+        foe.pop("drops", None)
     del without[table]
     assert not getattr(Game.parse(without), table)
 

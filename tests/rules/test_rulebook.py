@@ -25,6 +25,7 @@ from tests.rules.samples import (
 FAULTY = [
     "overheal", "underrun", "halve", "forget", "rebaptise", "impersonate", "grow_younger", "invent_class", "lose_class",
     "crash", "write_to_player", "return_nothing", "return_list_of_events", "return_untyped_event",
+    "grant_gold", "grant_less", "grant_half", "grant_too_much", "grant_nonsense", "grant_list", "claim_items",
 ]  # fmt: skip
 RIGHT = ["pray", "refuse", "bury", "ascend", "idle"]
 STUDIO = rulebook_with(**{name: f"tests.rules.studio:{name}" for name in FAULTY + RIGHT})
@@ -134,7 +135,7 @@ def test_an_unknown_action_is_named_with_those_there_are():
 
 def test_the_schemas_of_all_actions_name_their_arguments():
     schemas = RULEBOOK.actions()
-    assert list(schemas) == ["hunt", "rest", "heal", "revive", "change_class", "heal_other", "duel"]
+    assert list(schemas) == ["hunt", "rest", "heal", "revive", "change_class", "use", "heal_other", "duel"]
     assert schemas["hunt"]["required"] == ["foe"]
     assert schemas["change_class"]["required"] == ["class"]
     assert all(schema["additionalProperties"] is False for schema in schemas.values())

@@ -25,7 +25,7 @@ from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import GAME, SLOTS, Servers
-from tests.wait import wait_until
+from tests.wait import ended, wait_until
 
 FENCE = 7_710_002
 _numbers = iter(range(1, 1 << 62))
@@ -37,8 +37,7 @@ async def working(settings: Settings) -> AsyncIterator[Core]:
     async with application.open_core(settings) as opened:
         task = asyncio.create_task(opened.backend.players.run())
         yield opened
-        task.cancel()
-        await asyncio.wait([task])
+        await ended(task)
 
 
 @asynccontextmanager
@@ -114,7 +113,9 @@ def order(core: Core, player_id: int, action: str = "hunt", key: str | None = No
     """A command as the doors make it."""
     if action == "hunt":
         args.setdefault("foe", "slime")
-    return Command(key or command_id(), player_id, action, core.backend.rulebook.arguments(action, args), 0)
+    rulebook = core.backend.rulebook
+    model = rulebook.arguments(action, args)
+    return Command(key or command_id(), player_id, action, model, 0, takes=rulebook.takes(action, model))
 
 
 async def act(core: Core, player_id: int, action: str = "hunt", key: str | None = None, **args: Any) -> Receipt:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.storage.attendance import end
 from gameserver.storage.board_layout import Contest
 from gameserver.storage.board_writer import BoardWriter, Generation
 from gameserver.storage.follower import Boarding, Follower
@@ -18,7 +17,7 @@ from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from tests.client import Api, Signed
 from tests.nodes import InProcessNode
-from tests.wait import wait_until
+from tests.wait import ended, wait_until
 
 NAMES = ["one", "two"]
 
@@ -137,7 +136,7 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     databases = core.slots.databases("players")
     tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
     yield writer
-    await end(tasks)
+    await ended(*tasks)
 
 
 async def test_a_call_that_expects_another_checkpoint_changes_nothing(core: Core, followed: BoardWriter) -> None:

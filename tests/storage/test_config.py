@@ -261,3 +261,20 @@ def test_the_shipped_configurations_can_be_used() -> None:
         if "[databases" in path.read_text():
             assert isinstance(load(path), Settings), path
     assert os.path.exists(folder / "local.toml")
+
+
+def test_items_live_where_players_do_unless_they_are_placed(file: Path) -> None:
+    assert load(file).groups["items"] == load(file).groups["players"]
+    file.write_text(GOOD + '[groups.items]\ndatabases = ["two"]\n')
+    assert (load(file).groups["items"].databases, load(file).groups["items"].slots) == (("two",), 256)
+
+
+def test_items_with_another_number_of_slots_than_players_are_refused(file: Path) -> None:
+    file.write_text(GOOD + '[groups.items]\ndatabases = ["two"]\nslots = 512\n')
+    with pytest.raises(ConfigFault, match=r"groups\.items\.slots is 512, groups\.players has 256"):
+        load(file)
+
+
+@pytest.mark.parametrize("name", ["local", "one", "scaleout", "vertical"])
+def test_the_configurations_that_come_with_it_can_be_used(name: str) -> None:
+    assert load(Path(__file__).parents[2] / "config" / f"{name}.toml").groups.keys() == {"accounts", "players", "items"}

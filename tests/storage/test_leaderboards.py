@@ -40,7 +40,7 @@ states = st.builds(player, ids, scores, times, st.integers(1, 5), st.sampled_fro
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis.url)
+    client = scripts.connect(servers.redis_url)
     yield client
     await client.aclose()
 

@@ -20,14 +20,14 @@ HERE, THERE = "203.0.113.7", "2001:db8::/64"
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis.url)
+    client = scripts.connect(servers.redis_url)
     yield client
     await client.aclose()
 
 
 def attempts(redis: Redis, up: Pace | None = None, address: Pace | None = None, name: Pace | None = None) -> Attempts:
     free = Pace(1000, 1_000_000)
-    return Attempts(redis, AttemptPaces(up or free, address or free, name or free))
+    return Attempts(redis, AttemptPaces(up or free, address or free, name or free, free))
 
 
 async def admits(limits: Attempts, address: str | None, name: str | None = None) -> bool:
@@ -39,7 +39,7 @@ async def admits(limits: Attempts, address: str | None, name: str | None = None)
 
 
 async def test_of_many_at_once_on_two_clients_exactly_the_burst_is_admitted(servers: Servers, redis: Redis) -> None:
-    other = scripts.connect(servers.redis.url)
+    other = scripts.connect(servers.redis_url)
     both = [attempts(each, address=Pace(HOUR, 7)) for each in (redis, other)]
     found = await asyncio.gather(*(admits(limits, HERE) for limits in both * 20))
     await other.aclose()

@@ -20,6 +20,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.mailbag import HOPS, WAITING, Letter
 from tests.client import command_id
 from tests.servers import SLOTS, running_servers
+from tests.storage import moving
 from tests.storage.deployment import (
     act,
     assert_ledger_explains,
@@ -31,7 +32,6 @@ from tests.storage.deployment import (
     ledger,
     move_slot,
     order,
-    owner,
     present,
     settled,
     waiting,
@@ -164,6 +164,35 @@ async def cast(core: Core) -> Spells:
     return Spells(priest, up, down, *told)
 
 
+async def make_void(core: Core, player: Player) -> None:
+    """As if there had never been such a player; a deleted one is the same to a letter."""
+    async with connected(core.slots.owner("players", slot_of(player.id)).url) as connection:
+        await connection.execute("update players set void = true where id = $1", player.id)
+
+
+async def test_a_letter_that_can_neither_arrive_nor_come_back_is_dropped(core: Core) -> None:
+    one, two = await enlist(core, database="one"), await enlist(core, database="two")
+    await act(core, one.id, "duel", player=str(two.id))
+    await make_void(core, one)
+    await make_void(core, two)
+    async with carrying(core):
+        await drained(core)
+    assert [row["action"] for row in await ledger(core, one.id)] == ["sign_up", "duel"]
+    assert [row["action"] for row in await ledger(core, two.id)] == ["sign_up"]
+
+
+async def test_a_letter_that_arrived_before_its_recipient_went_doesnt_come_back(core: Core, second: Core) -> None:
+    one, two = await enlist(core, "priest", database="one"), await enlist(core, database="two")
+    await act(core, one.id, "heal_other", player=str(two.id))
+    gate = Gate(core, "after the delivery")
+    async with carrying(core, gate):
+        await asyncio.wait_for(gate.reached.wait(), 10)
+    await make_void(core, two)
+    async with carrying(second):
+        await drained(core)
+    assert await mail_of(core, one) == []
+
+
 @pytest.mark.parametrize("step", ["before the delivery", "after the delivery"])
 async def test_a_courier_killed_between_two_steps_is_followed_by_one_that_delivers_nothing_twice(
     core: Core, second: Core, step: str
@@ -241,29 +270,27 @@ async def test_a_letter_arrives_once_when_its_sender_or_recipient_moves_while_it
         assert [row["action"] for row in await mail_of(core, one)] == ["mail:duelled"]
 
 
-async def test_players_who_duel_while_their_slots_move_to_and_fro_lose_no_letter_and_get_none_twice(
+async def test_players_who_duel_while_slots_of_theirs_move_lose_no_letter_and_get_none_twice(
     core: Core, second: Core
 ) -> None:
-    players = await enlist_many(core, 4)
-    moving = True
+    players = [*await enlist_many(core, 3, "one"), *await enlist_many(core, 3, "two")]
+    going_on = True
     sent: list[str] = []
 
     async def play(node: Core, number: int) -> None:
         own, rival = players[number].id, str(players[number - 1].id)
-        while moving:
+        while going_on:
             for told in await settled(node, [order(node, own, "duel", player=rival), order(node, own, "revive")]):
                 sent.extend(each["mail_id"] for each in getattr(told, "events", ()) if each["type"] == "mail_sent")
 
     async with carrying(core), carrying(second):
-        playing = [asyncio.create_task(play(node, number)) for node in (core, second) for number in range(4)]
-        for _ in range(3):
-            for player in players:
-                await core.slots.refresh()
-                await move_slot(core, slot_of(player.id), {"one": "two", "two": "one"}[owner(core, player.id)])
-        moving = False
+        playing = [asyncio.create_task(play(node, number)) for node in (core, second) for number in range(6)]
+        mine = [slot for slot in moving.slot_with(players) if core.slots.owner("players", slot).name == "one"]
+        await moving.move(core, mine, "two")
+        going_on = False
         await asyncio.gather(*playing)
         await drained(core)
-    await core.slots.refresh()
+    await moving.assert_settled(core)
     found = [row["key"] for player in players for row in await mail_of(core, player) if row["key"] in set(sent)]
     assert sorted(found) == sorted(sent), "each letter of an acknowledged command arrived once, or came back once"
     assert len(sent) > 20

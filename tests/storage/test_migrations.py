@@ -70,7 +70,7 @@ async def test_the_histories_heads_are_the_tables_that_the_code_knows(settings: 
     assert await shape(settings.database_url("one")) == await shape(empty.database_url("one"))
 
 
-@pytest.mark.parametrize("group", ["control", "accounts", "players"])
+@pytest.mark.parametrize("group", ["control", "accounts", "players", "items"])
 async def test_alembic_finds_nothing_to_add_to_a_history(settings: Settings, group: str) -> None:
     databases = provision.open_databases(settings)
     names = {table.name for table in schema.METADATA[group].tables.values()}

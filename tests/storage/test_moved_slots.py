@@ -146,8 +146,9 @@ async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_
     core: Core, second: Core
 ) -> None:
     welcome = await sign_up(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
-    await move_slot(core, slot_of(welcome.player.id), "two")
-    await move_claims(core, "two")
+    target = {"one": "two", "two": "one"}[owner(core, welcome.player.id)]
+    await move_slot(core, slot_of(welcome.player.id), target)
+    await move_claims(core, target)
     assert (await rename(second.backend, welcome.session, "Bea Lee", command_id())).player.version == 2
     await assert_unique(core)
     await delete(second.backend, welcome.token, command_id())

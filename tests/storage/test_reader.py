@@ -88,8 +88,9 @@ async def test_more_reads_than_may_wait_are_refused_at_once_and_the_others_serve
     with pytest.raises(Overloaded):
         own.ask(players[1].id)
     run = asyncio.create_task(own.run())
-    assert await asyncio.gather(*asked) == players + [players[0]] * 30
-    assert await own.ask(players[1].id) == players[1]
+    found = await asyncio.gather(*asked)
+    assert [each and each.player for each in found] == players + [players[0]] * 30
+    assert await own.ask(players[1].id) == (players[1], 0)
     run.cancel()
     await asyncio.wait([run])
 

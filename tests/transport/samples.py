@@ -56,6 +56,17 @@ ACTIONS: list[tuple[Any, str, list[str]]] = [
     ({"action": "hunt", "args": {"foe": nested(900)}}, "bad_input", ["args.foe.0.0.0.0.0.0.0"]),
     ({"action": "change_class", "args": {"class": "bard"}}, "unknown_class", ["args.class"]),
     ({"action": "change_class", "args": {"class_name": "mage"}}, "bad_input", ["args.class"]),
+    ({"action": "use"}, "bad_input", ["args.item"]),
+    ({"action": "use", "args": {"item": "sword"}}, "unknown_item", ["args.item"]),
+    ({"action": "use", "args": {"item": "potion\0"}}, "bad_input", ["args.item"]),
+    ({"action": "use", "args": {"item": "slime"}}, "unknown_item", ["args.item"]),
+    *(({"action": "use", "args": {"item": each}}, "bad_input", ["args.item"]) for each in (*NUMBERS[:4], None)),
+    *(
+        ({"action": "use", "args": {"item": "potion", "count": each}}, "bad_input", ["args.count"])
+        for each in (0, -1, 2**53, 2**63, 2**70, 1.5, True, None, "1", [1])
+    ),
+    ({"action": "use", "args": {"item": "potion"}}, "not_enough_items", []),
+    ({"action": "use", "args": {"item": "potion", "count": 2**53 - 1}}, "not_enough_items", []),
     ({"action": "mail:healed", "args": {"sender": "1", "points": 9}}, "unknown_action", ["action"]),
     ({"action": "healed", "args": {"sender": "1", "points": 9}}, "unknown_action", ["action"]),
     ({"action": "duel"}, "bad_input", ["args.player"]),

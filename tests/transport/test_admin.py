@@ -1,10 +1,14 @@
 """What operators ask over all databases."""
 
+import base64
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tests.client import Api
+from tests.servers import SLOTS
+from tests.transport.doors import fields_of
 
 CLASSES = ("warrior", "fighter", "mage", "priest")
 
@@ -51,6 +55,56 @@ async def test_a_ranking_is_filtered_by_class_and_level(api: Api) -> None:
     assert await pages(api, min_level=50) == []
     assert len(await pages(api, max_level=50)) == 9
     assert (await api.admin("rankings", **{"class": "druid"})).code == "unknown_class"
+
+
+RANKING = {"by": "exp", "order": "desc", "class": "mage", "min_level": 1, "max_level": 9}
+OTHERS: list[dict[str, Any]] = [
+    {"by": "level"}, {"by": "created_at"}, {"order": "asc"}, {"class": "priest"}, {"class": None}, {"min_level": 2},
+    {"min_level": None}, {"max_level": 8},
+]  # fmt: skip
+GARBAGE = [
+    "x", "=", "%00", "not a cursor", "é", "a 1 2", "0" * 256, "abcdef 1 -2", f"abcdef {1 << 63} 2", "abcdef 1 2 3",
+    f"abcdef 1 {1 << 63}", "abcdef 1.5 2", "\x00 \x00 \x00", f"abcdef {'9' * 150} 1",
+]  # fmt: skip
+
+
+async def test_a_cursor_goes_on_with_its_own_ranking_and_with_no_other(api: Api) -> None:
+    mages = [await api.sign_up("mage") for _ in range(3)]
+    told = (await api.admin("rankings", limit=1, **RANKING)).told
+    rest = (await api.admin("rankings", limit=5, cursor=told["next_cursor"], **RANKING)).told
+    assert {each["player"]["id"] for each in told["entries"] + rest["entries"]} == {each.id for each in mages}
+    for other in OTHERS:
+        asked = {name: value for name, value in {**RANKING, **other}.items() if value is not None}
+        refused = await api.admin("rankings", cursor=told["next_cursor"], **asked)
+        assert (refused.code, fields_of(refused.told)) == ("bad_input", ["cursor"]), other
+        assert "another ranking" in refused.told["errors"][0]["problem"], other
+
+
+async def test_garbage_is_named_as_no_cursor(api: Api) -> None:
+    for text in GARBAGE:
+        for cursor in (text, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")):
+            for by in ("exp", "level", "created_at"):
+                refused = await api.admin("rankings", by=by, cursor=quote(cursor))
+                assert (refused.code, fields_of(refused.told)) == ("bad_input", ["cursor"]), (by, cursor)
+
+
+async def test_the_map_has_every_slot_once_and_each_database_tells_what_it_holds(api: Api) -> None:
+    await populate(api)
+    groups = (await api.admin("slots")).told["groups"]
+    assert [(each["group"], each["slots"]) for each in groups] == [("accounts", SLOTS), ("players", SLOTS)]
+    for each in groups:
+        assert [slot for own in each["ranges"] for slot in range(own["first"], own["last"] + 1)] == [*range(SLOTS)]
+        assert [(own["database"], own["epoch"]) for own in each["ranges"]] == [("one", 1), ("two", 1)]
+    databases = {each["name"]: each for each in (await api.admin("databases")).told["databases"]}
+    stats = (await api.admin("stats")).told["by_database"]
+    assert {name: each["players"] for name, each in databases.items()} == {"one": 0, "two": 0} | stats
+    for each in databases.values():
+        assert each["role"] == "primary"
+        assert [(own["group"], own["slots"]) for own in each["groups"]] == [
+            ("accounts", SLOTS // 2),
+            ("players", SLOTS // 2),
+        ]
+        assert each["bytes"] == sum(own["bytes"] for own in each["groups"]) > 100_000
 
 
 async def test_stats_count_every_player_once(api: Api) -> None:

@@ -22,6 +22,13 @@ ROUTES = [
     ("GET", "/v1/boards/exp/around/me"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/current"),
+    ("DELETE", "/v1/sessions/0123456789abcdef"),
+    ("POST", "/v1/players/me/password"),
+    ("GET", "/v1/players/me/feed"),
+    ("GET", "/v1/players/me/friends"),
+    ("PUT", "/v1/players/me/friends/1"),
+    ("DELETE", "/v1/players/me/friends/1"),
+    ("GET", "/v1/boards/exp/friends"),
     ("DELETE", "/v1/sessions"),
 ]
 ACT = {"action": "hunt", "args": {"foe": "slime"}}

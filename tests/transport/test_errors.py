@@ -53,10 +53,12 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "banned": 403,
         "not_on_board": 404,
         "season_not_found": 404,
+        "session_not_found": 404,
         "method_not_allowed": 405,
         "conflict": 409,
         "name_taken": 409,
         "device_taken": 409,
+        "too_many_friends": 409,
         "refused": 409,
         "rate_limited": 429,
         "too_many_messages": 429,
@@ -66,6 +68,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "unknown_action": 422,
         "unknown_class": 422,
         "unknown_foe": 422,
+        "unknown_item": 422,
         "command_mismatch": 422,
         "command_expired": 422,
         "internal": 500,
@@ -76,6 +79,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "board_unavailable": 503,
         "sessions_unavailable": 503,
         "presence_unavailable": 503,
+        "friends_unavailable": 503,
     }
 
 

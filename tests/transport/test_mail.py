@@ -157,3 +157,18 @@ async def test_letters_to_nobody_come_back_over_the_wire(api: Api, node: InProce
         assert (push["data"]["args"]["to"], push["data"]["args"]["reason"]) == (nobody, "player_not_found")
     refused = await api.act(who, "duel", player=who.id)
     assert (refused.status, refused.code) == (409, "same_player")
+
+
+async def test_letters_to_a_player_who_has_deleted_himself_come_back_and_his_own_mail_is_gone(
+    api: Api, node: InProcessNode
+) -> None:
+    one, other = await api.sign_up(), await api.sign_up()
+    await api.act(one, "duel", player=other.id)
+    await until_delivered(api, other, 1)
+    await until_delivered(api, one, 1)
+    assert (await api.ask("DELETE", "/v1/players/me", token=other.token)).status == 204
+    assert await node.core.backend.players.inbox(int(other.id), 10, None) == []
+    assert (await api.act(one, "duel", player=other.id)).status == 200
+    await until_delivered(api, one, 2)
+    back = (await inbox(api, one))["entries"][0]
+    assert (back["kind"], back["args"]["reason"], back["args"]["to"]) == ("returned", "player_not_found", other.id)

@@ -109,6 +109,9 @@ def test_what_is_limited_promises_to_say_so() -> None:
         ("/v1/players/me", "delete"),
         ("/v1/players/me/name", "post"),
         ("/v1/players/me/actions", "post"),
+        ("/v1/players/me/password", "post"),
+        ("/v1/players/me/friends/{id}", "put"),
+        ("/v1/players/me/friends/{id}", "delete"),
     }
 
 
@@ -166,6 +169,8 @@ async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
     for path, query in (
         ("/v1/players/me", ""),
         ("/v1/players/me/ledger", "?limit=1"),
+        ("/v1/players/me/feed", "?limit=1"),
+        ("/v1/players/me/friends", ""),
         ("/v1/players/{id}", ""),
         ("/v1/players", f"?ids={own}"),
         ("/v1/sessions", ""),
@@ -184,6 +189,17 @@ async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
         assert_fits(answer, "DELETE", path)
 
 
+async def test_answers_of_friends_and_passwords_fit_their_schemas(api: Api) -> None:
+    who, friend = await api.sign_up(), await api.sign_up()
+    path = "/v1/players/me/friends/{id}"
+    for friend_id, method in ((friend.id, "PUT"), ("1", "PUT"), (who.id, "PUT"), (friend.id, "DELETE")):
+        assert_fits(await api.ask(method, path.replace("{id}", friend_id), token=who.token), method, path)
+    assert_fits(await api.ask("DELETE", f"/v1/sessions/{'0' * 16}", token=who.token), "DELETE", "/v1/sessions/{id}")
+    for body in ({"new": "short"}, {"new": "a-password"}):
+        changed = await api.ask("POST", "/v1/players/me/password", token=who.token, body=body)
+        assert_fits(changed, "POST", "/v1/players/me/password")
+
+
 async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
     players = [await api.sign_up() for _ in range(3)]
 
@@ -196,11 +212,17 @@ async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
         ("/v1/boards/{board}", "?limit=2"),
         ("/v1/boards/{board}/around/{id}", "?radius=1"),
         ("/v1/boards/{board}/ranks", f"?ids={own},{players[1].id}"),
+        ("/v1/boards/{board}/friends", ""),
     ):
         answer = await api.ask("GET", path.replace("{board}", "exp").replace("{id}", own) + query, token=token)
         assert answer.told["entries"], path
         assert_fits(answer, "GET", path)
-    for path, query in (("/admin/v1/rankings", "?by=exp&limit=2"), ("/admin/v1/stats", "")):
+    for path, query in (
+        ("/admin/v1/rankings", "?by=exp&limit=2"),
+        ("/admin/v1/stats", ""),
+        ("/admin/v1/slots", ""),
+        ("/admin/v1/databases", ""),
+    ):
         answer = await api.ask("GET", path + query, token=ADMIN_KEY)
         assert answer.status == 200
         assert_fits(answer, "GET", path)

@@ -3,14 +3,17 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from gameserver.config import SessionSettings, Settings
+from gameserver.storage.revocations import STREAM
 from tests.client import Api, Signed
 from tests.nodes import InProcessNode, start_node
-from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
+from tests.transport.doors import assert_problem, closing_of, on_another_port
 from tests.wait import wait_until
 
 WITHIN = 3.0
@@ -93,25 +96,45 @@ async def test_no_socket_outlives_a_session_that_ends_while_it_says_hello(api: A
     assert codes <= {4401, 4409, 4429}
 
 
-async def test_sessions_that_an_old_redis_dump_brings_back_write_nothing(settings: Settings) -> None:
+async def refused(api: Api, who: Signed) -> set[str]:
+    """The codes with which a session's token is refused: to read, to act, and to say hello."""
+    read = await api.ask("GET", "/v1/players/me", token=who.token)
+    acted = await api.act(who)
+    connection = await api.raw_socket()
+    await connection.send_json({"id": 1, "op": "hello", "token": who.token})
+    frames, _ = await closing_of(connection)
+    return {str(read.code), str(acted.code), frames[0]["error"]["code"]}
+
+
+@pytest.mark.parametrize("ending", ["revoke all", "password"])
+async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings: Settings, ending: str) -> None:
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings)
         api = await stack.enter_async_context(Api(node.url))
         who, redis = await api.sign_up(), node.core.redis
-        before: dict[Any, Any] = {key: await redis.dump(key) for key in await redis.keys("gs:session*")}
-        assert (await api.ask("DELETE", "/v1/sessions", token=who.token)).status == 204
-        assert await redis.keys("gs:session*") == []
+        held = [who, await again(api, who)]
+        sockets = [(await api.socket(each.token)).connection for each in held]
+        before: dict[Any, Any] = {key: await redis.dump(key) for key in await redis.keys("gs:*")}
+        if ending == "password":
+            changed = await api.ask("POST", "/v1/players/me/password", token=who.token, body={"new": "a-password"})
+            assert changed.status == 200
+        else:
+            assert (await api.ask("DELETE", "/v1/sessions", token=who.token)).status == 204
+        async with asyncio.timeout(WITHIN):
+            assert [(await closing_of(each))[1] for each in sockets] == [4409, 4409]
+        await redis.flushall()
         for key, dumped in before.items():
             await redis.restore(key, 0, dumped)
         later = await start_node(stack, on_another_port(settings))
         other = await stack.enter_async_context(Api(later.url))
-        assert (await other.ask("GET", "/v1/players/me", token=who.token)).status == 200, "Redis knows it again"
-        async with unchanged(other, who):
-            for kind in ("http", "socket"):
-                error = await Door(kind, other, who).act({"action": "hunt", "args": {"foe": "slime"}})
-                assert error["code"] == "session_revoked"
+        for door in (api, other):
+            assert {code for each in held for code in await refused(door, each)} <= {
+                "session_revoked",
+                "not_authenticated",
+            }
         fresh = await again(other, who)
-        assert (await other.act(fresh)).status == 200
+        assert (await other.act(fresh)).status == (await api.act(fresh)).status == 200
+        assert len((await other.ask("GET", "/v1/sessions", token=fresh.token)).told["sessions"]) == 1
 
 
 async def test_a_session_is_told_to_nobody_who_reads_redis(api: Api, node: InProcessNode) -> None:
@@ -121,3 +144,106 @@ async def test_a_session_is_told_to_nobody_who_reads_redis(api: Api, node: InPro
     hashes = [await node.core.redis.hgetall(key) for key in keys if key.startswith(b"gs:session:")]
     assert len(hashes) == 1
     assert not any(secret in part for part in (*keys, *hashes[0].values()))
+
+
+async def test_a_session_is_ended_by_its_id_from_another_one(api: Api) -> None:
+    one, stranger = await api.sign_up(), await api.sign_up()
+    other = await again(api, one)
+    theirs = (await api.ask("GET", "/v1/sessions", token=stranger.token)).told["sessions"][0]["id"]
+    mine = (await api.ask("GET", "/v1/sessions", token=other.token)).told["sessions"]
+    (target,) = [each["id"] for each in mine if not each["current"]]
+    connection = (await api.socket(one.token)).connection
+    for wrong in (theirs, "0" * 16):
+        answer = await api.ask("DELETE", f"/v1/sessions/{wrong}", token=other.token)
+        assert_problem(answer, "session_not_found", wrong)
+    for none in ("x", "0" * 15, "G" * 16, "0" * 64, "me", "currents"):
+        assert_problem(await api.ask("DELETE", f"/v1/sessions/{none}", token=other.token), "bad_input", none)
+    assert (await api.act(one)).status == (await api.act(stranger)).status == 200
+    assert (await api.ask("DELETE", f"/v1/sessions/{target}", token=other.token)).status == 204
+    assert_problem(await api.act(one), "not_authenticated")
+    assert [code for _, code in [await closing_of(connection)]] == [4409]
+    assert (await api.act(other)).status == 200
+
+
+async def test_the_list_shows_what_the_client_calls_itself_and_where_it_was(settings: Settings) -> None:
+    behind = settings.node.model_copy(update={"trusted_proxies": [ip_network("127.0.0.0/8")]})
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings.model_copy(update={"node": behind}))
+        api = await stack.enter_async_context(Api(node.url))
+        who = await api.sign_up(label="Ann's phone")
+        for header, agent in (("1.2.3.4, 2001:db8::7", "Game/1.0 \u00e9"), ("9.9.9.9, nonsense", "x" * 3000)):
+            body = {"device": who.device}
+            opened = await api.ask("POST", "/v1/sessions", body=body, X_Forwarded_For=header, User_Agent=agent)
+            assert opened.status == 201
+        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).told["sessions"]
+        assert [(each["label"], each["address"]) for each in listed] == [
+            ("Ann's phone", "127.0.0.1"),
+            ("Game/1.0 \u00e9", "2001:db8::7"),
+            ("x" * 64, "127.0.0.1"),
+        ]
+        for label in ("x" * 65, 7, ["a"]):
+            answer = await api.ask("POST", "/v1/sessions", body={"device": who.device, "label": label})
+            assert_problem(answer, "bad_input", label)
+
+
+async def test_a_session_that_is_used_lasts_and_one_that_rests_ends(settings: Settings) -> None:
+    brief = SessionSettings.model_construct(idle_seconds=1, longest_seconds=60, per_player=20)
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings.model_copy(update={"sessions": brief}))
+        api = await stack.enter_async_context(Api(node.url))
+        used = await api.sign_up()
+        rests = await again(api, used)
+
+        async def has_one_left() -> bool:
+            listed = (await api.ask("GET", "/v1/sessions", token=used.token)).told["sessions"]
+            return [each["current"] for each in listed] == [True]
+
+        await wait_until(has_one_left, 5, "the session that rests has ended")
+        assert_problem(await api.act(rests), "not_authenticated")
+        assert (await api.act(used)).status == 200
+
+
+async def test_a_revocation_that_no_broadcast_told_of_holds_within_a_second(settings: Settings) -> None:
+    """The stream of revocations is lost, or an older one again, and with it the revocation's entry."""
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        api = await stack.enter_async_context(Api(node.url))
+        redis: Any = node.core.redis
+        for replace in ("XTRIM", "older", "lost"):
+            who, stranger = await api.sign_up(), await api.sign_up()
+            connection, open_still = (await api.socket(who.token)).connection, await api.socket(stranger.token)
+            async with redis.pipeline(transaction=True) as together:
+                together.delete(*await redis.keys(f"gs:session:{{{who.id}}}:*"))
+                if replace == "XTRIM":
+                    together.xadd(STREAM, {"ended": "1 x"}).xtrim(STREAM, maxlen=1, approximate=False)
+                    together.xadd(STREAM, {"ended": "1 y"}).xtrim(STREAM, maxlen=1, approximate=False)
+                else:
+                    together.delete(STREAM)
+                if replace == "older":
+                    together.xadd(STREAM, {"ended": "1 x"}, id="7-1")
+                await together.execute()
+            await until_refused(api, who)
+            async with asyncio.timeout(WITHIN):
+                assert await closing_of(connection) == ([], 4409), replace
+            assert "ok" in await open_still.ask("read"), "a stranger's socket"
+            assert (await api.act(stranger)).status == 200
+            assert (await api.ask("DELETE", "/v1/sessions/current", token=stranger.token)).status == 204
+            async with asyncio.timeout(WITHIN):
+                assert (await closing_of(open_still.connection))[1] == 4409, "what is told afterwards is heard"
+
+
+async def test_a_revocation_whose_node_died_in_the_middle_is_carried_out(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        api = await stack.enter_async_context(Api(node.url))
+        who = await api.sign_up()
+        kept = await again(api, who)
+        name = sha256(who.token.encode()).hexdigest()
+        await node.core.redis.xadd(STREAM, {"ended": f"{who.id} {name}"})
+
+        async def is_gone() -> bool:
+            return not await node.core.redis.exists(f"gs:session:{{{who.id}}}:{name}")
+
+        await wait_until(is_gone, WITHIN, "whoever reads of it ends it")
+        await until_refused(api, who)
+        assert (await api.act(kept)).status == 200

@@ -1,5 +1,9 @@
--- Ends one session.
--- KEYS[1] the session's hash    KEYS[2] the player's index    ARGV[1] the session's name
--- Returns how many were ended: 1 or 0.
-redis.call('ZREM', KEYS[2], ARGV[1])
-return redis.call('UNLINK', KEYS[1])
+-- Ends sessions of a player.
+-- KEYS[1] the player's index    ARGV[1] the prefix of the player's session keys   [2...] the names of those that end
+-- Returns how many there were.
+local ended = 0
+for each = 2, #ARGV do
+  redis.call('ZREM', KEYS[1], ARGV[each])
+  ended = ended + redis.call('UNLINK', ARGV[1] .. ARGV[each])
+end
+return ended

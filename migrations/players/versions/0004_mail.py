@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "players_0004"
-down_revision = "players_0005"
+down_revision = "players_0003"
 
 TIME = sa.DateTime(timezone=True)
 

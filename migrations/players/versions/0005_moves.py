@@ -5,7 +5,7 @@ from alembic import op
 from migrations.moving import TXID, make_movable
 
 revision = "players_0005"
-down_revision = "players_0003"
+down_revision = "players_0004"
 
 
 def upgrade() -> None:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "players_0006"
-down_revision = "players_0004"
+revision = "players_0009"
+down_revision = "players_0008"
 
 TIME = sa.DateTime(timezone=True)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from redis.exceptions import RedisError
 
-from gameserver.storage import coalescing
-from gameserver.storage.coalescing import Coalesced
+from gameserver.storage import trips
+from gameserver.storage.trips import Coalesced
 
 
 class Scripted:
@@ -42,7 +42,7 @@ async def test_a_fault_reaches_all_who_asked_and_ends_with_them(monkeypatch: pyt
     assert [type(each) for each in faults] == [RedisError] * 5
     script.away = False
     assert await ask([], [1]) == 1
-    monkeypatch.setattr(coalescing, "WAITING", 2)
+    monkeypatch.setattr(trips, "WAITING", 2)
     found = await asyncio.gather(*(ask([], [each]) for each in range(3)), return_exceptions=True)
     assert found[:2] == [0, 1]
     assert isinstance(found[2], RedisError)

@@ -1,0 +1,95 @@
+"""Where Redis is, as its users write it: one server, a Sentinel's master, or a cluster, each with or without TLS."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
+
+Kind = Literal["server", "sentinel", "cluster"]
+KINDS: dict[str, Kind] = {
+    "redis": "server",
+    "rediss": "server",
+    "redis+sentinel": "sentinel",
+    "rediss+sentinel": "sentinel",
+    "redis+cluster": "cluster",
+    "rediss+cluster": "cluster",
+}
+PORTS: dict[Kind, int] = {"server": 6379, "sentinel": 26379, "cluster": 6379}
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_MASTER = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """`hosts` are the server, the Sentinels, or some of a cluster's nodes; `master` is a Sentinel's name for it."""
+
+    kind: Kind
+    tls: bool
+    hosts: tuple[tuple[str, int], ...]
+    username: str | None
+    password: str | None
+    master: str = ""
+    database: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a URL doesn't say: PEM files for TLS, and the credentials of Sentinels, which aren't those of the master."""
+
+    ca: Path | None = None
+    """Whom to believe; None for the machine's own authorities."""
+    certificate: Path | None = None
+    key: Path | None = None
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+
+
+def parse(text: str) -> RedisUrl:
+    """The parts of a Redis URL. Raises ValueError naming what is wrong, without the password."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in KINDS:
+        raise ValueError(f"the scheme isn't one of {', '.join(f'{each}://' for each in KINDS)}")
+    if "?" in rest or "#" in rest:
+        raise ValueError("a Redis URL takes no options after `?` or `#` (write %3F and %23 in a password)")
+    kind = KINDS[scheme]
+    place, _, path = rest.partition("/")
+    credentials, _, named = place.rpartition("@")
+    hosts = tuple(_host(each, PORTS[kind]) for each in named.split(","))
+    if kind == "server" and len(hosts) > 1:
+        raise ValueError(f"{scheme}:// names one server; for several write redis+sentinel:// or redis+cluster://")
+    username, password = _credentials(credentials)
+    master, database = _path(kind, path)
+    return RedisUrl(kind, scheme.startswith("rediss"), hosts, username, password, master, database)
+
+
+def _host(text: str, port: int) -> tuple[str, int]:
+    found = _HOST.fullmatch(text)
+    if found is None or not 1 <= int(found[2] or port) <= 65535:
+        raise ValueError(f"{text!r} isn't a host: it takes host:port, several with commas between them")
+    return found[1].strip("[]"), int(found[2] or port)
+
+
+def _credentials(text: str) -> tuple[str | None, str | None]:
+    username, separator, password = text.partition(":")
+    if username and not separator:
+        raise ValueError("a user without a password: write user:password@ or :password@ before the host")
+    return unquote(username) or None, unquote(password) or None
+
+
+def _path(kind: Kind, path: str) -> tuple[str, int]:
+    """The master's name and the database's number."""
+    if kind != "sentinel":
+        return "", _database(kind, path)
+    master, _, number = path.partition("/")
+    if not _MASTER.fullmatch(master):
+        raise ValueError("the master's name is missing: redis+sentinel://host:port,host:port/master-name")
+    return master, _database(kind, number)
+
+
+def _database(kind: Kind, number: str) -> int:
+    if not re.fullmatch(r"[0-9]{0,5}", number):
+        raise ValueError(f"{number!r} isn't the number of a database")
+    if kind == "cluster" and int(number or 0):
+        raise ValueError("a cluster has database 0 alone")
+    return int(number or 0)

@@ -1,0 +1,73 @@
+-- What players own. Tables: stacks, item_ledger, items_owned_slots; the functions are of migrations/items.
+
+-- name: lock
+-- $1 slots, $2 player ids, $3 items: takes the fence; the slots owned here, as rows without a player, and the stacks.
+select slot, player_id, item, count from lock_stacks($1::smallint[], $2::bigint[], $3::text[])
+
+-- name: change
+-- A stack each: $1 slots, $2 player ids, $3 items, $4 what comes, $5 what was lost, $6 max_stack.
+-- Takes the fence; the slots that aren't owned here.
+select change_stacks($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) as slot
+
+-- name: epochs
+-- $1 slots, $2 player ids: the epochs of those whose payments were ever declared void. Table: payment_epochs (players).
+select e.player_id, e.epoch
+from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
+join payment_epochs e on e.slot = wanted.slot and e.player_id = wanted.id
+
+-- name: send
+-- A grant each: $1 slots, $2 player ids, $3 command ids, $4 items; $5 number, $6 kind, $7 the batch's time.
+-- Table: outbox (players).
+insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)
+select g.slot, g.player_id, g.command_id, $5::smallint, $6::text, g.player_id, g.items, $7::timestamptz
+from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as g(slot, player_id, command_id, items)
+
+-- name: waiting
+-- $1 how far to count: the rows of the outbox. Table: outbox (players).
+select count(*) from (select from outbox limit $1::int) as these
+
+-- name: look
+-- A command each: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the slot,
+-- whether the command has committed, the epoch that a payment reserved now belongs to, and the grants that wait to be
+-- delivered (locked, so that they are told only when a standby has them, too).
+select case when (select o.owned from players_owned_slots o where o.slot = a.slot) then 'done' else 'moved' end as what,
+       exists (select from ledger l where l.slot = a.slot and l.player_id = a.id and l.command_id = a.command_id) as known,
+       coalesce((select e.epoch from payment_epochs e where e.slot = a.slot and e.player_id = a.id), 0) as epoch,
+       (select json_agg(json_build_array(w.command_id, w.payload::text))::text
+        from (select b.command_id, b.payload from outbox b
+              where b.slot = a.slot and b.player_id = a.id and b.kind = $4 for key share) w) as waiting
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) with ordinality as a(slot, id, command_id, number)
+order by a.number
+
+-- name: read
+-- $1 slot, $2 player id: the player's stacks, and what is reserved of them for how many seconds already.
+select case when (select o.owned from items_owned_slots o where o.slot = $1::smallint) then 'done' else 'moved' end
+           as what,
+       (select json_agg(json_build_array(s.item, s.count, s.lost) order by s.item)::text
+        from stacks s where s.slot = $1 and s.player_id = $2::bigint) as stacks,
+       (select json_agg(json_build_array(l.command_id, l.token, l.items, extract(epoch from clock_timestamp() - l.at)))::text
+        from item_ledger l where l.slot = $1 and l.player_id = $2 and not l.settled) as reserved
+
+-- name: reserve
+-- A command each: $1 slots, $2 player ids, $3 command ids, $4 tokens, $5 items as JSON.
+select what from reserve_items($1, $2, $3, $4, $5) order by number
+
+-- name: give_back
+-- $1 slot, $2 player id, $3 command id, $4 token.
+select give_back_items($1, $2, $3, $4) as what
+
+-- name: confirm
+-- A reservation each: $1 slots, $2 player ids, $3 command ids, $4 tokens.
+select confirm_items($1, $2, $3, $4)
+
+-- name: grant
+-- A grant each: $1 slots, $2 player ids, $3 command ids, $4 items as JSON. $5 the game's items, $6 their max_stack.
+-- The slots that aren't owned here, whose players got nothing.
+select grant_items($1, $2, $3, $4, $5, $6) as slot
+
+-- name: overdue
+-- $1 seconds, $2 how many: reservations that are older.
+select l.player_id, l.command_id::text, l.token::text
+from item_ledger l join items_owned_slots o on o.slot = l.slot and o.owned
+where not l.settled and l.at < now() - make_interval(secs => $1::float8)
+order by l.at limit $2::int

@@ -1,0 +1,97 @@
+"""What a node remembers of sessions: those that it has checked, and which of them have ended.
+
+Law: a session that ended while it was being checked isn't remembered, since its end is remembered for longer than any
+check takes. What is remembered counts only for a second after the revocations were read, unless Redis is away.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gameserver.rules.errors import SessionRevoked
+from gameserver.telemetry import SESSIONS_CACHED
+
+FRESH_SECONDS = 1.0
+RECHECK_SECONDS = 30.0
+REMEMBERED = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A checked session. `name` is the hash of its token, in hexadecimal; `epoch` guards writes."""
+
+    name: str
+    player_id: int
+    epoch: int
+    opened_at: datetime
+    expires_at: datetime
+    ends_at: datetime
+    """However much it is used."""
+
+
+class Memory:
+    """`away` says that the revocations can't be read: that Redis is away, or so slow that it might be."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        """What is used is asked for anew so often that it ends, for want of use, a quarter too early at the most."""
+        self.away = False
+        self._recheck = min(RECHECK_SECONDS, idle_seconds / 4)
+        self._known: dict[str, tuple[Session, float]] = {}
+        self._ended: dict[str, float] = {}
+        self._heard = -FRESH_SECONDS
+        SESSIONS_CACHED.set_function(lambda: len(self._known))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def trusted(self, name: str) -> Session | None:
+        """A session that needn't be asked for."""
+        found = self._known.get(name)
+        if found is None:
+            return None
+        session, checked = found
+        now = time.monotonic()
+        if now - checked > self._recheck or (not self.away and now - self._heard > FRESH_SECONDS):
+            return None
+        end = session.ends_at if self.away else session.expires_at
+        return session if end.timestamp() > time.time() else None
+
+    def last(self, name: str) -> Session | None:
+        """A session as it was checked last, unless its end has come: to go on with while it can't be asked for."""
+        session, _ = self._known.get(name, (None, 0.0))
+        return session if session is not None and session.ends_at.timestamp() > time.time() else None
+
+    def has_ended(self, name: str) -> bool:
+        """Whether its end was heard of lately."""
+        return name in self._ended
+
+    def keep(self, session: Session) -> Session:
+        """Remembers a session that was just checked. Raises SessionRevoked if it ended meanwhile."""
+        if session.name in self._ended:
+            raise SessionRevoked("The session has ended.")
+        self._known.pop(session.name, None)
+        self._known[session.name] = (session, time.monotonic())
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return session
+
+    def drop(self, name: str) -> None:
+        self._known.pop(name, None)
+
+    def end(self, names: Sequence[str]) -> None:
+        """Forgets sessions, and remembers that they ended until no check of one can be under way any more."""
+        now = time.monotonic()
+        for name in names:
+            self._known.pop(name, None)
+            self._ended.pop(name, None)
+            self._ended[name] = now
+        while self._ended and next(iter(self._ended.values())) < now - RECHECK_SECONDS:
+            del self._ended[next(iter(self._ended))]
+
+    def heard(self, moment: float) -> None:
+        """All that was revoked until this moment, of the monotonic clock, has been heard."""
+        self._heard = moment
+
+    def clear(self) -> None:
+        self._known.clear()

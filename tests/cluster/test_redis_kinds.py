@@ -1,0 +1,94 @@
+"""The same server on every kind of Redis that its users run, always as the user of config/redis.acl."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from gameserver.config import Settings
+from gameserver.storage.scripts import FOLDER
+from tests.redis_kinds import ACL, TESTS_OWN, Running, alone, behind_sentinel, cluster, debian_redis, with_tls
+from tests.redis_play import play, played, playing, until_back, until_open
+from tests.servers import OTHER_REDIS
+
+Kind = Callable[[Path], AbstractAsyncContextManager[Running]]
+STORAGE = ("tests/storage/test_limits.py", "tests/storage/test_boards.py", "tests/storage/test_leaderboards.py")
+
+
+def sentinel_and_tls(folder: Path) -> AbstractAsyncContextManager[Running]:
+    return behind_sentinel(folder, secured=True)
+
+
+def cluster_and_tls(folder: Path) -> AbstractAsyncContextManager[Running]:
+    return cluster(folder, secured=True)
+
+
+@pytest.mark.parametrize("kind", [alone, with_tls, sentinel_and_tls, cluster_and_tls])
+async def test_everything_works_on_every_kind(settings: Settings, tmp_path: Path, kind: Kind) -> None:
+    async with kind(tmp_path) as redis, AsyncExitStack() as stack:
+        await play(await played(stack, settings, redis))
+
+
+async def test_everything_works_on_a_cluster_and_again_after_a_kill_of_one_of_its_masters(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with cluster(tmp_path) as redis, AsyncExitStack() as stack:
+        all_of = await played(stack, settings, redis)
+        who = await play(all_of)
+        victim = redis.servers[0]
+        victim.kill()
+        async with playing(all_of.api, who):
+            await victim.start()
+            await until_open(all_of.api, who)
+        await until_back(all_of.api, who)
+
+
+async def test_a_failover_by_sentinel_interrupts_no_play_and_loses_no_session(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with behind_sentinel(tmp_path) as redis, AsyncExitStack() as stack:
+        all_of = await played(stack, settings, redis)
+        who = await play(all_of)
+        async with playing(all_of.api, who):
+            redis.servers[0].kill()
+            await until_open(all_of.api, who)
+        await until_back(all_of.api, who)
+        await redis.servers[0].start()
+        assert (await all_of.api.act(who)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [(lambda folder: alone(folder, debian_redis()), STORAGE), (cluster, STORAGE[:2])],
+    ids=["redis 7.0", "cluster"],
+)
+async def test_the_tests_of_the_storage_pass_as_the_user_of_the_acl(
+    tmp_path: Path, kind: Kind, files: Sequence[str]
+) -> None:
+    async with kind(tmp_path) as redis:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pytest", *files, "-p", "no:cacheprovider", "--timeout", "30",
+            env={**os.environ, OTHER_REDIS: redis.url},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        told, _ = await process.communicate()
+        assert process.returncode == 0, told.decode()
+
+
+def test_the_acl_allows_what_the_scripts_do_and_nothing_else() -> None:
+    (line,) = [each for each in ACL.read_text("utf-8").splitlines() if each.startswith("user gameserver")]
+    allowed = set(re.findall(r"\+(\S+)", line))
+    scripts = "".join(each.read_text("utf-8") for each in FOLDER.glob("*.lua"))
+    done = {each.lower() for each in re.findall(r"redis\.call\('([A-Z]+)'", scripts)}
+    done |= {"sadd", "srem"}  # the presence's beat, whose command is a variable
+    by_the_code = {"xadd", "lrange", "zrange", "sadd", "eval", "evalsha", "subscribe", "unsubscribe"}
+    by_the_driver = {"ping", "select", "cluster|slots", "command", "asking"}
+    needed = done | by_the_code | by_the_driver
+    assert not needed - allowed, f"config/redis.acl lacks +{' +'.join(sorted(needed - allowed))}"
+    assert not allowed - needed, f"config/redis.acl needn't allow +{' +'.join(sorted(allowed - needed))}"
+    assert not allowed & set(TESTS_OWN)

@@ -1,0 +1,163 @@
+"""A crowd is loaded once, wherever a load was killed and whoever else loads or signs up; its players are real."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import admin, crowd
+from gameserver.commands.accounts import Application, draft_of, enroll, sign_in_by_device
+from gameserver.commands.crowd import Progress
+from gameserver.rules.errors import WrongCredentials
+from gameserver.rules.player import Player
+from gameserver.storage.claims import Key
+from gameserver.storage.players import Birth
+from gameserver.storage.reports import Question
+from tests.client import command_id
+from tests.servers import SLOTS
+from tests.storage.deployment import act, assert_ledger_explains, connected, move_slot
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "CHUNK", 50)
+
+
+async def load(core: Core, players: int) -> Progress:
+    return [each async for each in crowd.load(core.backend, players)][-1]
+
+
+async def everybody(core: Core) -> Sequence[Player]:
+    return (await core.backend.reports.rank(Question("created_at", 1000, descending=False))).players
+
+
+async def claims(core: Core) -> list[tuple[str, int, bool]]:
+    """Kind, player and whether confirmed, of all."""
+    found = []
+    for database in core.slots.databases("accounts"):
+        async with connected(database.url) as connection:
+            found += [tuple(row) for row in await connection.fetch("select kind, player_id, confirmed from claims")]
+    return found
+
+
+async def assert_loaded(core: Core, players: int) -> None:
+    """Each of the crowd is there once, as his number has him, with both of his claims."""
+    there = await everybody(core)
+    members = {each.name: each for each in (crowd.member(n, core.backend.rulebook.game) for n in range(1, players + 1))}
+    assert Counter(each.name for each in there) == Counter([*members])
+    assert all(
+        (who.class_name, who.exp, who.hp) == (members[who.name].class_name, members[who.name].exp, members[who.name].hp)
+        for who in there
+    )
+    assert Counter(await claims(core)) == Counter((kind, who.id, True) for who in there for kind in ("name", "device"))
+
+
+async def test_a_crowd_is_loaded_once_and_a_larger_one_adds_to_it(core: Core) -> None:
+    assert await load(core, 120) == Progress(made=120)
+    assert await load(core, 120) == Progress(there=120)
+    assert await load(core, 170) == Progress(made=50, there=120)
+    await assert_loaded(core, 170)
+
+
+async def test_its_players_are_real(core: Core) -> None:
+    await load(core, 60)
+    game = core.backend.rulebook.game
+    there = await everybody(core)
+    assert all(each.level == game.level_of(each.exp) for each in there)
+    assert all(0 <= each.hp <= game.max_hp(each.class_name, each.level) for each in there)
+    assert len({each.created_at for each in there}) == 60
+    for number in (1, 60):
+        welcome = await sign_in_by_device(core.backend, f"demo-device-{number:07}")
+        assert welcome.player.name == f"Demo {number:07}"
+        await act(core, welcome.player.id, "revive" if welcome.player.hp == 0 else "hunt")
+        assert len(await assert_ledger_explains(core, welcome.player.id)) == 2
+
+
+async def test_a_name_or_device_of_somebody_else_is_left_to_him(core: Core) -> None:
+    for name, device in (("DEMO 0000003", "another-device"), ("Somebody", "demo-device-0000007")):
+        await enroll(core.backend, Application(name, "mage", device=device), command_id())
+    assert await load(core, 10) == Progress(made=8, taken=2)
+    assert await load(core, 10) == Progress(there=8, taken=2)
+    with pytest.raises(WrongCredentials):
+        await sign_in_by_device(core.backend, "demo-device-0000003")
+    assert all(confirmed for *_, confirmed in await claims(core))
+
+
+def drafts(core: Core, *numbers: int) -> list[Birth]:
+    game = core.backend.rulebook.game
+    return [draft_of(core.backend, crowd.member(number, game), command_id(), 0) for number in numbers]
+
+
+async def test_a_load_that_was_killed_between_its_steps_is_finished_by_the_next(core: Core) -> None:
+    reserved, created = drafts(core, 1, 2, 3), drafts(core, 4, 5, 6)
+    assert (await core.backend.intake.reserve([*reserved, *created])).holders == {}
+    assert await core.backend.intake.create(created) == {each.command_id for each in created}
+    assert await load(core, 10) == Progress(made=10)
+    await assert_loaded(core, 10)
+    ids = {each.name: each.id for each in await everybody(core)}
+    assert all(ids[each.player.name] == each.player.id for each in (*reserved, *created))
+
+
+async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_keys_is_finished_by_the_next(
+    core: Core,
+) -> None:
+    births = drafts(core, 1, 2)
+    reserved = await core.backend.intake.reserve(births)
+    await core.backend.intake.create(births)
+    names = [Birth(each.command_id, each.args, each.keys[:1], each.player, each.max_hp) for each in births]
+    await core.backend.intake.confirm(names, reserved)
+    assert sorted(confirmed for *_, confirmed in await claims(core)) == [False, False, True, True]
+    assert await load(core, 2) == Progress(made=2)
+    await assert_loaded(core, 2)
+
+
+@pytest.mark.parametrize("late", ["confirm", "release"])
+async def test_a_load_that_wakes_late_settles_nothing_that_others_have_opened_anew(core: Core, late: str) -> None:
+    births = drafts(core, 1)
+    reserved = await core.backend.intake.reserve(births)
+    await core.backend.intake.create(births)
+    key = Key.parse(births[0].keys[0])
+    doubted = await core.backend.claims.doubt(key, births[0].player.id)
+    await (core.backend.intake.confirm if late == "confirm" else core.backend.intake.release)(births, reserved)
+    assert await core.backend.claims.find(key) == doubted
+
+
+async def test_loads_that_are_broken_off_anywhere_add_up_to_one(core: Core) -> None:
+    for rounds in range(1, 4):
+        async with aclosing(crowd.load(core.backend, 400)) as progress:
+            for _ in range(rounds):
+                await anext(progress)
+    await load(core, 400)
+    await assert_loaded(core, 400)
+
+
+async def test_two_loads_at_a_time_make_each_player_once(core: Core, second: Core) -> None:
+    done = await asyncio.gather(load(core, 300), load(second, 300))
+    assert all(each.done == 300 for each in done)
+    await load(core, 300)
+    await assert_loaded(core, 300)
+
+
+async def test_of_two_sign_ups_that_drew_the_same_id_one_makes_its_player_and_the_other_none(core: Core) -> None:
+    first, other = drafts(core, 1, 2)
+    other = Birth(other.command_id, other.args, other.keys, other.player._replace(id=first.player.id), other.max_hp)
+    made = await core.backend.intake.create([first, other])
+    assert made in ({first.command_id}, {other.command_id})
+    assert [each.name for each in await everybody(core)] == [
+        first.player.name if first.command_id in made else other.player.name
+    ]
+    assert await core.backend.intake.create([first, other]) == made
+
+
+async def test_what_is_loaded_while_slots_move_is_there_once(core: Core, second: Core) -> None:
+    loading = asyncio.create_task(load(second, 600))
+    for slot in range(0, SLOTS, 9):
+        await core.slots.refresh()
+        await move_slot(core, slot, {"one": "two", "two": "one"}[core.slots.owner("players", slot).name])
+    assert await loading == Progress(made=600)
+    await core.slots.refresh()
+    await assert_loaded(core, 600)
+    assert sum(each.players for each in (await admin.stats(core.backend))[0]) == 600

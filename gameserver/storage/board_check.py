@@ -113,6 +113,7 @@ class BoardCheck:
         with translated(BoardUnavailable, AWAY):
             found = await self._scan([contest.state], (contest.prefix, "any", count))
         await self._compare(contest, _scanned(found), verdict, repair=repair)
+        await self._count(contest, verdict, repair=repair)
         return verdict
 
     async def full(self, contest: Contest, progress: Progress, *, repair: bool) -> Verdict:
@@ -137,7 +138,21 @@ class BoardCheck:
             await self._compare(contest, _scanned(found), verdict, repair=repair)
             progress(verdict.compared)
             if (cursor := found[1].decode()) == "0":
-                return verdict
+                break
+        await self._count(contest, verdict, repair=repair)
+        return verdict
+
+    async def _count(self, contest: Contest, verdict: Verdict, *, repair: bool) -> None:
+        """Every member is noted, and nobody else: what is not so can only be built anew."""
+        with translated(BoardUnavailable, AWAY):
+            found = await self._scan([contest.state], (contest.prefix, "any", 1))
+        _scanned(found)
+        if found[2] != found[3]:
+            log.error("a board is uneven", board=contest.board.name, members=found[2], noted=found[3])
+            verdict.found += 1
+            if repair:
+                await self.rebuild(contest)
+                verdict.repaired += 1
 
     async def rebuild(self, contest: Contest) -> str:
         """Begins to build a board anew, unless that is being done; the new generation. Raises BoardUnavailable."""

@@ -143,3 +143,20 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
         there = await boards.ranks(core.backend, board, boards.CURRENT, [each.id for each in players])
         assert set(there.missing) == {each.id for each in banned[1:]}
     await assert_ledger_explains(core, banned[0].id)
+
+
+async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core: Core) -> None:
+    (ann,) = await enlist_many(core, 1)
+    contest, generation = await live(core, "exp")
+    assert await check(core, "exp") == set()
+    await core.redis.zadd(contest.key(generation, "order"), {bytes(8) + pack_id(ann.id): -7})
+    _, verdict = await board_care.check(core.backend, "exp", boards.CURRENT, 10, repair=True)
+    assert (verdict.found, verdict.differences) == (1, [])
+
+    async def is_right() -> bool:
+        return (await live(core, "exp"))[1] != generation
+
+    await wait_until(is_right, what="the board was built anew")
+    assert [
+        each.player_id for each in (await boards.top(core.backend, "exp", boards.CURRENT, 9, None)).page.standings
+    ] == [ann.id]

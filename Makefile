@@ -10,8 +10,9 @@ CONFIG ?= config/local.toml
 run: $(VENV)/ready
 	$(BIN)/gameserver up --config $(CONFIG)
 
+# Two at a time, each with servers of its own; a file's tests stay together.
 test: check system-packages
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # Races and interleavings by the thousand.
 soak: $(VENV)/ready

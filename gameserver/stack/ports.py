@@ -9,12 +9,14 @@ from gameserver.stack.errors import StackError
 
 _BELOW_EPHEMERAL = (15000, 32000)
 _COMMAND_SHOWN = 80
+_RANDOM = random.SystemRandom()
+"""Of its own: test runs that are seeded alike must not draw the same ports."""
 
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, below those that outgoing connections are given."""
     for _ in range(200):
-        port = random.randint(*_BELOW_EPHEMERAL)  # noqa: S311
+        port = _RANDOM.randint(*_BELOW_EPHEMERAL)
         if _fault("127.0.0.1", port) is None:
             return port
     raise StackError("No free port was found on 127.0.0.1.")

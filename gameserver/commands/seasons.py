@@ -52,17 +52,18 @@ async def learn(backend: Backend) -> list[Chapter]:
 
 async def attend(backend: Backend, postman: Postman) -> int:
     """Begins the seasons whose time it is, and closes those that are over; how many steps that took."""
-    await learn(backend)
-    now = backend.now()
-    for board in backend.calendar.boards():
-        season = backend.calendar.season(board, now)
-        if season is not None:
-            await backend.seasons.begin(board.name, season)
-    chapters = [each for each in await learn(backend) if each.state != "closed"]
-    due = [each for each in chapters if each.season.end <= now.timestamp()]
-    await _drop(backend, now)
+    chapters, now = await learn(backend), backend.now()
+    begun = {(each.board, each.season.start) for each in chapters}
+    running = [(each.name, backend.calendar.season(each, now)) for each in backend.calendar.boards()]
+    new = [(name, season) for name, season in running if season is not None and (name, season.start) not in begun]
+    for name, season in new:
+        await backend.seasons.begin(name, season)
+    if new:
+        chapters = await learn(backend)
+    await _drop(backend, chapters, now)
+    due = [each for each in chapters if each.state != "closed" and each.season.end <= now.timestamp()]
     if not due:
-        return 0
+        return len(new)
     async with backend.seasons.closing() as mine:
         return sum([await _close(backend, postman, each) for each in due]) if mine else 0
 
@@ -114,9 +115,9 @@ def _letter(board: Board, season: Season, prize: Prize) -> Letter:
     return Letter(THE_SERVER, command, 0, f"{MAIL}rewarded", prize.player_id, json_of(told), at, mail)
 
 
-async def _drop(backend: Backend, now: datetime) -> None:
+async def _drop(backend: Backend, chapters: Sequence[Chapter], now: datetime) -> None:
     least, most = DROP_SECONDS
-    for each in await backend.seasons.chapters():
+    for each in chapters:
         age = (now - each.changed_at).total_seconds()
         if each.state == "closed" and least < age < most and (board := _board(backend, each.board)) is not None:
             await backend.checks.drop(Contest(board, each.season.start))

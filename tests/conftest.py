@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
+import structlog
 import uvloop
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -12,11 +13,13 @@ from hypothesis import settings as hypothesis_settings
 from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config import Settings
+from gameserver.telemetry import console_lines
 from tests.client import Api
 from tests.nodes import InProcessNode, start_node
 from tests.servers import Servers, running_servers
 from tests.wait import ended
 
+structlog.configure(processors=[structlog.processors.add_log_level, console_lines()])
 hypothesis_settings.register_profile(
     "real servers", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )

@@ -72,6 +72,13 @@ class Servers:
         await self.flush()
         return name
 
+    async def bare(self) -> str:
+        """A new database of the same name on every instance, without tables; Redis is emptied."""
+        name = f"test_{next(_numbers)}"
+        await self._everywhere(f"create database {name}")
+        await self.flush()
+        return name
+
     async def drop(self, database: str) -> None:
         await self._everywhere(f"drop database {database} with (force)")
 

@@ -40,7 +40,7 @@ class GameFault(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Game:
     """The game's data, by name; `actions` and `mail` map each rule to its function, as `module:function`."""
 

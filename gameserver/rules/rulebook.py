@@ -33,7 +33,7 @@ TAKEN, GRANTED = "items_taken", "items_granted"
 """The types of the events that tell which items an action took and granted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rulebook:
     """The game's data and its actions."""
 

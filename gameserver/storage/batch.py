@@ -138,7 +138,7 @@ class Window:
             )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Batch:
     """Decides commands and writes what they led to."""
 

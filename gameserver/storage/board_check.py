@@ -108,8 +108,11 @@ class BoardCheck:
         databases = self._slots.databases("players")
         for database in databases:
             start = random.choice(await self._owned(database) or [0]), random.getrandbits(63)  # noqa: S311
-            ids = [each async for each in _ids(database, start, max(1, count // len(databases)))]
-            await self._compare(contest, ids, verdict, repair=repair)
+            most = max(1, count // len(databases))
+            ids = [each async for each in _ids(database, start, most)]
+            if len(ids) < most:
+                ids += [each async for each in _ids(database, (-1, -1), most - len(ids))]
+            await self._compare(contest, list(dict.fromkeys(ids)), verdict, repair=repair)
         with translated(BoardUnavailable, AWAY):
             found = await self._scan([contest.state], (contest.prefix, "any", count))
         await self._compare(contest, _scanned(found), verdict, repair=repair)

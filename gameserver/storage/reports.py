@@ -14,7 +14,7 @@ import asyncio
 import heapq
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.player import Player
 from gameserver.storage import schema, sql
 from gameserver.storage.batch import player_of
-from gameserver.storage.databases import Database, one_by_one, translated
+from gameserver.storage.databases import Database, translated
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots import MOVED_SECONDS, Slots
 
@@ -74,13 +74,17 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One database's snapshot; `leftovers` are slots of which it has rows and which it doesn't own."""
+    """One database's snapshot.
+
+    `leftovers` are slots of which it has rows and which it doesn't own; `marks` some values of what is ranked by.
+    """
 
     database: Database
     connection: AsyncConnection
     slots: Sequence[int]
-    leftovers: Sequence[int]
     as_of: datetime
+    leftovers: Sequence[int]
+    marks: Sequence[int]
 
     async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
         """Raises DatabaseUnavailable."""
@@ -98,15 +102,17 @@ class Reports:
 
     async def rank(self, question: Question) -> Ranking:
         """The players in their order. Raises DatabaseUnavailable."""
-        return await self._over_all(lambda parts: _rank(parts, question))
+        rare = question.by == "created_at" or question.min_level is not None or question.max_level is not None
+        return await self._over_all(lambda parts: _rank(parts, question), marks_of=None if rare else question.by)
 
     async def count(self) -> tuple[list[Count], datetime]:
         """Players per database, class and level. Raises DatabaseUnavailable."""
         return await self._over_all(_count)
 
-    async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]]) -> T:
+    async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]], marks_of: By | None = None) -> T:
         """Does the work over snapshots in which each slot has one owner."""
-        every = range(self._slots.size("players"))
+        size = self._slots.size("players")
+        asked = {"size": size, "by": marks_of or ""}
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
             async with AsyncExitStack() as stack:
@@ -114,18 +120,16 @@ class Reports:
                     (database, await stack.enter_async_context(database.snapshot()))
                     for database in self._slots.databases("players")
                 ]
-                parts = await _all(_part(database, connection, every) for database, connection in opened)
-                if sorted(chain(*(part.slots for part in parts))) == [*every]:
+                parts = await _all(_part(database, connection, asked) for database, connection in opened)
+                if sorted(chain(*(part.slots for part in parts))) == [*range(size)]:
                     return await work(parts)
             await self._slots.moved(deadline)
 
 
-async def _part(database: Database, connection: AsyncConnection, every: Iterable[int]) -> _Part:
-    """A database's part, as of its first statement."""
-    ((slots, as_of),) = await _ask(database, connection, SQL["owned"])
-    others = sorted(set(every).difference(slots))
-    leftovers = await _ask(database, connection, SQL["leftovers"], others=others) if others else ()
-    return _Part(database, connection, slots, [row.slot for row in leftovers], as_of)
+async def _part(database: Database, connection: AsyncConnection, asked: Mapping[str, Any]) -> _Part:
+    """A database's part, as of this statement."""
+    (row,) = await _ask(database, connection, SQL["open"], **asked)
+    return _Part(database, connection, row.slots, row.as_of, row.leftovers, row.marks)
 
 
 async def _ask(database: Database, connection: AsyncConnection, statement: Any, **arguments: Any) -> Sequence[Any]:
@@ -160,12 +164,10 @@ async def _page(part: _Part, question: Question) -> Sequence[Any]:
     Looked for up to a value not far behind the page's beginning first, which spares sorting the rest of the table. If
     there are too few, because statistics are old or the class is rare, they are looked for again without it.
     """
-    if question.by != "created_at" and question.min_level is None and question.max_level is None:
-        marks = [row.mark for row in await part.ask(SQL["marks"], column=question.by)]
-        if (until := _until(question, marks)) is not None:
-            found = await part.ask(_keys(question, part.mine(), until))
-            if len(found) > question.limit:
-                return found
+    if (until := _until(question, part.marks)) is not None:
+        found = await part.ask(_keys(question, part.mine(), until))
+        if len(found) > question.limit:
+            return found
     return await part.ask(_keys(question, part.mine()))
 
 
@@ -188,8 +190,6 @@ def _place(question: Question, row: Any) -> tuple[int, int]:
 async def _whole(part: _Part, ids: Sequence[int]) -> Sequence[Any]:
     if not ids:
         return ()
-    with translated(part.database.name):
-        await one_by_one(part.connection)
     return await part.ask(SQL["players"], slots=[slot_of(each) for each in ids], ids=list(ids))
 
 

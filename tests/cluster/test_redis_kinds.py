@@ -62,6 +62,7 @@ async def test_a_failover_by_sentinel_interrupts_no_play_and_loses_no_session(
         assert (await all_of.api.act(who)).status == 200
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("kind", "files"),
     [(lambda folder: alone(folder, debian_redis()), STORAGE), (cluster, STORAGE[:2])],

@@ -20,8 +20,10 @@ from gameserver.storage.grants import Grants
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import Servers
-from tests.storage.deployment import act, assert_ledger_explains, carrying, connected, enlist, working
+from tests.storage.deployment import act, assert_ledger_explains, carrying, connected, enlist, order, settled, working
 from tests.storage.items import assert_sums, give, held, move, part, with_studio
+from tests.storage.moving import assert_settled
+from tests.storage.moving import move as move_by_mover
 from tests.storage.test_lost_connections import away
 from tests.wait import wait_until
 
@@ -301,3 +303,35 @@ async def _is_granted(core: Core, player: Player) -> bool:
 
 async def _is_refused(core: Core, player: Player) -> bool:
     return not await _is_granted(core, player)
+
+
+async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
+    core: Core, apart: Settings
+) -> None:
+    """By the mover: each player's items come to him, and then both lie apart again."""
+    players = [await enlist(core), await enlist(core, database="two")]
+    moving = True
+
+    async def play(node: Core, player_id: int) -> int:
+        done = 0
+        while moving:
+            asked = [order(node, player_id, "find", item="herb", count=2), order(node, player_id, "brew")]
+            told = await settled(node, asked)
+            assert {getattr(each, "code", "done") for each in told} <= {"done", "not_enough_items"}
+            done += isinstance(told[1], Receipt)
+        return done
+
+    async with working(apart) as second:
+        playing = [asyncio.create_task(play(node, each.id)) for node in (core, second) for each in players]
+        for group in ("items", "players"):
+            for player in players:
+                source = core.slots.owner(group, slot_of(player.id)).name
+                await move_by_mover(core, [slot_of(player.id)], {"one": "two", "two": "one"}[source], group)
+        moving = False
+        assert all([await each > 2 for each in playing])
+    await core.slots.refresh()
+    for player in players:
+        await assert_sums(core, player.id)
+        await assert_ledger_explains(core, player.id)
+    for group in ("items", "players"):
+        await assert_settled(core, group)

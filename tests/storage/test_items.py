@@ -30,8 +30,6 @@ from tests.storage.deployment import (
     working,
 )
 from tests.storage.items import assert_sums, give, held, move, part, with_studio
-from tests.storage.moving import assert_settled
-from tests.storage.moving import move as move_by_mover
 from tests.wait import wait_until
 
 
@@ -285,36 +283,6 @@ async def test_a_node_with_a_stale_idea_of_the_placement_still_takes_and_grants_
         await assert_sums(core, player.id)
     taken = Counter(each.action for each in await core.backend.players.history(player.id, 50, None))["burn"]
     assert await held(second, player.id) == {"herb": 10 - taken, "potion": taken}
-
-
-async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
-    core: Core, second: Core
-) -> None:
-    players = [await enlist(core), await enlist(core, database="two")]
-    moving = True
-
-    async def play(node: Core, player_id: int) -> int:
-        done = 0
-        while moving:
-            asked = [order(node, player_id, "find", item="herb", count=2), order(node, player_id, "brew")]
-            told = await settled(node, asked)
-            assert {getattr(each, "code", "done") for each in told} <= {"done", "not_enough_items"}
-            done += isinstance(told[1], Receipt)
-        return done
-
-    playing = [asyncio.create_task(play(node, each.id)) for node in (core, second) for each in players]
-    for group in ("items", "players"):
-        for player in players:
-            source = core.slots.owner(group, slot_of(player.id)).name
-            await move_by_mover(core, [slot_of(player.id)], {"one": "two", "two": "one"}[source], group)
-    moving = False
-    assert all([await each > 2 for each in playing])
-    await core.slots.refresh()
-    for player in players:
-        await assert_sums(core, player.id)
-        await assert_ledger_explains(core, player.id)
-    for group in ("items", "players"):
-        await assert_settled(core, group)
 
 
 async def test_a_batch_without_items_asks_nothing_of_them(core: Core) -> None:

@@ -8,16 +8,19 @@ import pytest
 import uvloop
 
 from gameserver.app import Core
-from gameserver.rules.errors import Unavailable
+from gameserver.config import Control, Group
+from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.stack.postgres import Postgres
+from gameserver.storage import provision
 from gameserver.storage.batch import Receipt
 from gameserver.storage.copying import Copy
 from gameserver.storage.cutover import Cutover
 from gameserver.storage.moves import SlotStep
 from tests.client import command_id
-from tests.servers import Servers, running_servers
+from tests.servers import SLOTS, Servers, running_servers
 from tests.storage import moving
-from tests.storage.deployment import act, enlist_many, owner, working
+from tests.storage.deployment import act, enlist, enlist_many, owner, working
+from tests.wait import wait_until
 
 STEPS: dict[str, tuple[type, str]] = {
     "while it is copied": (Copy, "copied"),
@@ -93,3 +96,36 @@ async def _insist(core: Core, player_id: int, action: str) -> Receipt:
             return await act(core, player_id, action, key=key)
         except Unavailable:
             await asyncio.sleep(0.05)
+
+
+async def test_while_the_control_database_is_away_players_sign_up_and_play_and_moves_wait(own_servers: Servers) -> None:
+    database = await own_servers.bare()
+    group = Group(databases=("one",), slots=SLOTS)
+    settings = own_servers.settings(
+        database, control=Control(database="two"), groups={"accounts": group, "players": group}
+    )
+    await provision.migrate(settings)
+    async with working(settings) as core:
+        map_follower = asyncio.create_task(core.slots.run())
+        before = await enlist(core)
+        own_servers.postgres["two"].kill()
+        try:
+            after = await enlist(core)
+            for player in (before, after):
+                assert (await _insist(core, player.id, "hunt")).player.version == 2
+            with pytest.raises(DatabaseUnavailable):
+                await core.sharding.moves.unfinished()
+        finally:
+            await own_servers.postgres["two"].start()
+        await wait_until(lambda: _answers(core), what="moves can be asked for again")
+        assert (await _insist(core, before.id, "hunt")).player.version == 3
+        map_follower.cancel()
+        await asyncio.wait([map_follower])
+    await own_servers.drop(database)
+
+
+async def _answers(core: Core) -> bool:
+    try:
+        return await core.sharding.moves.unfinished() == []
+    except DatabaseUnavailable:
+        return False

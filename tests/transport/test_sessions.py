@@ -122,9 +122,11 @@ async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings
             assert (await api.ask("DELETE", "/v1/sessions", token=who.token)).status == 204
         async with asyncio.timeout(WITHIN):
             assert [(await closing_of(each))[1] for each in sockets] == [4409, 4409]
-        await redis.flushall()
-        for key, dumped in before.items():
-            await redis.restore(key, 0, dumped)
+        async with redis.pipeline(transaction=True) as together:
+            together.flushall()
+            for key, dumped in before.items():
+                together.restore(key, 0, dumped)
+            await together.execute()
         later = await start_node(stack, on_another_port(settings))
         other = await stack.enter_async_context(Api(later.url))
         for door in (api, other):

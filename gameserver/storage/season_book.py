@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gameserver.rules.seasons import Season
 from gameserver.storage import schema
-from gameserver.storage.databases import Database
+from gameserver.storage.databases import Database, translated
 
 SEASONS, STANDINGS = schema.seasons, schema.season_standings
 CLOSING = 7_710_104
@@ -83,6 +83,10 @@ class SeasonBook:
 
     async def store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
         """Stores standings, in the order of COLUMNS, and the step to `counted` with them; how many players."""
+        with translated(self._control.name):
+            return await self._store(board, start, rows)
+
+    async def _store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
         connection = await self._control.connect({})
         try:
             async with connection.transaction():
@@ -126,8 +130,11 @@ class SeasonBook:
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[bool]:
         """Whether this node may close seasons now: one at a time does."""
-        connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "60000"})
+        with translated(self._control.name):
+            connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "60000"})
         try:
-            yield bool(await connection.fetchval(f"select pg_try_advisory_lock({CLOSING})"))
+            with translated(self._control.name):
+                alone = bool(await connection.fetchval(f"select pg_try_advisory_lock({CLOSING})"))
+            yield alone
         finally:
             connection.terminate()

@@ -91,6 +91,9 @@ class SeasonBook:
         try:
             async with connection.transaction():
                 mine = "board = $1 and start = $2"
+                asked = f"select state from seasons where {mine} for update"  # noqa: S608
+                if await connection.fetchval(asked, board, start) != "ended":
+                    return 0
                 await connection.execute(f"delete from season_standings where {mine}", board, start)  # noqa: S608
                 count = 0
                 async for part in rows:

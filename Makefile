@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/local.toml
 
-.PHONY: run test soak check bots bench lock system-packages clean
+.PHONY: run test soak check bots bench bench-boards lock system-packages clean
 
 run: $(VENV)/ready
 	$(BIN)/gameserver up --config $(CONFIG)
@@ -30,6 +30,10 @@ bots: $(VENV)/ready
 bench: CONFIG = config/one.toml
 bench: $(VENV)/ready
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench
+
+# Reads of the boards of a deployment that runs: URL=http://… BOARD=exp
+bench-boards: $(VENV)/ready
+	$(BIN)/python -m tests.board_bench
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
 system-packages:

@@ -97,8 +97,17 @@ def _schema(value: Any) -> Mapping[str, Any]:
 
 
 def parse_boards(body: Any, classes: Sequence[str]) -> list[Board]:
-    """Read the boards; one that doesn't say its class is taken for the class that its name is, or ends in."""
-    return [Board(name, _class_of(name, value, classes)) for name, value in _items(body, "boards")]
+    """Read the boards of exp; one that doesn't say its class is taken for the class that its name is, or ends in."""
+    return [Board(name, _class_of(name, value, classes)) for name, value in _items(body, "boards") if _is_of_exp(value)]
+
+
+def _is_of_exp(value: Any) -> bool:
+    """Whether a board ranks its players' exp as it is, the highest first, which the proof can check."""
+    if not isinstance(value, Mapping):
+        return True
+    told = [value.get("score", "exp"), value.get("season", "all-time"), value.get("order", "desc")]
+    limits = [value.get(each) for each in ("min_level", "max_level", "size")]
+    return told == ["exp", "all-time", "desc"] and value.get("ties", "first") == "first" and not any(limits)
 
 
 def _class_of(name: str, value: Any, classes: Sequence[str]) -> str | None:

@@ -10,8 +10,10 @@ import typer
 
 import gameserver
 from gameserver import app as application
+from gameserver.cli.boards import boards_cli
 from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
+from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import admin, crowd, demo
 from gameserver.commands.results import Question
@@ -28,6 +30,8 @@ nodes = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy 
 cli.add_typer(nodes, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")
+cli.add_typer(boards_cli, name="boards")
+cli.add_typer(seasons_cli, name="seasons")
 
 
 @cli.command()

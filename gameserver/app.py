@@ -17,7 +17,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 import gameserver
-from gameserver.commands import sharding, upkeep
+from gameserver.commands import seasons, sharding, upkeep
 from gameserver.commands.backend import Backend
 from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
@@ -31,31 +31,49 @@ from gameserver.storage import migrations, provision, scripts
 from gameserver.storage.attendance import attend
 from gameserver.storage.audit import Audit
 from gameserver.storage.batch import Window
+from gameserver.storage.board_check import BoardCheck
+from gameserver.storage.board_writer import BoardWriter
+from gameserver.storage.calendar import Calendar
 from gameserver.storage.claims import Claims
 from gameserver.storage.courier import Courier, Deliverer
 from gameserver.storage.credentials import Credentials
 from gameserver.storage.databases import Database, Databases
 from gameserver.storage.feeds import Feeds
-from gameserver.storage.follower import Follower
+from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.friends import Friends
 from gameserver.storage.grants import Grants
 from gameserver.storage.intake import Intake
-from gameserver.storage.leaderboards import Boards, BoardWriter
+from gameserver.storage.leaderboards import Boards
 from gameserver.storage.limits import AttemptPaces, Attempts
 from gameserver.storage.membership import Membership
 from gameserver.storage.mover import Mover
 from gameserver.storage.moves import Moves
+from gameserver.storage.past_standings import PastStandings
 from gameserver.storage.pending import Limits
 from gameserver.storage.players import Players
 from gameserver.storage.presence import Presence
 from gameserver.storage.pushes import Pushes
 from gameserver.storage.reports import Reports
+from gameserver.storage.scoring import Scoring
+from gameserver.storage.season_book import SeasonBook
+from gameserver.storage.season_end import SeasonEnd
 from gameserver.storage.sessions import Sessions
 from gameserver.storage.slots import Slots
 from gameserver.storage.survey import Survey
 from gameserver.transport import openapi
 from gameserver.transport.asking import answer
-from gameserver.transport.keys import ADMIN_KEYS, BACKEND, CALLERS, ORIGINS, READINESS, SOCKETS, Callers, Readiness
+from gameserver.transport.board_pages import BoardPages
+from gameserver.transport.keys import (
+    ADMIN_KEYS,
+    BACKEND,
+    BOARD_PAGES,
+    CALLERS,
+    ORIGINS,
+    READINESS,
+    SOCKETS,
+    Callers,
+    Readiness,
+)
 from gameserver.transport.middleware import surround
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
@@ -98,9 +116,9 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        players = _players(settings, rulebook, slots)
+        calendar = Calendar(rulebook.game.boards)
+        players = _players(settings, rulebook, slots, calendar)
         sessions = _sessions(settings, redis, revoking, players)
-        boards = Boards(redis, rulebook.game.boards)
         friends, feeds = Friends(redis, slots, settings.friends.per_player), Feeds(redis, slots)
         attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
         backend = _backend(
@@ -111,7 +129,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             passwords,
             players,
             sessions,
-            boards,
+            redis,
+            calendar,
             friends,
             feeds,
             attempts,
@@ -120,6 +139,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         )
         core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
         await upkeep.make_partitions(core.backend, slots.members("players"))
+        await seasons.learn(core.backend)
         yield core
 
 
@@ -152,10 +172,10 @@ def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Player
     return Sessions(redis, revoking, players.epochs, (kept.idle_seconds, kept.longest_seconds), kept.per_player)
 
 
-def _players(settings: Settings, rulebook: Rulebook, slots: Slots) -> Players:
+def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
     writes = settings.writes
     limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
-    return Players(slots, rulebook, _window(settings), limits)
+    return Players(slots, rulebook, _window(settings), limits, Scoring(calendar))
 
 
 def _window(settings: Settings) -> Window:
@@ -186,23 +206,29 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
 
 def _backend(  # noqa: PLR0913 (everything meets here)
     settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    players: Players, sessions: Sessions, boards: Boards, friends: Friends, feeds: Feeds,
+    players: Players, sessions: Sessions, redis: Redis, calendar: Calendar, friends: Friends, feeds: Feeds,
     attempts: Attempts, presence: Presence, pushes: Pushes,
 ) -> Backend:  # fmt: skip
+    control = databases[settings.control.database]
     return Backend(
         players=players,
         claims=Claims(slots),
         credentials=Credentials(slots),
         intake=Intake(slots),
         sessions=sessions,
-        boards=boards,
+        boards=Boards(redis),
+        calendar=calendar,
+        checks=BoardCheck(redis, slots, BoardWriter(redis)),
+        seasons=SeasonBook(control),
+        season_end=SeasonEnd(slots),
+        past=PastStandings(control),
         friends=friends,
         feeds=feeds,
         presence=presence,
         pushes=pushes,
         reports=Reports(slots),
-        survey=Survey(databases, databases[settings.control.database]),
-        audit=Audit(databases[settings.control.database]),
+        survey=Survey(databases, control),
+        audit=Audit(control),
         rulebook=rulebook,
         passwords=passwords,
         attempts=attempts,
@@ -218,6 +244,7 @@ def build_app(core: Core) -> web.Application:
     app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
     app[BACKEND] = core.backend
     app[READINESS] = Readiness()
+    app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = Sockets(core.settings.sockets.per_player)
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = frozenset(core.settings.node.origins)
@@ -246,12 +273,15 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     def owners() -> list[str]:
         return [each.name for each in slots.databases("players")]
 
-    writer = BoardWriter(core.following, backend.rulebook.game.boards)
+    writer = BoardWriter(core.following)
+    boarding = Boarding(lambda: backend.calendar.contests(backend.now()), owners)
     return [
         backend.players.run(),
         backend.sessions.run(app[SOCKETS]),
         backend.feeds.run(),
         upkeep.sweep_for_ever(backend),
+        upkeep.check_boards_for_ever(backend),
+        upkeep.attend_seasons_for_ever(backend, postman),
         upkeep.sweep_items_for_ever(backend),
         upkeep.forget_old_items_for_ever(backend),
         upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
@@ -261,7 +291,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
         sharding.take_over_for_ever(core.sharding),
-        attend(slots, "players", lambda each: Follower(each, writer, backend.presence, owners).run()),
+        attend(slots, "players", lambda each: Follower(each, writer, backend.presence, boarding).run()),
     ]
 
 

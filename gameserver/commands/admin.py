@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gameserver.commands import live, play
 from gameserver.commands.backend import Backend
+from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.presence import LiveNode
 from gameserver.storage.reports import Count, Question, Ranking
 from gameserver.storage.survey import Holding, SlotRange
@@ -46,3 +47,19 @@ async def proclaim(backend: Backend, admin: str, text: str, reason: str, player_
         await play.read(backend, player_id)
     await backend.audit.note(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
     return await live.proclaim(backend, text, player_id)
+
+
+async def judge(backend: Backend, admin: str, judgement: Judgement) -> Judged:
+    """Bans a player or lifts his ban; a ban also ends all his sessions, on every node within a second.
+
+    It stands in Postgres when this raises SessionsUnavailable: the same command id ends the sessions, too.
+    Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
+    """
+    await play.read(backend, judgement.player_id)
+    details = {"command_id": judgement.command_id}
+    await backend.audit.note(admin, judgement.action, str(judgement.player_id), judgement.reason, details)
+    judged = await backend.players.set_ban(judgement)
+    await backend.seasons.hide(judgement.player_id, hidden=judged.banned)
+    if judged.banned:
+        await backend.sessions.revoke_all(judgement.player_id)
+    return judged

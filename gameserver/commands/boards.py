@@ -1,37 +1,89 @@
-"""Reading the boards: places with the players who hold them."""
+"""Reading the boards: places, with what is shown of the players who hold them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gameserver.commands.backend import Backend
-from gameserver.rules.player import Player
-from gameserver.storage.leaderboards import Page
+from gameserver.rules.boards import Board
+from gameserver.rules.errors import NotOnBoard, SeasonNotFound
+from gameserver.storage.board_layout import ALL_TIME, Contest
+from gameserver.storage.leaderboards import Boards, Page
+from gameserver.storage.past_standings import PastStandings
+
+CURRENT, PREVIOUS, FOR_ALL_TIME = "current", "previous", "all-time"
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A page of a board; `players` by id, without those that no longer exist."""
+    """A page of a board; `missing` are those asked for who aren't on it."""
 
-    board: str
+    contest: Contest
     page: Page
-    players: Mapping[int, Player]
+    missing: Sequence[int] = ()
 
 
-async def top(backend: Backend, board: str, limit: int, cursor: str | None) -> Ranked:
-    """Raises BoardNotFound, BadInput for the cursor, BoardUnavailable."""
-    return await _with_players(backend, board, await backend.boards.top(board, limit, cursor))
+def names(backend: Backend) -> list[Board]:
+    return backend.calendar.boards()
 
 
-async def around(backend: Backend, board: str, player_id: int, radius: int) -> Ranked:
-    """Raises BoardNotFound, NotOnBoard, BoardUnavailable."""
-    return await _with_players(backend, board, await backend.boards.around(board, player_id, radius))
+async def top(backend: Backend, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
+    """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable, DatabaseUnavailable."""
+    asked = contest(backend, board, season)
+    return Ranked(asked, await _standings(backend, asked).top(asked, limit, cursor))
 
 
-async def ranks(backend: Backend, board: str, ids: Sequence[int]) -> Ranked:
-    """Those of the ids that are on the board. Raises BoardNotFound, BoardUnavailable."""
-    return await _with_players(backend, board, await backend.boards.ranks(board, ids))
+async def around(backend: Backend, board: str, season: str, player_id: int, radius: int) -> Ranked:
+    """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable, DatabaseUnavailable."""
+    asked = contest(backend, board, season)
+    return Ranked(asked, await _standings(backend, asked).around(asked, player_id, radius))
 
 
-async def _with_players(backend: Backend, board: str, page: Page) -> Ranked:
-    players = await backend.players.read(standing.player_id for standing in page.standings)
-    return Ranked(board, page, players)
+async def ranks(backend: Backend, board: str, season: str, ids: Sequence[int]) -> Ranked:
+    """Those of the ids that are on the board. Raises BoardNotFound, SeasonNotFound and what is unavailable."""
+    asked = contest(backend, board, season)
+    page = await _standings(backend, asked).ranks(asked, ids)
+    there = {each.player_id for each in page.standings}
+    return Ranked(asked, page, [each for each in dict.fromkeys(ids) if each not in there])
+
+
+async def rank(backend: Backend, board: str, season: str, player_id: int) -> Ranked:
+    """One player's place. Raises BoardNotFound, SeasonNotFound, NotOnBoard and what is unavailable."""
+    found = await ranks(backend, board, season, [player_id])
+    if not found.page.standings:
+        raise NotOnBoard("The player isn't on this board.")
+    return found
+
+
+def _standings(backend: Backend, asked: Contest) -> Boards | PastStandings:
+    """Where they lie: in Redis, or, when the season is over and counted, in the control database."""
+    return backend.past if backend.calendar.is_over(asked.board, asked.season) else backend.boards
+
+
+def contest(backend: Backend, name: str, season: str) -> Contest:
+    """The season of a board that is asked for. Raises BoardNotFound, SeasonNotFound."""
+    board, now = backend.calendar.board(name), backend.now()
+    number = backend.calendar.number(board, now)
+    if season == CURRENT or (number == ALL_TIME and season == FOR_ALL_TIME):
+        return Contest(board, number)
+    wanted = backend.calendar.previous(board, now) if season == PREVIOUS else _parse(season)
+    known = [each.season for each in backend.calendar.contests(now) if each.board is board]
+    if not wanted or not (wanted in known or backend.calendar.is_over(board, wanted)):
+        raise SeasonNotFound(f"The board {name} has no such season.")
+    return Contest(board, wanted)
+
+
+def _parse(season: str) -> int:
+    """The number of a season that is named by its start; ALL_TIME for what is none."""
+    try:
+        moment = datetime.fromisoformat(season)
+    except ValueError:
+        return ALL_TIME
+    return int(moment.timestamp()) if moment.tzinfo is not None else ALL_TIME
+
+
+def season_name(which: Contest) -> str:
+    """How a season is told: by its start."""
+    if which.season == ALL_TIME:
+        return FOR_ALL_TIME
+    return datetime.fromtimestamp(which.season, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from gameserver.commands import boards
 from gameserver.commands.accounts import Application, draft_of
 from gameserver.commands.backend import Backend
 from gameserver.rules.dice import Dice
@@ -161,9 +162,8 @@ class _Pace:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._board = next(
-            (name for name in backend.boards.names() if backend.boards.board(name).class_name is None), ""
-        )
+        whole = (each for each in backend.calendar.boards() if not each.kept and each.ranks_all)
+        self._board = next((each.name for each in whole), "")
         self._first: int | None = None
 
     async def wait(self, made: int) -> None:
@@ -183,6 +183,6 @@ class _Pace:
         if not self._board:
             return None
         try:
-            return (await self._backend.boards.top(self._board, 1, None)).total
+            return (await boards.top(self._backend, self._board, boards.CURRENT, 1, None)).page.total
         except BoardUnavailable:
             return None

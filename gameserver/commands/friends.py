@@ -48,7 +48,7 @@ async def board_of_friends(backend: Backend, session: Session, board: str) -> Ra
     Raises BoardNotFound, BoardUnavailable, DatabaseUnavailable.
     """
     ids = [session.player_id, *await backend.friends.of(session.player_id)]
-    found = await boards.ranks(backend, board, ids)
+    found = await boards.ranks(backend, board, boards.CURRENT, ids)
     standings = sorted(found.page.standings, key=lambda each: (each.rank, each.player_id))
     return replace(found, page=replace(found.page, standings=standings))
 

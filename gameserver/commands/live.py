@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from gameserver.commands import boards
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import GameError, PresenceUnavailable
 from gameserver.rules.player import Player
@@ -186,7 +187,7 @@ class Live:
             if connection.session is not None:
                 by_player.setdefault(connection.session.player_id, []).append(connection)
         for ids in _parts(by_player, RANKS):
-            page = await self.backend.boards.ranks(board, ids)
+            page = (await boards.ranks(self.backend, board, boards.CURRENT, ids)).page
             for standing in page.standings:
                 for connection in by_player[standing.player_id]:
                     connection.rank(board, standing.rank, standing.score, page.total)

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import structlog
 
+from gameserver.commands import board_care, seasons
 from gameserver.commands.backend import Backend
+from gameserver.commands.postman import Postman
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.claims import Claim, Key, Kind
 from gameserver.storage.databases import Database
@@ -18,6 +20,8 @@ from gameserver.telemetry import RESOLVED_CLAIMS
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
+CHECK_SECONDS = 5.0
+SEASON_SECONDS = 1.0
 PARTITION_SECONDS = 3600.0
 CLAIMS_A_SWEEP = 200
 RESERVATIONS_A_SWEEP = 200
@@ -66,6 +70,16 @@ async def sweep(backend: Backend) -> int:
 
 async def sweep_for_ever(backend: Backend) -> None:
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+
+
+async def attend_seasons_for_ever(backend: Backend, postman: Postman) -> None:
+    """Begins seasons, and closes those that are over."""
+    await _for_ever("seasons", SEASON_SECONDS, lambda: seasons.attend(backend, postman))
+
+
+async def check_boards_for_ever(backend: Backend) -> None:
+    """Compares a few places with the databases now and then, and puts right what differs."""
+    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(backend))
 
 
 async def sweep_items_for_ever(backend: Backend) -> None:

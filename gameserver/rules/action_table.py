@@ -16,7 +16,7 @@ from pydantic import BaseModel, PydanticUserError
 from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
-NOT_ACTIONS = frozenset({"sign_up", "rename", "delete"})
+NOT_ACTIONS = frozenset({"sign_up", "rename", "delete", "ban", "lift_ban"})
 """What the ledger calls changes of a player that no action makes."""
 Function = Callable[[Player, Any, Moment], Outcome]
 

@@ -49,7 +49,7 @@ class Use(Arguments):
 
 
 def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
-    """Fights a foe: a win gives EXP, and items that it drops, and costs less HP. Raises UnknownFoe."""
+    """Fights a foe: a win gives EXP, points and items that it has to give, and costs less HP. Raises UnknownFoe."""
     game, dice = moment.game, moment.dice
     foe, own = game.foe(args.foe), game.classes[player.class_name]
     tuning = game.tuning.hunt
@@ -60,8 +60,10 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
     damage = min(damage, player.hp)
     exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
     event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
+    points = tuple(foe.points.items()) if won and foe.points else ()
     drops = _dropped(foe, moment) if won and foe.drops else ()
-    return Outcome(changed(player, hp=player.hp - damage, exp=player.exp + exp), (event,), grants=drops)
+    after = changed(player, hp=player.hp - damage, exp=player.exp + exp)
+    return Outcome(after, (event,), points=points, grants=drops)
 
 
 def _dropped(foe: Foe, moment: Moment) -> Items:

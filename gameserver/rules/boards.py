@@ -1,26 +1,203 @@
-"""Which leaderboards the game has, and who stands on each."""
+"""Which leaderboards the game has: what each ranks, whom, in which order, and for how long.
 
+A board of exp or level without seasons is read off the players as they are. Every other board is *kept*: what its
+players score is added up, in the write that scored it, in rows of its own.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
+from gameserver.rules.schedule import Schedule
 from gameserver.rules.section import Key, Section
 
-Score = Literal["exp"]
+Operator = Literal["best", "last", "sum"]
+Order = Literal["desc", "asc"]
+Ties = Literal["first", "dense", "competition"]
+Level = Annotated[int, Field(ge=1, le=1_000_000)]
+POINTS = "points:"
+LARGEST_SCORE = (1 << 53) - 1
+"""A score is never farther from 0: it stays exact as a double."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What the players of some ranks get when a season ends: `first` to `last`, by mail."""
+
+    first: int
+    last: int
+    exp: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A leaderboard: ranks by `score`, highest first, all players or those of one class."""
+    """A leaderboard. `score` is exp, level or points:NAME; `size` is how many places it shows, 0 for all."""
 
     name: str
-    score: Score
+    score: str
     class_name: str | None = None
+    min_level: int | None = None
+    max_level: int | None = None
+    operator: Operator = "last"
+    order: Order = "desc"
+    ties: Ties = "first"
+    size: int = 0
+    schedule: Schedule | None = None
+    rewards: tuple[Reward, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether its scores have rows of their own."""
+        return self.schedule is not None or self.score.startswith(POINTS)
+
+    @property
+    def points(self) -> str | None:
+        """The name of the points that it ranks; None for exp and level."""
+        return self.score.removeprefix(POINTS) if self.score.startswith(POINTS) else None
+
+    @property
+    def ranks_all(self) -> bool:
+        """Whether no player is left out."""
+        return not (self.class_name or self.min_level or self.max_level or self.size)
+
+    def admits(self, class_name: str, level: int) -> bool:
+        """Whether a player of this class and level is on the board, or, of a kept one, scores for it."""
+        if self.class_name is not None and class_name != self.class_name:
+            return False
+        return (self.min_level or 0) <= level and (self.max_level is None or level <= self.max_level)
+
+    def ranks(self) -> tuple[object, ...]:
+        """What two boards that rank the same have in common."""
+        filters = (self.class_name, self.min_level, self.max_level)
+        return (self.score, self.operator, self.order, self.ties, *filters, self.schedule)
+
+
+Rank = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class RewardTable(Section):
+    """An element of a board's `rewards`."""
+
+    first: Rank
+    last: Rank
+    exp: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    text: Annotated[str, Field(max_length=200)] = ""
+
+
+class SeasonTable(Section):
+    """A board's `season`: it begins anew whenever the cron expression fires in the zone."""
+
+    cron: Annotated[str, Field(max_length=100)]
+    zone: Annotated[str, Field(max_length=64)] = "UTC"
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        self.schedule()
+        return self
+
+    def schedule(self) -> Schedule:
+        """Raises ValueError for an expression that never fires or a zone that doesn't exist."""
+        return Schedule.parse(self.cron, self.zone)
 
 
 class BoardTable(Section):
     """A table under `[boards]`, before it is known whether its class exists."""
 
-    score: Score
+    score: Annotated[str, StringConstraints(pattern=r"^(exp|level|points:[a-z][a-z0-9_]{0,31})$")]
     class_name: Annotated[Key | None, Field(alias="class")] = None
+    min_level: Level | None = None
+    max_level: Level | None = None
+    operator: Operator | None = None
+    order: Order = "desc"
+    ties: Ties | None = None
+    size: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    season: SeasonTable | None = None
+    rewards: Annotated[list[RewardTable], Field(max_length=100, default_factory=list)]
+
+    def board(self, name: str) -> Board:
+        operator = self.operator or ("sum" if self.score.startswith(POINTS) else "last")
+        settled = operator != "last" or not self.score.startswith(POINTS)
+        return Board(
+            name,
+            self.score,
+            self.class_name,
+            self.min_level,
+            self.max_level,
+            operator,
+            self.order,
+            self.ties or ("first" if settled else "competition"),
+            self.size,
+            self.season.schedule() if self.season else None,
+            tuple(Reward(each.first, each.last, each.exp, each.text) for each in self.rewards),
+        )
+
+
+def faults(boards: Mapping[str, Board], classes: Iterable[str]) -> list[str]:
+    """What can't be, each with its path."""
+    found: list[str] = []
+    seen: dict[tuple[object, ...], str] = {}
+    names = set(classes)
+    for board in boards.values():
+        path = f"boards.{board.name}"
+        first = seen.setdefault(board.ranks(), board.name)
+        if first != board.name:
+            found.append(f"{path}: ranks the same as boards.{first}")
+        if board.class_name is not None and board.class_name not in names:
+            found.append(f"{path}.class: there is no class {board.class_name!r}")
+        found += [f"{path}.{fault}" for fault in [*_contradictions(board), *_reward_faults(board)]]
+    return found
+
+
+def _contradictions(board: Board) -> list[str]:
+    found = []
+    if board.points is not None and board.operator == "last" and board.ties == "first":
+        found.append("ties: a score of the operator 'last' can be left and reached again, so that nobody is the first "
+                     "to reach it; take 'competition' or 'dense'")  # fmt: skip
+    if board.points is None and board.operator == "best":
+        found.append(f"operator: {board.score} is ranked as it is; take 'last'")
+    if board.points is None and board.operator == "sum" and board.schedule is None:
+        found.append(f"operator: {board.score} is ranked as it is; 'sum', what was gained, needs a season")
+    if board.min_level is not None and board.max_level is not None and board.min_level > board.max_level:
+        found.append(f"min_level: {board.min_level} is above max_level, {board.max_level}")
+    return found
+
+
+def _reward_faults(board: Board) -> list[str]:
+    found = []
+    if board.rewards and board.schedule is None:
+        found.append("rewards: only a board with a season, which ends, can have rewards")
+    last = 0
+    for place, reward in enumerate(board.rewards):
+        if reward.last < reward.first:
+            found.append(f"rewards.{place}: ranks {reward.first} to {reward.last} are none")
+        elif reward.first <= last:
+            found.append(f"rewards.{place}: rank {reward.first} is within, or before, the ranks above, up to {last}")
+        if board.size and reward.last > board.size:
+            found.append(f"rewards.{place}: the board has only {board.size} places")
+        if not reward.exp and not reward.text:
+            found.append(f"rewards.{place}: gives nothing; it takes exp, text or both")
+        last = max(last, reward.last)
+    return found
+
+
+def describe(board: Board) -> dict[str, Any]:
+    """A board as its list tells it, JSON-able."""
+    season = board.schedule
+    return {
+        "name": board.name,
+        "score": board.score,
+        "class": board.class_name,
+        "min_level": board.min_level,
+        "max_level": board.max_level,
+        "operator": board.operator,
+        "order": board.order,
+        "ties": board.ties,
+        "size": board.size or None,
+        "season": "all-time" if season is None else {"cron": season.cron, "zone": season.zone},
+        "rewards": [
+            {"first": each.first, "last": each.last, "exp": each.exp, "text": each.text} for each in board.rewards
+        ],
+    }

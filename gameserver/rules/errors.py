@@ -8,9 +8,10 @@
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
+    │   └─ Banned banned
     ├─ NotFound not_found
     │   ├─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board
-    │   └─ SessionNotFound session_not_found
+    │   └─ SeasonNotFound season_not_found, SessionNotFound session_not_found
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
@@ -138,6 +139,13 @@ class Forbidden(GameError):
     sentence = "This is not allowed."
 
 
+class Banned(Forbidden):
+    """The player exists and the credentials are right, but he may not play."""
+
+    code = "banned"
+    sentence = "This player is banned."
+
+
 class NotFound(GameError):
     """Nothing is at this address."""
 
@@ -157,6 +165,13 @@ class BoardNotFound(NotFound):
 
     code = "board_not_found"
     sentence = "There is no such board."
+
+
+class SeasonNotFound(NotFound):
+    """The board has no season of this name, or its standings aren't kept any more."""
+
+    code = "season_not_found"
+    sentence = "There is no such season."
 
 
 class NotOnBoard(NotFound):

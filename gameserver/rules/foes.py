@@ -5,9 +5,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from gameserver.rules.items import Drop
-from gameserver.rules.section import Chance, Section, Title
+from gameserver.rules.section import Chance, Key, Section, Title
 
 Damage = Annotated[int, Field(ge=0, le=1_000_000)]
+Points = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
 class Foe(Section):
@@ -19,6 +20,8 @@ class Foe(Section):
     min_damage: Damage
     max_damage: Damage
     exp: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    points: Annotated[dict[Key, Points], Field(default_factory=dict)]
+    """What a win scores on the boards that rank these points."""
     drops: Annotated[tuple[Drop, ...], Field(strict=False, max_length=20)] = ()
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
+from gameserver.rules import boards as board_rules
 from gameserver.rules.boards import Board, BoardTable
 from gameserver.rules.classes import PlayerClass
 from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe, UnknownItem
@@ -26,8 +27,8 @@ _TUNING = TypeAdapter(Tuning)
 _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
 _MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
-RETURNED = "returned"
-"""The rule of `[mail]` for a letter of one's own that couldn't be delivered."""
+RETURNED, REWARDED = "returned", "rewarded"
+"""The rules of `[mail]` for a letter of one's own that couldn't be delivered, and for what a season's end gives."""
 _TABLES = ("levels", "classes", "items", "foes", "tuning", "actions", "mail", "boards")
 
 
@@ -66,8 +67,16 @@ class Game:
         if mail and RETURNED not in mail:
             problems.append(f"mail.{RETURNED}: a game with mail says what comes of a letter that can't be delivered")
         tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
-        boards = {name: Board(name, table.score, table.class_name) for name, table in (tables or {}).items()}
-        problems += _board_faults(boards, mapping.get("classes")) + _drop_faults(foes or {}, mapping.get("items", {}))
+        boards = {name: table.board(name) for name, table in (tables or {}).items()}
+        named = mapping.get("classes")
+        problems += board_rules.faults(boards, named if isinstance(named, Mapping) else ())
+        problems += _drop_faults(foes or {}, mapping.get("items", {}))
+        if REWARDED not in (mail or {}):
+            problems += [
+                f"boards.{each.name}.rewards: they arrive as letters, for which [mail] needs a rule {REWARDED!r}"
+                for each in boards.values()
+                if each.rewards
+            ]
         if problems or not (levels and classes and tuning and actions) or foes is None or items is None:
             raise GameFault(problems)
         return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
@@ -126,18 +135,6 @@ def _read(adapter: TypeAdapter[Table], mapping: Mapping[str, Any], name: str, pr
     except ValidationError as error:
         problems += faults_of(error, name)
         return None
-
-
-def _board_faults(boards: Mapping[str, Board], classes: object) -> list[str]:
-    faults, seen = [], dict[tuple[str, str | None], str]()
-    names = classes if isinstance(classes, Mapping) else {}
-    for board in boards.values():
-        first = seen.setdefault((board.score, board.class_name), board.name)
-        if first != board.name:
-            faults.append(f"boards.{board.name}: ranks the same as boards.{first}")
-        if board.class_name is not None and board.class_name not in names:
-            faults.append(f"boards.{board.name}.class: there is no class {board.class_name!r}")
-    return faults
 
 
 def _drop_faults(foes: Mapping[str, Foe], items: object) -> list[str]:

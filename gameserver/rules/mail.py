@@ -62,6 +62,17 @@ class Returned(MailArguments):
     args: dict[str, Any]
 
 
+class Rewarded(MailArguments):
+    """A season of a board has ended, and this rank in it is rewarded. The server sends it."""
+
+    sender: Annotated[str, Field(pattern="^0$")]
+    board: str
+    season: str
+    rank: Annotated[int, Field(ge=1)]
+    exp: Count
+    text: str
+
+
 @sends_mail
 def heal_other(player: Player, args: HealOther, moment: Moment) -> Outcome:
     """Spends HP on a spell for another. Refused: same_player, not_a_healer, not_enough_hp."""
@@ -121,6 +132,15 @@ def duelled(player: Player, args: Duelled, moment: Moment) -> Outcome:
 def returned(player: Player, args: Returned, _moment: Moment) -> Outcome:
     """Tells the sender; what the letter cost him stays spent."""
     return Outcome(player, ({"type": "mail_returned", "kind": args.kind, "to": args.to, "reason": args.reason},))
+
+
+@allowed_when_down
+def rewarded(player: Player, args: Rewarded, _moment: Moment) -> Outcome:
+    """Gives the EXP of a season's reward."""
+    exp = min(args.exp, EXP_CAP - player.exp)
+    event = {"type": "season_rewarded", "board": args.board, "season": args.season, "rank": args.rank, "exp": exp,
+             "text": args.text}  # fmt: skip
+    return Outcome(changed(player, exp=player.exp + exp), (event,))
 
 
 def _another(player: Player, given: str) -> int:

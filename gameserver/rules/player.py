@@ -55,13 +55,15 @@ class Letter(NamedTuple):
 class Outcome(NamedTuple):
     """What an action came to; each event is JSON-able and has a "type".
 
-    If it takes effect, letters go out, and the player gets the items of `grants`.
+    If it takes effect, letters go out, the player gets the items of `grants`, and `points` are scored on the boards
+    that rank them: the name and how many, or the figure for `best` and `last`.
     """
 
     player: Player
     events: tuple[dict[str, Any], ...]
     letters: tuple[Letter, ...] = ()
     grants: Items = ()
+    points: tuple[tuple[str, int], ...] = ()
 
 
 def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:

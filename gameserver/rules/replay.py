@@ -1,6 +1,7 @@
 """Replay: the same records, in order, lead to the same player; so the ledger can be audited against him.
 
-Renames and the deletion are in it beside the actions; a deleted player stays as he was, one version on.
+Renames and the deletion are in it beside the actions; a player who is deleted, banned or allowed again
+stays as he was, one version on.
 """
 
 from collections.abc import Iterable
@@ -37,7 +38,7 @@ def _after(rulebook: Rulebook, player: Player, record: Record) -> Player:
     match record.action:
         case "rename":
             return renamed(player, record.args["name"])
-        case "delete":
+        case "delete" | "ban" | "lift_ban":
             return renamed(player, player.name)
     args = rulebook.recorded(record.action, record.args)
     moment = Moment(record.at, Dice(record.seed), rulebook.game)

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from gameserver.rules import arguments
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.arguments import LARGEST_ID, MailArguments
+from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.items import Items, fault_of
@@ -214,6 +215,8 @@ def _fault(before: Player, outcome: object) -> str | None:
         return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
     if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
         return 'events must be a tuple of dicts with a "type"'
+    if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):
+        return f"points {outcome.points!r} must be pairs of a name and a whole number of at most 53 bits"
     return None
 
 
@@ -234,6 +237,13 @@ def _told(outcome: Outcome, taken: Items) -> Outcome:
     granted = tuple(sorted(added(outcome.grants).items()))
     told = [{"type": kind, "items": dict(items)} for kind, items in ((TAKEN, taken), (GRANTED, granted)) if items]
     return outcome._replace(events=(*outcome.events, *told), grants=granted)
+
+
+def _are_points(value: object) -> bool:
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    name, amount = value
+    return type(name) is str and type(amount) is int and -LARGEST_SCORE <= amount <= LARGEST_SCORE
 
 
 def _passages(before: Player, after: Player) -> tuple[Event, ...]:

@@ -36,6 +36,7 @@ from gameserver.storage import sql
 from gameserver.storage.databases import Link
 from gameserver.storage.ids import command_milliseconds, mail_id, slot_of
 from gameserver.storage.mailbag import Letter, LetterSettled, Mailbag, Posting
+from gameserver.storage.scoring import Scores, Scoring
 from gameserver.storage.slots import SlotMoved
 from gameserver.storage.stacks import Payment, Stacks, Unpaid
 
@@ -145,10 +146,12 @@ class Batch:
     window: Window
     commands: Sequence[Command]
     stacks: Stacks
+    scoring: Scoring
     _rows: dict[int, _Row] = field(default_factory=dict)
     _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
     _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
     _entries: list[_Entry] = field(default_factory=list)
+    _scores: Scores = field(default_factory=dict)
     _mail: Mailbag = field(default_factory=Mailbag)
     _now: datetime = field(init=False)
     """The database's time under the fence: one for the batch."""
@@ -279,6 +282,7 @@ class Batch:
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
+        self.scoring.note(self._scores, row.player, outcome)
         told = _told(outcome, max_hp, command.payment)
         args = json_of(command.args)
         row.player, row.changed = outcome.player, True
@@ -316,6 +320,9 @@ class Batch:
         changed = [row.player for row in self._rows.values() if row.changed]
         states = [(slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version) for who in changed]
         await connection.fetch(SQL["write"], self._now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
+        if self._scores:
+            versions = {who.id: who.version for who in changed}
+            await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, self._now))
         if self.stacks.changed:
             await self.stacks.write(connection, self._now)
 

@@ -70,6 +70,15 @@ def mail_id(player_id: int, command_id: str, number: int) -> str:
     return str(UUID(int=command_milliseconds(command_id) << 80 | 8 << 76 | hand << 72 | high << 64 | 2 << 62 | low))
 
 
+def reward_id(board: str, season: int, player_id: int, milliseconds: int) -> str:
+    """What a player's reward for a season is sent under: made of the season's end, in Unix milliseconds, and of whose
+    it is, so that sending it again is the same command.
+    """
+    digest = hashlib.blake2b(f"{board}\0{season}\0{player_id}".encode(), digest_size=16).digest()
+    high, low = int.from_bytes(digest[:8]) & 0xFFF, int.from_bytes(digest[8:]) >> 2
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
+
+
 def hops(command_id: str) -> int:
     """How many letters lie between a client and this command: 0 for his own, 1 for one that delivers his letter."""
     return int(command_id[15], 16) if command_id[14] == "8" else 0

@@ -14,11 +14,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
+from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import identities, inbox, schema
+from gameserver.storage import bans, identities, inbox, schema
 from gameserver.storage.backlog import Backlog
+from gameserver.storage.bans import Judged, Judgement
 from gameserver.storage.batch import Batch, Command, Receipt, Window
 from gameserver.storage.bell import Bell
 from gameserver.storage.claims import Claim, Key
@@ -34,6 +35,7 @@ from gameserver.storage.payments import Paths, Payments
 from gameserver.storage.pending import Limits
 from gameserver.storage.reader import Read, Reader
 from gameserver.storage.routing import Router
+from gameserver.storage.scoring import Scoring
 from gameserver.storage.slots import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.storage.stacks import Stacks
 
@@ -67,8 +69,9 @@ class Birth:
 class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
-    def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits) -> None:
+    def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring) -> None:
         self._slots, self._window, self._game, self._rulebook = slots, window, rulebook.game, rulebook
+        self._scoring = scoring
         self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
         self.inventory = Inventory(slots, rulebook.game.items)
         self._backlog = Backlog(slots)
@@ -114,7 +117,10 @@ class Players:
         def full() -> bool:
             return self._backlog.is_full(database)
 
-        return lambda commands: Batch(self._rulebook, self._window, commands, Stacks(catalogue, here, full))
+        def batch(commands: Sequence[Command]) -> Batch:
+            return Batch(self._rulebook, self._window, commands, Stacks(catalogue, here, full), self._scoring)
+
+        return batch
 
     async def items(self, player_id: int) -> list[Stack]:
         """What a player owns, as far as his acknowledged commands say. Raises DatabaseUnavailable."""
@@ -272,12 +278,29 @@ class Players:
         return await self._owned(player_id, query)
 
     async def session_epoch(self, player_id: int) -> int:
-        """The epoch that a session opened now belongs to. Raises PlayerNotFound."""
+        """The epoch that a session opened now belongs to. Raises PlayerNotFound, Banned."""
 
-        async def query(connection: AsyncConnection) -> int | None:
-            return (await connection.execute(select(PLAYERS.c.session_epoch).where(_is(player_id)))).scalar()
+        async def query(connection: AsyncConnection) -> tuple[int, bool] | None:
+            chosen = select(PLAYERS.c.session_epoch, PLAYERS.c.banned).where(_is(player_id))
+            row = (await connection.execute(chosen)).first()
+            return None if row is None else (row.session_epoch, row.banned)
 
-        return _there(await self._owned(player_id, query))
+        epoch, banned = _there(await self._owned(player_id, query))
+        if banned:
+            raise Banned("This player is banned.")
+        return epoch
+
+    async def set_ban(self, judgement: Judgement) -> Judged:
+        """Bans a player, or lifts his ban, once per command id.
+
+        Raises PlayerNotFound, CommandMismatch, CommandExpired; OutcomeUnknown when the commit may have taken place.
+        """
+        try:
+            return await self._owned(
+                judgement.player_id, lambda connection: bans.judge(connection, self._window, self._game, judgement)
+            )
+        except DatabaseUnavailable as error:
+            raise OutcomeUnknown("Whether it took effect isn't known yet: send it again.", retry_after=1) from error
 
     async def raise_session_epoch(self, player_id: int) -> None:
         """Ends every session opened so far for writes, also one that an old Redis dump brings back."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     func,
     text,
 )
@@ -130,6 +131,46 @@ audit = Table(
     Column("details", JSON, nullable=False),
 )
 
+seasons = Table(
+    "seasons",
+    control,
+    Column("board", String(32), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("end", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("players", BigInteger),
+    Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see season_book.py)."""
+
+season_standings = Table(
+    "season_standings",
+    control,
+    Column("board", String(32), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("rank", BigInteger, nullable=False),
+    Column("player_id", BigInteger, nullable=False),
+    Column("score", BigInteger, nullable=False),
+    Column("reached_at", Time, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("class", String(64), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("reward", JSON(none_as_null=True)),
+    Column("rewarded", String(64)),
+    Column("hidden", Boolean, server_default=false(), nullable=False),
+    Index("season_standings_player", "player_id", "board", "start"),
+    Index("season_standings_hidden", "board", "start", "position", postgresql_where=text("hidden")),
+    Index(
+        "season_standings_unrewarded",
+        "board",
+        "start",
+        "position",
+        postgresql_where=text("reward is not null and rewarded is null"),
+    ),
+)
+"""How seasons ended. `rewarded` says what became of a reward; who is banned is `hidden`."""
+
 accounts_owned_slots = _owned_slots("accounts", accounts)
 accounts_marks = _marks("accounts", accounts)
 
@@ -164,6 +205,8 @@ player_rows = Table(
     Column("void", Boolean, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("exp_reached_at", Time, nullable=False),
+    Column("level_reached_at", Time),
+    Column("banned", Boolean, server_default=false(), nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
@@ -213,6 +256,29 @@ ledger = Table(
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     postgresql_partition_by="RANGE (command_id)",
 )
+
+scores = Table(
+    "scores",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("board", String(32), primary_key=True),
+    Column("season", BigInteger, primary_key=True, autoincrement=False),
+    Column("score", BigInteger, nullable=False),
+    Column("reached_at", Time, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "80"},
+)
+"""What players scored on boards whose scores are kept; `version` is the player's after it, `season` 0 for all time."""
+
+season_floors = Table(
+    "season_floors",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("board", String(32), primary_key=True),
+    Column("season", BigInteger, nullable=False),
+)
+"""The earliest season of a board in which players of a slot can still score."""
 
 outbox = Table(
     "outbox",

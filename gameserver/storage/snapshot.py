@@ -35,6 +35,11 @@ class Snapshot:
             return self
         return Snapshot(txid, tuple(each for each in self.running if each < txid))
 
+    def covers(self, other: "Snapshot") -> bool:
+        """Whether everything that the other one, of the same server, shows as over is so here, too."""
+        late = [each for each in self.running if each < other.xmax]
+        return self.xmax >= other.xmax and set(late) <= set(other.running)
+
     def age(self) -> tuple[int, int]:
         """Orders the snapshots of one server by time."""
         return self.xmax, -len(self.running)

@@ -1,4 +1,5 @@
--- The statements of one group commit, in their order. Tables: players, players_owned_slots, ledger.
+-- The statements of one group commit, in their order. Tables: players, players_owned_slots, ledger, scores,
+-- season_floors.
 -- Arguments are arrays of equal length, one element for each player ($slots, $ids) or ledger row.
 
 -- name: gather
@@ -27,10 +28,31 @@ with entries as (
 )
 update players p
 set class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.version,
-    exp_reached_at = case when p.exp = s.exp then p.exp_reached_at else $1::timestamptz end
+    exp_reached_at = case when p.exp = s.exp then p.exp_reached_at else $1::timestamptz end,
+    level_reached_at = case when p.level = s.level then p.level_reached_at else $1::timestamptz end
 from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint[], $15::bigint[], $16::bigint[])
      as s(slot, id, class, level, hp, exp, version)
 where p.slot = s.slot and p.id = s.id
+
+-- name: score
+-- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add up, those
+-- in $9 keep the highest, those in $10 the lowest, others the last. A season that has ended here isn't scored in any
+-- more: the next one is.
+insert into scores as s (slot, player_id, board, season, score, reached_at, version)
+select e.slot, e.player_id, e.board, greatest(e.season, f.season), e.amount, $1::timestamptz, e.version
+from unnest($2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+     as e(slot, player_id, board, season, amount, version)
+left join season_floors f on f.slot = e.slot and f.board = e.board
+on conflict (slot, player_id, board, season) do update
+set (score, reached_at, version) = (
+    select new.score, case when new.score = s.score then s.reached_at else excluded.reached_at end, excluded.version
+    from (select case
+        when s.board = any($8::text[]) then
+            greatest(-9007199254740991, least(9007199254740991, s.score + excluded.score))
+        when s.board = any($9::text[]) then greatest(s.score, excluded.score)
+        when s.board = any($10::text[]) then least(s.score, excluded.score)
+        else excluded.score end) as new(score)
+)
 
 -- name: read
 -- $1 slots, $2 player ids: those that exist here, and whether this database owns their slot.

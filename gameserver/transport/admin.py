@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from gameserver.commands import admin
-from gameserver.commands.results import Question
+from gameserver.commands import admin, board_care
+from gameserver.commands.results import Judgement, Question
 from gameserver.transport import answers, asking, cursors, wire
 from gameserver.transport.asking import answer
 from gameserver.transport.keys import BACKEND
@@ -58,3 +58,35 @@ async def proclaim(request: web.Request) -> web.Response:
     to = None if asked.player is None else asking.player_id(asked.player, "player")
     number = await admin.proclaim(request.app[BACKEND], name, asked.text, asked.reason, to)
     return answer({"number": number}, status=201)
+
+
+async def ban(request: web.Request) -> web.Response:
+    name = asking.admin(request)
+    asked = await asking.body(request, wire.Because)
+    return await _judge(request, name, asked.reason, banned=True)
+
+
+async def lift_ban(request: web.Request) -> web.Response:
+    name = asking.admin(request)
+    return await _judge(request, name, asking.query(request, wire.ReasonQuery).reason, banned=False)
+
+
+async def check_board(request: web.Request) -> web.Response:
+    asking.admin(request)
+    asked, name = asking.query(request, wire.CheckQuery), request.match_info["board"]
+    found = await board_care.check(request.app[BACKEND], name, asked.season, asked.sample, repair=False)
+    return answer(answers.verdict(*found))
+
+
+async def rebuild_board(request: web.Request) -> web.Response:
+    who, name = asking.admin(request), request.match_info["board"]
+    asked = await asking.body(request, wire.Rebuild)
+    generation = await board_care.rebuild(request.app[BACKEND], who, name, asked.season, asked.reason)
+    return answer({"generation": generation}, status=202)
+
+
+async def _judge(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:
+    backend = request.app[BACKEND]
+    key, who = asking.command_id(request), asking.player_id(request.match_info["id"])
+    judged = await admin.judge(backend, name, Judgement(key, who, banned, reason))
+    return answer(answers.judged(judged, backend.rulebook.game, key))

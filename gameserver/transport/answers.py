@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, NotRequired
 
 import orjson
 from typing_extensions import TypedDict
 
+from gameserver.commands.boards import season_name
 from gameserver.commands.mail import shown
 from gameserver.commands.results import (
+    Contest,
     Count,
     Entry,
     History,
     Holding,
+    Judged,
     Listed,
     LiveNode,
     MailPage,
@@ -23,11 +27,14 @@ from gameserver.commands.results import (
     SlotRange,
     Stack,
     Standing,
+    Verdict,
     Welcome,
 )
+from gameserver.rules.boards import Board, describe
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player
+from gameserver.rules.seasons import Season
 from gameserver.transport.wire import status_of
 
 PlayerAnswer = TypedDict(
@@ -176,11 +183,44 @@ class StandingAnswer(TypedDict):
 
 
 class BoardAnswer(TypedDict):
+    """`as_of` is the ledger's time up to which it holds; `stale` where an older page is served as Redis is away."""
+
     board: str
     season: str
     total: int
+    as_of: str | None
     entries: list[StandingAnswer]
     next_cursor: str | None
+    stale: NotRequired[bool]
+
+
+class PlaceAnswer(TypedDict):
+    """A standing; `percentile` is how many in a hundred of the board's players have a worse score."""
+
+    rank: int
+    score: int
+    reached_at: str
+    player: RankedPlayer
+    percentile: float
+
+
+class RankAnswer(TypedDict):
+    board: str
+    season: str
+    total: int
+    as_of: str | None
+    entry: PlaceAnswer
+
+
+class RanksAnswer(TypedDict):
+    """`not_on_board` are those asked for who aren't on the board."""
+
+    board: str
+    season: str
+    total: int
+    as_of: str | None
+    entries: list[PlaceAnswer]
+    not_on_board: list[str]
 
 
 class RankingAnswer(TypedDict):
@@ -221,6 +261,37 @@ class NodesAnswer(TypedDict):
     sockets: int
     players: int
     online: list[OnlineAnswer]
+
+
+class DifferenceAnswer(TypedDict):
+    """A player whose score isn't the database's; null where he isn't."""
+
+    player: str
+    board: int | None
+    database: int | None
+
+
+class VerdictAnswer(TypedDict):
+    board: str
+    season: str
+    compared: int
+    differing: int
+    differences: list[DifferenceAnswer]
+
+
+class RebuildAnswer(TypedDict):
+    """The generation that is being built, while the old one is served."""
+
+    generation: str
+
+
+class JudgedAnswer(TypedDict):
+    """A player who was banned, or whose ban was lifted."""
+
+    player: PlayerAnswer
+    banned: bool
+    command_id: str
+    replayed: bool
 
 
 class RangeAnswer(TypedDict):
@@ -301,7 +372,29 @@ class ClassesAnswer(TypedDict):
     classes: list[ClassAnswer]
 
 
-BoardListed = TypedDict("BoardListed", {"name": str, "score": str, "class": str | None, "season": str})
+class SeasonListed(TypedDict):
+    """When a season's board begins anew: a cron expression in a time zone, and the present season."""
+
+    cron: str
+    zone: str
+    starts_at: str
+    ends_at: str
+
+
+class RewardListed(TypedDict):
+    """What the players of these ranks get when a season ends."""
+
+    first: int
+    last: int
+    exp: int
+    text: str
+
+
+BoardListed = TypedDict(
+    "BoardListed",
+    {"name": str, "score": str, "class": str | None, "min_level": int | None, "max_level": int | None, "operator": str,
+     "order": str, "ties": str, "size": int | None, "season": str | SeasonListed, "rewards": list[RewardListed]},
+)  # fmt: skip
 
 
 class BoardsAnswer(TypedDict):
@@ -442,23 +535,82 @@ def inbox(page: MailPage) -> dict[str, Any]:
 
 
 def board(ranked: Ranked) -> BoardAnswer:
-    standings = [each for each in ranked.page.standings if each.player_id in ranked.players]
+    page = ranked.page
     return {
-        "board": ranked.board,
-        "season": "all-time",
-        "total": ranked.page.total,
-        "entries": [_standing(each, ranked.players[each.player_id]) for each in standings],
-        "next_cursor": ranked.page.after,
+        "board": ranked.contest.board.name,
+        "season": season_name(ranked.contest),
+        "total": page.total,
+        "as_of": _of_microseconds(page.as_of * 1000) if page.as_of else None,
+        "entries": [_standing(each) for each in page.standings],
+        "next_cursor": page.after,
     }
 
 
-def _standing(standing: Standing, who: Player) -> StandingAnswer:
+def listed_board(which: Board, season: Season | None) -> BoardListed:
+    told: BoardListed = describe(which)  # type: ignore[assignment]
+    if season is not None and which.schedule is not None:
+        told["season"] = {
+            "cron": which.schedule.cron,
+            "zone": which.schedule.zone,
+            "starts_at": time(datetime.fromtimestamp(season.start, UTC)),
+            "ends_at": time(datetime.fromtimestamp(season.end, UTC)),
+        }
+    return told
+
+
+def ranks(ranked: Ranked) -> RanksAnswer:
+    told = board(ranked)
+    return {
+        "board": told["board"],
+        "season": told["season"],
+        "total": told["total"],
+        "as_of": told["as_of"],
+        "entries": [_place(each, ranked.page.total) for each in ranked.page.standings],
+        "not_on_board": [str(each) for each in ranked.missing],
+    }
+
+
+def rank(ranked: Ranked) -> RankAnswer:
+    told = ranks(ranked)
+    return {
+        "board": told["board"],
+        "season": told["season"],
+        "total": told["total"],
+        "as_of": told["as_of"],
+        "entry": told["entries"][0],
+    }
+
+
+def _standing(standing: Standing) -> StandingAnswer:
+    card = standing.card
     return {
         "rank": standing.rank,
         "score": standing.score,
-        "reached_at": time(standing.reached_at),
-        "player": {"id": str(who.id), "name": who.name, "class": who.class_name, "level": who.level},
+        "reached_at": _of_microseconds(standing.reached_at),
+        "player": {"id": str(standing.player_id), "name": card.name, "class": card.class_name, "level": card.level},
     }
+
+
+def _place(standing: Standing, total: int) -> PlaceAnswer:
+    told = _standing(standing)
+    return {
+        "rank": told["rank"],
+        "score": told["score"],
+        "reached_at": told["reached_at"],
+        "player": told["player"],
+        "percentile": round(100 * standing.behind / total, 3),
+    }
+
+
+@lru_cache(maxsize=65_536)
+def _start_of(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _of_microseconds(moment: int) -> str:
+    """Of µs since 1970, what `time` says."""
+    second, rest = divmod(moment, 1_000_000)
+    return f"{_start_of(second)}.{rest // 1000:03d}Z"
 
 
 def ranking(found: Ranking, game: Game, cursor: str | None) -> RankingAnswer:
@@ -528,6 +680,28 @@ def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:
         "sockets": sum(each.sockets for each in found),
         "players": sum(each.players for each in found),
         "online": [{"id": str(who), "nodes": [each.name for each in found if who in each.here]} for who in asked],
+    }
+
+
+def verdict(contest: Contest, found: Verdict) -> VerdictAnswer:
+    return {
+        "board": contest.board.name,
+        "season": season_name(contest),
+        "compared": found.compared,
+        "differing": found.found,
+        "differences": [
+            {"player": str(each.player_id), "board": each.board, "database": each.database}
+            for each in found.differences
+        ],
+    }
+
+
+def judged(found: Judged, game: Game, command_id: str) -> JudgedAnswer:
+    return {
+        "player": player_now(found.player, game),
+        "banned": found.banned,
+        "command_id": command_id,
+        "replayed": found.replayed,
     }
 
 

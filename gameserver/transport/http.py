@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gameserver.commands import accounts, boards, credentials, identity, mail, play
+from gameserver.commands import accounts, credentials, identity, mail, play
 from gameserver.commands.accounts import Application
 from gameserver.commands.credentials import NewPassword
 from gameserver.commands.results import Receipt
@@ -143,28 +143,3 @@ async def forget_mail(request: web.Request) -> web.Response:
     mine = await session(request)
     await mail.forget(request.app[BACKEND], mine, request.match_info["mail_id"])
     return web.Response(status=204)
-
-
-async def list_boards(request: web.Request) -> web.Response:
-    found = request.app[BACKEND].rulebook.game.boards.values()
-    told = [{"name": each.name, "score": each.score, "class": each.class_name, "season": "all-time"} for each in found]
-    return answer({"boards": told})
-
-
-async def read_board(request: web.Request) -> web.Response:
-    asked = query(request, wire.BoardQuery)
-    name = request.match_info["board"]
-    return answer(answers.board(await boards.top(request.app[BACKEND], name, asked.limit, asked.cursor)))
-
-
-async def read_around(request: web.Request) -> web.Response:
-    asked = query(request, wire.AroundQuery)
-    who, name = request.match_info["id"], request.match_info["board"]
-    wanted = (await session(request)).player_id if who == "me" else player_id(who)
-    return answer(answers.board(await boards.around(request.app[BACKEND], name, wanted, asked.radius)))
-
-
-async def read_ranks(request: web.Request) -> web.Response:
-    asked = query(request, wire.RanksQuery)
-    wanted = [player_id(each, "ids") for each in asked.ids]
-    return answer(answers.board(await boards.ranks(request.app[BACKEND], request.match_info["board"], wanted)))

@@ -8,6 +8,7 @@ from aiohttp import web
 from gameserver.commands.backend import Backend
 from gameserver.rules.pacing import Pace
 from gameserver.transport.addresses import Networks
+from gameserver.transport.board_pages import BoardPages
 from gameserver.transport.sockets import Sockets
 
 
@@ -35,6 +36,7 @@ class Callers:
 
 
 BACKEND = web.AppKey("backend", Backend)
+BOARD_PAGES = web.AppKey("board_pages", BoardPages)
 READINESS = web.AppKey("readiness", Readiness)
 SOCKETS = web.AppKey("sockets", Sockets)
 CALLERS = web.AppKey("callers", Callers)

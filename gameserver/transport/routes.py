@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gameserver.rules import errors
-from gameserver.transport import admin, answers, asking, health, http, social, wire, ws
+from gameserver.transport import admin, answers, asking, boards, health, http, social, wire, ws
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Error = type[errors.GameError]
@@ -43,6 +43,7 @@ class Route:
 
 CREDENTIALS = (
     errors.WrongCredentials,
+    errors.Banned,
     errors.RateLimited,
     errors.SessionsUnavailable,
     errors.DatabaseUnavailable,
@@ -50,14 +51,18 @@ CREDENTIALS = (
 )
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
 CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
-BOARDS = (errors.BoardNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
+BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
+PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
+JUDGEMENTS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
+              errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
 FRIENDS = (errors.RateLimited, errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
 
 ROUTES = (
     Route("POST", "/v1/players", http.sign_up, "Sign up", key="none", body=wire.SignUp, answer=answers.SignUpAnswer,
-          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.SessionsUnavailable,
-                              errors.RateLimited, errors.PlayerNotFound, errors.OutcomeUnknown, *WRITES),
+          status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.Banned,
+                              errors.SessionsUnavailable, errors.RateLimited, errors.PlayerNotFound,
+                              errors.OutcomeUnknown, *WRITES),
           takes_command_id=True),
     Route("GET", "/v1/players", http.read_players, "Read up to 100 players", query=wire.PlayersQuery,
           answer=answers.PlayersAnswer, errors=READS),
@@ -101,14 +106,15 @@ ROUTES = (
     Route("GET", "/v1/players/me/inbox", http.read_inbox, "One's mail, newest first", query=wire.InboxQuery,
           answer=answers.InboxAnswer, errors=READS),
     Route("DELETE", "/v1/players/me/inbox/{mail_id}", http.forget_mail, "Delete a mail", status=204, errors=READS),
-    Route("GET", "/v1/boards", http.list_boards, "The boards", key="none", answer=answers.BoardsAnswer),
-    Route("GET", "/v1/boards/{board}", http.read_board, "A board from its top", key="none", query=wire.BoardQuery,
+    Route("GET", "/v1/boards", boards.list_boards, "The boards", key="none", answer=answers.BoardsAnswer),
+    Route("GET", "/v1/boards/{board}", boards.read_board, "A board from its top", key="none", query=wire.BoardQuery,
           answer=answers.BoardAnswer, errors=BOARDS),
-    Route("GET", "/v1/boards/{board}/around/{id}", http.read_around, "Around a player, or `me`", key="none",
-          query=wire.AroundQuery, answer=answers.BoardAnswer,
-          errors=(errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)),
-    Route("GET", "/v1/boards/{board}/ranks", http.read_ranks, "The places of up to 100 players", key="none",
-          query=wire.RanksQuery, answer=answers.BoardAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/around/{id}", boards.read_around, "Around a player, or `me`", key="none",
+          query=wire.AroundQuery, answer=answers.BoardAnswer, errors=PLACES),
+    Route("GET", "/v1/boards/{board}/ranks", boards.read_ranks, "The places of up to 100 players", key="none",
+          query=wire.RanksQuery, answer=answers.RanksAnswer, errors=BOARDS),
+    Route("GET", "/v1/boards/{board}/ranks/{id}", boards.read_rank, "The place of a player, or `me`", key="none",
+          query=wire.SeasonQuery, answer=answers.RankAnswer, errors=PLACES),
     Route("GET", "/v1/boards/{board}/friends", social.read_board_of_friends, "One and one's friends on a board",
           answer=answers.BoardAnswer, errors=BOARDS),
     Route("GET", "/v1/socket", ws.socket, "The WebSocket (see docs/socket.md)", key="none", status=101,
@@ -126,6 +132,14 @@ ROUTES = (
     Route("POST", "/admin/v1/notices", admin.proclaim, "Tell all players, or one", key="admin", body=wire.Notice,
           answer=answers.NoticeAnswer, status=201,
           errors=(errors.PlayerNotFound, errors.PresenceUnavailable, *READS)),
+    Route("POST", "/admin/v1/players/{id}/ban", admin.ban, "Ban a player: off every board, and out", key="admin",
+          body=wire.Because, answer=answers.JudgedAnswer, errors=JUDGEMENTS, takes_command_id=True),
+    Route("DELETE", "/admin/v1/players/{id}/ban", admin.lift_ban, "Lift a ban", key="admin", query=wire.ReasonQuery,
+          answer=answers.JudgedAnswer, errors=JUDGEMENTS, takes_command_id=True),
+    Route("GET", "/admin/v1/boards/{board}/check", admin.check_board, "Compare a board with the databases", key="admin",
+          query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
+    Route("POST", "/admin/v1/boards/{board}/rebuild", admin.rebuild_board, "Build a board anew, beside the old one",
+          key="admin", body=wire.Rebuild, answer=answers.RebuildAnswer, status=202, errors=BOARDS),
     Route("GET", "/live", health.live, "Whether the process answers", key="none", answer=answers.LiveAnswer),
     Route("GET", "/ready", health.ready, "Whether new work is welcome", key="none", answer=answers.ReadyAnswer,
           errors=(errors.Unavailable, errors.NotFound)),

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 from rich import box
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from gameserver.commands.results import Holding, Loaded, Member, Move, Plan, Ranking, Share
+from gameserver.commands.results import Chapter, Holding, Loaded, Member, Move, Plan, Preview, Ranking, Share, Verdict
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.transport import answers
@@ -113,4 +114,39 @@ def members(found: Sequence[Member]) -> Table:
     table = Table("group", "database", "slots", "", box=box.SIMPLE)
     for each in found:
         table.add_row(each.group, each.database, str(each.slots), "draining" if each.draining else "")
+    return table
+
+
+def board_verdict(name: str, season: str, verdict: Verdict) -> str:
+    """What a check of a board found, a line, and one for each place that differs."""
+    lines = [
+        f"{name} ({season}): {verdict.compared:,} compared, {verdict.found:,} differ, {verdict.repaired:,} repaired"
+    ]
+    lines += [
+        f"  {each.player_id}: {each.board} on the board, {each.database} in the database"
+        for each in verdict.differences
+    ]
+    return "\n".join(lines)
+
+
+def moment(seconds: int) -> str:
+    """Of Unix seconds."""
+    return answers.time(datetime.fromtimestamp(seconds, UTC))
+
+
+def seasons(chapters: Sequence[Chapter]) -> Table:
+    table = Table("board", "began", "ends", "state", "players", box=box.SIMPLE)
+    for each in chapters:
+        players = "" if each.players is None else f"{each.players:,}"
+        table.add_row(each.board, moment(each.season.start), moment(each.season.end), each.state, players)
+    return table
+
+
+def preview(found: Preview) -> Table:
+    chapter = found.chapter
+    title = f"{chapter.board}, {moment(chapter.season.start)} to {moment(chapter.season.end)}, as it is now"
+    table = Table("rank", "score", "player", "name", "reward", box=box.SIMPLE, title=title)
+    for rank, score, player_id, name, reward in found.entries:
+        told = "" if reward is None else f"{reward['exp']} EXP {reward['text']}"
+        table.add_row(f"{rank:,}", f"{score:,}", str(player_id), name, told)
     return table

@@ -215,6 +215,12 @@ class LedgerQuery(_Query):
     cursor: Cursor | None = None
 
 
+Season = Annotated[
+    str, StringConstraints(pattern=r"^(current|previous|all-time|\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.0{1,6})?)?Z)$")
+]
+"""`current`, `previous`, `all-time` on a board without seasons, or the time at which the season began, in UTC."""
+
+
 class FeedQuery(_Query):
     limit: Annotated[int, Field(ge=1, le=50)] = 20
 
@@ -224,17 +230,20 @@ class InboxQuery(_Query):
     cursor: Cursor | None = None
 
 
-class BoardQuery(_Query):
+class SeasonQuery(_Query):
+    season: Season = "current"
+
+
+class BoardQuery(SeasonQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
-    season: Literal["all-time"] = "all-time"
 
 
-class AroundQuery(_Query):
+class AroundQuery(SeasonQuery):
     radius: Annotated[int, Field(ge=0, le=100)] = 5
 
 
-class RanksQuery(_Query):
+class RanksQuery(SeasonQuery):
     ids: Ids
 
 
@@ -285,13 +294,14 @@ class BoardFrame(_Frame):
     board: ShortText
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
-    season: Literal["all-time"] = "all-time"
+    season: Season = "current"
 
 
 class AroundFrame(_Frame):
     op: Literal["around"]
     board: ShortText
     radius: Annotated[int, Field(ge=0, le=100)] = 5
+    season: Season = "current"
 
 
 class SubscribeFrame(_Frame):
@@ -305,6 +315,30 @@ class Notice(_Request):
     player: PlayerId | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""For the audit log."""
+
+
+class Because(_Request):
+    """Why an admin does something."""
+
+    reason: Reason
+
+
+class ReasonQuery(_Query):
+    reason: Reason
+
+
+class CheckQuery(SeasonQuery):
+    """About how many players are compared."""
+
+    sample: Annotated[int, Field(ge=1, le=10_000)] = 1000
+
+
+class Rebuild(Because):
+    season: Season = "current"
 
 
 class NodesQuery(_Query):

@@ -219,12 +219,13 @@ async def _items(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any
 
 async def _board(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.BoardFrame, frame)
-    return answers.board(await boards.top(backend, asked.board, asked.limit, asked.cursor))
+    return answers.board(await boards.top(backend, asked.board, asked.season, asked.limit, asked.cursor))
 
 
 async def _around(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.AroundFrame, frame)
-    return answers.board(await boards.around(backend, asked.board, _session(own).player_id, asked.radius))
+    me = _session(own).player_id
+    return answers.board(await boards.around(backend, asked.board, asked.season, me, asked.radius))
 
 
 async def _subscribe(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> object:

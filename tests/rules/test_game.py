@@ -44,7 +44,8 @@ def test_each_class_differs_from_every_other_in_growth():
 
 
 def test_there_is_a_board_of_all_players_and_one_of_each_class():
-    assert RULEBOOK.game.boards == {
+    plain = {name: board for name, board in RULEBOOK.game.boards.items() if not board.kept}
+    assert plain == {
         "exp": Board("exp", "exp"),
         **{name: Board(name, "exp", name) for name in RULEBOOK.game.classes},
     }
@@ -75,7 +76,43 @@ def test_classes_are_described_with_their_names_and_figures():
         (_put("tuning.heal.min", 99), "tuning.heal: Value error, min is above max"),
         (_put("tuning.rest.percent", 0), "tuning.rest.percent: "),
         (_put("boards.mage.class", "druid"), "boards.mage.class: there is no class 'druid'"),
-        (_put("boards.mage.score", "gold"), "boards.mage.score: Input should be 'exp'"),
+        (_put("boards.mage.score", "gold"), "boards.mage.score: String should match pattern '^(exp|level|points:"),
+        (_put("boards.mage.operator", "most"), "boards.mage.operator: Input should be 'best', 'last' or 'sum'"),
+        (_put("boards.mage.operator", "best"), "boards.mage.operator: exp is ranked as it is; take 'last'"),
+        (_put("boards.mage.operator", "sum"), "boards.mage.operator: exp is ranked as it is; 'sum', what was gained"),
+        (_put("boards.mage.ties", "shared"), "boards.mage.ties: Input should be 'first', 'dense' or 'competition'"),
+        (
+            _put("boards.mage", {"score": "points:kills", "operator": "last", "ties": "first"}),
+            "boards.mage.ties: a score of the operator 'last' can be left and reached again",
+        ),
+        (_put("boards.mage.size", -1), "boards.mage.size: Input should be greater than or equal to 0"),
+        (
+            _put("boards.mage", {"score": "exp", "class": "mage", "min_level": 9, "max_level": 3}),
+            "boards.mage.min_level: 9 is above max_level, 3",
+        ),
+        (_put("boards.mage.season", {"cron": "0 0 31 2 *"}), "boards.mage.season: Value error, '0 0 31 2 *' isn't a"),
+        (_put("boards.mage.season", {"cron": "0 0 1"}), "boards.mage.season: Value error, '0 0 1' isn't a cron"),
+        (
+            _put("boards.mage.season", {"cron": "0 0 * * 1", "zone": "Asia/Soul"}),
+            "boards.mage.season: Value error, there is no time zone 'Asia/Soul'",
+        ),
+        (_put("boards.mage.rewards", [{"first": 1, "last": 1, "exp": 5}]), "boards.mage.rewards: only a board with a"),
+        (
+            _put(
+                "boards.week",
+                {
+                    "score": "points:kills",
+                    "season": {"cron": "0 0 * * 1"},
+                    "size": 10,
+                    "rewards": [
+                        {"first": 1, "last": 3, "exp": 5},
+                        {"first": 3, "last": 9, "exp": 5},
+                        {"first": 12, "last": 11, "exp": 5},
+                    ],
+                },
+            ),
+            "boards.week.rewards.1: rank 3 is within, or before, the ranks above, up to 3",
+        ),
         (_put("boards.again", {"score": "exp"}), "boards.again: ranks the same as boards.exp"),
         (_put("foes.slime.drops", [{"item": "gold", "chance": 1}]), "foes.slime.drops.0.item: there is no item 'gold'"),
         (_put("foes.slime.drops", [{"item": "herb", "chance": 101}]), "foes.slime.drops.0.chance: "),

@@ -219,6 +219,7 @@ def test_a_fault_of_the_mail_table_is_named_by_its_path(mail, fault):
 def test_a_game_may_do_without_mail():
     without = mapping()
     del without["mail"], without["actions"]["heal_other"], without["actions"]["duel"]
+    del without["boards"]["dragons_weekly"]["rewards"]
     rulebook = Rulebook.parse(without)
     assert (rulebook.mail_kinds(), rulebook.sending) == ([], frozenset())
     assert play(sample_player(), "hunt", {"foe": "slime"}, rulebook=rulebook).letters == ()

@@ -17,9 +17,11 @@ from gameserver.config import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
-from gameserver.storage.attendance import attend
+from gameserver.storage.attendance import attend, end
 from gameserver.storage.batch import Command, Receipt
+from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.courier import Deliverer
+from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.ids import slot_of
 from tests.client import command_id
 from tests.servers import GAME, SLOTS, Servers
@@ -71,17 +73,19 @@ async def superuser(servers: Servers, core: Core, database: str) -> AsyncIterato
         yield connection
 
 
-def with_actions(settings: Settings, folder: Path, **actions: str) -> Settings:
-    """The settings with more actions in the game."""
-    return with_rules(settings, folder, actions, {})
+def with_actions(settings: Settings, folder: Path, boards: str = "", **actions: str) -> Settings:
+    """The settings with more actions, and more boards, in the game."""
+    return with_rules(settings, folder, actions, {}, boards)
 
 
-def with_rules(settings: Settings, folder: Path, actions: Mapping[str, str], mail: Mapping[str, str]) -> Settings:
-    """The settings with more actions, and rules of letters, in the game."""
+def with_rules(
+    settings: Settings, folder: Path, actions: Mapping[str, str], mail: Mapping[str, str], boards: str = ""
+) -> Settings:
+    """The settings with more actions, rules of letters, and boards, in the game."""
     text, game = GAME.read_text("utf-8"), folder / "game.toml"
     for table, rules in (("[actions]\n", actions), ("[mail]\n", mail)):
         text = text.replace(table, table + "".join(f'{name} = "{each}"\n' for name, each in rules.items()))
-    game.write_text(text, "utf-8")
+    game.write_text(f"{text}\n{boards}", "utf-8")
     return settings.model_copy(update={"game": game})
 
 
@@ -173,6 +177,22 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
     return rows
 
 
+@asynccontextmanager
+async def following(core: Core) -> AsyncIterator[None]:
+    """A node's followers of all its databases."""
+    boarding = Boarding(lambda: core.backend.calendar.contests(core.backend.now()), lambda: names_of(core))
+    writer, presence = BoardWriter(core.following), core.backend.presence
+    followers = [Follower(each, writer, presence, boarding) for each in core.slots.databases("players")]
+    tasks = [asyncio.create_task(each.run()) for each in followers]
+    yield
+    await end(tasks)
+    assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
+
+
+def names_of(core: Core) -> list[str]:
+    return [each.name for each in core.slots.databases("players")]
+
+
 async def move_slot(core: Core, slot: int, target: str) -> None:
     """Moves a slot of players with its rows, as a cut-over does: the fence, the rows, the owners, the map."""
     await core.slots.refresh()
@@ -184,7 +204,7 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         old.transaction(),
     ):
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
-        for table in ("players", "credentials", "ledger", "outbox", "inbox"):
+        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox"):
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])

@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.storage.follower import Follower
+from gameserver.storage.board_layout import Contest
+from gameserver.storage.board_writer import BoardWriter, Generation
+from gameserver.storage.follower import Boarding, Follower
 from gameserver.storage.ids import new_command_id, slot_of
-from gameserver.storage.leaderboards import BoardWriter, Generation
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from tests.client import Api, Signed
 from tests.nodes import InProcessNode
 from tests.wait import ended, wait_until
+
+NAMES = ["one", "two"]
 
 
 async def board(api: Api, name: str = "exp") -> list[tuple[str, int]] | None:
@@ -128,24 +131,28 @@ async def change_by_hand(connection: asyncpg.Connection, who: Signed) -> None:
 @pytest.fixture
 async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     """The boards' writer while the followers of both databases run."""
-    writer = BoardWriter(core.following, core.backend.rulebook.game.boards)
+    writer, presence = BoardWriter(core.following), core.backend.presence
+    boarding = Boarding(lambda: core.backend.calendar.contests(core.backend.now()), lambda: NAMES)
     databases = core.slots.databases("players")
-    names = [each.name for each in databases]
-    presence = core.backend.presence
-    tasks = [asyncio.create_task(Follower(each, writer, presence, lambda: names).run()) for each in databases]
+    tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
     yield writer
     await ended(*tasks)
 
 
 async def test_a_call_that_expects_another_checkpoint_changes_nothing(core: Core, followed: BoardWriter) -> None:
+    exp = Contest(core.backend.calendar.board("exp"))
+
+    async def found() -> list[Generation]:
+        return (await followed.generations([exp], "one", NAMES))[0]
+
     async def is_live() -> bool:
-        return bool((await followed.generations("exp", "one"))[0].checkpoint)
+        return bool((await found())[0].checkpoint)
 
     await wait_until(is_live, what="the board has been loaded")
-    (now,) = await followed.generations("exp", "one")
+    (now,) = await found()
     stale = Generation(now.name, "[an old one]")
-    assert await followed.apply([("exp", stale)], "one", "[a new one]", []) == [False]
-    (after,) = await followed.generations("exp", "one")
+    assert await followed.apply([(exp, stale)], "one", "[a new one]", []) == [False]
+    (after,) = await found()
     assert after.checkpoint != "[a new one]"
 
 

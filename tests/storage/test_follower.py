@@ -3,41 +3,39 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 import pytest
 
 from gameserver.app import Core
+from gameserver.commands import boards
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage import follower
-from gameserver.storage.follower import Follower
+from gameserver.storage.board_layout import MICROSECOND, START, Contest
+from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.ids import slot_of
-from gameserver.storage.leaderboards import BoardWriter
 from gameserver.storage.snapshot import Checkpoint, Snapshot, Source
 from tests.client import command_id
 from tests.servers import Servers, running_servers
-from tests.storage.deployment import act, assert_ledger_explains, connected, enlist, enlist_many, superuser, working
-from tests.wait import ended, wait_until
+from tests.storage.deployment import (
+    act,
+    assert_ledger_explains,
+    connected,
+    enlist,
+    enlist_many,
+    following,
+    names_of,
+    superuser,
+    working,
+)
+from tests.wait import wait_until
 
 FOLLOWERS = """select pid from pg_locks where locktype = 'advisory' and objid = 7710101 and granted
 and database = (select oid from pg_database where datname = current_database())"""
 CLASSES = ("warrior", "fighter", "mage", "priest")
-
-
-@asynccontextmanager
-async def following(core: Core) -> AsyncIterator[None]:
-    """A node's followers of both databases."""
-    databases = core.slots.databases("players")
-    writer = BoardWriter(core.following, core.backend.rulebook.game.boards)
-    names = [each.name for each in databases]
-    presence = core.backend.presence
-    tasks = [asyncio.create_task(Follower(each, writer, presence, lambda: names).run()) for each in databases]
-    yield
-    await ended(*tasks)
-    assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
 
 
 @pytest.fixture
@@ -53,8 +51,8 @@ async def on_board(core: Core, board: str) -> Places:
     """Id, score and time of everybody on the board, from the top."""
     found, after = Places(), None
     while True:
-        page = await core.backend.boards.top(board, 100, after)
-        found += [(each.player_id, each.score, each.reached_at) for each in page.standings]
+        page = (await boards.top(core.backend, board, boards.CURRENT, 100, after)).page
+        found += [(each.player_id, each.score, START + each.reached_at * MICROSECOND) for each in page.standings]
         if page.after is None:
             return found
         after = page.after
@@ -294,8 +292,9 @@ async def test_rows_under_transaction_ids_that_a_crash_hands_out_again_are_follo
             lost: int = await connection.fetchval("select pg_current_xact_id()::text::bigint")
 
     async def is_passed() -> bool:
-        checkpoints = await BoardWriter(core.redis, core.backend.rulebook.game.boards).generations("exp", "one")
-        return all(Checkpoint.load(each.checkpoint).snapshot.xmax > lost for each in checkpoints)
+        exp = Contest(core.backend.calendar.board("exp"))
+        (found,) = await BoardWriter(core.redis).generations([exp], "one", names_of(core))
+        return all(Checkpoint.load(each.checkpoint).snapshot.xmax > lost for each in found)
 
     await wait_until(is_passed, what="the follower has passed the ids")
     own.postgres["one"].kill()
@@ -315,6 +314,8 @@ async def test_a_board_is_loaded_anew_for_a_database_of_another_system(core: Cor
     for key in await core.redis.keys("*:checkpoints"):
         kept: dict[Any, Any] = await core.redis.hgetall(key)
         for field, text in kept.items():
+            if field not in (b"one", b"two"):
+                continue
             here = Checkpoint.load(text.decode())
             there = Source("another", here.source.timeline, here.source.session)
             ahead = Checkpoint(there, Snapshot(here.snapshot.xmax + 10**6), here.committed + 10**6)

@@ -1,0 +1,184 @@
+"""How boards lie in Redis: their keys, and what is packed into members, cards, rows and cursors.
+
+A contest is a board in one season, with standings of its own. Its keys share a hash tag with those of its board's
+other seasons. A generation's name says how to read it: the sign of its scores, its ties, and the definition of the
+board that it was built by, so that a board that was defined anew is served as it was until it has been rebuilt.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from gameserver.rules.boards import LARGEST_SCORE, Board, Ties
+from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.rules.player import Player
+from gameserver.storage.ids import LARGEST_ID
+
+ALL_TIME = 0
+"""The season of a board without seasons; others are named by the Unix seconds of their start."""
+LAYOUT = 2
+"""Part of every definition: what was laid out otherwise is rebuilt."""
+START = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+PARTS = ("order", "members", "gone", "gone_before", "scores", "checkpoints", "as_of")
+TIES: dict[Ties, str] = {"first": "f", "dense": "d", "competition": "c"}
+_HEAD = struct.Struct(">QQddBH")
+_CARD = struct.Struct(">IB")
+_MEMBER = struct.Struct(">QQ")
+_CARD_AT = 16
+"""Where the card begins in what is noted of a member: reached_at and version come before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A board in one season."""
+
+    board: Board
+    season: int = ALL_TIME
+
+    @property
+    def prefix(self) -> str:
+        """Of its keys, which share a slot of a Redis cluster."""
+        return f"gs:{{board:{self.board.name}}}:{self.season}:"
+
+    @property
+    def state(self) -> str:
+        return self.prefix + "state"
+
+    @property
+    def definition(self) -> str:
+        """How the names of its generations begin."""
+        sign = "-" if self.board.order == "desc" else "+"
+        digest = hashlib.blake2b(repr((LAYOUT, self.board.ranks())).encode(), digest_size=5).hexdigest()
+        return f"{sign}{TIES[self.board.ties]}{digest}"
+
+    def key(self, generation: str, part: str) -> str:
+        return f"{self.prefix}{generation}:{part}"
+
+
+class Score(NamedTuple):
+    """A player's score in a contest, and when he reached it."""
+
+    score: int
+    reached_at: datetime
+
+
+class Place(NamedTuple):
+    """A player's present state, as boards need it: `kept` are his scores by contest, `gone` takes him off them all."""
+
+    player: Player
+    level_reached_at: datetime
+    gone: bool
+    kept: Mapping[tuple[str, int], Score]
+    card: bytes = b""
+    """What a board shows of him, packed; empty for what isn't packed yet."""
+    moved: bool = True
+    """Whether another database may have told of him."""
+
+    def score(self, contest: Contest) -> Score | None:
+        """What he stands there with; None if he doesn't."""
+        board, player = contest.board, self.player
+        if self.gone:
+            return None
+        if board.kept:
+            return self.kept.get((board.name, contest.season))
+        if not board.admits(player.class_name, player.level):
+            return None
+        if board.score == "level":
+            return Score(player.level, self.level_reached_at)
+        return Score(player.exp, player.exp_reached_at)
+
+
+class Card(NamedTuple):
+    """What a board shows of a player."""
+
+    name: str
+    class_name: str
+    level: int
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - START) // MICROSECOND
+
+
+def pack(contest: Contest, places: Iterable[Place], *, all_absent: bool = True) -> bytes:
+    """Rows for board_apply.lua. Who never was in a contest whose scores are kept, and isn't gone, has none.
+
+    Unless `all_absent`, nobody has who isn't there, and isn't gone, and whom no other database can have put there.
+    """
+    board, sign = contest.board, -1 if contest.board.order == "desc" else 1
+    rows = []
+    for place in places:
+        found = place.score(contest)
+        if found is not None:
+            card = place.card or pack_card(place.player)
+            at = microseconds(found.reached_at)
+            rows.append(_row(place.player, at, sign * found.score, there=True, card=card))
+        elif place.gone or (not board.kept and (all_absent or place.moved)):
+            rows.append(_row(place.player, 0, 0, there=False, card=b""))
+    return b"".join(rows)
+
+
+def _row(player: Player, reached: int, score: int, *, there: bool, card: bytes) -> bytes:
+    return _HEAD.pack(player.id, reached, player.version, score, there, len(card)) + card
+
+
+def pack_card(player: Player) -> bytes:
+    class_name = player.class_name.encode()
+    return _CARD.pack(player.level, len(class_name)) + class_name + player.name.encode()
+
+
+def card_of(noted: bytes) -> Card:
+    """Of what is noted of a member."""
+    level, length = _CARD.unpack_from(noted, _CARD_AT)
+    names = noted[_CARD_AT + _CARD.size :]
+    return Card(names[length:].decode(), names[:length].decode(), level)
+
+
+def version_of(noted: bytes) -> int:
+    return int(struct.unpack_from(">d", noted, 8)[0])
+
+
+def member_of(reached: int, player_id: int) -> bytes:
+    return _MEMBER.pack(reached, player_id)
+
+
+def unpack_member(member: bytes) -> tuple[int, int]:
+    """Its µs since 1970, and the player's id."""
+    reached, player_id = _MEMBER.unpack(member)
+    return reached, player_id
+
+
+def sign_of(generation: str) -> int:
+    return -1 if generation[0] == "-" else 1
+
+
+def pack_id(player_id: int) -> bytes:
+    """Of an id that can't be, one that no player has."""
+    return player_id.to_bytes(8) if 0 <= player_id <= LARGEST_ID else bytes(8)
+
+
+def cursor(contest: Contest, score: int, reached: int, player_id: int) -> str:
+    """Behind a standing, wherever it has gone meanwhile."""
+    return f"{contest.board.name}~{contest.season}~{score}~{member_of(reached, player_id).hex()}"
+
+
+def parse_cursor(contest: Contest, text: str) -> tuple[str, bytes]:
+    """The score and the member behind which to go on. Raises BadInput."""
+    try:
+        board, season, score, member = text.split("~")
+        if (
+            not text.isascii()
+            or (board, season) != (contest.board.name, str(contest.season))
+            or not score.removeprefix("-").isdecimal()
+        ):
+            raise ValueError
+        if not -LARGEST_SCORE <= int(score) <= LARGEST_SCORE or len(bytes.fromhex(member)) != _MEMBER.size:
+            raise ValueError
+        return str(int(score)), bytes.fromhex(member)
+    except ValueError:
+        problem = FieldProblem("cursor", "isn't a cursor of this board and season")
+        raise BadInput("The cursor can't be used.", errors=[problem]) from None

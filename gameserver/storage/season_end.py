@@ -1,0 +1,133 @@
+"""The end of a season on the databases of players: no more scores, and the standings that are then for good.
+
+Law: a score belongs to the season of its ledger time. A database is fenced after the season's end by its own clock,
+so every write that took an earlier time has committed by then; whatever comes later, whatever its clock says, obeys
+the floor that is written under the fence, which moves with its slot. The standings are read from the databases, not
+from Redis, each slot exactly once.
+"""
+
+import heapq
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from gameserver.rules.boards import Board
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage import sql
+from gameserver.storage.databases import Database, translated
+from gameserver.storage.slots import Slots
+
+SQL = sql.load("season_end.sql")
+CHUNK = 2_000
+FENCE_MILLISECONDS = 2_000
+PATIENCE_SECONDS = 300.0
+EVERYBODY = (1 << 63) - 1
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Source:
+    """One database's standings, read ahead."""
+
+    cursor: Any
+    rows: list[asyncpg.Record] = field(default_factory=list)
+
+    async def next(self) -> asyncpg.Record | None:
+        if not self.rows:
+            self.rows = list(reversed(await self.cursor.fetch(CHUNK, timeout=PATIENCE_SECONDS)))
+        return self.rows.pop() if self.rows else None
+
+
+class SeasonEnd:
+    """Every method raises DatabaseUnavailable."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    async def fence(self, board: str, end: int) -> bool:
+        """Lets no score into seasons of a board that began before `end`; False if it has to be tried again."""
+        covered: set[int] = set()
+        for database in self._slots.members("players"):
+            covered |= await self._fence(database, board, end)
+        return len(covered) == self._slots.size("players")
+
+    async def _fence(self, database: Database, board: str, end: int) -> set[int]:
+        with translated(database.name):
+            connection = await database.connect({"lock_timeout": str(FENCE_MILLISECONDS)})
+            try:
+                async with connection.transaction():
+                    await connection.execute(SQL["fence"])
+                    return {row["slot"] for row in await connection.fetch(SQL["floor"], board, end)}
+            finally:
+                connection.terminate()
+
+    async def standings(self, board: Board, start: int, limit: int = 0) -> AsyncIterator[list[Row]]:
+        """The standings of a season, chunk by chunk, in the order of SeasonBook's columns; all, or so many."""
+        async with AsyncExitStack() as stack:
+            sources = await self._open(stack, board, start, limit or board.size or EVERYBODY)
+            part: list[Row] = []
+            async for position, rank, row in _ranked(board, sources, limit or board.size or EVERYBODY):
+                reward = _reward(board, rank)
+                score, reached_at, player_id, name, class_name, level = row
+                part.append(
+                    (board.name, start, position, rank, player_id, score, reached_at, name, class_name, level, reward)
+                )
+                if len(part) == CHUNK:
+                    yield part
+                    part = []
+            yield part
+
+    async def _open(self, stack: AsyncExitStack, board: Board, start: int, limit: int) -> list[_Source]:
+        sources, covered = [], list[int]()
+        sign = -1 if board.order == "desc" else 1
+        for database in self._slots.databases("players"):
+            with translated(database.name):
+                connection = await database.connect({"statement_timeout": "0", "enable_nestloop": "off"})
+                stack.callback(connection.terminate)
+                await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
+                covered += await connection.fetchval(SQL["owned"])
+                sources.append(
+                    _Source(
+                        await connection.cursor(
+                            SQL["standings"], board.name, start, sign, limit, timeout=PATIENCE_SECONDS
+                        )
+                    )
+                )
+        if sorted(covered) != list(range(self._slots.size("players"))):
+            raise DatabaseUnavailable("Some players are being moved.", retry_after=1)
+        return sources
+
+
+async def _ranked(
+    board: Board, sources: Sequence[_Source], limit: int
+) -> AsyncIterator[tuple[int, int, asyncpg.Record]]:
+    """Position, rank and row, over all sources in their order."""
+    sign = -1 if board.order == "desc" else 1
+    heads: list[tuple[tuple[Any, ...], int, asyncpg.Record]] = []
+
+    async def push(number: int) -> None:
+        row = await sources[number].next()
+        if row is not None:
+            key = (sign * row["score"], row["reached_at"], row["player_id"])
+            heapq.heappush(heads, (key, number, row))
+
+    for number in range(len(sources)):
+        await push(number)
+    position, rank, before = 0, 0, None
+    while heads and position < limit:
+        _, number, row = heapq.heappop(heads)
+        position += 1
+        if board.ties == "first" or row["score"] != before:
+            rank = rank + 1 if board.ties == "dense" else position
+        before = row["score"]
+        yield position, rank, row
+        await push(number)
+
+
+def _reward(board: Board, rank: int) -> str | None:
+    found = next((each for each in board.rewards if each.first <= rank <= each.last), None)
+    return None if found is None else orjson.dumps({"exp": found.exp, "text": found.text}).decode()

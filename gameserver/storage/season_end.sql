@@ -1,0 +1,26 @@
+-- What the end of a season asks of one database. Tables: players, players_owned_slots, scores, season_floors.
+
+-- name: fence
+-- Waits for every write that has begun, and lets none begin before this transaction ends.
+select pg_advisory_xact_lock(7710002)
+
+-- name: floor
+-- $1 board, $2 the Unix seconds at which its season ended: from here on scores of the slots that it owns go to the
+-- season that begins then. Nothing while that time is yet to come here. Returns the slots.
+insert into season_floors as f (slot, board, season)
+select o.slot, $1::text, $2::bigint from players_owned_slots o
+where o.owned and clock_timestamp() >= to_timestamp($2::bigint)
+on conflict (slot, board) do update set season = greatest(f.season, excluded.season)
+returning slot
+
+-- name: owned
+select array(select slot from players_owned_slots where owned order by slot)
+
+-- name: standings
+-- $1 board, $2 season, $3 1 for the lowest first and -1 for the highest, $4 how many: those of its own players.
+select s.score, s.reached_at, s.player_id, p.name, p.class, p.level
+from scores s
+join players p on p.slot = s.slot and p.id = s.player_id and not p.void and not p.banned
+where s.board = $1 and s.season = $2 and (select o.owned from players_owned_slots o where o.slot = s.slot)
+order by $3::bigint * s.score, s.reached_at, s.player_id
+limit $4

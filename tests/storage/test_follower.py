@@ -10,10 +10,11 @@ import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import boards
+from gameserver.commands import admin, boards
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage import follower
+from gameserver.storage.bans import Judgement
 from gameserver.storage.board_layout import MICROSECOND, START, Contest
 from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.ids import slot_of
@@ -194,6 +195,25 @@ async def test_boards_of_an_old_dump_catch_up_with_the_databases(followed: Core)
     await restore(followed, old)
     assert not await agrees(followed)
     await assert_agrees_soon(followed)
+
+
+async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Core) -> None:
+    players = await enlist_many(followed, 6)
+    await assert_agrees_soon(followed)
+    old, banned = await dumped(followed), players[2].id
+    await admin.judge(followed.backend, "a test", Judgement(command_id(), banned, True, "a test"))
+
+    async def is_off() -> bool:
+        with suppress(BoardUnavailable):
+            return banned not in [who for who, _, _ in await on_board(followed, "exp")]
+        return False
+
+    await wait_until(is_off, what="he is off the board")
+    await restore(followed, old)
+    assert not await is_off()
+    await wait_until(is_off, what="he is off the board again")
+    await play(followed, [each for each in players if each.id != banned])
+    assert await is_off()
 
 
 async def test_boards_of_a_dump_taken_in_the_middle_of_a_load_are_loaded_whole(

@@ -40,7 +40,10 @@ DOWN, UNHURT = 3, 60
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many were made, were there already, or couldn't be made because somebody else has their name or device."""
+    """How many were made, were there already, or couldn't be made.
+
+    `taken` are those of whose name or device somebody else has one, or a load that was killed has opened only one.
+    """
 
     made: int = 0
     there: int = 0

@@ -49,8 +49,13 @@ async def show_loading(console: Console, progress: AsyncIterator[Loaded], player
             bar.update(task, completed=loaded.done, rate=loaded.done / (time.monotonic() - began))
     seconds = time.monotonic() - began
     made = f"{loaded.made:,} signed up in {seconds:.1f} s ({loaded.made / seconds:,.0f}/s)"
-    left_out = f"{loaded.taken:,} left out, whose name or device somebody else has"
-    console.print(f"{made}, {loaded.there:,} were there already, {left_out}", highlight=False)
+    console.print(f"{made}, {loaded.there:,} were there already", highlight=False)
+    if loaded.taken:
+        console.print(
+            f"{loaded.taken:,} left out: somebody else has their name or device, or a load that was killed had begun "
+            "to take it. That is settled within minutes: load again.",
+            highlight=False,
+        )
 
 
 def holdings(before: Sequence[Holding], after: Sequence[Holding], seconds: float) -> Table:

@@ -16,20 +16,9 @@ import structlog
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import BoardUnavailable
-from gameserver.rules.player import Player
 from gameserver.storage import schema, sql
-from gameserver.storage.board_layout import (
-    START,
-    Contest,
-    Place,
-    Score,
-    card_of,
-    microseconds,
-    pack_card,
-    pack_id,
-    sign_of,
-    version_of,
-)
+from gameserver.storage.board_difference import Difference, Noted, differs, expected_of, nobody
+from gameserver.storage.board_layout import Contest, Place, pack_id, sign_of, version_of
 from gameserver.storage.board_rows import kept_arguments, place_of
 from gameserver.storage.board_writer import BoardWriter
 from gameserver.storage.databases import Database
@@ -51,15 +40,6 @@ SHOWN = 20
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A player whose place isn't what the database says; scores are None for who isn't there."""
-
-    player_id: int
-    board: int | None
-    database: int | None
-
-
 @dataclass(slots=True)
 class Verdict:
     """`compared` counts players; `differences` has the first of `found`; `repaired` says how many were put right."""
@@ -68,17 +48,6 @@ class Verdict:
     found: int = 0
     repaired: int = 0
     differences: list[Difference] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    """What the board has of a player: `whole` unless his member isn't where his note says."""
-
-    score: int | None
-    reached_at: int
-    version: int
-    card: bytes
-    whole: bool
 
 
 @dataclass(slots=True)
@@ -197,13 +166,13 @@ class BoardCheck:
         live, noted, _ = await self._noted(contest, differing)
         verdict.found += len(differing)
         for each in differing:
-            expected = _expected(contest, truth.places.get(each))
+            expected = expected_of(contest, truth.places.get(each))
             difference = Difference(each, noted[each].score if each in noted else None, expected and expected.score)
             log.error("a board differs", board=contest.board.name, season=contest.season, **_fields(difference))
             if len(verdict.differences) < SHOWN:
                 verdict.differences.append(difference)
         if repair:
-            right = [truth.places.get(each) or _nobody(each, noted[each]) for each in differing
+            right = [truth.places.get(each) or nobody(each, noted[each]) for each in differing
                      if each in truth.places or each in noted]  # fmt: skip
             if await self._writer.repair(contest, live, right):
                 verdict.repaired += len(right)
@@ -215,9 +184,7 @@ class BoardCheck:
         _, noted, _ = await self._noted(contest, ids)
         owned = set(truth.slots)
         return [
-            each
-            for each in ids
-            if slot_of(each) in owned and _differs(contest, truth.places.get(each), noted.get(each))
+            each for each in ids if slot_of(each) in owned and differs(contest, truth.places.get(each), noted.get(each))
         ]
 
     async def _has_passed(self, contest: Contest, truth: _Truth) -> bool:
@@ -244,7 +211,7 @@ class BoardCheck:
             owned = schema.players_owned_slots.c
             return list((await connection.execute(owned.slot.table.select().where(owned.owned))).scalars())
 
-    async def _noted(self, contest: Contest, ids: Sequence[int]) -> tuple[str, dict[int, _Noted], Mapping[str, int]]:
+    async def _noted(self, contest: Contest, ids: Sequence[int]) -> tuple[str, dict[int, Noted], Mapping[str, int]]:
         with translated(BoardUnavailable, AWAY):
             found = await self._look([contest.state], [contest.prefix, *(pack_id(each) for each in ids)])
         if found is None:
@@ -256,7 +223,7 @@ class BoardCheck:
             if value:
                 reached = int.from_bytes(value[:8])
                 told_score = sign_of(name) * int(float(score)) if score else None
-                noted[each] = _Noted(told_score, reached, version_of(value), value[16:], bool(score))
+                noted[each] = Noted(told_score, reached, version_of(value), value[16:], bool(score))
         pairs = zip(times[::2], times[1::2], strict=True)
         return name, noted, {database.decode(): int(at) for database, at in pairs}
 
@@ -281,31 +248,6 @@ def _scanned(found: Any) -> list[int]:
     if found is None:
         raise BoardUnavailable(BUILT, retry_after=1)
     return [int.from_bytes(each) for each in found[4:] if len(each) == 8]
-
-
-def _expected(contest: Contest, place: Place | None) -> Score | None:
-    return None if place is None else place.score(contest)
-
-
-def _differs(contest: Contest, place: Place | None, noted: _Noted | None) -> bool:
-    expected = _expected(contest, place)
-    if noted is None:
-        return expected is not None
-    if place is None:
-        return True
-    if noted.version > place.player.version:
-        return False
-    if expected is None or not noted.whole or noted.version < place.player.version:
-        return True
-    same = (noted.score, noted.reached_at) == (expected.score, microseconds(expected.reached_at))
-    return not same or noted.card != pack_card(place.player)
-
-
-def _nobody(player_id: int, noted: _Noted) -> Place:
-    """Takes a member off who is no player of any database."""
-    card = card_of(bytes(16) + noted.card)
-    player = Player(player_id, card.name, card.class_name, card.level, 0, 0, noted.version, START, START)
-    return Place(player, START, gone=True, kept={})
 
 
 def _fields(difference: Difference) -> dict[str, Any]:

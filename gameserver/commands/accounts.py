@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gameserver.commands.backend import Backend
 from gameserver.commands.upkeep import resolve, settle
@@ -70,12 +70,13 @@ async def sign_up(
 
     Limited by `address`, if there is one.
     Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken,
-    PlayerNotFound if the player has been deleted since, and what is unavailable.
+    PlayerNotFound if the player has been deleted since, SessionRevoked if a retry's password was changed meanwhile,
+    and what is unavailable.
     """
     await backend.attempts.sign_up(address)
     birth, replayed = await enroll(backend, application, command_id)
-    epoch = await backend.players.session_epoch(birth.player.id)
-    token, session = await backend.sessions.open(birth.player.id, epoch, origin)
+    await backend.players.session_epoch(birth.player.id)
+    token, session = await backend.sessions.open(birth.player.id, birth.epoch, origin)
     return Welcome(birth.player, birth.max_hp, token, session, replayed)
 
 
@@ -179,7 +180,7 @@ async def _retried(backend: Backend, application: Application, draft: Birth, ear
     if not await backend.players.exists(earlier.player.id):
         raise PlayerNotFound("The player was deleted.")
     same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
-    hashed = await backend.players.password_hash(earlier.player.id)
+    hashed, epoch = await backend.players.password(earlier.player.id)
     if same and application.password is not None:
         same = await backend.passwords.verify(hashed, application.password)
     elif hashed is not None:
@@ -187,7 +188,7 @@ async def _retried(backend: Backend, application: Application, draft: Birth, ear
     if not same:
         raise CommandMismatch("The command id was used before, for another sign-up.")
     await settle(backend, earlier.player.id, _keys(earlier))
-    return earlier
+    return replace(earlier, epoch=epoch)
 
 
 async def _reserve(backend: Backend, draft: Birth) -> list[Claim]:
@@ -244,15 +245,16 @@ async def sign_in_by_password(
 ) -> Welcome:
     """Limited by `address`, if there is one, and then by `name`, too.
 
-    Raises RateLimited, and WrongCredentials after about the same time whether the name exists or not.
+    Raises RateLimited, WrongCredentials after about the same time whether the name exists or not, and SessionRevoked
+    when the password was changed meanwhile.
     """
     await backend.attempts.sign_in(address, name)
     claim = await backend.claims.find(Key(Kind.NAME, _name_key(name)))
-    hashed = None if claim is None else await backend.players.password_hash(claim.player_id)
+    hashed, epoch = (None, 0) if claim is None else await backend.players.password(claim.player_id)
     fits = await backend.passwords.verify(hashed, password)
     if not fits or claim is None or not await _holds(backend, claim):
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(backend, claim.player_id, origin)
+    return await _welcome(backend, claim.player_id, origin, epoch)
 
 
 def _name_key(name: str) -> str:
@@ -263,13 +265,14 @@ def _name_key(name: str) -> str:
         return ""
 
 
-async def _welcome(backend: Backend, player_id: int, origin: Origin) -> Welcome:
+async def _welcome(backend: Backend, player_id: int, origin: Origin, proven: int | None = None) -> Welcome:
+    """Opens a session of the epoch at which a password was `proven`: if it was changed since, it has ended already."""
     try:
         epoch = await backend.players.session_epoch(player_id)
         player = (await backend.players.read([player_id]))[player_id]
     except (PlayerNotFound, KeyError):
         raise WrongCredentials("These credentials don't fit any player.") from None
-    token, session = await backend.sessions.open(player_id, epoch, origin)
+    token, session = await backend.sessions.open(player_id, epoch if proven is None else proven, origin)
     return Welcome(player, max_hp_of(backend, player), token, session)
 
 

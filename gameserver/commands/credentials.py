@@ -25,7 +25,7 @@ async def change_password(
     SessionRevoked, OutcomeUnknown and what is unavailable.
     """
     await backend.attempts.change_password(asked.address, session.player_id)
-    hashed = await backend.players.password_hash(session.player_id)
+    hashed, _ = await backend.players.password(session.player_id)
     if hashed is not None and asked.old is None:
         raise BadInput("The present password is needed.", errors=[FieldProblem("old", "is needed")])
     if asked.old is not None and not await backend.passwords.verify(hashed, asked.old):

@@ -57,13 +57,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """A sign-up's player under its command id; `keys` are the claims that go with him."""
+    """A sign-up's player under its command id; `keys` are the claims that go with him.
+
+    `epoch` is that of his sessions when it was made or, for one that was sent again, when its password was proven.
+    """
 
     command_id: str
     args: dict[str, Any]
     keys: Sequence[str]
     player: Player
     max_hp: int
+    epoch: int = 0
 
 
 class Players:
@@ -268,12 +272,15 @@ class Players:
 
         return await self._owned(player_id, query)
 
-    async def password_hash(self, player_id: int) -> str | None:
-        """The argon2 hash of a player's password, or None."""
+    async def password(self, player_id: int) -> tuple[str | None, int]:
+        """The argon2 hash of a player's password, or None, and the epoch of his sessions at the same moment."""
 
-        async def query(connection: AsyncConnection) -> str | None:
-            mine = (schema.credentials.c.slot == slot_of(player_id)) & (schema.credentials.c.player_id == player_id)
-            return (await connection.execute(select(schema.credentials.c.password_hash).where(mine))).scalar()
+        async def query(connection: AsyncConnection) -> tuple[str | None, int]:
+            known = schema.credentials.c
+            same = (known.slot == PLAYERS.c.slot) & (known.player_id == PLAYERS.c.id)
+            chosen = select(known.password_hash, PLAYERS.c.session_epoch).where(_is(player_id))
+            row = (await connection.execute(chosen.select_from(PLAYERS.outerjoin(schema.credentials, same)))).first()
+            return (None, 0) if row is None else (row.password_hash, row.session_epoch)
 
         return await self._owned(player_id, query)
 

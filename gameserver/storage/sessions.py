@@ -101,10 +101,13 @@ class Sessions:
         self._deleted: deque[Ended] = deque(maxlen=DELETED_AGAIN)
         self._unsure = False
         """Whether revocations were missed, and the sessions that sockets hold have to be checked again."""
-        self._looked = time.monotonic()
 
     async def open(self, player_id: int, epoch: int, origin: Origin) -> tuple[str, Session]:
-        """A new session and its token; the player's oldest end if he has too many. Raises SessionsUnavailable."""
+        """A new session and its token; the player's oldest end if he has too many.
+
+        Raises SessionRevoked when the epoch is over by the time that it is there, SessionsUnavailable,
+        DatabaseUnavailable, Overloaded.
+        """
         token = f"{player_id}.{secrets.token_urlsafe(32)}"
         name = _name(token)
         limits = (self._idle_ms, self._longest_ms, self._per_player)
@@ -114,6 +117,9 @@ class Sessions:
         await self._end(player_id, [each.decode() for each in over])
         expiry = now + min(self._idle_ms, self._longest_ms)
         session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(now + self._longest_ms))
+        if not await self._is_current(session):
+            await self._discard(session)
+            raise SessionRevoked("The session has ended.")
         return token, self._memory.keep(session)
 
     def known(self, token: str) -> Session | None:
@@ -199,7 +205,13 @@ class Sessions:
             await self._revoke([_index(player_id)], (_prefix(player_id), *names))
 
     async def run(self, holders: Holders) -> None:
-        """Reads the revocations every 250 ms, and ends those sessions that `holders` have open."""
+        """Ends those sessions that `holders` have open, as they are revoked, and as Postgres says every 30 s."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(holders))
+            group.create_task(self._look_for_ever(holders))
+
+    async def _follow(self, holders: Holders) -> None:
+        """Reads the revocations every 250 ms."""
         while True:
             try:
                 await self._hear(holders)
@@ -240,25 +252,38 @@ class Sessions:
             self._to_delete.clear()
 
     async def _recheck(self, holders: Holders) -> None:
-        """Ends the held sessions that aren't any more: by the clock now and then, and after a gap all that ended."""
-        if time.monotonic() - self._looked > RECHECK_SECONDS:
-            self._looked, now = time.monotonic(), datetime.now(UTC)
-            holders.end_sessions([each.name for each in holders.sessions() if each.ends_at < now])
+        """Ends the held sessions that aren't any more, after a gap."""
         if self._unsure:
             held = list(holders.sessions())
             for first in range(0, len(held), AT_A_TIME):
                 holders.end_sessions(await self._over(held[first : first + AT_A_TIME]))
             self._unsure = False
 
+    async def _look_for_ever(self, holders: Holders) -> None:
+        """Ends the held sessions whose time or epoch is over, also while Redis is away and nothing is heard of it."""
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            held, now = list(holders.sessions()), datetime.now(UTC)
+            holders.end_sessions([each.name for each in held if each.ends_at < now])
+            for first in range(0, len(held), AT_A_TIME):
+                try:
+                    over = await self._outdated(held[first : first + AT_A_TIME])
+                except Unavailable as error:
+                    log.warning("epochs can't be looked at", error=error.detail)
+                    continue
+                self._memory.end(over)
+                holders.end_sessions(over)
+
+    async def _outdated(self, held: Sequence[Session]) -> list[str]:
+        """The names of those whose epoch is over."""
+        epochs = await self._epochs({each.player_id for each in held})
+        return [each.name for each in held if each.epoch < epochs.get(each.player_id, each.epoch + 1)]
+
     async def _over(self, held: Sequence[Session]) -> list[str]:
         """The names of those that have ended."""
         rows = await self._touch.many([([_key(each.player_id, each.name)], (self._idle_ms,)) for each in held])
-        epochs = await self._epochs({each.player_id for each in held})
-        return [
-            each.name
-            for each, row in zip(held, rows, strict=True)
-            if row is None or each.epoch < epochs.get(each.player_id, each.epoch + 1)
-        ]
+        gone = [each.name for each, row in zip(held, rows, strict=True) if row is None]
+        return [*gone, *await self._outdated(held)]
 
 
 def _session(player_id: int, name: str, row: Sequence[int]) -> Session:

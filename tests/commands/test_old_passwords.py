@@ -1,0 +1,55 @@
+"""A password that is changed while it is being checked opens no session that outlives the change."""
+
+from typing import Any
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands.accounts import Application, Welcome, sign_in_by_password, sign_up
+from gameserver.commands.credentials import NewPassword, change_password
+from gameserver.rules.errors import SessionRevoked
+from gameserver.storage.sessions import UNKNOWN
+from tests.client import command_id
+
+ANN = Application("Ann Lee", "mage", password="anns-password")
+
+
+def changed_during_the_check(core: Core, monkeypatch: pytest.MonkeyPatch, ann: Welcome) -> None:
+    """The next check of a password ends after the password was changed."""
+    verify = core.backend.passwords.verify
+
+    async def slow(hashed: str | None, password: str) -> bool:
+        fits = await verify(hashed, password)
+        monkeypatch.undo()
+        asked = NewPassword("another-password", "anns-password")
+        await change_password(core.backend, ann.session, asked, UNKNOWN)
+        return fits
+
+    monkeypatch.setattr(core.backend.passwords, "verify", slow)
+
+
+@pytest.mark.parametrize("door", ["sign-in", "retried sign-up"])
+async def test_the_old_password_opens_nothing_once_it_was_changed(
+    core: Core, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    key = command_id()
+    ann = await sign_up(core.backend, ANN, key)
+    changed_during_the_check(core, monkeypatch, ann)
+    opening = sign_up(core.backend, ANN, key)
+    if door == "sign-in":
+        opening.close()
+        opening = sign_in_by_password(core.backend, ANN.name, "anns-password")
+    with pytest.raises(SessionRevoked):
+        await opening
+    again = await sign_in_by_password(core.backend, ANN.name, "another-password")
+    listed = await core.backend.sessions.listed(again.player.id)
+    assert len(listed) == 2, "the one of the change and this one"
+
+
+async def test_a_session_of_an_epoch_that_is_over_is_never_opened(core: Core) -> None:
+    ann: Any = await sign_up(core.backend, ANN, command_id())
+    await core.backend.players.raise_session_epoch(ann.player.id)
+    with pytest.raises(SessionRevoked):
+        await core.backend.sessions.open(ann.player.id, 0, UNKNOWN)
+    token, _ = await core.backend.sessions.open(ann.player.id, 1, UNKNOWN)
+    assert (await core.backend.sessions.check(token)).epoch == 1

@@ -1,0 +1,31 @@
+"""Idle sockets of an epoch that is over are closed although nobody could announce it, also while Redis is away."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from gameserver.config import Settings
+from gameserver.storage import sessions
+from tests.redis_kinds import alone
+from tests.redis_play import played
+from tests.transport.doors import closing_of
+from tests.transport.test_sessions import WITHIN
+
+
+async def test_idle_sockets_of_an_ended_epoch_are_closed_with_and_without_redis(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "RECHECK_SECONDS", 0.1)
+    async with alone(tmp_path) as redis, AsyncExitStack() as stack:
+        all_of = await played(stack, settings, redis)
+        api, players = all_of.api, all_of.node.core.backend.players
+        ends, ends_later, stays = [await api.sign_up() for _ in range(3)]
+        sockets = [await api.socket(each.token) for each in (ends, ends_later, stays)]
+        for number, who in enumerate((ends, ends_later)):
+            await players.raise_session_epoch(int(who.id))
+            async with asyncio.timeout(WITHIN):
+                assert (await closing_of(sockets[number].connection))[1] == 4409
+            redis.servers[0].kill()
+        assert "ok" in await sockets[2].ask("read")

@@ -38,7 +38,7 @@ def preview(board: str, config: Config = DEFAULT, limit: Annotated[int, typer.Op
 def close(
     board: str, reason: Annotated[str, typer.Option(help="For the audit log.")], config: Config = DEFAULT
 ) -> None:
-    """End the running season of a board now; the nodes that run count it and send the rewards."""
+    """End the running season of a board in a few seconds; the nodes that run count it and send the rewards."""
 
     async def work(core: application.Core) -> None:
         chapter = await seasons.close_now(core.backend, ADMIN, board, reason)

@@ -30,6 +30,9 @@ AT_A_TIME = 100
 DROP_SECONDS = (60, 3600)
 """When the boards of a season that is over go from Redis: once every node has heard that it is."""
 
+CLOSE_SECONDS = 5
+"""How far ahead the end of a season lies that is ended early: every node has learned of it by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -53,17 +56,35 @@ async def learn(backend: Backend) -> list[Chapter]:
 async def attend(backend: Backend, postman: Postman) -> int:
     """Begins the seasons whose time it is, and closes those that are over; how many steps that took."""
     chapters, now = await learn(backend), backend.now()
-    begun = {(each.board, each.season.start) for each in chapters}
-    running = [(each.name, backend.calendar.season(each, now)) for each in backend.calendar.boards()]
-    new = [(name, season) for name, season in running if season is not None and (name, season.start) not in begun]
+    new = [(board.name, season) for board in backend.calendar.boards() for season in _missing(backend, board, chapters)]
     for name, season in new:
         await backend.seasons.begin(name, season)
     if new:
         chapters = await learn(backend)
-    await _drop(backend, chapters, now)
     due = [each for each in chapters if each.state != "closed" and each.season.end <= now.timestamp()]
+    steps = len(new) + await _close_all(backend, postman, due)
+    await _drop(backend, chapters, now)
+    return steps
+
+
+def _missing(backend: Backend, board: Board, chapters: Sequence[Chapter]) -> list[Season]:
+    """The seasons that have begun unnoted, oldest first: the present one, and those that nobody could note."""
+    now = backend.calendar.season(board, backend.now())
+    begun = [each.season for each in chapters if each.board == board.name]
+    if now is None or now.start in [each.start for each in begun]:
+        return []
+    found: list[Season] = []
+    last = max(begun, default=Season(now.start, now.start))
+    while last.end < now.start and len(found) < AT_A_TIME:
+        last = backend.calendar.following(board, last)
+        found.append(last)
+    return found if last.end < now.start else [*found, now]
+
+
+async def _close_all(backend: Backend, postman: Postman, due: Sequence[Chapter]) -> int:
+    """Goes on with the seasons that are over, unless another node is at it; how many steps that took."""
     if not due:
-        return len(new)
+        return 0
     async with backend.seasons.closing() as mine:
         return sum([await _close(backend, postman, each) for each in due]) if mine else 0
 
@@ -133,13 +154,13 @@ async def listed(backend: Backend) -> list[Chapter]:
 
 
 async def close_now(backend: Backend, admin: str, name: str, reason: str) -> Chapter:
-    """Makes the running season of a board end now instead of when it was to; the nodes that run close it.
+    """Makes the running season of a board end in CLOSE_SECONDS instead of when it was to; the nodes that run close it.
 
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
     """
     chapter = await _running(backend, name)
     await backend.audit.note(admin, "season_close", name, reason, {"season": chapter.season.start})
-    end = int(backend.now().timestamp())
+    end = int(backend.now().timestamp()) + CLOSE_SECONDS
     await backend.seasons.end_early(name, chapter.season.start, max(end, chapter.season.start + 1))
     return chapter
 

@@ -37,9 +37,10 @@ where p.slot = s.slot and p.id = s.id
 -- name: score
 -- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add up, those
 -- in $9 keep the highest, those in $10 the lowest, others the last. A season that has ended here isn't scored in any
--- more: the next one is.
+-- more: the next one is. What is scored for all time, season 0, stays there, also on a board that once had seasons.
 insert into scores as s (slot, player_id, board, season, score, reached_at, version)
-select e.slot, e.player_id, e.board, greatest(e.season, f.season), e.amount, $1::timestamptz, e.version
+select e.slot, e.player_id, e.board, case when e.season = 0 then 0 else greatest(e.season, f.season) end, e.amount,
+       $1::timestamptz, e.version
 from unnest($2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
      as e(slot, player_id, board, season, amount, version)
 left join season_floors f on f.slot = e.slot and f.board = e.board

@@ -226,7 +226,10 @@ async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_b
     assert (await standings(core, season))[1] == (2, 8, b)
 
 
-async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_begins(core: Core) -> None:
+async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_begins(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seasons, "CLOSE_SECONDS", 1)
     (ann,) = await enlist_many(core, 1)
     await attend(core)
     await act(core, ann.id, "score", points={"kills": 3})

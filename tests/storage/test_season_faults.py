@@ -1,0 +1,100 @@
+"""Seasons when the control database or Redis was away, players are banned in the middle, and boards lose theirs."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import seasons
+from gameserver.config import Settings
+from gameserver.rules.errors import BoardUnavailable
+from gameserver.rules.seasons import Season
+from gameserver.storage.board_check import BoardCheck
+from gameserver.storage.ids import slot_of
+from tests.storage.deployment import act, connected, enlist, following, owner, with_actions, working
+from tests.storage.test_seasons import BOARDS, attend, rewards, standings, until_closed
+
+WEEK = 7 * 86400
+
+
+@pytest.fixture
+async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
+    changed = with_actions(settings, tmp_path, BOARDS, score="tests.storage.scoring_actions:score")
+    async with working(changed) as opened, following(opened):
+        yield opened
+
+
+def this_week(core: Core) -> Season:
+    found = core.backend.calendar.season(core.backend.calendar.board("weekly"), datetime.now(UTC))
+    assert found is not None
+    return found
+
+
+async def gives(core: Core, player_id: int, season: int, score: int) -> None:
+    """A score of a season as play would have left it."""
+    async with connected(core.databases[owner(core, player_id)].url) as connection:
+        asked = "insert into scores values ($1, $2, 'weekly', $3, $4, now(), 1)"
+        await connection.execute(asked, slot_of(player_id), player_id, season, score)
+
+
+async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_seasons(core: Core) -> None:
+    ann = await enlist(core)
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            await connection.execute(
+                "insert into season_floors select slot, 'kills', 1700000000 from players_owned_slots"
+            )
+    await act(core, ann.id, "score", points={"kills": 3})
+    async with connected(core.databases[owner(core, ann.id)].url) as connection:
+        assert await connection.fetchval("select season from scores where board = 'kills'") == 0
+
+
+async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(core: Core) -> None:
+    ann, now = await enlist(core), this_week(core)
+    first = Season(now.start - 4 * WEEK, now.start - 3 * WEEK)
+    await core.backend.seasons.begin("weekly", first)
+    missed = Season(now.start - 2 * WEEK, now.start - WEEK)
+    await gives(core, ann.id, missed.start, 7)
+    await until_closed(core, missed)
+    found = [each.season for each in await core.backend.seasons.chapters() if each.board == "weekly"]
+    assert found == [Season(now.start + week * WEEK, now.start + (week + 1) * WEEK) for week in range(-4, 1)]
+    assert await standings(core, missed) == [(1, 7, ann.id)]
+    assert len(await rewards(core, ann)) == 1
+
+
+async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seasons, "AT_A_TIME", 2)
+    now = this_week(core)
+    await core.backend.seasons.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
+    for _ in range(3):
+        await attend(core)
+    found = [each.season.start for each in await core.backend.seasons.chapters() if each.board == "weekly"]
+    assert found == [now.start + week * WEEK for week in range(-6, 1)]
+
+
+async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = this_week(core)
+    old, ended = Season(now.start - 2 * WEEK, now.start - WEEK), Season(now.start - WEEK, now.start)
+    await core.backend.seasons.begin("weekly", old)
+    await core.backend.seasons.step("weekly", old.start, "running", "closed")
+    await core.backend.seasons.begin("weekly", ended)
+
+    async def away(*_: Any) -> None:
+        raise BoardUnavailable
+
+    monkeypatch.setattr(seasons, "DROP_SECONDS", (-10, 3600))
+    monkeypatch.setattr(BoardCheck, "drop", away)
+    await until_closed(core, ended)
+
+
+async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core) -> None:
+    await attend(core)
+    before = int(core.backend.now().timestamp())
+    chapter = await seasons.close_now(core.backend, "a test", "weekly", "a test")
+    found = {each.season.start: each.season.end for each in await core.backend.seasons.chapters()}
+    assert found[chapter.season.start] >= before + 3

@@ -52,14 +52,17 @@ async def proclaim(backend: Backend, admin: str, text: str, reason: str, player_
 async def judge(backend: Backend, admin: str, judgement: Judgement) -> Judged:
     """Bans a player or lifts his ban; a ban also ends all his sessions, on every node within a second.
 
-    It stands in Postgres when this raises SessionsUnavailable: the same command id ends the sessions, too.
+    It stands in Postgres when this raises SessionsUnavailable: the same command id ends the sessions, too. So it does
+    when the standings of seasons that are over can't be told, or one is just being counted: DatabaseUnavailable.
     Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
     """
     await play.read(backend, judgement.player_id)
     details = {"command_id": judgement.command_id}
     await backend.audit.note(admin, judgement.action, str(judgement.player_id), judgement.reason, details)
     judged = await backend.players.set_ban(judgement)
-    await backend.seasons.hide(judgement.player_id, hidden=judged.banned)
-    if judged.banned:
-        await backend.sessions.revoke_all(judgement.player_id)
+    try:
+        await backend.seasons.hide(judgement.player_id, hidden=judged.banned)
+    finally:
+        if judged.banned:
+            await backend.sessions.revoke_all(judgement.player_id)
     return judged

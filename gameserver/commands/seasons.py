@@ -101,7 +101,9 @@ async def _close(backend: Backend, postman: Postman, chapter: Chapter) -> int:
         await backend.seasons.step(board.name, start, "running", "ended")
         steps, state = steps + 1, "ended"
     if state == "ended":
-        players = await backend.seasons.store(board.name, start, backend.season_end.standings(board, start))
+        players = await backend.seasons.store(
+            board.name, start, backend.season_end.standings(board, start, banned=True)
+        )
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
     if state == "counted" and await _reward(backend, postman, board, chapter.season):
@@ -172,7 +174,8 @@ async def preview(backend: Backend, name: str, limit: int) -> Preview:
     """
     chapter = await _running(backend, name)
     board = backend.calendar.board(name)
-    found = [row async for part in backend.season_end.standings(board, chapter.season.start, limit) for row in part]
+    parts = backend.season_end.standings(board, chapter.season.start, limit, banned=False)
+    found = [row async for part in parts for row in part]
     rewards = {each: reward for reward in board.rewards for each in range(reward.first, reward.last + 1)}
     entries = [
         (row[3], row[5], row[4], row[7], {"exp": rewards[row[3]].exp, "text": rewards[row[3]].text})

@@ -22,7 +22,8 @@ from gameserver.storage.databases import Database, translated
 SEASONS, STANDINGS = schema.seasons, schema.season_standings
 CLOSING = 7_710_104
 """The advisory lock of who closes seasons."""
-COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_at", "name", "class", "level", "reward")
+COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_at", "name", "class", "level", "reward",
+           "hidden")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,9 @@ class SeasonBook:
             connection.terminate()
 
     async def prizes(self, board: str, start: int, limit: int) -> list[Prize]:
-        """Rewards that haven't arrived yet, the first ranks first."""
+        """Rewards that haven't arrived yet, the first ranks first; who is hidden by now gets none."""
         columns = STANDINGS.c
-        mine = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None)
+        mine = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None) & ~columns.hidden
         chosen = select(columns.position, columns.rank, columns.player_id, columns.reward)
         chosen = chosen.where(mine, columns.rewarded.is_(None)).order_by(columns.position).limit(limit)
         async with self._control.snapshot() as connection:
@@ -125,8 +126,14 @@ class SeasonBook:
                 await connection.execute(update(STANDINGS).where(mine).values(rewarded=end))
 
     async def hide(self, player_id: int, *, hidden: bool) -> None:
-        """Takes a player off the standings of all seasons, or puts him back."""
+        """Takes a player off the standings of all seasons, or puts him back.
+
+        A season that is being counted is waited for: whoever counts locks it before he reads, so either he knew of it,
+        or what he stored is there then.
+        """
+        counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
         async with self._control.transaction() as connection:
+            await connection.execute(counted)
             mine = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
             await connection.execute(update(STANDINGS).where(mine).values(hidden=hidden))
 

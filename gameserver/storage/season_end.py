@@ -25,7 +25,7 @@ SQL = sql.load("season_end.sql")
 CHUNK = 2_000
 FENCE_MILLISECONDS = 2_000
 PATIENCE_SECONDS = 300.0
-EVERYBODY = (1 << 63) - 1
+EVERYBODY = 1 << 62
 Row = tuple[Any, ...]
 
 
@@ -65,23 +65,29 @@ class SeasonEnd:
             finally:
                 connection.terminate()
 
-    async def standings(self, board: Board, start: int, limit: int = 0) -> AsyncIterator[list[Row]]:
-        """The standings of a season, chunk by chunk, in the order of SeasonBook's columns; all, or so many."""
+    async def standings(self, board: Board, start: int, limit: int = 0, *, banned: bool) -> AsyncIterator[list[Row]]:
+        """The standings of a season, chunk by chunk, in the order of SeasonBook's columns; all, or so many.
+
+        With `banned` also those who are, hidden: whoever is behind one has the reward of the rank that is shown of him.
+        """
         async with AsyncExitStack() as stack:
-            sources = await self._open(stack, board, start, limit or board.size or EVERYBODY)
+            most = limit or board.size or EVERYBODY
+            sources = await self._open(stack, board, start, most, banned=banned)
             part: list[Row] = []
-            async for position, rank, row in _ranked(board, sources, limit or board.size or EVERYBODY):
-                reward = _reward(board, rank)
-                score, reached_at, player_id, name, class_name, level = row
+            async for position, rank, shown, row in _ranked(board, sources, most):
+                score, reached_at, player_id, name, class_name, level, hidden = row
                 part.append(
-                    (board.name, start, position, rank, player_id, score, reached_at, name, class_name, level, reward)
-                )
+                    (board.name, start, position, rank, player_id, score, reached_at, name, class_name, level,
+                     None if hidden else _reward(board, shown), hidden)
+                )  # fmt: skip
                 if len(part) == CHUNK:
                     yield part
                     part = []
             yield part
 
-    async def _open(self, stack: AsyncExitStack, board: Board, start: int, limit: int) -> list[_Source]:
+    async def _open(
+        self, stack: AsyncExitStack, board: Board, start: int, limit: int, *, banned: bool
+    ) -> list[_Source]:
         sources, covered = [], list[int]()
         sign = -1 if board.order == "desc" else 1
         for database in self._slots.databases("players"):
@@ -93,7 +99,7 @@ class SeasonEnd:
                 sources.append(
                     _Source(
                         await connection.cursor(
-                            SQL["standings"], board.name, start, sign, limit, timeout=PATIENCE_SECONDS
+                            SQL["standings"], board.name, start, sign, limit, banned, timeout=PATIENCE_SECONDS
                         )
                     )
                 )
@@ -102,10 +108,27 @@ class SeasonEnd:
         return sources
 
 
+@dataclass(slots=True)
+class _Ranks:
+    """Ranks by the ties of a board, of scores in their order."""
+
+    ties: str
+    position: int = 0
+    rank: int = 0
+    before: int | None = None
+
+    def next(self, score: int) -> int:
+        self.position += 1
+        if self.ties == "first" or score != self.before:
+            self.rank = self.rank + 1 if self.ties == "dense" else self.position
+        self.before = score
+        return self.rank
+
+
 async def _ranked(
     board: Board, sources: Sequence[_Source], limit: int
-) -> AsyncIterator[tuple[int, int, asyncpg.Record]]:
-    """Position, rank and row, over all sources in their order."""
+) -> AsyncIterator[tuple[int, int, int, asyncpg.Record]]:
+    """Position, rank, rank among those who aren't banned and row, over all sources, up to so many who aren't banned."""
     sign = -1 if board.order == "desc" else 1
     heads: list[tuple[tuple[Any, ...], int, asyncpg.Record]] = []
 
@@ -117,14 +140,11 @@ async def _ranked(
 
     for number in range(len(sources)):
         await push(number)
-    position, rank, before = 0, 0, None
-    while heads and position < limit:
+    everybody, shown = _Ranks(board.ties), _Ranks(board.ties)
+    while heads and shown.position < limit:
         _, number, row = heapq.heappop(heads)
-        position += 1
-        if board.ties == "first" or row["score"] != before:
-            rank = rank + 1 if board.ties == "dense" else position
-        before = row["score"]
-        yield position, rank, row
+        rank = everybody.next(row["score"])
+        yield everybody.position, rank, 0 if row["banned"] else shown.next(row["score"]), row
         await push(number)
 
 

@@ -17,10 +17,15 @@ returning slot
 select array(select slot from players_owned_slots where owned order by slot)
 
 -- name: standings
--- $1 board, $2 season, $3 1 for the lowest first and -1 for the highest, $4 how many: those of its own players.
-select s.score, s.reached_at, s.player_id, p.name, p.class, p.level
+-- $1 board, $2 season, $3 1 for the lowest first and -1 for the highest, $4 how many of those who aren't banned, $5
+-- whether those who are banned stand there, too: its own players.
+select s.score, s.reached_at, s.player_id, p.name, p.class, p.level, p.banned
 from scores s
-join players p on p.slot = s.slot and p.id = s.player_id and not p.void and not p.banned
+join players p on p.slot = s.slot and p.id = s.player_id and not p.void and ($5 or not p.banned)
 where s.board = $1 and s.season = $2 and (select o.owned from players_owned_slots o where o.slot = s.slot)
 order by $3::bigint * s.score, s.reached_at, s.player_id
-limit $4
+limit $4::bigint + (
+    select count(*) from scores b
+    join players q on q.slot = b.slot and q.id = b.player_id and q.banned and $5
+    where b.board = $1 and b.season = $2
+)

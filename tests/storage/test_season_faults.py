@@ -1,5 +1,6 @@
 """Seasons when the control database or Redis was away, players are banned in the middle, and boards lose theirs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import seasons
+from gameserver.commands import admin, seasons
 from gameserver.config import Settings
+from gameserver.rules.boards import Board
 from gameserver.rules.errors import BoardUnavailable
 from gameserver.rules.seasons import Season
+from gameserver.storage.bans import Judgement
 from gameserver.storage.board_check import BoardCheck
 from gameserver.storage.ids import slot_of
-from tests.storage.deployment import act, connected, enlist, following, owner, with_actions, working
+from tests.client import command_id
+from tests.storage.deployment import act, connected, enlist, enlist_many, following, owner, with_actions, working
 from tests.storage.test_seasons import BOARDS, attend, rewards, standings, until_closed
+from tests.wait import wait_until
 
 WEEK = 7 * 86400
 
@@ -28,7 +33,7 @@ async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
 
 
 def this_week(core: Core) -> Season:
-    found = core.backend.calendar.season(core.backend.calendar.board("weekly"), datetime.now(UTC))
+    found = core.backend.calendar.season(weekly(core), datetime.now(UTC))
     assert found is not None
     return found
 
@@ -98,3 +103,70 @@ async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core
     chapter = await seasons.close_now(core.backend, "a test", "weekly", "a test")
     found = {each.season.start: each.season.end for each in await core.backend.seasons.chapters()}
     assert found[chapter.season.start] >= before + 3
+
+
+async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
+    await admin.judge(core.backend, "a test", Judgement(command_id(), player_id, banned, "a test"))
+
+
+async def exp(core: Core, player_id: int) -> int:
+    return (await core.backend.players.read([player_id]))[player_id].exp
+
+
+async def ended_last_week(core: Core, *scores: int) -> tuple[Season, list[int]]:
+    """Last week's season, with a player for each of the scores."""
+    now = this_week(core)
+    season = Season(now.start - WEEK, now.start)
+    await core.backend.seasons.begin("weekly", season)
+    ids = [each.id for each in await enlist_many(core, len(scores))]
+    for player_id, score in zip(ids, scores, strict=True):
+        await gives(core, player_id, season.start, score)
+    return season, ids
+
+
+async def test_who_is_banned_when_a_season_is_counted_has_his_place_back_later_and_no_reward(core: Core) -> None:
+    season, (a, b, c, d) = await ended_last_week(core, 9, 8, 7, 6)
+    await judge(core, a)
+    await until_closed(core, season)
+    assert await standings(core, season) == [(1, 8, b), (2, 7, c), (3, 6, d)]
+    await judge(core, a, banned=False)
+    assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d)]
+    assert [await exp(core, each) for each in (a, b, c, d)] == [0, 100, 10, 10]
+
+
+async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: Core) -> None:
+    season, (a, b) = await ended_last_week(core, 9, 8)
+    book, end = core.backend.seasons, core.backend.season_end
+    await book.step("weekly", season.start, "running", "ended")
+    await book.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    await judge(core, a)
+    await until_closed(core, season)
+    assert [await exp(core, each) for each in (a, b)] == [0, 10]
+
+
+async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:
+    season, (a, b) = await ended_last_week(core, 9, 8)
+    await core.backend.seasons.step("weekly", season.start, "running", "ended")
+    control = core.databases[core.settings.control.database].url
+    hiding: list[asyncio.Task[None]] = []
+
+    async def counted() -> AsyncIterator[list[Any]]:
+        async with connected(control) as connection:
+
+            async def is_past() -> bool:
+                waits = await connection.fetchval("select exists (select from pg_locks where not granted)")
+                return hiding[0].done() or waits
+
+            async for part in core.backend.season_end.standings(weekly(core), season.start, banned=True):
+                hiding.append(asyncio.create_task(core.backend.seasons.hide(a, hidden=True)))
+                await wait_until(is_past, what="the ban has passed the count, or waits for it")
+                yield part
+
+    await core.backend.seasons.store("weekly", season.start, counted())
+    await asyncio.gather(*hiding)
+    await seasons.learn(core.backend)
+    assert await standings(core, season) == [(1, 8, b)]
+
+
+def weekly(core: Core) -> Board:
+    return core.backend.calendar.board("weekly")

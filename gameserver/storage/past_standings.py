@@ -1,5 +1,6 @@
 """Standings of seasons that are over, from the control database, asked as those of the present ones are."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,11 +30,12 @@ class PastStandings:
             position = 0
             if score_and_member is not None:
                 _, who = unpack_member(score_and_member[1])
-                found = await driver.fetch(SQL["players"], *_of(contest), [who])
-                position = found[0]["position"] if found else LAST
-            rows = await driver.fetch(SQL["page"], *_of(contest), position, limit + 1, LAST)
-            total = await driver.fetchval(SQL["total"], *_of(contest))
-        page = Page(total, 0, [_standing(row) for row in rows[:limit]])
+                position = await driver.fetchval(SQL["position"], *_of(contest), who)
+            rows = await driver.fetch(
+                SQL["page"], *_of(contest), LAST if position is None else position, limit + 1, LAST
+            )
+            lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
+        page = Page(total, 0, [_standing(row, lost) for row in rows[:limit]])
         if len(rows) > limit:
             last = page.standings[-1]
             page.after = cursor(contest, last.score, last.reached_at, last.player_id)
@@ -50,19 +52,19 @@ class PastStandings:
             before = [row["position"] for row in await driver.fetch(SQL["before"], *_of(contest), own, radius)]
             first = before[-1] if before else own
             rows = await driver.fetch(SQL["page"], *_of(contest), first - 1, len(before) + 1 + radius, LAST)
-            total = await driver.fetchval(SQL["total"], *_of(contest))
-        return Page(total, 0, [_standing(row) for row in rows])
+            lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
+        return Page(total, 0, [_standing(row, lost) for row in rows])
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those who were on the board, in the order asked."""
         async with self._control.snapshot() as connection:
             driver = await _driver(connection)
             found = {row["player_id"]: row for row in await driver.fetch(SQL["players"], *_of(contest), list(ids))}
-            total = await driver.fetchval(SQL["total"], *_of(contest))
+            lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
         standings = []
         for each in ids:
             if each in found:
-                standing = _standing(found[each])
+                standing = _standing(found[each], lost)
                 standing.behind = found[each]["behind"]
                 standings.append(standing)
         return Page(total, 0, standings)
@@ -78,6 +80,17 @@ async def _driver(connection: Any) -> Any:
     return (await connection.get_raw_connection()).driver_connection
 
 
-def _standing(row: Any) -> Standing:
+async def _lost(driver: Any, contest: Contest) -> list[int]:
+    """The ranks that those behind them are better by, since nobody who is shown has them."""
+    return [row["rank"] for row in await driver.fetch(SQL["lost"], *_of(contest), contest.board.ties == "dense")]
+
+
+def _standing(row: Any, lost: Sequence[int]) -> Standing:
     card = Card(row["name"], row["class"], row["level"])
-    return Standing(row["rank"] - row["gone"], row["score"], microseconds(row["reached_at"]), row["player_id"], card)
+    return Standing(
+        row["rank"] - bisect_left(lost, row["rank"]),
+        row["score"],
+        microseconds(row["reached_at"]),
+        row["player_id"],
+        card,
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from gameserver.transport import terminal
 
 boards_cli = typer.Typer(no_args_is_help=True, help="Check the boards against the databases, and build them anew.")
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 1800.0
+"""How long `rebuild` waits for the nodes to build a board."""
 ADMIN = "the command line"
 Names = Annotated[list[str] | None, typer.Argument(help="Boards; all if none is named.")]
 Season = Annotated[str, typer.Option(help="current, or when the season began.")]
@@ -67,7 +70,7 @@ def rebuild(
     config: Config = DEFAULT,
     season: Season = boards.CURRENT,
 ) -> None:
-    """Build a board anew while the old one serves; the nodes that run do it. Waits until it is live."""
+    """Build a board anew while the old one serves; the nodes that run do it. Waits until it is live, half an hour."""
 
     async def work(core: application.Core) -> None:
         generation = await board_care.rebuild(core.backend, ADMIN, name, season, reason)
@@ -79,8 +82,11 @@ def rebuild(
 
 
 async def _until_live(core: application.Core, name: str, season: str, generation: str) -> None:
-    while True:
+    """Raises BoardUnavailable if that takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         with contextlib.suppress(BoardUnavailable):
             if await board_care.is_live(core.backend, name, season, generation):
                 return
         await asyncio.sleep(LOOK_SECONDS)
+    raise BoardUnavailable(f"{name} isn't live yet. Do nodes run? It is being built as long as one does.")

@@ -81,10 +81,15 @@ class BoardCheck:
             ids = [each async for each in _ids(database, start, most)]
             if len(ids) < most:
                 ids += [each async for each in _ids(database, (-1, -1), most - len(ids))]
-            await self._compare(contest, list(dict.fromkeys(ids)), verdict, repair=repair)
-        with translated(BoardUnavailable, AWAY):
-            found = await self._scan([contest.state], (contest.prefix, "any", count))
-        await self._compare(contest, _scanned(found), verdict, repair=repair)
+            chosen = list(dict.fromkeys(ids))
+            for first in range(0, len(chosen), CHUNK):
+                await self._compare(contest, chosen[first : first + CHUNK], verdict, repair=repair)
+        left = count
+        while left > 0:
+            with translated(BoardUnavailable, AWAY):
+                found = await self._scan([contest.state], (contest.prefix, "any", min(left, CHUNK)))
+            await self._compare(contest, _scanned(found), verdict, repair=repair)
+            left = min(left, found[3]) - CHUNK
         await self._count(contest, verdict, repair=repair)
         return verdict
 

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
+from gameserver.cli import boards as cli
 from gameserver.commands import admin, board_care, boards
 from gameserver.config import Settings
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.rules.player import Player
 from gameserver.storage import board_check, follower
 from gameserver.storage.bans import Judgement
+from gameserver.storage.board_check import BoardCheck, Verdict
 from gameserver.storage.board_layout import Contest, pack_id
 from tests.client import command_id
 from tests.storage.deployment import act, assert_ledger_explains, enlist_many, following, with_actions, working
@@ -160,3 +162,25 @@ async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core:
     assert [
         each.player_id for each in (await boards.top(core.backend, "exp", boards.CURRENT, 9, None)).page.standings
     ] == [ann.id]
+
+
+async def test_a_sample_is_compared_chunk_by_chunk(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    players = await enlist_many(core, 12)
+    await live(core, "exp")
+    compare, asked = BoardCheck._compare, list[Sequence[int]]()
+
+    async def noted(self: BoardCheck, contest: Contest, ids: Sequence[int], verdict: Verdict, *, repair: bool) -> None:
+        asked.append(ids)
+        await compare(self, contest, ids, verdict, repair=repair)
+
+    monkeypatch.setattr(BoardCheck, "_compare", noted)
+    monkeypatch.setattr(board_check, "CHUNK", 5)
+    _, verdict = await board_care.check(core.backend, "exp", boards.CURRENT, 1_000_000, repair=False)
+    assert {each for part in asked for each in part} == {each.id for each in players}
+    assert (verdict.found, max(map(len, asked))) == (0, 5)
+
+
+async def test_the_wait_for_a_board_that_nobody_builds_ends(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(BoardUnavailable):
+        await cli._until_live(core, "exp", boards.CURRENT, "a generation that nobody makes")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import admin, seasons
+from gameserver.commands import admin, board_care, boards, seasons
 from gameserver.config import Settings
 from gameserver.rules.boards import Board
-from gameserver.rules.errors import BoardUnavailable
+from gameserver.rules.errors import BadInput, BoardUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.bans import Judgement
 from gameserver.storage.board_check import BoardCheck
@@ -170,3 +170,16 @@ async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_i
 
 def weekly(core: Core) -> Board:
     return core.backend.calendar.board("weekly")
+
+
+async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Core) -> None:
+    season, _ = await ended_last_week(core, 9)
+    await until_closed(core, season)
+    asked = (core.backend, "weekly", boards.PREVIOUS)
+    for refused in (
+        board_care.rebuild(core.backend, "a test", "weekly", boards.PREVIOUS, "a test"),
+        board_care.check(*asked, 10, repair=False),
+        board_care.check_all(*asked, lambda _: None, repair=False),
+    ):
+        with pytest.raises(BadInput):
+            await refused

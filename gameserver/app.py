@@ -245,7 +245,7 @@ def build_app(core: Core) -> web.Application:
     app[BACKEND] = core.backend
     app[READINESS] = Readiness()
     app[BOARD_PAGES] = BoardPages()
-    app[SOCKETS] = Sockets(core.settings.sockets.per_player)
+    app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = frozenset(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)

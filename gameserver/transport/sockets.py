@@ -6,6 +6,7 @@ import random
 from collections.abc import Collection, Iterator, Sequence
 
 from gameserver.commands.results import Session
+from gameserver.transport.board_pages import BoardPages
 from gameserver.transport.connection import Socket
 from gameserver.transport.wire import RANK_TOPIC, Close
 
@@ -14,10 +15,11 @@ SPREAD, GRACE = 0.4, 0.3
 
 
 class Sockets:
-    """`per_player` sockets of one player are kept open; one more closes his oldest."""
+    """`per_player` sockets of one player are kept open; one more closes his oldest. `pages` are the boards' tops."""
 
-    def __init__(self, per_player: int) -> None:
+    def __init__(self, per_player: int, pages: BoardPages) -> None:
         self._per_player = per_player
+        self.pages = pages
         self._open: set[Socket] = set()
         self._by_player: dict[int, dict[Socket, None]] = {}
         self._ranked: set[Socket] = set()

@@ -217,9 +217,15 @@ async def _items(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any
     return answers.items(await play.items(backend, _session(own)), backend.rulebook.game)
 
 
-async def _board(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
+async def _board(backend: Backend, sockets: Sockets, _: Socket, frame: dict[str, Any]) -> object:
     asked = wire.parse(wire.BoardFrame, frame)
-    return answers.board(await boards.top(backend, asked.board, asked.season, asked.limit, asked.cursor))
+
+    async def ask() -> answers.BoardAnswer:
+        return answers.board(await boards.top(backend, asked.board, asked.season, asked.limit, asked.cursor))
+
+    if asked.cursor is not None:
+        return await ask()
+    return answers.encoded((await sockets.pages.read((asked.board, asked.season, asked.limit), ask)).body)
 
 
 async def _around(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:

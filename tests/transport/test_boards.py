@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from gameserver.storage.ids import new_command_id
+from gameserver.transport import board_pages
 from tests.client import ADMIN_KEY, Api, Signed
 from tests.nodes import InProcessNode
 from tests.transport.doors import closing_of
@@ -30,6 +33,22 @@ async def test_a_page_is_answered_with_304_to_whoever_has_it_already(api: Api) -
     assert (again.status, again.told, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     other = await api.ask("GET", "/v1/boards/exp?limit=3", If_None_Match=first.headers["ETag"])
     assert other.status == 200
+
+
+async def test_a_socket_is_told_the_page_that_http_serves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_pages, "PAGE_SECONDS", 60)
+    who = await api.sign_up("mage")
+    socket = await api.socket(who.token)
+
+    async def is_there() -> bool:
+        return "ok" in await socket.ask("around", board="exp", radius=0)
+
+    await wait_until(is_there, what="he is on the board")
+    page = (await api.ask("GET", "/v1/boards/exp?limit=2")).told
+    socket = await api.socket((await api.sign_up("mage")).token)
+    await wait_until(is_there, what="another one is, too")
+    assert (await socket.ask("board", board="exp", limit=2))["ok"] == page
+    assert (await socket.ask("board", board="exp", limit=3))["ok"]["total"] == 2
 
 
 async def test_places_are_told_with_percentiles_and_those_who_have_none_are_named(api: Api) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 import structlog
@@ -36,11 +37,17 @@ class EndingLoop(uvloop.Loop):
     """
 
     def close(self) -> None:
-        for name in os.listdir("/proc/self/fd"):
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as left:
-                if left.family in (socket.AF_INET, socket.AF_INET6):
-                    left.shutdown(socket.SHUT_RDWR)
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(link).startswith("socket:"):
+                    _shut_down(int(link.name))
         super().close()
+
+
+def _shut_down(number: int) -> None:
+    with socket.socket(fileno=os.dup(number)) as left:
+        if left.family in (socket.AF_INET, socket.AF_INET6):
+            left.shutdown(socket.SHUT_RDWR)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -44,11 +44,9 @@ def drain(name: str, config: Config = DEFAULT) -> None:
     """Move all slots of a database to the others, and give it none any more."""
 
     async def work(moves: Sharding) -> None:
-        groups = await moves.membership.drain(name)
-        plans = await sharding.plan_rebalance(moves, groups)
-        mine = [plan for plan in plans if plan.source == name]
-        console.print(terminal.plans(mine))
-        await moving.carry_out(moves, await sharding.begin(moves, mine))
+        plans = await sharding.drain(moves, name)
+        console.print(terminal.plans(plans))
+        await moving.carry_out(moves, await sharding.begin_drain(moves, name, plans))
 
     with_sharding(config, work)
 

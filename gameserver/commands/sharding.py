@@ -84,6 +84,21 @@ async def begin(sharding: Sharding, plans: Sequence[Plan]) -> list[int]:
     return await sharding.moves.make(plans, sharding.mover.name)
 
 
+async def drain(sharding: Sharding, name: str) -> list[Plan]:
+    """Lets a database have no slot any more; the moves by which it loses those that it has. Raises Conflict."""
+    groups = await sharding.membership.drain(name)
+    return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
+
+
+async def begin_drain(sharding: Sharding, name: str, plans: Sequence[Plan]) -> list[int]:
+    """Records a drain's moves; if they are refused, the database keeps its part. Raises Conflict."""
+    try:
+        return await begin(sharding, plans)
+    except GameError:
+        await sharding.membership.keep(name)
+        raise
+
+
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
     """Carries the moves out, one after the other; watches those that another process carries out."""
     turns = {}
@@ -111,7 +126,7 @@ async def _watch(sharding: Sharding, move_id: int, tell: Tell) -> None:
 
 
 async def take_over_for_ever(sharding: Sharding) -> None:
-    """Goes on with moves whose mover has died."""
+    """Goes on with moves whose mover has died; one copy at a time, since servers have few workers for them."""
     ours: dict[int, asyncio.Task[None]] = {}
     try:
         while True:
@@ -122,8 +137,8 @@ async def take_over_for_ever(sharding: Sharding) -> None:
             except GameError as error:
                 log.info("moves can't be looked at", error=error.detail)
                 continue
-            for move_id in lapsed:
-                if move_id not in ours:
+            for move_id, copies in lapsed:
+                if move_id not in ours and not (copies and ours):
                     ours[move_id] = asyncio.create_task(_take_over(sharding, move_id))
     finally:
         await end(ours.values())

@@ -84,6 +84,10 @@ class Committer:
         await quiet
         return True
 
+    def holds(self, player_id: int) -> bool:
+        """Whether something of the player is queued or in flight here."""
+        return player_id in self._waiting or player_id in self._busy
+
     async def run(self) -> None:
         """Works until cancelled; then whatever still waits is answered as overloaded."""
         QUEUED.labels(self._database.name).set_function(lambda: self._queued)

@@ -10,6 +10,7 @@ gives anew.
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -22,11 +23,24 @@ from gameserver.storage.digest import columns, moved_tables
 
 log = structlog.get_logger()
 
-PATIENT = {"statement_timeout": "0", "lock_timeout": "5000", "timezone": "UTC", "synchronous_commit": "on"}
+PATIENT = {
+    "statement_timeout": "0",
+    "lock_timeout": "5000",
+    "timezone": "UTC",
+    "synchronous_commit": "on",
+    "idle_in_transaction_session_timeout": "1000",
+}
+"""In milliseconds; the last takes the fence from a mover that froze."""
 STATEMENT_SECONDS = 60.0
 CREATE_SECONDS = 120.0
 """Making a replication slot waits for every transaction that runs on the source."""
 DROP_TRIES = 50
+IDENTITY = (
+    "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+)
+KEPT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
+_SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
+"""Of `Copy.servers`: the target's system identifier and the subscription's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +53,16 @@ class Copied:
     errors: int
 
 
+EVICT = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
+)
+
+
 @contextlib.asynccontextmanager
-async def opened(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of a mover's own. Raises one of LOST."""
-    connection = await database.connect(PATIENT)
+async def opened(database: Database, name: str = "gameserver") -> AsyncIterator[asyncpg.Connection]:
+    """A connection of a mover's own, by which the server knows it under this name. Raises one of LOST."""
+    connection = await database.connect({**PATIENT, "application_name": name})
     try:
         yield connection
     finally:
@@ -70,11 +90,28 @@ class Copy:
         deployment = hashlib.blake2b(source.url.encode(), digest_size=4).hexdigest()
         self.name = f"gs_{deployment}_move_{move_id}"
         """Of the publication, the replication slot and the subscription; servers may hold several deployments."""
+        self.mover = f"{self.name}_mover"
+        """Of its mover's connections."""
         self._id, self._group = move_id, group
         self._slots = list(slots)
         self._tables = [table.name for table in moved_tables(group)]
         self._source, self._target = source, target
         self._counted: dict[str, int] | None = None
+
+    async def evict(self, *connections: asyncpg.Connection) -> None:
+        """Ends what earlier movers have open: one that was frozen does nothing more when it wakes."""
+        for connection in connections:
+            await connection.fetch(EVICT, self.mover, timeout=STATEMENT_SECONDS)
+
+    async def servers(self, source: asyncpg.Connection, target: asyncpg.Connection) -> str:
+        """Which servers and timelines the copy is between, and by which subscription.
+
+        Another answer later says that it lacks something: one of them was failed over, or the copy has lost its log.
+        """
+        told = [await each.fetchval(IDENTITY, timeout=STATEMENT_SECONDS) for each in (source, target)]
+        kept = await source.fetchval(KEPT, self.name, timeout=STATEMENT_SECONDS)
+        number = await target.fetchval("select oid from pg_subscription where subname = $1", self.name)
+        return f"{told[0]}, {told[1]}, subscription {number if kept else 'lost'}"
 
     async def begin(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         """Empties the target's part of these slots and starts the copy; what is left of an earlier try is removed."""
@@ -105,28 +142,36 @@ class Copy:
             await target.execute(f"drop subscription {self.name}", timeout=STATEMENT_SECONDS)
         await self.end_on_source(source)
 
-    async def end_on_source(self, source: asyncpg.Connection) -> None:
-        """Ends it without the target, whose subscription finds nothing more: the source keeps no log for it."""
-        await self._drop_slot(source)
+    async def end_on_source(self, source: asyncpg.Connection, servers: str = "") -> None:
+        """Ends it without the target, whose subscription finds nothing more: the source keeps no log for it.
+
+        `servers` as they were recorded, for what is still being copied for the first time.
+        """
+        await self._drop_slot(source, self.name)
+        if (found := _SUBSCRIPTION.search(servers)) is not None:
+            pattern = f"pg_{found[2]}_sync_%_{found[1]}"
+            mine = "select slot_name from pg_replication_slots where slot_name like $1"
+            for row in await source.fetch(mine, pattern, timeout=STATEMENT_SECONDS):
+                await self._drop_slot(source, row["slot_name"])
         await source.execute(f"drop publication if exists {self.name}", timeout=STATEMENT_SECONDS)
 
     async def forget_marks(self, connection: asyncpg.Connection) -> None:
         done = f"delete from {self._group}_marks where move = $1"  # noqa: S608
         await connection.execute(done, self._id, timeout=STATEMENT_SECONDS)
 
-    async def _drop_slot(self, source: asyncpg.Connection) -> None:
+    async def _drop_slot(self, source: asyncpg.Connection, name: str) -> None:
         for attempt in range(DROP_TRIES):
             try:
                 await source.fetch(
                     "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1",
-                    self.name,
+                    name,
                 )
                 return
             except asyncpg.ObjectInUseError:
                 if attempt == DROP_TRIES - 1:
                     raise
                 await source.fetch(
-                    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1", self.name
+                    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1", name
                 )
                 await asyncio.sleep(0.1)
 

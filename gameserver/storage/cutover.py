@@ -19,6 +19,8 @@ FENCE_MS = 500
 """How long the writers of a database may be held up while the last one of them ends."""
 CATCH_UP_SECONDS = 1.5
 """What of a pause the target may take to catch up."""
+PAUSE_SECONDS = 3.0
+"""A server that has not even answered by then counts as away."""
 LAG_SECONDS = 0.3
 """A target that is further behind isn't cut over to."""
 STATEMENT_SECONDS = 5.0
@@ -55,8 +57,9 @@ class Cutover:
         began = time.monotonic()
         try:
             began = await self._fence(move, slot, epoch)
-            await self._arrived(move, slot, epoch, CATCH_UP_SECONDS)
-            await self._verify(move, slot, *bases)
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._arrived(move, slot, epoch, CATCH_UP_SECONDS)
+                await self._verify(move, slot, *bases)
         except (TooSlow, Differs):
             await give_back(self._moves, self._source, move, slot, epoch)
             raise
@@ -150,3 +153,23 @@ async def end_return(moves: Moves, source: asyncpg.Connection, move: Move, slot:
         timeout=STATEMENT_SECONDS,
     )
     await moves.settle(move, slot, SlotStep.RETURNING, SlotStep.WAITING, None)
+
+
+async def require_granted(
+    source: asyncpg.Connection, target: asyncpg.Connection, move: Move, slot: int, epoch: int
+) -> None:
+    """Before a moved slot is erased on the source: the target has it still, and the source has it no more.
+
+    A server that was failed over to a standby that lagged may have forgotten either. Raises TooSlow.
+    """
+    owned = f"select exists(select from {move.group}_owned_slots where slot = $1 and owned and epoch >= $2)"  # noqa: S608
+    moved_on = f"select exists(select from {move.group}_owned_slots where slot = $1 and epoch > $2)"  # noqa: S608
+    if not await target.fetchval(owned, slot, epoch) and not await target.fetchval(moved_on, slot, epoch):
+        raise TooSlow(f"{move.target} doesn't know that it owns slot {slot}: nothing is erased on {move.source}")
+    await source.execute(
+        f"update {move.group}_owned_slots set owned = false, epoch = $2, txid = default"  # noqa: S608
+        " where slot = $1 and epoch < $2",
+        slot,
+        epoch - 1,
+        timeout=STATEMENT_SECONDS,
+    )

@@ -13,6 +13,7 @@ from gameserver.storage.databases import Database
 from gameserver.storage.slots import CHANNEL
 
 DATABASES, MEMBERS, MAP, MOVES = schema.databases, schema.members, schema.slots, schema.moves
+_OPEN = MOVES.c.ended_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,15 @@ class Membership:
             for group in groups:
                 if not await _others(connection, group, name):
                     raise Conflict(f"{name} is the last database of {group}: add another one first.")
+            if (await connection.execute(select(MOVES.c.id).where(MOVES.c.target == name, _OPEN))).first():
+                raise Conflict(f"Slots are being moved to {name}: wait, or cancel that (`slots moves`).")
             await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=True))
             return groups
+
+    async def keep(self, name: str) -> None:
+        """Takes a drain back."""
+        async with self._control.transaction() as connection:
+            await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=False))
 
     async def leave(self, name: str) -> None:
         """Raises Conflict while it owns a slot or has a part in a move."""
@@ -74,7 +82,7 @@ class Membership:
             if owned:
                 raise Conflict(f"{name} owns {owned} slots: drain it first, by `databases drain {name}`.")
             part = (MOVES.c.source == name) | (MOVES.c.target == name)
-            if (await connection.execute(select(MOVES.c.id).where(part, MOVES.c.ended_at.is_(None)))).first():
+            if (await connection.execute(select(MOVES.c.id).where(part, _OPEN))).first():
                 raise Conflict(f"{name} has a part in a move that isn't over: see `slots moves`.")
             await connection.execute(delete(MEMBERS).where(MEMBERS.c.database == name))
             await connection.execute(delete(DATABASES).where(DATABASES.c.name == name))

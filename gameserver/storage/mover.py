@@ -6,6 +6,7 @@ recorded as the move's problem, and tried again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -27,9 +28,6 @@ RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.2
 TRIES = 20
 """Cut-overs of one slot in a row that may be put off before everything is looked at anew."""
-IDENTITY = (
-    "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +117,42 @@ class Turn:
         """
         while True:
             try:
-                async with copying.opened(self._source) as source, copying.opened(self._target) as target:
+                async with self._opened(self._source) as source, self._opened(self._target) as target:
                     return await self._steps(source, target)
             except (*LOST, asyncpg.PostgresError, GameError, TooSlow, Differs) as error:
                 await self._rescue()
+                if self._move.step is Step.DONE:
+                    return self._move
                 await self._wait(error)
 
     async def _rescue(self) -> None:
         """Needs the source alone: gives back what is being fenced, and lets go of its log if the move is to end."""
         try:
-            async with copying.opened(self._source) as source:
+            async with self._opened(self._source) as source:
                 await self._give_back(source)
                 if self._move.cancelled or self._move.step is Step.CLEANING:
-                    await self._copy.end_on_source(source)
+                    await self._copy.end_on_source(source, self._move.servers)
+                flipped = self._move.at(SlotStep.FLIPPED, SlotStep.MOVED)
+                if self._move.cancelled and not flipped and not await self._is_there(self._target):
+                    await self._end_without_target()
         except (*LOST, asyncpg.PostgresError, GameError) as error:
             log.warning("a move's source doesn't answer", move=self._move.id, error=str(error))
+
+    def _opened(self, database: Database) -> contextlib.AbstractAsyncContextManager[asyncpg.Connection]:
+        return copying.opened(database, self._copy.mover)
+
+    async def _is_there(self, database: Database) -> bool:
+        try:
+            async with self._opened(database):
+                return True
+        except LOST:
+            return False
+
+    async def _end_without_target(self) -> None:
+        """Of a cancelled move of which nothing has flipped, every slot is free for another one at once."""
+        await self._keep_waiting()
+        left = f"{self._target.name} was away: once it is back, drop the subscription {self._copy.name} there"
+        self._move = await self._moves.advance(self._move, Step.DONE, problem=left)
 
     async def _give_back(self, source: asyncpg.Connection) -> None:
         await self._look()
@@ -163,6 +182,8 @@ class Turn:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _steps(self, source: asyncpg.Connection, target: asyncpg.Connection) -> Move:
+        await self._look()
+        await self._copy.evict(source, target)
         await self._give_back(source)
         cutting = Cutover(self._moves, source, target)
         for slot in self._move.slots:
@@ -187,12 +208,14 @@ class Turn:
         await copying.require_fit(self._source, self._target)
         await self._make_partitions()
         await self._copy.begin(source, target)
-        servers = await self._servers(source, target)
+        servers = await self._copy.servers(source, target)
         self._move = await self._moves.advance(self._move, Step.COPYING, servers=servers, problem=None)
 
     async def _await_copy(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         errors = 0
         while not self._cancelled:
+            if await self._copy.servers(source, target) != self._move.servers:
+                await self._begin_anew()
             copied = await self._copy.copied(source, target)
             self._tell(Progress(self._move, copied))
             if copied.ready:
@@ -203,11 +226,12 @@ class Turn:
                 errors = copied.errors
                 told = f"the copy has failed {errors} times and is tried again: see the log of {self._target.name}"
                 await self._moves.note(self._move, told)
+                await self._make_partitions()
             await asyncio.sleep(LOOK_SECONDS)
         await self._close()
 
     async def _cut_over(self, cutting: Cutover, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
-        if await self._servers(source, target) != self._move.servers:
+        if await self._copy.servers(source, target) != self._move.servers:
             await self._begin_anew()
             return
         for slot in self._move.at(SlotStep.WAITING):
@@ -230,7 +254,7 @@ class Turn:
             await self._close()
             return
         self._move = await self._moves.advance(self._move, Step.PLANNED)
-        raise TooSlow("one of the servers is another one now: the copy begins anew")
+        raise TooSlow("a server is another one now, or the copy has lost its log: it begins anew")
 
     async def _one(self, cutting: Cutover, slot: int) -> int:
         attempt = 0
@@ -261,25 +285,27 @@ class Turn:
 
     async def _close(self, **values: str) -> None:
         """Leaves the slots that haven't moved to the source, and begins to clean."""
+        await self._keep_waiting()
+        self._move = await self._moves.advance(self._move, Step.CLEANING, **values)
+
+    async def _keep_waiting(self) -> None:
         await self._look()
         for slot in self._move.at(SlotStep.WAITING):
             await self._moves.settle(self._move, slot, SlotStep.WAITING, SlotStep.KEPT, None)
-        self._move = await self._moves.advance(self._move, Step.CLEANING, **values)
 
     async def _clean(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         """The copy first: what is erased on the source while it goes on would be erased on the target."""
         await self._copy.end(source, target)
         self._tell(Progress(self._move, note="erasing what has moved"))
+        await self._look()
+        for each in self._move.slots:
+            self._require_turn()
+            if each.step is SlotStep.MOVED:
+                await cutover.require_granted(source, target, self._move, each.slot, each.epoch)
+            await self._copy.erase(source if each.step is SlotStep.MOVED else target, [each.slot])
         for connection in (source, target):
-            for each in self._move.slots:
-                self._require_turn()
-                await self._copy.erase(connection, [each.slot])
             await self._copy.forget_marks(connection)
         self._move = await self._moves.advance(self._move, Step.DONE)
-
-    async def _servers(self, source: asyncpg.Connection, target: asyncpg.Connection) -> str:
-        """Which servers and timelines the copy is between: after a failover it may lack what was lost."""
-        return ", ".join([await each.fetchval(IDENTITY) for each in (source, target)])
 
     def _require_turn(self) -> None:
         if self._lost:

@@ -123,11 +123,12 @@ class Moves:
         """The moves that aren't over, oldest first."""
         return await self._select(MOVES.c.ended_at.is_(None))
 
-    async def lapsed(self) -> list[int]:
-        """The ids of those that have no mover any more."""
-        chosen = select(MOVES.c.id).where(MOVES.c.ended_at.is_(None), MOVES.c.lease < func.clock_timestamp())
+    async def lapsed(self) -> list[tuple[int, bool]]:
+        """The ids of those that have no mover any more, and whether their copy is still to be made."""
+        gone = (MOVES.c.ended_at.is_(None), MOVES.c.lease < func.clock_timestamp())
+        chosen = select(MOVES.c.id, MOVES.c.step.in_([Step.PLANNED, Step.COPYING])).where(*gone)
         async with self._control.snapshot() as connection:
-            return list((await connection.execute(chosen.order_by(MOVES.c.id))).scalars())
+            return [(row[0], row[1]) for row in await connection.execute(chosen.order_by(MOVES.c.id))]
 
     async def take(self, move_id: int, mover: str) -> Move:
         """Begins a turn as the move's mover. Raises TurnLost while another one is, or when it is over."""
@@ -256,7 +257,7 @@ async def _make(connection: AsyncConnection, plan: Plan, mover: str) -> int:
 
 async def _require_member(connection: AsyncConnection, group: str, database: str) -> None:
     chosen = select(MEMBERS.c.draining).where(MEMBERS.c.group == group, MEMBERS.c.database == database)
-    draining = (await connection.execute(chosen)).scalar()
+    draining = (await connection.execute(chosen.with_for_update(read=True))).scalar()
     if draining is None:
         raise Conflict(f"{database} isn't a database of {group}: add it first, by `databases add`.")
     if draining:

@@ -3,8 +3,10 @@
 from sqlalchemy import select
 
 from gameserver.config import Settings
+from gameserver.rules.errors import Conflict
 from gameserver.storage import migrations, placing, schema, slots
 from gameserver.storage.databases import Database, Databases
+from gameserver.storage.moves import Moves
 
 
 def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
@@ -46,14 +48,20 @@ def sizes(settings: Settings) -> dict[str, int]:
 
 
 async def migrate(settings: Settings) -> None:
-    """Brings every database to its head and every slot to an owner; safe to run again. Raises DatabaseUnavailable."""
+    """Brings every database to its head and every slot to an owner; safe to run again.
+
+    Raises Conflict while slots of tables that would change are being moved, DatabaseUnavailable.
+    """
     databases = open_databases(settings, patient=True)
     try:
         control = databases[settings.control.database]
         await migrations.upgrade(control, "control")
         groups = await members(settings, databases)
+        moving = {move.group for move in await Moves(control).unfinished()}
         for group, own in groups.items():
             for database in own:
+                if group in moving and await migrations.current(database, group) != migrations.head(group):
+                    raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
                 await migrations.upgrade(database, group)
         await placing.assign(control, groups, sizes(settings))
     finally:

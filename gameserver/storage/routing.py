@@ -6,11 +6,10 @@ command has its verdict at its deadline; the number of those who wait is bounded
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
-from gameserver.rules.errors import GameError, Overloaded
+from gameserver.rules.errors import Overloaded
 from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.bell import Bell
 from gameserver.storage.committer import Committer, GiveBack
@@ -43,19 +42,27 @@ class Router:
                 raise Overloaded("Too many commands are waiting.", retry_after=1)
             self._park([pending])
         else:
-            self._committer(self._owner(command.player_id)).submit(pending)
+            self._behind_earlier(command.player_id).submit(pending)
         return pending.verdict
 
     def posted(self, database: Database) -> Bell:
         """Rings when this node has put something into the outbox of a database."""
         return self._committer(database).posted
 
+    def _behind_earlier(self, player_id: int) -> Committer:
+        """The owner's committer, or the one that still has something of the player: it gives back all of it."""
+        own = self._committer(self._owner(player_id))
+        for other in self._committers.values():
+            if other is not own and other.holds(player_id):
+                return other
+        return own
+
     async def quiet(self, player_id: int) -> None:
         """Waits until no command of the player is queued or in flight, at the longest until their deadlines."""
         while True:
             if player_id in self._parked:
                 await self._slots.changed(LOOK_SECONDS)
-            elif not await self._committer(self._owner(player_id)).quiet(player_id):
+            elif not await self._behind_earlier(player_id).quiet(player_id):
                 return
 
     async def run(self) -> None:
@@ -70,8 +77,7 @@ class Router:
                 while True:
                     await self._someone.wait()
                     await self._slots.changed(LOOK_SECONDS)
-                    with contextlib.suppress(GameError):
-                        await self._slots.refresh()
+                    await self._slots.look()
                     self._send_on()
         finally:
             for waiting in self._parked.values():

@@ -57,7 +57,9 @@ class SeasonEnd:
 
     async def _fence(self, database: Database, board: str, end: int) -> set[int]:
         with translated(database.name):
-            connection = await database.connect({"lock_timeout": str(FENCE_MILLISECONDS)})
+            connection = await database.connect(
+                {"lock_timeout": str(FENCE_MILLISECONDS), "idle_in_transaction_session_timeout": "1000"}
+            )
             try:
                 async with connection.transaction():
                     await connection.execute(SQL["fence"])

@@ -96,8 +96,14 @@ class Slots:
         if time.monotonic() > deadline:
             raise DatabaseUnavailable("What was asked for is being moved.", retry_after=1)
         await self.changed(LOOK_SECONDS)
-        with contextlib.suppress(DatabaseUnavailable):
+        await self.look()
+
+    async def look(self) -> None:
+        """Loads the map if that goes; else the one that is there stays."""
+        try:
             await self.refresh()
+        except (DatabaseUnavailable, IncompleteMap) as error:
+            log.warning("the slot map stays as it is", error=str(error))
 
     async def changed(self, seconds: float) -> None:
         """Returns when another map has been loaded, or after so many seconds."""
@@ -159,9 +165,15 @@ class Slots:
                 raise IncompleteMap(
                     f"{group}: {len(placed)} of {size} slots have an owner; not known: {strange or '-'}"
                 )
+        ours = {each for each in belongs if each[1] in known}
+        if ours != belongs:
+            log.warning("databases have joined that nobody named to this node", databases=sorted(belongs - ours))
         self._take_over(
             {group: [self._databases[name] for name in owners[group]] for group in self._sizes},
-            {group: [self._databases[name] for of, name in sorted(belongs) if of == group] for group in self._sizes},
+            {
+                group: [self._databases[name] for of, name in sorted(belongs & ours) if of == group]
+                for group in self._sizes
+            },
         )
 
     def _take_over(self, owners: dict[str, list[Database]], members: dict[str, list[Database]]) -> None:

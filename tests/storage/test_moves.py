@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
+import asyncpg
 import pytest
 
 from gameserver.app import Core
@@ -272,3 +273,45 @@ async def test_a_late_fence_of_an_earlier_mover_takes_nothing_away(core: Core) -
     assert (await act(core, player.id)).player.version == 2
     (answer,) = await settled(core, [order(core, player.id)])
     assert not isinstance(answer, GameError) or isinstance(answer, Refused)
+
+
+async def test_whoever_takes_a_move_over_ends_what_the_mover_before_had_open(core: Core) -> None:
+    """A mover that was frozen and wakes finds its connections closed, so it erases and drops nothing any more."""
+    player = await enlist(core, database="one")
+    plans = await sharding.plan_move(core.sharding, "players", moving.slot_with([player]), "two")
+    (made,) = await sharding.begin(core.sharding, plans)
+    frozen = await core.sharding.mover.take(made, lambda _: None)
+    async with frozen._opened(core.databases["one"]) as source, frozen._opened(core.databases["two"]) as target:
+        await moving.lapse(core.sharding, core.databases["one"].url)
+        await sharding.carry_out(core.sharding, [made], lambda _: None)
+        for connection in (source, target):
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+                await connection.fetchval("select 1")
+    await frozen.close()
+    await moving.assert_settled(core)
+    assert owner(core, player.id) == "two"
+
+
+async def test_a_drain_that_is_refused_changes_nothing(core: Core) -> None:
+    async with connected(core.databases["two"].url) as connection:
+        await connection.execute("update alembic_version_players set version_num = 'players_0001'")
+    before = await core.sharding.membership.listed()
+    plans = await sharding.drain(core.sharding, "one")
+    assert {plan.target for plan in plans} == {"two"}
+    with pytest.raises(Conflict, match="tables of two"):
+        await sharding.begin_drain(core.sharding, "one", plans)
+    assert await core.sharding.membership.listed() == before
+    await core.sharding.membership.drain("two")
+    with pytest.raises(Conflict, match="one is the last database"):
+        await core.sharding.membership.drain("one")
+    with pytest.raises(Conflict, match="owns"):
+        await core.sharding.membership.leave("two")
+
+
+async def test_a_database_that_joined_and_that_a_node_was_not_told_of_leaves_its_map_as_it_is(core: Core) -> None:
+    await core.sharding.membership.join("players", "strange", None)
+    await core.slots.refresh()
+    assert {each.name for each in core.slots.members("players")} == {"one", "two"}
+    player = await enlist(core)
+    assert (await act(core, player.id)).player.version == 2
+    await core.sharding.membership.leave("strange")

@@ -8,10 +8,11 @@ import pytest
 import uvloop
 
 from gameserver.app import Core
+from gameserver.commands import sharding
 from gameserver.config import Control, Group
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.stack.postgres import Postgres
-from gameserver.storage import provision
+from gameserver.storage import migrations, provision
 from gameserver.storage.batch import Receipt
 from gameserver.storage.copying import Copy
 from gameserver.storage.cutover import Cutover
@@ -73,6 +74,36 @@ async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_i
     assert {owner(apart, player.id) for player in players} == {"two"}
     await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], told, strict=True)))
     await moving.assert_settled(apart)
+
+
+async def test_a_cancelled_move_ends_although_its_target_is_gone_and_its_slots_can_be_moved_elsewhere(
+    apart: Core, own_servers: Servers
+) -> None:
+    player = await enlist(apart, database="one")
+    moves, target = apart.sharding, own_servers.postgres["two"]
+    plans = await sharding.plan_move(moves, "players", moving.slot_with([player]), "two")
+    (made,) = await sharding.begin(moves, plans)
+    target.kill()
+    try:
+        carried = asyncio.create_task(sharding.carry_out(moves, [made], lambda _: None))
+        await moves.moves.cancel(made)
+        await asyncio.wait_for(carried, 20)
+        ended = await moves.moves.find(made)
+        assert ended.at(SlotStep.KEPT) == moving.slot_with([player])
+        assert "drop the subscription" in str(ended.problem)
+        assert (await _insist(apart, player.id, "hunt")).player.version == 2
+    finally:
+        await target.start()
+    await wait_until(lambda: _is_back(apart), what="the target answers again")
+    await moving.move(apart, moving.slot_with([player]), "two")
+    await moving.assert_settled(apart)
+
+
+async def _is_back(core: Core) -> bool:
+    try:
+        return await migrations.current(core.databases["two"], "players") is not None
+    except Unavailable:
+        return False
 
 
 async def _start_later(server: Postgres) -> None:

@@ -174,15 +174,24 @@ async def test_changes_of_class_move_players_between_boards(followed: Core) -> N
 
 
 async def dumped(core: Core) -> dict[Any, Any]:
-    return {key: await core.redis.dump(key) for key in await core.redis.keys("gs:*board*")}
+    """All boards' keys as of one moment, as a dump of Redis has them."""
+    keys = await core.redis.keys("gs:*board*")
+    async with core.redis.pipeline(transaction=True) as together:
+        for key in keys:
+            together.dump(key)
+        found = await together.execute()
+    return {key: value for key, value in zip(keys, found, strict=True) if value is not None}
 
 
 async def restore(core: Core, dump: dict[Any, Any]) -> None:
-    """Puts Redis back to an old state, as a dump loaded by an operator does."""
-    for key in await core.redis.keys("gs:*board*"):
-        await core.redis.delete(key)
-    for key, value in dump.items():
-        await core.redis.restore(key, 0, value, replace=True)
+    """Puts Redis back to an old state at once, as a dump loaded by an operator does."""
+    keys = await core.redis.keys("gs:*board*")
+    async with core.redis.pipeline(transaction=True) as together:
+        for key in keys:
+            together.delete(key)
+        for key, value in dump.items():
+            together.restore(key, 0, value, replace=True)
+        await together.execute()
 
 
 async def test_boards_of_an_old_dump_catch_up_with_the_databases(followed: Core) -> None:

@@ -183,3 +183,13 @@ async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Co
     ):
         with pytest.raises(BadInput):
             await refused
+
+
+async def test_the_banned_take_no_place_of_those_that_are_stored(core: Core) -> None:
+    season, ids = await ended_last_week(core, 9, 8, 7, 6)
+    await judge(core, ids[0])
+    for banned, expected in ((True, ids[:3]), (False, ids[1:3])):
+        end = core.backend.season_end
+        found = [row async for part in end.standings(weekly(core), season.start, 2, banned=banned) for row in part]
+        assert [row[4] for row in found] == expected
+        assert [row[3] for row in found] == list(range(1, len(expected) + 1))

@@ -40,12 +40,18 @@ order by s.position desc
 limit $4
 
 -- name: players
--- $1 board, $2 season, $3 player ids: where they stand, and how many of those who are shown have a worse rank.
+-- $1 board, $2 season, $3 player ids: where they stand, and how many of those who are shown have a worse rank: all who
+-- stand behind the last one with the same score, but for those who are hidden.
 select s.position, s.rank, s.score, s.reached_at, s.player_id, s.name, s.class, s.level,
-       (select count(*) from season_standings b
-        where b.board = s.board and b.start = s.start and not b.hidden and b.position > s.position
-          and b.score <> s.score) as behind
+       (select t.players from seasons t where t.board = s.board and t.start = s.start) - last.position
+       - (select count(*) from season_standings h
+          where h.board = s.board and h.start = s.start and h.hidden and h.position > last.position) as behind
 from season_standings s
+cross join lateral (
+    select b.position from season_standings b
+    where b.board = s.board and b.start = s.start and b.score = s.score
+    order by b.position desc limit 1
+) as last
 where s.board = $1 and s.start = $2 and s.player_id = any($3::bigint[]) and not s.hidden
 
 -- name: total

@@ -160,6 +160,7 @@ season_standings = Table(
     Column("rewarded", String(64)),
     Column("hidden", Boolean, server_default=false(), nullable=False),
     Index("season_standings_player", "player_id", "board", "start"),
+    Index("season_standings_score", "board", "start", "score", "position"),
     Index("season_standings_hidden", "board", "start", "position", postgresql_where=text("hidden")),
     Index(
         "season_standings_unrewarded",

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("hidden", sa.Boolean, server_default=sa.false(), nullable=False),
     )
     op.create_index("season_standings_player", "season_standings", ["player_id", "board", "start"])
+    op.create_index("season_standings_score", "season_standings", ["board", "start", "score", "position"])
     op.create_index("season_standings_hidden", "season_standings", ["board", "start", "position"],
                     postgresql_where=sa.text("hidden"))  # fmt: skip
     op.create_index("season_standings_unrewarded", "season_standings", ["board", "start", "position"],

@@ -38,6 +38,10 @@ DROP_TRIES = 50
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 )
+EVICT = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
+)
 KEPT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
 _SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
 """Of `Copy.servers`: the target's system identifier and the subscription's number."""
@@ -51,12 +55,6 @@ class Copied:
     total: int
     ready: bool
     errors: int
-
-
-EVICT = (
-    "select pg_terminate_backend(pid) from pg_stat_activity"
-    " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
-)
 
 
 @contextlib.asynccontextmanager
@@ -113,9 +111,12 @@ class Copy:
         number = await target.fetchval("select oid from pg_subscription where subname = $1", self.name)
         return f"{told[0]}, {told[1]}, subscription {number if kept else 'lost'}"
 
-    async def begin(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
-        """Empties the target's part of these slots and starts the copy; what is left of an earlier try is removed."""
-        await self.end(source, target)
+    async def begin(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
+        """Empties the target's part of these slots and starts the copy; what is left of an earlier try is removed.
+
+        `servers` as they were recorded of that one, empty if there was none.
+        """
+        await self.end(source, target, servers)
         await self.erase(target)
         await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
         url = await target.fetchval("select quote_literal($1::text)", self._source.url)
@@ -134,15 +135,15 @@ class Copy:
         parts.append(f"{self._group}_marks where (slot in ({chosen}))")
         return f"create publication {self.name} for table {', '.join(parts)} with (publish_via_partition_root = true)"
 
-    async def end(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+    async def end(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
         """Ends the copy for good; nothing may be erased on the source before it. Both servers have to be there."""
         if await target.fetchval("select exists(select from pg_subscription where subname = $1)", self.name):
             await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
             await target.execute(f"alter subscription {self.name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
             await target.execute(f"drop subscription {self.name}", timeout=STATEMENT_SECONDS)
-        await self.end_on_source(source)
+        await self.end_on_source(source, servers)
 
-    async def end_on_source(self, source: asyncpg.Connection, servers: str = "") -> None:
+    async def end_on_source(self, source: asyncpg.Connection, servers: str) -> None:
         """Ends it without the target, whose subscription finds nothing more: the source keeps no log for it.
 
         `servers` as they were recorded, for what is still being copied for the first time.
@@ -175,22 +176,16 @@ class Copy:
                 )
                 await asyncio.sleep(0.1)
 
-    async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> int:
-        """Deletes these slots' rows (all of the move's if none are named) from a database that doesn't own them.
-
-        How many; slots that it owns are left alone.
-        """
-        erased = 0
+    async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> None:
+        """Deletes these slots' rows (all of the move's if none are named) from a database that doesn't own them."""
         for slot in self._slots if slots is None else slots:
             for table in (*self._tables, f"{self._group}_marks"):
-                done = await connection.execute(
+                await connection.execute(
                     f'delete from "{table}" where slot = $1 and not exists'  # noqa: S608
                     f" (select from {self._group}_owned_slots o where o.slot = $1 and o.owned)",
                     slot,
                     timeout=STATEMENT_SECONDS,
                 )
-                erased += int(done.rsplit(" ", 1)[1])
-        return erased
 
     async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> Copied:
         """How far the first copy is; of a table under way by what the server tells of it."""

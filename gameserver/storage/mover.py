@@ -207,7 +207,7 @@ class Turn:
             return
         await copying.require_fit(self._source, self._target)
         await self._make_partitions()
-        await self._copy.begin(source, target)
+        await self._copy.begin(source, target, self._move.servers)
         servers = await self._copy.servers(source, target)
         self._move = await self._moves.advance(self._move, Step.COPYING, servers=servers, problem=None)
 
@@ -250,11 +250,12 @@ class Turn:
 
     async def _begin_anew(self) -> None:
         """After a failover on either side; what has moved by then has, and the rest is for another move."""
+        why = "a server is another one now, or the copy has lost its log"
         if self._move.at(SlotStep.MOVED):
-            await self._close()
+            await self._close(problem=f"{why}: move the rest again")
             return
         self._move = await self._moves.advance(self._move, Step.PLANNED)
-        raise TooSlow("a server is another one now, or the copy has lost its log: it begins anew")
+        raise TooSlow(f"{why}: it begins anew")
 
     async def _one(self, cutting: Cutover, slot: int) -> int:
         attempt = 0
@@ -295,7 +296,7 @@ class Turn:
 
     async def _clean(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         """The copy first: what is erased on the source while it goes on would be erased on the target."""
-        await self._copy.end(source, target)
+        await self._copy.end(source, target, self._move.servers)
         self._tell(Progress(self._move, note="erasing what has moved"))
         await self._look()
         for each in self._move.slots:

@@ -33,7 +33,7 @@ bench: $(VENV)/ready
 
 # Reads of the boards of a deployment that runs: URL=http://… BOARD=exp
 bench-boards: $(VENV)/ready
-	$(BIN)/python -m tests.board_bench
+	$(BIN)/python -m tests.bench.boards
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
 system-packages:

@@ -13,16 +13,16 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bots import figures, report
-from bots.bench import MODES, Load, bench
-from bots.catalogue import UnreachableError
-from bots.identities import LONGEST_PREFIX
-from bots.idle import Idle, idle
-from bots.misbehave import as_json, misbehave
-from bots.mischief import KINDS
+from bots.load.bench import MODES, Load, bench
+from bots.load.idle import Idle, idle
+from bots.mischief.kinds import KINDS
+from bots.mischief.misbehave import as_json, misbehave
+from bots.play.identities import LONGEST_PREFIX
+from bots.play.swarm import Plan
+from bots.report import figures, report
 from bots.run import Target, run
-from bots.swarm import Plan
-from bots.wire import BadAnswerError
+from bots.wire.unreachable import UnreachableError
+from bots.wire.wire import BadAnswerError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 SAW_ERRORS = 3

@@ -8,14 +8,17 @@ from random import Random
 
 from rich.console import Console
 
-from bots import audit, client, progress, spread, standings, swarm
-from bots.link import Link
-from bots.network import Network
-from bots.outcome import Outcome
-from bots.proof import Verdict
-from bots.swarm import Plan, Swarm
-from bots.tally import Tally
-from bots.wire import BadAnswerError
+from bots.count.tally import Tally
+from bots.play import swarm
+from bots.play.swarm import Plan, Swarm
+from bots.proof import audit, pages, spread, standings
+from bots.proof.outcome import Outcome
+from bots.proof.verdict import Verdict
+from bots.report import progress
+from bots.wire import client
+from bots.wire.link import Link
+from bots.wire.network import Network
+from bots.wire.wire import BadAnswerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +93,15 @@ async def _prove(outcome: Outcome, network: Network, target: Target) -> None:
     outcome.failure = "the proof was broken off"
     try:
         if not bots:
-            raise audit.NotProvedError("no bot could sign up, so there is nothing to prove")
+            raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
         outcome.verdicts = [Verdict(unexplained=bot.told.problems) for bot in outcome.swarm.broken_sign_ups()]
         verdicts, outcome.mail = await audit.prove_players(bots)
         outcome.verdicts += verdicts
         if not any(verdict.acknowledged for verdict in outcome.verdicts):
-            raise audit.NotProvedError("no action was acknowledged, so there is nothing to prove")
+            raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
         if target.admin_key is not None:
             admin = _admin(network, target, target.admin_key, outcome.swarm.tally)
             outcome.boards = await standings.prove_boards(bots[0].link, admin)
         outcome.failure = ""
-    except (audit.NotProvedError, BadAnswerError) as error:
+    except (pages.NotProvedError, BadAnswerError) as error:
         outcome.failure = str(error)

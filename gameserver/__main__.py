@@ -10,6 +10,7 @@ import typer
 
 import gameserver
 from gameserver import app as application
+from gameserver.cli import tables
 from gameserver.cli.boards import boards_cli
 from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
@@ -17,13 +18,14 @@ from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import admin, crowd, demo
 from gameserver.commands.results import Question
-from gameserver.config import read_toml
-from gameserver.stack import haproxy_config, overview
-from gameserver.stack.front import nodes_command
-from gameserver.stack.node import READY_FILE
+from gameserver.config.settings import read_toml
+from gameserver.stack.fleet import overview
+from gameserver.stack.fleet.front import nodes_command
+from gameserver.stack.servers import haproxy_config
+from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
-from gameserver.storage import provision
-from gameserver.transport import openapi, terminal
+from gameserver.storage.sharding import provision
+from gameserver.transport import openapi
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 nodes = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy while `up` runs.")
@@ -70,7 +72,7 @@ def rank(
     async def work(core: application.Core) -> None:
         question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
         found = await admin.rank(core.backend, question)
-        console.print(terminal.ranking(found, core.backend.rulebook.game))
+        console.print(tables.ranking(found, core.backend.rulebook.game))
 
     with_core(config, work)
 
@@ -87,9 +89,9 @@ def load_demo(
 
     async def work(core: application.Core) -> None:
         if players is None:
-            console.print(terminal.loaded(await demo.load(core.backend, read_toml(file))))
+            console.print(tables.loaded(await demo.load(core.backend, read_toml(file))))
         else:
-            await terminal.show_loading(console, crowd.load(core.backend, players), players)
+            await tables.show_loading(console, crowd.load(core.backend, players), players)
 
     with_core(config, work)
 

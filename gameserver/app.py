@@ -17,68 +17,62 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 import gameserver
-from gameserver.commands import seasons, sharding, upkeep
+from gameserver.commands import seasons
 from gameserver.commands.backend import Backend
-from gameserver.commands.live import Live
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
-from gameserver.commands.postman import Postman
 from gameserver.commands.sharding import Sharding
-from gameserver.config import PerMinute, PerSecond, Settings
+from gameserver.config.settings import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage import migrations, provision, scripts
-from gameserver.storage.attendance import attend
-from gameserver.storage.audit import Audit
-from gameserver.storage.batch import Window
-from gameserver.storage.board_check import BoardCheck
-from gameserver.storage.board_writer import BoardWriter
-from gameserver.storage.calendar import Calendar
-from gameserver.storage.claims import Claims
-from gameserver.storage.courier import Courier, Deliverer
-from gameserver.storage.credentials import Credentials
-from gameserver.storage.databases import Database, Databases
-from gameserver.storage.feeds import Feeds
-from gameserver.storage.follower import Boarding, Follower
-from gameserver.storage.friends import Friends
-from gameserver.storage.grants import Grants
-from gameserver.storage.intake import Intake
-from gameserver.storage.leaderboards import Boards
-from gameserver.storage.limits import AttemptPaces, Attempts
-from gameserver.storage.membership import Membership
-from gameserver.storage.mover import Mover
-from gameserver.storage.moves import Moves
-from gameserver.storage.past_standings import PastStandings
-from gameserver.storage.pending import Limits
-from gameserver.storage.players import Players
-from gameserver.storage.presence import Presence
-from gameserver.storage.pushes import Pushes
-from gameserver.storage.reports import Reports
-from gameserver.storage.scoring import Scoring
-from gameserver.storage.season_book import SeasonBook
-from gameserver.storage.season_end import SeasonEnd
-from gameserver.storage.sessions import Sessions
-from gameserver.storage.slots import Slots
-from gameserver.storage.survey import Survey
+from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.intake import Intake
+from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.standings import Boards
+from gameserver.storage.boards.writer import BoardWriter
+from gameserver.storage.items.grants import Grants
+from gameserver.storage.ledger.window import Window
+from gameserver.storage.live.presence import Presence
+from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.mail.courier import Courier, Deliverer
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.survey import Survey
+from gameserver.storage.players.pending import Limits
+from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.redis import scripts
+from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.end import SeasonEnd
+from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.scoring import Scoring
+from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
+from gameserver.storage.sessions.sessions import Sessions
+from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.membership import Membership
+from gameserver.storage.sharding.mover import Mover
+from gameserver.storage.sharding.record import Moves
+from gameserver.storage.slots.attendance import attend
+from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.social.feeds import Feeds
+from gameserver.storage.social.friends import Friends
+from gameserver.storage.tables import migrations
 from gameserver.transport import openapi
-from gameserver.transport.asking import answer
-from gameserver.transport.board_pages import BoardPages
-from gameserver.transport.keys import (
-    ADMIN_KEYS,
-    BACKEND,
-    BOARD_PAGES,
-    CALLERS,
-    ORIGINS,
-    READINESS,
-    SOCKETS,
-    Callers,
-    Readiness,
-)
-from gameserver.transport.middleware import surround
+from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
+from gameserver.transport.callers.callers import CALLERS, Callers
+from gameserver.transport.http.middleware import surround
+from gameserver.transport.http.replies import answer
+from gameserver.transport.keys import ADMIN_KEYS, BACKEND, ORIGINS, READINESS, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
-from gameserver.transport.sockets import Sockets
+from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
+from gameserver.upkeep import loops, moves
+from gameserver.upkeep.live import Live
+from gameserver.upkeep.postman import Postman
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +132,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             pushes,
         )
         core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
-        await upkeep.make_partitions(core.backend, slots.members("players"))
+        await loops.make_partitions(core.backend, slots.members("players"))
         await seasons.learn(core.backend)
         yield core
 
@@ -279,18 +273,18 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         backend.players.run(),
         backend.sessions.run(app[SOCKETS]),
         backend.feeds.run(),
-        upkeep.sweep_for_ever(backend),
-        upkeep.check_boards_for_ever(backend),
-        upkeep.attend_seasons_for_ever(backend, postman),
-        upkeep.sweep_items_for_ever(backend),
-        upkeep.forget_old_items_for_ever(backend),
-        upkeep.make_partitions_for_ever(backend, lambda: slots.members("players")),
+        loops.sweep_for_ever(backend),
+        loops.check_boards_for_ever(backend),
+        loops.attend_seasons_for_ever(backend, postman),
+        loops.sweep_items_for_ever(backend),
+        loops.forget_old_items_for_ever(backend),
+        loops.make_partitions_for_ever(backend, lambda: slots.members("players")),
         postman.tell_for_ever(),
-        upkeep.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        loops.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
         attend(slots, "players", lambda each: courier(core, each, [postman, grants]).run()),
         *Live(backend, app[SOCKETS]).work(),
         slots.run(),
-        sharding.take_over_for_ever(core.sharding),
+        moves.take_over_for_ever(core.sharding),
         attend(slots, "players", lambda each: Follower(each, writer, backend.presence, boarding).run()),
     ]
 

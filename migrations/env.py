@@ -1,8 +1,8 @@
-"""Runs one group's history over the connection that `gameserver.storage.migrations` hands in."""
+"""Runs one group's history over the connection that `gameserver.storage.tables.migrations` hands in."""
 
 from alembic import context
 
-from gameserver.storage.schema import METADATA
+from gameserver.storage.tables import METADATA
 
 group = context.config.attributes["group"]
 

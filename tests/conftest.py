@@ -16,12 +16,12 @@ from hypothesis import settings as hypothesis_settings
 
 from gameserver import app as application
 from gameserver.app import Core
-from gameserver.config import Settings
+from gameserver.config.settings import Settings
 from gameserver.telemetry import console_lines
-from tests.client import Api
-from tests.nodes import InProcessNode, start_node
-from tests.servers import Servers, running_servers
-from tests.wait import ended
+from tests.support.client import Api
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.servers import Servers, running_servers
+from tests.support.wait import ended
 
 structlog.configure(processors=[structlog.processors.add_log_level, console_lines()])
 hypothesis_settings.register_profile(

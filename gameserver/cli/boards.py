@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from gameserver import app as application
+from gameserver.cli import tables
 from gameserver.cli.running import DEFAULT, Config, console, with_core
 from gameserver.commands import board_care, boards
 from gameserver.commands.results import Contest, Verdict
 from gameserver.rules.errors import BoardUnavailable, GameError
-from gameserver.transport import terminal
 
 boards_cli = typer.Typer(no_args_is_help=True, help="Check the boards against the databases, and build them anew.")
 LOOK_SECONDS = 0.2
@@ -59,7 +59,7 @@ async def _check_all(core: application.Core, name: str, season: str, *, repair: 
 
 def _shown(contest: Contest, verdict: Verdict) -> int:
     """Prints a verdict; how many places differ."""
-    console.print(terminal.board_verdict(contest.board.name, boards.season_name(contest), verdict))
+    console.print(tables.board_verdict(contest.board.name, boards.season_name(contest), verdict))
     return verdict.found
 
 

@@ -4,12 +4,11 @@ from typing import Annotated
 
 import typer
 
-from gameserver.cli import moving
+from gameserver.cli import moving, tables
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
-from gameserver.storage.admission import admit
-from gameserver.transport import terminal
+from gameserver.storage.sharding.admission import admit
 
 databases = typer.Typer(no_args_is_help=True, help="Show and change which databases a group may use.")
 
@@ -19,7 +18,7 @@ def show(config: Config = DEFAULT) -> None:
     """Show which databases each group may use, and how many slots they own."""
 
     async def work(moves: Sharding) -> None:
-        console.print(terminal.members(await moves.membership.listed()))
+        console.print(tables.members(await moves.membership.listed()))
 
     with_sharding(config, work)
 
@@ -45,7 +44,7 @@ def drain(name: str, config: Config = DEFAULT) -> None:
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.drain(moves, name)
-        console.print(terminal.plans(plans))
+        console.print(tables.plans(plans))
         await moving.carry_out(moves, await sharding.begin_drain(moves, name, plans))
 
     with_sharding(config, work)

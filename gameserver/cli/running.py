@@ -14,12 +14,12 @@ from rich.console import Console
 
 from gameserver import app as application
 from gameserver.commands.sharding import Sharding
-from gameserver.config import ConfigFault, Settings, load
+from gameserver.config.settings import ConfigFault, Settings, load
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
-from gameserver.storage.migrations import OutdatedDatabase
-from gameserver.storage.slots import IncompleteMap
+from gameserver.storage.slots.slot_map import IncompleteMap
+from gameserver.storage.tables.migrations import OutdatedDatabase
 from gameserver.telemetry import set_up_logs
 
 DEFAULT = Path("config/local.toml")

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from gameserver import app as application
+from gameserver.cli import tables
 from gameserver.cli.running import DEFAULT, Config, console, with_core
 from gameserver.commands import seasons
-from gameserver.transport import terminal
 
 ADMIN = "the command line"
 
@@ -19,7 +19,7 @@ def list_seasons(config: Config = DEFAULT) -> None:
     """Show every season that has begun, and how far its closing has got."""
 
     async def work(core: application.Core) -> None:
-        console.print(terminal.seasons(await seasons.listed(core.backend)))
+        console.print(tables.seasons(await seasons.listed(core.backend)))
 
     with_core(config, work)
 
@@ -29,7 +29,7 @@ def preview(board: str, config: Config = DEFAULT, limit: Annotated[int, typer.Op
     """Show who would stand where, and get what, if the season ended now: from the databases."""
 
     async def work(core: application.Core) -> None:
-        console.print(terminal.preview(await seasons.preview(core.backend, board, limit)))
+        console.print(tables.preview(await seasons.preview(core.backend, board, limit)))
 
     with_core(config, work)
 
@@ -42,6 +42,6 @@ def close(
 
     async def work(core: application.Core) -> None:
         chapter = await seasons.close_now(core.backend, ADMIN, board, reason)
-        console.print(f"The season of {board} that began at {terminal.moment(chapter.season.start)} ends.")
+        console.print(f"The season of {board} that began at {tables.moment(chapter.season.start)} ends.")
 
     with_core(config, work)

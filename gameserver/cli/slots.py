@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from gameserver.cli import moving
+from gameserver.cli import moving, tables
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
-from gameserver.storage import provision
-from gameserver.storage.survey import Survey
-from gameserver.transport import terminal
+from gameserver.storage.operators.survey import Survey
+from gameserver.storage.sharding import provision
 
 SAMPLE_SECONDS = 2.0
 """Databases count what they write, and tell about once a second."""
@@ -47,7 +46,7 @@ async def _show(survey: Survey, *, watch: bool) -> None:
         while True:
             await asyncio.sleep(SAMPLE_SECONDS)
             after, now = await survey.take(), time.monotonic()
-            live.update(terminal.holdings(before, after, now - began), refresh=True)
+            live.update(tables.holdings(before, after, now - began), refresh=True)
             if not watch:
                 return
             before, began = after, now
@@ -82,7 +81,7 @@ def rebalance(
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
-        console.print(terminal.plans(plans))
+        console.print(tables.plans(plans))
         if plans and not dry_run:
             await moving.carry_out(moves, await sharding.begin(moves, plans))
 
@@ -94,7 +93,7 @@ def show_moves(config: Config = DEFAULT) -> None:
     """Show the moves that aren't over, and what each waits for."""
 
     async def work(moves: Sharding) -> None:
-        console.print(terminal.moves(await moves.moves.unfinished()))
+        console.print(tables.moves(await moves.moves.unfinished()))
 
     with_sharding(config, work)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gameserver.commands.backend import Backend
-from gameserver.commands.upkeep import resolve, settle
+from gameserver.commands.claims import resolve, settle
 from gameserver.rules import names
 from gameserver.rules.errors import (
     BadInput,
@@ -24,10 +24,10 @@ from gameserver.rules.errors import (
     WrongCredentials,
 )
 from gameserver.rules.player import Player
-from gameserver.storage.claims import Claim, Key, Kind
-from gameserver.storage.identities import Fate
-from gameserver.storage.players import Birth
-from gameserver.storage.sessions import UNKNOWN, Listed, Origin, Session
+from gameserver.storage.accounts.births import Birth
+from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.identities import Fate
+from gameserver.storage.sessions.sessions import UNKNOWN, Listed, Origin, Session
 
 ATTEMPTS = 4
 ROUNDS = 20

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from gameserver.commands import live, play
 from gameserver.commands.backend import Backend
-from gameserver.storage.bans import Judged, Judgement
-from gameserver.storage.presence import LiveNode
-from gameserver.storage.reports import Count, Question, Ranking
-from gameserver.storage.survey import Holding, SlotRange
+from gameserver.storage.accounts.bans import Judged, Judgement
+from gameserver.storage.live.presence import LiveNode
+from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.survey import Holding, SlotRange
 
 
 async def rank(backend: Backend, question: Question) -> Ranking:

@@ -8,26 +8,26 @@ from typing import Literal
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage.audit import Audit
-from gameserver.storage.batch import Window
-from gameserver.storage.board_check import BoardCheck
-from gameserver.storage.calendar import Calendar
-from gameserver.storage.claims import Claims
-from gameserver.storage.credentials import Credentials
-from gameserver.storage.feeds import Feeds
-from gameserver.storage.friends import Friends
-from gameserver.storage.intake import Intake
-from gameserver.storage.leaderboards import Boards
-from gameserver.storage.limits import Attempts
-from gameserver.storage.past_standings import PastStandings
-from gameserver.storage.players import Players
-from gameserver.storage.presence import Presence
-from gameserver.storage.pushes import Pushes
-from gameserver.storage.reports import Reports
-from gameserver.storage.season_book import SeasonBook
-from gameserver.storage.season_end import SeasonEnd
-from gameserver.storage.sessions import Sessions
-from gameserver.storage.survey import Survey
+from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.intake import Intake
+from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.standings import Boards
+from gameserver.storage.ledger.window import Window
+from gameserver.storage.live.presence import Presence
+from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.survey import Survey
+from gameserver.storage.players.players import Players
+from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.end import SeasonEnd
+from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.sessions.attempts import Attempts
+from gameserver.storage.sessions.sessions import Sessions
+from gameserver.storage.social.feeds import Feeds
+from gameserver.storage.social.friends import Friends
 
 
 @dataclass(frozen=True, slots=True)

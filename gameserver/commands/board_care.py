@@ -6,8 +6,8 @@ from collections.abc import Callable
 from gameserver.commands import boards
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.storage.board_check import Verdict
-from gameserver.storage.board_layout import Contest
+from gameserver.storage.boards.check import Verdict
+from gameserver.storage.boards.layout import Contest
 from gameserver.telemetry import BOARD_CHECKED, BOARD_DIFFERENCES
 
 SAMPLE = 200

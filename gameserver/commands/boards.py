@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from gameserver.commands.backend import Backend
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import NotOnBoard, SeasonNotFound
-from gameserver.storage.board_layout import ALL_TIME, Contest
-from gameserver.storage.leaderboards import Boards, Page
-from gameserver.storage.past_standings import PastStandings
+from gameserver.storage.boards.layout import ALL_TIME, Contest
+from gameserver.storage.boards.standings import Boards, Page
+from gameserver.storage.seasons.past import PastStandings
 
 CURRENT, PREVIOUS, FOR_ALL_TIME = "current", "previous", "all-time"
 

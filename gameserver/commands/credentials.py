@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem, WrongCredentials
-from gameserver.storage.sessions import Origin, Session
+from gameserver.storage.sessions.sessions import Origin, Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.game import Game
+from gameserver.storage.accounts.births import Birth
+from gameserver.storage.accounts.intake import Holder
 from gameserver.storage.ids import new_command_id
-from gameserver.storage.intake import Holder
-from gameserver.storage.players import Birth
 
 CHUNK = 5_000
 """Players in one round, so that a follower never reads more at once."""

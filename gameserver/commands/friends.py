@@ -9,8 +9,8 @@ from gameserver.commands.backend import Backend
 from gameserver.commands.boards import Ranked
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
-from gameserver.storage.friends import Befriending
-from gameserver.storage.sessions import Session
+from gameserver.storage.sessions.sessions import Session
+from gameserver.storage.social.friends import Befriending
 
 
 async def befriend(backend: Backend, session: Session, friend_id: int) -> None:

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from gameserver.commands.accounts import authenticate, taken
 from gameserver.commands.backend import Backend
-from gameserver.commands.upkeep import resolve, settle
+from gameserver.commands.claims import resolve, settle
 from gameserver.rules import names
 from gameserver.rules.errors import DatabaseUnavailable, NotAuthenticated, PlayerNotFound
-from gameserver.storage.batch import Receipt
-from gameserver.storage.claims import Key, Kind
-from gameserver.storage.identities import Change, Standing
-from gameserver.storage.sessions import Session, identify
+from gameserver.storage.accounts.claims import Key, Kind
+from gameserver.storage.accounts.identities import Change, Standing
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.sessions.sessions import Session, identify
 
 ROUNDS = 5
 """How often a change is begun anew because others change or judge the player's claims."""

@@ -7,8 +7,8 @@ from typing import Any
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.ids import is_ledger_id
-from gameserver.storage.inbox import Mail
-from gameserver.storage.sessions import Session
+from gameserver.storage.mail.inbox import Mail
+from gameserver.storage.sessions.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)

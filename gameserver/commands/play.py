@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound
 from gameserver.rules.player import Player
-from gameserver.storage.batch import Command, Receipt
 from gameserver.storage.ids import is_command_id, is_ledger_id, new_command_id
-from gameserver.storage.inventory import Stack
-from gameserver.storage.players import Entry
-from gameserver.storage.sessions import Session
+from gameserver.storage.items.inventory import Stack
+from gameserver.storage.ledger.history import Entry
+from gameserver.storage.players.command import Command, Receipt
+from gameserver.storage.sessions.sessions import Session
 from gameserver.telemetry import command_ended
 
 

@@ -6,22 +6,22 @@ from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import History
 from gameserver.commands.seasons import Preview
-from gameserver.storage.bans import Judged, Judgement
-from gameserver.storage.batch import Receipt
-from gameserver.storage.board_check import Verdict
-from gameserver.storage.board_layout import Contest
-from gameserver.storage.inventory import Stack
-from gameserver.storage.leaderboards import Page, Standing
-from gameserver.storage.membership import Member
-from gameserver.storage.mover import Progress as MoveProgress
-from gameserver.storage.moves import Move, Plan
-from gameserver.storage.players import Entry
-from gameserver.storage.presence import LiveNode
-from gameserver.storage.pushes import Kept, Opened, Seen
-from gameserver.storage.reports import Count, Question, Ranking
-from gameserver.storage.season_book import Chapter
-from gameserver.storage.sessions import Listed, Origin, Session
-from gameserver.storage.survey import Holding, Share, SlotRange
+from gameserver.storage.accounts.bans import Judged, Judgement
+from gameserver.storage.boards.check import Verdict
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.standings import Page, Standing
+from gameserver.storage.items.inventory import Stack
+from gameserver.storage.ledger.history import Entry
+from gameserver.storage.live.presence import LiveNode
+from gameserver.storage.live.pushes import Kept, Opened, Seen
+from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.survey import Holding, Share, SlotRange
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.seasons.book import Chapter
+from gameserver.storage.sessions.sessions import Listed, Origin, Session
+from gameserver.storage.sharding.membership import Member
+from gameserver.storage.sharding.mover import Progress as MoveProgress
+from gameserver.storage.sharding.record import Move, Plan
 
 __all__ = [
     "Chapter",

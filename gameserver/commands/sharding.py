@@ -9,11 +9,10 @@ import structlog
 
 from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict, GameError
-from gameserver.storage.attendance import end
-from gameserver.storage.membership import Member, Membership
-from gameserver.storage.mover import Mover, Progress, Tell
-from gameserver.storage.moves import Moves, Plan, TurnLost
-from gameserver.storage.slots import Slots
+from gameserver.storage.sharding.membership import Member, Membership
+from gameserver.storage.sharding.mover import Mover, Progress, Tell
+from gameserver.storage.sharding.record import Moves, Plan, TurnLost
+from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
 
@@ -123,36 +122,3 @@ async def _watch(sharding: Sharding, move_id: int, tell: Tell) -> None:
         if move.ended_at is not None:
             return
         await asyncio.sleep(LOOK_SECONDS)
-
-
-async def take_over_for_ever(sharding: Sharding) -> None:
-    """Goes on with moves whose mover has died; one copy at a time, since servers have few workers for them."""
-    ours: dict[int, asyncio.Task[None]] = {}
-    try:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            ours = {move_id: task for move_id, task in ours.items() if not task.done()}
-            try:
-                lapsed = await sharding.moves.lapsed()
-            except GameError as error:
-                log.info("moves can't be looked at", error=error.detail)
-                continue
-            for move_id, copies in lapsed:
-                if move_id not in ours and not (copies and ours):
-                    ours[move_id] = asyncio.create_task(_take_over(sharding, move_id))
-    finally:
-        await end(ours.values())
-
-
-async def _take_over(sharding: Sharding, move_id: int) -> None:
-    log.warning("a move is taken over", move=move_id)
-    try:
-        turn = await sharding.mover.take(move_id, lambda _: None)
-        try:
-            await turn.go_on()
-        finally:
-            await turn.close()
-    except (GameError, TurnLost) as error:
-        log.info("another one goes on with a move", move=move_id, error=str(error))
-    except Exception:
-        log.exception("a move failed", move=move_id)

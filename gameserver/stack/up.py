@@ -8,15 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gameserver.config import Settings
-from gameserver.stack.child import Child
-from gameserver.stack.front import Front, stop_seconds
-from gameserver.stack.haproxy_config import place_name
-from gameserver.stack.node import Node
-from gameserver.stack.overview import overview
-from gameserver.stack.postgres import Postgres
-from gameserver.stack.redis import Redis
-from gameserver.stack.supervisor import Supervisor
+from gameserver.config.settings import Settings
+from gameserver.stack.fleet.front import Front, stop_seconds
+from gameserver.stack.fleet.overview import overview
+from gameserver.stack.processes.child import Child
+from gameserver.stack.processes.supervisor import Supervisor
+from gameserver.stack.servers.haproxy_config import place_name
+from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.redis import Redis
 
 
 def servers(settings: Settings) -> list[Child]:

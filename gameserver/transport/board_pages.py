@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from gameserver.rules.errors import BoardUnavailable
 from gameserver.transport import answers
 from gameserver.transport.answers import BoardAnswer
@@ -79,3 +81,6 @@ class BoardPages:
             found.body, found.etag = found.body[:-1] + STALE, found.etag.removesuffix('"') + '-stale"'
         found.until = now + RETRY_SECONDS
         return found
+
+
+BOARD_PAGES = web.AppKey("board_pages", BoardPages)

@@ -19,7 +19,8 @@ from gameserver.rules.errors import (
     SessionRevoked,
     SessionsUnavailable,
 )
-from gameserver.transport import answers, callers
+from gameserver.transport import answers
+from gameserver.transport.callers import callers
 from gameserver.transport.routes import ROUTES, Route
 from gameserver.transport.wire import BadJson, TooLarge, TooSlow, status_of
 

@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from gameserver.config import Node
-from gameserver.transport.keys import READINESS, SOCKETS
+from gameserver.config.settings import Node
+from gameserver.transport.keys import READINESS
+from gameserver.transport.socket.sockets import SOCKETS
 
 log = structlog.get_logger()
 

@@ -10,12 +10,13 @@ import orjson
 import pytest
 from aiohttp import web
 
-from bots import client, wire
-from bots.connection import milliseconds
-from bots.link import Door, Link, Reply
-from bots.network import Network
-from bots.tally import Tally
-from tests.wait import wait_until
+from bots.count.tally import Tally
+from bots.wire import client, wire
+from bots.wire.connection import milliseconds
+from bots.wire.door import Door
+from bots.wire.link import Link, Reply
+from bots.wire.network import Network
+from tests.support.wait import wait_until
 
 PLAYER = {"id": "7", "class": "mage", "version": 1, "level": 1, "hp": 1, "max_hp": 1, "exp": 0}
 

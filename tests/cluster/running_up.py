@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gameserver.stack import procfs
-from gameserver.stack.ports import free_port
-from tests.servers import GAME, roomy
-from tests.wait import wait_until
+from gameserver.stack.processes import procfs
+from gameserver.stack.processes.ports import free_port
+from tests.support.servers import GAME, roomy
+from tests.support.wait import wait_until
 
 
 class Up:

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError
 
-from gameserver.stack.child import Child
-from gameserver.stack.node import Node
-from tests.client import ADMIN_KEY, Api, command_id
-from tests.nodes import node_process
-from tests.servers import Servers, roomy, running_servers
-from tests.wait import wait_until
+from gameserver.stack.processes.child import Child
+from gameserver.stack.servers.node import Node
+from tests.support.client import ADMIN_KEY, Api, command_id
+from tests.support.nodes import node_process
+from tests.support.servers import Servers, roomy, running_servers
+from tests.support.wait import wait_until
 
 SECONDS = 8
 

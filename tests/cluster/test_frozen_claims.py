@@ -12,15 +12,15 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application, enroll
-from gameserver.config import Settings
-from gameserver.stack.node import Node
-from gameserver.storage.claims import Claim, Key, Kind
-from tests.client import Answer, Api, Signed, command_id
-from tests.nodes import node_process
-from tests.servers import roomy
-from tests.storage.deployment import connected
-from tests.storage.uniqueness import assert_unique, sweep_all
-from tests.wait import wait_until
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import Node
+from gameserver.storage.accounts.claims import Claim, Key, Kind
+from tests.support.client import Answer, Api, Signed, command_id
+from tests.support.deployment import connected
+from tests.support.nodes import node_process
+from tests.support.servers import roomy
+from tests.support.uniqueness import assert_unique, sweep_all
+from tests.support.wait import wait_until
 
 DOZE = """
 create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return null; end';

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.config import Settings
-from gameserver.stack.node import Node
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import Node
 from gameserver.storage.ids import slot_of
-from tests.client import Api, Signed, command_id
-from tests.nodes import node_process
-from tests.servers import roomy
-from tests.storage.deployment import act, connected, ledger, owner
-from tests.storage.moving import assert_settled, move
-from tests.wait import wait_until
+from tests.storage.sharding.moving import assert_settled, move
+from tests.support.client import Api, Signed, command_id
+from tests.support.deployment import act, connected, ledger, owner
+from tests.support.nodes import node_process
+from tests.support.servers import roomy
+from tests.support.wait import wait_until
 
 SLOW_REST = """
 create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return new; end';

@@ -10,14 +10,14 @@ import pytest
 from aiohttp import ClientError
 
 from gameserver.app import Core
-from gameserver.config import Settings
-from gameserver.stack.node import Node
-from tests.client import Answer, Api, Signed, command_id
-from tests.nodes import node_process
-from tests.servers import roomy
-from tests.storage.deployment import working
-from tests.storage.items import assert_sums, ledger_sum, part, with_studio
-from tests.wait import wait_until
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import Node
+from tests.storage.items.deployment import assert_sums, ledger_sum, part, with_studio
+from tests.support.client import Answer, Api, Signed, command_id
+from tests.support.deployment import working
+from tests.support.nodes import node_process
+from tests.support.servers import roomy
+from tests.support.wait import wait_until
 
 PLAYERS = 6
 ROUNDS: tuple[tuple[str, dict[str, object]], ...] = (

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from gameserver.config import Settings
-from gameserver.stack.node import Node
-from gameserver.storage.presence import LEASE_SECONDS
-from tests.client import Api
-from tests.nodes import node_process
-from tests.servers import roomy
-from tests.wait import wait_until
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import Node
+from gameserver.storage.live.presence import LEASE_SECONDS
+from tests.support.client import Api
+from tests.support.nodes import node_process
+from tests.support.servers import roomy
+from tests.support.wait import wait_until
 
 SOON = LEASE_SECONDS + 10
 

@@ -4,13 +4,13 @@ import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from gameserver.config import Settings
-from tests.client import Api, Signed
-from tests.nodes import start_node
-from tests.redis_kinds import Server, alone
-from tests.redis_play import play, played, playing, until_back, until_open, until_ranked
+from gameserver.config.settings import Settings
+from tests.support.client import Api, Signed
+from tests.support.nodes import start_node
+from tests.support.redis_kinds import Server, alone
+from tests.support.redis_play import play, played, playing, until_back, until_open, until_ranked
 from tests.transport.doors import closing_of, on_another_port
-from tests.transport.test_sessions import again, refused
+from tests.transport.http.test_sessions import again, refused
 
 FILES = "appendonlydir"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.config import Settings
-from gameserver.storage.scripts import FOLDER
-from tests.redis_kinds import ACL, TESTS_OWN, Running, alone, behind_sentinel, cluster, debian_redis, with_tls
-from tests.redis_play import play, played, playing, until_back, until_open
-from tests.servers import OTHER_REDIS
+from gameserver.config.settings import Settings
+from tests.support.redis_kinds import ACL, TESTS_OWN, Running, alone, behind_sentinel, cluster, debian_redis, with_tls
+from tests.support.redis_play import play, played, playing, until_back, until_open
+from tests.support.repository import ROOT
+from tests.support.servers import OTHER_REDIS
 
 Kind = Callable[[Path], AbstractAsyncContextManager[Running]]
 STORAGE = ("tests/storage/test_limits.py", "tests/storage/test_boards.py", "tests/storage/test_leaderboards.py")
@@ -84,7 +84,7 @@ async def test_the_tests_of_the_storage_pass_as_the_user_of_the_acl(
 def test_the_acl_allows_what_the_scripts_do_and_nothing_else() -> None:
     (line,) = [each for each in ACL.read_text("utf-8").splitlines() if each.startswith("user gameserver")]
     allowed = set(re.findall(r"\+(\S+)", line))
-    scripts = "".join(each.read_text("utf-8") for each in FOLDER.glob("*.lua"))
+    scripts = "".join(each.read_text("utf-8") for each in (ROOT / "gameserver" / "storage").rglob("*.lua"))
     done = {each.lower() for each in re.findall(r"redis\.call\('([A-Z]+)'", scripts)}
     done |= {"sadd", "srem"}  # the presence's beat, whose command is a variable
     by_the_code = {"xadd", "lrange", "zrange", "sadd", "eval", "evalsha", "subscribe", "unsubscribe"}

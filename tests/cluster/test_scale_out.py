@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.config import Settings, load
-from gameserver.stack import procfs
-from gameserver.stack.haproxy_api import RuntimeApi
-from gameserver.stack.node import Node
-from tests.client import Api, Signed, command_id
+from gameserver.config.settings import Settings, load
+from gameserver.stack.processes import procfs
+from gameserver.stack.servers.haproxy_api import RuntimeApi
+from gameserver.stack.servers.node import Node
 from tests.cluster.running_up import Up, prepared
 from tests.docker.front import require_haproxy
-from tests.nodes import node_process
-from tests.wait import wait_until
+from tests.support.client import Api, Signed, command_id
+from tests.support.nodes import node_process
+from tests.support.wait import wait_until
 
 CONFIG = """
 game = "{game}"

@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 import pytest
 
-from gameserver.config import Settings
-from gameserver.stack.node import Node
-from tests.client import Api
-from tests.nodes import node_process
-from tests.servers import roomy
-from tests.wait import wait_until
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import Node
+from tests.support.client import Api
+from tests.support.nodes import node_process
+from tests.support.servers import roomy
+from tests.support.wait import wait_until
 
 PLAYERS = 24
 SAW_ERRORS = 3

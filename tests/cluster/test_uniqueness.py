@@ -16,14 +16,14 @@ import pytest
 from aiohttp import ClientError
 
 from gameserver.app import Core
-from gameserver.config import Settings
-from gameserver.stack.node import Node
-from tests.client import Answer, Api, Signed, command_id
-from tests.nodes import node_process
-from tests.servers import roomy
-from tests.storage.deployment import assert_ledger_explains, working
-from tests.storage.uniqueness import Identities, assert_unique, identities, sweep_all
-from tests.wait import wait_until
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import Node
+from tests.support.client import Answer, Api, Signed, command_id
+from tests.support.deployment import assert_ledger_explains, working
+from tests.support.nodes import node_process
+from tests.support.servers import roomy
+from tests.support.uniqueness import Identities, assert_unique, identities, sweep_all
+from tests.support.wait import wait_until
 
 AT_ONCE = 48
 """Requests under way at a time."""

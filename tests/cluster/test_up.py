@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.client import Api, Signed
 from tests.cluster.running_up import Up, prepared
-from tests.wait import wait_until
+from tests.support.client import Api, Signed
+from tests.support.wait import wait_until
 
 CONFIG = """
 game = "{game}"

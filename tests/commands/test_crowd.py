@@ -8,17 +8,18 @@ from contextlib import aclosing
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import admin, crowd, upkeep
+from gameserver.commands import admin, crowd
 from gameserver.commands.accounts import Application, draft_of, enroll, sign_in_by_device
 from gameserver.commands.crowd import Progress
 from gameserver.rules.errors import WrongCredentials
 from gameserver.rules.player import Player
-from gameserver.storage.claims import Key
-from gameserver.storage.players import Birth
-from gameserver.storage.reports import Question
-from tests.client import command_id
-from tests.servers import SLOTS
-from tests.storage.deployment import act, assert_ledger_explains, connected, move_slot
+from gameserver.storage.accounts.births import Birth
+from gameserver.storage.accounts.claims import Key
+from gameserver.storage.operators.reports import Question
+from gameserver.upkeep import loops
+from tests.support.client import command_id
+from tests.support.deployment import act, assert_ledger_explains, connected, move_slot
+from tests.support.servers import SLOTS
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +137,7 @@ async def test_loads_that_are_broken_off_anywhere_add_up_to_one_when_their_open_
     for database in core.slots.databases("accounts"):
         async with connected(database.url) as connection:
             await connection.execute("update claims set deadline = now() - interval '1 s' where not confirmed")
-    while await upkeep.sweep(core.backend):
+    while await loops.sweep(core.backend):
         pass
     await load(core, 400)
     await assert_loaded(core, 400)

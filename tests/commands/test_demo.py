@@ -4,10 +4,10 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands import admin, demo
-from gameserver.config import read_toml
+from gameserver.config.settings import read_toml
 from gameserver.rules.errors import BadInput
-from gameserver.storage.reports import Question
-from tests.servers import GAME
+from gameserver.storage.operators.reports import Question
+from tests.support.servers import GAME
 
 DEMO = GAME.with_name("demo.toml")
 

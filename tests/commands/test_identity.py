@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
+from gameserver.commands.claims import resolve
 from gameserver.commands.identity import delete, rename
-from gameserver.commands.upkeep import resolve
 from gameserver.rules.errors import (
     CommandExpired,
     CommandMismatch,
@@ -23,13 +23,13 @@ from gameserver.rules.errors import (
     WrongCredentials,
 )
 from gameserver.rules.player import Player
-from gameserver.storage.batch import Receipt
-from gameserver.storage.claims import Claim, Key, Kind
-from gameserver.storage.identities import Change, Standing
-from gameserver.storage.sessions import Session
-from tests.client import command_id
-from tests.storage.deployment import act, assert_ledger_explains, connected, present
-from tests.storage.uniqueness import assert_unique, let_pass, sweep_all
+from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.identities import Change, Standing
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.sessions.sessions import Session
+from tests.support.client import command_id
+from tests.support.deployment import act, assert_ledger_explains, connected, present
+from tests.support.uniqueness import assert_unique, let_pass, sweep_all
 
 ANN, BEA = Key(Kind.NAME, "ann lee"), Key(Kind.NAME, "bea lee")
 

@@ -16,13 +16,13 @@ from gameserver.app import Core
 from gameserver.commands.accounts import Application, Welcome, enroll, sign_up
 from gameserver.commands.backend import Backend
 from gameserver.commands.identity import delete, rename
-from gameserver.commands.upkeep import sweep
 from gameserver.rules.errors import GameError
-from gameserver.storage.claims import Claims
-from gameserver.storage.players import Players
-from tests.client import command_id
-from tests.storage.deployment import assert_ledger_explains, connected, ledger
-from tests.storage.uniqueness import assert_unique, let_pass, sweep_all
+from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.players.players import Players
+from gameserver.upkeep.loops import sweep
+from tests.support.client import command_id
+from tests.support.deployment import assert_ledger_explains, connected, ledger
+from tests.support.uniqueness import assert_unique, let_pass, sweep_all
 
 NAMES = ("Ann Lee", "Bea Lee", "Cid Lee")
 Command = Callable[[Backend], Awaitable[object]]

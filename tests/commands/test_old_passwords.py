@@ -8,8 +8,8 @@ from gameserver.app import Core
 from gameserver.commands.accounts import Application, Welcome, sign_in_by_password, sign_up
 from gameserver.commands.credentials import NewPassword, change_password
 from gameserver.rules.errors import SessionRevoked
-from gameserver.storage.sessions import UNKNOWN
-from tests.client import command_id
+from gameserver.storage.sessions.sessions import UNKNOWN
+from tests.support.client import command_id
 
 ANN = Application("Ann Lee", "mage", password="anns-password")
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application, enroll, sign_in_by_device
-from gameserver.commands.upkeep import sweep
 from gameserver.rules import names
 from gameserver.rules.errors import Conflict, DeviceTaken, NameTaken, PlayerNotFound, WrongCredentials
-from gameserver.storage.claims import Claim, Key, Kind
-from gameserver.storage.players import Birth
-from tests.client import command_id
-from tests.storage.deployment import act, connected
+from gameserver.storage.accounts.births import Birth
+from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.upkeep.loops import sweep
+from tests.support.client import command_id
+from tests.support.deployment import act, connected
 
 ANN = Application("Ann Lee", "mage", device="anns-device")
 NAME = Key(Kind.NAME, "ann lee")

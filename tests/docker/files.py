@@ -2,15 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from gameserver.config import Settings, load
+from gameserver.config.settings import Settings, load
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docker"
 COMPOSE = FOLDER / "compose.yaml"
 DOCKERFILE = FOLDER / "Dockerfile"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.stack import haproxy_config
-from gameserver.stack.ports import free_port
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers import haproxy_config
 from tests.docker import files
-from tests.wait import wait_until
+from tests.support.wait import wait_until
 
 QUICK = {"check inter 1s": "check inter 200ms", "timeout check 2s": "timeout check 1s"}
 """For a test that waits until a node is given up or taken again."""

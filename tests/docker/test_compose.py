@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from gameserver.config import ConfigFault, load
-from gameserver.stack.postgres import DURABLE
+from gameserver.config.settings import ConfigFault, load
+from gameserver.stack.servers.postgres import DURABLE
 from gameserver.transport.wire import HEARTBEAT_SECONDS
 from tests.docker import files
 

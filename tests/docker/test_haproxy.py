@@ -13,15 +13,15 @@ import orjson
 import pytest
 from aiohttp import WSMsgType
 
-from gameserver.config import Settings
-from gameserver.stack import haproxy_config
-from gameserver.stack.node import Node
-from gameserver.stack.ports import free_port
-from tests.client import ADMIN_KEY, Api, Signed, command_id
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers import haproxy_config
+from gameserver.stack.servers.node import Node
 from tests.docker import files, front
 from tests.docker.front import Front
-from tests.nodes import node_process, start_node
-from tests.wait import wait_until
+from tests.support.client import ADMIN_KEY, Api, Signed, command_id
+from tests.support.nodes import node_process, start_node
+from tests.support.wait import wait_until
 
 
 @dataclass

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.config import Settings
-from gameserver.stack.ports import free_port
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
 from tests.docker import files
-from tests.wait import wait_until
+from tests.support.repository import ROOT
+from tests.support.wait import wait_until
 
 PACKAGES = ("gameserver", "bots", "migrations")
 
@@ -24,14 +25,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, made from what the Dockerfile copies and nothing else."""
     source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     for name in (*PACKAGES, "pyproject.toml", "README.md"):
-        subprocess.run(["cp", "-r", str(files.ROOT / name), str(source)], check=True)
+        subprocess.run(["cp", "-r", str(ROOT / name), str(source)], check=True)
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(dist)]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
     return next(dist.glob("*.whl"))
 
 
 def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
-    there = {str(path.relative_to(files.ROOT)) for package in PACKAGES for path in (files.ROOT / package).rglob("*")
+    there = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*")
              if path.is_file() and "__pycache__" not in path.parts}  # fmt: skip
     kinds = {Path(name).suffix for name in there}
     assert {".py", ".lua", ".sql", ".mako"} <= kinds
@@ -52,7 +53,7 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
     for copied in files.instructions("COPY"):
         sources = [word for word in copied.split()[:-1] if not word.startswith("--")]
         for source in sources if "--from" not in copied else ():
-            assert (files.ROOT / source).exists(), source
+            assert (ROOT / source).exists(), source
             assert any(Path(source).is_relative_to(line[1:]) for line in ignore if line.startswith("!")), source
 
 
@@ -85,7 +86,7 @@ def container(wheel: Path, settings: Settings, tmp_path: Path) -> Container:
     zipfile.ZipFile(wheel).extractall(site)
     for source in ("config/game.toml", "docker/compose.toml"):
         (folder / source).parent.mkdir(parents=True)
-        (folder / source).write_bytes((files.ROOT / source).read_bytes())
+        (folder / source).write_bytes((ROOT / source).read_bytes())
     told = {
         "PYTHONPATH": str(site),
         "GAMESERVER_NODE__HOST": "127.0.0.1",

@@ -2,7 +2,6 @@
 
 import tomllib
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,8 +11,8 @@ from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.replay import Record
 from gameserver.rules.rulebook import Rulebook
+from tests.support.repository import CONFIG
 
-CONFIG = Path(__file__).parents[2] / "config"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(seconds=1)
 

@@ -3,7 +3,8 @@
 import tomllib
 
 from gameserver.rules.names import parse
-from tests.rules.samples import CONFIG, RULEBOOK, START
+from tests.rules.samples import RULEBOOK, START
+from tests.support.repository import CONFIG
 
 
 def test_the_demo_holds_the_four_players_of_the_talk_and_all_are_legal():

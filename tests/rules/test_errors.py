@@ -4,15 +4,7 @@ from collections.abc import Iterator
 from inspect import getdoc
 
 import gameserver.rules.errors as errors
-from gameserver.rules.errors import (
-    BadInput,
-    FieldProblem,
-    GameError,
-    Internal,
-    Overloaded,
-    Refused,
-    RuleBroken,
-)
+from gameserver.rules.errors import BadInput, FieldProblem, GameError, Internal, Overloaded, Refused, RuleBroken
 
 
 def _below(kind: type[GameError]) -> Iterator[type[GameError]]:

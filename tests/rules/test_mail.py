@@ -20,6 +20,7 @@ from gameserver.rules.replay import Record, replay
 from gameserver.rules.rulebook import LETTERS, Rulebook
 from tests.rules.samples import LATER, RULEBOOK, mapping, play, players, sample_player
 from tests.rules.studio import Pray
+from tests.support.repository import DOCS
 
 OTHER = "8"
 SEEDS = st.integers(0, 2**63 - 1)
@@ -226,7 +227,7 @@ def test_a_game_may_do_without_mail():
 
 
 def test_the_example_of_the_page_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "mail.md").read_text("utf-8")
+    page = (DOCS / "mail.md").read_text("utf-8")
     (code,), (tables,) = (re.findall(rf"^```{kind}\n(.*?)^```", page, re.M | re.S) for kind in ("python", "toml"))
     (tmp_path / "mygame.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -10,17 +10,7 @@ from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.replay import Record
 from gameserver.rules.rulebook import Rulebook
-from tests.rules.samples import (
-    LATER,
-    RULEBOOK,
-    START,
-    mapping,
-    play,
-    players,
-    records,
-    rulebook_with,
-    sample_player,
-)
+from tests.rules.samples import LATER, RULEBOOK, START, mapping, play, players, records, rulebook_with, sample_player
 
 FAULTY = [
     "overheal", "underrun", "halve", "forget", "rebaptise", "impersonate", "grow_younger", "invent_class", "lose_class",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.stack.ports import free_port
-from gameserver.stack.postgres import Postgres
-from gameserver.stack.redis import Redis
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.redis import Redis
 
 FAST = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
 PASSWORD = "a'b\"c/\\ü"

@@ -11,11 +11,11 @@ import uvloop
 from rich.console import Console
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.node import Node
-from gameserver.stack.overview import overview
-from gameserver.stack.postgres import Postgres
-from gameserver.stack.redis import Redis
-from gameserver.stack.supervisor import Supervisor
+from gameserver.stack.fleet.overview import overview
+from gameserver.stack.processes.supervisor import Supervisor
+from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.redis import Redis
 from tests.stack.conftest import FAST, PASSWORD
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gameserver.app import Core
-from gameserver.config import Settings
-from tests.storage.deployment import working
+from gameserver.config.settings import Settings
+from tests.support.deployment import working
 
 
 @pytest.fixture

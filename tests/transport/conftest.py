@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.client import Api
+from tests.support.client import Api
 from tests.transport.doors import Door
 
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from gameserver.config import Settings
-from gameserver.stack.ports import free_port
-from tests.client import Answer, Api, Signed, Socket
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from tests.support.client import Answer, Api, Signed, Socket
 
 STATUSES = {
     "bad_json": 400,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.config import Settings
-from gameserver.storage import sessions
-from tests.redis_kinds import alone
-from tests.redis_play import played
+from gameserver.config.settings import Settings
+from gameserver.storage.sessions import sessions
+from tests.support.redis_kinds import alone
+from tests.support.redis_play import played
 from tests.transport.doors import closing_of
-from tests.transport.test_sessions import WITHIN
+from tests.transport.http.test_sessions import WITHIN
 
 
 async def test_idle_sockets_of_an_ended_epoch_are_closed_with_and_without_redis(

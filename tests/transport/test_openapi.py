@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from gameserver.transport import openapi
 from gameserver.transport.routes import ROUTES
-from tests.client import ADMIN_KEY, Answer, Api
+from tests.support.client import ADMIN_KEY, Answer, Api
+from tests.support.wait import wait_until
 from tests.transport.samples import HUNT
-from tests.wait import wait_until
 
 DOCUMENT = openapi.document("1.2.3")
 

@@ -1,0 +1,1 @@
+"""Counts: latencies, outcomes, and series over time."""

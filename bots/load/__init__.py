@@ -1,0 +1,1 @@
+"""Load without proof: the bench and the idle sockets."""

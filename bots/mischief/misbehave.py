@@ -1,0 +1,106 @@
+"""Misbehaving clients beside an honest one: what the server does to them, and whether he notices."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from bots.count.tally import Tally
+from bots.load.connecting import Endpoint, allow_files
+from bots.mischief.kinds import KINDS, SOCKETS
+from bots.mischief.offender import Scene
+from bots.play import catalogue
+from bots.play.bot import Bot, Play
+from bots.play.catalogue import Catalogue
+from bots.play.enlist import enlist
+from bots.play.swarm import Plan, gather_bots, guarded
+from bots.wire import client
+from bots.wire.link import Link
+from bots.wire.network import Network
+from bots.wire.unreachable import UnreachableError
+
+SPARE_FILES = 256
+HONEST_RATE = 20.0
+LEAST_SECONDS = 2.0
+ALONE = "alone"
+"""The first incident: nobody misbehaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One kind of mischief: how its sockets ended, what they heard, and how the honest player fared meanwhile."""
+
+    kind: str
+    ended: dict[str, int]
+    heard: dict[str, int]
+    honest_actions: int
+    honest_p99_ms: float
+    honest_errors: dict[str, int]
+    honest_problems: list[str]
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the honest player went on acting and saw no error."""
+        return bool(self.honest_actions) and not self.honest_errors and not self.honest_problems
+
+
+async def misbehave(
+    urls: tuple[str, ...], kinds: Sequence[str], seconds: float, show: Callable[[Incident], object]
+) -> list[Incident]:
+    """Carry out each kind for at most `seconds`. Raises UnreachableError, or OSError for too few open files."""
+    allow_files(SOCKETS + SPARE_FILES)
+    incidents = []
+    async with client.open_session() as session:
+        network = Network(session, urls, patience_seconds=seconds)
+        game = await catalogue.fetch(Link(network, Tally(), Random(0), None))
+        for kind in (ALONE, *kinds):
+            incidents.append(await _incident(network, game, kind, seconds))
+            show(incidents[-1])
+    return incidents
+
+
+async def _incident(network: Network, game: Catalogue, kind: str, seconds: float) -> Incident:
+    first, second = await enlist(network.urls, 2, "rogue")
+    scene = Scene(Endpoint.parse(network.urls[0]), (first.token, second.token), seconds)
+    tally, stop = Tally(), asyncio.Event()
+    honest = await _sign_up(network, tally)
+    now = asyncio.get_running_loop().time()
+    tally.start(now)
+    playing = asyncio.create_task(guarded(honest, honest.play(game, Play(now, now + 3600, HONEST_RATE, stop))))
+    try:
+        await asyncio.sleep(LEAST_SECONDS / 2)
+        if kind in KINDS:
+            await KINDS[kind](scene)
+        await asyncio.sleep(LEAST_SECONDS / 2)
+    finally:
+        stop.set()
+        await playing
+        await honest.link.close()
+    return _told(kind, scene, honest, tally)
+
+
+async def _sign_up(network: Network, tally: Tally) -> Bot:
+    """Make the honest player, who plays over a socket; raises UnreachableError."""
+    plan = Plan(players=1, seconds=0.0, sockets=1.0, rate=HONEST_RATE, seed=1, name_prefix="honest")
+    bot = gather_bots(network, plan, tally)[0]
+    if not await bot.sign_up():
+        raise UnreachableError(f"the honest player can't sign up: {dict(tally.errors)}")
+    return bot
+
+
+def _told(kind: str, scene: Scene, honest: Bot, tally: Tally) -> Incident:
+    actions = [each for name, each in tally.latencies.items() if name != "sign_up"]
+    for each in actions[1:]:
+        actions[0].add(each)
+    p99 = actions[0].get_value_at_percentile(99) / 1000 if actions else 0.0
+    count = tally.acknowledged.total() - tally.acknowledged["sign_up"]
+    problems = [*honest.told.problems, *honest.told.disagreements, *honest.link.pushes.faults]
+    seen = dict(tally.errors + tally.hurt) if tally.errors_seen() else {}
+    return Incident(kind, dict(scene.ended), dict(scene.heard), count, round(p99, 1), seen, problems)
+
+
+def as_json(incidents: Sequence[Incident]) -> list[dict[str, Any]]:
+    """Return the incidents as JSON-able values."""
+    names = Incident.__slots__
+    return [{name: getattr(each, name) for name in names} | {"harmless": each.harmless} for each in incidents]

@@ -1,0 +1,1 @@
+"""The invariants that a run must show."""

@@ -1,0 +1,97 @@
+"""HAProxy before the nodes of `up`, and the commands by which operators change them while it all runs."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from gameserver.config.settings import Settings
+from gameserver.stack.errors import StackError
+from gameserver.stack.fleet import control
+from gameserver.stack.fleet.fleet import Fleet, Seen
+from gameserver.stack.fleet.roster import Roster
+from gameserver.stack.processes.supervisor import Supervisor
+from gameserver.stack.servers.haproxy import HAProxy
+from gameserver.stack.servers.haproxy_config import first_places, render, section
+from gameserver.stack.servers.node import Node
+
+_SLOWEST_START = 120
+
+
+class Front:
+    """The HAProxy of a stack, and who has its places."""
+
+    def __init__(self, settings: Settings, nodes: Sequence[Node], make_node: Callable[[str], Node]) -> None:
+        """`make_node` makes the node of a place, by its name. Raises StackError for nodes that aren't those of `up`."""
+        self._settings = settings
+        self._make_node = make_node
+        own = section(settings)
+        if own.nodes:
+            raise StackError("haproxy.nodes names nodes that `up` doesn't start: use `gameserver haproxy-config`.")
+        self._roster = Roster(first_places(settings), nodes)
+        self.haproxy = HAProxy(
+            section=own,
+            certificate=settings.certificate,
+            configuration=lambda: render(settings, self._roster.places()),
+            run=_run_folder(settings),
+            log=settings.data / "log" / "haproxy.log",
+            stop_seconds=stop_seconds(settings),
+        )
+
+    @asynccontextmanager
+    async def serving(self, supervisor: Supervisor) -> AsyncIterator[None]:
+        """HAProxy and the operators' commands, beside the nodes that were started last. Raises StackError."""
+        await supervisor.join(self.haproxy)
+        patience = self._settings.node.drain_seconds
+        fleet = Fleet(supervisor, self._roster, self.haproxy.api, self._make_node, patience)
+        async with control.Control(_control_file(self._settings), _handlers(fleet)):
+            yield
+
+
+def stop_seconds(settings: Settings) -> float:
+    """How long a node may take from SIGTERM to its end."""
+    return settings.node.notice_seconds + settings.node.drain_seconds + 10
+
+
+async def nodes_command(settings: Settings, command: str, argument: str | None, say: control.Say) -> Any:
+    """Ask the `up` that runs on these settings. Raises StackError, and ConfigFault without [haproxy]."""
+    section(settings)
+    silence = _SLOWEST_START + 2 * stop_seconds(settings)
+    return await control.ask(_control_file(settings), command, argument, say, silence)
+
+
+def _run_folder(settings: Settings) -> Path:
+    return settings.data / "run"
+
+
+def _control_file(settings: Settings) -> Path:
+    return _run_folder(settings) / control.FILE
+
+
+def _handlers(fleet: Fleet) -> dict[str, control.Handler]:
+    async def listed(_: str | None, __: control.Say) -> object:
+        return await _listed(fleet)
+
+    async def add(address: str | None, say: control.Say) -> object:
+        await fleet.add(address, say)
+        return await _listed(fleet)
+
+    async def drain(name: str | None, say: control.Say) -> object:
+        await fleet.drain(name or "", say)
+        return await _listed(fleet)
+
+    async def remove(name: str | None, say: control.Say) -> object:
+        await fleet.remove(name or "", say)
+        return await _listed(fleet)
+
+    async def restart(_: str | None, say: control.Say) -> object:
+        await fleet.restart(say)
+        return await _listed(fleet)
+
+    return {"list": listed, "add": add, "drain": drain, "remove": remove, "restart": restart}
+
+
+async def _listed(fleet: Fleet) -> dict[str, object]:
+    seen: list[Seen] = await fleet.seen()
+    return {"nodes": [dataclasses.asdict(each) for each in seen], "free_places": fleet.free_places()}

@@ -1,0 +1,1 @@
+"""Child processes: started, watched, stopped in phases, and never outliving their parent."""

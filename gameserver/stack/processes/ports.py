@@ -1,0 +1,49 @@
+"""TCP ports: one that is free for a test, and a clear sentence about one that isn't."""
+
+import errno
+import random
+import socket
+
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes import procfs
+
+_BELOW_EPHEMERAL = (15000, 32000)
+_COMMAND_SHOWN = 80
+_RANDOM = random.SystemRandom()
+"""Of its own: test runs that are seeded alike must not draw the same ports."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, below those that outgoing connections are given."""
+    for _ in range(200):
+        port = _RANDOM.randint(*_BELOW_EPHEMERAL)
+        if _fault("127.0.0.1", port) is None:
+            return port
+    raise StackError("No free port was found on 127.0.0.1.")
+
+
+def require_free(host: str, port: int, key: str) -> None:
+    """Raises StackError when a server can't listen on `port`; `key` is the setting that chooses it."""
+    fault = _fault(host, port)
+    if fault is None:
+        return
+    if fault != errno.EADDRINUSE:
+        raise StackError(f"Port {port} of {host} ({key}) can't be listened on: {errno.errorcode.get(fault, fault)}.")
+    pid = procfs.listener(port)
+    command = procfs.command_line(pid)[:_COMMAND_SHOWN] if pid else ""
+    holder = f" by process {pid} ({command})" if pid else ""
+    raise StackError(f"Port {port} of {host} is taken{holder}: stop what uses it, or set another one as {key}.")
+
+
+def _fault(host: str, port: int) -> int | None:
+    """The errno that listening would fail with."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(address)
+    except socket.gaierror:
+        return errno.EADDRNOTAVAIL
+    except OSError as error:
+        return error.errno or errno.EADDRNOTAVAIL
+    return None

@@ -1,0 +1,109 @@
+"""A Postgres data folder as it lies on disk: its version, its owner, its pid file, and making a new one."""
+
+import os
+import shutil
+from pathlib import Path
+
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes import procfs
+from gameserver.stack.processes.account import Account
+
+
+def require_usable(folder: Path, major: int) -> None:
+    """Raises StackError unless `folder` is missing, empty, or data of Postgres `major`. Raises OSError."""
+    try:
+        found = (folder / "PG_VERSION").read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise StackError(f"{folder} isn't a Postgres data folder, and it isn't empty.") from None
+        return
+    if found != str(major):
+        raise StackError(
+            f"The data in {folder} was made by Postgres {found}, and this is Postgres {major}: "
+            "bring it over with pg_upgrade, or choose another folder."
+        )
+
+
+def require_own(folder: Path) -> None:
+    """Raises StackError if `folder` is another account's: Postgres runs only as its owner. Raises OSError."""
+    if folder.exists() and (owner := folder.stat().st_uid) != os.geteuid():
+        raise StackError(
+            f"The data in {folder} belongs to another account (uid {owner}): start as that one or as root."
+        )
+
+
+def is_new(folder: Path) -> bool:
+    """Whether there is no data yet."""
+    return not (folder / "PG_VERSION").exists()
+
+
+def give_to(folder: Path, account: Account | None) -> None:
+    """Make `folder` and all in it belong to `account`, and close it to others. Raises OSError."""
+    if account is not None and folder.stat().st_uid != account.uid:
+        for inside in folder.rglob("*"):
+            os.chown(inside, account.uid, account.gid, follow_symlinks=False)
+        os.chown(folder, account.uid, account.gid)
+    folder.chmod(0o700)
+
+
+def make_empty(folder: Path, account: Account | None) -> None:
+    """An empty folder of `account`, in place of what an interrupted start left there. Raises OSError."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
+    give_to(folder, account)
+
+
+def put_in_place(made: Path, folder: Path) -> None:
+    """Give a folder that is complete and synced its final name, for good. Raises OSError."""
+    made.rename(folder)
+    parent = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+
+
+def write_secret(file: Path, secret: str, account: Account | None) -> None:
+    """A file that only `account` reads. Raises OSError."""
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        if account is not None:
+            os.fchown(descriptor, account.uid, account.gid)
+        out.write(secret + "\n")
+
+
+def remove_stale_pid_file(folder: Path) -> None:
+    """Remove a `postmaster.pid` that a killed Postgres left, also when its pid is now another process's.
+
+    The caller has the claim, so no Postgres that this stack started runs here. One that somebody else started
+    in this folder is left alone: raises StackError. Without `/proc` nothing is removed, and Postgres judges.
+    """
+    file = folder / "postmaster.pid"
+    if not file.exists() or not Path("/proc/self").exists():
+        return
+    pid = _number(pid_file_lines(folder)[:1])
+    if pid is not None and procfs.runs_in(pid, folder):
+        raise StackError(
+            f"A Postgres that wasn't started from here (process {pid}) uses the data in {folder}: stop it."
+        )
+    file.unlink()
+
+
+def is_ready(folder: Path, pid: int | None) -> bool:
+    """Whether the Postgres `pid` has noted that it accepts connections."""
+    lines = pid_file_lines(folder)
+    return _number(lines[:1]) == pid and lines[7:8] == ["ready"]
+
+
+def pid_file_lines(folder: Path) -> list[str]:
+    """The lines of `postmaster.pid` (first the pid, eighth the status); none when it is missing."""
+    try:
+        return [line.strip() for line in (folder / "postmaster.pid").read_text("utf-8", "replace").splitlines()]
+    except OSError:
+        return []
+
+
+def _number(lines: list[str]) -> int | None:
+    return int(lines[0]) if lines and lines[0].isdigit() else None

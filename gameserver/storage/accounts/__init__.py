@@ -1,0 +1,1 @@
+"""Who a player is: claims, sign-up, rename, deletion, password, ban."""

@@ -1,0 +1,1 @@
+"""Leaderboards in Redis, derived from the ledger and checked against it."""

@@ -1,0 +1,266 @@
+"""Follows one database's ledger for the boards and the connected: one node at a time, by a lock on the database.
+
+Law: a checkpoint lies with what was derived up to it and moves in the same call, so a follower that is killed,
+frozen or doubled can neither lose nor undo anything: whoever comes after goes on from there, and a call that expects
+another checkpoint changes nothing. A generation without a checkpoint (a new board, or a Redis that lost its memory)
+is loaded from the tables, chunk by chunk between turns of following, from a snapshot taken before the first chunk,
+and isn't served before every database's follower has caught up with what was there after the last load.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import asyncpg
+import structlog
+from redis.exceptions import RedisError
+
+from gameserver.rules.errors import PresenceUnavailable
+from gameserver.storage.boards.layout import Contest, Place
+from gameserver.storage.boards.loading import Load
+from gameserver.storage.boards.rows import kept_arguments, place_of
+from gameserver.storage.boards.writer import BoardWriter, Generation
+from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
+from gameserver.storage.live.presence import CHANGED, Presence
+from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.faults import LOST
+from gameserver.storage.postgres.link import Link
+from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
+
+log = structlog.get_logger()
+
+SQL = statements.load(__package__, "follower.sql")
+TURN_SECONDS = 0.05
+QUIET_SECONDS = 0.05
+LOADING_SECONDS = 0.005
+STATE_SECONDS = 0.5
+BUILDING_SECONDS = 0.1
+"""How often Redis is asked which generations there are, also while one isn't live yet."""
+RETRY_SECONDS = 0.5
+STUMBLES = 3
+"""How often in a row Redis may fail a follower before it gives its database to another node."""
+SUMMARIZE_SECONDS = 2.0
+TELL_SECONDS = 1.0
+"""How often the boards are told the time up to which they are, while nothing happens."""
+OLDEST_READ_SECONDS = 30.0
+"""What was read longer ago isn't written any more: the tombstones that guard against it may be gone."""
+TRANSACTIONS = 2_000
+"""Transaction ids read in one turn, at the most; fewer after a turn that brought more than CHUNK players."""
+FEW_TRANSACTIONS = 16
+"""Read in the first turn: each of a bulk load's may have written thousands of players."""
+CHUNK = 5_000
+"""Players loaded in one turn, at the most."""
+PART = 1_000
+"""Changed players written in one call, at the most."""
+SETTINGS = {
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_custom_plan",
+    "lock_timeout": "100",
+    "statement_timeout": "5000",
+    "idle_session_timeout": "10000",
+}
+
+
+class Boarding(NamedTuple):
+    """What there is to follow for, as of now: the contests, and the names of all databases that they rank."""
+
+    contests: Callable[[], Sequence[Contest]]
+    names: Callable[[], Sequence[str]]
+
+
+class _Read(NamedTuple):
+    """One reading of the ledger."""
+
+    reached: Checkpoint
+    places: list[Place]
+    as_of: int
+    more: bool
+
+
+class Follower:
+    """Keeps the boards up to one database."""
+
+    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, boarding: Boarding) -> None:
+        self._database = database
+        self._writer = writer
+        self._presence = presence
+        self._boarding = boarding
+        self._load: Load | None = None
+        self._followed: list[tuple[Contest, Generation]] = []
+        self._points: dict[tuple[str, int], Snapshot] = {}
+        self._starting, self._building, self._stumbles = True, False, 0
+        self._span = FEW_TRANSACTIONS
+        self._looked = self._summarized = self._told = 0.0
+        self._current = time.monotonic()
+
+    async def run(self) -> None:
+        """Follows until cancelled; whatever it loses it finds again."""
+        FOLLOWER_AGE.labels(self._database.name).set_function(lambda: time.monotonic() - self._current)
+        link = Link(self._database, SETTINGS)
+        try:
+            while True:
+                try:
+                    await self._follow(link)
+                except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
+                    log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
+                    link.drop()
+                    self._span = max(1, self._span // 4)
+                await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            await link.close()
+
+    async def _follow(self, link: Link) -> None:
+        """Turn after turn while it holds the lock; returns when another node does."""
+        connection = await link.open()
+        if not await connection.fetchval(SQL["lock"]):
+            self._current = time.monotonic()
+            return
+        row = await connection.fetchrow(SQL["identity"])
+        source = Source(row["system"], row["timeline"], secrets.token_hex(6))
+        self._load, self._looked = None, 0.0
+        self._points.clear()
+        while True:
+            try:
+                await self._look(connection, source)
+                busy = await self._turn(connection, source)
+                if self._load is not None:
+                    await self._load_chunk(connection, self._load)
+                elif not busy:
+                    await asyncio.sleep(QUIET_SECONDS)
+                self._stumbles = 0
+            except (RedisError, PresenceUnavailable) as error:
+                await self._stumble(error)
+            await asyncio.sleep(TURN_SECONDS if self._load is None else LOADING_SECONDS)
+
+    async def _stumble(self, error: Exception) -> None:
+        """Goes on from where it was, also in a load; but lets another node try when Redis doesn't answer this one."""
+        self._stumbles, self._looked = self._stumbles + 1, 0.0
+        if self._stumbles > STUMBLES:
+            raise error
+        log.warning("follower stumbles", database=self._database.name, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(RETRY_SECONDS)
+
+    async def _look(self, connection: asyncpg.Connection, source: Source) -> None:
+        """Asks Redis now and then which generations there are, and begins to load those that have no checkpoint."""
+        if time.monotonic() - self._looked < (BUILDING_SECONDS if self._building else STATE_SECONDS):
+            return
+        self._looked, self._building = time.monotonic(), False
+        contests, names = self._boarding.contests(), self._boarding.names()
+        listed = await self._writer.generations(contests, self._database.name, names, starting=self._starting)
+        self._starting = False
+        empty: list[tuple[Contest, str]] = []
+        self._followed = []
+        for contest, found in zip(contests, listed, strict=True):
+            for generation in found:
+                self._building = self._building or generation.is_next
+                if not generation.checkpoint:
+                    empty.append((contest, generation.name))
+                elif Checkpoint.load(generation.checkpoint).on(source) is None:
+                    await self._writer.renew(contest, unusable=generation.name)
+                else:
+                    self._followed.append((contest, generation))
+                    await self._catch_up(connection, source, contest, generation)
+        if self._load is None or self._load.targets != empty:
+            self._load = await self._begin(connection, source, empty) if empty else None
+
+    async def _catch_up(
+        self, connection: asyncpg.Connection, source: Source, contest: Contest, generation: Generation
+    ) -> None:
+        """Says so when the writes up to a point after all loads are in a generation that isn't live yet."""
+        if not generation.loads:
+            return
+        key = (generation.name, generation.loads)
+        if key not in self._points:
+            self._points[key] = Snapshot.parse(await connection.fetchval(SQL["snapshot"]))
+        checkpoint = Checkpoint.load(generation.checkpoint).on(source)
+        if checkpoint is not None and checkpoint.snapshot.covers(self._points[key]):
+            names = self._boarding.names()
+            if await self._writer.ready(contest, generation.name, self._database.name, names):
+                log.info("a board is live", board=contest.board.name, season=contest.season)
+                self._points.pop(key)
+
+    async def _begin(self, connection: asyncpg.Connection, source: Source, targets: list[tuple[Contest, str]]) -> Load:
+        load = Load(secrets.token_hex(6), self._database.name, targets, self._writer)
+        await load.begin()
+        for contest, _ in targets:
+            FOLLOWER_LOADS.labels(contest.board.name, self._database.name).inc()
+        committed = await connection.fetchval(SQL["mark"])
+        snapshot = Snapshot.parse(await connection.fetchval(SQL["snapshot"]))
+        load.checkpoint = Checkpoint(source, snapshot, committed).dump()
+        log.info("loading boards", database=self._database.name, boards=load.boards())
+        return load
+
+    async def _load_chunk(self, connection: asyncpg.Connection, load: Load) -> None:
+        contests = [contest for contest, _ in load.targets]
+        started = time.monotonic()
+        rows = await connection.fetch(SQL["scan"], *load.after, CHUNK, *kept_arguments(contests))
+        places = [place_of(row, contests) for row in rows]
+        if time.monotonic() - started > OLDEST_READ_SECONDS:
+            return
+        fine = await load.write(places, last=len(rows) < CHUNK)
+        if not fine or len(rows) < CHUNK:
+            self._load, self._looked = None, 0.0
+
+    async def _turn(self, connection: asyncpg.Connection, source: Source) -> bool:
+        """Reads what has become visible since the oldest checkpoint and writes it everywhere; whether there is more."""
+        checkpoints = [Checkpoint.load(found.checkpoint).on(source) for _, found in self._followed]
+        since = min((each for each in checkpoints if each), key=lambda each: each.snapshot.age(), default=None)
+        if since is None:
+            return False
+        started = time.monotonic()
+        read = await self._changed(connection, since)
+        if read.reached != since:
+            await self._presence.announce(CHANGED, [(each.player.id, each.player.version) for each in read.places])
+            await self._summarize(connection)
+        if time.monotonic() - started > OLDEST_READ_SECONDS:
+            return True
+        if read.reached != since or started - self._told > TELL_SECONDS:
+            await self._write(read)
+            self._told = started
+        self._current = time.monotonic()
+        return bool(read.places) or read.more
+
+    async def _write(self, read: _Read) -> None:
+        """Part by part; the checkpoints move with the last one."""
+        text, name, done = read.reached.dump(), self._database.name, 0
+        followed = self._followed
+        while len(read.places) - done > PART:
+            await self._writer.apply(followed, name, "", read.places[done : done + PART])
+            done += PART
+        as_of = None if read.more else read.as_of
+        written = await self._writer.apply(followed, name, text, read.places[done:], as_of)
+        if not all(written):
+            self._looked = 0.0
+        self._followed = [
+            (contest, replace(found, checkpoint=text) if fine else found)
+            for (contest, found), fine in zip(followed, written, strict=True)
+        ]
+        FOLLOWED.labels(self._database.name).inc(len(read.places))
+
+    async def _changed(self, connection: asyncpg.Connection, since: Checkpoint) -> _Read:
+        last = since.snapshot
+        until = last.xmax + min(self._span, TRANSACTIONS)
+        contests = [contest for contest, _ in self._followed]
+        asked = (last.lowest, until, last.xmax, list(last.running), *kept_arguments(contests))
+        rows = await connection.fetch(SQL["changed"], *asked)
+        changes = [row for row in rows if row["id"] is not None]
+        self._span = min(self._span * 2, TRANSACTIONS) if len(changes) <= CHUNK else max(1, self._span // 2)
+        seen = Snapshot.parse(rows[0]["snapshot"])
+        committed = max([since.committed, *(row["txid"] for row in changes)])
+        reached = Checkpoint(since.source, seen.until(until), committed)
+        as_of = int(rows[0]["at"].timestamp() * 1000)
+        more = seen.xmax > until
+        return _Read(reached, [place_of(row, contests) for row in changes], as_of, more)
+
+    async def _summarize(self, connection: asyncpg.Connection) -> None:
+        if time.monotonic() - self._summarized < SUMMARIZE_SECONDS:
+            return
+        self._summarized = time.monotonic()
+        try:
+            await connection.execute(SQL["summarize"])
+        except asyncpg.LockNotAvailableError:
+            log.debug("the ledger's index is being vacuumed", database=self._database.name)

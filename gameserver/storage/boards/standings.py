@@ -1,0 +1,126 @@
+"""Reads of leaderboards: one Lua call a question, so that a rank and its neighbours are of one moment.
+
+Law: a board is never silently short. What is read is the live generation, and until there is one, reads raise
+BoardUnavailable. Order is (score, time at which it was reached, id): a member of the sorted set is the time and the
+id as big-endian bytes, its score negated where the highest comes first, so equal scores stand as they were reached.
+Scores are exact to 53 bits. Every answer tells the ledger's time as of which it holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from gameserver.rules.boards import Ties
+from gameserver.rules.errors import BoardUnavailable, NotOnBoard
+from gameserver.storage.boards.layout import (
+    TIES,
+    Card,
+    Contest,
+    card_of,
+    cursor,
+    pack_id,
+    parse_cursor,
+    sign_of,
+    unpack_member,
+)
+from gameserver.storage.redis.coalescing import Coalesced
+from gameserver.storage.redis.scripts import Script, translated
+
+AWAY = "The board can't be read right now."
+BUILT = "The board is being built."
+_TIES: dict[str, Ties] = {short: ties for ties, short in TIES.items()}
+
+
+@dataclass(slots=True)
+class Standing:
+    """One place on a board; ranks count from 1. `reached_at` is in µs since 1970.
+
+    `behind` is how many stand behind him with a worse score, where that was asked.
+    """
+
+    rank: int
+    score: int
+    reached_at: int
+    player_id: int
+    card: Card
+    behind: int = 0
+
+
+@dataclass(slots=True)
+class Page:
+    """Standings in their order; `after` continues behind the last one, and is None at the board's end.
+
+    `as_of` is the ledger's time in ms, 0 while nothing has been followed yet.
+    """
+
+    total: int
+    as_of: int
+    standings: Sequence[Standing]
+    after: str | None = None
+
+
+class Boards:
+    """For the commands."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._page = Coalesced(Script(redis, __package__, "page"))
+        self._around = Coalesced(Script(redis, __package__, "around"))
+        self._ranks = Coalesced(Script(redis, __package__, "ranks"))
+
+    async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
+        """At most `limit` standings from the top, or behind `after`. Raises BadInput, BoardUnavailable."""
+        score, member = parse_cursor(contest, after) if after else ("", b"")
+        with translated(BoardUnavailable, AWAY):
+            found = await self._page([contest.state], (contest.prefix, contest.board.size, limit, score, member))
+        page, first = _page_of(found)
+        if page.standings and first + len(page.standings) < page.total:
+            last = page.standings[-1]
+            page.after = cursor(contest, last.score, last.reached_at, last.player_id)
+        return page
+
+    async def around(self, contest: Contest, player_id: int, radius: int) -> Page:
+        """A player and at most `radius` on either side. Raises NotOnBoard, BoardUnavailable."""
+        with translated(BoardUnavailable, AWAY):
+            asked = (contest.prefix, contest.board.size, pack_id(player_id), radius)
+            found = await self._around([contest.state], asked)
+        if found == []:
+            raise NotOnBoard("The player isn't on this board.")
+        return _page_of(found)[0]
+
+    async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
+        """The standings of those that are on the board, in the order asked. Raises BoardUnavailable."""
+        with translated(BoardUnavailable, AWAY):
+            found = await self._ranks(
+                [contest.state], [contest.prefix, contest.board.size, *(pack_id(each) for each in ids)]
+            )
+        if found is None:
+            raise BoardUnavailable(BUILT, retry_after=1)
+        live, as_of, total, ranks = found
+        sign = sign_of(live.decode())
+        standings = []
+        for rank, behind, member, score, noted in filter(None, ranks):
+            reached, player_id = unpack_member(member)
+            standings.append(Standing(rank, sign * int(float(score)), reached, player_id, card_of(noted), behind))
+        return Page(total, as_of, standings)
+
+
+def _page_of(found: Any) -> tuple[Page, int]:
+    """The page, and how many stand before it."""
+    if found is None:
+        raise BoardUnavailable(BUILT, retry_after=1)
+    live, as_of, total, first, rank = found[:5]
+    name = live.decode()
+    sign, ties = sign_of(name), _TIES[name[1]]
+    standings: list[Standing] = []
+    before = None
+    for at in range(5, len(found), 3):
+        score = sign * int(float(found[at + 1]))
+        place = (at - 5) // 3
+        if place and (score != before or ties == "first"):
+            rank = rank + 1 if ties == "dense" else first + place + 1
+        before = score
+        reached, player_id = unpack_member(found[at])
+        standings.append(Standing(rank, score, reached, player_id, card_of(found[at + 2])))
+    return Page(total, as_of, standings), first

@@ -1,0 +1,1 @@
+"""Stacks of items, in the players' database or in one of their own."""

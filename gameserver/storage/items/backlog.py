@@ -1,0 +1,46 @@
+"""Whether the outboxes have room for more grants: their bound while a database of items is away."""
+
+import asyncio
+
+import structlog
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.items.stacks import SQL
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.slot_map import Slots
+
+log = structlog.get_logger()
+
+MOST = 100_000
+"""Rows that wait in one database's outbox, at the most, for commands that grant to take effect; about 20 MB."""
+LOOK_SECONDS = 2.0
+
+
+class Backlog:
+    """One per node. `run` looks until it is cancelled; in between more may come in than there is room for."""
+
+    def __init__(self, slots: Slots, most: int = MOST) -> None:
+        self._slots = slots
+        self._most = most
+        self._full: set[str] = set()
+
+    def is_full(self, database: Database) -> bool:
+        return database.name in self._full
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Counts what waits in every outbox; one that can't be asked stays as it was."""
+        for database in self._slots.databases("players"):
+            try:
+                ((waiting,),) = await database.ask(SQL["waiting"], self._most)
+            except DatabaseUnavailable:
+                continue
+            if waiting < self._most:
+                self._full.discard(database.name)
+            elif database.name not in self._full:
+                log.warning("too many grants wait", database=database.name, rows=waiting)
+                self._full.add(database.name)

@@ -1,0 +1,1 @@
+"""The row that every change of a player leaves: dedupe table, history, and the log that followers read."""

@@ -1,0 +1,60 @@
+"""The ledger's partitions, a week of command ids each, and the transaction id that its followers read by."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+
+from gameserver.storage.ids import first_command_id
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.locks import MAKING_PARTITIONS
+
+WEEKS_AHEAD = 4
+NAME = "ledger_%Y%m%d"
+PARTITIONS = "select inhrelid::regclass::text from pg_inherits where inhparent = 'ledger'::regclass"
+
+
+def _week_start(moment: datetime) -> datetime:
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day - timedelta(days=day.weekday())
+
+
+def weeks(now: datetime, back: timedelta) -> list[datetime]:
+    """The Mondays (UTC) whose weeks hold the command ids from `back` before now to WEEKS_AHEAD after it."""
+    first, last = _week_start(now - back), _week_start(now + timedelta(weeks=WEEKS_AHEAD))
+    return [first + timedelta(weeks=each) for each in range((last - first).days // 7 + 1)]
+
+
+async def ensure_partitions(database: Database, now: datetime, back: timedelta) -> int:
+    """Makes the partitions that are missing for commands of the window and of the weeks ahead; how many."""
+    return await _make(database, weeks(now, back))
+
+
+async def copy_partitions(source: Database, target: Database) -> int:
+    """Makes the partitions that the source has and the target lacks; how many."""
+    async with source.transaction() as connection:
+        names = (await connection.execute(text(PARTITIONS))).scalars().all()
+    return await _make(target, [datetime.strptime(name, f"{NAME}%z") for name in (f"{each}+0000" for each in names)])
+
+
+async def _make(database: Database, mondays: Sequence[datetime]) -> int:
+    """Attached rather than created in place, which would lock out every writer."""
+    made = 0
+    async with database.transaction() as connection:
+        await connection.execute(text(f"select pg_advisory_xact_lock({MAKING_PARTITIONS})"))
+        await connection.execute(text("set local lock_timeout = '1s'"))
+        for monday in mondays:
+            name = monday.strftime(NAME)
+            if (await connection.execute(text("select to_regclass(:name)"), {"name": name})).scalar() is not None:
+                continue
+            low, high = (
+                first_command_id(int(each.timestamp() * 1000)) for each in (monday, monday + timedelta(weeks=1))
+            )
+            await connection.execute(
+                text(f"create table {name} (like ledger including defaults including constraints)")
+            )
+            await connection.execute(
+                text(f"alter table ledger attach partition {name} for values from ('{low}') to ('{high}')")
+            )
+            made += 1
+    return made

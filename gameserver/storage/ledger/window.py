@@ -1,0 +1,25 @@
+"""The time window in which a new command id is accepted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gameserver.rules.errors import CommandExpired
+from gameserver.storage.ids import command_milliseconds
+
+
+@dataclass(slots=True)
+class Window:
+    """How far a new command's id may lie from the server's time, in milliseconds."""
+
+    back: int
+    ahead: int
+
+    def refuse(self, command_id: str, now: datetime) -> None:
+        """Raises CommandExpired, with the server's time."""
+        age = now.timestamp() * 1000 - command_milliseconds(command_id)
+        if not -self.ahead <= age <= self.back:
+            shown = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            raise CommandExpired(
+                f"The command id's time is outside the window; the server's time is {shown}.",
+                extra={"server_time": shown},
+            )

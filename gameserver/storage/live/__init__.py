@@ -1,0 +1,1 @@
+"""Who is connected to which node, and the pushes stored for them."""

@@ -1,0 +1,188 @@
+"""Who is connected where: every node tells Redis its players under a lease, so a node that dies leaves no ghosts.
+
+Law: a player's node knows of him before his state is read for him, and changes are announced after they are visible;
+so a connected player misses no change, save while Redis is away, after which everything is told and read anew. A node
+that was frozen past its lease finds its players gone and tells them all again.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gameserver.rules.errors import PresenceUnavailable
+from gameserver.storage.redis.scripts import Script, translated
+
+log = structlog.get_logger()
+
+NODES = "gs:{presence}:nodes"
+PLAYERS, DESCRIPTION = "gs:{presence}:players:", "gs:{presence}:node:"
+CHANNEL, EVERYWHERE = "gs:live:", "gs:live"
+LEASE_SECONDS = 6.0
+BEAT_SECONDS = 0.25
+RENEW_SECONDS = 2.0
+HEAR_SECONDS = 1.0
+AWAY = "Who is connected can't be told right now."
+CHANGED, KEPT, NOTICE = b"v", b"k", b"n"
+"""How messages begin: players whose version rose, players for whom a push was kept, a notice to all."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNode:
+    """A node that lives; `here` are those of the players asked for who are connected to it."""
+
+    name: str
+    address: str
+    started_at: str
+    sockets: int
+    players: int
+    here: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a node hears: `kind` is CHANGED, KEPT or NOTICE; a number (a version, a push's) by player id."""
+
+    kind: bytes
+    numbers: dict[int, int]
+
+
+class Presence:
+    """One per node. `beat` and `hear` run until they are cancelled."""
+
+    def __init__(self, redis: Redis, name: str, address: str, started_at: str) -> None:
+        """`name` for people; the node's key has a part of its own, so that it can't be taken for the one before it."""
+        self.name = name
+        self._redis = redis
+        self._key = f"{name}~{secrets.token_hex(4)}"
+        self._described = {"name": name, "address": address, "started_at": started_at}
+        self._beat, self._leave = (
+            Script(redis, __package__, "presence_beat"),
+            Script(redis, __package__, "presence_leave"),
+        )
+        self._nodes, self._announce = (
+            Script(redis, __package__, "presence_nodes"),
+            Script(redis, __package__, "presence_announce"),
+        )
+        self._told: set[int] = set()
+        self._between_beats = asyncio.Event()
+        self._between_beats.set()
+        self._gap = False
+        """Whether Redis may have lost players of this node, so that changes of theirs weren't told."""
+
+    async def join(self, player_id: int) -> bool:
+        """Tells of one player at once; False when Redis is away, and `beat` makes up for it.
+
+        After a beat that is under way, which may still take him off.
+        """
+        await self._between_beats.wait()
+        try:
+            await self._redis.sadd(PLAYERS + self._key, player_id)
+        except (RedisError, OSError, TimeoutError):
+            return False
+        self._told.add(player_id)
+        return True
+
+    async def beat(self, players: Callable[[], Iterable[int]], sockets: Callable[[], int]) -> None:
+        """Tells who comes and goes, and that the node lives."""
+        loop = asyncio.get_running_loop()
+        renewed, counted = -RENEW_SECONDS, 0
+        try:
+            while True:
+                now, count = set(players()), sockets()
+                if (now, count) != (self._told, counted) or loop.time() - renewed >= RENEW_SECONDS:
+                    self._between_beats.clear()
+                    try:
+                        renewed = loop.time() if await self._tell(now, players, count) else -RENEW_SECONDS
+                        counted = count
+                    finally:
+                        self._between_beats.set()
+                await asyncio.sleep(BEAT_SECONDS)
+        finally:
+            await self._sign_off()
+
+    async def _tell(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
+        try:
+            if not await self._send(now, now - self._told, self._told - now, sockets, whole=False):
+                now = set(players())
+                await self._send(now, now, (), sockets, whole=True)
+                self._gap = True
+                log.info("told who is connected anew", players=len(now))
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("presence can't be told", error=f"{type(error).__name__}: {error}")
+            return False
+        self._told = now
+        return True
+
+    async def _send(
+        self, now: set[int], came: Iterable[int], left: Iterable[int], sockets: int, *, whole: bool
+    ) -> bool:
+        told = orjson.dumps({**self._described, "sockets": sockets})
+        arguments = (int(LEASE_SECONDS * 1000), told, len(now), _list(came), _list(left), int(whole))
+        return bool(await self._beat(self._keys(), (self._key, *arguments)))
+
+    async def _sign_off(self) -> None:
+        try:
+            await self._leave(self._keys(), (self._key,))
+        except (RedisError, OSError, TimeoutError):
+            log.info("the lease will end by itself")
+
+    def _keys(self) -> Sequence[str]:
+        return NODES, PLAYERS + self._key, DESCRIPTION + self._key
+
+    async def hear(self) -> AsyncIterator[Message | None]:
+        """What concerns this node's players, as it is told. None at the start and after each gap.
+
+        Raises PresenceUnavailable.
+        """
+        with translated(PresenceUnavailable, AWAY):
+            async for each in self._heard():
+                yield each
+
+    async def _heard(self) -> AsyncIterator[Message | None]:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(EVERYWHERE, CHANNEL + self._key)
+            yield None
+            while True:
+                found: Any = await channel.get_message(timeout=HEAR_SECONDS)
+                if found is not None:
+                    yield _message(found["data"])
+                if self._gap:
+                    self._gap = False
+                    yield None
+
+    async def nodes(self, players: Sequence[int] = ()) -> list[LiveNode]:
+        """The nodes that live, and where the players asked for are connected. Raises PresenceUnavailable."""
+        with translated(PresenceUnavailable, AWAY):
+            rows = await self._nodes([NODES], (PLAYERS, DESCRIPTION, _list(players)))
+        return [_live_node(*row) for row in rows if row[1]]
+
+    async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
+        """Tells the nodes of those of the players who are connected to them; how many. Raises PresenceUnavailable."""
+        if not numbers:
+            return 0
+        ids, said = _list(each[0] for each in numbers), _list(each[1] for each in numbers)
+        with translated(PresenceUnavailable, AWAY):
+            return int(await self._announce([NODES], (PLAYERS, CHANNEL, kind, ids, said)))
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _message(data: bytes) -> Message:
+    pairs = (each.split(b":") for each in data[1:].split(b",") if each)
+    return Message(data[:1], {int(player_id): int(number) for player_id, number in pairs})
+
+
+def _live_node(_: bytes, description: bytes, players: int, here: Sequence[bytes]) -> LiveNode:
+    told = orjson.loads(description)
+    return LiveNode(
+        told["name"], told["address"], told["started_at"], told["sockets"], players, [int(each) for each in here]
+    )

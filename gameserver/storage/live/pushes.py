@@ -1,0 +1,128 @@
+"""Pushes that are kept: each player's numbered stream in Redis, of which a bounded tail can be followed by a resume.
+
+Law: a stream's numbers rise by one and are never given twice under its name; when Redis has lost a stream, the next
+one has another name, so a client can't take one for the other. Nothing here is the only copy of anything: mail lies in
+its inbox in Postgres. Notices to all are put into a player's stream when he is told of them, or comes back while they
+are kept.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from gameserver.rules.errors import PresenceUnavailable
+from gameserver.storage.live.presence import AWAY, EVERYWHERE, NOTICE
+from gameserver.storage.redis.scripts import Argument, Script, translated
+
+KEPT_PUSHES = 100
+KEPT_NOTICES = 20
+KEPT_MS = 6 * 3600 * 1000
+"""How long a stream stays after the last that was asked of it or put into it."""
+NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a client has seen last: a stream's name, and a number in it."""
+
+    stream: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept push; `data` is decoded JSON."""
+
+    seq: int
+    kind: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where a stream stands; `resumed`: `missed` is all that came after what the client has seen."""
+
+    stream: str
+    seq: int
+    resumed: bool
+    missed: Sequence[Kept]
+
+
+class Pushes:
+    """One per node. `load_notices` has to be called whenever one may have been added."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._open, self._keep = Script(redis, __package__, "push_open"), Script(redis, __package__, "push_keep")
+        self._add = Script(redis, __package__, "notice_add")
+        self._notices: list[Argument] = []
+        self._newest = 0
+
+    async def open(self, player_id: int, seen: Seen) -> Opened:
+        """A player's stream, to be followed from here. Raises PresenceUnavailable."""
+        with translated(PresenceUnavailable, AWAY):
+            return _opened(await self._open(*self._question(player_id, seen, whole=False)))
+
+    async def catch_up(self, asked: Sequence[tuple[int, Seen]]) -> list[Opened]:
+        """The same for sockets that are open; where something is missing, `missed` is all that is still kept.
+
+        Raises PresenceUnavailable.
+        """
+        with translated(PresenceUnavailable, AWAY):
+            found = await self._open.many([self._question(*each, whole=True) for each in asked])
+        return [_opened(each) for each in found]
+
+    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> tuple[Sequence[str], Sequence[Argument]]:
+        limits = (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS)
+        return _keys(player_id), (*limits, seen.stream, seen.seq, int(whole), self._newest, *self._notices)
+
+    async def keep(self, player_id: int, kind: str, data: object) -> int:
+        """Puts a push into a player's stream; its number, for `Presence.announce`. Raises PresenceUnavailable."""
+        (number,) = await self.keep_many(kind, [(player_id, data)])
+        return number
+
+    async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
+        """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
+        calls = [
+            (_keys(player_id), (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data)))
+            for player_id, data in pushes
+        ]
+        with translated(PresenceUnavailable, AWAY):
+            return [int(number) for number in await self._keep.many(calls)]
+
+    async def add_notice(self, data: object) -> int:
+        """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable."""
+        arguments = (_text("notice", data), KEPT_NOTICES, KEPT_MS, EVERYWHERE, NOTICE)
+        with translated(PresenceUnavailable, AWAY):
+            return int(await self._add([NOTICE_NUMBER, NOTICES], arguments))
+
+    async def load_notices(self) -> None:
+        """Learns the notices of late. Raises PresenceUnavailable."""
+        with translated(PresenceUnavailable, AWAY):
+            rows: Any = await self._redis.lrange(NOTICES, 0, -1)
+        pairs = [row.split(b" ", 1) for row in rows]
+        self._notices = [each for number, text in pairs for each in (int(number), text)]
+        self._newest = int(pairs[-1][0]) if pairs else 0
+
+
+def _keys(player_id: int) -> Sequence[str]:
+    return f"gs:stream:{{{player_id}}}", f"gs:pushes:{{{player_id}}}"
+
+
+def _text(kind: str, data: object) -> bytes:
+    return orjson.dumps([kind, data])
+
+
+def _opened(row: Any) -> Opened:
+    stream, seq, resumed, missed = row
+    return Opened(stream.decode(), int(seq), bool(resumed), [_kept(each) for each in missed])
+
+
+def _kept(row: bytes) -> Kept:
+    seq, text = row.split(b" ", 1)
+    kind, data = orjson.loads(text)
+    return Kept(int(seq), kind, data)

@@ -1,0 +1,1 @@
+"""Letters, from the sender's outbox to the recipient's inbox."""

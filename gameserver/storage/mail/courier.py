@@ -1,0 +1,167 @@
+"""Carries what lies in one database's outbox to where it has to take effect: one node at a time, by a lock.
+
+Law: a row leaves the outbox only after whoever delivers it has said that it took effect for good, or that it never
+will; the latter turns it round, into a letter to its sender, in one statement. So a courier that is killed, frozen or
+doubled delivers again at the worst, which changes nothing where it has arrived. Each destination has a lane of its own:
+one that is away holds up nobody else.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import asyncpg
+import structlog
+
+from gameserver.rules.rulebook import MAIL
+from gameserver.storage.mail.mailbag import Letter
+from gameserver.storage.mail.outbox import SQL, Ending, Outbox
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.faults import LOST
+from gameserver.storage.postgres.link import Link
+from gameserver.storage.slots.attendance import attend
+from gameserver.storage.slots.slot_map import Slots
+from gameserver.telemetry import MAIL_OLDEST, MAIL_SETTLED, MAIL_WAITING
+from gameserver.waiting import Bell, rung
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 0.05
+"""How often a courier looks whether another node has put something into the outbox."""
+POLL_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+LONGEST_PAUSE = 5.0
+MEASURE_SECONDS = 2.0
+SETTINGS = {
+    "enable_seqscan": "off",
+    "lock_timeout": "3000",
+    "statement_timeout": "5000",
+    "idle_session_timeout": "10000",
+}
+"""The last frees the lock from a node that froze."""
+GIVEN_UP = (*LOST, asyncpg.PostgresError)
+
+
+class Deliverer(Protocol):
+    """Brings about what the letters of certain kinds are for."""
+
+    group: str
+    """The table group in whose slots the recipients live."""
+    kinds: Sequence[str]
+
+    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+        """For each letter how it ended, or None if it has to be tried again. One that has ended may come again."""
+
+
+class Courier:
+    """Empties one database's outbox; `posted` rings when there may be something in it."""
+
+    def __init__(self, database: Database, slots: Slots, deliverers: Sequence[Deliverer], posted: Bell) -> None:
+        self._database = database
+        self._slots = slots
+        self._deliverers = deliverers
+        self._posted = posted
+
+    async def run(self) -> None:
+        """Works until cancelled; whatever it loses it finds again."""
+        link = Link(self._database, SETTINGS)
+        try:
+            while True:
+                try:
+                    await self._serve(await link.open())
+                except* GIVEN_UP as errors:
+                    log.warning("courier", database=self._database.name, errors=[repr(each) for each in leaves(errors)])
+                    link.drop()
+                await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            await link.close()
+
+    async def _serve(self, connection: asyncpg.Connection) -> None:
+        """Empties the outbox while it holds the lock; returns when another node does."""
+        if not await connection.fetchval(SQL["lock"]):
+            return
+        outbox = Outbox(connection)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._measure(outbox))
+                group.create_task(self._watch(outbox))
+                for each in self._deliverers:
+                    group.create_task(self._carry(outbox, each))
+        finally:
+            MAIL_WAITING.labels(self._database.name).set(0)
+            MAIL_OLDEST.labels(self._database.name).set(0)
+
+    async def _carry(self, outbox: Outbox, deliverer: Deliverer) -> None:
+        await attend(
+            self._slots,
+            deliverer.group,
+            lambda destination: Lane(outbox, deliverer, self._slots, destination, self._posted).run(),
+        )
+
+    async def _watch(self, outbox: Outbox) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not await outbox.is_empty():
+                self._posted.ring()
+
+    async def _measure(self, outbox: Outbox) -> None:
+        while True:
+            waiting, oldest = await outbox.waiting()
+            MAIL_WAITING.labels(self._database.name).set(waiting)
+            MAIL_OLDEST.labels(self._database.name).set(oldest)
+            await asyncio.sleep(MEASURE_SECONDS)
+
+
+class Lane:
+    """Carries the letters of one deliverer to one destination, chunk by chunk."""
+
+    def __init__(self, outbox: Outbox, deliverer: Deliverer, slots: Slots, destination: Database, posted: Bell) -> None:
+        self._outbox = outbox
+        self._deliverer = deliverer
+        self._slots = slots
+        self._destination = destination
+        self._posted = posted
+
+    async def run(self) -> None:
+        pause = RETRY_SECONDS
+        while True:
+            posted = self._posted.next()
+            letters = await self._read()
+            if not letters:
+                await rung(posted, POLL_SECONDS)
+            elif await self._carry(letters):
+                pause = RETRY_SECONDS
+            else:
+                log.warning(
+                    "letters wait", to=self._destination.name, kinds=self._deliverer.kinds, letters=len(letters)
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _read(self) -> list[Letter]:
+        group, name = self._deliverer.group, self._destination.name
+        last = self._slots.size(group) - 1
+        here = [slot for slot in range(last + 1) if self._slots.owner(group, slot).name == name]
+        return await self._outbox.read(self._deliverer.kinds, last, here)
+
+    async def _carry(self, letters: Sequence[Letter]) -> bool:
+        """Delivers, then clears up; whether anything has got on."""
+        try:
+            endings = await self._deliverer.deliver(letters)
+        except Exception:
+            log.exception("letters can't be delivered", to=self._destination.name)
+            return False
+        settled = [(letter, each) for letter, each in zip(letters, endings, strict=True) if each is not None]
+        if not settled:
+            return False
+        await self._outbox.settle(settled)
+        for letter, ending in settled:
+            if ending.refused is None:
+                MAIL_SETTLED.labels(letter.kind.removeprefix(MAIL)).inc()
+        return True
+
+
+def leaves(errors: BaseExceptionGroup[Any]) -> list[BaseException]:
+    """The errors of a group that are no groups."""
+    return [leaf for each in errors.exceptions
+            for leaf in (leaves(each) if isinstance(each, BaseExceptionGroup) else [each])]  # fmt: skip

@@ -1,0 +1,66 @@
+"""Letters that have arrived: a player's, newest first, until he deletes them or they are too old."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.rulebook import MAIL
+from gameserver.storage import tables
+from gameserver.storage.ids import slot_of
+from gameserver.storage.postgres.database import Database
+
+INBOX = tables.inbox.c
+OWNED = tables.players_owned_slots.c
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A letter that took effect: what it said, what came of it, and when it was sent."""
+
+    mail_id: str
+    kind: str
+    sender: int
+    args: dict[str, Any]
+    events: Sequence[dict[str, Any]]
+    at: datetime
+
+
+async def page(connection: AsyncConnection, player_id: int, limit: int, before: str | None) -> list[Mail]:
+    """At most `limit` of a player's mails from the newest; `before` is the last mail id seen."""
+    chosen = select(tables.inbox).where(_of(player_id)).order_by(INBOX.mail_id.desc()).limit(limit)
+    if before is not None:
+        chosen = chosen.where(INBOX.mail_id < before)
+    return [_mail(row) for row in (await connection.execute(chosen)).mappings()]
+
+
+async def forget(connection: AsyncConnection, player_id: int, mail_id: str) -> None:
+    """Deletes one mail, if there is one."""
+    await connection.execute(delete(tables.inbox).where(_of(player_id), INBOX.mail_id == mail_id))
+
+
+async def forget_all(connection: AsyncConnection, player_id: int) -> None:
+    """Deletes all that a player was sent."""
+    await connection.execute(delete(tables.inbox).where(_of(player_id)))
+
+
+async def forget_old(database: Database, before: datetime, most: int) -> int:
+    """Deletes what came before that, at most so many; how many. Raises DatabaseUnavailable."""
+    mine = select(OWNED.slot).where(OWNED.owned)
+    old = select(INBOX.slot, INBOX.player_id, INBOX.mail_id).where(INBOX.at < before, INBOX.slot.in_(mine)).limit(most)
+    async with database.fenced("players") as connection:
+        key = tuple_(INBOX.slot, INBOX.player_id, INBOX.mail_id)
+        return (await connection.execute(delete(tables.inbox).where(key.in_(old)))).rowcount
+
+
+def _of(player_id: int) -> Any:
+    return (INBOX.slot == slot_of(player_id)) & (INBOX.player_id == player_id) & INBOX.refused.is_(None)
+
+
+def _mail(row: Any) -> Mail:
+    said = row["payload"]
+    kind = row["kind"].removeprefix(MAIL)
+    return Mail(str(row["mail_id"]), kind, row["sender"], said["args"], said["events"], row["sent_at"])

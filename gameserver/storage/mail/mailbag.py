@@ -1,0 +1,140 @@
+"""What one group commit puts into the outbox, and what it takes in of others' letters.
+
+Law: a letter ends in one of two ways, in one transaction on the database of its recipient, under his lock: it takes
+effect (a ledger row under its mail id and an inbox row), or it is refused for good (an inbox row that tells why). Who
+delivers it again finds that, whatever has happened since. A player's letters that wait are bounded; one command more
+that would send any is refused.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from gameserver.rules.errors import Overloaded, RuleBroken
+from gameserver.storage.ids import hops, slot_of
+from gameserver.storage.postgres import statements
+
+SQL = statements.load(__package__, "mailbag.sql")
+WAITING = 100
+"""A player's letters in the outbox, at the most, for him to send more."""
+HOPS = 4
+"""How many letters may answer each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A row of the outbox; `payload` is JSON text, `at` when it was sent, `mail_id` follows from the first three."""
+
+    player_id: int
+    command_id: str
+    number: int
+    kind: str
+    recipient: int
+    payload: str
+    at: datetime
+    mail_id: str
+
+
+class Posting(NamedTuple):
+    """A row for the outbox, in the order of the statement's arguments; `payload` is JSON text."""
+
+    slot: int
+    player_id: int
+    command_id: str
+    number: int
+    kind: str
+    recipient: int
+    payload: str
+
+
+class _Arrival(NamedTuple):
+    """A row for the inbox, in the order of the statement's arguments."""
+
+    slot: int
+    player_id: int
+    mail_id: str
+    kind: str
+    sender: int
+    payload: str
+    sent_at: datetime
+    refused: str | None
+
+
+class LetterSettled(Exception):
+    """The letter's fate was sealed: `refused` says why, None if it took effect before; caught inside storage."""
+
+    def __init__(self, refused: str | None) -> None:
+        self.refused = refused
+        super().__init__(refused)
+
+
+@dataclass(slots=True)
+class Mailbag:
+    """One per batch; `look_up` after the players are locked, `write` before the commit."""
+
+    posted: list[Posting] = field(default_factory=list)
+    _arrived: list[_Arrival] = field(default_factory=list)
+    _refused: dict[tuple[int, str], str] = field(default_factory=dict)
+    _waiting: Counter[int] = field(default_factory=Counter)
+
+    async def look_up(self, connection: asyncpg.Connection, letters: Sequence[Letter], senders: Sequence[int]) -> None:
+        """Learns which of the letters were refused before, and how many letters of the senders wait."""
+        if letters:
+            recipients = [each.recipient for each in letters]
+            ids = [each.mail_id for each in letters]
+            rows = await connection.fetch(SQL["refused"], [slot_of(each) for each in recipients], recipients, ids)
+            self._refused = {(row["player_id"], row["mail_id"]): row["refused"] for row in rows}
+        if senders:
+            rows = await connection.fetch(SQL["waiting"], [slot_of(each) for each in senders], senders, WAITING)
+            self._waiting.update({row["player_id"]: row["waiting"] for row in rows})
+
+    def refused_before(self, letter: Letter) -> str | None:
+        """Why the letter was refused when it was delivered before."""
+        return self._refused.get((letter.recipient, letter.mail_id))
+
+    def postings(self, player_id: int, command_id: str, things: Sequence[tuple[str, int, str]]) -> list[Posting]:
+        """Rows for what a command sends, each of a kind, to a recipient, with a payload; to be given to `post`.
+
+        Raises Overloaded when too many letters of the player wait, save for answers to letters, which must not be
+        lost; RuleBroken when letters answer each other too often.
+        """
+        if hops(command_id) >= HOPS:
+            raise RuleBroken(f"letters answer each other more than {HOPS} times")
+        if self._waiting[player_id] >= WAITING and not hops(command_id):
+            raise Overloaded("Too many letters of the player wait to be delivered.", retry_after=1)
+        key = slot_of(player_id), player_id, command_id
+        return [Posting(*key, number, *each) for number, each in enumerate(things)]
+
+    def post(self, postings: Sequence[Posting]) -> None:
+        self.posted += postings
+        for each in postings:
+            self._waiting[each.player_id] += 1
+
+    def take_in(self, letter: Letter, payload: str) -> None:
+        """Notes that the letter takes effect; `payload` is what its reader is shown, as JSON text."""
+        self._arrived.append(_arrival(letter, payload, None))
+
+    def refuse(self, letter: Letter, why: str) -> LetterSettled:
+        """Notes that the letter is refused for good."""
+        self._refused[letter.recipient, letter.mail_id] = why
+        self._arrived.append(_arrival(letter, letter.payload, why))
+        return LetterSettled(why)
+
+    async def write(self, connection: asyncpg.Connection) -> None:
+        if self.posted:
+            await connection.fetch(SQL["post"], *_columns(self.posted))
+        if self._arrived:
+            await connection.fetch(SQL["arrive"], *_columns(self._arrived))
+
+
+def _arrival(letter: Letter, payload: str, refused: str | None) -> _Arrival:
+    key = slot_of(letter.recipient), letter.recipient, letter.mail_id
+    return _Arrival(*key, letter.kind, letter.player_id, payload, letter.at, refused)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True))

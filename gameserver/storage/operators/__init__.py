@@ -1,0 +1,1 @@
+"""Questions over all databases, and the audit log."""

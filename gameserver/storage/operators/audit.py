@@ -1,0 +1,22 @@
+"""The audit log, in the control database: every change that an admin makes, with its reason."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import insert
+
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+
+
+class Audit:
+    """Written before the change, so that none is made unseen."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def note(self, admin: str, action: str, target: str, reason: str, details: Mapping[str, Any]) -> None:
+        """Raises DatabaseUnavailable."""
+        row = {"admin": admin, "action": action, "target": target, "reason": reason, "details": dict(details)}
+        async with self._control.transaction() as connection:
+            await connection.execute(insert(tables.audit).values(row))

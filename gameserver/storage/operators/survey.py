@@ -1,0 +1,102 @@
+"""What each database holds and does: its slots, players, bytes on disk and rows written; and the map of slots.
+
+Each database tells for itself, from one moment of its own, so it is shown also while others, or the control database,
+are away. What is exact over all of them is in `reports`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage import tables
+from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.slots.slot_map import OWNED
+
+SQL = {name: text(statement) for name, statement in statements.load(__package__, "survey.sql").items()}
+Role = Literal["primary", "replica", "away"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a database has of a group: slots that it owns, bytes of its tables, and rows written since it counts."""
+
+    group: str
+    slots: int
+    bytes: int
+    writes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One database; of one that is away nothing more is known."""
+
+    database: str
+    role: Role
+    players: int = 0
+    shares: Sequence[Share] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRange:
+    """Neighbouring slots, `first` to `last`, that came to the same database with the same epoch."""
+
+    group: str
+    first: int
+    last: int
+    database: str
+    epoch: int
+
+
+class Survey:
+    def __init__(self, databases: Databases, control: Database) -> None:
+        self._databases = databases
+        self._control = control
+
+    async def ranges(self) -> list[SlotRange]:
+        """The whole map, by group and slot. Raises DatabaseUnavailable."""
+        slots = tables.slots.c
+        chosen = select(slots.group, slots.slot, slots.database, slots.epoch).order_by(slots.group, slots.slot)
+        async with self._control.snapshot() as connection:
+            rows = (await connection.execute(chosen)).all()
+        found: list[SlotRange] = []
+        for group, slot, database, epoch in rows:
+            last = found[-1] if found else None
+            if last and (last.group, last.last + 1, last.database, last.epoch) == (group, slot, database, epoch):
+                found[-1] = replace(last, last=slot)
+            else:
+                found.append(SlotRange(group, slot, slot, database, epoch))
+        return found
+
+    async def take(self) -> list[Holding]:
+        """Every database of the settings, in their order."""
+        return await asyncio.gather(*(_holding(self._databases[name]) for name in self._databases.names()))
+
+
+async def _holding(database: Database) -> Holding:
+    try:
+        async with database.snapshot() as connection:
+            shares = [await _share(connection, group) for group in OWNED if await _is_set_up(connection, group)]
+            placed = any(share.group == "players" for share in shares)
+            players = (await connection.execute(SQL["players"])).scalar_one() if placed else 0
+            return Holding(database.name, (await connection.execute(SQL["role"])).scalar_one(), players, shares)
+    except DatabaseUnavailable:
+        return Holding(database.name, "away")
+
+
+async def _is_set_up(connection: AsyncConnection, group: str) -> bool:
+    found = await connection.execute(select(func.to_regclass(OWNED[group].name)))
+    return found.scalar() is not None
+
+
+async def _share(connection: AsyncConnection, group: str) -> Share:
+    owned = OWNED[group].c
+    slots = (await connection.execute(select(func.count()).where(owned.owned))).scalar_one()
+    names = [table.name for table in tables.METADATA[group].sorted_tables]
+    row = (await connection.execute(SQL["tables"], {"tables": names})).one()
+    return Share(group, slots, row.bytes, row.writes)

@@ -1,0 +1,1 @@
+"""`Players.act` and `Players.read`, and the group commit behind them."""

@@ -1,0 +1,1 @@
+"""Connections, and the place where driver errors become the product's own."""

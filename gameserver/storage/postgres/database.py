@@ -1,0 +1,125 @@
+"""The Postgres instances, and the one place where their drivers' errors become ours.
+
+SQLAlchemy's engine serves everything but the hot path; group commit, coalesced reads and followers hold driver
+connections of their own (`Link`), whose prepared batches are most of what a node's core does.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.locks import FENCES
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS = 3.0
+QUERY_SECONDS = 5.0
+POOL = 5
+"""Connections to each database for everything that isn't on the hot path."""
+TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
+"""In milliseconds: the first takes the locks from a node that froze in the middle of a transaction."""
+
+
+class Database:
+    """One Postgres instance."""
+
+    def __init__(self, name: str, url: str, *, patient: bool = False) -> None:
+        """`patient` for migrations: statements and transactions may take as long as they need."""
+        self.name = name
+        self.url = url
+        self._query_seconds = None if patient else QUERY_SECONDS
+        timeouts = {} if patient else TIMEOUTS
+        self.engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: self.connect(timeouts),
+            pool_size=POOL,
+            max_overflow=0,
+            pool_timeout=QUERY_SECONDS,
+        )
+
+    async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+        """A driver connection with these server settings. Raises one of LOST, whatever the server objects to."""
+        try:
+            return await asyncpg.connect(
+                self.url,
+                timeout=CONNECT_SECONDS,
+                command_timeout=self._query_seconds,
+                server_settings={"application_name": "gameserver", "jit": "off", **settings},
+            )
+        except asyncpg.PostgresError as error:
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction through the engine. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="READ COMMITTED")
+                async with connection.begin():
+                    yield connection
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only transaction whose statements all see one moment. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                async with connection.begin():
+                    yield connection
+
+    async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
+        """The rows of one statement with `$1`…, which is a transaction of its own. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
+                return (await connection.exec_driver_sql(statement, arguments)).fetchall()
+
+    @contextlib.asynccontextmanager
+    async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write the group's rows here, after it has asked `owned` in a later statement."""
+        async with self.transaction() as connection:
+            await connection.execute(text(f"select pg_advisory_xact_lock_shared({FENCES[group]})"))
+            yield connection
+
+
+ONE_BY_ONE = text(
+    "select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true)"
+)
+
+
+async def one_by_one(connection: AsyncConnection) -> None:
+    """From here on this transaction goes through primary keys, whatever the statistics say of a table that grows."""
+    await connection.execute(ONE_BY_ONE)
+
+
+class Databases:
+    """All databases by name."""
+
+    def __init__(self, urls: Mapping[str, str], *, patient: bool = False) -> None:
+        self._databases = {name: Database(name, url, patient=patient) for name, url in urls.items()}
+        self._patient = patient
+
+    def join(self, name: str, url: str) -> None:
+        """Adds one that wasn't known at first; what the settings say of a name stays."""
+        if name not in self._databases:
+            self._databases[name] = Database(name, url, patient=self._patient)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._databases
+
+    def __getitem__(self, name: str) -> Database:
+        return self._databases[name]
+
+    def names(self) -> list[str]:
+        return list(self._databases)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(database.engine.dispose() for database in self._databases.values()))

@@ -1,0 +1,64 @@
+"""One driver connection of the hot path, replaced when it is lost."""
+
+import contextlib
+from collections.abc import Mapping
+
+import asyncpg
+
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.faults import LOST
+
+REST_SECONDS = 1.0
+
+
+HOT_PATH = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Settings for statements over `unnest`: planned once, and always row by row through the primary key, whatever the
+statistics say of a table that was small or new when they were made."""
+
+
+class Link:
+    """One driver connection that is opened when it is needed and again after it was lost. Not for sharing."""
+
+    def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
+        self._database = database
+        self._settings = settings
+        self._connection: asyncpg.Connection | None = None
+        self.warned = False
+        """Whether the server warned since this was last set to False."""
+
+    async def open(self) -> asyncpg.Connection:
+        """Raises one of LOST."""
+        if self._connection is None or self._connection.is_closed():
+            connection = await self._database.connect(self._settings)
+            connection.add_log_listener(self._hear)
+            self._connection = connection
+        return self._connection
+
+    def _hear(self, _: asyncpg.Connection, message: asyncpg.PostgresLogMessage) -> None:
+        self.warned = self.warned or message.severity_en == "WARNING"
+
+    async def rest(self) -> None:
+        """Ends the transaction that was begun ahead, if one was; to be called before a wait."""
+        if self._connection is None or not self._connection.is_in_transaction():
+            return
+        try:
+            await self._connection.execute("rollback", timeout=REST_SECONDS)
+        except (*LOST, asyncpg.PostgresError):
+            self.drop()
+
+    def drop(self) -> None:
+        """Ends the connection at once: what it was doing is rolled back by the server."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with contextlib.suppress(*LOST, asyncpg.PostgresError):
+                await connection.close(timeout=1)

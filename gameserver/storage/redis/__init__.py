@@ -1,0 +1,1 @@
+"""Clients for every kind of Redis, and Lua scripts called by name."""

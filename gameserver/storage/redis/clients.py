@@ -1,0 +1,188 @@
+"""Clients of Redis in each way that it is run: one server, behind Sentinels, as a cluster.
+
+Law: every wait has a deadline, and whatever is wrong is a RedisError. All three take the same calls: the keys of one
+call share a hash tag, so a cluster runs the same scripts.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, cast
+
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
+from redis.asyncio.cluster import ClusterNode, ClusterPubSub
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Lost
+from redis.exceptions import RedisClusterException
+from redis.exceptions import TimeoutError as Late
+
+from gameserver.config.redis_url import Access, RedisUrl
+from gameserver.config.settings import ConfigFault
+
+CONNECTIONS = 64
+WAIT_SECONDS = 2
+"""How long a call may wait for one of them."""
+CALL_SECONDS = 5
+"""How long a call to a cluster, or a pipeline, may take with all its redirections and new beginnings."""
+REDIRECTIONS = 3
+WAITING: dict[str, Any] = {"max_connections": CONNECTIONS, "timeout": WAIT_SECONDS}
+TIMES: dict[str, Any] = {
+    "socket_timeout": 2,
+    "socket_connect_timeout": 1,
+    "health_check_interval": 15,
+    "driver_info": None,
+}
+
+
+class _Secured(SSLConnection):
+    """Over TLS by the client's one context: to make another for each connection would hold up the node."""
+
+    def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = context
+
+
+class _SecuredMaster(SentinelManagedConnection, _Secured):
+    """The same to a master that Sentinels name."""
+
+
+class _Pool(BlockingConnectionPool):
+    """Connections for which a call may wait.
+
+    When one is lost, the idle ones are closed, too: after a restart of the server each of them would fail a call.
+    """
+
+    async def release(self, connection: AbstractConnection) -> None:
+        lost = not connection.is_connected
+        await super().release(connection)
+        if lost and any(each.is_connected for each in self._available_connections):
+            await self.disconnect(inuse_connections=False)
+
+
+class _SentinelPool(SentinelConnectionPool, _Pool):
+    """Connections to the present master, for which a call may wait."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        for sentinel in self.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
+class _Channel(ClusterPubSub):
+    """A subscription that finds its node by the slots of the present: the driver's own takes them as they are."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        await self.cluster.initialize()
+        try:
+            return await super().execute_command(*args, **options)
+        except (Lost, Late, OSError):
+            self.cluster._initialize = True
+            raise
+
+
+class _Cluster(RedisCluster):
+    """A cluster's client that waits for a connection instead of failing at once, and fails as the others do."""
+
+    def __init__(self, connection: Mapping[str, Any], **options: Any) -> None:
+        """`connection` is what `_secured` gives."""
+        super().__init__(max_connections=2 * CONNECTIONS, **options)  # subscriptions and pipelines take some, too
+        self._free = asyncio.Semaphore(CONNECTIONS)
+        self.connection_kwargs.update(connection)  # of the nodes that are found later
+        for node in self.nodes_manager.startup_nodes.values():
+            node.connection_kwargs.update(connection)
+            node.connection_class = node.connection_kwargs.pop("connection_class", node.connection_class)
+
+    async def initialize(self, *args: Any, **options: Any) -> "RedisCluster":
+        with _as_redis_error():
+            return await super().initialize(*args, **options)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with in_time(), self._free:
+            await self.initialize()  # who doesn't know the slots yet would send a call anywhere
+            return await super().execute_command(*args, **options)
+
+    def pubsub(self, **options: Any) -> ClusterPubSub:  # type: ignore[override]
+        return _Channel(self, **options)
+
+
+@contextlib.asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Bounds a call or a pipeline as a whole. Raises RedisError."""
+    try:
+        with _as_redis_error():
+            async with asyncio.timeout(CALL_SECONDS):
+                yield
+    except TimeoutError as error:
+        raise Late(f"Redis didn't answer within {CALL_SECONDS} s.") from error
+
+
+@contextlib.contextmanager
+def _as_redis_error() -> Iterator[None]:
+    """What a cluster's client raises when it finds no node isn't a RedisError by itself."""
+    try:
+        yield
+    except RedisClusterException as error:
+        raise Lost(str(error)) from error
+
+
+def client_of(url: RedisUrl, access: Access) -> Redis:
+    """A client of its own connections. Raises ConfigFault for files that don't hold what TLS needs."""
+    options: dict[str, Any] = {**TIMES, "username": url.username, "password": url.password}
+    context = _context(access) if url.tls else None
+    match url.kind:
+        case "server":
+            return _of_server(url, context, options)
+        case "sentinel":
+            return _of_sentinels(url, access, context, options)
+        case "cluster":
+            return _of_cluster(url, context, options)
+
+
+def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
+    ((host, port),) = url.hosts
+    secured = _secured(context, _Secured)
+    return Redis.from_pool(_Pool(host=host, port=port, db=url.database, **WAITING, **options, **secured))
+
+
+def _of_sentinels(url: RedisUrl, access: Access, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
+    asked = {
+        **TIMES,
+        "socket_timeout": 1,
+        "username": access.sentinel_username,
+        "password": access.sentinel_password,
+        **_secured(context, _Secured),
+    }
+    sentinels = Sentinel([], **options)  # type: ignore[no-untyped-call]
+    sentinels.sentinels = [Redis.from_pool(ConnectionPool(host=host, port=port, **asked)) for host, port in url.hosts]
+    secured = _secured(context, _SecuredMaster)
+    master: Redis = sentinels.master_for(
+        url.master, connection_pool_class=_SentinelPool, db=url.database, **WAITING, **secured
+    )
+    return master
+
+
+def _of_cluster(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
+    """The nodes of the settings are asked again and again, since names may come to mean other addresses."""
+    seeds = [ClusterNode(host, port) for host, port in url.hosts]
+    retry = Retry(NoBackoff(), REDIRECTIONS)
+    secured = _secured(context, _Secured)
+    cluster = _Cluster(secured, startup_nodes=seeds, dynamic_startup_nodes=False, retry=retry, **options)
+    return cast("Redis", cluster)  # not one by its class, but by every call that is made here
+
+
+def _secured(context: ssl.SSLContext | None, kind: type[_Secured]) -> dict[str, Any]:
+    return {} if context is None else {"connection_class": kind, "context": context}
+
+
+def _context(access: Access) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=access.ca)
+        if access.certificate is not None:
+            context.load_cert_chain(access.certificate, access.key)
+    except ssl.SSLError as error:
+        raise ConfigFault(f"[redis] ca, certificate and key don't hold what TLS needs: {error}") from error
+    return context

@@ -1,0 +1,1 @@
+"""Seasons: their dates, the scores of each, how one ends, and past standings."""

@@ -1,0 +1,83 @@
+"""Which season each board is in, as this node knows it: what the control database says has begun, and the schedules."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from gameserver.rules.boards import Board
+from gameserver.rules.errors import BoardNotFound
+from gameserver.rules.seasons import Season, next_season, season_at
+from gameserver.storage.boards.layout import ALL_TIME, Contest
+
+AHEAD_SECONDS = 600
+"""How long before a season begins its boards are made, so that they are there when it does."""
+
+
+class Calendar:
+    """One per node; `learn` tells it what has begun."""
+
+    def __init__(self, boards: Mapping[str, Board]) -> None:
+        self._boards = boards
+        self._begun: dict[str, Sequence[Season]] = {}
+        self._open: dict[str, frozenset[int]] = {}
+        self._now: dict[str, Season] = {}
+
+    def learn(self, board: str, begun: Iterable[Season], still_open: Iterable[int]) -> None:
+        """The seasons that have begun, and the starts of those whose standings aren't stored yet."""
+        self._begun[board] = sorted(begun)
+        self._open[board] = frozenset(still_open)
+        self._now.pop(board, None)
+
+    def board(self, name: str) -> Board:
+        """Raises BoardNotFound."""
+        if name not in self._boards:
+            raise BoardNotFound(f"There is no board of this name; there are {', '.join(self._boards)}.")
+        return self._boards[name]
+
+    def boards(self) -> list[Board]:
+        return list(self._boards.values())
+
+    def season(self, board: Board, moment: datetime) -> Season | None:
+        """The season of a moment, None for a board without seasons."""
+        if board.schedule is None:
+            return None
+        now = self._now.get(board.name)
+        if now is None or not now.start <= moment.timestamp() < now.end:
+            now = self._now[board.name] = season_at(board.schedule, self._begun.get(board.name, ()), moment)
+        return now
+
+    def number(self, board: Board, moment: datetime) -> int:
+        """How the season of a moment is named."""
+        season = self.season(board, moment)
+        return ALL_TIME if season is None else season.start
+
+    def is_over(self, board: Board, start: int) -> bool:
+        """Whether a season has ended and its standings are stored."""
+        known = any(each.start == start for each in self._begun.get(board.name, ()))
+        return known and start not in self._open.get(board.name, ())
+
+    def previous(self, board: Board, moment: datetime) -> int | None:
+        """How the season before a moment's is named, if there was one."""
+        number = self.number(board, moment)
+        return max((each.start for each in self._begun.get(board.name, ()) if each.start < number), default=None)
+
+    def contests(self, moment: datetime) -> list[Contest]:
+        """Those that can be read from Redis: of seasons that aren't stored yet, and of one that begins soon."""
+        found = []
+        for board in self._boards.values():
+            if board.schedule is None:
+                found.append(Contest(board))
+                continue
+            seasons = set(self._open.get(board.name, ()))
+            now = self.season(board, moment)
+            if now is not None:
+                seasons.add(now.start)
+                if now.end - moment.timestamp() < AHEAD_SECONDS:
+                    seasons.add(now.end)
+            found += [Contest(board, season) for season in sorted(seasons)]
+        return found
+
+    def following(self, board: Board, season: Season) -> Season:
+        """The season after one."""
+        if board.schedule is None:
+            raise ValueError("a board without a schedule has no seasons")
+        return next_season(board.schedule, season)

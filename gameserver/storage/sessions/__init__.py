@@ -1,0 +1,1 @@
+"""Sessions, and the attempts to get one."""

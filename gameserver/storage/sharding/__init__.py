@@ -1,0 +1,1 @@
+"""Changing the slot map while players play."""

@@ -1,0 +1,56 @@
+"""Makes one more database fit for a group's slots, and lets it join."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import Conflict
+from gameserver.storage.ledger.partitions import ensure_partitions
+from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.faults import LOST
+from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.copying import require_fit
+from gameserver.storage.sharding.membership import Membership
+from gameserver.storage.tables import migrations
+
+
+async def admit(settings: Settings, name: str, url: str | None, groups: Sequence[str]) -> None:
+    """Brings its tables to their heads and records it; it owns no slot yet. Safe to run again.
+
+    Raises Conflict for one that can't be used, with the reason, ConfigFault, DatabaseUnavailable.
+    """
+    databases = provision.open_databases(settings, patient=True)
+    try:
+        database = _named(settings, databases, name, url, groups)
+        try:
+            await _make_fit(settings, database, groups)
+        except (*LOST, asyncpg.PostgresError) as error:
+            raise Conflict(f"The database {name} can't be used: {error}.") from error
+        membership = Membership(databases[settings.control.database])
+        for group in groups:
+            await membership.join(group, name, url)
+    finally:
+        await databases.close()
+
+
+def _named(settings: Settings, databases: Databases, name: str, url: str | None, groups: Sequence[str]) -> Database:
+    if strange := [group for group in groups if group not in settings.groups]:
+        raise Conflict(f"There is no group {strange[0]!r}: there are {', '.join(settings.groups)}.")
+    if url is not None and name in databases:
+        raise Conflict(f"The settings name the database {name} already: leave its address out.")
+    if url is not None:
+        databases.join(name, url)
+    if name not in databases:
+        raise Conflict(f"The settings name no database {name!r}: give its address, postgresql://…, by --url.")
+    return databases[name]
+
+
+async def _make_fit(settings: Settings, database: Database, groups: Sequence[str]) -> None:
+    await require_fit(database, database)
+    for group in groups:
+        await migrations.upgrade(database, group)
+    if "players" in groups:
+        back = timedelta(seconds=settings.ledger.window_back_seconds)
+        await ensure_partitions(database, datetime.now(UTC), back)

@@ -1,0 +1,104 @@
+"""Which databases a group may use: they join, are drained, and leave, while players play."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import Conflict
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.slot_map import CHANNEL
+
+DATABASES, MEMBERS, MAP, MOVES = tables.databases, tables.members, tables.slots, tables.moves
+_OPEN = MOVES.c.ended_at.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A database's part in a group: how many of its slots it owns, and whether it is to lose them."""
+
+    group: str
+    database: str
+    slots: int
+    draining: bool
+
+
+class Membership:
+    """Every method raises DatabaseUnavailable while the control database is away."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def listed(self) -> Sequence[Member]:
+        """By group and database."""
+        owned = (MAP.c.group == MEMBERS.c.group) & (MAP.c.database == MEMBERS.c.database)
+        chosen = (
+            select(MEMBERS.c.group, MEMBERS.c.database, func.count(MAP.c.slot), MEMBERS.c.draining)
+            .join_from(MEMBERS, MAP, owned, isouter=True)
+            .group_by(MEMBERS.c.group, MEMBERS.c.database, MEMBERS.c.draining)
+            .order_by(MEMBERS.c.group, MEMBERS.c.database)
+        )
+        async with self._control.snapshot() as connection:
+            return [Member(*row) for row in await connection.execute(chosen)]
+
+    async def join(self, group: str, name: str, url: str | None) -> None:
+        """Lets the group use a database; one that was being drained may have slots again."""
+        async with self._control.transaction() as connection:
+            known = upsert(DATABASES).values(name=name, url=url)
+            if url is not None:
+                known = known.on_conflict_do_update(index_elements=["name"], set_={"url": url})
+            await connection.execute(known if url is not None else known.on_conflict_do_nothing())
+            member = upsert(MEMBERS).values(group=group, database=name, draining=False)
+            await connection.execute(
+                member.on_conflict_do_update(index_elements=["group", "database"], set_={"draining": False})
+            )
+            await connection.execute(select(func.pg_notify(CHANNEL, group)))
+
+    async def drain(self, name: str) -> list[str]:
+        """Gives a database no slot any more; the groups that it is in. Raises Conflict if it is the last of one."""
+        async with self._control.transaction() as connection:
+            groups = await _groups(connection, name)
+            for group in groups:
+                if not await _others(connection, group, name):
+                    raise Conflict(f"{name} is the last database of {group}: add another one first.")
+            if (await connection.execute(select(MOVES.c.id).where(MOVES.c.target == name, _OPEN))).first():
+                raise Conflict(f"Slots are being moved to {name}: wait, or cancel that (`slots moves`).")
+            await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=True))
+            return groups
+
+    async def keep(self, name: str) -> None:
+        """Takes a drain back."""
+        async with self._control.transaction() as connection:
+            await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=False))
+
+    async def leave(self, name: str) -> None:
+        """Raises Conflict while it owns a slot or has a part in a move."""
+        async with self._control.transaction() as connection:
+            await _groups(connection, name)
+            owned = (await connection.execute(select(func.count()).where(MAP.c.database == name))).scalar_one()
+            if owned:
+                raise Conflict(f"{name} owns {owned} slots: drain it first, by `databases drain {name}`.")
+            part = (MOVES.c.source == name) | (MOVES.c.target == name)
+            if (await connection.execute(select(MOVES.c.id).where(part, _OPEN))).first():
+                raise Conflict(f"{name} has a part in a move that isn't over: see `slots moves`.")
+            await connection.execute(delete(MEMBERS).where(MEMBERS.c.database == name))
+            await connection.execute(delete(DATABASES).where(DATABASES.c.name == name))
+            await connection.execute(select(func.pg_notify(CHANNEL, name)))
+
+
+async def _groups(connection: AsyncConnection, name: str) -> list[str]:
+    """Locks every membership, so that two who drain at once don't drain everything. Raises Conflict for a stranger."""
+    rows = (await connection.execute(select(MEMBERS).order_by(MEMBERS.c.group).with_for_update())).mappings().all()
+    groups = [row["group"] for row in rows if row["database"] == name]
+    if not groups:
+        known = ", ".join(sorted({row["database"] for row in rows}))
+        raise Conflict(f"No group uses a database {name!r}: there are {known}.")
+    return groups
+
+
+async def _others(connection: AsyncConnection, group: str, name: str) -> bool:
+    others = (MEMBERS.c.group == group) & (MEMBERS.c.database != name) & ~MEMBERS.c.draining
+    return (await connection.execute(select(MEMBERS.c.database).where(others))).first() is not None

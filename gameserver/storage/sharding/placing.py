@@ -1,0 +1,54 @@
+"""Gives slots that have no owner yet to their group's databases."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.slot_map import OWNED
+
+
+async def assign(control: Database, members: Mapping[str, Sequence[Database]], sizes: Mapping[str, int]) -> None:
+    """Spreads the slots that have no owner yet evenly over their group's databases, and tells each what it owns.
+
+    Safe to run again, to be killed anywhere, and beside moves: what is in the map stays, and a slot that was ever moved
+    is its mover's.
+    """
+    async with control.transaction() as connection:
+        for group, databases in members.items():
+            rows = [
+                {"group": group, "slot": slot, "database": _share(databases, slot, sizes[group]).name, "epoch": 1}
+                for slot in range(sizes[group])
+            ]
+            await connection.execute(upsert(tables.slots).on_conflict_do_nothing(), rows)
+            await _admit(connection, group, databases)
+        placed = (await connection.execute(select(tables.slots))).mappings().all()
+    for group, databases in members.items():
+        for database in databases:
+            owned = [
+                {"slot": row["slot"], "owned": True, "epoch": row["epoch"]}
+                for row in placed
+                if (row["group"], row["database"], row["epoch"]) == (group, database.name, 1)
+            ]
+            await _grant(database, group, owned)
+
+
+def _share(databases: Sequence[Database], slot: int, slots: int) -> Database:
+    return databases[slot * len(databases) // slots]
+
+
+async def _admit(connection: AsyncConnection, group: str, databases: Sequence[Database]) -> None:
+    """The first members of a group; who joined or left since stays so."""
+    known = await connection.execute(select(tables.members.c.database).where(tables.members.c.group == group))
+    if known.first() is None:
+        rows = [{"group": group, "database": each.name, "draining": False} for each in databases]
+        await connection.execute(upsert(tables.members).on_conflict_do_nothing(), rows)
+
+
+async def _grant(database: Database, group: str, rows: list[dict[str, object]]) -> None:
+    async with database.transaction() as connection:
+        if rows:
+            await connection.execute(upsert(OWNED[group]).on_conflict_do_nothing(), rows)

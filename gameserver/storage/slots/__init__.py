@@ -1,0 +1,1 @@
+"""Which database owns which slot; every other room reads it here."""

@@ -1,0 +1,32 @@
+"""One worker for every database of a group, as databases join and leave."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.slot_map import Slots
+from gameserver.waiting import end
+
+LOOK_SECONDS = 5.0
+
+
+async def attend(slots: Slots, group: str, work: Callable[[Database], Coroutine[Any, Any, None]]) -> None:
+    """Runs `work` once for each database that owns a slot of the group, until cancelled; raises what one raises.
+
+    Starts it for one that gets its first slot, and cancels it for one that has given away its last.
+    """
+    tasks: dict[str, asyncio.Task[None]] = {}
+    changed = asyncio.ensure_future(slots.changed(0))
+    try:
+        while True:
+            owners = {each.name: each for each in slots.databases(group)}
+            for name in owners.keys() - tasks.keys():
+                tasks[name] = asyncio.create_task(work(owners[name]))
+            await end([tasks.pop(name) for name in tasks.keys() - owners.keys()])
+            changed = asyncio.ensure_future(slots.changed(LOOK_SECONDS))
+            done, _ = await asyncio.wait([changed, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        await end([*tasks.values(), changed])

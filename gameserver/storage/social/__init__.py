@@ -1,0 +1,1 @@
+"""Friends and feeds: truth in Postgres, read from Redis."""

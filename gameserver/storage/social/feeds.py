@@ -1,0 +1,137 @@
+"""What a player did last: a capped list in Redis for those whose feed is looked at, derived from the ledger.
+
+Law: a feed that is told is whole up to the player's present version. An entry carries the version that it led to, and
+versions have no gaps; a list whose newest entry isn't the present one, or that Redis has lost, is read again from the
+ledger. So the list may be behind or lost at any time, and nothing on the way of an action waits for it: only feeds
+that were read on this node of late are kept up, by one pipeline for all that was done meanwhile.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.storage import tables
+from gameserver.storage.ids import slot_of
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.redis.scripts import Argument, Script
+from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.slot_map import Slots
+
+log = structlog.get_logger()
+
+LENGTH = 50
+LIFETIME_MS = 600_000
+LOOKED_AT = 10_000
+"""Players whose feeds a node keeps up, at the most."""
+LONGEST_QUEUE = 5_000
+LEDGER = tables.ledger
+Call = tuple[Sequence[str], Sequence[Argument]]
+
+
+class Feeds:
+    """One per node. `run` works until it is cancelled."""
+
+    def __init__(self, redis: Redis, slots: Slots) -> None:
+        self._slots = slots
+        self._read, self._fill = Script(redis, __package__, "feed_read"), Script(redis, __package__, "feed_fill")
+        self._add = Script(redis, __package__, "feed_add")
+        self._looked_at: dict[int, float] = {}
+        self._queue: list[Call] = []
+        self._wake = asyncio.Event()
+
+    def note(self, receipt: Receipt, action: str) -> None:
+        """A command has taken effect. Costs one look-up for players whose feed nobody looks at."""
+        player_id = receipt.player.id
+        until = self._looked_at.get(player_id)
+        if until is None or receipt.replayed or receipt.at is None or len(self._queue) >= LONGEST_QUEUE:
+            return
+        if until < time.monotonic():
+            del self._looked_at[player_id]
+            return
+        version = receipt.player.version
+        entry = {"version": version, "command_id": receipt.command_id, "action": action, "events": receipt.events,
+                 "at": receipt.at.timestamp()}  # fmt: skip
+        self._queue.append(([_key(player_id)], (version, _text(entry), LENGTH)))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Adds to the lists what was noted meanwhile, all in one write."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            calls, self._queue = self._queue, []
+            try:
+                await self._add.many(calls)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("feeds are behind", error=f"{type(error).__name__}: {error}")
+
+    async def of(self, player_id: int, version: int, limit: int) -> list[dict[str, Any]]:
+        """The last `limit` entries (at most LENGTH) of a player who is at `version`, the newest first.
+
+        `at` in seconds since 1970. Raises PlayerNotFound, DatabaseUnavailable.
+        """
+        self._looked_at.pop(player_id, None)
+        self._looked_at[player_id] = time.monotonic() + LIFETIME_MS / 1000
+        if len(self._looked_at) > LOOKED_AT:
+            del self._looked_at[next(iter(self._looked_at))]
+        listed = await self._listed(player_id, limit)
+        if listed and listed[0]["version"] >= version:
+            return listed
+        entries = await on_owner(
+            self._slots, player_id, lambda connection: _newest(connection, player_id, version), reads=True
+        )
+        if entries:
+            await self._keep(player_id, entries)
+        return entries[:limit]
+
+    async def _listed(self, player_id: int, limit: int) -> list[dict[str, Any]]:
+        """Nothing while Redis is away, as if it had lost the list."""
+        try:
+            rows = await self._read([_key(player_id)], (LIFETIME_MS, limit))
+        except (RedisError, OSError, TimeoutError):
+            return []
+        return [orjson.loads(row.split(b" ", 1)[1]) for row in rows]
+
+    async def _keep(self, player_id: int, entries: Sequence[Mapping[str, Any]]) -> None:
+        texts = [_text(each) for each in entries]
+        try:
+            await self._fill([_key(player_id)], (LIFETIME_MS, entries[0]["version"], *texts))
+        except (RedisError, OSError, TimeoutError):
+            log.info("a feed is read from the ledger for now", player=player_id)
+
+
+async def _newest(connection: AsyncConnection, player_id: int, version: int) -> list[dict[str, Any]]:
+    """The entries of the highest versions. Mostly those of the newest command ids, which the ledger has in order."""
+    mine = select(LEDGER).where((LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id))
+    rows = (await connection.execute(mine.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH))).mappings().all()
+    found = sorted((_entry(row) for row in rows), key=lambda each: -each["version"])[:LENGTH]
+    if len(rows) < 2 * LENGTH or [each["version"] for each in found] == list(range(version, version - LENGTH, -1)):
+        return found
+    late = mine.order_by(LEDGER.c.version.desc()).limit(LENGTH)
+    return [_entry(row) for row in (await connection.execute(late)).mappings()]
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    return {
+        "version": row["version"],
+        "command_id": str(row["command_id"]),
+        "action": row["action"],
+        "events": row["outcome"]["events"],
+        "at": row["at"].timestamp(),
+    }
+
+
+def _text(entry: Mapping[str, Any]) -> bytes:
+    return b"%d %s" % (entry["version"], orjson.dumps(entry))
+
+
+def _key(player_id: int) -> str:
+    return f"gs:feed:{{{player_id}}}"

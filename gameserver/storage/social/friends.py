@@ -1,0 +1,131 @@
+"""A player's friends: a table in Postgres, and a set in Redis that reads are answered from.
+
+Law: Postgres is the truth, and the set is never older than an answered change. A change takes the set away before it
+commits, bars its filling meanwhile, and takes it away again afterwards; where Redis can't be asked beforehand, nothing
+is changed. A reader fills the set only with what he read under a leave of his own that no change has ended. Whatever
+Redis loses is read again from Postgres. What an old dump brings back is older than the set's lifetime, or was ten
+minutes ago.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules.errors import FriendsUnavailable, TooManyFriends
+from gameserver.storage import tables
+from gameserver.storage.ids import slot_of
+from gameserver.storage.redis.scripts import Script, translated
+from gameserver.storage.slots.owner import lock_player, on_owner
+from gameserver.storage.slots.slot_map import Slots
+
+log = structlog.get_logger()
+
+FRIENDS = tables.friends
+LIFETIME_MS = 600_000
+LEAVE_MS = 5_000
+GUARD_MS = 30_000
+"""Longer than any transaction's deadline."""
+AWAY = "Friends can't be changed right now."
+
+
+@dataclass(frozen=True, slots=True)
+class Befriending:
+    """A change that a session of `epoch` asks for."""
+
+    player_id: int
+    epoch: int
+    friend_id: int
+
+
+class Friends:
+    """One per node; `most` friends a player."""
+
+    def __init__(self, redis: Redis, slots: Slots, most: int) -> None:
+        self._slots, self.most = slots, most
+        self._read, self._fill = Script(redis, __package__, "friends_read"), Script(redis, __package__, "friends_fill")
+        self._guard = Script(redis, __package__, "friends_guard")
+
+    async def of(self, player_id: int) -> list[int]:
+        """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
+        keys, token = _keys(player_id), secrets.token_hex(8)
+        try:
+            with translated(FriendsUnavailable, AWAY):
+                there, found = await self._read(keys, (token, LEAVE_MS))
+            if there:
+                return sorted(int(each) for each in found if int(each) != player_id)
+        except FriendsUnavailable:
+            found = b""
+        friends = await on_owner(self._slots, player_id, lambda connection: _select(connection, player_id), reads=True)
+        if found:
+            await self._keep(player_id, token, friends)
+        return friends
+
+    async def _keep(self, player_id: int, token: str, friends: Sequence[int]) -> None:
+        """With the player himself, since Redis has no empty sets."""
+        try:
+            with translated(FriendsUnavailable, AWAY):
+                await self._fill(_keys(player_id), (token, LIFETIME_MS, player_id, *friends))
+        except FriendsUnavailable:
+            log.info("friends are read from Postgres for now", player=player_id)
+
+    async def add(self, asked: Befriending) -> bool:
+        """Adds a friend, whom the caller knows to exist; False if he was one already.
+
+        Raises TooManyFriends, SessionRevoked, PlayerNotFound, FriendsUnavailable, DatabaseUnavailable.
+        """
+
+        async def write(connection: AsyncConnection) -> bool:
+            await lock_player(connection, asked.player_id, asked.epoch)
+            row = {"slot": slot_of(asked.player_id), "player_id": asked.player_id, "friend_id": asked.friend_id,
+                   "added_at": func.clock_timestamp()}  # fmt: skip
+            added = upsert(FRIENDS).values(row).on_conflict_do_nothing().returning(FRIENDS.c.friend_id)
+            if (await connection.execute(added)).first() is None:
+                return False
+            if len(await _select(connection, asked.player_id)) > self.most:
+                raise TooManyFriends(f"You can't have more than {self.most} friends.")
+            return True
+
+        return await self._changed(asked.player_id, write)
+
+    async def remove(self, asked: Befriending) -> bool:
+        """Takes a friend away; False if he was none. Raises as `add` does."""
+
+        async def write(connection: AsyncConnection) -> bool:
+            await lock_player(connection, asked.player_id, asked.epoch)
+            gone = delete(FRIENDS).where(_mine(asked.player_id), FRIENDS.c.friend_id == asked.friend_id)
+            return (await connection.execute(gone.returning(FRIENDS.c.friend_id))).first() is not None
+
+        return await self._changed(asked.player_id, write)
+
+    async def _changed(self, player_id: int, write: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
+        keys, token = _keys(player_id), secrets.token_hex(8)
+        with translated(FriendsUnavailable, AWAY):
+            await self._guard(keys, (token, GUARD_MS))
+        try:
+            return await on_owner(self._slots, player_id, write)
+        finally:
+            try:
+                with translated(FriendsUnavailable, AWAY):
+                    await self._guard(keys, (token, ""))
+            except FriendsUnavailable:
+                log.info("the guard of a player's friends will end by itself", player=player_id)
+
+
+async def _select(connection: AsyncConnection, player_id: int) -> list[int]:
+    chosen = select(FRIENDS.c.friend_id).where(_mine(player_id)).order_by(FRIENDS.c.friend_id)
+    return list((await connection.execute(chosen)).scalars())
+
+
+def _mine(player_id: int) -> Any:
+    return (FRIENDS.c.slot == slot_of(player_id)) & (FRIENDS.c.player_id == player_id)
+
+
+def _keys(player_id: int) -> tuple[str, str]:
+    return f"gs:friends:{{{player_id}}}", f"gs:friends:{{{player_id}}}:guard"

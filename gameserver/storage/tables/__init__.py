@@ -1,0 +1,66 @@
+"""Every table, by group, and the history that makes it.
+
+Door: the tables themselves (`tables.claims`), `METADATA` and `player_of`; `migrations` brings a database to them.
+"""
+
+from gameserver.storage.tables.accounts_group import accounts_marks, accounts_owned_slots, claims
+from gameserver.storage.tables.control_group import (
+    audit,
+    databases,
+    members,
+    move_slots,
+    moves,
+    season_standings,
+    seasons,
+    slots,
+)
+from gameserver.storage.tables.groups import METADATA, TXID
+from gameserver.storage.tables.items_group import item_ledger, items_marks, items_owned_slots, stacks
+from gameserver.storage.tables.players_group import (
+    PLAYER,
+    credentials,
+    friends,
+    inbox,
+    ledger,
+    outbox,
+    payment_epochs,
+    player_of,
+    player_rows,
+    players_marks,
+    players_owned_slots,
+    scores,
+    season_floors,
+)
+
+__all__ = [
+    "METADATA",
+    "PLAYER",
+    "TXID",
+    "accounts_marks",
+    "accounts_owned_slots",
+    "audit",
+    "claims",
+    "credentials",
+    "databases",
+    "friends",
+    "inbox",
+    "item_ledger",
+    "items_marks",
+    "items_owned_slots",
+    "ledger",
+    "members",
+    "move_slots",
+    "moves",
+    "outbox",
+    "payment_epochs",
+    "player_of",
+    "player_rows",
+    "players_marks",
+    "players_owned_slots",
+    "scores",
+    "season_floors",
+    "season_standings",
+    "seasons",
+    "slots",
+    "stacks",
+]

@@ -1,0 +1,129 @@
+"""Tables of the control database: the slot map, moves of slots, seasons and the audit log."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSON
+
+from gameserver.storage.tables.groups import Time, control
+
+slots = Table(
+    "slots",
+    control,
+    Column("group", String(32), primary_key=True),
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("database", String(64), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+
+databases = Table(
+    "databases",
+    control,
+    Column("name", String(64), primary_key=True),
+    Column("url", Text),
+)
+"""Those that a group may use; `url` of one that the settings don't name."""
+
+members = Table(
+    "members",
+    control,
+    Column("group", String(32), primary_key=True),
+    Column("database", String(64), primary_key=True),
+    Column("draining", Boolean, nullable=False),
+)
+
+moves = Table(
+    "moves",
+    control,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("group", String(32), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("mover", String(128), nullable=False),
+    Column("lease", Time, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("servers", String(256), nullable=False),
+    Column("problem", Text),
+    Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("ended_at", Time),
+)
+
+move_slots = Table(
+    "move_slots",
+    control,
+    Column("move", BigInteger, primary_key=True, autoincrement=False),
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("group", String(32), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("pause_ms", Integer),
+    Index("move_slots_open", "group", "slot", unique=True, postgresql_where=text("open")),
+)
+
+audit = Table(
+    "audit",
+    control,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("details", JSON, nullable=False),
+)
+
+seasons = Table(
+    "seasons",
+    control,
+    Column("board", String(32), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("end", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("players", BigInteger),
+    Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see season_book.py)."""
+
+season_standings = Table(
+    "season_standings",
+    control,
+    Column("board", String(32), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("rank", BigInteger, nullable=False),
+    Column("player_id", BigInteger, nullable=False),
+    Column("score", BigInteger, nullable=False),
+    Column("reached_at", Time, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("class", String(64), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("reward", JSON(none_as_null=True)),
+    Column("rewarded", String(64)),
+    Column("hidden", Boolean, server_default=false(), nullable=False),
+    Index("season_standings_player", "player_id", "board", "start"),
+    Index("season_standings_score", "board", "start", "score", "position"),
+    Index("season_standings_hidden", "board", "start", "position", postgresql_where=text("hidden")),
+    Index(
+        "season_standings_unrewarded",
+        "board",
+        "start",
+        "position",
+        postgresql_where=text("reward is not null and rewarded is null"),
+    ),
+)
+"""How seasons ended. `rewarded` says what became of a reward; who is banned is `hidden`."""

@@ -1,0 +1,55 @@
+"""What the table groups share: their metadata, and the tables of ownership and marks that each group has.
+
+Several groups may share a Postgres database, so each has an ownership table of its own.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    MetaData,
+    SmallInteger,
+    Table,
+    text,
+)
+
+control = MetaData()
+
+accounts = MetaData()
+
+players = MetaData()
+
+items = MetaData()
+
+METADATA = {"control": control, "accounts": accounts, "players": players, "items": items}
+
+Time = DateTime(timezone=True)
+
+TXID = text("pg_current_xact_id()::text::bigint")
+
+
+def owned_slots(group: str, metadata: MetaData) -> Table:
+    """The slots that this database may write; rows are never deleted and epochs only rise.
+
+    `txid` is the transaction that changed it last, by which followers see what was granted.
+    """
+    return Table(
+        f"{group}_owned_slots",
+        metadata,
+        Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+        Column("owned", Boolean, nullable=False),
+        Column("epoch", BigInteger, nullable=False),
+        Column("txid", BigInteger, nullable=False, server_default=TXID),
+    )
+
+
+def marks(group: str, metadata: MetaData) -> Table:
+    """Written on a move's source with the change of ownership; whoever sees one on the target sees all before it."""
+    return Table(
+        f"{group}_marks",
+        metadata,
+        Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+        Column("move", BigInteger, primary_key=True, autoincrement=False),
+        Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    )

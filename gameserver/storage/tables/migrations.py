@@ -1,0 +1,85 @@
+"""One Alembic history per table group, run over every database of the group."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+import migrations
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.locks import MIGRATING
+
+FOLDER = Path(migrations.__file__).parent
+
+
+class OutdatedDatabase(Exception):
+    """A database isn't at its history's head; the text names each."""
+
+
+def _config(group: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", str(FOLDER / group / "versions"))
+    config.attributes["group"] = group
+    return config
+
+
+def head(group: str) -> str:
+    """The newest revision that this code knows of a group's tables."""
+    return str(ScriptDirectory.from_config(_config(group)).get_current_head())
+
+
+async def upgrade(database: Database, group: str) -> None:
+    """Brings the group's tables to the head; several at a time wait for each other."""
+    with translated(database.name):
+        await _upgrade_locked(database, group)
+
+
+async def _upgrade_locked(database: Database, group: str) -> None:
+    async with database.engine.connect() as connection:
+        await connection.execute(text(f"select pg_advisory_lock({MIGRATING})"))
+        try:
+            await connection.commit()
+            await connection.run_sync(_upgrade, group)
+        finally:
+            await connection.execute(text(f"select pg_advisory_unlock({MIGRATING})"))
+            await connection.commit()
+
+
+def _upgrade(connection: Connection, group: str) -> None:
+    config = _config(group)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def current(database: Database, group: str) -> str | None:
+    """The revision of the group's tables on a database; None when there are none."""
+    with translated(database.name):
+        return await _current(database, group)
+
+
+async def _current(database: Database, group: str) -> str | None:
+    async with database.engine.connect() as connection:
+        table = f"alembic_version_{group}"
+        if not await connection.run_sync(lambda opened: inspect(opened).has_table(table)):
+            return None
+        return (await connection.execute(text(f"select version_num from {table}"))).scalar()  # noqa: S608
+
+
+async def require_heads(databases: Mapping[str, Sequence[Database]]) -> None:
+    """Refuses databases that aren't at the head of a group's history. Raises OutdatedDatabase."""
+    pairs = [(group, database) for group, members in databases.items() for database in members]
+    found = await asyncio.gather(*(current(database, group) for group, database in pairs))
+    faults = [
+        f"database {database.name}: its {group} tables are at {revision or 'nothing'}, this code needs {head(group)}"
+        for (group, database), revision in zip(pairs, found, strict=True)
+        if revision != head(group)
+    ]
+    if faults:
+        raise OutdatedDatabase("; ".join(faults) + ". Run `gameserver migrate`.")

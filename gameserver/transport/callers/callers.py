@@ -1,0 +1,71 @@
+"""Whose request it is: a back end's, which shows its key and is never limited, or a client's, from an address."""
+
+import dataclasses
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gameserver.commands.backend import Backend
+from gameserver.commands.results import Origin
+from gameserver.rules.errors import NotAuthenticated
+from gameserver.rules.pacing import Pace
+from gameserver.transport.callers import addresses
+from gameserver.transport.callers.addresses import Networks
+from gameserver.transport.keys import BACKEND
+
+HEADER = "X-Backend-Key"
+LONGEST_LABEL = 64
+
+
+def is_backend(request: web.Request) -> bool:
+    """Whether the request carries a back end's key. Raises NotAuthenticated for one that is none."""
+    given = request.headers.get(HEADER)
+    if given is None:
+        return False
+    key = given.encode(errors="surrogateescape")
+    if not any([hmac.compare_digest(own.encode(), key) for own in request.app[CALLERS].keys.values()]):  # noqa: C419
+        raise NotAuthenticated(f"The {HEADER} isn't one of this server's.")
+    return True
+
+
+def address(request: web.Request) -> str | None:
+    """What sign-ups and sign-ins are counted by; None if they aren't for this caller."""
+    callers = request.app[CALLERS]
+    if is_backend(request):
+        return None
+    found = addresses.client(request.remote, request.headers.getall("X-Forwarded-For", ()), callers.proxies)
+    return None if addresses.within(found, callers.exempt) else addresses.counted(found)
+
+
+def origin(request: web.Request, label: str | None = None) -> Origin:
+    """What the owner of a session that is opened now is shown of where that was."""
+    found = addresses.client(
+        request.remote, request.headers.getall("X-Forwarded-For", ()), request.app[CALLERS].proxies
+    )
+    given = request.headers.get("User-Agent", "") if label is None else label
+    return Origin("".join(each for each in given if each.isprintable())[:LONGEST_LABEL], str(found))
+
+
+def backend(request: web.Request) -> Backend:
+    """What the caller's commands use: without the pacing of actions for a back end."""
+    own = request.app[BACKEND]
+    return dataclasses.replace(own, pacing=None) if is_backend(request) else own
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """How callers are told apart, and which of them aren't limited."""
+
+    proxies: Networks
+    """Whose X-Forwarded-For is believed."""
+    exempt: Networks
+    """Whose sign-ups and sign-ins aren't limited."""
+    keys: Mapping[str, str]
+    """Of back ends, by name."""
+    frames: Pace
+    """Of each socket."""
+
+
+CALLERS = web.AppKey("callers", Callers)

@@ -1,0 +1,1 @@
+"""The HTTP door: one module for each kind of route."""

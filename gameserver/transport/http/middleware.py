@@ -1,0 +1,97 @@
+"""What surrounds every HTTP request: its id, its metrics, and errors in one form."""
+
+import math
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from gameserver import telemetry
+from gameserver.rules.errors import GameError, Internal, NotFound
+from gameserver.transport import answers
+from gameserver.transport.callers import callers
+from gameserver.transport.keys import READINESS
+from gameserver.transport.wire import LARGEST_BODY, BadJson, MethodNotAllowed, TooLarge
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+SLOW_SECONDS = 1.0
+
+
+@web.middleware
+async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Gives the request an id, which its answer and its log lines carry, tells errors in one form, and counts it.
+
+    One coroutine for all of it: each one more around a handler is paid at every await of every request.
+    """
+    given = request.headers.get("X-Request-Id")
+    request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else telemetry.new_request_id()
+    telemetry.request_id.set(request_id)
+    readiness = request.app[READINESS]
+    started = time.perf_counter()
+    readiness.in_flight += 1
+    try:
+        callers.is_backend(request)  # a wrong key is refused everywhere, also where nothing is limited
+        response = await handler(request)
+    except Exception as error:
+        response = _explained(request, error)
+    finally:
+        readiness.in_flight -= 1
+    resource = request.match_info.route.resource
+    route, method = (resource.canonical, request.method) if resource is not None else ("none", "any")
+    telemetry.request_answered(route, method, response.status).inc()
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id
+        if not readiness.ready:
+            response.force_close()
+        if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
+            log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
+    return response
+
+
+def _explained(request: web.Request, error: Exception) -> web.Response:
+    """An error as application/problem+json; what isn't foreseen is logged and told as `internal`."""
+    match error:
+        case GameError():
+            return problem(error)
+        case web.HTTPException(status=status) if status < 400:
+            raise error
+        case web.HTTPException():
+            return problem(_translated(error), allow=error.headers.get("Allow"))
+        case web.RequestPayloadError():
+            response = problem(BadJson("The body breaks off, or its chunks can't be told apart."))
+            response.force_close()
+            return response
+        case ConnectionResetError():
+            raise error
+    log.error("a request failed", path=request.path, method=request.method, exc_info=error)
+    return problem(Internal("Something went wrong here; the request id finds it in the log."))
+
+
+def problem(error: GameError, allow: str | None = None) -> web.Response:
+    """The answer that tells an error."""
+    told = answers.problem(error, telemetry.request_id.get())
+    response = web.Response(body=answers.encode(told), status=told["status"], content_type="application/problem+json")
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if told["status"] == web.HTTPUnauthorized.status_code:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if allow is not None:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _translated(error: web.HTTPException) -> GameError:
+    match error.status:
+        case 404:
+            return NotFound("There is nothing at this path.")
+        case 405:
+            return MethodNotAllowed("This path doesn't take this method.")
+        case 413:
+            return TooLarge(f"A body may have at most {LARGEST_BODY} bytes.")
+        case _:
+            return BadJson(error.reason)

@@ -1,0 +1,1 @@
+"""What runs by itself on every node, for as long as the node runs."""

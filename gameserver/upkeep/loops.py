@@ -1,0 +1,116 @@
+"""Background work that any node may do at any time: overdue claims and reservations, partitions, and old mail."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import structlog
+
+from gameserver.commands import board_care
+from gameserver.commands.backend import Backend
+from gameserver.commands.claims import resolve
+from gameserver.rules.errors import Unavailable
+from gameserver.storage.ledger.partitions import ensure_partitions
+from gameserver.storage.mail.inbox import forget_old
+from gameserver.storage.postgres.database import Database
+from gameserver.upkeep import closing
+from gameserver.upkeep.postman import Postman
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 5.0
+CHECK_SECONDS = 5.0
+SEASON_SECONDS = 1.0
+PARTITION_SECONDS = 3600.0
+CLAIMS_A_SWEEP = 200
+RESERVATIONS_A_SWEEP = 200
+OLD_MAIL_SECONDS = 60.0
+OLD_MAIL_CHUNK = 1000
+
+
+async def sweep(backend: Backend) -> int:
+    """Settles overdue claims; how many."""
+    settled = 0
+    for claim in await backend.claims.overdue(CLAIMS_A_SWEEP):
+        try:
+            await resolve(backend, claim)
+            settled += 1
+        except Unavailable as error:
+            log.warning("a claim waits", claim=str(claim.key), error=error.detail)
+    return settled
+
+
+async def sweep_for_ever(backend: Backend) -> None:
+    await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+
+
+async def attend_seasons_for_ever(backend: Backend, postman: Postman) -> None:
+    """Begins seasons, and closes those that are over."""
+    await _for_ever("seasons", SEASON_SECONDS, lambda: closing.attend(backend, postman))
+
+
+async def check_boards_for_ever(backend: Backend) -> None:
+    """Compares a few places with the databases now and then, and puts right what differs."""
+    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(backend))
+
+
+async def sweep_items_for_ever(backend: Backend) -> None:
+    """Settles reservations of items whose nodes died before they did."""
+    await _for_ever("items", SWEEP_SECONDS, lambda: backend.players.payments.sweep(RESERVATIONS_A_SWEEP))
+
+
+async def forget_old_items_for_ever(backend: Backend) -> None:
+    """Deletes what item ledgers have kept for long enough."""
+
+    async def work() -> int:
+        done = 0
+        while gone := await backend.players.inventory.forget_old(OLD_MAIL_CHUNK):
+            done += gone
+        return done
+
+    await _for_ever("old items", OLD_MAIL_SECONDS, work)
+
+
+async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:
+    """Keeps the ledger's partitions ahead of time."""
+
+    async def work() -> int:
+        return await make_partitions(backend, databases())
+
+    await _for_ever("partitions", PARTITION_SECONDS, work)
+
+
+async def make_partitions(backend: Backend, databases: Sequence[Database]) -> int:
+    """Makes the partitions that are missing; how many."""
+    back = timedelta(milliseconds=backend.window.back)
+    return sum([await ensure_partitions(each, backend.now(), back) for each in databases])
+
+
+async def forget_old_mail_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]], keep: float) -> None:
+    """Deletes mail that is older than `keep` seconds."""
+
+    async def work() -> int:
+        return await forget_old_mail(backend, databases(), keep)
+
+    await _for_ever("old mail", OLD_MAIL_SECONDS, work)
+
+
+async def forget_old_mail(backend: Backend, databases: Sequence[Database], keep: float) -> int:
+    """Deletes what is too old, a chunk at a time so that nobody waits for it; how many."""
+    done = 0
+    for database in databases:
+        while gone := await forget_old(database, backend.now() - timedelta(seconds=keep), OLD_MAIL_CHUNK):
+            done += gone
+    return done
+
+
+async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:
+    while True:
+        try:
+            if done := await work():
+                log.info("upkeep", what=what, done=done)
+        except Unavailable as error:
+            log.warning("upkeep waits", what=what, error=error.detail)
+        except Exception:
+            log.exception("upkeep failed", what=what)
+        await asyncio.sleep(seconds)

@@ -1,0 +1,89 @@
+"""URLs of Redis and what goes with them: each kind understood, each fault named, and no password told."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gameserver.config.redis_url import RedisUrl, parse
+from gameserver.config.settings import ConfigFault, load
+from gameserver.storage.redis import scripts
+from tests.config.test_settings import GOOD
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("redis://a", RedisUrl("server", False, (("a", 6379),), None, None)),
+        ("redis://:p%40s:s@a:7/3", RedisUrl("server", False, (("a", 7),), None, "p@s:s", database=3)),
+        ("rediss://u:p@[::1]:7", RedisUrl("server", True, (("::1", 7),), "u", "p")),
+        (
+            "redis+sentinel://u:p@a,b:7/the-master/2",
+            RedisUrl("sentinel", False, (("a", 26379), ("b", 7)), "u", "p", "the-master", 2),
+        ),
+        ("rediss+sentinel://a:1/m", RedisUrl("sentinel", True, (("a", 1),), None, None, "m")),
+        ("redis+cluster://a:1,b:2", RedisUrl("cluster", False, (("a", 1), ("b", 2)), None, None)),
+        ("rediss+cluster://:p@a:1/0", RedisUrl("cluster", True, (("a", 1),), None, "p")),
+    ],
+)
+def test_each_kind_of_url_is_understood(text: str, found: RedisUrl) -> None:
+    assert parse(text) == found
+
+
+FAULTS = [
+    ("http://a", "the scheme isn't one of redis://, rediss://, redis\\+sentinel://"),
+    ("a:6379", "the scheme isn't one of"),
+    ("redis://", "isn't a host"),
+    ("redis://a:0", "'a:0' isn't a host"),
+    ("redis://a:99999", "isn't a host"),
+    ("redis://a b", "isn't a host"),
+    ("redis+cluster://a:1,", "'' isn't a host"),
+    ("redis://a:1,b:2", "redis:// names one server; for several write redis\\+sentinel:// or redis\\+cluster://"),
+    ("redis://a/x", "'x' isn't the number of a database"),
+    ("redis://a/-1", "isn't the number of a database"),
+    ("redis://topsecret@a", "a user without a password"),
+    ("redis://a?db=1", "no options"),
+    ("redis+sentinel://a:1", "the master's name is missing"),
+    ("redis+sentinel://a:1/", "the master's name is missing"),
+    ("redis+sentinel://a:1/m/x", "'x' isn't the number"),
+    ("redis+cluster://a:1/3", "a cluster has database 0 alone"),
+]
+
+
+@pytest.mark.parametrize(("text", "fault"), FAULTS)
+def test_each_fault_of_a_url_is_named_at_the_start(tmp_path: Path, text: str, fault: str) -> None:
+    file = tmp_path / "a.toml"
+    given = text.replace("://a", "://:topsecret@a") if "topsecret" not in text else text
+    file.write_text(GOOD.replace("embedded = { port = 16379 }", f'url = "{given}"'))
+    with pytest.raises(ConfigFault, match=f"redis.url: .*{fault}") as refused:
+        load(file)
+    assert "topsecret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "fault"),
+    [
+        ('url = "redis://a"\nca = "ca.pem"', "are for TLS"),
+        ('embedded = { port = 1 }\nkey = "k"', "are for TLS"),
+        ('url = "rediss://a"\ncertificate = "c.pem"', "`certificate` and `key` go together"),
+        ('url = "redis://a"\nsentinel_password = "x"', "are for redis\\+sentinel"),
+    ],
+)
+def test_what_doesnt_fit_the_url_is_named(tmp_path: Path, section: str, fault: str) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(GOOD.replace("embedded = { port = 16379 }", section))
+    with pytest.raises(ConfigFault, match=f"redis: .*{fault}"):
+        load(file)
+
+
+def test_files_of_tls_are_relative_to_the_settings_and_must_be_there_and_hold_what_they_should(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(GOOD.replace("embedded = { port = 16379 }", 'url = "rediss://a"\nca = "ca.pem"'))
+    settings = load(file)
+    with pytest.raises(ConfigFault, match=f"redis.ca: the file {re.escape(str(tmp_path))}/ca.pem can't be read"):
+        settings.redis_access()
+    (tmp_path / "ca.pem").write_text("no certificate")
+    access = settings.redis_access()
+    assert access.ca == tmp_path / "ca.pem"
+    with pytest.raises(ConfigFault, match="don't hold what TLS needs"):
+        scripts.connect(settings.redis_url(), access)

@@ -1,0 +1,282 @@
+"""Settings from a file and the environment: every fault by its path, and secrets that only their owner reads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gameserver.config import settings
+from gameserver.config.settings import ConfigFault, Limits, Settings, load
+from tests.support.repository import CONFIG
+
+GOOD = """
+game = "game.toml"
+[stack]
+data = "var"
+[node]
+port = 8080
+[databases.one]
+embedded = { port = 15432 }
+[databases.two]
+url = "postgresql://somebody:secret@db.example:5432/game"
+[redis]
+embedded = { port = 16379 }
+[control]
+database = "one"
+[groups.accounts]
+databases = ["one"]
+[groups.players]
+databases = ["one", "two"]
+slots = 256
+[admin.keys]
+ann = "anns-key"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.toml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_paths_are_relative_to_the_file_wherever_the_command_runs(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    settings = load(file)
+    assert settings.data == tmp_path / "var"
+    assert settings.groups["players"].slots == 256
+    assert settings.database_url("two") == "postgresql://somebody:secret@db.example:5432/game"
+    with pytest.raises(ConfigFault, match=r"game\.toml"):
+        settings.game_mapping()
+
+
+def test_every_fault_is_named_at_once_by_its_path(file: Path) -> None:
+    broken = GOOD.replace("port = 8080", 'port = 99999\ncolour = "red"').replace("slots = 256", 'slots = "many"')
+    broken = broken.replace('[control]\ndatabase = "one"', "[control]").replace("port = 16379", "port = 0")
+    file.write_text("colour = 1\n" + broken + "[writes]\ndeadline_seconds = -1\n")
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    told = str(refused.value)
+    assert told.startswith(f"{file} can't be used:\n")
+    paths = {line.strip().partition(":")[0] for line in told.splitlines()[1:]}
+    assert paths == {
+        "colour",
+        "node.port",
+        "node.colour",
+        "groups.players.slots",
+        "control.database",
+        "redis.embedded.port",
+        "writes.deadline_seconds",
+    }
+
+
+def test_every_name_that_leads_nowhere_is_named_at_once(file: Path) -> None:
+    broken = GOOD.replace('databases = ["one"]', 'databases = ["three"]').replace("groups.players", "groups.plyers")
+    file.write_text(broken.replace('database = "one"', 'database = "four"'))
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    for wanted in ("groups.accounts", "'three'", "control", "'four'", "groups.plyers", "groups.players is missing"):
+        assert wanted in str(refused.value)
+
+
+LIMITS = """
+[backend.keys]
+shop = "too-short"
+game = "with a blank, and thirty-two characters long"
+[limits]
+exempt = ["10.0.0.1/8"]
+sign_ups_per_address = { per_minute = 0, burst = 1 }
+sign_ins_per_address = { per_minute = 30, burst = 0 }
+sign_ins_per_name = { per_minute = 0.01, burst = 30 }
+actions_per_player = { per_second = 1000000, burst = 1000001 }
+frames_per_socket = { per_minute = 7, burst = 1 }
+"""
+
+
+def test_a_limit_that_cant_be_meant_is_a_fault_by_its_path_that_shows_no_key(file: Path) -> None:
+    file.write_text(GOOD.replace("port = 8080", 'trusted_proxies = ["nobody"]') + LIMITS)
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    told = str(refused.value)
+    paths = {line.strip().partition(":")[0] for line in told.splitlines()[1:]}
+    assert paths == {
+        "node.trusted_proxies.0",
+        "backend.keys.shop",
+        "backend.keys.game",
+        "limits.exempt.0",
+        "limits.sign_ups_per_address.per_minute",
+        "limits.sign_ins_per_address.burst",
+        "limits.sign_ins_per_name.burst",
+        "limits.actions_per_player.burst",
+        "limits.frames_per_socket.per_second",
+        "limits.frames_per_socket.per_minute",
+    }
+    assert "too-short" not in told
+    assert "thirty-two" not in told
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "-1", "1e9", '"many"'])
+def test_a_rate_is_a_number_that_can_be_kept(file: Path, rate: str) -> None:
+    file.write_text(GOOD + f"[limits]\nactions_per_player = {{ per_second = {rate}, burst = 1 }}\n")
+    with pytest.raises(ConfigFault, match=r"limits\.actions_per_player\.per_second"):
+        load(file)
+
+
+def test_the_configurations_of_one_machine_let_the_bots_in_and_play() -> None:
+    for name in ("local", "one"):
+        limits = load(CONFIG / f"{name}.toml").limits
+        assert [str(each) for each in limits.exempt] == ["127.0.0.0/8", "::1/128"]
+        assert limits.actions_per_player.per_second >= 5_000
+        assert limits.frames_per_socket.per_second >= 10_000
+    assert Limits().exempt == ()
+
+
+@pytest.mark.parametrize("server", ["", 'url = "redis://a"\nembedded = { port = 1 }'])
+def test_a_server_is_embedded_or_elsewhere_and_not_both_or_neither(file: Path, server: str) -> None:
+    file.write_text(GOOD.replace("embedded = { port = 16379 }", server))
+    with pytest.raises(ConfigFault, match=r"redis: .*either `url` or `embedded"):
+        load(file)
+
+
+FRONT = "[haproxy]\nport = 8000\noperators_port = 8001\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "path"),
+    [
+        ("port = 8000\n", "", "haproxy.port"),
+        ("8001", "8000", "haproxy"),
+        ("8001", '8001\nnodes = ["a:1", "b"]', "haproxy.nodes.1"),
+        ("8001", '8001\nnodes = ["a:99999"]', "haproxy.nodes.0"),
+        ("8001", '8001\nnodes = ["a b:80"]', "haproxy.nodes.0"),
+        ("8001", '8001\nnodes = ["a:1", "a:1"]', "haproxy"),
+        ("8001", '8001\nnodes = ["a:1", "b:1"]\nplaces = 1', "haproxy"),
+        ("8001", "8001\nplaces = 0", "haproxy.places"),
+        ("8001", "8001\nconnections = 0", "haproxy.connections"),
+    ],
+)
+def test_a_fault_of_haproxy_is_named_by_its_path(file: Path, changed: str, to: str, path: str) -> None:
+    file.write_text(GOOD + FRONT.replace(changed, to))
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    assert [line.strip().partition(": ")[0] for line in str(refused.value).splitlines()[1:]] == [path]
+
+
+def test_what_keeps_nodes_from_their_places_is_named_at_once(file: Path) -> None:
+    front = FRONT.replace("8001", "8083\nplaces = 4").replace("8000", "8081")
+    file.write_text(GOOD.replace('data = "var"', 'data = "var"\nnodes = 5') + front)
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    for wanted in (
+        "stack.nodes is 5",
+        "haproxy.places only 4",
+        "haproxy.port is 8081",
+        "haproxy.operators_port is 8083",
+    ):
+        assert wanted in str(refused.value)
+    file.write_text(GOOD.replace("8080", "65530") + FRONT)
+    with pytest.raises(ConfigFault, match=r"node\.port leaves no ports"):
+        load(file)
+
+
+def test_a_certificate_is_relative_to_the_file(file: Path) -> None:
+    assert load(file).certificate is None
+    file.write_text(GOOD + FRONT + 'certificate = "tls/own.pem"\n')
+    assert load(file).certificate == file.parent / "tls" / "own.pem"
+
+
+@pytest.mark.parametrize("text", ["a = ", "\x80\x81"])
+def test_a_file_that_isnt_toml_or_isnt_there_is_told_in_a_sentence(file: Path, text: str) -> None:
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigFault, match=r"a\.toml"):
+        load(file)
+    with pytest.raises(ConfigFault, match=r"nowhere\.toml can't be read"):
+        load(file.with_name("nowhere.toml"))
+
+
+def test_the_environment_overrides_the_file_and_leaves_the_rest_of_a_table(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAMESERVER_NODE__PORT", "9090")
+    monkeypatch.setenv("GAMESERVER_DATABASES__TWO__URL", "postgresql://elsewhere/game")
+    monkeypatch.setenv("GAMESERVER_LOG", "warning")
+    monkeypatch.setenv("GAMESERVER_READY_FILE", "/somewhere")
+    settings = load(file)
+    assert (settings.node.port, settings.node.host, settings.log) == (9090, "127.0.0.1", "warning")
+    assert settings.database_url("two") == "postgresql://elsewhere/game"
+    assert settings.databases["one"].embedded is not None
+    monkeypatch.setenv("GAMESERVER_NODE__PORT", "much")
+    with pytest.raises(ConfigFault, match=r"node\.port"):
+        load(file)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_the_embedded_stacks_admin_key_is_made_once_and_only_its_owner_may_read_it(file: Path) -> None:
+    keys = load(file).admin_keys()
+    assert keys == load(file).admin_keys()
+    assert keys["ann"] == "anns-key"
+    assert len(keys["operator"]) >= 32
+    key_file = load(file).admin_key_file
+    assert (key_file.read_text().strip(), mode(key_file)) == (keys["operator"], 0o600)
+    assert load(file).server_password() not in keys.values()
+    assert load(file).server_password() in load(file).database_url("one")
+    assert load(file).server_password() in load(file).redis_url()
+
+
+def test_without_embedded_servers_there_are_only_the_keys_of_the_settings(file: Path, tmp_path: Path) -> None:
+    text = GOOD.replace("embedded = { port = 15432 }", 'url = "postgresql://a/b"')
+    file.write_text(text.replace("embedded = { port = 16379 }", 'url = "redis://a"'))
+    assert load(file).admin_keys() == {"ann": "anns-key"}
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_processes_that_make_the_same_secret_at_once_get_the_same_one(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from gameserver.config.settings import secret; "
+        "print(secret(Path(sys.argv[1])))"
+    )
+    path = tmp_path / "deep" / "a.key"
+    running = [
+        subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    told = {process.communicate()[0].strip() for process in running}
+    assert told == {path.read_text().strip()}
+    assert [each.name for each in path.parent.iterdir()] == ["a.key"]
+
+
+def test_a_secret_that_cant_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigFault, match="can't be read or made"):
+        settings.secret(tmp_path / "file" / "a.key")
+
+
+def test_the_shipped_configurations_can_be_used() -> None:
+    folder = CONFIG
+    for path in folder.glob("*.toml"):
+        if "[databases" in path.read_text():
+            assert isinstance(load(path), Settings), path
+    assert os.path.exists(folder / "local.toml")
+
+
+def test_items_live_where_players_do_unless_they_are_placed(file: Path) -> None:
+    assert load(file).groups["items"] == load(file).groups["players"]
+    file.write_text(GOOD + '[groups.items]\ndatabases = ["two"]\n')
+    assert (load(file).groups["items"].databases, load(file).groups["items"].slots) == (("two",), 256)
+
+
+def test_items_with_another_number_of_slots_than_players_are_refused(file: Path) -> None:
+    file.write_text(GOOD + '[groups.items]\ndatabases = ["two"]\nslots = 512\n')
+    with pytest.raises(ConfigFault, match=r"groups\.items\.slots is 512, groups\.players has 256"):
+        load(file)
+
+
+@pytest.mark.parametrize("name", ["local", "one", "scaleout", "vertical"])
+def test_the_configurations_that_come_with_it_can_be_used(name: str) -> None:
+    assert load(CONFIG / f"{name}.toml").groups.keys() == {"accounts", "players", "items"}

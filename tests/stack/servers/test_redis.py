@@ -1,0 +1,82 @@
+"""Valkey as a child: what it was told is there after every kind of end."""
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis as Client
+from redis.exceptions import AuthenticationError
+
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes import procfs
+from gameserver.stack.servers.redis import Redis
+from tests.support.wait import wait_until
+
+
+@asynccontextmanager
+async def client_of(url: str) -> AsyncIterator[Client]:
+    client = Client.from_url(url, decode_responses=True)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def test_what_was_set_is_there_after_a_stop_and_after_a_kill(valkey: Redis) -> None:
+    await valkey.start()
+    async with client_of(valkey.url) as client:
+        await client.set("stopped", "1")
+    await valkey.stop()
+    assert valkey.process.status == 0
+    await valkey.start()
+    async with client_of(valkey.url) as client:
+        await client.set("killed", "2")
+    valkey.kill()
+    await valkey.start()
+    async with client_of(valkey.url) as client:
+        assert await client.mget("stopped", "killed") == ["1", "2"]
+
+
+async def test_a_last_write_that_was_cut_off_is_dropped_and_the_rest_kept(valkey: Redis) -> None:
+    await valkey.start()
+    async with client_of(valkey.url) as client:
+        await client.set("whole", "1")
+    valkey.kill()
+    (log,) = (valkey.data / "appendonlydir").glob("*.incr.aof")
+    with log.open("ab") as end:
+        end.write(b"*3\r\n$3\r\nSET\r\n$4\r\nha")
+    await valkey.start()
+    async with client_of(valkey.url) as client:
+        assert await client.keys() == ["whole"]
+
+
+async def test_a_taken_port_is_named_with_its_setting_and_holder(valkey: Redis) -> None:
+    told = f"Port {valkey.port} .* process {os.getpid()} .*redis.embedded.port"
+    with socket.create_server(("127.0.0.1", valkey.port)), pytest.raises(StackError, match=told):
+        await valkey.start()
+
+
+async def test_a_valkey_that_dies_at_its_start_shows_the_end_of_its_log(valkey: Redis) -> None:
+    (valkey.data / "appendonlydir").mkdir(parents=True)
+    (valkey.data / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense\n")
+    with pytest.raises(StackError, match=r"before it was ready(.|\n)*manifest"):
+        await valkey.start()
+
+
+async def test_nobody_gets_in_without_the_password_which_is_in_no_command_line(valkey: Redis) -> None:
+    await valkey.start()
+    async with client_of(f"redis://127.0.0.1:{valkey.port}/0") as client:
+        with pytest.raises(AuthenticationError):
+            await client.get("anything")
+    assert valkey.password not in procfs.command_line(valkey.process.pid or 0)
+    assert valkey.password not in repr(valkey)
+
+
+async def test_a_death_is_noticed_with_its_signal(valkey: Redis) -> None:
+    await valkey.start()
+    os.kill(valkey.process.pid or 0, signal.SIGKILL)
+    await wait_until(lambda: valkey.process.pid is None)
+    assert valkey.process.status_text == "signal SIGKILL"

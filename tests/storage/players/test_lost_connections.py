@@ -1,0 +1,190 @@
+"""What a command comes to when its transaction is lost: applied once, or not at all, and the caller is told which."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+
+from gameserver import app as application
+from gameserver.app import Core
+from gameserver.config.settings import Settings, Writes
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
+from tests.support.client import command_id
+from tests.support.deployment import FENCE, act, assert_ledger_explains, connected, enlist, ledger, superuser, working
+from tests.support.servers import Servers
+from tests.support.wait import wait_until
+
+SLEEP = "create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return new; end';"
+BEFORE_COMMIT = SLEEP + "create trigger doze before insert on ledger for each row execute function doze()"
+AT_COMMIT = (
+    SLEEP
+    + """create constraint trigger doze after update on players deferrable initially deferred
+    for each row execute function doze()"""
+)
+WAITING = "select pid from pg_stat_activity where application_name = 'gameserver' and wait_event = $1"
+
+
+async def backend_in(connection: asyncpg.Connection, event: str, other_than: int = 0) -> int:
+    """The process of the node's transaction that waits for this."""
+    found: list[int] = []
+
+    async def is_there() -> bool:
+        found[:] = [row["pid"] for row in await connection.fetch(WAITING, event) if row["pid"] != other_than]
+        return bool(found)
+
+    await wait_until(is_there, what=f"a transaction waits in {event}")
+    return found[0]
+
+
+@pytest.mark.parametrize("moment", [BEFORE_COMMIT, AT_COMMIT], ids=["before", "at"])
+async def test_a_command_whose_connection_is_killed_before_its_commit_is_applied_once(
+    servers: Servers, core: Core, moment: str
+) -> None:
+    player = await enlist(core, database="one")
+    async with superuser(servers, core, "one") as killer:
+        await killer.execute(moment)
+        told = asyncio.create_task(act(core, player.id))
+        await killer.execute("select pg_terminate_backend($1)", await backend_in(killer, "PgSleep"))
+        receipt = await told
+    assert (receipt.replayed, receipt.player.version) == (False, 2)
+    assert len(await assert_ledger_explains(core, player.id)) == 2
+
+
+@asynccontextmanager
+async def missing_standby(servers: Servers, core: Core) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Commits on the server `one` wait for a standby that isn't there, until the block or what it gives is called."""
+    async with superuser(servers, core, "one") as connection, superuser(servers, core, "one") as probe:
+
+        async def commits_wait() -> bool:
+            commit = asyncio.create_task(
+                probe.execute("select pg_logical_emit_message(true, 'test', ''), txid_current()")
+            )
+            while not commit.done():
+                asked = "select wait_event = 'SyncRep' from pg_stat_activity where pid = $1"
+                if await connection.fetchval(asked, probe.get_server_pid()):
+                    await connection.execute("select pg_cancel_backend($1)", probe.get_server_pid())
+                    await commit
+                    return True
+            return False
+
+        async def arrive() -> None:
+            await connection.execute("alter system reset synchronous_standby_names")
+            await connection.execute("select pg_reload_conf()")
+
+        try:
+            await connection.execute("alter system set synchronous_standby_names = 'nobody'")
+            await connection.execute("select pg_reload_conf()")
+            await wait_until(commits_wait, what="commits wait for the standby")
+            yield arrive
+        finally:
+            await arrive()
+
+
+@pytest.mark.parametrize("blow", ["pg_terminate_backend", "pg_cancel_backend"])
+async def test_a_commit_whose_wait_for_its_standby_ends_early_is_told_only_when_the_standby_has_it(
+    servers: Servers, core: Core, blow: str
+) -> None:
+    """The first transaction has committed, unknown to the node; cancelling its wait gives no more than a warning."""
+    player = await enlist(core, database="one")
+    async with superuser(servers, core, "one") as killer, missing_standby(servers, core) as arrive:
+        told = asyncio.create_task(act(core, player.id))
+        first = await backend_in(killer, "SyncRep")
+        await killer.execute(f"select {blow}($1)", first)
+        await backend_in(killer, "SyncRep", other_than=first)
+        assert not told.done()
+        await arrive()
+        receipt = await told
+    assert (receipt.replayed, receipt.player.version) == (True, 2)
+    assert len(await assert_ledger_explains(core, player.id)) == 2
+
+
+async def test_a_commit_that_isnt_sure_by_the_deadline_is_told_as_unknown_and_a_retry_learns_it(
+    servers: Servers, settings: Settings
+) -> None:
+    quick = settings.model_copy(update={"writes": Writes(deadline_seconds=0.5, transaction_seconds=0.3)})
+    async with working(quick) as core:
+        player, key = await enlist(core, database="one"), command_id()
+        async with missing_standby(servers, core):
+            with pytest.raises(OutcomeUnknown):
+                await act(core, player.id, key=key)
+        receipt = await act(core, player.id, key=key)
+        assert (receipt.replayed, receipt.player.version) == (True, 2)
+        assert len(await ledger(core, player.id)) == 2
+
+
+@asynccontextmanager
+async def away(servers: Servers, core: Core) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """The database `one` ends every connection and takes none, until the block or what it gives is called."""
+    async with superuser(servers, core, "one") as connection:
+        name = await connection.fetchval("select current_database()")
+
+        async def come_back() -> None:
+            await connection.execute(f"alter database {name} connection limit -1")
+
+        await connection.execute(f"alter database {name} connection limit 0")
+        ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"
+        await connection.execute(ended, name)
+        try:
+            yield come_back
+        finally:
+            await come_back()
+
+
+async def test_a_command_waits_for_a_database_that_is_away_and_is_refused_at_its_deadline(
+    servers: Servers, settings: Settings
+) -> None:
+    quick = settings.model_copy(update={"writes": Writes(deadline_seconds=0.6)})
+    async with working(quick) as core:
+        player, elsewhere = await enlist(core, database="one"), await enlist(core, database="two")
+        await act(core, player.id)
+        async with away(servers, core) as come_back:
+            with pytest.raises(DatabaseUnavailable):
+                await act(core, player.id)
+            assert (await act(core, elsewhere.id)).player.version == 2
+            told = asyncio.create_task(act(core, player.id))
+            await asyncio.sleep(0)
+            await come_back()
+            assert (await told).player.version == 3
+        assert len(await assert_ledger_explains(core, player.id)) == 3
+
+
+async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_stops(
+    servers: Servers, settings: Settings
+) -> None:
+    def faults() -> float:
+        labels = {"database": "one", "kind": "ConnectionError"}
+        return REGISTRY.get_sample_value("gameserver_database_faults_total", labels) or 0
+
+    async with application.open_core(settings) as core:
+        run = asyncio.create_task(core.backend.players.run())
+        player = await enlist(core, database="one")
+        async with away(servers, core):
+            before = faults()
+            waiting = [asyncio.create_task(act(core, player.id)) for _ in range(3)]
+            await wait_until(lambda: faults() > before, what="the node has noticed")
+            run.cancel()
+            done, _ = await asyncio.wait(waiting, timeout=2)
+    assert len(done) == 3
+    assert all(isinstance(each.exception(), Unavailable) for each in waiting)
+
+
+async def test_a_sign_up_that_freezes_in_its_transaction_lets_go_of_the_fence_and_is_told_so(core: Core) -> None:
+    async with connected(core.databases["one"].url) as mover:
+        await mover.execute("set lock_timeout = '4s'")
+        with pytest.raises(DatabaseUnavailable):
+            await freeze_while(core, mover.execute(f"select pg_advisory_lock({FENCE})"))
+        assert await mover.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted") == 1
+
+
+async def freeze_while(core: Core, other: Awaitable[object]) -> None:
+    """Holds the fence as a sign-up does, and goes on when the other one has it."""
+    async with core.databases["one"].fenced("players") as frozen:
+        try:
+            await other
+        except asyncpg.LockNotAvailableError:
+            pytest.fail("the fence is still held")
+        await frozen.execute(text("select 1"))

@@ -1,0 +1,79 @@
+"""Standings of seasons that are over, whatever the board's ties, when some who stand there are banned since."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import boards, seasons
+from gameserver.config.settings import Settings
+from gameserver.rules.boards import Board
+from gameserver.rules.seasons import Season
+from tests.support.deployment import with_actions, working
+
+SEASON = 'season = { cron = "0 0 * * 1" }\nscore = "points:kills"\n'
+BOARDS = "".join(f'[boards.{ties}]\n{SEASON}ties = "{ties}"\n' for ties in ("first", "competition", "dense"))
+SCORES = [9, 9, 8, 8, 8, 7, 6, 6, 5]
+A, B, C, D, E, F, G, H, J = range(1, 10)
+"""Player ids, in the order of their scores."""
+RANKS = {
+    "first": [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    "competition": [1, 1, 3, 3, 3, 6, 7, 7, 9],
+    "dense": [1, 1, 2, 2, 2, 3, 4, 4, 5],
+}
+
+
+@pytest.fixture
+async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
+    async with working(
+        with_actions(settings, tmp_path, BOARDS, score="tests.storage.seasons.scoring_actions:score")
+    ) as opened:
+        yield opened
+
+
+async def stored(core: Core, board: Board) -> str:
+    """A season of the scores, which has been counted; its name."""
+    now = core.backend.calendar.season(board, core.backend.now())
+    assert now is not None
+    book, start = core.backend.seasons, now.start - 604_800
+    await book.begin(board.name, Season(start, now.start))
+    await book.step(board.name, start, "running", "ended")
+
+    async def rows() -> AsyncIterator[list[tuple[object, ...]]]:
+        yield [
+            (board.name, start, who, rank, who, score, core.backend.now(), f"P {who}", "mage", 1, None, False)
+            for who, (rank, score) in enumerate(zip(RANKS[board.ties], SCORES, strict=True), 1)
+        ]
+
+    await book.store(board.name, start, rows())
+    await seasons.learn(core.backend)
+    return boards.PREVIOUS
+
+
+@pytest.mark.parametrize("ties", RANKS)
+async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(core: Core, ties: str) -> None:
+    season = await stored(core, core.backend.calendar.board(ties))
+    for banned, expected in [
+        ([A], {"first": [1, 2, 3, 4, 5, 6, 7, 8], "competition": [1, 2, 2, 2, 5, 6, 6, 8],
+               "dense": [1, 2, 2, 2, 3, 4, 4, 5]}),
+        ([A, C, D], {"first": [1, 2, 3, 4, 5, 6], "competition": [1, 2, 3, 4, 4, 6], "dense": [1, 2, 3, 4, 4, 5]}),
+        ([A, B, D, F, H], {"first": [1, 2, 3, 4], "competition": [1, 1, 3, 4], "dense": [1, 1, 2, 3]}),
+        ([A, B, C, D, E, F, J], {"first": [1, 2], "competition": [1, 1], "dense": [1, 1]}),
+    ]:  # fmt: skip
+        for who in range(A, J + 1):
+            await core.backend.seasons.hide(who, hidden=who in banned)
+        page = (await boards.top(core.backend, ties, season, 20, None)).page
+        assert [each.rank for each in page.standings] == expected[ties]
+        there = [each.player_id for each in page.standings]
+        ranks = (await boards.ranks(core.backend, ties, season, there)).page
+        around = (await boards.around(core.backend, ties, season, there[1], 20)).page
+        assert [each.rank for each in ranks.standings] == [each.rank for each in around.standings] == expected[ties]
+
+
+async def test_a_page_goes_on_behind_one_who_was_banned_since(core: Core) -> None:
+    season = await stored(core, core.backend.calendar.board("first"))
+    first = (await boards.top(core.backend, "first", season, 3, None)).page
+    await core.backend.seasons.hide(C, hidden=True)
+    rest = (await boards.top(core.backend, "first", season, 3, first.after)).page
+    assert [(each.rank, each.player_id) for each in rest.standings] == [(3, D), (4, E), (5, F)]

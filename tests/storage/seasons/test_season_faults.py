@@ -1,0 +1,196 @@
+"""Seasons when the control database or Redis was away, players are banned in the middle, and boards lose theirs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import admin, board_care, boards, seasons
+from gameserver.config.settings import Settings
+from gameserver.rules.boards import Board
+from gameserver.rules.errors import BadInput, BoardUnavailable
+from gameserver.rules.seasons import Season
+from gameserver.storage.accounts.bans import Judgement
+from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.ids import slot_of
+from gameserver.upkeep import closing
+from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
+from tests.support.client import command_id
+from tests.support.deployment import act, connected, enlist, enlist_many, following, owner, with_actions, working
+from tests.support.wait import wait_until
+
+WEEK = 7 * 86400
+
+
+@pytest.fixture
+async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
+    changed = with_actions(settings, tmp_path, BOARDS, score="tests.storage.seasons.scoring_actions:score")
+    async with working(changed) as opened, following(opened):
+        yield opened
+
+
+def this_week(core: Core) -> Season:
+    found = core.backend.calendar.season(weekly(core), datetime.now(UTC))
+    assert found is not None
+    return found
+
+
+async def gives(core: Core, player_id: int, season: int, score: int) -> None:
+    """A score of a season as play would have left it."""
+    async with connected(core.databases[owner(core, player_id)].url) as connection:
+        asked = "insert into scores values ($1, $2, 'weekly', $3, $4, now(), 1)"
+        await connection.execute(asked, slot_of(player_id), player_id, season, score)
+
+
+async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_seasons(core: Core) -> None:
+    ann = await enlist(core)
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            await connection.execute(
+                "insert into season_floors select slot, 'kills', 1700000000 from players_owned_slots"
+            )
+    await act(core, ann.id, "score", points={"kills": 3})
+    async with connected(core.databases[owner(core, ann.id)].url) as connection:
+        assert await connection.fetchval("select season from scores where board = 'kills'") == 0
+
+
+async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(core: Core) -> None:
+    ann, now = await enlist(core), this_week(core)
+    first = Season(now.start - 4 * WEEK, now.start - 3 * WEEK)
+    await core.backend.seasons.begin("weekly", first)
+    missed = Season(now.start - 2 * WEEK, now.start - WEEK)
+    await gives(core, ann.id, missed.start, 7)
+    await until_closed(core, missed)
+    found = [each.season for each in await core.backend.seasons.chapters() if each.board == "weekly"]
+    assert found == [Season(now.start + week * WEEK, now.start + (week + 1) * WEEK) for week in range(-4, 1)]
+    assert await standings(core, missed) == [(1, 7, ann.id)]
+    assert len(await rewards(core, ann)) == 1
+
+
+async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "AT_A_TIME", 2)
+    now = this_week(core)
+    await core.backend.seasons.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
+    for _ in range(3):
+        await attend(core)
+    found = [each.season.start for each in await core.backend.seasons.chapters() if each.board == "weekly"]
+    assert found == [now.start + week * WEEK for week in range(-6, 1)]
+
+
+async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = this_week(core)
+    old, ended = Season(now.start - 2 * WEEK, now.start - WEEK), Season(now.start - WEEK, now.start)
+    await core.backend.seasons.begin("weekly", old)
+    await core.backend.seasons.step("weekly", old.start, "running", "closed")
+    await core.backend.seasons.begin("weekly", ended)
+
+    async def away(*_: Any) -> None:
+        raise BoardUnavailable
+
+    monkeypatch.setattr(closing, "DROP_SECONDS", (-10, 3600))
+    monkeypatch.setattr(BoardCheck, "drop", away)
+    await until_closed(core, ended)
+
+
+async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core) -> None:
+    await attend(core)
+    before = int(core.backend.now().timestamp())
+    chapter = await seasons.close_now(core.backend, "a test", "weekly", "a test")
+    found = {each.season.start: each.season.end for each in await core.backend.seasons.chapters()}
+    assert found[chapter.season.start] >= before + 3
+
+
+async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
+    await admin.judge(core.backend, "a test", Judgement(command_id(), player_id, banned, "a test"))
+
+
+async def exp(core: Core, player_id: int) -> int:
+    return (await core.backend.players.read([player_id]))[player_id].exp
+
+
+async def ended_last_week(core: Core, *scores: int) -> tuple[Season, list[int]]:
+    """Last week's season, with a player for each of the scores."""
+    now = this_week(core)
+    season = Season(now.start - WEEK, now.start)
+    await core.backend.seasons.begin("weekly", season)
+    ids = [each.id for each in await enlist_many(core, len(scores))]
+    for player_id, score in zip(ids, scores, strict=True):
+        await gives(core, player_id, season.start, score)
+    return season, ids
+
+
+async def test_who_is_banned_when_a_season_is_counted_has_his_place_back_later_and_no_reward(core: Core) -> None:
+    season, (a, b, c, d) = await ended_last_week(core, 9, 8, 7, 6)
+    await judge(core, a)
+    await until_closed(core, season)
+    assert await standings(core, season) == [(1, 8, b), (2, 7, c), (3, 6, d)]
+    await judge(core, a, banned=False)
+    assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d)]
+    assert [await exp(core, each) for each in (a, b, c, d)] == [0, 100, 10, 10]
+
+
+async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: Core) -> None:
+    season, (a, b) = await ended_last_week(core, 9, 8)
+    book, end = core.backend.seasons, core.backend.season_end
+    await book.step("weekly", season.start, "running", "ended")
+    await book.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    await judge(core, a)
+    await until_closed(core, season)
+    assert [await exp(core, each) for each in (a, b)] == [0, 10]
+
+
+async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:
+    season, (a, b) = await ended_last_week(core, 9, 8)
+    await core.backend.seasons.step("weekly", season.start, "running", "ended")
+    control = core.databases[core.settings.control.database].url
+    hiding: list[asyncio.Task[None]] = []
+
+    async def counted() -> AsyncIterator[list[Any]]:
+        async with connected(control) as connection:
+
+            async def is_past() -> bool:
+                waits = await connection.fetchval("select exists (select from pg_locks where not granted)")
+                return hiding[0].done() or waits
+
+            async for part in core.backend.season_end.standings(weekly(core), season.start, banned=True):
+                hiding.append(asyncio.create_task(core.backend.seasons.hide(a, hidden=True)))
+                await wait_until(is_past, what="the ban has passed the count, or waits for it")
+                yield part
+
+    await core.backend.seasons.store("weekly", season.start, counted())
+    await asyncio.gather(*hiding)
+    await seasons.learn(core.backend)
+    assert await standings(core, season) == [(1, 8, b)]
+
+
+def weekly(core: Core) -> Board:
+    return core.backend.calendar.board("weekly")
+
+
+async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Core) -> None:
+    season, _ = await ended_last_week(core, 9)
+    await until_closed(core, season)
+    asked = (core.backend, "weekly", boards.PREVIOUS)
+    for refused in (
+        board_care.rebuild(core.backend, "a test", "weekly", boards.PREVIOUS, "a test"),
+        board_care.check(*asked, 10, repair=False),
+        board_care.check_all(*asked, lambda _: None, repair=False),
+    ):
+        with pytest.raises(BadInput):
+            await refused
+
+
+async def test_the_banned_take_no_place_of_those_that_are_stored(core: Core) -> None:
+    season, ids = await ended_last_week(core, 9, 8, 7, 6)
+    await judge(core, ids[0])
+    for banned, expected in ((True, ids[:3]), (False, ids[1:3])):
+        end = core.backend.season_end
+        found = [row async for part in end.standings(weekly(core), season.start, 2, banned=banned) for row in part]
+        assert [row[4] for row in found] == expected
+        assert [row[3] for row in found] == list(range(1, len(expected) + 1))

@@ -1,0 +1,252 @@
+"""Seasons end by the ledger's time on two databases, with writes in flight and kills at every step."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import admin, boards, seasons
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import GameError, NotOnBoard, SeasonNotFound
+from gameserver.rules.player import Player
+from gameserver.rules.seasons import Season
+from gameserver.storage.accounts.bans import Judgement
+from gameserver.storage.ids import slot_of
+from gameserver.storage.seasons.book import SeasonBook
+from gameserver.upkeep import closing
+from gameserver.upkeep.postman import Postman
+from tests.support.client import command_id
+from tests.support.deployment import act, connected, enlist_many, following, ledger, move_slot, with_actions, working
+from tests.support.wait import wait_until
+
+BOARDS = """
+[boards.weekly]
+score = "points:kills"
+season = { cron = "0 0 * * 1", zone = "Asia/Seoul" }
+rewards = [{ first = 1, last = 1, exp = 100, text = "First" }, { first = 2, last = 3, exp = 10 }]
+[boards.kills]
+score = "points:kills"
+"""
+SECONDS = 2
+
+
+@pytest.fixture
+def changed(settings: Settings, tmp_path: Path) -> Settings:
+    return with_actions(settings, tmp_path, BOARDS, score="tests.storage.seasons.scoring_actions:score")
+
+
+@pytest.fixture
+async def core(changed: Settings) -> AsyncIterator[Core]:
+    async with working(changed) as opened, following(opened):
+        yield opened
+
+
+async def begin(core: Core, count: int) -> list[Season]:
+    """So many seasons of a few seconds each, the first of which has just begun; they are known to all nodes."""
+    start = int(time.time())
+    found = [Season(start + each * SECONDS, start + (each + 1) * SECONDS) for each in range(count)]
+    for season in found:
+        await core.backend.seasons.begin("weekly", season)
+    await seasons.learn(core.backend)
+    return found
+
+
+def postman(core: Core) -> Postman:
+    return Postman(core.backend, core.slots)
+
+
+async def attend(core: Core) -> None:
+    with suppress(GameError):
+        await closing.attend(core.backend, postman(core))
+
+
+async def until_closed(core: Core, season: Season) -> None:
+    async def is_closed() -> bool:
+        await attend(core)
+        found = await core.backend.seasons.chapters()
+        return ("weekly", season, "closed") in [(each.board, each.season, each.state) for each in found]
+
+    await wait_until(is_closed, 20, "the season is closed")
+
+
+async def scored(core: Core) -> dict[int, dict[int, list[int]]]:
+    """By season and player: every score, as the ledgers' times have it, with the scores' own rows beside them."""
+    found: dict[int, dict[int, list[int]]] = {}
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            for row in await connection.fetch("select * from scores where board = 'weekly'"):
+                found.setdefault(row["season"], {})[row["player_id"]] = [row["score"]]
+    return found
+
+
+async def by_ledger(core: Core, players: list[Player], found: list[Season]) -> dict[int, dict[int, int]]:
+    """What each season's scores are by the ledger alone: a season has what was scored from its start to its end."""
+    sums: dict[int, dict[int, int]] = {}
+    for player in players:
+        for row in await ledger(core, player.id):
+            if row["action"] == "score":
+                at = row["at"].timestamp()
+                season = next((each.start for each in found if each.start <= at < each.end), found[-1].end)
+                own = sums.setdefault(season, {})
+                own[player.id] = own.get(player.id, 0) + 1
+    return sums
+
+
+async def play(core: Core, players: list[Player], until: float) -> None:
+    async def one(player: Player) -> None:
+        while time.time() < until:
+            with suppress(GameError):
+                await act(core, player.id, "score", points={"kills": 1})
+
+    await asyncio.gather(*map(one, players))
+
+
+async def standings(core: Core, season: Season) -> list[tuple[int, int, int]]:
+    name = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(season.start))
+    page = (await boards.top(core.backend, "weekly", name, 200, None)).page
+    return [(each.rank, each.score, each.player_id) for each in page.standings]
+
+
+async def rewards(core: Core, player: Player) -> list[Any]:
+    return [row for row in await ledger(core, player.id) if row["action"] == "mail:rewarded"]
+
+
+def interrupted(core: Core, monkeypatch: pytest.MonkeyPatch, dice: random.Random) -> None:
+    """A third of the calls of a closing's steps die before they have done anything, and a third after they have."""
+    for owner, name in (
+        (core.backend.season_end, "fence"),
+        (core.backend.seasons, "step"),
+        (core.backend.seasons, "store"),
+        (core.backend.seasons, "prizes"),
+        (core.backend.seasons, "settle"),
+    ):
+        whole = getattr(type(owner), name)
+
+        async def broken(self: Any, *args: Any, whole: Any = whole) -> Any:
+            fate = dice.randrange(3)
+            if fate == 0:
+                raise GameError("killed before a step")
+            done = await whole(self, *args)
+            if fate == 1:
+                raise GameError("killed after a step")
+            return done
+
+        monkeypatch.setattr(type(owner), name, broken)
+
+
+async def test_three_boundaries_are_crossed_exactly_with_writes_in_flight_and_kills_between_all_steps(
+    core: Core, second: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    players = await enlist_many(core, 10)
+    found = await begin(core, 3)
+    await seasons.learn(second.backend)
+    interrupted(core, monkeypatch, random.Random(1))
+    playing = asyncio.create_task(play(core, players, found[-1].end + 0.5))
+    for season in found:
+        await wait_until(lambda season=season: time.time() >= season.end, 10, "the season is over")
+        both = asyncio.gather(until_closed(core, season), until_closed(second, season))
+        await both
+    await playing
+    expected = await by_ledger(core, players, found)
+    rows = await scored(core)
+    for season in found:
+        assert {who: [score] for who, score in expected[season.start].items()} == rows[season.start]
+        told = await standings(core, season)
+        assert {who: score for _, score, who in told} == expected[season.start]
+        assert [score for _, score, _ in told] == sorted((score for _, score, _ in told), reverse=True)
+    ended = [await standings(core, season) for season in found]
+    total = {player.id: sum(expected[each].get(player.id, 0) for each in expected) for player in players}
+    for player in players:
+        ranks = [rank for told in ended for rank, _, who in told if who == player.id]
+        own = sum({1: 100, 2: 10, 3: 10}.get(rank, 0) for rank in ranks)
+        assert len(await rewards(core, player)) == len([rank for rank in ranks if rank <= 3])
+        assert (await core.backend.players.read([player.id]))[player.id].exp == own
+    page = (await boards.top(core.backend, "kills", boards.CURRENT, 200, None)).page
+    assert {each.player_id: each.score for each in page.standings} == total
+
+
+@pytest.fixture
+async def second(changed: Settings) -> AsyncIterator[Core]:
+    async with working(changed) as opened:
+        yield opened
+
+
+async def test_a_write_after_the_fence_scores_in_the_next_season_whatever_its_clock_says(core: Core) -> None:
+    """Also when its slot has been moved meanwhile: the floor moves with it."""
+    (ann,) = await enlist_many(core, 1, "one")
+    (season,) = await begin(core, 1)
+    await act(core, ann.id, "score", points={"kills": 3})
+    await wait_until(lambda: time.time() >= season.end, 10, "the season is over")
+    assert await core.backend.season_end.fence("weekly", season.end)
+    core.backend.calendar.learn("weekly", [Season(season.start, season.end + 1000)], [season.start])
+    await act(core, ann.id, "score", points={"kills": 4})
+    await move_slot(core, slot_of(ann.id), "two")
+    await act(core, ann.id, "score", points={"kills": 5})
+    assert await scored(core) == {season.start: {ann.id: [3]}, season.end: {ann.id: [9]}}
+
+
+async def test_no_fence_is_put_up_before_the_season_is_over_by_the_databases_clock(core: Core) -> None:
+    end = int(time.time()) + 1000
+    assert not await core.backend.season_end.fence("weekly", end)
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            assert await connection.fetchval("select count(*) from season_floors") == 0
+
+
+async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_banned(core: Core) -> None:
+    players = await enlist_many(core, 5)
+    (season,) = await begin(core, 1)
+    for number, player in enumerate(players):
+        await act(core, player.id, "score", points={"kills": 9 - number})
+    await wait_until(lambda: time.time() >= season.end, 10, "the season is over")
+    await until_closed(core, season)
+    a, b, c, d, e = (each.id for each in players)
+    assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d), (5, 5, e)]
+    await admin.judge(core.backend, "a test", Judgement(command_id(), b, True, "a test"))
+    assert await standings(core, season) == [(1, 9, a), (2, 7, c), (3, 6, d), (4, 5, e)]
+    previous = boards.PREVIOUS
+    near = (await boards.around(core.backend, "weekly", previous, c, 1)).page
+    assert ([each.player_id for each in near.standings], near.total) == ([a, c, d], 4)
+    first = (await boards.top(core.backend, "weekly", previous, 2, None)).page
+    rest = (await boards.top(core.backend, "weekly", previous, 2, first.after)).page
+    assert [each.player_id for each in [*first.standings, *rest.standings]] == [a, c, d, e]
+    assert rest.after is None
+    ranks = await boards.ranks(core.backend, "weekly", previous, [d, b, 7])
+    assert ([each.rank for each in ranks.page.standings], ranks.missing) == ([3], [b, 7])
+    with pytest.raises(NotOnBoard):
+        await boards.around(core.backend, "weekly", previous, b, 1)
+    with pytest.raises(SeasonNotFound):
+        await boards.top(core.backend, "kills", previous, 2, None)
+    await admin.judge(core.backend, "a test", Judgement(command_id(), b, False, "a test"))
+    assert (await standings(core, season))[1] == (2, 8, b)
+
+
+async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_begins(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seasons, "CLOSE_SECONDS", 1)
+    (ann,) = await enlist_many(core, 1)
+    await attend(core)
+    await act(core, ann.id, "score", points={"kills": 3})
+    found = await seasons.preview(core.backend, "weekly", 10)
+    assert found.entries == [(1, 3, ann.id, ann.name, {"exp": 100, "text": "First"})]
+    chapter = await seasons.close_now(core.backend, "a test", "weekly", "a test")
+    (now,) = [each for each in await core.backend.seasons.chapters() if each.board == "weekly"]
+    await until_closed(core, now.season)
+    assert chapter.season.start == now.season.start
+    await act(core, ann.id, "score", points={"kills": 4})
+    assert (await scored(core))[now.season.end] == {ann.id: [4]}
+    assert len(await rewards(core, ann)) == 1
+
+
+async def test_what_was_noted_of_a_season_holds_whatever_the_configuration_says_since(core: Core) -> None:
+    book: SeasonBook = core.backend.seasons
+    (season,) = await begin(core, 1)
+    await book.begin("weekly", Season(season.start, season.end + 77))
+    assert [each.season for each in await book.chapters() if each.board == "weekly"] == [season]

@@ -1,0 +1,122 @@
+"""The limits of sign-up and sign-in in Redis: one decision for all of an attempt's limits, and keys that end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from gameserver.rules.errors import RateLimited, SessionsUnavailable
+from gameserver.rules.pacing import SECOND_NS, Pace
+from gameserver.stack.processes.ports import free_port
+from gameserver.storage.redis import scripts
+from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
+from tests.support.servers import Servers
+
+HOUR = 3600 * SECOND_NS
+HERE, THERE = "203.0.113.7", "2001:db8::/64"
+
+
+@pytest.fixture
+async def redis(servers: Servers) -> AsyncIterator[Redis]:
+    await servers.flush()
+    client = scripts.connect(servers.redis_url)
+    yield client
+    await client.aclose()
+
+
+def attempts(redis: Redis, up: Pace | None = None, address: Pace | None = None, name: Pace | None = None) -> Attempts:
+    free = Pace(1000, 1_000_000)
+    return Attempts(redis, AttemptPaces(up or free, address or free, name or free, free))
+
+
+async def admits(limits: Attempts, address: str | None, name: str | None = None) -> bool:
+    try:
+        await limits.sign_in(address, name)
+    except RateLimited:
+        return False
+    return True
+
+
+async def test_of_many_at_once_on_two_clients_exactly_the_burst_is_admitted(servers: Servers, redis: Redis) -> None:
+    other = scripts.connect(servers.redis_url)
+    both = [attempts(each, address=Pace(HOUR, 7)) for each in (redis, other)]
+    found = await asyncio.gather(*(admits(limits, HERE) for limits in both * 20))
+    await other.aclose()
+    assert found.count(True) == 7
+    assert await admits(both[0], THERE), "another address"
+
+
+async def test_who_waits_as_long_as_he_is_told_is_admitted(redis: Redis) -> None:
+    limits = attempts(redis, up=Pace(SECOND_NS // 5, 3))
+    for _ in range(3):
+        await limits.sign_up(HERE)
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await limits.sign_up(HERE)
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 0.2
+        await asyncio.sleep(caught.value.retry_after)
+        await limits.sign_up(HERE)
+
+
+async def test_what_one_limit_denies_counts_against_none(redis: Redis) -> None:
+    limits = attempts(redis, address=Pace(HOUR, 4), name=Pace(HOUR, 2))
+    assert [await admits(limits, HERE, "Ann Lee") for _ in range(5)] == [True, True, False, False, False]
+    assert [await admits(limits, HERE) for _ in range(3)] == [True, True, False]
+    assert [await admits(limits, HERE, "Bea Lee") for _ in range(3)] == [False] * 3
+    assert [await admits(limits, THERE, "Bea Lee") for _ in range(3)] == [True, True, False]
+
+
+async def test_the_longer_of_two_waits_is_told_with_its_reason(redis: Redis) -> None:
+    limits = attempts(redis, address=Pace(10 * SECOND_NS, 1), name=Pace(100 * SECOND_NS, 1))
+    await limits.sign_in(HERE, "Ann Lee")
+    with pytest.raises(RateLimited, match="under this name") as caught:
+        await limits.sign_in(HERE, "Ann Lee")
+    assert caught.value.retry_after is not None
+    assert 95 < caught.value.retry_after <= 100
+    with pytest.raises(RateLimited, match="from this address"):
+        await limits.sign_in(HERE)
+
+
+async def test_names_that_are_one_to_players_are_one_to_the_limit(redis: Redis) -> None:
+    limits = attempts(redis, name=Pace(HOUR, 3))
+    found = [await admits(limits, HERE, each) for each in ("Ann Lee", "ANN  lee", "ａｎｎ lee", " Ann Lee ", "Ann-Lee")]
+    assert found == [True, True, True, False, True]
+    assert all([await admits(limits, HERE, each) for each in ("", "\0", "n" * 1000, "🐉")])
+
+
+async def test_every_key_ends_when_it_says_nothing_more_shows_no_name_and_shares_its_kinds_tag(redis: Redis) -> None:
+    limits = attempts(redis, up=Pace(SECOND_NS, 5), address=Pace(SECOND_NS, 5), name=Pace(2 * SECOND_NS, 5))
+    for _ in range(2):
+        await limits.sign_up(HERE)
+        await limits.sign_in(HERE, "Ann Lee")
+    keys = sorted([each.decode() async for each in redis.scan_iter("gs:limit:*")])
+    assert [each.split(":address")[0].split(":name")[0] for each in keys] == [
+        "gs:limit:{sign_in}",
+        "gs:limit:{sign_in}",
+        "gs:limit:{sign_up}",
+    ]
+    assert not any("ann" in each.lower() for each in keys)
+    for key in keys:
+        assert 1000 < await redis.pttl(key) <= (4000 if ":name:" in key else 2000)
+
+
+async def test_a_time_of_rest_that_cant_be_counts_as_the_farthest_that_can(redis: Redis) -> None:
+    limits = attempts(redis, up=Pace(SECOND_NS, 5))
+    await redis.set(f"gs:limit:{{sign_up}}:address:{HERE}", 1 << 52)
+    with pytest.raises(RateLimited) as caught:
+        await limits.sign_up(HERE)
+    assert caught.value.retry_after == 1.0
+
+
+async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
+    away = scripts.connect(f"redis://127.0.0.1:{free_port()}/0")
+    limits = attempts(away)
+    await limits.sign_up(None)
+    await limits.sign_in(None, "Ann Lee")
+    for attempt in (limits.sign_up(HERE), limits.sign_in(HERE), limits.sign_in(HERE, "Ann Lee")):
+        with pytest.raises(SessionsUnavailable) as caught:
+            await attempt
+        assert caught.value.retry_after == 1
+    await away.aclose()

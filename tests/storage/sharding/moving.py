@@ -1,0 +1,87 @@
+"""What tests of moves do: move slots as an operator does, play meanwhile, and look at everything that may be left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from gameserver.app import Core
+from gameserver.commands import sharding
+from gameserver.commands.sharding import Sharding
+from gameserver.rules.errors import Refused
+from gameserver.rules.player import Player
+from gameserver.storage.ids import slot_of
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.sharding.digest import moved_tables
+from gameserver.storage.sharding.record import Move
+from tests.support.deployment import act, assert_ledger_explains, connected, slots_of
+
+LEFT = (
+    "select (select count(*) from pg_subscription where subdbid = d.oid),"
+    " (select count(*) from pg_replication_slots where database = d.datname)"
+    " from pg_database d where datname = current_database()"
+)
+
+
+async def move(core: Core, slots: Sequence[int], target: str, group: str = "players") -> Move:
+    """Moves slots from wherever they are; the last move at its end."""
+    plans = await sharding.plan_move(core.sharding, group, slots, target)
+    ids = await sharding.begin(core.sharding, plans)
+    await sharding.carry_out(core.sharding, ids, lambda _: None)
+    await core.slots.refresh()
+    return await core.sharding.moves.find(ids[-1])
+
+
+async def lapse(moves: Sharding, control: str) -> None:
+    """Lets every lease lapse, as when its mover has been dead for long enough."""
+    async with connected(control) as connection:
+        await connection.execute("update moves set lease = now() - interval '1 s' where ended_at is null")
+
+
+@asynccontextmanager
+async def playing(core: Core, players: Sequence[Player]) -> AsyncIterator[dict[int, list[Receipt]]]:
+    """Each player acts, one action after the other, while the block runs; what each was told."""
+    told: dict[int, list[Receipt]] = {player.id: [] for player in players}
+    stop = asyncio.Event()
+
+    async def play(player_id: int) -> None:
+        while not stop.is_set():
+            try:
+                told[player_id].append(await act(core, player_id))
+            except Refused:
+                told[player_id].append(await act(core, player_id, "revive"))
+
+    tasks = [asyncio.create_task(play(player.id)) for player in players]
+    try:
+        yield told
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def assert_nothing_lost(core: Core, told: dict[int, list[Receipt]]) -> None:
+    """What each player was told is in his ledger once, in its order, and explains his present state."""
+    for player_id, receipts in told.items():
+        rows = await assert_ledger_explains(core, player_id)
+        assert [row["key"] for row in rows[1:]] == [receipt.command_id for receipt in receipts]
+
+
+async def assert_settled(core: Core, group: str = "players") -> None:
+    """Every slot has the one owner that the map names, rows lie only there, and no copy is left behind."""
+    await core.slots.refresh()
+    tables = [table.name for table in moved_tables(group)]
+    for database in core.slots.members(group):
+        mine = slots_of(core, database.name, group)
+        async with connected(database.url) as connection:
+            owned = await connection.fetch(f"select slot from {group}_owned_slots where owned order by slot")
+            assert [row["slot"] for row in owned] == mine
+            for table in (*tables, f"{group}_marks"):
+                strange = await connection.fetchval(
+                    f"select count(*) from {table} where slot <> all($1::smallint[])", mine
+                )
+                assert strange == 0, (database.name, table)
+            assert await connection.fetchval("select count(*) from pg_publication") == 0
+            assert tuple(await connection.fetchrow(LEFT)) == (0, 0)
+
+
+def slot_with(players: Sequence[Player]) -> list[int]:
+    return sorted({slot_of(player.id) for player in players})

@@ -1,0 +1,85 @@
+"""A mover that is killed at any step leaves a move that another one ends; no slot stays without an owner."""
+
+import asyncio
+import sys
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import sharding
+from gameserver.config.settings import Settings
+from gameserver.rules import ranges
+from gameserver.stack.processes.ports import free_port
+from gameserver.storage.sharding.record import SlotStep
+from gameserver.upkeep import moves
+from tests.storage.sharding import moving
+from tests.storage.sharding.killed_mover import STEPS
+from tests.support.deployment import act, enlist_many, owner
+from tests.support.nodes import toml_of
+from tests.support.wait import wait_until
+
+BEFORE = ["moving", "fence", "flip", "erase"]
+AFTER = ["copying", "fencing", "grant", "end"]
+
+
+async def kill_at(settings: Settings, folder: Path, slots: list[int], target: str, when: str, step: str) -> None:
+    config = folder / "mover.toml"
+    config.write_text(toml_of(settings, free_port()))
+    words = (str(config), ranges.shown(slots).replace(" ", ""), target, "players", when, step)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.storage.sharding.killed_mover", *words)
+    assert await asyncio.wait_for(process.wait(), 60) == -SIGKILL, (when, step)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("when", "steps"), [("before", BEFORE), ("after", AFTER)])
+async def test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_move(
+    core: Core, settings: Settings, tmp_path: Path, when: str, steps: list[str]
+) -> None:
+    """Moves the same slots to and fro, under play, with a kill at another step each time."""
+    players = await enlist_many(core, 4, "one")
+    slots = moving.slot_with(players)
+    targets = ["two", "one"] * len(steps)
+    async with moving.playing(core, players) as told:
+        for step, target in zip(steps, targets, strict=False):
+            await kill_at(settings, tmp_path, slots, target, when, step)
+            await moving.lapse(core.sharding, core.databases["one"].url)
+            (left,) = await core.sharding.moves.unfinished()
+            await sharding.carry_out(core.sharding, [left.id], lambda _: None)
+            ended = await core.sharding.moves.find(left.id)
+            assert {each.step for each in ended.slots} == {SlotStep.MOVED}, step
+            await moving.assert_settled(core)
+            assert {owner(core, player.id) for player in players} == {target}
+    await moving.assert_nothing_lost(core, told)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_mover_killed_at_any_step_is_followed_by_another_one(
+    core: Core, settings: Settings, tmp_path: Path, when: str
+) -> None:
+    steps = [step for step in STEPS if (when, step) != ("after", "done")]
+    await test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_move(
+        core, settings, tmp_path, when, steps
+    )
+
+
+async def test_a_node_takes_over_the_move_of_a_mover_that_died_with_a_slot_fenced(
+    core: Core, settings: Settings, tmp_path: Path
+) -> None:
+    (player,) = await enlist_many(core, 1, "one")
+    await kill_at(settings, tmp_path, moving.slot_with([player]), "two", "after", "fence")
+    node = asyncio.create_task(moves.take_over_for_ever(core.sharding))
+    try:
+        assert (await asyncio.wait_for(act(core, player.id), 15)).player.version == 2
+
+        async def is_over() -> bool:
+            return not await core.sharding.moves.unfinished()
+
+        await wait_until(is_over, 20, what="the move is over")
+    finally:
+        node.cancel()
+        await asyncio.wait([node])
+    await moving.assert_settled(core)
+    assert owner(core, player.id) == "two"

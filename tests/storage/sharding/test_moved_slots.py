@@ -1,0 +1,184 @@
+"""A slot that changes its database: clients see nothing of it, and a database refuses what isn't its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
+from gameserver.commands.identity import delete, rename
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.player import Player
+from gameserver.storage.ids import slot_of
+from gameserver.storage.operators.reports import Question
+from gameserver.upkeep.loops import sweep
+from tests.support.client import command_id
+from tests.support.deployment import (
+    act,
+    assert_ledger_explains,
+    connected,
+    enlist,
+    enlist_many,
+    move_slot,
+    order,
+    owner,
+    present,
+    settled,
+    slots_of,
+)
+from tests.support.uniqueness import assert_unique
+
+Ask = Callable[[Core, Player], Awaitable[object]]
+
+
+async def _act(core: Core, player: Player) -> object:
+    return (await act(core, player.id)).player.version
+
+
+async def _read(core: Core, player: Player) -> object:
+    return (await present(core, player.id)).version + 1
+
+
+async def _history(core: Core, player: Player) -> object:
+    return len(await core.backend.players.history(player.id, 10, None)) + 1
+
+
+async def _end_sessions(core: Core, player: Player) -> object:
+    await core.backend.players.raise_session_epoch(player.id)
+    return await core.backend.players.session_epoch(player.id) + 1
+
+
+@pytest.mark.parametrize("ask", [_act, _read, _history, _end_sessions])
+async def test_a_node_with_a_stale_map_finds_a_player_who_has_moved(core: Core, second: Core, ask: Ask) -> None:
+    player = await enlist(core, database="one")
+    await act(core, player.id)
+    assert owner(second, player.id) == "one"
+    await move_slot(core, slot_of(player.id), "two")
+    assert await ask(second, player) == (2 if ask is _end_sessions else 3)
+    assert owner(second, player.id) == "two"
+
+
+async def test_players_who_act_while_their_slot_moves_to_and_fro_lose_nothing_and_see_nothing(
+    core: Core, second: Core
+) -> None:
+    players = await enlist_many(core, 4)
+    moving = True
+
+    async def play(node: Core, player: Player) -> int:
+        done = 0
+        while moving:
+            told = await settled(node, [order(node, player.id, "hunt"), order(node, player.id, "revive")])
+            codes = {getattr(each, "code", "done") for each in told}
+            assert codes <= {"done", "player_is_down", "player_is_up"}, codes
+            done += 1
+        return done
+
+    playing = [asyncio.create_task(play(node, each)) for node in (core, second) for each in players]
+    for _ in range(3):
+        for player in players:
+            await core.slots.refresh()
+            await move_slot(core, slot_of(player.id), {"one": "two", "two": "one"}[owner(core, player.id)])
+    moving = False
+    assert all([await each > 3 for each in playing])
+    await core.slots.refresh()
+    for player in players:
+        await assert_ledger_explains(core, player.id)
+
+
+async def test_a_database_refuses_to_write_a_slot_that_it_doesnt_own_whatever_the_map_says(core: Core) -> None:
+    player, neighbour = await enlist(core, database="one"), await enlist(core, database="one")
+    while slot_of(neighbour.id) == slot_of(player.id):
+        neighbour = await enlist(core, database="one")
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute("update players_owned_slots set owned = false where slot = $1", slot_of(player.id))
+        refused, *others = await asyncio.gather(
+            act(core, player.id),
+            core.backend.players.raise_session_epoch(player.id),
+            core.backend.players.read([player.id]),
+            act(core, neighbour.id),
+            return_exceptions=True,
+        )
+        entries = "select count(*) from ledger where player_id = $1"
+        kept = f"select version, session_epoch, ({entries}) from players where id = $1"
+        assert tuple(await connection.fetchrow(kept, player.id)) == (1, 0, 1)
+    assert isinstance(refused, DatabaseUnavailable)
+    assert [isinstance(each, DatabaseUnavailable) for each in others] == [True, True, False]
+
+
+async def test_a_sign_up_whose_slot_moved_makes_its_player_where_the_slot_is(core: Core, second: Core) -> None:
+    for slot in slots_of(core, "one"):
+        await move_slot(core, slot, "two")
+    player = await enlist(second, database="one")
+    await second.slots.refresh()
+    assert owner(second, player.id) == "two"
+    assert await present(second, player.id) == player
+
+
+async def move_claims(core: Core, target: str) -> None:
+    """Moves every claim to one database, and leaves nothing where they were."""
+    for source in {"one", "two"} - {target}:
+        async with connected(core.databases[source].url) as old, connected(core.databases[target].url) as new:
+            await new.copy_records_to_table("claims", records=[tuple(row) for row in await old.fetch("table claims")])
+            await new.execute(
+                "insert into accounts_owned_slots select each, true, 2 from generate_series(0, 63) as each "
+                "on conflict (slot) do update set owned = true"
+            )
+            await old.execute("delete from claims")
+            await old.execute("update accounts_owned_slots set owned = false, epoch = 2")
+    async with connected(core.databases["one"].url) as control:
+        await control.execute("""update slots set database = $1, epoch = 2 where "group" = 'accounts'""", target)
+
+
+@pytest.mark.parametrize("target", ["one", "two"])
+async def test_players_sign_in_on_a_node_with_a_stale_map_after_their_claims_have_moved(
+    core: Core, second: Core, target: str
+) -> None:
+    wanted = Application("Ann Lee", "mage", device="anns-device", password="anns-password")
+    birth, _ = await enroll(core.backend, wanted, command_id())
+    await move_claims(core, target)
+    by_name = await sign_in_by_password(second.backend, "Ann Lee", "anns-password")
+    by_device = await sign_in_by_device(second.backend, "anns-device")
+    assert by_name.player == by_device.player == birth.player
+
+
+async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_he_and_his_claims_have_moved(
+    core: Core, second: Core
+) -> None:
+    welcome = await sign_up(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    target = {"one": "two", "two": "one"}[owner(core, welcome.player.id)]
+    await move_slot(core, slot_of(welcome.player.id), target)
+    await move_claims(core, target)
+    assert (await rename(second.backend, welcome.session, "Bea Lee", command_id())).player.version == 2
+    await assert_unique(core)
+    await delete(second.backend, welcome.token, command_id())
+    assert (await assert_unique(core)).claims == []
+
+
+async def test_the_sweeper_leaves_claims_alone_that_lie_where_their_slot_no_longer_is(core: Core) -> None:
+    birth, _ = await enroll(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    for name in ("one", "two"):
+        async with connected(core.databases[name].url) as connection:
+            await connection.execute("update claims set confirmed = false, deadline = now() - interval '1 s'")
+            await connection.execute("update accounts_owned_slots set owned = false")
+    assert await core.backend.claims.overdue(10) == []
+    assert await sweep(core.backend) == 0
+    assert await present(core, birth.player.id) == birth.player
+
+
+async def test_reports_count_every_player_once_and_where_he_is_after_slots_moved_to_a_database_that_had_none(
+    core: Core, second: Core
+) -> None:
+    players = await enlist_many(core, 6)
+    for slot in slots_of(core, "one"):
+        await move_slot(core, slot, "two")
+    await second.slots.refresh()
+    assert [each.name for each in second.slots.databases("players")] == ["two"]
+    for slot in slots_of(second, "two")[::2]:
+        await move_slot(core, slot, "one")
+    counts, _ = await second.backend.reports.count()
+    assert sum(each.players for each in counts) == 6
+    found = await second.backend.reports.rank(Question(by="created_at", limit=10))
+    assert {each.id for each in found.players} == {each.id for each in players}
+    at_one = sum(each.players for each in counts if each.database == "one")
+    assert at_one == sum(owner(second, each.id) == "one" for each in players)

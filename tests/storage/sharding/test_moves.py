@@ -1,0 +1,317 @@
+"""Slots move between databases while players play; whatever is refused changes nothing."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import sharding
+from gameserver.commands.accounts import Application, enroll
+from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
+from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.sharding.cutover import Cutover
+from gameserver.storage.sharding.record import MovingSlot, Plan, SlotStep, Step, TurnLost
+from tests.storage.sharding import moving
+from tests.support.client import command_id
+from tests.support.deployment import act, connected, enlist, enlist_many, order, owner, settled, slots_of
+
+
+@pytest.fixture(autouse=True)
+async def _no_move_is_left_open(core: Core) -> AsyncIterator[None]:
+    """A subscription would keep the test's database from being dropped."""
+    yield
+    for move in await core.sharding.moves.unfinished():
+        await core.sharding.moves.cancel(move.id)
+        await moving.lapse(core.sharding, core.databases["one"].url)
+        await sharding.carry_out(core.sharding, [move.id], lambda _: None)
+
+
+async def test_slots_move_there_and_back_while_their_players_play_and_nothing_is_lost_or_done_twice(core: Core) -> None:
+    players = await enlist_many(core, 10, "one")
+    slots = moving.slot_with(players)
+    async with moving.playing(core, players) as told:
+        for target in ("two", "one"):
+            moved = await moving.move(core, slots, target)
+            assert {each.step for each in moved.slots} == {SlotStep.MOVED}
+            assert {owner(core, player.id) for player in players} == {target}
+            await moving.assert_settled(core)
+    assert all(len(receipts) > 20 for receipts in told.values())
+    await moving.assert_nothing_lost(core, told)
+
+
+async def test_a_command_that_was_acknowledged_before_its_slot_moved_gets_its_first_answer_after_it(core: Core) -> None:
+    player, key = await enlist(core, database="one"), command_id()
+    first = await act(core, player.id, key=key)
+    await moving.move(core, moving.slot_with([player]), "two")
+    again = await act(core, player.id, key=key)
+    assert (again.player, list(again.events), again.replayed) == (first.player, list(first.events), True)
+
+
+async def test_what_a_player_asks_one_after_the_other_takes_effect_in_that_order_while_his_slot_moves(
+    core: Core,
+) -> None:
+    player = await enlist(core, exp=5000, database="one")
+    moves = asyncio.create_task(moving.move(core, moving.slot_with([player]), "two"))
+    asked = []
+    while not moves.done():
+        asked += [asyncio.ensure_future(core.backend.players.act(order(core, player.id, "rest"))) for _ in range(5)]
+        asked += [asyncio.ensure_future(core.backend.players.act(order(core, player.id))) for _ in range(5)]
+        await asyncio.sleep(0.005)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(each, Refused) or not isinstance(each, BaseException) for each in answers)
+    versions = [each.player.version for each in answers if not isinstance(each, BaseException)]
+    assert versions == sorted(versions)
+    assert len(versions) > 20
+    assert owner(core, player.id) == "two"
+
+
+async def test_claims_move_while_players_sign_up_and_a_name_stays_taken(core: Core) -> None:
+    made, stop = [], asyncio.Event()
+
+    async def sign_up() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            made.append((await enroll(core.backend, _application(f"Mover {number}"), command_id()))[0].player)
+
+    task = asyncio.create_task(sign_up())
+    mine = slots_of(core, "one", "accounts")[::3]
+    await moving.move(core, mine, "two", "accounts")
+    await moving.move(core, mine, "one", "accounts")
+    stop.set()
+    await task
+    await moving.assert_settled(core, "accounts")
+    assert len(made) > 5
+    for player in made:
+        with pytest.raises(NameTaken):
+            await enroll(core.backend, _application(player.name, device="another-device"), command_id())
+
+
+def _application(name: str, device: str | None = None) -> Application:
+    return Application(name, "mage", device=device or f"device of {name}")
+
+
+async def test_a_slot_whose_rows_differ_is_not_flipped_and_the_move_ends_with_the_reason(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = await enlist(core, database="one")
+    await act(core, player.id)
+    (slot,) = moving.slot_with([player])
+    verify = Cutover._verify
+
+    async def spoil(self: Cutover, *args: Any) -> None:
+        async with connected(core.databases["two"].url) as connection:
+            await connection.execute("update players set exp = exp + 1 where id = $1", player.id)
+        await verify(self, *args)
+
+    monkeypatch.setattr(Cutover, "_verify", spoil)
+    ended = await moving.move(core, [slot], "two")
+    assert (ended.step, ended.slots[0].step) == (Step.DONE, SlotStep.KEPT)
+    assert ended.problem is not None
+    assert f"slot {slot}: players: 1 rows" in ended.problem
+    assert (await act(core, player.id)).player.id == player.id
+    assert owner(core, player.id) == "one"
+    await moving.assert_settled(core)
+
+
+@pytest.mark.parametrize("step", ["_require_near", "_verify"])
+async def test_a_ledger_row_that_is_missing_on_the_target_is_found_whether_it_was_summed_before_the_fence_or_is_new(
+    core: Core, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    player = await enlist(core, database="one")
+    (slot,) = moving.slot_with([player])
+    fence, spoiled = Cutover._fence, getattr(Cutover, step)
+
+    async def act_and_fence(self: Cutover, *args: object) -> float:
+        await act(core, player.id)
+        return await fence(self, *args)  # type: ignore[arg-type]
+
+    async def spoil(self: Cutover, *args: object) -> object:
+        if step == "_verify" or await _rows(core, "two", slot):
+            async with connected(core.databases["two"].url) as connection:
+                newest = "select max(version) from ledger where slot = $1"
+                await connection.execute(f"delete from ledger where slot = $1 and version = ({newest})", slot)
+        return await spoiled(self, *args)
+
+    monkeypatch.setattr(Cutover, "_fence", act_and_fence)
+    monkeypatch.setattr(Cutover, step, spoil)
+    ended = await moving.move(core, [slot], "two")
+    assert ended.problem is not None
+    assert "ledger: 2 rows on the source, 1 on the target" in ended.problem
+    assert owner(core, player.id) == "one"
+
+
+async def _rows(core: Core, database: str, slot: int) -> int:
+    async with connected(core.databases[database].url) as connection:
+        return int(await connection.fetchval("select count(*) from ledger where slot = $1", slot))
+
+
+async def test_writers_who_do_not_let_go_put_a_cut_over_off_and_nobody_waits_for_it_for_long(core: Core) -> None:
+    player, other = await enlist(core, database="one"), await enlist(core, database="one")
+    async with connected(core.databases["one"].url) as frozen:
+        await frozen.execute("begin")
+        await frozen.execute(f"select pg_advisory_xact_lock_shared({FENCES['players']})")
+        moves = asyncio.create_task(moving.move(core, moving.slot_with([player]), "two"))
+        began = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() < began + 2:
+            with contextlib.suppress(Refused):
+                await asyncio.wait_for(act(core, other.id), 2)
+        assert not moves.done()
+        await frozen.execute("rollback")
+        await asyncio.wait_for(moves, 20)
+    assert owner(core, player.id) == "two"
+
+
+async def test_a_move_that_is_cancelled_leaves_what_has_not_moved_where_it_was(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = slots_of(core, "one")
+    carry_out = Cutover.carry_out
+    count = 0
+
+    async def cancel_after_two(self: Cutover, *args: object) -> int:
+        nonlocal count
+        pause = await carry_out(self, *args)  # type: ignore[arg-type]
+        count += 1
+        if count == 2:
+            (move,) = await core.sharding.moves.unfinished()
+            await core.sharding.moves.cancel(move.id)
+            await asyncio.sleep(1.2)
+        return pause
+
+    monkeypatch.setattr(Cutover, "carry_out", cancel_after_two)
+    ended = await moving.move(core, slots, "two")
+    assert len(ended.at(SlotStep.MOVED)) == 2
+    assert len(ended.at(SlotStep.KEPT)) == len(slots) - 2
+    await moving.assert_settled(core)
+    with pytest.raises(Conflict, match="is over"):
+        await core.sharding.moves.cancel(ended.id)
+
+
+async def test_a_move_that_cannot_be_is_refused_with_the_reason_and_nothing_is_recorded(core: Core) -> None:
+    moves = core.sharding
+    mine = slots_of(core, "one")
+    refused: dict[str, Callable[[], Awaitable[list[Plan]]]] = {
+        "isn't a database of players": (lambda: sharding.plan_move(moves, "players", mine, "nowhere")),
+        "There is no group": (lambda: sharding.plan_move(moves, "planets", mine, "two")),
+        "and not 64-70": (lambda: sharding.plan_move(moves, "players", range(60, 71), "two")),
+        "owns all of these": (lambda: sharding.plan_move(moves, "players", mine, "one")),
+        "doesn't own these slots": (lambda: _plan("players", "one", "two", slots_of(core, "two"))),
+    }
+    for reason, plan in refused.items():
+        with pytest.raises(GameError, match=reason):
+            await moves.moves.make(await plan(), "tester")
+    assert await moves.moves.unfinished() == []
+
+
+async def _plan(group: str, source: str, target: str, slots: Sequence[int]) -> list[Plan]:
+    return [Plan(group, source, target, slots)]
+
+
+async def test_a_move_to_a_database_whose_tables_are_old_is_refused(core: Core) -> None:
+    async with connected(core.databases["two"].url) as connection:
+        await connection.execute("update alembic_version_players set version_num = 'players_0001'")
+    plans = await sharding.plan_move(core.sharding, "players", slots_of(core, "one"), "two")
+    with pytest.raises(Conflict, match="tables of two are at players_0001"):
+        await sharding.begin(core.sharding, plans)
+    assert await core.sharding.moves.unfinished() == []
+
+
+async def test_slots_that_are_in_a_move_cannot_be_in_another_one(core: Core) -> None:
+    moves = core.sharding.moves
+    mine = slots_of(core, "one")
+    (first,) = await moves.make([Plan("players", "one", "two", mine[:3])], "tester")
+    with pytest.raises(Conflict, match="in a move already"):
+        await moves.make([Plan("players", "one", "two", mine[4:6]), Plan("players", "one", "two", mine[2:4])], "tester")
+    assert [move.id for move in await moves.unfinished()] == [first]
+
+
+async def test_a_mover_who_has_lost_his_turn_can_record_nothing(core: Core) -> None:
+    moves = core.sharding.moves
+    slot = slots_of(core, "one")[0]
+    (made,) = await moves.make([Plan("players", "one", "two", [slot])], "first")
+    late = await moves.take(made, "first")
+    with pytest.raises(TurnLost):
+        await moves.take(made, "second")
+    epoch = await moves.begin_fencing(late, slot)
+    await moving.lapse(core.sharding, core.databases["one"].url)
+    now = await moves.take(made, "second")
+    for record in (
+        moves.flip(late, slot, epoch),
+        moves.begin_return(late, slot, epoch),
+        moves.advance(late, Step.DONE),
+        moves.renew(late),
+    ):
+        with pytest.raises(TurnLost):
+            await record
+    await moves.begin_return(now, slot, epoch)
+    with pytest.raises(TurnLost):
+        await moves.flip(now, slot, epoch)
+    assert (await moves.find(made)).slots == [MovingSlot(slot, SlotStep.RETURNING, epoch + 1, None)]
+    await core.slots.refresh()
+    assert core.slots.owner("players", slot).name == "one"
+
+
+async def test_a_late_fence_of_an_earlier_mover_takes_nothing_away(core: Core) -> None:
+    """A mover that was frozen before its fence wakes when the slot has gone back under a higher epoch."""
+    player = await enlist(core, database="one")
+    (slot,) = moving.slot_with([player])
+    moves = core.sharding.moves
+    (made,) = await moves.make([Plan("players", "one", "two", [slot])], "first")
+    late = await moves.take(made, "first")
+    epoch = await moves.begin_fencing(late, slot)
+    await moving.lapse(core.sharding, core.databases["one"].url)
+    async with connected(core.databases["one"].url) as source, connected(core.databases["two"].url) as target:
+        turn = await core.sharding.mover.take(made, lambda _: None)
+        await turn._give_back(source)
+        await turn.close()
+        await Cutover(moves, source, target)._fence(late, slot, epoch)
+    assert (await act(core, player.id)).player.version == 2
+    (answer,) = await settled(core, [order(core, player.id)])
+    assert not isinstance(answer, GameError) or isinstance(answer, Refused)
+
+
+async def test_whoever_takes_a_move_over_ends_what_the_mover_before_had_open(core: Core) -> None:
+    """A mover that was frozen and wakes finds its connections closed, so it erases and drops nothing any more."""
+    player = await enlist(core, database="one")
+    plans = await sharding.plan_move(core.sharding, "players", moving.slot_with([player]), "two")
+    (made,) = await sharding.begin(core.sharding, plans)
+    frozen = await core.sharding.mover.take(made, lambda _: None)
+    async with frozen._opened(core.databases["one"]) as source, frozen._opened(core.databases["two"]) as target:
+        await moving.lapse(core.sharding, core.databases["one"].url)
+        await sharding.carry_out(core.sharding, [made], lambda _: None)
+        for connection in (source, target):
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+                await connection.fetchval("select 1")
+    await frozen.close()
+    await moving.assert_settled(core)
+    assert owner(core, player.id) == "two"
+
+
+async def test_a_drain_that_is_refused_changes_nothing(core: Core) -> None:
+    async with connected(core.databases["two"].url) as connection:
+        await connection.execute("update alembic_version_players set version_num = 'players_0001'")
+    before = await core.sharding.membership.listed()
+    plans = await sharding.drain(core.sharding, "one")
+    assert {plan.target for plan in plans} == {"two"}
+    with pytest.raises(Conflict, match="tables of two"):
+        await sharding.begin_drain(core.sharding, "one", plans)
+    assert await core.sharding.membership.listed() == before
+    await core.sharding.membership.drain("two")
+    with pytest.raises(Conflict, match="one is the last database"):
+        await core.sharding.membership.drain("one")
+    with pytest.raises(Conflict, match="owns"):
+        await core.sharding.membership.leave("two")
+
+
+async def test_a_database_that_joined_and_that_a_node_was_not_told_of_leaves_its_map_as_it_is(core: Core) -> None:
+    await core.sharding.membership.join("players", "strange", None)
+    await core.slots.refresh()
+    assert {each.name for each in core.slots.members("players")} == {"one", "two"}
+    player = await enlist(core)
+    assert (await act(core, player.id)).player.version == 2
+    await core.sharding.membership.leave("strange")

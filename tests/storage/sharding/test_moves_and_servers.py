@@ -1,0 +1,163 @@
+"""Servers are killed under a move: what was acknowledged is kept, every slot gets an owner again, the move goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import uvloop
+
+from gameserver.app import Core
+from gameserver.commands import sharding
+from gameserver.config.settings import Control, Group
+from gameserver.rules.errors import DatabaseUnavailable, Unavailable
+from gameserver.stack.servers.postgres import Postgres
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.copying import Copy
+from gameserver.storage.sharding.cutover import Cutover
+from gameserver.storage.sharding.record import SlotStep
+from gameserver.storage.tables import migrations
+from tests.storage.sharding import moving
+from tests.support.client import command_id
+from tests.support.deployment import act, enlist, enlist_many, owner, working
+from tests.support.servers import SLOTS, Servers, running_servers
+from tests.support.wait import wait_until
+
+STEPS: dict[str, tuple[type, str]] = {
+    "while it is copied": (Copy, "copied"),
+    "when it is fenced": (Cutover, "_arrived"),
+    "when it has flipped": (Cutover, "grant"),
+}
+
+
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[Servers]:
+    """Servers that this module may kill."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        running = running_servers()
+        yield runner.run(running.__aenter__())
+        runner.run(running.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def apart(own_servers: Servers) -> AsyncIterator[Core]:
+    """A node's storage on those servers."""
+    database = await own_servers.fresh()
+    async with working(own_servers.settings(database)) as opened:
+        yield opened
+    await own_servers.drop(database)
+
+
+@pytest.mark.parametrize("step", list(STEPS))
+@pytest.mark.parametrize("killed", ["one", "two"], ids=["source and control database", "target"])
+async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_is_lost(
+    apart: Core, own_servers: Servers, monkeypatch: pytest.MonkeyPatch, killed: str, step: str
+) -> None:
+    players = await enlist_many(apart, 3, "one")
+    server, stop = own_servers.postgres[killed], asyncio.Event()
+    restarts: list[asyncio.Task[None]] = []
+    call = getattr(*STEPS[step])
+
+    async def deadly(self: Any, *args: Any) -> Any:
+        if not restarts:
+            server.kill()
+            restarts.append(asyncio.create_task(_start_later(server)))
+        return await call(self, *args)
+
+    monkeypatch.setattr(*STEPS[step], deadly)
+    playing = [asyncio.create_task(_play(apart, player.id, stop)) for player in players]
+    moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 60)
+    await asyncio.gather(*restarts)
+    stop.set()
+    told = await asyncio.gather(*playing)
+    assert {each.step for each in moved.slots} == {SlotStep.MOVED}
+    assert {owner(apart, player.id) for player in players} == {"two"}
+    await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], told, strict=True)))
+    await moving.assert_settled(apart)
+
+
+async def test_a_cancelled_move_ends_although_its_target_is_gone_and_its_slots_can_be_moved_elsewhere(
+    apart: Core, own_servers: Servers
+) -> None:
+    player = await enlist(apart, database="one")
+    moves, target = apart.sharding, own_servers.postgres["two"]
+    plans = await sharding.plan_move(moves, "players", moving.slot_with([player]), "two")
+    (made,) = await sharding.begin(moves, plans)
+    target.kill()
+    try:
+        carried = asyncio.create_task(sharding.carry_out(moves, [made], lambda _: None))
+        await moves.moves.cancel(made)
+        await asyncio.wait_for(carried, 20)
+        ended = await moves.moves.find(made)
+        assert ended.at(SlotStep.KEPT) == moving.slot_with([player])
+        assert "drop the subscription" in str(ended.problem)
+        assert (await _insist(apart, player.id, "hunt")).player.version == 2
+    finally:
+        await target.start()
+    await wait_until(lambda: _is_back(apart), what="the target answers again")
+    await moving.move(apart, moving.slot_with([player]), "two")
+    await moving.assert_settled(apart)
+
+
+async def _is_back(core: Core) -> bool:
+    try:
+        return await migrations.current(core.databases["two"], "players") is not None
+    except Unavailable:
+        return False
+
+
+async def _start_later(server: Postgres) -> None:
+    await asyncio.sleep(0.5)
+    await server.start()
+
+
+async def _play(core: Core, player_id: int, stop: asyncio.Event) -> list[Receipt]:
+    """Acts until told to stop; sends each command again under its id until it has an answer."""
+    told: list[Receipt] = []
+    while not stop.is_set():
+        down = told and told[-1].player.hp == 0
+        told.append(await _insist(core, player_id, "revive" if down else "hunt"))
+    return told
+
+
+async def _insist(core: Core, player_id: int, action: str) -> Receipt:
+    key = command_id()
+    while True:
+        try:
+            return await act(core, player_id, action, key=key)
+        except Unavailable:
+            await asyncio.sleep(0.05)
+
+
+async def test_while_the_control_database_is_away_players_sign_up_and_play_and_moves_wait(own_servers: Servers) -> None:
+    database = await own_servers.bare()
+    group = Group(databases=("one",), slots=SLOTS)
+    settings = own_servers.settings(
+        database, control=Control(database="two"), groups={"accounts": group, "players": group}
+    )
+    await provision.migrate(settings)
+    async with working(settings) as core:
+        map_follower = asyncio.create_task(core.slots.run())
+        before = await enlist(core)
+        own_servers.postgres["two"].kill()
+        try:
+            after = await enlist(core)
+            for player in (before, after):
+                assert (await _insist(core, player.id, "hunt")).player.version == 2
+            with pytest.raises(DatabaseUnavailable):
+                await core.sharding.moves.unfinished()
+        finally:
+            await own_servers.postgres["two"].start()
+        await wait_until(lambda: _answers(core), what="moves can be asked for again")
+        assert (await _insist(core, before.id, "hunt")).player.version == 3
+        map_follower.cancel()
+        await asyncio.wait([map_follower])
+    await own_servers.drop(database)
+
+
+async def _answers(core: Core) -> bool:
+    try:
+        return await core.sharding.moves.unfinished() == []
+    except DatabaseUnavailable:
+        return False

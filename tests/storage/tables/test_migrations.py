@@ -1,0 +1,171 @@
+"""Histories lead to exactly the tables that the code knows, again and again, and nodes insist on them."""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Table
+
+from gameserver import app as application
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding import provision
+from gameserver.storage.slots.slot_map import IncompleteMap
+from gameserver.storage.tables import migrations
+from gameserver.storage.tables.migrations import OutdatedDatabase
+from tests.support.deployment import connected
+from tests.support.nodes import toml_of
+from tests.support.servers import Servers
+
+SHAPE = """
+select c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) ||
+    case when a.attnotnull then ' not null' else '' end || coalesce(' ' || pg_get_expr(d.adbin, d.adrelid), '')
+from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+union all
+select c.relname, 'constraint', o.conname, pg_get_constraintdef(o.oid)
+from pg_constraint o join pg_class c on c.oid = o.conrelid
+where c.relnamespace = 'public'::regnamespace and not c.relispartition
+union all
+select c.relname, 'index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
+from pg_index i join pg_class c on c.oid = i.indrelid
+where c.relnamespace = 'public'::regnamespace and not c.relispartition
+union all
+select c.relname, 'table', c.relkind::text, coalesce(c.reloptions::text, '') || coalesce(pg_get_partkeydef(c.oid), '')
+from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+"""
+
+
+async def shape(url: str) -> set[tuple[str, ...]]:
+    """Columns, constraints, indexes and options of every table but the histories' own and the ledger's partitions."""
+    async with connected(url) as connection:
+        return {tuple(row) for row in await connection.fetch(SHAPE) if not row[0].startswith("alembic_version_")}
+
+
+@pytest.fixture
+async def empty(servers: Servers) -> AsyncIterator[Settings]:
+    """A deployment whose databases have no tables."""
+    await servers._everywhere("create database empty_one")
+    yield servers.settings("empty_one")
+    await servers.drop("empty_one")
+
+
+async def create_all(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        for metadata in tables.METADATA.values():
+            await connection.run_sync(metadata.create_all)
+
+
+async def test_the_histories_heads_are_the_tables_that_the_code_knows(settings: Settings, empty: Settings) -> None:
+    databases = provision.open_databases(empty)
+    await create_all(databases["one"])
+    await databases.close()
+    assert await shape(settings.database_url("one")) == await shape(empty.database_url("one"))
+
+
+@pytest.mark.parametrize("group", ["control", "accounts", "players", "items"])
+async def test_alembic_finds_nothing_to_add_to_a_history(settings: Settings, group: str) -> None:
+    databases = provision.open_databases(settings)
+    names = {table.name for table in tables.METADATA[group].tables.values()}
+
+    def is_ours(table: Any, name: str | None, kind: str, *_: object) -> bool:
+        return (
+            kind != "table" or name in names or (isinstance(table, Table) and table.metadata is tables.METADATA[group])
+        )
+
+    def compare(connection: Connection) -> list[Any]:
+        options = {"compare_type": True, "compare_server_default": True, "include_object": is_ours}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables.METADATA[group]))
+
+    async with databases["one"].engine.connect() as connection:
+        assert await connection.run_sync(compare) == []
+    await databases.close()
+
+
+async def state(settings: Settings) -> list[Any]:
+    found: list[Any] = []
+    for name in settings.databases:
+        async with connected(settings.database_url(name)) as connection:
+            names = ["players_owned_slots", "accounts_owned_slots", "alembic_version_players"]
+            names += ["slots", "alembic_version_control"] if name == settings.control.database else []
+            found += [sorted(map(tuple, await connection.fetch(f"table {table}"))) for table in names]
+    return found
+
+
+async def command(settings: Settings, folder: Path, *words: str) -> tuple[int | None, str]:
+    """The end of a `gameserver` command, and what it said."""
+    config = folder / "config.toml"
+    config.write_text(toml_of(settings, free_port()))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gameserver", *words, "--config", str(config), stdout=PIPE, stderr=STDOUT
+    )
+    told, _ = await process.communicate()
+    return process.returncode, told.decode()
+
+
+async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(empty: Settings, tmp_path: Path) -> None:
+    ends = await asyncio.gather(*(command(empty, tmp_path, "migrate") for _ in range(2)))
+    assert [status for status, _ in ends] == [0, 0], ends
+    first = await state(empty)
+    await provision.migrate(empty)
+    assert await state(empty) == first
+    owned = [row for rows in (first[0], first[-2]) for row in rows]
+    assert len(owned) >= 64
+    async with application.open_core(empty) as core:
+        assert {core.slots.owner("players", slot).name for slot in range(64)} == {"one", "two"}
+
+
+async def test_every_slot_of_a_group_is_owned_by_the_one_database_that_the_map_names(settings: Settings) -> None:
+    async with application.open_core(settings) as core:
+        for group in ("accounts", "players"):
+            owned: list[tuple[int, str]] = []
+            for name in ("one", "two"):
+                async with connected(core.databases[name].url) as connection:
+                    rows = await connection.fetch(f"select slot from {group}_owned_slots where owned")
+                    owned += [(row["slot"], name) for row in rows]
+            assert sorted(owned) == [(slot, core.slots.owner(group, slot).name) for slot in range(64)]
+
+
+async def test_a_node_refuses_databases_without_tables_and_names_each_with_what_is_missing(
+    empty: Settings, tmp_path: Path
+) -> None:
+    status, told = await command(empty, tmp_path, "serve")
+    assert status == 1
+    for database, group in (("one", "control"), ("one", "accounts"), ("one", "players"), ("two", "players")):
+        wanted = f"database {database}: its {group} tables are at nothing, this code needs {migrations.head(group)}"
+        assert wanted in told
+    assert "gameserver migrate" in told
+
+
+@pytest.mark.parametrize("revision", ["players_0000", "players_9999"])
+async def test_a_node_refuses_the_one_database_that_isnt_at_its_head(settings: Settings, revision: str) -> None:
+    async with connected(settings.database_url("two")) as connection:
+        await connection.execute("update alembic_version_players set version_num = $1", revision)
+    with pytest.raises(OutdatedDatabase) as refused:
+        async with application.open_core(settings):
+            pass
+    assert f"database two: its players tables are at {revision}" in str(refused.value)
+    assert "database one" not in str(refused.value)
+
+
+async def test_a_node_refuses_a_map_with_a_slot_of_nobody_or_of_a_database_that_the_settings_lack(
+    settings: Settings,
+) -> None:
+    for change in (
+        """update slots set database = 'three' where "group" = 'players' and slot = 5""",
+        """delete from slots where "group" = 'players' and slot = 5""",
+    ):
+        async with connected(settings.database_url("one")) as connection:
+            await connection.execute(change)
+        with pytest.raises(IncompleteMap, match="players"):
+            async with application.open_core(settings):
+                pass

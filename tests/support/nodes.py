@@ -1,0 +1,65 @@
+"""Whole nodes in the tests' own process, and as processes that can be killed."""
+
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from gameserver import app as application
+from gameserver.app import Core
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers.node import Node
+from gameserver.transport.service import Stop, serving
+
+
+@dataclass
+class InProcessNode:
+    core: Core
+    url: str
+    stop: Stop
+
+
+async def start_node(stack: AsyncExitStack, settings: Settings) -> InProcessNode:
+    """A node that serves until the stack is closed."""
+    core = await stack.enter_async_context(application.open_core(settings))
+    app = application.build_app(core)
+    stop = Stop()
+    await stack.enter_async_context(serving(app, settings.node, application.background(core, app), stop))
+    return InProcessNode(core, f"http://127.0.0.1:{settings.node.port}", stop)
+
+
+def node_process(settings: Settings, folder: Path, name: str) -> Node:
+    """A node as a child process on a port of its own, not started."""
+    port = free_port()
+    config = folder / f"{name}.toml"
+    config.write_text(toml_of(settings, port))
+    return Node(
+        name=name,
+        argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config)),
+        host="127.0.0.1",
+        port=port,
+        run=folder,
+        log=folder / f"{name}.log",
+        stop_seconds=10,
+    )
+
+
+def toml_of(settings: Settings, port: int) -> str:
+    """The settings as a file: JSON strings, arrays and numbers are TOML, too."""
+    lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3"]
+    for name in settings.databases:
+        lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name))}"]
+    lines += ["[redis]", f"url = {_value(settings.redis_url())}"]
+    lines += ["[control]", f"database = {_value(settings.control.database)}"]
+    for name, group in settings.groups.items():
+        lines += [f"[groups.{name}]", f"databases = {_value(list(group.databases))}", f"slots = {group.slots}"]
+    lines += ["[limits]", f"exempt = {_value([str(each) for each in settings.limits.exempt])}"]
+    lines += ["[admin.keys]", *(f"{name} = {_value(key)}" for name, key in settings.admin.keys.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,128 @@
+"""Real servers for a whole test run, and a fresh database on each for every test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+
+from gameserver.config.settings import Control, Group, Node, Redis, Settings, Stack
+from gameserver.config.settings import Database as DatabaseSettings
+from gameserver.stack.processes.child import Child
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.redis import Redis as RedisServer
+from gameserver.storage.redis import scripts
+from gameserver.storage.sharding import provision
+from tests.support.repository import CONFIG
+
+GAME = CONFIG / "game.toml"
+FAST = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
+NAMES = ("one", "two")
+SLOTS = 64
+EXEMPT = ("127.0.0.0/8",)
+"""Tests sign up far more players from this machine than a client may."""
+OTHER_REDIS = "GAMESERVER_TESTS_REDIS"
+ROOM = 2 << 30
+_numbers = count(1)
+
+
+@dataclass
+class Servers:
+    """Two Postgres instances and a Valkey."""
+
+    folder: Path
+    postgres: Mapping[str, Postgres]
+    redis: RedisServer
+    template: bool = field(default=False)
+
+    @property
+    def redis_url(self) -> str:
+        """That of the Valkey, or of another Redis that these tests are run with (tests/cluster/test_redis_kinds.py)."""
+        return os.environ.get(OTHER_REDIS, self.redis.url)
+
+    def settings(self, database: str, port: int | None = None, **more: object) -> Settings:
+        """Settings of a deployment whose tables are in this database of every instance."""
+        urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
+        group = Group(databases=NAMES, slots=SLOTS)
+        values: dict[str, object] = {
+            "game": GAME,
+            "databases": {name: DatabaseSettings(url=url) for name, url in urls.items()},
+            "redis": Redis(url=self.redis_url),
+            "control": Control(database="one"),
+            "groups": {"accounts": group, "players": group},
+            "node": Node(port=port or free_port(), drain_seconds=3),
+            "stack": Stack(data=self.folder / "data"),
+            "admin": {"keys": {"tester": "an-admin-key"}},
+            "limits": {"exempt": EXEMPT},
+        }
+        return Settings(**{**values, **more})  # type: ignore[arg-type]
+
+    async def fresh(self) -> str:
+        """A new migrated database of the same name on every instance, copied from a template; Redis is emptied."""
+        if not self.template:
+            await self._everywhere("create database template_of_tests")
+            await provision.migrate(self.settings("template_of_tests"))
+            self.template = True
+        name = f"test_{next(_numbers)}"
+        await self._everywhere(f"create database {name} template template_of_tests")
+        await self.flush()
+        return name
+
+    async def bare(self) -> str:
+        """A new database of the same name on every instance, without tables; Redis is emptied."""
+        name = f"test_{next(_numbers)}"
+        await self._everywhere(f"create database {name}")
+        await self.flush()
+        return name
+
+    async def drop(self, database: str) -> None:
+        await self._everywhere(f"drop database {database} with (force)")
+
+    async def flush(self) -> None:
+        client = scripts.connect(self.redis_url)
+        await client.flushall()
+        await client.aclose()
+
+    async def _everywhere(self, statement: str) -> None:
+        for server in self.postgres.values():
+            connection = await asyncpg.connect(server.superuser_url.rsplit("/", 1)[0] + "/postgres")
+            try:
+                await connection.execute(statement + (" owner gameserver" if statement.startswith("create") else ""))
+            finally:
+                await connection.close()
+
+
+def roomy() -> str:
+    """Memory if there is enough: making and dropping a database is a thousand small files."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else "/tmp"
+
+
+@asynccontextmanager
+async def running_servers() -> AsyncIterator[Servers]:
+    folder = Path(tempfile.mkdtemp(prefix="gameserver-tests-", dir=roomy()))
+    folder.chmod(0o755)
+    postgres = {
+        name: Postgres(
+            name=name, data=folder / name, port=free_port(), password="test", log=folder / f"{name}.log", settings=FAST
+        )
+        for name in NAMES
+    }
+    redis = RedisServer(
+        name="redis", data=folder / "redis", port=free_port(), password="test", log=folder / "redis.log"
+    )
+    children: list[Child] = [*postgres.values(), *([] if OTHER_REDIS in os.environ else [redis])]
+    try:
+        for server in children:
+            await server.start()
+        yield Servers(folder, postgres, redis)
+    finally:
+        for server in children:
+            await server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,257 @@
+"""Limits at the doors: over all nodes for who comes in, per node for who plays, and none for a back end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+import pytest
+from aiohttp import WSServerHandshakeError
+
+from gameserver.commands import passwords
+from gameserver.config.settings import Limits, PerMinute, PerSecond, Settings
+from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.nodes import start_node
+from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
+from tests.transport.samples import HUNT
+
+KEY = "a-key-of-a-back-end-of-32-characters"
+HOURLY = 1 / 60
+Start = Callable[[Settings], Awaitable[Api]]
+_numbers = iter(range(1_000_000))
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts nodes, and gives a client of each."""
+    async with AsyncExitStack() as stack:
+
+        async def started(settings: Settings) -> Api:
+            return await stack.enter_async_context(Api((await start_node(stack, settings)).url))
+
+        yield started
+
+
+def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) -> Settings:
+    """The deployment with these limits, from which nobody is exempt unless they say so; others hold nobody up."""
+    free = PerMinute(per_minute=1_000_000, burst=1_000_000)
+    kinds = ("sign_ups_per_address", "sign_ins_per_address", "sign_ins_per_name")
+    return settings.model_copy(
+        update={
+            "limits": Limits(**{**dict.fromkeys(kinds, free), **limits}),
+            "node": type(settings.node)(port=settings.node.port, drain_seconds=3, trusted_proxies=proxies),
+            "backend": type(settings.backend)(keys={"shop": "x" * 32, "game": KEY}),
+        }
+    )
+
+
+async def sign_up(api: Api, **headers: Any) -> Answer:
+    number = next(_numbers)
+    asked = {"name": f"Newcomer {number}", "class": "mage", "device": f"newcomers-device-{number}"}
+    return await api.ask("POST", "/v1/players", body=asked, **headers)
+
+
+async def sign_in(api: Api, device: str = "nobodys-device", **headers: Any) -> Answer:
+    return await api.ask("POST", "/v1/sessions", body={"device": device}, **headers)
+
+
+async def test_two_nodes_share_the_limits_of_sign_up_and_sign_in(settings: Settings, start: Start) -> None:
+    few = PerMinute(per_minute=HOURLY, burst=5)
+    own = limited(settings, sign_ups_per_address=few, sign_ins_per_address=few)
+    nodes = [await start(own), await start(on_another_port(own))]
+    made = await asyncio.gather(*(sign_up(api) for api in nodes * 8))
+    assert sorted({each.status for each in made}) == [201, 429]
+    assert [each.status for each in made].count(201) == 5
+    assert (await nodes[0].admin("stats")).told["players"] == 5
+    found = await asyncio.gather(*(sign_in(api) for api in nodes * 8))
+    assert [each.code for each in found].count("wrong_credentials") == 5
+    for each in [*made, *found]:
+        if each.status == 429:
+            assert_problem(each, "rate_limited")
+            assert 3500 < int(each.headers["Retry-After"]) <= 3600
+
+
+async def test_waiting_as_long_as_retry_after_says_admits(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings, sign_ins_per_address=PerMinute(per_minute=60, burst=2)))
+    codes = [(await sign_in(api)).code for _ in range(2)]
+    denied = await sign_in(api)
+    assert [*codes, denied.code] == ["wrong_credentials"] * 2 + ["rate_limited"]
+    assert denied.headers["Retry-After"] == "1"
+    await asyncio.sleep(1)
+    assert (await sign_in(api)).code == "wrong_credentials"
+
+
+async def test_a_name_is_limited_from_every_address_and_hashes_no_password_then(
+    settings: Settings, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = PerMinute(per_minute=HOURLY, burst=2)
+    api = await start(limited(settings, proxies=("127.0.0.1",), sign_ins_per_name=few))
+
+    async def enter(name: str, address: str) -> Answer:
+        asked = {"name": name, "password": "anns-password"}
+        return await api.ask("POST", "/v1/sessions", body=asked, X_Forwarded_For=address)
+
+    for address in ("203.0.113.1", "203.0.113.2"):
+        assert_problem(await enter("Ann Lee", address), "wrong_credentials")
+    monkeypatch.setattr(passwords, "LONGEST_QUEUE", 0)
+    for name in ("Ann Lee", "ANN LEE", " ann  lee"):
+        assert_problem(await enter(name, "203.0.113.3"), "rate_limited", name)
+    assert (await enter("Bea Lee", "203.0.113.3")).code == "overloaded", "this one would have been hashed"
+
+
+async def test_a_denied_sign_up_claims_nothing(settings: Settings, start: Start) -> None:
+    few = PerMinute(per_minute=HOURLY, burst=1)
+    api = await start(limited(settings, sign_ups_per_address=few))
+    who = await api.sign_up()
+    asked, key = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}, command_id()
+    async with unchanged(api, who):
+        assert_problem(await api.ask("POST", "/v1/players", body=asked, key=key), "rate_limited")
+    made = await api.ask("POST", "/v1/players", body=asked, key=key, X_Backend_Key=KEY)
+    assert (made.status, made.told["replayed"]) == (201, False)
+
+
+async def test_what_a_client_writes_into_x_forwarded_for_gives_it_no_other_address(
+    settings: Settings, start: Start
+) -> None:
+    few = PerMinute(per_minute=HOURLY, burst=2)
+    direct = await start(limited(settings, sign_ins_per_address=few, exempt=("10.0.0.0/8",)))
+    forged = ["203.0.113.1", "10.0.0.1", "127.0.0.1", "nonsense", "203.0.113.2, 10.0.0.1"]
+    found = [(await sign_in(direct, X_Forwarded_For=each)).status for each in forged]
+    assert found == [401, 401, 429, 429, 429], "without a proxy the header says nothing"
+
+    own = limited(on_another_port(settings), ("127.0.0.1",), sign_ins_per_address=few, exempt=("10.0.0.0/8",))
+    behind = await start(own)
+    found = [(await sign_in(behind, X_Forwarded_For=f"{each}, 203.0.113.9")).status for each in forged]
+    assert found == [401, 401, 429, 429, 429], "behind one, what it appended counts"
+    assert (await sign_in(behind, X_Forwarded_For="203.0.113.8")).status == 401, "another client of the proxy"
+    for host in range(1, 4):
+        told = await sign_in(behind, X_Forwarded_For=f"2001:db8::{host}")
+        assert told.status == (401 if host < 3 else 429), "one /64"
+
+
+async def test_exempt_networks_sign_up_and_in_without_limits(settings: Settings, start: Start) -> None:
+    one = PerMinute(per_minute=HOURLY, burst=1)
+    strict: dict[str, Any] = {"sign_ups_per_address": one, "sign_ins_per_address": one, "sign_ins_per_name": one}
+    api = await start(limited(settings, ("127.0.0.1",), **strict, exempt=("10.0.0.0/8", "127.0.0.0/8")))
+    for address in ("10.1.2.3", "127.0.0.1"):
+        assert {(await sign_up(api, X_Forwarded_For=address)).status for _ in range(3)} == {201}
+        assert {(await sign_in(api, X_Forwarded_For=address)).status for _ in range(3)} == {401}
+    assert [(await sign_in(api, X_Forwarded_For="203.0.113.9")).status for _ in range(2)] == [401, 429]
+
+
+@pytest.mark.parametrize("kind", ["http", "socket"])
+async def test_a_players_actions_are_limited_at_both_doors(
+    settings: Settings, start: Start, kind: Literal["http", "socket"]
+) -> None:
+    api = await start(limited(settings, actions_per_player=PerSecond(per_second=0.01, burst=3)))
+    who, other = await api.sign_up(), await api.sign_up()
+    door = Door(kind, api, who)
+    told = [await door.act(HUNT) for _ in range(3)]
+    assert [each["player"]["version"] for each in told] == [2, 3, 4]
+    async with unchanged(api, who):
+        key = command_id()
+        assert (await door.act(HUNT, key))["code"] == "rate_limited"
+        assert (await Door("http", api, who).act(HUNT))["code"] == "rate_limited", "one limit for both doors"
+    assert "player" in await Door(kind, api, other).act(HUNT), "each player has his own"
+
+
+async def test_a_denied_action_tells_when_to_come_back_and_then_takes_effect(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings, actions_per_player=PerSecond(per_second=2, burst=1)))
+    who = await api.sign_up()
+    socket = await api.socket(who.token)
+    key = command_id()
+    assert "ok" in await socket.ask("act", **HUNT)
+    over_socket = (await socket.ask("act", command_id=key, **HUNT))["error"]
+    assert (over_socket["code"], 0 < over_socket["retry_after"] <= 0.5) == ("rate_limited", True)
+    over_http = await api.act(who)
+    assert_problem(over_http, "rate_limited")
+    assert over_http.headers["Retry-After"] == "1"
+    await asyncio.sleep(over_socket["retry_after"])
+    assert (await socket.ask("act", command_id=key, **HUNT))["ok"]["replayed"] is False
+
+
+async def test_a_socket_that_sends_too_many_frames_is_told_so_and_closed(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings, frames_per_socket=PerSecond(per_second=0.01, burst=5)))
+    who = await api.sign_up()
+    for frame in ({"op": "ping"}, {"op": "nonsense"}):
+        connection = (await api.socket(who.token)).connection
+        for number in range(6):
+            await connection.send_json({"id": number, **frame})
+        frames, closed = await closing_of(connection)
+        assert sorted(each["id"] for each in frames if each["id"] is not None) == [0, 1, 2, 3], "hello counts"
+        (error,) = [each["error"] for each in frames if each["id"] is None]
+        assert (error["code"], closed) == ("too_many_messages", 4429)
+        assert error["detail"].endswith(".")
+
+
+async def test_a_back_ends_key_lifts_every_limit(settings: Settings, start: Start) -> None:
+    one, rare = PerMinute(per_minute=HOURLY, burst=1), PerSecond(per_second=0.01, burst=1)
+    strict: dict[str, Any] = {"sign_ups_per_address": one, "sign_ins_per_address": one, "sign_ins_per_name": one}
+    api = await start(limited(settings, **strict, actions_per_player=rare, frames_per_socket=rare))
+    made = [await sign_up(api, X_Backend_Key=KEY) for _ in range(3)]
+    assert {each.status for each in made} == {201}
+    assert {(await sign_in(api, X_Backend_Key="x" * 32)).status for _ in range(3)} == {401}
+    token, act = made[0].told["session"]["token"], "/v1/players/me/actions"
+    acted = [await api.ask("POST", act, token=token, body=HUNT, X_Backend_Key=KEY) for _ in range(3)]
+    assert {each.status for each in acted} == {200}
+    connection = await api.raw_socket(**{"X-Backend-Key": KEY})
+    await connection.send_json({"id": 0, "op": "hello", "token": token})
+    for number in range(1, 4):
+        await connection.send_json({"id": number, "op": "act", **HUNT})
+    told = [await connection.receive_json(timeout=10) for _ in range(4)]
+    assert all("ok" in each for each in told), told
+    assert (await sign_up(api)).status == 201, "what a back end does counts against nobody"
+    assert (await sign_up(api)).status == 429
+
+
+async def test_a_wrong_back_ends_key_is_refused_everywhere(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings))
+    who = await api.sign_up()
+    async with unchanged(api, who):
+        for wrong in (KEY + "x", KEY[:-1], KEY.upper(), "game", "x", ADMIN_KEY, who.token, "é" * 32, "x" * 5000):
+            for told in (
+                await sign_up(api, X_Backend_Key=wrong),
+                await sign_in(api, X_Backend_Key=wrong),
+                await api.ask("GET", "/v1/players/me", token=who.token, X_Backend_Key=wrong),
+                await api.ask("POST", "/v1/players/me/actions", token=who.token, body=HUNT, X_Backend_Key=wrong),
+                await api.ask("GET", "/admin/v1/stats", token=ADMIN_KEY, X_Backend_Key=wrong),
+                await api.ask("GET", "/nowhere", X_Backend_Key=wrong),
+            ):
+                assert_problem(told, "not_authenticated", wrong[:50])
+            with pytest.raises(WSServerHandshakeError) as caught:
+                await api.raw_socket(**{"X-Backend-Key": wrong})
+            assert caught.value.status == 401
+    for path in ("/v1/players/me", "/admin/v1/stats"):
+        assert (await api.ask("GET", path, X_Backend_Key=KEY)).status == 401, "it opens nothing by itself"
+        assert (await api.ask("GET", path, token=KEY)).status in (401, 403)
+
+
+async def test_denials_are_counted_by_their_limit(settings: Settings, start: Start) -> None:
+    one, rare = PerMinute(per_minute=HOURLY, burst=1), PerSecond(per_second=0.01, burst=1)
+    own = limited(settings, sign_ups_per_address=one, sign_ins_per_name=one, actions_per_player=rare)
+    api = await start(own)
+    who = await api.sign_up()
+    before = await denials(api)
+    credentials = {"name": "Ann Lee", "password": "anns-password"}
+    for _ in range(3):
+        await sign_up(api)
+        await api.ask("POST", "/v1/sessions", body=credentials)
+        await api.act(who)
+    now = await denials(api)
+    told = {name: now[name] - before.get(name, 0) for name in now if now[name] != before.get(name, 0)}
+    assert told == {"sign_ups_per_address": 3, "sign_ins_per_name": 2, "actions_per_player": 2}
+
+
+async def denials(api: Api) -> dict[str, float]:
+    lines = (await api.ask("GET", "/metrics")).told.decode().splitlines()
+    rows = [line.split() for line in lines if line.startswith("gameserver_denied_total{")]
+    return {name.split('"')[1]: float(count) for name, count in rows}
+
+
+async def test_ping_frames_count_as_frames_and_are_answered(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings, frames_per_socket=PerSecond(per_second=0.01, burst=5)))
+    connection = (await api.socket((await api.sign_up()).token)).connection
+    for number in range(6):
+        await connection.ping(str(number).encode())
+    frames, closed = await closing_of(connection)
+    assert ([each["error"]["code"] for each in frames], closed) == (["too_many_messages"], 4429)

@@ -1,0 +1,189 @@
+"""Signing up and in: one player per command id, one holder per name and device, on every node and database."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from gameserver.config.settings import Settings
+from gameserver.storage.accounts.claims import Key, Kind
+from gameserver.storage.ids import command_milliseconds, new_command_id, player_id_of
+from tests.support.client import Answer, Api, command_id
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.servers import SLOTS
+from tests.transport.doors import assert_problem, on_another_port, unchanged
+
+ANN = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
+
+
+@pytest.fixture
+async def two(settings: Settings) -> Any:
+    """Clients of two nodes of one deployment."""
+    async with AsyncExitStack() as stack:
+        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        yield [await stack.enter_async_context(Api(node.url)) for node in nodes]
+
+
+async def sign_up(api: Api, key: str | None = None, **fields: Any) -> Answer:
+    asked = {name: value for name, value in {**ANN, **fields}.items() if value is not None}
+    return await api.ask("POST", "/v1/players", body=asked, key=key)
+
+
+async def test_a_player_comes_back_by_device_and_by_name_and_password(api: Api) -> None:
+    made = await sign_up(api)
+    player = made.told["player"]
+    assert (made.status, made.told["replayed"]) == (201, False)
+    assert player == {
+        "id": player["id"],
+        "name": "Ann Lee",
+        "class": "mage",
+        "level": 1,
+        "hp": 65,
+        "max_hp": 65,
+        "exp": 0,
+        "version": 1,
+        "created_at": player["created_at"],
+    }
+    tokens = {made.told["session"]["token"]}
+    for credentials in (
+        {"device": "anns-device"},
+        {"name": "Ann Lee", "password": "anns-password"},
+        {"name": "  ＡＮＮ  lee", "password": "anns-password"},
+    ):
+        back = await api.ask("POST", "/v1/sessions", body=credentials)
+        assert (back.status, back.told["player"]) == (201, player)
+        token = back.told["session"]["token"]
+        assert (await api.ask("GET", "/v1/players/me", token=token)).told == player
+        tokens.add(token)
+    assert len(tokens) == 4, "every session has a token of its own"
+
+
+@pytest.mark.parametrize("credential", ["device", "password", "both"])
+async def test_a_sign_up_sent_again_gets_its_player_and_a_new_session(two: list[Api], credential: str) -> None:
+    key = command_id()
+    fields = {"device": {"password": None}, "password": {"device": None}, "both": {}}[credential]
+    made = await sign_up(two[0], key, **fields)
+    again = await sign_up(two[1], key, **fields)
+    assert (again.status, again.told["replayed"], again.told["player"]) == (201, True, made.told["player"])
+    assert again.told["session"]["token"] != made.told["session"]["token"]
+    acted = await two[1].ask(
+        "POST",
+        "/v1/players/me/actions",
+        token=again.told["session"]["token"],
+        body={"action": "hunt", "args": {"foe": "slime"}},
+    )
+    assert acted.status == 200
+    later = await sign_up(two[0], key, **fields)
+    assert later.told["player"] == made.told["player"], "the first answer, whatever has happened since"
+
+
+async def test_a_sign_up_sent_at_once_to_two_nodes_makes_one_player(two: list[Api]) -> None:
+    for number in range(5):
+        key, fields = command_id(), {"name": f"Twin {number}", "device": f"twin-device-{number}", "password": None}
+        found = await asyncio.gather(*(sign_up(api, key, **fields) for api in two * 3))
+        assert {each.status for each in found} == {201}, [each.told for each in found]
+        assert len({each.told["player"]["id"] for each in found}) == 1
+        assert [each.told["replayed"] for each in found].count(False) == 1
+    assert (await two[0].admin("stats")).told["players"] == 5
+
+
+async def test_a_sign_ups_command_id_with_another_body_is_a_mismatch(api: Api) -> None:
+    key = command_id()
+    made = await sign_up(api, key)
+    who = await api.sign_up()
+    others: list[dict[str, Any]] = [
+        {"name": "Bea Lee"},
+        {"name": "ANN LEE"},
+        {"class": "priest"},
+        {"device": "another-device"},
+        {"device": None},
+        {"password": "another-password"},
+        {"password": None},
+    ]
+    async with unchanged(api, who):
+        for other in others:
+            assert_problem(await sign_up(api, key, **other), "command_mismatch", other)
+    assert (await sign_up(api, key)).told["player"] == made.told["player"]
+    assert (await sign_up(api, name="Bea Lee", device="another-device")).status == 201, "nothing was claimed"
+
+
+async def test_no_name_or_device_has_two_holders_on_any_node_or_database(two: list[Api]) -> None:
+    first, second = two
+    for number in range(12):
+        fields = {"name": f"Holder {number}", "device": f"device-of-holder-{number}", "password": None}
+        assert (await sign_up(first, **fields)).status == 201
+    stats = (await first.admin("stats")).told
+    assert set(stats["by_database"]) == {"one", "two"}, "the players lie in both databases"
+    for number in range(12):
+        other = {"device": f"another-device-{number}", "password": None}
+        assert_problem(await sign_up(second, name=f"HOLDER {number}", **other), "name_taken")
+        other = {"name": f"Another {number}", "password": None}
+        assert_problem(await sign_up(second, device=f"device-of-holder-{number}", **other), "device_taken")
+        taken = await sign_up(second, **other, device=f"another-device-{number}")
+        assert taken.status == 201, "what a refused sign-up had reserved is free again"
+    assert (await first.admin("stats")).told["players"] == 24
+
+
+async def test_of_many_who_want_a_name_at_once_one_gets_it(two: list[Api]) -> None:
+    tries = [
+        sign_up(api, name=name, device=f"racer-{number}-{name}-{place}", password=None)
+        for place, api in enumerate(two)
+        for number in range(4)
+        for name in ("Ann Lee", "Bea Lee", "Cid Lee")
+    ]
+    found = await asyncio.gather(*tries)
+    won = [each.told["player"]["name"] for each in found if each.status == 201]
+    assert sorted(won) == ["Ann Lee", "Bea Lee", "Cid Lee"]
+    assert {each.code for each in found if each.status != 201} == {"name_taken"}
+
+
+async def test_wrong_credentials_get_the_same_answer_whatever_is_wrong(api: Api) -> None:
+    await sign_up(api)
+    await api.sign_up(name="Bea Lee", device="beas-device")
+    told = set()
+    for wrong in (
+        {"device": "nobodys-device"},
+        {"device": "ANNS-DEVICE"},
+        {"device": "Ann Lee"},
+        {"name": "Nobody", "password": "anns-password"},
+        {"name": "", "password": "anns-password"},
+        {"name": "admin", "password": "anns-password"},
+        {"name": "Ann Lee", "password": "Anns-password"},
+        {"name": "Ann Lee", "password": ""},
+        {"name": "Ann Lee", "password": "anns-device"},
+        {"name": "Bea Lee", "password": "beas-device"},
+    ):
+        answer = await api.ask("POST", "/v1/sessions", body=wrong)
+        assert_problem(answer, "wrong_credentials", wrong)
+        told.add(tuple(value for field, value in sorted(answer.told.items()) if field != "request_id"))
+    assert len(told) == 1
+
+
+def forged(victim: int, like: str) -> str:
+    """A command id whose sign-up draws the victim's id, found by trying: clients choose their command ids."""
+    while player_id_of(found := new_command_id(command_milliseconds(like)), 0, SLOTS) != victim:
+        pass
+    return found
+
+
+async def test_a_command_id_made_to_draw_anothers_id_opens_nothing_of_his(api: Api, node: InProcessNode) -> None:
+    victim = await api.sign_up()
+    ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).told["entries"]
+    key = forged(int(victim.id), ledger[-1]["command_id"])
+    thief: dict[str, Any] = {"name": "Thief", "device": "device-of-a-thief", "password": None}
+    claimed = Key(Kind.DEVICE, sha256(thief["device"].encode()).hexdigest())
+
+    claim = await node.core.backend.claims.reserve(claimed, int(victim.id), key)
+    entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
+    assert_problem(entered, "wrong_credentials", "while the thief's sign-up is under way")
+    await node.core.backend.claims.release(claim)
+
+    before = (await api.ask("GET", "/v1/players/me", token=victim.token)).told
+    made = await sign_up(api, key, **thief)
+    assert (made.status, made.told["player"]["id"] == victim.id) == (201, False)
+    entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
+    assert entered.told["player"] == made.told["player"]
+    assert (await sign_up(api, key, **thief)).told["player"] == made.told["player"], "a retry finds its own player"
+    assert (await api.ask("GET", "/v1/players/me", token=victim.token)).told == before

@@ -1,0 +1,97 @@
+"""A player's feed: what he did last, whole and in order, whatever Redis loses or hasn't heard."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from gameserver.config.settings import Settings
+from gameserver.storage.social.feeds import LENGTH
+from tests.support.client import Api, Signed, command_id
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.wait import wait_until
+from tests.transport.doors import assert_problem, on_another_port
+
+
+async def feed(api: Api, who: Signed, limit: int = LENGTH) -> list[dict[str, Any]]:
+    answer = await api.ask("GET", f"/v1/players/me/feed?limit={limit}", token=who.token)
+    assert answer.status == 200, answer.told
+    return list(answer.told["entries"])
+
+
+async def act(api: Api, who: Signed, times: int, **more: Any) -> None:
+    for _ in range(times):
+        assert (await api.act(who, **more)).status == 200
+
+
+async def assert_whole(api: Api, who: Signed) -> list[dict[str, Any]]:
+    """It is what the ledger says, down to the first version or the cap."""
+    told = await feed(api, who)
+    me = (await api.ask("GET", "/v1/players/me", token=who.token)).told
+    newest = me["version"]
+    assert [each["version"] for each in told] == list(range(newest, max(0, newest - LENGTH), -1))
+    ledger = (await api.ask("GET", "/v1/players/me/ledger?limit=200", token=who.token)).told["entries"]
+    by_id = {each["command_id"]: each for each in ledger}
+    for each in told:
+        known = by_id[each["command_id"]]
+        assert {name: known[name] for name in each} == each
+    return told
+
+
+async def length_in_redis(node: InProcessNode, who: Signed) -> int:
+    found: Any = node.core.redis.llen(f"gs:feed:{{{who.id}}}")
+    return int(await found)
+
+
+async def test_a_feed_tells_what_was_done_newest_first(api: Api) -> None:
+    who = await api.sign_up()
+    assert [each["action"] for each in await assert_whole(api, who)] == ["sign_up"]
+    await act(api, who, 3)
+    assert [each["action"] for each in await assert_whole(api, who)] == ["hunt"] * 3 + ["sign_up"]
+    assert await feed(api, who, 2) == (await feed(api, who))[:2]
+
+
+async def test_a_feed_that_is_looked_at_is_kept_up_and_capped(api: Api, node: InProcessNode) -> None:
+    who, unread = await api.sign_up(), await api.sign_up()
+    assert len(await feed(api, who)) == 1
+    await act(api, who, LENGTH + 5)
+    await act(api, unread, 1)
+
+    async def is_kept_up() -> bool:
+        head: Any = await node.core.redis.lindex(f"gs:feed:{{{who.id}}}", 0)
+        return int(head.split()[0]) == LENGTH + 6
+
+    await wait_until(is_kept_up, what="the list has what was done")
+    assert await length_in_redis(node, who) == LENGTH
+    assert await length_in_redis(node, unread) == 0
+    assert len(await assert_whole(api, who)) == LENGTH
+
+
+async def test_what_another_node_did_and_what_redis_lost_is_in_the_feed(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
+        who = await here.sign_up()
+        await assert_whole(here, who)
+        await act(there, who, 2)
+        assert len(await assert_whole(here, who)) == 3
+        await act(there, who, 1)
+        await act(here, who, 1)  # this node's entry finds a gap
+        assert len(await assert_whole(there, who)) == 5
+        await nodes[0].core.redis.delete(f"gs:feed:{{{who.id}}}")
+        assert len(await assert_whole(here, who)) == 5
+
+
+async def test_commands_of_long_ago_that_took_effect_late_stand_where_they_did(api: Api) -> None:
+    who = await api.sign_up()
+    await act(api, who, 2 * LENGTH)
+    for hours in (40, 30, 20):
+        await act(api, who, 1, key=command_id(hours * 3600))
+    told = await assert_whole(api, who)
+    assert len(told) == LENGTH
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=51", "limit=1000000000", "limit=x", "cursor=1"])
+async def test_a_limit_that_is_none_is_named(api: Api, query: str) -> None:
+    who = await api.sign_up()
+    assert_problem(await api.ask("GET", f"/v1/players/me/feed?{query}", token=who.token), "bad_input")

@@ -1,0 +1,251 @@
+"""Sessions: listed, ended one by one or all at once, and over on every node and socket within a second."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from gameserver.config.settings import SessionSettings, Settings
+from gameserver.storage.sessions.revocations import STREAM
+from tests.support.client import Api, Signed
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.wait import wait_until
+from tests.transport.doors import assert_problem, closing_of, on_another_port
+
+WITHIN = 3.0
+"""Seconds: a second is promised, and a busy machine is forgiven two."""
+
+
+async def again(api: Api, who: Signed) -> Signed:
+    """The same player in another session."""
+    answer = await api.ask("POST", "/v1/sessions", body={"device": who.device})
+    return Signed(who.id, who.name, who.device, answer.told["session"]["token"])
+
+
+async def until_refused(api: Api, who: Signed) -> None:
+    async def is_refused() -> bool:
+        return (await api.ask("GET", "/v1/players/me", token=who.token)).code == "not_authenticated"
+
+    await wait_until(is_refused, WITHIN, "the node refuses the session")
+
+
+async def test_the_list_of_sessions_names_each_and_marks_the_present_one(api: Api) -> None:
+    one = await api.sign_up()
+    other, stranger = await again(api, one), await api.sign_up()
+    for place, who in enumerate((one, other)):
+        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).told["sessions"]
+        assert [each["current"] for each in listed] == [place == 0, place == 1]
+        assert listed[0]["opened_at"] <= listed[1]["opened_at"] <= listed[1]["used_at"] < listed[1]["expires_at"]
+        assert len({each["id"] for each in listed}) == 2
+        assert not any(each["id"] in who.token for each in listed)
+    assert len((await api.ask("GET", "/v1/sessions", token=stranger.token)).told["sessions"]) == 1
+    lasts = datetime.fromisoformat(listed[0]["expires_at"]) - datetime.fromisoformat(listed[0]["opened_at"])
+    assert lasts > timedelta(days=1)
+
+
+async def test_signing_out_ends_this_session_and_no_other(api: Api) -> None:
+    one = await api.sign_up()
+    other = await again(api, one)
+    assert (await api.ask("DELETE", "/v1/sessions/current", token=one.token)).status == 204
+    assert_problem(await api.ask("DELETE", "/v1/sessions/current", token=one.token), "not_authenticated")
+    listed = await api.ask("GET", "/v1/sessions", token=other.token)
+    assert [each["current"] for each in listed.told["sessions"]] == [True]
+    assert (await api.act(other)).status == 200
+
+
+async def test_with_one_session_more_than_a_player_may_have_the_oldest_ends(settings: Settings) -> None:
+    few = settings.model_copy(update={"sessions": SessionSettings(per_player=2)})
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(Api((await start_node(stack, few)).url))
+        oldest = await api.sign_up()
+        kept = [await again(api, oldest) for _ in range(2)]
+        await until_refused(api, oldest)
+        assert {(await api.act(each)).status for each in kept} == {200}
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions/current", "/v1/sessions"])
+async def test_a_session_ended_on_one_node_is_over_on_another(settings: Settings, path: str) -> None:
+    async with AsyncExitStack() as stack:
+        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
+        who, stranger = await here.sign_up(), await here.sign_up()
+        sockets = [(await api.socket(who.token)).connection for api in (here, there)]
+        open_still = await there.socket(stranger.token)
+        assert (await there.act(who)).status == 200, "the other node knows the session"
+        assert nodes[1].core.backend.sessions.known(who.token) is not None
+
+        assert (await here.ask("DELETE", path, token=who.token)).status == 204
+        assert_problem(await here.act(who), "not_authenticated", "at once on the node that was told")
+        async with asyncio.timeout(WITHIN):
+            assert [await closing_of(each) for each in sockets] == [([], 4409), ([], 4409)]
+        await until_refused(there, who)
+        assert "ok" in await open_still.ask("read"), "a stranger's socket"
+
+
+async def test_no_socket_outlives_a_session_that_ends_while_it_says_hello(api: Api, node: InProcessNode) -> None:
+    who = await api.sign_up()
+    connections = [await api.raw_socket() for _ in range(20)]
+    hellos = [each.send_json({"id": 1, "op": "hello", "token": who.token}) for each in connections]
+    await asyncio.gather(*hellos[:10], api.ask("DELETE", "/v1/sessions", token=who.token), *hellos[10:])
+    async with asyncio.timeout(WITHIN):
+        codes = {(await closing_of(each))[1] for each in connections}
+    assert codes <= {4401, 4409, 4429}
+
+
+async def refused(api: Api, who: Signed) -> set[str]:
+    """The codes with which a session's token is refused: to read, to act, and to say hello."""
+    read = await api.ask("GET", "/v1/players/me", token=who.token)
+    acted = await api.act(who)
+    connection = await api.raw_socket()
+    await connection.send_json({"id": 1, "op": "hello", "token": who.token})
+    frames, _ = await closing_of(connection)
+    return {str(read.code), str(acted.code), frames[0]["error"]["code"]}
+
+
+@pytest.mark.parametrize("ending", ["revoke all", "password"])
+async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings: Settings, ending: str) -> None:
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        api = await stack.enter_async_context(Api(node.url))
+        who, redis = await api.sign_up(), node.core.redis
+        held = [who, await again(api, who)]
+        sockets = [(await api.socket(each.token)).connection for each in held]
+        before: dict[Any, Any] = {key: await redis.dump(key) for key in await redis.keys("gs:*")}
+        if ending == "password":
+            changed = await api.ask("POST", "/v1/players/me/password", token=who.token, body={"new": "a-password"})
+            assert changed.status == 200
+        else:
+            assert (await api.ask("DELETE", "/v1/sessions", token=who.token)).status == 204
+        async with asyncio.timeout(WITHIN):
+            assert [(await closing_of(each))[1] for each in sockets] == [4409, 4409]
+        async with redis.pipeline(transaction=True) as together:
+            together.flushall()
+            for key, dumped in before.items():
+                together.restore(key, 0, dumped)
+            await together.execute()
+        later = await start_node(stack, on_another_port(settings))
+        other = await stack.enter_async_context(Api(later.url))
+        for door in (api, other):
+            assert {code for each in held for code in await refused(door, each)} <= {
+                "session_revoked",
+                "not_authenticated",
+            }
+        fresh = await again(other, who)
+        assert (await other.act(fresh)).status == (await api.act(fresh)).status == 200
+        assert len((await other.ask("GET", "/v1/sessions", token=fresh.token)).told["sessions"]) == 1
+
+
+async def test_a_session_is_told_to_nobody_who_reads_redis(api: Api, node: InProcessNode) -> None:
+    who = await api.sign_up()
+    secret = who.token.partition(".")[2].encode()
+    keys: list[Any] = await node.core.redis.keys("*")
+    hashes = [await node.core.redis.hgetall(key) for key in keys if key.startswith(b"gs:session:")]
+    assert len(hashes) == 1
+    assert not any(secret in part for part in (*keys, *hashes[0].values()))
+
+
+async def test_a_session_is_ended_by_its_id_from_another_one(api: Api) -> None:
+    one, stranger = await api.sign_up(), await api.sign_up()
+    other = await again(api, one)
+    theirs = (await api.ask("GET", "/v1/sessions", token=stranger.token)).told["sessions"][0]["id"]
+    mine = (await api.ask("GET", "/v1/sessions", token=other.token)).told["sessions"]
+    (target,) = [each["id"] for each in mine if not each["current"]]
+    connection = (await api.socket(one.token)).connection
+    for wrong in (theirs, "0" * 16):
+        answer = await api.ask("DELETE", f"/v1/sessions/{wrong}", token=other.token)
+        assert_problem(answer, "session_not_found", wrong)
+    for none in ("x", "0" * 15, "G" * 16, "0" * 64, "me", "currents"):
+        assert_problem(await api.ask("DELETE", f"/v1/sessions/{none}", token=other.token), "bad_input", none)
+    assert (await api.act(one)).status == (await api.act(stranger)).status == 200
+    assert (await api.ask("DELETE", f"/v1/sessions/{target}", token=other.token)).status == 204
+    assert_problem(await api.act(one), "not_authenticated")
+    assert [code for _, code in [await closing_of(connection)]] == [4409]
+    assert (await api.act(other)).status == 200
+
+
+async def test_the_list_shows_what_the_client_calls_itself_and_where_it_was(settings: Settings) -> None:
+    behind = settings.node.model_copy(update={"trusted_proxies": [ip_network("127.0.0.0/8")]})
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings.model_copy(update={"node": behind}))
+        api = await stack.enter_async_context(Api(node.url))
+        who = await api.sign_up(label="Ann's phone")
+        for header, agent in (("1.2.3.4, 2001:db8::7", "Game/1.0 \u00e9"), ("9.9.9.9, nonsense", "x" * 3000)):
+            body = {"device": who.device}
+            opened = await api.ask("POST", "/v1/sessions", body=body, X_Forwarded_For=header, User_Agent=agent)
+            assert opened.status == 201
+        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).told["sessions"]
+        assert [(each["label"], each["address"]) for each in listed] == [
+            ("Ann's phone", "127.0.0.1"),
+            ("Game/1.0 \u00e9", "2001:db8::7"),
+            ("x" * 64, "127.0.0.1"),
+        ]
+        for label in ("x" * 65, 7, ["a"]):
+            answer = await api.ask("POST", "/v1/sessions", body={"device": who.device, "label": label})
+            assert_problem(answer, "bad_input", label)
+
+
+async def test_a_session_that_is_used_lasts_and_one_that_rests_ends(settings: Settings) -> None:
+    brief = SessionSettings.model_construct(idle_seconds=1, longest_seconds=60, per_player=20)
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings.model_copy(update={"sessions": brief}))
+        api = await stack.enter_async_context(Api(node.url))
+        used = await api.sign_up()
+        rests = await again(api, used)
+
+        async def has_one_left() -> bool:
+            listed = (await api.ask("GET", "/v1/sessions", token=used.token)).told["sessions"]
+            return [each["current"] for each in listed] == [True]
+
+        await wait_until(has_one_left, 5, "the session that rests has ended")
+        assert_problem(await api.act(rests), "not_authenticated")
+        assert (await api.act(used)).status == 200
+
+
+async def test_a_revocation_that_no_broadcast_told_of_holds_within_a_second(settings: Settings) -> None:
+    """The stream of revocations is lost, or an older one again, and with it the revocation's entry."""
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        api = await stack.enter_async_context(Api(node.url))
+        redis: Any = node.core.redis
+        for replace in ("XTRIM", "older", "lost"):
+            who, stranger = await api.sign_up(), await api.sign_up()
+            connection, open_still = (await api.socket(who.token)).connection, await api.socket(stranger.token)
+            async with redis.pipeline(transaction=True) as together:
+                together.delete(*await redis.keys(f"gs:session:{{{who.id}}}:*"))
+                if replace == "XTRIM":
+                    together.xadd(STREAM, {"ended": "1 x"}).xtrim(STREAM, maxlen=1, approximate=False)
+                    together.xadd(STREAM, {"ended": "1 y"}).xtrim(STREAM, maxlen=1, approximate=False)
+                else:
+                    together.delete(STREAM)
+                if replace == "older":
+                    together.xadd(STREAM, {"ended": "1 x"}, id="7-1")
+                await together.execute()
+            await until_refused(api, who)
+            async with asyncio.timeout(WITHIN):
+                assert await closing_of(connection) == ([], 4409), replace
+            assert "ok" in await open_still.ask("read"), "a stranger's socket"
+            assert (await api.act(stranger)).status == 200
+            assert (await api.ask("DELETE", "/v1/sessions/current", token=stranger.token)).status == 204
+            async with asyncio.timeout(WITHIN):
+                assert (await closing_of(open_still.connection))[1] == 4409, "what is told afterwards is heard"
+
+
+async def test_a_revocation_whose_node_died_in_the_middle_is_carried_out(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        api = await stack.enter_async_context(Api(node.url))
+        who = await api.sign_up()
+        kept = await again(api, who)
+        name = sha256(who.token.encode()).hexdigest()
+        await node.core.redis.xadd(STREAM, {"ended": f"{who.id} {name}"})
+
+        async def is_gone() -> bool:
+            return not await node.core.redis.exists(f"gs:session:{{{who.id}}}:{name}")
+
+        await wait_until(is_gone, WITHIN, "whoever reads of it ends it")
+        await until_refused(api, who)
+        assert (await api.act(kept)).status == 200

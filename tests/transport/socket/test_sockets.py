@@ -1,0 +1,169 @@
+"""The life of a socket: its opening, its hello, its order, and the ways in which it ends."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from aiohttp import ClientConnectionResetError, WSMsgType, WSServerHandshakeError
+from sqlalchemy import select
+
+from gameserver.config.settings import Settings
+from gameserver.storage import tables
+from gameserver.storage.ids import slot_of
+from gameserver.transport.socket import conversation
+from tests.support.client import Api, Signed, command_id
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.wait import wait_until
+from tests.transport.doors import assert_problem, closing_of
+from tests.transport.samples import HUNT
+
+
+async def test_hello_is_answered_with_the_present_state(api: Api) -> None:
+    who = await api.sign_up("priest")
+    acted = await api.act(who)
+    connection = await api.raw_socket()
+    assert connection.protocol == "gameserver.v1"
+    await connection.send_json({"id": "first", "op": "hello", "token": who.token, "resume": {"stream": "x", "seq": 7}})
+    told = await connection.receive_json(timeout=10)
+    assert told["id"] == "first"
+    assert told["ok"]["player"] == acted.told["player"]
+    assert (told["ok"]["seq"], told["ok"]["resumed"], told["ok"]["heartbeat_seconds"]) == (0, False, 20)
+    assert told["ok"]["stream"]
+    assert told["ok"]["server_time"].endswith("Z")
+
+
+async def test_a_socket_that_says_no_hello_is_closed_in_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert conversation.HELLO_SECONDS == 5
+    monkeypatch.setattr(conversation, "HELLO_SECONDS", 0.1)
+    connection = await api.raw_socket()
+    frames, closed = await closing_of(connection)
+    assert ([(each["id"], each["error"]["code"]) for each in frames], closed) == ([(None, "not_authenticated")], 4401)
+
+
+async def test_every_answer_repeats_the_id_of_its_request(api: Api) -> None:
+    connection = (await api.socket((await api.sign_up()).token)).connection
+    ids: list[Any] = [0, 1, 2**53 - 1, "", "x" * 64, "🐉", "0"]
+    for each in ids:
+        await connection.send_json({"id": each, "op": "ping"})
+    answers = [await connection.receive_json(timeout=10) for _ in ids]
+    assert sorted(str(each["id"]) for each in answers) == sorted(map(str, ids))
+    assert all("ok" in each for each in answers)
+
+
+async def test_what_is_pipelined_takes_effect_once_and_in_the_order_sent(api: Api) -> None:
+    connection = (await api.socket((await api.sign_up()).token)).connection
+    keys = [command_id() for _ in range(60)]
+    for place, key in enumerate(keys):
+        for copy in ("first", "again"):
+            await connection.send_json({"id": f"{copy} {place}", "op": "act", "command_id": key, **HUNT})
+    told = [await connection.receive_json(timeout=10) for _ in range(2 * len(keys))]
+    by_id = {each["id"]: each for each in told}
+    applied = [by_id[f"first {place}"] for place in range(len(keys))]
+    versions = [each["ok"]["player"]["version"] for each in applied if "ok" in each]
+    assert versions == list(range(2, 2 + len(versions)))
+    for place, first in enumerate(applied):
+        if "ok" in first:
+            assert by_id[f"again {place}"]["ok"] == {**first["ok"], "replayed": True}
+        else:
+            assert first["error"]["code"] == "player_is_down"
+
+
+async def test_two_sockets_of_one_player_share_his_one_history(api: Api) -> None:
+    who = await api.sign_up()
+    sockets = [await api.socket(who.token) for _ in range(2)]
+    told = await asyncio.gather(*(each.ask("act", **HUNT) for each in sockets))
+    assert sorted(each["ok"]["player"]["version"] for each in told) == [2, 3]
+
+
+async def test_a_foreign_origin_opens_no_socket(api: Api) -> None:
+    for origin in ("http://evil.example", "null", "http://[", "", "http://127.0.0.1:1", api.url + ".evil.example"):
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await api.raw_socket(Origin=origin)
+        assert caught.value.status == 403, origin
+        assert_problem(await api.ask("GET", "/v1/socket", Origin=origin), "forbidden", origin)
+
+
+async def test_ones_own_origin_and_those_of_the_settings_open_a_socket(settings: Settings) -> None:
+    node = settings.node.model_copy(update={"origins": ("https://game.example",)})
+    async with AsyncExitStack() as stack:
+        started = await start_node(stack, settings.model_copy(update={"node": node}))
+        api = await stack.enter_async_context(Api(started.url))
+        for origin in ("https://game.example", api.url):
+            await (await api.raw_socket(Origin=origin)).close()
+
+
+async def test_a_request_that_is_no_upgrade_is_told_so(api: Api) -> None:
+    assert_problem(await api.ask("GET", "/v1/socket"), "bad_input")
+    assert_problem(await api.ask("POST", "/v1/socket"), "method_not_allowed")
+
+
+async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(settings: Settings) -> None:
+    short = settings.node.model_copy(update={"drain_seconds": 3})
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings.model_copy(update={"node": short}))
+        async with Api(node.url) as api:
+            who = await api.sign_up()
+            socket, silent = await api.socket(who.token), (await api.socket(who.token)).connection
+            async with locked(node, who):
+                await socket.connection.send_json({"id": "slow", "op": "act", **HUNT})
+                await socket.ask("ping")
+                stopping = asyncio.create_task(stack.aclose())
+                push = await socket.connection.receive_json(timeout=10)
+            assert (push["push"], push["seq"]) == ("going_away", 0)
+            assert 0 <= push["data"]["reconnect_after_ms"] <= 1200
+            ((answer,), closed) = await closing_of(socket.connection)
+            assert (answer["id"], answer["ok"]["player"]["version"], closed) == ("slow", 2, 1001)
+            ((push,), closed) = await closing_of(silent)
+            assert (push["push"], closed) == ("going_away", 1001)
+            await stopping
+
+
+@asynccontextmanager
+async def locked(node: InProcessNode, who: Signed) -> AsyncIterator[None]:
+    """Holds the player's row in a transaction, so that his commands wait."""
+    slot = slot_of(int(who.id))
+    mine = tables.player_rows.c
+    row = select(mine.id).where(mine.slot == slot, mine.id == int(who.id)).with_for_update()
+    async with node.core.slots.owner("players", slot).transaction() as connection:
+        assert (await connection.execute(row)).scalar() == int(who.id)
+        yield
+
+
+async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api) -> None:
+    players = await asyncio.gather(*(api.sign_up() for _ in range(40)))
+
+    async def are_ranked() -> bool:
+        return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
+
+    await wait_until(are_ranked, what="all are on the board")
+    before = await open_sockets(api)
+    deaf, other = await api.socket(players[0].token), await api.socket(players[1].token)
+    asked = 0
+
+    async def is_cut_off() -> bool:
+        nonlocal asked
+        with suppress(ClientConnectionResetError):
+            for _ in range(100):
+                asked += 1
+                with contextlib.suppress(ClientConnectionResetError):  # just cut off
+                    await deaf.connection.send_str(
+                        json.dumps({"id": asked, "op": "board", "board": "exp", "limit": 200})
+                    )
+        return await open_sockets(api) == before + 1
+
+    await wait_until(is_cut_off, 30, "the deaf peer is cut off")
+    assert "ok" in await other.ask("read")
+    frames = 0
+    while (message := await deaf.connection.receive(timeout=10)).type is WSMsgType.TEXT:
+        frames += 1
+    assert frames < asked
+    assert message.data == 4408 or deaf.connection.close_code == 1006, "told, or aborted"
+
+
+async def open_sockets(api: Api) -> int:
+    metrics = (await api.ask("GET", "/metrics")).told.decode()
+    return int(float(next(line.split()[1] for line in metrics.splitlines() if line.startswith("gameserver_sockets "))))

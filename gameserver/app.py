@@ -60,6 +60,7 @@ from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 from gameserver.storage.tables import migrations
+from gameserver.times import rfc3339
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
@@ -179,8 +180,7 @@ def _window(settings: Settings) -> Window:
 def _presence(settings: Settings, redis: Redis) -> Presence:
     node = settings.node
     address = f"{node.host}:{node.own_port or node.port}"
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Presence(redis, node.name or address, address, now)
+    return Presence(redis, node.name or address, address, rfc3339(datetime.now(UTC)))
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:

@@ -43,7 +43,7 @@ from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import Limits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database, Databases
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
@@ -101,7 +101,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
         access = settings.redis_access()
-        redis, following, revoking = (scripts.connect(settings.redis_url(), access) for _ in range(3))
+        redis, following, revoking = (clients.connect(settings.redis_url(), access) for _ in range(3))
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(following.aclose)
         stack.push_async_callback(revoking.aclose)

@@ -18,25 +18,39 @@ from redis.asyncio import Redis
 
 import gameserver
 from gameserver.commands import seasons
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts, Policy
+from gameserver.commands.admin import Operations
+from gameserver.commands.bans import BanCare
+from gameserver.commands.board_care import BoardCare
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.commands import Commands
+from gameserver.commands.friends import Friendships
+from gameserver.commands.live import LivePlayers
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
+from gameserver.commands.play import Play
+from gameserver.commands.seasons import SeasonCare
 from gameserver.commands.sharding import Sharding
 from gameserver.config.settings import PerMinute, PerSecond, Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.accounts.bans import Bans
+from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.follower import Boarding, Follower
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
+from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.mail.courier import Courier, Deliverer
+from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
@@ -44,6 +58,7 @@ from gameserver.storage.players.pending import Limits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.redis import scripts
+from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
@@ -65,28 +80,38 @@ from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
 from gameserver.transport.http.middleware import surround
 from gameserver.transport.http.replies import answer
-from gameserver.transport.keys import ADMIN_KEYS, BACKEND, ORIGINS, READINESS, Readiness
+from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
 from gameserver.upkeep import loops, moves
+from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The storage and the commands' backend of one process, without its doors."""
+    """The storage and the commands of one process, without its doors."""
 
     settings: Settings
+    rulebook: Rulebook
     databases: Databases
     slots: Slots
-    redis: Redis
-    following: Redis
-    """The Redis client of the followers and of presence."""
-    backend: Backend
+    redis: RedisClients
+    rooms: Rooms
+    commands: Commands
     sharding: Sharding
+
+
+@dataclass(frozen=True, slots=True)
+class RedisClients:
+    """Connections that don't wait for each other: of commands, of followers and presence, of session revocations."""
+
+    commands: Redis
+    following: Redis
+    revoking: Redis
 
 
 @contextlib.asynccontextmanager
@@ -99,41 +124,21 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        access = settings.redis_access()
-        redis, following, revoking = (scripts.connect(settings.redis_url(), access) for _ in range(3))
-        stack.push_async_callback(redis.aclose)
-        stack.push_async_callback(following.aclose)
-        stack.push_async_callback(revoking.aclose)
+        redis = RedisClients(*(scripts.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
+        for client in (redis.commands, redis.following, redis.revoking):
+            stack.push_async_callback(client.aclose)
         await provision.require_ready(settings, databases)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        calendar = Calendar(rulebook.game.boards)
-        players = _players(settings, rulebook, slots, calendar)
-        sessions = _sessions(settings, redis, revoking, players)
-        friends, feeds = Friends(redis, slots, settings.friends.per_player), Feeds(redis, slots)
-        attempts, pushes, presence = _attempts(settings, redis), Pushes(redis), _presence(settings, following)
-        backend = _backend(
-            settings,
-            rulebook,
-            databases,
-            slots,
-            passwords,
-            players,
-            sessions,
-            redis,
-            calendar,
-            friends,
-            feeds,
-            attempts,
-            presence,
-            pushes,
-        )
-        core = Core(settings, databases, slots, redis, following, backend, _sharding(settings, databases, slots))
-        await loops.make_partitions(core.backend, slots.members("players"))
-        await seasons.learn(core.backend)
+        rooms = _rooms(settings, rulebook, databases, slots, redis)
+        commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
+        sharding = _sharding(settings, databases, slots)
+        core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
+        await loops.make_partitions(commands.accounts.policy, slots.members("players"))
+        await seasons.learn(commands.seasons)
         yield core
 
 
@@ -161,9 +166,61 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
 
-def _sessions(settings: Settings, redis: Redis, revoking: Redis, players: Players) -> Sessions:
-    kept = settings.sessions
-    return Sessions(redis, revoking, players.epochs, (kept.idle_seconds, kept.longest_seconds), kept.per_player)
+def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:
+    control = databases[settings.control.database]
+    calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
+    players = _players(settings, rulebook, slots, calendar)
+    return Rooms(
+        players=players,
+        accounts=AccountsRoom(
+            claims=Claims(slots),
+            births=Births(slots),
+            identities=Identities(slots, window, game),
+            credentials=Credentials(slots),
+            bans=Bans(slots, window, game),
+            intake=Intake(slots),
+        ),
+        boards=BoardsRoom(Boards(redis.commands), BoardCheck(redis.commands, slots, BoardWriter(redis.commands))),
+        seasons=SeasonsRoom(calendar, SeasonBook(control), SeasonEnd(slots), PastStandings(control)),
+        sessions=_sessions(settings, redis, players),
+        live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
+        social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
+        operators=OperatorsRoom(Reports(slots), Survey(databases, control), Audit(control)),
+    )
+
+
+def _commands(  # noqa: PLR0913 (everything meets here)
+    settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
+) -> Commands:
+    policy = Policy(_window(settings), lambda: datetime.now(UTC), settings.accounts.deleted_names)
+    accounts = Accounts(
+        rooms.accounts,
+        rooms.players,
+        rooms.sessions,
+        _attempts(settings, redis.commands),
+        passwords,
+        rulebook,
+        policy,
+    )
+    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook)
+    leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
+    audit = rooms.operators.audit
+    return Commands(
+        accounts=accounts,
+        play=play,
+        friends=Friendships(rooms.social, play, leaderboards),
+        leaderboards=leaderboards,
+        board_care=BoardCare(leaderboards, rooms.boards.checks, audit),
+        seasons=SeasonCare(rooms.seasons, audit, policy.now),
+        bans=BanCare(rooms.accounts.bans, play, rooms.seasons.book, rooms.sessions, audit),
+        operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
+    )
+
+
+def _sessions(settings: Settings, redis: RedisClients, players: Players) -> Sessions:
+    chosen = settings.sessions
+    lifetimes = (chosen.idle_seconds, chosen.longest_seconds)
+    return Sessions(redis.commands, redis.revoking, players.epochs, lifetimes, chosen.per_player)
 
 
 def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
@@ -198,45 +255,12 @@ def _pace(asked: PerMinute | PerSecond) -> Pace:
     return Pace(math.ceil(asked.interval * SECOND_NS), asked.burst)
 
 
-def _backend(  # noqa: PLR0913 (everything meets here)
-    settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, passwords: Passwords,
-    players: Players, sessions: Sessions, redis: Redis, calendar: Calendar, friends: Friends, feeds: Feeds,
-    attempts: Attempts, presence: Presence, pushes: Pushes,
-) -> Backend:  # fmt: skip
-    control = databases[settings.control.database]
-    return Backend(
-        players=players,
-        claims=Claims(slots),
-        credentials=Credentials(slots),
-        intake=Intake(slots),
-        sessions=sessions,
-        boards=Boards(redis),
-        calendar=calendar,
-        checks=BoardCheck(redis, slots, BoardWriter(redis)),
-        seasons=SeasonBook(control),
-        season_end=SeasonEnd(slots),
-        past=PastStandings(control),
-        friends=friends,
-        feeds=feeds,
-        presence=presence,
-        pushes=pushes,
-        reports=Reports(slots),
-        survey=Survey(databases, control),
-        audit=Audit(control),
-        rulebook=rulebook,
-        passwords=passwords,
-        attempts=attempts,
-        pacing=ActionPacing(_pace(settings.limits.actions_per_player)),
-        window=_window(settings),
-        deleted_names=settings.accounts.deleted_names,
-        now=lambda: datetime.now(UTC),
-    )
-
-
 def build_app(core: Core) -> web.Application:
     """The application with every door."""
     app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
-    app[BACKEND] = core.backend
+    app[COMMANDS] = core.commands
+    app[RULEBOOK] = core.rulebook
+    app[CLOCK] = core.commands.accounts.policy.now
     app[READINESS] = Readiness()
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
@@ -245,7 +269,7 @@ def build_app(core: Core) -> web.Application:
     app[CALLERS] = _callers(core.settings)
     document = openapi.document(gameserver.__version__)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.guarded())
+        app.router.add_route(route.method, route.path, route.handler)
 
     async def read_document(_: web.Request) -> web.Response:
         return answer(document)
@@ -256,42 +280,60 @@ def build_app(core: Core) -> web.Application:
 
 def _callers(settings: Settings) -> Callers:
     limits = settings.limits
-    return Callers(settings.node.trusted_proxies, limits.exempt, settings.backend.keys, _pace(limits.frames_per_socket))
+    return Callers(
+        settings.node.trusted_proxies,
+        limits.exempt,
+        settings.backend.keys,
+        _pace(limits.frames_per_socket),
+        ActionPacing(_pace(limits.actions_per_player)),
+    )
 
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node; none of it ever ends by itself."""
-    backend, slots, settings = core.backend, core.slots, core.settings
-    postman, grants = Postman(backend, slots), Grants(backend.players.inventory)
-
-    def owners() -> list[str]:
-        return [each.name for each in slots.databases("players")]
-
-    writer = BoardWriter(core.following)
-    boarding = Boarding(lambda: backend.calendar.contests(backend.now()), owners)
+    rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
+    policy, sockets = commands.accounts.policy, app[SOCKETS]
+    postman = postman_of(core)
+    deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
+    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
     return [
-        backend.players.run(),
-        backend.sessions.run(app[SOCKETS]),
-        backend.feeds.run(),
-        loops.sweep_for_ever(backend),
-        loops.check_boards_for_ever(backend),
-        loops.attend_seasons_for_ever(backend, postman),
-        loops.sweep_items_for_ever(backend),
-        loops.forget_old_items_for_ever(backend),
-        loops.make_partitions_for_ever(backend, lambda: slots.members("players")),
+        rooms.players.run(),
+        rooms.sessions.run(sockets),
+        rooms.social.feeds.run(),
+        loops.sweep_for_ever(commands.accounts),
+        loops.check_boards_for_ever(commands.board_care),
+        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.checks, postman)),
+        loops.sweep_items_for_ever(rooms.players),
+        loops.forget_old_items_for_ever(rooms.players),
+        loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
         postman.tell_for_ever(),
-        loops.forget_old_mail_for_ever(backend, lambda: slots.databases("players"), settings.mail.keep_seconds),
-        attend(slots, "players", lambda each: courier(core, each, [postman, grants]).run()),
-        *Live(backend, app[SOCKETS]).work(),
+        loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
+        *live.work(),
         slots.run(),
         moves.take_over_for_ever(core.sharding),
-        attend(slots, "players", lambda each: Follower(each, writer, backend.presence, boarding).run()),
+        _follow(core),
     ]
+
+
+def _follow(core: Core) -> Coroutine[Any, Any, None]:
+    """Keeps boards and presence up with the ledger of every database of players."""
+    slots, calendar, now = core.slots, core.rooms.seasons.calendar, core.commands.accounts.policy.now
+    writer = BoardWriter(core.redis.following)
+    boarding = Boarding(
+        lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
+    )
+    return attend(slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, boarding).run())
+
+
+def postman_of(core: Core) -> Postman:
+    """Delivers all mail."""
+    return Postman(core.rooms.players, core.rooms.live, core.rulebook, core.commands.accounts.policy, core.slots)
 
 
 def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:
     """Empties the outbox of one database of players."""
-    return Courier(database, core.slots, deliverers, core.backend.players.posted(database))
+    return Courier(database, core.slots, deliverers, core.rooms.players.posted(database))
 
 
 async def serve(settings: Settings, ready_file: Path | None = None) -> None:

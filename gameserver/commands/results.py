@@ -4,9 +4,9 @@ from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.mail import MailPage
-from gameserver.commands.play import History
+from gameserver.commands.play import HistoryPage
 from gameserver.commands.seasons import Preview
-from gameserver.storage.accounts.bans import Judged, Judgement
+from gameserver.storage.accounts.bans import BanChange, BanState
 from gameserver.storage.boards.check import Verdict
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
@@ -28,10 +28,10 @@ __all__ = [
     "Contest",
     "Count",
     "Entry",
-    "History",
+    "HistoryPage",
     "Holding",
-    "Judged",
-    "Judgement",
+    "BanState",
+    "BanChange",
     "Kept",
     "Listed",
     "LiveNode",

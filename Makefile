@@ -4,43 +4,82 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/local.toml
+NODE ?= node-1
+# Tests that start no server.
+FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport/callers/test_addresses.py \
+	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py
 
-.PHONY: run test soak check bots bench bench-boards lock system-packages clean
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast soak coverage check format bots bench bench-boards psql redis-cli profile lock \
+	system-packages clean
 
-run: $(VENV)/ready
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/ready ## start the stack of CONFIG (config/local.toml): Postgres, Valkey and nodes
 	$(BIN)/gameserver up --config $(CONFIG)
 
 # Two at a time, each with servers of its own; a file's tests stay together.
-test: check system-packages
+ifdef ROOM
+test: $(VENV)/ready
+	$(BIN)/pytest $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pycache__*'), \
+		$(error there is no folder tests/.../$(ROOM)))
+else
+test: check system-packages ## the gate and every test; ROOM=boards runs the tests of one room only
 	$(BIN)/pytest -n 2 --dist loadfile
+endif
+
+test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
+	$(BIN)/pytest $(FAST)
 
 # Races and interleavings by the thousand.
-soak: $(VENV)/ready
+soak: $(VENV)/ready ## races by the thousand, for minutes
 	$(BIN)/pytest -m soak --timeout 900
 
-check: $(VENV)/ready
+# Counts what child processes execute, too; what a test kills with SIGKILL writes no figures.
+coverage: $(VENV)/ready system-packages ## every test, counted: prints the coverage by file and in total
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(VENV)/ready ## the gate: format, lint, types, layers, file lengths
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@.ci/file-lengths
 
-bots: $(VENV)/ready
+format: $(VENV)/ready ## format the code and sort its imports
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+bots: $(VENV)/ready ## let 200 bots play on the running stack for 30 seconds, and prove the result
 	$(BIN)/bots run --players 200 --seconds 30 --url http://127.0.0.1:8080 --admin-key-file var/local/admin.key
 
 bench: CONFIG = config/one.toml
-bench: $(VENV)/ready
+bench: $(VENV)/ready ## measure one stack from its start to its end
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench
 
-# Reads of the boards of a deployment that runs: URL=http://… BOARD=exp
-bench-boards: $(VENV)/ready
+# Reads of the boards of a deployment that runs: URL=http://... BOARD=exp
+bench-boards: $(VENV)/ready ## measure reads of the boards of a running deployment
 	$(BIN)/python -m tests.bench.boards
 
+psql: $(VENV)/ready ## psql on the control database of the running stack of CONFIG
+	@$(BIN)/python .ci/running.py psql $(CONFIG)
+
+redis-cli: $(VENV)/ready ## redis-cli on the Redis of the running stack of CONFIG
+	@$(BIN)/python .ci/running.py redis-cli $(CONFIG)
+
+profile: $(VENV)/ready ## record 10 seconds of a running node of CONFIG (NODE=node-1) as a flame graph
+	@$(BIN)/python .ci/running.py profile $(CONFIG) $(NODE)
+
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
-system-packages:
+system-packages: ## install HAProxy and Redis for the tests, when root or sudo allows
 	@.ci/system-packages
 
 # Names, versions and hashes only: no registry's address may be recorded.
-lock:
+lock: ## resolve the dependencies of pyproject.toml into the lock files
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate -o requirements.lock pyproject.toml
@@ -54,5 +93,5 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-clean:
+clean: ## remove the environment, data of the local stack and caches
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

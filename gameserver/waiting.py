@@ -1,15 +1,22 @@
-"""A bell that wakes everybody who waits for it."""
+"""How tasks wait for each other: a bell that wakes every waiter, and the end of tasks that are cancelled."""
 
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from typing import Any
+
+CANCEL_SECONDS = 0.5
+"""After which a task that still runs is cancelled again."""
 
 
 class Bell:
+    """Wakes every task that waits for its next ring."""
+
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
     def ring(self) -> None:
+        """Wake everyone who took `next` before."""
         self._next.set()
         self._next = asyncio.Event()
 
@@ -18,20 +25,22 @@ class Bell:
         return self._next
 
 
-async def rung(event: asyncio.Event, seconds: float) -> None:
-    """Waits for a ring, and for no longer than that."""
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Waits for an event, and returns after `seconds` if it hasn't come."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
 
 
-CANCEL_SECONDS = 0.5
+async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]], seconds: float = float("inf")) -> None:
+    """Cancels tasks until all have ended, or `seconds` have passed; their results and exceptions stay in them.
 
-
-async def end(tasks: Iterable[asyncio.Future[None]]) -> None:
-    """Cancels until all have ended: a driver that is just getting its answer may swallow a cancellation."""
-    pending, cancelled = set(tasks), False
-    while pending:
+    One cancellation isn't enough: a driver that is just getting its answer may swallow it. If the caller itself is
+    cancelled meanwhile, this goes on to its end and raises CancelledError then.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    pending, cancelled = {task for task in tasks if not task.done()}, False
+    while pending and asyncio.get_running_loop().time() < deadline:
         for task in pending:
             task.cancel()
         try:

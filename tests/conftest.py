@@ -18,10 +18,10 @@ from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.telemetry import console_lines
+from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import Servers, running_servers
-from tests.support.wait import ended
 
 structlog.configure(processors=[structlog.processors.add_log_level, console_lines()])
 hypothesis_settings.register_profile(
@@ -78,7 +78,7 @@ async def core(settings: Settings) -> AsyncIterator[Core]:
     async with application.open_core(settings) as opened:
         task = asyncio.create_task(opened.rooms.players.run())
         yield opened
-        await ended(task)
+        await cancel_and_wait([task])
 
 
 @pytest.fixture

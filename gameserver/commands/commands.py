@@ -1,4 +1,4 @@
-"""What every command needs, by the module it stands in: met in app.py, handed on by the doors, never looked into there."""
+"""What every command needs, by the module it stands in: handed on by the doors, never looked into there."""
 
 from dataclasses import dataclass
 

@@ -14,6 +14,7 @@ from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live import presence
 from gameserver.storage.live.pushes import Opened, Seen
 from gameserver.storage.rooms import LiveRoom
+from gameserver.times import rfc3339
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ async def proclaim(connected: LivePlayers, text: str, player_id: int | None) -> 
 
     Raises PresenceUnavailable.
     """
-    told = {"text": text, "at": connected.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    told = {"text": text, "at": rfc3339(connected.now())}
     if player_id is None:
         return await connected.room.pushes.add_notice(told)
     number = await connected.room.pushes.keep(player_id, "notice", told)

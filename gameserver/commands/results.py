@@ -24,14 +24,14 @@ from gameserver.storage.sharding.mover import Progress as MoveProgress
 from gameserver.storage.sharding.record import Move, Plan
 
 __all__ = [
+    "BanChange",
+    "BanState",
     "Chapter",
     "Contest",
     "Count",
     "Entry",
     "HistoryPage",
     "Holding",
-    "BanState",
-    "BanChange",
     "Kept",
     "Listed",
     "LiveNode",

@@ -14,16 +14,16 @@ from gameserver.stack.fleet.overview import overview
 from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.haproxy_config import place_name
-from gameserver.stack.servers.node import Node
-from gameserver.stack.servers.postgres import Postgres
-from gameserver.stack.servers.redis import Redis
+from gameserver.stack.servers.node import NodeProcess
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.redis import RedisServer
 
 
 def servers(settings: Settings) -> list[Child]:
     """The embedded Postgres instances and Redis."""
     data, password = settings.data, settings.server_password()
     found: list[Child] = [
-        Postgres(
+        PostgresServer(
             name=name,
             data=data / f"postgres-{name}",
             port=database.embedded.port,
@@ -36,7 +36,7 @@ def servers(settings: Settings) -> list[Child]:
     if settings.redis.embedded is not None:
         port = settings.redis.embedded.port
         found.append(
-            Redis(
+            RedisServer(
                 name="redis",
                 data=data / "redis",
                 port=port,
@@ -47,15 +47,15 @@ def servers(settings: Settings) -> list[Child]:
     return found
 
 
-def nodes(settings: Settings, config: Path) -> list[Node]:
+def nodes(settings: Settings, config: Path) -> list[NodeProcess]:
     """The nodes. They share a port and have one each of their own; behind HAProxy they have only their own."""
     return [_node(settings, config, number) for number in range(1, settings.stack.nodes + 1)]
 
 
-def _node(settings: Settings, config: Path, number: int) -> Node:
+def _node(settings: Settings, config: Path, number: int) -> NodeProcess:
     data, own = settings.data, settings.node_port(number)
     shared = settings.haproxy is None
-    return Node(
+    return NodeProcess(
         name=place_name(number),
         argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config.resolve())),
         host=settings.node.host,
@@ -93,7 +93,7 @@ async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awa
             await supervisor.run()
 
 
-def _front(settings: Settings, config: Path, above: list[Node]) -> Front | None:
+def _front(settings: Settings, config: Path, above: list[NodeProcess]) -> Front | None:
     if settings.haproxy is None:
         return None
     numbers = {place_name(number): number for number in range(1, settings.haproxy.places + 1)}

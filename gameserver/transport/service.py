@@ -17,11 +17,13 @@ from aiohttp import web
 from gameserver.config.settings import Node
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
+from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
 
 KEEP_ALIVE_SECONDS = 75
-CANCEL_SECONDS, CANCEL_TRIES = 0.5, 10
+CANCEL_SECONDS = 5
+"""How long background work may go on after it was cancelled."""
 Work = Coroutine[Any, Any, None]
 
 
@@ -67,7 +69,7 @@ async def serving(app: web.Application, node: Node, background: Sequence[Work], 
         await _unless_hurried(app[SOCKETS].go_away(node.drain_seconds), stop)
         await _stop_listening(runner)
         await _unless_hurried(_clean_up(runner, node.drain_seconds), stop)
-        await _cancel(tasks)
+        await cancel_and_wait(tasks, CANCEL_SECONDS)
         log.info("stopped")
     for task in tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -117,14 +119,4 @@ async def _clean_up(runner: web.AppRunner, seconds: float) -> None:
 async def _unless_hurried(work: Work, stop: Stop) -> None:
     task, hurried = asyncio.create_task(work), asyncio.create_task(stop.hurried.wait())
     await asyncio.wait([task, hurried], return_when=asyncio.FIRST_COMPLETED)
-    await _cancel([task, hurried])
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancels until all have ended: a driver that is just getting its answer may swallow a cancellation."""
-    pending = set(tasks)
-    for _ in range(CANCEL_TRIES):
-        for task in pending:
-            task.cancel()
-        if pending:
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
+    await cancel_and_wait([task, hurried], CANCEL_SECONDS)

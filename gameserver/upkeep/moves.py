@@ -7,7 +7,7 @@ import structlog
 from gameserver.commands.sharding import LOOK_SECONDS, Sharding
 from gameserver.rules.errors import GameError
 from gameserver.storage.sharding.record import TurnLost
-from gameserver.waiting import end
+from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ async def take_over_for_ever(sharding: Sharding) -> None:
                 if move_id not in ours and not (copies and ours):
                     ours[move_id] = asyncio.create_task(_take_over(sharding, move_id))
     finally:
-        await end(ours.values())
+        await cancel_and_wait(ours.values())
 
 
 async def _take_over(sharding: Sharding, move_id: int) -> None:

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from gameserver.config.settings import Settings, load
 from gameserver.stack.processes.child import Child
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.up import nodes, servers
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.players.batch import SQL
@@ -69,7 +69,7 @@ async def main(*, only_sockets: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def measure(settings: Settings, folder: Path, running: Sequence[Node]) -> None:
+async def measure(settings: Settings, folder: Path, running: Sequence[NodeProcess]) -> None:
     ports = [settings.node.port + number for number, _ in enumerate(running, 1)]
     direct = [f"http://{settings.node.host}:{port}" for port in ports]
     if PROGRAM.exists():
@@ -91,7 +91,7 @@ async def loads(*ways: Sequence[str]) -> list[list[dict[str, Any]]]:
     return found
 
 
-async def measure_sockets(settings: Settings, node: Node) -> None:
+async def measure_sockets(settings: Settings, node: NodeProcess) -> None:
     show_cost(console, node, await idle_cost(node, f"http://{settings.node.host}:{settings.node.port + 1}"))
 
 

@@ -8,7 +8,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 
 SOCKETS, PLAYERS = 10_000, 2_500
 SECONDS = 60
@@ -27,7 +27,7 @@ class Cost:
     cpu_with: float
 
 
-async def idle_cost(node: Node, url: str) -> Cost:
+async def idle_cost(node: NodeProcess, url: str) -> Cost:
     """Measures a node without load, then with 10,000 sockets for a minute; SystemExit if they don't all stay open."""
     process = psutil.Process(node.process.pid)
     cpu_before, bytes_before = await cpu(process, QUIET_SECONDS), process.memory_info().rss
@@ -64,7 +64,7 @@ async def cpu(process: psutil.Process, seconds: float) -> float:
     return float(process.cpu_percent())
 
 
-def show_cost(console: Console, node: Node, cost: Cost) -> None:
+def show_cost(console: Console, node: NodeProcess, cost: Cost) -> None:
     table = Table(f"{node.name}, {SECONDS} s", "resident", "CPU of one core")
     table.add_row("without sockets", f"{cost.bytes_before / 1e6:.0f} MB", f"{cost.cpu_before:.1f}%")
     table.add_row(f"{cost.sockets:,} idle sockets", f"{cost.bytes_with / 1e6:.0f} MB", f"{cost.cpu_with:.1f}%")

@@ -17,7 +17,7 @@ from tests.support.servers import GAME, roomy
 from tests.support.wait import wait_until
 
 
-class Up:
+class RunningUp:
     """One folder with its data, and the processes that run on it, if they do."""
 
     def __init__(self, folder: Path, settings: str, nodes: int) -> None:
@@ -76,11 +76,11 @@ def free_ports(count: int) -> int:
 
 
 @contextmanager
-def prepared(settings: str, nodes: int) -> Iterator[Up]:
+def prepared(settings: str, nodes: int) -> Iterator[RunningUp]:
     """One that isn't started; all of it is dead when the block is over."""
     folder = Path(tempfile.mkdtemp(prefix="gameserver-up-", dir=roomy()))
     folder.chmod(0o755)
-    run = Up(folder, settings, nodes)
+    run = RunningUp(folder, settings, nodes)
     try:
         yield run
     finally:

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientError
 
 from gameserver.stack.processes.child import Child
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.nodes import node_process
 from tests.support.servers import Servers, roomy, running_servers
@@ -28,7 +28,7 @@ class Cluster:
     """Two nodes on servers of their own."""
 
     servers: Servers
-    nodes: list[Node]
+    nodes: list[NodeProcess]
 
     async def bots_prove(self, disturb: Callable[[], Awaitable[None]]) -> None:
         """Bots play while `disturb` runs; they must prove that nothing was lost or doubled."""

@@ -14,7 +14,7 @@ from gameserver.app import Core
 from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.accounts.claims import Claim, Key, Kind
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import connected
@@ -35,7 +35,7 @@ Ask = Callable[[Api], Awaitable[Answer]]
 
 
 @pytest.fixture
-async def node(settings: Settings) -> AsyncIterator[Node]:
+async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
     """A node beside `core`, as a process."""
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         one = node_process(settings, Path(folder), "node-1")
@@ -45,7 +45,9 @@ async def node(settings: Settings) -> AsyncIterator[Node]:
 
 
 @asynccontextmanager
-async def frozen(core: Core, node: Node, event: str, condition: str, ask: Ask) -> AsyncIterator[asyncio.Task[Answer]]:
+async def frozen(
+    core: Core, node: NodeProcess, event: str, condition: str, ask: Ask
+) -> AsyncIterator[asyncio.Task[Answer]]:
     """The node stands still after the commit of `event`, which asking brings about; it goes on after the block."""
     pid = node.process.pid
     assert pid is not None
@@ -79,7 +81,7 @@ async def frozen(core: Core, node: Node, event: str, condition: str, ask: Ask) -
             await asyncio.wait([asked])
 
 
-async def answered(node: Node, asked: asyncio.Task[Answer], ask: Ask) -> Answer:
+async def answered(node: NodeProcess, asked: asyncio.Task[Answer], ask: Ask) -> Answer:
     """What came of it, if need be by asking again: who was frozen may find that he waited too long."""
     answer = await asked
     async with Api(node.address) as api:
@@ -108,7 +110,7 @@ async def take(core: Core, name: str) -> None:
     await enroll(core.commands.accounts, Application(name, "mage", device=f"another device for {name}"), command_id())
 
 
-async def ann(node: Node) -> Signed:
+async def ann(node: NodeProcess) -> Signed:
     async with Api(node.address) as api:
         return await api.sign_up(name="Ann Lee")
 
@@ -124,7 +126,7 @@ BEA = "new.key = 'bea lee'"
     ("sign up", "insert on claims"), ("rename", "insert on claims"), ("rename", "update on claims"),
 ])  # fmt: skip
 async def test_a_node_frozen_between_reserving_and_its_commit_creates_nothing_after_the_sweeper(
-    core: Core, node: Node, what: str, event: str
+    core: Core, node: NodeProcess, what: str, event: str
 ) -> None:
     who = await ann(node)
     ask = signing_up("Bea Lee") if what == "sign up" else renaming(who, "Bea Lee")
@@ -143,7 +145,7 @@ async def test_a_node_frozen_between_reserving_and_its_commit_creates_nothing_af
 
 @pytest.mark.parametrize("what", ["sign up", "rename"])
 async def test_a_node_frozen_between_its_commit_and_the_confirmation_keeps_the_name_whatever_the_sweeper_does(
-    core: Core, node: Node, what: str
+    core: Core, node: NodeProcess, what: str
 ) -> None:
     who = await ann(node)
     ask = signing_up("Bea Lee") if what == "sign up" else renaming(who, "Bea Lee")
@@ -161,7 +163,7 @@ async def test_a_node_frozen_between_its_commit_and_the_confirmation_keeps_the_n
 
 
 async def test_a_node_frozen_in_the_middle_of_a_deletion_takes_nothing_from_who_came_after(
-    core: Core, node: Node
+    core: Core, node: NodeProcess
 ) -> None:
     who = await ann(node)
     ask = deleting(who)
@@ -176,7 +178,7 @@ async def test_a_node_frozen_in_the_middle_of_a_deletion_takes_nothing_from_who_
 
 
 async def test_a_node_frozen_before_it_commits_a_deletion_deletes_nobody_after_the_sweeper_until_it_begins_anew(
-    core: Core, node: Node
+    core: Core, node: NodeProcess
 ) -> None:
     who = await ann(node)
     ask = deleting(who)

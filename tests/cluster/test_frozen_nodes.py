@@ -13,7 +13,7 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.ids import slot_of
 from tests.storage.sharding.moving import assert_settled, move
 from tests.support.client import Api, Signed, command_id
@@ -30,7 +30,7 @@ SLEEPERS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
 
 
 @pytest.fixture
-async def node(settings: Settings) -> AsyncIterator[Node]:
+async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
     """A node beside `core`, as a process."""
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         one = node_process(settings, Path(folder), "node-1")
@@ -55,13 +55,13 @@ async def slow_rest(core: Core, who: Signed) -> AsyncIterator[Callable[[], Await
         yield is_under_way
 
 
-def pid_of(node: Node) -> int:
+def pid_of(node: NodeProcess) -> int:
     assert node.process.pid is not None
     return node.process.pid
 
 
 async def test_a_node_frozen_in_a_transaction_holds_its_player_for_seconds_and_its_command_is_applied_once(
-    core: Core, node: Node
+    core: Core, node: NodeProcess
 ) -> None:
     async with Api(node.address) as api:
         who, key = await api.sign_up(), command_id()
@@ -79,7 +79,7 @@ async def test_a_node_frozen_in_a_transaction_holds_its_player_for_seconds_and_i
 
 
 async def test_a_node_frozen_across_a_cut_over_wakes_with_an_old_map_and_writes_only_where_the_slot_is_now(
-    core: Core, node: Node
+    core: Core, node: NodeProcess
 ) -> None:
     async with Api(node.address) as api:
         who, key = await api.sign_up(), command_id()
@@ -108,7 +108,7 @@ async def assert_ledger_begins(core: Core, who: Signed) -> list[Mapping[str, Any
 
 
 async def test_a_node_told_to_stop_answers_what_it_has_begun_takes_nothing_new_and_ends_with_0(
-    core: Core, node: Node
+    core: Core, node: NodeProcess
 ) -> None:
     async def refuses() -> bool:
         try:
@@ -133,7 +133,7 @@ async def test_a_node_told_to_stop_answers_what_it_has_begun_takes_nothing_new_a
 
 
 async def test_a_socket_of_a_node_told_to_stop_is_told_so_and_gets_the_answer_to_what_it_has_asked(
-    core: Core, node: Node
+    core: Core, node: NodeProcess
 ) -> None:
     async with Api(node.address) as api:
         who = await api.sign_up()

@@ -11,7 +11,7 @@ from aiohttp import ClientError
 
 from gameserver.app import Core
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.storage.items.deployment import assert_sums, ledger_sum, part, with_studio
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import working
@@ -41,7 +41,7 @@ async def core(apart: Settings) -> AsyncIterator[Core]:
 
 
 @pytest.fixture
-async def nodes(apart: Settings) -> AsyncIterator[list[Node]]:
+async def nodes(apart: Settings) -> AsyncIterator[list[NodeProcess]]:
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         both = [node_process(apart, Path(folder), f"node-{number}") for number in (1, 2)]
         await asyncio.gather(*(each.start() for each in both))
@@ -66,7 +66,7 @@ async def insist(apis: list[Api], who: Signed, action: str, args: dict[str, obje
 
 
 async def test_a_killed_node_takes_and_grants_nothing_twice_and_nothing_for_nothing(
-    core: Core, nodes: list[Node]
+    core: Core, nodes: list[NodeProcess]
 ) -> None:
     acknowledged = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.live.presence import LEASE_SECONDS
 from tests.support.client import Api
 from tests.support.nodes import node_process
@@ -21,7 +21,7 @@ SOON = LEASE_SECONDS + 10
 
 
 @pytest.fixture
-async def nodes(settings: Settings) -> AsyncIterator[list[Node]]:
+async def nodes(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         both = [node_process(settings, Path(folder), name) for name in ("node-1", "node-2")]
         for each in both:
@@ -41,7 +41,7 @@ async def sees(api: Api, expected: list[int]) -> bool:
     return await seen(api) == expected
 
 
-async def test_a_killed_nodes_players_are_gone_within_its_lease(nodes: list[Node]) -> None:
+async def test_a_killed_nodes_players_are_gone_within_its_lease(nodes: list[NodeProcess]) -> None:
     async with Api(nodes[0].address) as dying, Api(nodes[1].address) as living:
         sockets = [await dying.socket((await dying.sign_up()).token) for _ in range(4)]
         sockets.append(await living.socket((await living.sign_up()).token))
@@ -51,7 +51,7 @@ async def test_a_killed_nodes_players_are_gone_within_its_lease(nodes: list[Node
 
 
 async def test_a_frozen_nodes_players_are_gone_and_come_back_with_it_and_are_told_what_they_missed(
-    nodes: list[Node],
+    nodes: list[NodeProcess],
 ) -> None:
     async with Api(nodes[0].address) as freezing, Api(nodes[1].address) as living:
         who = await freezing.sign_up()

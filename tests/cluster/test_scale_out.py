@@ -15,8 +15,8 @@ import pytest
 from gameserver.config.settings import Settings, load
 from gameserver.stack.processes import procfs
 from gameserver.stack.servers.haproxy_api import RuntimeApi
-from gameserver.stack.servers.node import Node
-from tests.cluster.running_up import Up, prepared
+from gameserver.stack.servers.node import NodeProcess
+from tests.cluster.running_up import RunningUp, prepared
 from tests.docker.front import require_haproxy
 from tests.support.client import Api, Signed, command_id
 from tests.support.nodes import node_process
@@ -51,7 +51,7 @@ SHOWN = re.compile(r"^ *(node-\d) +(\S+:\d+) +(\S+(?: \d/\d)?) +(\S+(?: \d/\d)?)
 
 
 @dataclass(frozen=True)
-class Told:
+class CommandOutput:
     """What a `nodes` command said, and how it ended."""
 
     status: int | None
@@ -66,18 +66,18 @@ class Told:
 class Operators:
     """The commands of whoever runs the stack."""
 
-    def __init__(self, up: Up) -> None:
+    def __init__(self, up: RunningUp) -> None:
         self.up = up
         self.url = f"http://127.0.0.1:{up.ports['players']}"
         self.api = RuntimeApi(up.folder / "var" / "run" / "haproxy.sock")
 
-    async def nodes(self, *arguments: str) -> Told:
+    async def nodes(self, *arguments: str) -> CommandOutput:
         command = [sys.executable, "-m", "gameserver", "nodes", *arguments, "--config", str(self.up.config)]
         run = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         told, _ = await run.communicate()
-        return Told(run.returncode, told.decode())
+        return CommandOutput(run.returncode, told.decode())
 
     def pid_of(self, program: str) -> int | None:
         """The process of `up` whose command or environment names it."""
@@ -90,7 +90,7 @@ class Operators:
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Up]:
+def run() -> Iterator[RunningUp]:
     """One for all tests of this module: each leaves node-1 and node-2 in rotation and a place free."""
     require_haproxy()
     with prepared(CONFIG, nodes=3) as prepared_up:
@@ -99,7 +99,7 @@ def run() -> Iterator[Up]:
 
 
 @pytest.fixture
-def operators(run: Up) -> Operators:
+def operators(run: RunningUp) -> Operators:
     return Operators(run)
 
 
@@ -205,7 +205,7 @@ async def test_a_node_that_somebody_else_runs_joins_and_leaves(operators: Operat
         assert node.process.pid is not None, "it isn't ours to stop"
 
 
-async def foreign_node(stack: AsyncExitStack, settings: Settings, folder: Path) -> Node:
+async def foreign_node(stack: AsyncExitStack, settings: Settings, folder: Path) -> NodeProcess:
     node = node_process(settings, folder, "foreign")
     stack.push_async_callback(node.stop)
     await node.start()

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.support.client import Api
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
@@ -26,7 +26,7 @@ SAW_ERRORS = 3
 
 
 @dataclass
-class Told:
+class BotsOutput:
     """How a command of the bots ended: its exit code, its output, its report."""
 
     code: int | None
@@ -35,7 +35,7 @@ class Told:
 
 
 @pytest.fixture
-async def nodes(settings: Settings) -> AsyncIterator[list[Node]]:
+async def nodes(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
     """Two nodes as processes."""
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         both = [node_process(settings, Path(folder), f"node-{number}") for number in (1, 2)]
@@ -46,7 +46,7 @@ async def nodes(settings: Settings) -> AsyncIterator[list[Node]]:
             node.kill()
 
 
-async def bots(nodes: Sequence[Node], *words: str, meanwhile: Callable[[], Awaitable[object]]) -> Told:
+async def bots(nodes: Sequence[NodeProcess], *words: str, meanwhile: Callable[[], Awaitable[object]]) -> BotsOutput:
     """Runs a command of the bots against the nodes; `meanwhile` happens beside it."""
     urls = [word for node in nodes for word in ("--url", node.address)]
     process = await asyncio.create_subprocess_exec(
@@ -61,40 +61,42 @@ async def bots(nodes: Sequence[Node], *words: str, meanwhile: Callable[[], Await
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return Told(process.returncode, output.decode(), orjson.loads(report) if report else None)
+    return BotsOutput(process.returncode, output.decode(), orjson.loads(report) if report else None)
 
 
 def run(seconds: int) -> tuple[str, ...]:
     return "run", "--players", str(PLAYERS), "--sockets", "1", "--seconds", str(seconds), "--fail-on-error"
 
 
-async def open_sockets(node: Node) -> int:
+async def open_sockets(node: NodeProcess) -> int:
     async with Api(node.address) as api:
         told = (await api.ask("GET", "/metrics")).told
     found = re.search(rb"^gameserver_sockets (\S+)$", told, re.MULTILINE)
     return int(float(found[1])) if found else 0
 
 
-async def has_sockets(nodes: Sequence[Node]) -> None:
+async def has_sockets(nodes: Sequence[NodeProcess]) -> None:
     async def all_play() -> bool:
         return sum([await open_sockets(node) for node in nodes]) == PLAYERS
 
     await wait_until(all_play, 20, "everybody plays")
 
 
-def send(node: Node, number: signal.Signals) -> None:
+def send(node: NodeProcess, number: signal.Signals) -> None:
     assert node.process.pid is not None
     os.kill(node.process.pid, number)
 
 
-async def test_a_swarm_that_nothing_disturbs_sees_no_error(nodes: list[Node]) -> None:
+async def test_a_swarm_that_nothing_disturbs_sees_no_error(nodes: list[NodeProcess]) -> None:
     told = await bots(nodes, *run(2), meanwhile=lambda: has_sockets(nodes))
     assert told.code == 0, told.output
     assert (told.report["saw_no_error"], told.report["interruptions"], told.report["proof"]["pushes"]) == (True, {}, 0)
     assert sum(attempts for _, attempts, _ in told.report["connections"]["first"]) == PLAYERS
 
 
-async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_how_long(nodes: list[Node]) -> None:
+async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_how_long(
+    nodes: list[NodeProcess],
+) -> None:
     async def kill() -> None:
         await has_sockets(nodes)
         nodes[0].kill()
@@ -108,7 +110,9 @@ async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_
     assert sum(successes for *_, successes in again) == told.report["happened"]["reconnects"]
 
 
-async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is_closed(nodes: list[Node]) -> None:
+async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is_closed(
+    nodes: list[NodeProcess],
+) -> None:
     async def stop() -> None:
         await has_sockets(nodes)
         send(nodes[0], signal.SIGTERM)
@@ -122,7 +126,7 @@ async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is
     assert happened["resumed"] >= 1
 
 
-async def test_misbehaving_clients_do_not_disturb_an_honest_one(nodes: list[Node]) -> None:
+async def test_misbehaving_clients_do_not_disturb_an_honest_one(nodes: list[NodeProcess]) -> None:
     words = ("misbehave", "mute", "resume", "--seconds", "6")
     told = await bots(nodes[:1], *words, meanwhile=lambda: asyncio.sleep(0))
     assert told.code == 0, told.output

@@ -17,7 +17,7 @@ from aiohttp import ClientError
 
 from gameserver.app import Core
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import assert_ledger_explains, working
 from tests.support.nodes import node_process
@@ -35,7 +35,7 @@ PATIENCE = 60.0
 class Field:
     """Nodes as processes, a client of each, and what was asked."""
 
-    nodes: Sequence[Node]
+    nodes: Sequence[NodeProcess]
     apis: Sequence[Api]
     room: asyncio.Semaphore
     answers: int = 0
@@ -58,7 +58,7 @@ class Field:
                 await asyncio.sleep(0.05)
         raise AssertionError(f"no answer to {method} {path} in {PATIENCE:g} s")
 
-    async def kill(self, node: Node) -> None:
+    async def kill(self, node: NodeProcess) -> None:
         """As when its machine is gone; another one comes in its place."""
         node.kill()
         self.kills += 1

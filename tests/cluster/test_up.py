@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.running_up import Up, prepared
+from tests.cluster.running_up import RunningUp, prepared
 from tests.support.client import Api, Signed
 from tests.support.wait import wait_until
 
@@ -33,12 +33,12 @@ databases = ["one", "two"]
 
 
 @pytest.fixture
-def up() -> Iterator[Up]:
+def up() -> Iterator[RunningUp]:
     with prepared(CONFIG, nodes=2) as run:
         yield run
 
 
-async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_the_next_start(up: Up) -> None:
+async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_the_next_start(up: RunningUp) -> None:
     await up.start()
     assert re.search(r"node-2.*\n", up.told()), "it shows what runs where"
     key = (up.folder / "var" / "admin.key").read_text()

@@ -22,7 +22,7 @@ QUICK = {"check inter 1s": "check inter 200ms", "timeout check 2s": "timeout che
 
 
 @dataclass(frozen=True)
-class Front:
+class DockerFront:
     """Where HAProxy listens."""
 
     players: int
@@ -69,7 +69,7 @@ def require_haproxy() -> str:
     return found
 
 
-def _configuration(front: Front, nodes: Sequence[int], quick: Mapping[str, str]) -> str:
+def _configuration(front: DockerFront, nodes: Sequence[int], quick: Mapping[str, str]) -> str:
     settings = files.settings()
     changes = {
         "host": "127.0.0.1",
@@ -89,10 +89,10 @@ def _configuration(front: Front, nodes: Sequence[int], quick: Mapping[str, str])
 
 
 @asynccontextmanager
-async def running(folder: Path, nodes: Sequence[int], quick: Mapping[str, str] = {}) -> AsyncIterator[Front]:
+async def running(folder: Path, nodes: Sequence[int], quick: Mapping[str, str] = {}) -> AsyncIterator[DockerFront]:
     """HAProxy in front of two nodes that listen on these ports of this machine."""
     program = require_haproxy()
-    front = Front(free_port(), free_port())
+    front = DockerFront(free_port(), free_port())
     configuration = folder / "haproxy.cfg"
     configuration.write_text(_configuration(front, nodes, quick), "utf-8")
     with (folder / "haproxy.log").open("wb") as log:

@@ -16,9 +16,9 @@ from aiohttp import WSMsgType
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers import haproxy_config
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.docker import files, front
-from tests.docker.front import Front
+from tests.docker.front import DockerFront
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.nodes import node_process, start_node
 from tests.support.wait import wait_until
@@ -26,8 +26,8 @@ from tests.support.wait import wait_until
 
 @dataclass
 class Deployment:
-    nodes: list[Node]
-    front: Front
+    nodes: list[NodeProcess]
+    front: DockerFront
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def deployed(settings: Settings, folder: Path, quick: Mapping[str, str] = 
 
 
 @pytest.fixture
-async def found(settings: Settings, tmp_path: Path) -> AsyncIterator[Front]:
+async def found(settings: Settings, tmp_path: Path) -> AsyncIterator[DockerFront]:
     """HAProxy before two nodes in this process, which nobody can kill."""
     front.require_haproxy()
     ports = [free_port(), free_port()]
@@ -66,7 +66,7 @@ def test_haproxy_accepts_the_configuration() -> None:
     assert "WARNING" not in checked.stderr
 
 
-async def test_players_play_over_both_doors_and_on_both_nodes(found: Front) -> None:
+async def test_players_play_over_both_doors_and_on_both_nodes(found: DockerFront) -> None:
     async with Api(found.url()) as api:
         who = await api.sign_up()
         socket = await api.socket(who.token)
@@ -78,7 +78,7 @@ async def test_players_play_over_both_doors_and_on_both_nodes(found: Front) -> N
         assert await found.server_metric("haproxy_server_http_responses_total", node, 'code="2xx"') > 0
 
 
-async def test_only_the_game_is_open_to_players(found: Front) -> None:
+async def test_only_the_game_is_open_to_players(found: DockerFront) -> None:
     key = {"Authorization": f"Bearer {ADMIN_KEY}"}
     kept = ["/admin/v1/stats", "/metrics", "/live", "//admin/v1/stats", "/%61dmin/v1/stats", "/v1/../admin/v1/stats",
             "/v1/%2e%2e/admin/v1/stats", "/v1/..%2fmetrics"]  # fmt: skip

@@ -12,11 +12,11 @@ import orjson
 import pytest
 
 from tests.docker import front
-from tests.docker.front import Front
+from tests.docker.front import DockerFront
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 KEY = {"Idempotency-Key": "019aac7e-5a3b-7c55-8d9a-111111111111"}
-Starts = Callable[[bytes], Awaitable[Front]]
+Starts = Callable[[bytes], Awaitable[DockerFront]]
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def before(tmp_path: Path, heard: list[bytes]) -> AsyncIterator[Starts]:
     """Starts HAProxy before two nodes that both answer so."""
     async with AsyncExitStack() as stack:
 
-        async def start(answers: bytes) -> Front:
+        async def start(answers: bytes) -> DockerFront:
             ports = [await stack.enter_async_context(node_that(answers, heard)) for _ in range(2)]
             return await stack.enter_async_context(front.running(tmp_path, ports))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gameserver.stack.processes.ports import free_port
-from gameserver.stack.servers.postgres import Postgres
-from gameserver.stack.servers.redis import Redis
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.redis import RedisServer
 
 FAST = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
 PASSWORD = "a'b\"c/\\ü"
@@ -46,7 +46,7 @@ def folder() -> Iterator[Path]:
 def pristine() -> Iterator[Path]:
     """A data folder as the first start leaves it, to copy: making one takes longer than most tests."""
     with open_folder(roomy()) as made:
-        server = Postgres(
+        server = PostgresServer(
             name="one",
             data=made / "one",
             port=free_port(),
@@ -68,12 +68,12 @@ def copy(data: Path, to: Path) -> None:
 
 
 @pytest.fixture
-async def postgres(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., Postgres]]:
+async def postgres(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., PostgresServer]]:
     """Makes a Postgres that isn't started; `new` is one without data."""
-    made: list[Postgres] = []
+    made: list[PostgresServer] = []
 
-    def make(data: Path | None = None, settings: Mapping[str, str] = FAST, *, new: bool = False) -> Postgres:
-        server = Postgres(
+    def make(data: Path | None = None, settings: Mapping[str, str] = FAST, *, new: bool = False) -> PostgresServer:
+        server = PostgresServer(
             name="one",
             data=data or folder / "one",
             port=free_port(),
@@ -92,8 +92,8 @@ async def postgres(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., 
 
 
 @pytest.fixture
-async def valkey(folder: Path) -> AsyncIterator[Redis]:
-    server = Redis(
+async def valkey(folder: Path) -> AsyncIterator[RedisServer]:
+    server = RedisServer(
         name="redis",
         data=folder / "redis",
         port=free_port(),

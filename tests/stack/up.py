@@ -13,21 +13,21 @@ from rich.console import Console
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.overview import overview
 from gameserver.stack.processes.supervisor import Supervisor
-from gameserver.stack.servers.node import Node
-from gameserver.stack.servers.postgres import Postgres
-from gameserver.stack.servers.redis import Redis
+from gameserver.stack.servers.node import NodeProcess
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.redis import RedisServer
 from tests.stack.conftest import FAST, PASSWORD
 
 
-def children(folder: Path, ports: list[int], manner: str) -> tuple[Postgres, Redis, list[Node]]:
+def children(folder: Path, ports: list[int], manner: str) -> tuple[PostgresServer, RedisServer, list[NodeProcess]]:
     log = folder / "log"
-    postgres = Postgres(
+    postgres = PostgresServer(
         name="one", data=folder / "one", port=ports[0], password=PASSWORD, log=log / "one.log", settings=FAST
     )
-    redis = Redis(name="redis", data=folder / "redis", port=ports[1], password=PASSWORD, log=log / "redis.log")
+    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password=PASSWORD, log=log / "redis.log")
     played = [sys.executable, str(Path(__file__).with_name("played_node.py")), manner, str(ports[1])]
     nodes = [
-        Node(
+        NodeProcess(
             name=name,
             argv=played,
             host="127.0.0.1",

@@ -23,10 +23,10 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.mail.courier import Deliverer
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.slots.attendance import attend
-from gameserver.waiting import end
+from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.servers import GAME, SLOTS, Servers
-from tests.support.wait import ended, wait_until
+from tests.support.wait import wait_until
 
 FENCE = 7_710_002
 _numbers = iter(range(1, 1 << 62))
@@ -38,7 +38,7 @@ async def working(settings: Settings) -> AsyncIterator[Core]:
     async with application.open_core(settings) as opened:
         task = asyncio.create_task(opened.rooms.players.run())
         yield opened
-        await ended(task)
+        await cancel_and_wait([task])
 
 
 @asynccontextmanager
@@ -51,9 +51,7 @@ async def carrying(core: Core, deliverer: Deliverer | None = None) -> AsyncItera
         yield
     finally:
         assert not task.done(), "the couriers have ended by themselves"
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.5)
+        await cancel_and_wait([task])
 
 
 @asynccontextmanager
@@ -188,7 +186,7 @@ async def following(core: Core) -> AsyncIterator[None]:
     followers = [Follower(each, writer, presence, boarding) for each in core.slots.databases("players")]
     tasks = [asyncio.create_task(each.run()) for each in followers]
     yield
-    await end(tasks)
+    await cancel_and_wait(tasks)
     assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
 
 

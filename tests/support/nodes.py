@@ -11,7 +11,7 @@ from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from gameserver.transport.service import Stop, serving
 
 
@@ -31,12 +31,12 @@ async def start_node(stack: AsyncExitStack, settings: Settings) -> InProcessNode
     return InProcessNode(core, f"http://127.0.0.1:{settings.node.port}", stop)
 
 
-def node_process(settings: Settings, folder: Path, name: str) -> Node:
+def node_process(settings: Settings, folder: Path, name: str) -> NodeProcess:
     """A node as a child process on a port of its own, not started."""
     port = free_port()
     config = folder / f"{name}.toml"
     config.write_text(toml_of(settings, port))
-    return Node(
+    return NodeProcess(
         name=name,
         argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config)),
         host="127.0.0.1",

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gameserver.config.redis_url import Access
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.processes.process import Launch, Process
 from gameserver.stack.servers import binaries
@@ -68,7 +68,7 @@ class Server:
         self.process = Process(f"server {self.port}", self.folder / "log")
 
     async def start(self) -> None:
-        claim = Claim(self.folder / "lock")
+        claim = FolderLock(self.folder / "lock")
         claim.take()
         argv = (str(self.program), str(self.config), *(["--sentinel"] if self.sentinel else []))
         try:

@@ -15,8 +15,8 @@ from gameserver.config.settings import Control, Group, Node, Redis, Settings, St
 from gameserver.config.settings import Database as DatabaseSettings
 from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.ports import free_port
-from gameserver.stack.servers.postgres import Postgres
-from gameserver.stack.servers.redis import Redis as RedisServer
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.redis import RedisServer
 from gameserver.storage.redis import scripts
 from gameserver.storage.sharding import provision
 from tests.support.repository import CONFIG
@@ -37,7 +37,7 @@ class Servers:
     """Two Postgres instances and a Valkey."""
 
     folder: Path
-    postgres: Mapping[str, Postgres]
+    postgres: Mapping[str, PostgresServer]
     redis: RedisServer
     template: bool = field(default=False)
 
@@ -109,7 +109,7 @@ async def running_servers() -> AsyncIterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="gameserver-tests-", dir=roomy()))
     folder.chmod(0o755)
     postgres = {
-        name: Postgres(
+        name: PostgresServer(
             name=name, data=folder / name, port=free_port(), password="test", log=folder / f"{name}.log", settings=FAST
         )
         for name in NAMES

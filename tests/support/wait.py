@@ -13,18 +13,9 @@ async def wait_until(
     """Poll `predicate` every 20 ms until it holds; AssertionError naming `what` after `seconds`."""
     end = asyncio.get_running_loop().time() + seconds
     while True:
-        given = predicate()
-        if await given if inspect.isawaitable(given) else given:
+        outcome = predicate()
+        if await outcome if inspect.isawaitable(outcome) else outcome:
             return
         if asyncio.get_running_loop().time() > end:
             raise AssertionError(f"after {seconds:g} s still not: {what}")
         await asyncio.sleep(0.02)
-
-
-async def ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancels until all have ended: a driver that is just getting its answer may swallow a cancellation."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.5)

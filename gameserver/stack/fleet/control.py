@@ -29,7 +29,7 @@ Handler = Callable[[str | None, Say], Awaitable[object]]
 _log = structlog.get_logger()
 
 
-class Control:
+class ControlSocket:
     """Serves from `async with` to its end; whatever is under way then is cancelled."""
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from gameserver.config.settings import address as parse_address
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet import joining
-from gameserver.stack.fleet.roster import Member, Roster
+from gameserver.stack.fleet.roster import FleetNode, Roster
 from gameserver.stack.processes.supervisor import Supervisor
-from gameserver.stack.servers.haproxy_api import BACKENDS, RuntimeApi, State, States, is_up, sessions
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.haproxy_api import BACKENDS, RuntimeApi, ServerState, ServerStates, is_up, sessions
+from gameserver.stack.servers.node import NodeProcess
 
 Say = Callable[[str], None]
 _TOLD_SECONDS = 20
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class NodeReport:
     """One node as operators see it; no state where HAProxy didn't tell one."""
 
     name: str
@@ -46,7 +46,7 @@ class Fleet:
         supervisor: Supervisor,
         roster: Roster,
         api: RuntimeApi,
-        make_node: Callable[[str], Node],
+        make_node: Callable[[str], NodeProcess],
         patience: float,
     ) -> None:
         """`patience`: seconds that what is open on somebody else's node gets to end."""
@@ -57,7 +57,7 @@ class Fleet:
         self._patience = patience
         self._changing = False
 
-    async def seen(self) -> list[Seen]:
+    async def seen(self) -> list[NodeReport]:
         """All nodes in the order of their places."""
         states = await self._api.states()
         return [_seen(member, states) for member in self._roster.members]
@@ -125,7 +125,7 @@ class Fleet:
         if ready == {name}:
             raise StackError(f"{name} is the only node that is ready: without it nobody could play.")
 
-    async def _started(self, say: Say) -> Member:
+    async def _started(self, say: Say) -> FleetNode:
         name = self._roster.free()
         address = self._roster.own_address(name)
         self._roster.require_new(address)
@@ -133,21 +133,21 @@ class Fleet:
         await node.check()
         say(f"starting {name}")
         await self._supervisor.join(node)
-        return Member(name, address, node)
+        return FleetNode(name, address, node)
 
-    async def _found(self, address: str) -> Member:
+    async def _found(self, address: str) -> FleetNode:
         name = self._roster.free()
         found = await joining.numeric(address)
         self._roster.require_new(found)
         await joining.require_ready(found)
-        return Member(name, found, None)
+        return FleetNode(name, found, None)
 
-    async def _let_in(self, member: Member) -> None:
+    async def _let_in(self, member: FleetNode) -> None:
         host, port = parse_address(member.address)
         await self._tell(lambda: self._api.let_in(member.name, host, port))
         await self._until(lambda states: is_up(states, member.name), _UP_SECONDS, f"{member.name} isn't up in HAProxy")
 
-    async def _drain(self, member: Member, say: Say) -> None:
+    async def _drain(self, member: FleetNode, say: Say) -> None:
         member.drained = True
         try:
             await self._tell(lambda: self._api.drain(member.name))
@@ -158,7 +158,7 @@ class Fleet:
         await self._take_out(member)
         say(f"{member.name} is drained")
 
-    async def _take_out(self, member: Member) -> None:
+    async def _take_out(self, member: FleetNode) -> None:
         """Let it end, if it is ours, or else what is open on it, and shut its place."""
         if member.node is not None:
             await self._supervisor.leave(member.node)
@@ -167,7 +167,7 @@ class Fleet:
                 await self._until(lambda states: sessions(states, member.name) == 0, self._patience, "it isn't idle")
         await self._tell(lambda: self._api.shut(member.name))
 
-    async def _start_again(self, member: Member) -> None:
+    async def _start_again(self, member: FleetNode) -> None:
         if member.node is None:
             return
         try:
@@ -188,7 +188,7 @@ class Fleet:
                     raise
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _until(self, holds: Callable[[States], bool], seconds: float, otherwise: str) -> None:
+    async def _until(self, holds: Callable[[ServerStates], bool], seconds: float, otherwise: str) -> None:
         end = asyncio.get_running_loop().time() + seconds
         while True:
             with contextlib.suppress(StackError):
@@ -199,10 +199,12 @@ class Fleet:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _seen(member: Member, states: States) -> Seen:
+def _seen(member: FleetNode, states: ServerStates) -> NodeReport:
     found = states.get(member.name, {})
-    shown = {backend: found.get(backend, State("unknown", 0)).status for backend in BACKENDS}
+    shown = {backend: found.get(backend, ServerState("unknown", 0)).status for backend in BACKENDS}
     note = "drained" if member.drained else ""
     if member.node is None:
-        return Seen(member.name, member.address, shown, sessions(states, member.name), None, f"not ours {note}".strip())
-    return Seen(member.name, member.address, shown, sessions(states, member.name), member.node.process.pid, note)
+        return NodeReport(
+            member.name, member.address, shown, sessions(states, member.name), None, f"not ours {note}".strip()
+        )
+    return NodeReport(member.name, member.address, shown, sessions(states, member.name), member.node.process.pid, note)

@@ -9,12 +9,12 @@ from typing import Any
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet import control
-from gameserver.stack.fleet.fleet import Fleet, Seen
+from gameserver.stack.fleet.fleet import Fleet, NodeReport
 from gameserver.stack.fleet.roster import Roster
 from gameserver.stack.processes.supervisor import Supervisor
-from gameserver.stack.servers.haproxy import HAProxy
+from gameserver.stack.servers.haproxy import HAProxyServer
 from gameserver.stack.servers.haproxy_config import first_places, render, section
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 
 _SLOWEST_START = 120
 
@@ -22,7 +22,9 @@ _SLOWEST_START = 120
 class Front:
     """The HAProxy of a stack, and who has its places."""
 
-    def __init__(self, settings: Settings, nodes: Sequence[Node], make_node: Callable[[str], Node]) -> None:
+    def __init__(
+        self, settings: Settings, nodes: Sequence[NodeProcess], make_node: Callable[[str], NodeProcess]
+    ) -> None:
         """`make_node` makes the node of a place, by its name. Raises StackError for nodes that aren't those of `up`."""
         self._settings = settings
         self._make_node = make_node
@@ -30,7 +32,7 @@ class Front:
         if own.nodes:
             raise StackError("haproxy.nodes names nodes that `up` doesn't start: use `gameserver haproxy-config`.")
         self._roster = Roster(first_places(settings), nodes)
-        self.haproxy = HAProxy(
+        self.haproxy = HAProxyServer(
             section=own,
             certificate=settings.certificate,
             configuration=lambda: render(settings, self._roster.places()),
@@ -45,7 +47,7 @@ class Front:
         await supervisor.join(self.haproxy)
         patience = self._settings.node.drain_seconds
         fleet = Fleet(supervisor, self._roster, self.haproxy.api, self._make_node, patience)
-        async with control.Control(_control_file(self._settings), _handlers(fleet)):
+        async with control.ControlSocket(_control_file(self._settings), _handlers(fleet)):
             yield
 
 
@@ -93,5 +95,5 @@ def _handlers(fleet: Fleet) -> dict[str, control.Handler]:
 
 
 async def _listed(fleet: Fleet) -> dict[str, object]:
-    seen: list[Seen] = await fleet.seen()
+    seen: list[NodeReport] = await fleet.seen()
     return {"nodes": [dataclasses.asdict(each) for each in seen], "free_places": fleet.free_places()}

@@ -4,36 +4,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.servers.haproxy_config import Place
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.haproxy_config import HAProxyPlace
+from gameserver.stack.servers.node import NodeProcess
 
 
 @dataclass(eq=False)
-class Member:
+class FleetNode:
     """A node in a place, under its name; `node` is None when somebody else runs it."""
 
     name: str
     address: str
     """host:port, the host numeric where a node has joined."""
-    node: Node | None
+    node: NodeProcess | None
     drained: bool = False
 
 
 class Roster:
     """The places of one HAProxy, and who has them."""
 
-    def __init__(self, places: Sequence[Place], nodes: Sequence[Node]) -> None:
+    def __init__(self, places: Sequence[HAProxyPlace], nodes: Sequence[NodeProcess]) -> None:
         """`places` as they are at first; `nodes` have the first ones."""
         self._own = {each.name: each.address for each in places}
         started = zip(places, nodes, strict=False)
-        self._members = {place.name: Member(place.name, place.address, node) for place, node in started}
+        self._members = {place.name: FleetNode(place.name, place.address, node) for place, node in started}
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[FleetNode]:
         """In the order of their places."""
         return [self._members[name] for name in self._own if name in self._members]
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[HAProxyPlace]:
         """All places as they are now."""
         return [self._place(name) for name in self._own]
 
@@ -51,7 +51,7 @@ class Roster:
     def free_places(self) -> int:
         return len(self._own) - len(self._members)
 
-    def find(self, name: str) -> Member:
+    def find(self, name: str) -> FleetNode:
         """The member of this name. Raises StackError."""
         if name not in self._members:
             raise StackError(f"There is no node {name!r}: there are {', '.join(each.name for each in self.members)}.")
@@ -63,14 +63,16 @@ class Roster:
             if other.address == address:
                 raise StackError(f"{address} is there already, as {other.name}.")
 
-    def put(self, member: Member) -> None:
+    def put(self, member: FleetNode) -> None:
         """Give the free place of its name to a member."""
         self._members[member.name] = member
 
-    def drop(self, member: Member) -> None:
+    def drop(self, member: FleetNode) -> None:
         """Free its place."""
         del self._members[member.name]
 
-    def _place(self, name: str) -> Place:
+    def _place(self, name: str) -> HAProxyPlace:
         member = self._members.get(name)
-        return Place(name, member.address if member else self._own[name], member is not None and not member.drained)
+        return HAProxyPlace(
+            name, member.address if member else self._own[name], member is not None and not member.drained
+        )

@@ -12,7 +12,7 @@ from pathlib import Path
 from gameserver.stack.errors import StackError
 
 
-class Claim:
+class FolderLock:
     """The claim in the lock file `path`, whose folder is made when it is missing."""
 
     def __init__(self, path: Path) -> None:

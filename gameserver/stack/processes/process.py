@@ -20,7 +20,7 @@ from typing import BinaryIO
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import procfs
 from gameserver.stack.processes.account import Account
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES_KEPT = 16 * 1024 * 1024
@@ -35,7 +35,7 @@ class Launch:
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
-    claim: Claim
+    claim: FolderLock
     """Inherited by the process; the caller releases its own."""
     orphaned: signal.Signals
     """What it gets when the process that started it dies."""

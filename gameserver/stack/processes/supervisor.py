@@ -21,7 +21,7 @@ import structlog
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.child import Child
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FIRST_DELAY = 0.2
@@ -36,7 +36,7 @@ class Supervisor:
 
     def __init__(self, children: Sequence[Child], *, lock: Path) -> None:
         self._children = list(children)
-        self._claim = Claim(lock)
+        self._claim = FolderLock(lock)
         self._phases: list[list[Child]] = []
         self._watchers: dict[Child, asyncio.Task[None]] = {}
         self._lost_watcher = asyncio.Event()

@@ -11,7 +11,7 @@ from pathlib import Path
 from gameserver.config.settings import HAProxy as Section
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.process import Launch, Process
 from gameserver.stack.servers import binaries
 from gameserver.stack.servers.haproxy_api import RuntimeApi
@@ -22,7 +22,7 @@ _READY_SECONDS = 20
 
 
 @dataclass(eq=False, kw_only=True)
-class HAProxy:
+class HAProxyServer:
     """The front of the stack: its configuration, and the process that runs on it, if one does."""
 
     section: Section
@@ -42,7 +42,7 @@ class HAProxy:
     def __post_init__(self) -> None:
         self.process = Process("HAProxy", self.log)
         self.api = RuntimeApi(self.run / SOCKET)
-        self._claim = Claim(self.run / f"{self.name}.lock")
+        self._claim = FolderLock(self.run / f"{self.name}.lock")
         self._file = self.run / f"{self.name}.cfg"
 
     @property

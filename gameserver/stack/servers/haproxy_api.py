@@ -18,7 +18,7 @@ _SERVERS_ONLY = "show stat -1 4 -1"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ServerState:
     """What HAProxy thinks of a server in one backend; `status` as on its page: UP, DOWN, DRAIN, NOLB, MAINT."""
 
     status: str
@@ -29,17 +29,17 @@ class State:
         return self.status.startswith("UP")
 
 
-States = Mapping[str, Mapping[str, State]]
+ServerStates = Mapping[str, Mapping[str, ServerState]]
 """By the server's name and the backend."""
 
 
-def is_up(states: States, name: str) -> bool:
+def is_up(states: ServerStates, name: str) -> bool:
     """Whether players are sent there from every backend."""
     found = states.get(name, {})
     return all(backend in found and found[backend].up for backend in BACKENDS)
 
 
-def sessions(states: States, name: str) -> int:
+def sessions(states: ServerStates, name: str) -> int:
     """Requests and sockets that are open there now."""
     return sum(state.sessions for state in states.get(name, {}).values())
 
@@ -50,12 +50,12 @@ class RuntimeApi:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
-    async def states(self) -> States:
+    async def states(self) -> ServerStates:
         """All servers of both backends."""
-        found: dict[str, dict[str, State]] = {}
+        found: dict[str, dict[str, ServerState]] = {}
         for row in csv.DictReader((await self._ask(_SERVERS_ONLY)).lstrip("# ").splitlines()):
             if row["pxname"] in BACKENDS:
-                found.setdefault(row["svname"], {})[row["pxname"]] = State(row["status"], int(row["scur"]))
+                found.setdefault(row["svname"], {})[row["pxname"]] = ServerState(row["status"], int(row["scur"]))
         return found
 
     async def let_in(self, name: str, host: str, port: int) -> None:

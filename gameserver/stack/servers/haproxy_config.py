@@ -27,7 +27,7 @@ resolvers containers
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HAProxyPlace:
     """One server of HAProxy's backends; `open` when players are sent there."""
 
     name: str
@@ -52,14 +52,17 @@ def joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def first_places(settings: Settings) -> list[Place]:
+def first_places(settings: Settings) -> list[HAProxyPlace]:
     """The places as they are before any node joins or leaves. Raises ConfigFault without [haproxy]."""
     front = section(settings)
     numbers = range(1, front.places + 1)
     if not front.nodes:
-        return [Place(place_name(each), node_address(settings, each), each <= settings.stack.nodes) for each in numbers]
+        return [
+            HAProxyPlace(place_name(each), node_address(settings, each), each <= settings.stack.nodes)
+            for each in numbers
+        ]
     named = dict(enumerate(front.nodes, 1))
-    return [Place(place_name(each), named.get(each, _NOWHERE), each in named) for each in numbers]
+    return [HAProxyPlace(place_name(each), named.get(each, _NOWHERE), each in named) for each in numbers]
 
 
 def section(settings: Settings) -> HAProxy:
@@ -69,7 +72,7 @@ def section(settings: Settings) -> HAProxy:
     return settings.haproxy
 
 
-def render(settings: Settings, places: Sequence[Place]) -> str:
+def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
     """The configuration. Raises ConfigFault without [haproxy]."""
     front = section(settings)
     found = " resolvers containers resolve-prefer ipv4 init-addr none" if front.resolvers else ""
@@ -97,7 +100,7 @@ def _tls(certificate: Path | None) -> str:
     return f" ssl crt {_quoted(str(certificate))} alpn h2,http/1.1" if certificate else ""
 
 
-def _server(place: Place) -> str:
+def _server(place: HAProxyPlace) -> str:
     return f"    server {place.name} {place.address}{'' if place.open else ' disabled'}"
 
 

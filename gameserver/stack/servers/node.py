@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.process import Launch, Process
 
 READY_FILE = "GAMESERVER_READY_FILE"
@@ -20,7 +20,7 @@ _READY_SECONDS = 60
 
 
 @dataclass(eq=False, kw_only=True)
-class Node:
+class NodeProcess:
     """One node: its command, and the process that runs it, if one does."""
 
     name: str
@@ -40,7 +40,7 @@ class Node:
     def __post_init__(self) -> None:
         self.process = Process(f"Node {self.name}", self.log)
         self.ready_file = self.run / f"{self.name}.ready"
-        self._claim = Claim(self.run / f"{self.name}.lock")
+        self._claim = FolderLock(self.run / f"{self.name}.lock")
 
     @property
     def address(self) -> str:

@@ -20,7 +20,7 @@ import asyncpg
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.account import Account, answer_of, for_servers
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.process import Launch, Process
 from gameserver.stack.servers import binaries, datafolder, folders
 
@@ -53,7 +53,7 @@ _READY_SECONDS = 180
 
 
 @dataclass(eq=False, kw_only=True)
-class Postgres:
+class PostgresServer:
     """One instance: its data folder, and the process that runs on it, if one does."""
 
     name: str
@@ -70,7 +70,7 @@ class Postgres:
     def __post_init__(self) -> None:
         self.data = self.data.absolute()
         self.process = Process(f"Postgres {self.name}", self.log)
-        self._claim = Claim(self.data.with_name(self.data.name + ".lock"))
+        self._claim = FolderLock(self.data.with_name(self.data.name + ".lock"))
         self._account: Account | None = None
         self._programs = Path()
         self._folder = self.data

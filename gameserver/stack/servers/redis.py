@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.process import Launch, Process
 from gameserver.stack.servers import binaries
 
@@ -20,7 +20,7 @@ _ANSWER = b"+OK\r\n+PONG\r\n"
 
 
 @dataclass(eq=False, kw_only=True)
-class Redis:
+class RedisServer:
     """One instance: its data folder, and the process that runs on it, if one does."""
 
     name: str
@@ -34,7 +34,7 @@ class Redis:
 
     def __post_init__(self) -> None:
         self.process = Process(f"Valkey {self.name}", self.log)
-        self._claim = Claim(self.data.with_name(self.data.name + ".lock"))
+        self._claim = FolderLock(self.data.with_name(self.data.name + ".lock"))
 
     @property
     def url(self) -> str:

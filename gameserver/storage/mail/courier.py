@@ -22,7 +22,7 @@ from gameserver.storage.postgres.link import Link
 from gameserver.storage.slots.attendance import attend
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.telemetry import MAIL_OLDEST, MAIL_SETTLED, MAIL_WAITING
-from gameserver.waiting import Bell, rung
+from gameserver.waiting import Bell, wait_at_most
 
 log = structlog.get_logger()
 
@@ -128,7 +128,7 @@ class Lane:
             posted = self._posted.next()
             letters = await self._read()
             if not letters:
-                await rung(posted, POLL_SECONDS)
+                await wait_at_most(posted, POLL_SECONDS)
             elif await self._carry(letters):
                 pause = RETRY_SECONDS
             else:

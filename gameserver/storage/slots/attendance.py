@@ -6,7 +6,7 @@ from typing import Any
 
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import Slots
-from gameserver.waiting import end
+from gameserver.waiting import cancel_and_wait
 
 LOOK_SECONDS = 5.0
 
@@ -23,10 +23,10 @@ async def attend(slots: Slots, group: str, work: Callable[[Database], Coroutine[
             owners = {each.name: each for each in slots.databases(group)}
             for name in owners.keys() - tasks.keys():
                 tasks[name] = asyncio.create_task(work(owners[name]))
-            await end([tasks.pop(name) for name in tasks.keys() - owners.keys()])
+            await cancel_and_wait([tasks.pop(name) for name in tasks.keys() - owners.keys()])
             changed = asyncio.ensure_future(slots.changed(LOOK_SECONDS))
             done, _ = await asyncio.wait([changed, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
     finally:
-        await end([*tasks.values(), changed])
+        await cancel_and_wait([*tasks.values(), changed])

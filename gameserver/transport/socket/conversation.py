@@ -24,6 +24,7 @@ from gameserver.rules.errors import (
     NotAuthenticated,
     Unavailable,
 )
+from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.keys import CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK
@@ -180,7 +181,7 @@ async def _hello(peer: Peer, frame: dict[str, Any]) -> None:
         "stream": opened.stream,
         "seq": opened.seq - len(opened.missed),
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
-        "server_time": answers.time(peer.now()),
+        "server_time": rfc3339(peer.now()),
         "resumed": opened.resumed,
     }
     own.greet({"id": hello.id, "ok": state}, player.version, opened)

@@ -11,6 +11,7 @@ from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.results import Session
 from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
 from gameserver.rules.rulebook import Rulebook
+from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.socket.socket import Socket
 from gameserver.transport.socket.sockets import Sockets
@@ -90,7 +91,7 @@ async def _subscribe(peer: Peer, frame: dict[str, Any]) -> object:
 
 async def _ping(peer: Peer, frame: dict[str, Any]) -> object:
     wire.parse(wire.PingFrame, frame)
-    return {"server_time": answers.time(peer.now())}
+    return {"server_time": rfc3339(peer.now())}
 
 
 Operation = Callable[[Peer, dict[str, Any]], Awaitable[object]]

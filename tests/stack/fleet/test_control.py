@@ -11,7 +11,7 @@ import pytest
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet import control
-from gameserver.stack.fleet.control import Control, Say
+from gameserver.stack.fleet.control import ControlSocket, Say
 from gameserver.stack.processes import unix_paths
 
 
@@ -40,7 +40,7 @@ async def served(path: Path) -> AsyncIterator[Path]:
         return None
 
     handlers = {"echo": echo, "refuse": refuse, "crash": crash, "forever": forever}
-    async with Control(path, handlers):
+    async with ControlSocket(path, handlers):
         yield path
 
 
@@ -92,7 +92,7 @@ async def test_without_a_running_up_one_sentence_says_so(path: Path) -> None:
 async def test_the_socket_of_one_that_was_killed_is_taken_over(path: Path) -> None:
     with unix_paths.short(path) as short, socket.socket(socket.AF_UNIX) as dead:
         dead.bind(short)
-    async with Control(path, {}):
+    async with ControlSocket(path, {}):
         with pytest.raises(StackError, match="A request is"):
             await ask(path, "list")
     assert not path.exists()

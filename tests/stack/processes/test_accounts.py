@@ -15,12 +15,12 @@ from gameserver.stack.processes import account
 from gameserver.stack.processes.account import Account
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers import binaries, folders
-from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.postgres import PostgresServer
 from tests.stack.conftest import open_folder
 from tests.stack.servers.test_postgres import remember, remembered
 from tests.support.repository import ROOT
 
-Make = Callable[..., Postgres]
+Make = Callable[..., PostgresServer]
 AsNobody = Callable[[Path], dict[str, object]]
 NOBODY = Account("nobody", 65534, 65534)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can run things as another account")
@@ -29,12 +29,12 @@ ORDINARY = """
 import asyncio, json, os, sys
 from pathlib import Path
 from gameserver.stack.errors import StackError
-from gameserver.stack.servers.postgres import Postgres
-from gameserver.stack.servers.redis import Redis
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.redis import RedisServer
 
 async def main(folder: Path, ports: list[int]) -> None:
-    postgres = Postgres(name="one", data=folder / "one", port=ports[0], password="p", log=folder / "one.log")
-    redis = Redis(name="redis", data=folder / "redis", port=ports[1], password="p", log=folder / "redis.log")
+    postgres = PostgresServer(name="one", data=folder / "one", port=ports[0], password="p", log=folder / "one.log")
+    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password="p", log=folder / "redis.log")
     try:
         for server in (postgres, redis):
             await server.start()
@@ -92,7 +92,7 @@ def test_an_ordinary_user_is_told_which_folder_he_cant_write(folder: Path, as_no
     assert "can't be" in error
 
 
-def let_nobody_at(server: Postgres) -> None:
+def let_nobody_at(server: PostgresServer) -> None:
     server.data.parent.chmod(0o777)
     server.data.chmod(0o755)
 

@@ -10,21 +10,21 @@ import pytest
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
-from gameserver.stack.processes.lock import Claim
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import binaries
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.support.repository import ROOT
 
 
-def played(folder: Path, manner: str) -> Node:
+def played(folder: Path, manner: str) -> NodeProcess:
     argv = [sys.executable, str(ROOT / "tests" / "stack" / "played_node.py"), manner, "1"]
     log = folder / "log" / "node.log"
-    return Node(name="node", argv=argv, host="127.0.0.1", port=1, run=folder / "run", log=log, stop_seconds=0.2)
+    return NodeProcess(name="node", argv=argv, host="127.0.0.1", port=1, run=folder / "run", log=log, stop_seconds=0.2)
 
 
 @pytest.mark.parametrize("program", ["postgres", "valkey_server"])
 def test_a_missing_program_is_one_sentence_that_tells_what_to_install(program: str) -> None:
-    code = f"import sys; from gameserver.stack import binaries; sys.path = []; binaries.{program}()"
+    code = f"import sys; from gameserver.stack.servers import binaries; sys.path = []; binaries.{program}()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PATH": "/nonexistent"},
         capture_output=True, text=True, check=False,
@@ -55,7 +55,7 @@ async def test_a_stale_ready_file_isnt_believed(folder: Path) -> None:
 
 
 async def test_a_program_that_isnt_there_is_named(folder: Path) -> None:
-    node = Node(name="node", argv=["/no/such/program"], host="127.0.0.1", port=1, run=folder, log=folder / "log")
+    node = NodeProcess(name="node", argv=["/no/such/program"], host="127.0.0.1", port=1, run=folder, log=folder / "log")
     with pytest.raises(StackError, match="/no/such/program"):
         await node.start()
 
@@ -71,12 +71,12 @@ async def test_a_log_that_has_grown_large_makes_room_at_a_start(folder: Path) ->
     assert node.process.log.with_name("node.log.1").exists()
 
 
-def sleeper(claim: Claim) -> subprocess.Popen[bytes]:
+def sleeper(claim: FolderLock) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["sleep", "60"], pass_fds=(claim.descriptor,))
 
 
 async def test_a_claim_is_held_by_the_child_that_inherited_it(folder: Path) -> None:
-    ours, theirs = Claim(folder / "lock"), Claim(folder / "lock")
+    ours, theirs = FolderLock(folder / "lock"), FolderLock(folder / "lock")
     assert ours.take()
     child = sleeper(ours)
     ours.release()

@@ -23,7 +23,7 @@ from tests.support.repository import ROOT
 from tests.support.wait import wait_until
 
 
-class Up:
+class SmallStack:
     """A running `tests.stack.up`, its output, and what it has started."""
 
     def __init__(self, folder: Path, ports: list[int], manner: str) -> None:
@@ -67,14 +67,14 @@ class Up:
 
 
 @pytest.fixture
-async def up(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., Up]]:
+async def up(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., SmallStack]]:
     """Starts `tests.stack.up`; all of it is dead when the test is over, whatever became of it."""
-    started: list[Up] = []
+    started: list[SmallStack] = []
     ports = [free_port(), free_port(), free_port()]
     copy(pristine, folder / "one")
 
-    def start(manner: str = "usual") -> Up:
-        started.append(Up(folder, ports, manner))
+    def start(manner: str = "usual") -> SmallStack:
+        started.append(SmallStack(folder, ports, manner))
         return started[-1]
 
     yield start
@@ -96,7 +96,7 @@ def alive(pids: list[int]) -> list[str]:
     return [command for pid in pids if (command := procfs.command_line(pid))]
 
 
-async def test_children_that_die_come_back_and_all_end_in_order_on_sigterm(up: Callable[..., Up]) -> None:
+async def test_children_that_die_come_back_and_all_end_in_order_on_sigterm(up: Callable[..., SmallStack]) -> None:
     run = up()
     await run.is_up()
     ready = run.folder / "run" / "node-1.ready"
@@ -121,7 +121,7 @@ async def test_children_that_die_come_back_and_all_end_in_order_on_sigterm(up: C
 
 
 async def test_a_killed_supervisor_leaves_no_child_and_the_next_one_has_the_data(
-    up: Callable[..., Up],
+    up: Callable[..., SmallStack],
 ) -> None:
     run = up()
     await run.is_up()
@@ -138,7 +138,7 @@ async def test_a_killed_supervisor_leaves_no_child_and_the_next_one_has_the_data
     assert await again.ends() == 0
 
 
-async def test_after_a_kill_of_everything_at_once_it_comes_back_with_the_data(up: Callable[..., Up]) -> None:
+async def test_after_a_kill_of_everything_at_once_it_comes_back_with_the_data(up: Callable[..., SmallStack]) -> None:
     run = up()
     await run.is_up()
     await run.execute("create table kept (value int)")
@@ -149,7 +149,7 @@ async def test_after_a_kill_of_everything_at_once_it_comes_back_with_the_data(up
     assert await again.execute("select value from kept") == 7
 
 
-async def test_a_second_signal_kills_what_will_not_end(up: Callable[..., Up]) -> None:
+async def test_a_second_signal_kills_what_will_not_end(up: Callable[..., SmallStack]) -> None:
     run = up("stubborn")
     await run.is_up()
     family = run.family()
@@ -160,7 +160,7 @@ async def test_a_second_signal_kills_what_will_not_end(up: Callable[..., Up]) ->
     assert alive(family) == []
 
 
-async def test_a_signal_during_the_start_ends_it_cleanly(up: Callable[..., Up]) -> None:
+async def test_a_signal_during_the_start_ends_it_cleanly(up: Callable[..., SmallStack]) -> None:
     run = up("late")
     await wait_until(lambda: run.server("node-2.ready"), 30, what="the nodes are being started")
     family = run.family()
@@ -170,7 +170,7 @@ async def test_a_signal_during_the_start_ends_it_cleanly(up: Callable[..., Up]) 
 
 
 async def test_a_node_that_breaks_at_its_start_ends_everything_with_its_last_words(
-    up: Callable[..., Up],
+    up: Callable[..., SmallStack],
 ) -> None:
     run = up("broken")
     assert await run.ends() == 1

@@ -17,9 +17,9 @@ from gameserver.config.settings import HAProxy as Section
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.ports import free_port
-from gameserver.stack.servers.haproxy import HAProxy
+from gameserver.stack.servers.haproxy import HAProxyServer
 from gameserver.stack.servers.haproxy_api import is_up
-from gameserver.stack.servers.haproxy_config import Place, first_places, render
+from gameserver.stack.servers.haproxy_config import HAProxyPlace, first_places, render
 from tests.docker.front import require_haproxy
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
@@ -31,9 +31,9 @@ def behind(settings: Settings, **section: Any) -> Settings:
     return settings.model_copy(update={"haproxy": given})
 
 
-def child(settings: Settings, folder: Path, places: list[Place] | None = None) -> HAProxy:
+def child(settings: Settings, folder: Path, places: list[HAProxyPlace] | None = None) -> HAProxyServer:
     assert settings.haproxy is not None
-    return HAProxy(
+    return HAProxyServer(
         section=settings.haproxy,
         certificate=settings.certificate,
         configuration=lambda: render(settings, places if places is not None else first_places(settings)),
@@ -57,12 +57,12 @@ def certificate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def started(tmp_path: Path) -> AsyncIterator[Callable[[HAProxy], Any]]:
+async def started(tmp_path: Path) -> AsyncIterator[Callable[[HAProxyServer], Any]]:
     """Checks and starts a child, which is gone when the test is over."""
     require_haproxy()
-    running: list[HAProxy] = []
+    running: list[HAProxyServer] = []
 
-    async def start(front: HAProxy) -> HAProxy:
+    async def start(front: HAProxyServer) -> HAProxyServer:
         running.append(front)
         await front.claim()
         await front.check()
@@ -93,12 +93,14 @@ def test_haproxy_accepts_what_the_settings_ask_for(settings: Settings, tmp_path:
 
 
 async def test_players_speak_tls_over_http_1_and_2_and_over_sockets(
-    settings: Settings, tmp_path: Path, certificate: Path, started: Callable[[HAProxy], Any]
+    settings: Settings, tmp_path: Path, certificate: Path, started: Callable[[HAProxyServer], Any]
 ) -> None:
     asked = behind(settings, certificate=certificate)
     async with AsyncExitStack() as stack:
         await start_node(stack, asked)
-        front = await started(child(asked, tmp_path, [Place("node-1", f"127.0.0.1:{settings.node.port}", open=True)]))
+        front = await started(
+            child(asked, tmp_path, [HAProxyPlace("node-1", f"127.0.0.1:{settings.node.port}", open=True)])
+        )
         trusting = ssl.create_default_context(cafile=str(certificate))
         url = f"https://localhost:{asked.haproxy.port}" if asked.haproxy else ""
         session = await stack.enter_async_context(ClientSession(url, connector=TCPConnector(ssl=trusting)))
@@ -120,14 +122,14 @@ def _agreed_protocol(context: ssl.SSLContext, port: int) -> str | None:
 
 
 async def test_a_place_is_filled_drained_and_shut_while_it_runs_however_deep_its_folder_lies(
-    settings: Settings, tmp_path: Path, started: Callable[[HAProxy], Any]
+    settings: Settings, tmp_path: Path, started: Callable[[HAProxyServer], Any]
 ) -> None:
     asked = behind(settings, places=2)
     folder = tmp_path / ("deep" * 30)
     folder.mkdir()
     async with AsyncExitStack() as stack:
         await start_node(stack, asked)
-        front = await started(child(asked, folder, [Place("node-1", "127.0.0.1:1", open=False)]))
+        front = await started(child(asked, folder, [HAProxyPlace("node-1", "127.0.0.1:1", open=False)]))
         api = front.api
 
         async def up() -> bool:

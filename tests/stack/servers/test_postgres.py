@@ -14,20 +14,20 @@ import pytest
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import account, procfs
-from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.postgres import PostgresServer
 from tests.support.wait import wait_until
 
-Make = Callable[..., Postgres]
+Make = Callable[..., PostgresServer]
 
 
-async def remember(server: Postgres, value: int) -> None:
+async def remember(server: PostgresServer, value: int) -> None:
     connection = await asyncpg.connect(server.url)
     await connection.execute("create table if not exists kept (value int)")
     await connection.execute("insert into kept values ($1)", value)
     await connection.close()
 
 
-async def remembered(server: Postgres) -> list[int]:
+async def remembered(server: PostgresServer) -> list[int]:
     connection = await asyncpg.connect(server.url)
     rows = await connection.fetch("select value from kept order by value")
     await connection.close()
@@ -37,10 +37,10 @@ async def remembered(server: Postgres) -> list[int]:
 SET_UP = """
 import asyncio, sys
 from pathlib import Path
-from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.postgres import PostgresServer
 data = Path(sys.argv[1])
 log = data.with_name("killed.log")
-asyncio.run(Postgres(name="one", data=data, port=int(sys.argv[2]), password="x", log=log).start())
+asyncio.run(PostgresServer(name="one", data=data, port=int(sys.argv[2]), password="x", log=log).start())
 """
 
 
@@ -114,7 +114,7 @@ async def test_a_postgres_that_somebody_else_started_on_the_data_is_left_alone(p
     foreign = start_as(server.data.stat().st_uid, command)
     try:
         await wait_until((server.data / "postmaster.pid").exists)
-        other_port = Postgres(name="one", data=server.data, port=server.port + 1, password="", log=server.log)
+        other_port = PostgresServer(name="one", data=server.data, port=server.port + 1, password="", log=server.log)
         with pytest.raises(StackError, match=f"process {foreign.pid}"):
             await other_port.start()
         assert foreign.poll() is None

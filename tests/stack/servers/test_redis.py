@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import procfs
-from gameserver.stack.servers.redis import Redis
+from gameserver.stack.servers.redis import RedisServer
 from tests.support.wait import wait_until
 
 
@@ -25,7 +25,7 @@ async def client_of(url: str) -> AsyncIterator[Client]:
         await client.aclose()
 
 
-async def test_what_was_set_is_there_after_a_stop_and_after_a_kill(valkey: Redis) -> None:
+async def test_what_was_set_is_there_after_a_stop_and_after_a_kill(valkey: RedisServer) -> None:
     await valkey.start()
     async with client_of(valkey.url) as client:
         await client.set("stopped", "1")
@@ -40,7 +40,7 @@ async def test_what_was_set_is_there_after_a_stop_and_after_a_kill(valkey: Redis
         assert await client.mget("stopped", "killed") == ["1", "2"]
 
 
-async def test_a_last_write_that_was_cut_off_is_dropped_and_the_rest_kept(valkey: Redis) -> None:
+async def test_a_last_write_that_was_cut_off_is_dropped_and_the_rest_kept(valkey: RedisServer) -> None:
     await valkey.start()
     async with client_of(valkey.url) as client:
         await client.set("whole", "1")
@@ -53,20 +53,20 @@ async def test_a_last_write_that_was_cut_off_is_dropped_and_the_rest_kept(valkey
         assert await client.keys() == ["whole"]
 
 
-async def test_a_taken_port_is_named_with_its_setting_and_holder(valkey: Redis) -> None:
+async def test_a_taken_port_is_named_with_its_setting_and_holder(valkey: RedisServer) -> None:
     told = f"Port {valkey.port} .* process {os.getpid()} .*redis.embedded.port"
     with socket.create_server(("127.0.0.1", valkey.port)), pytest.raises(StackError, match=told):
         await valkey.start()
 
 
-async def test_a_valkey_that_dies_at_its_start_shows_the_end_of_its_log(valkey: Redis) -> None:
+async def test_a_valkey_that_dies_at_its_start_shows_the_end_of_its_log(valkey: RedisServer) -> None:
     (valkey.data / "appendonlydir").mkdir(parents=True)
     (valkey.data / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense\n")
     with pytest.raises(StackError, match=r"before it was ready(.|\n)*manifest"):
         await valkey.start()
 
 
-async def test_nobody_gets_in_without_the_password_which_is_in_no_command_line(valkey: Redis) -> None:
+async def test_nobody_gets_in_without_the_password_which_is_in_no_command_line(valkey: RedisServer) -> None:
     await valkey.start()
     async with client_of(f"redis://127.0.0.1:{valkey.port}/0") as client:
         with pytest.raises(AuthenticationError):
@@ -75,7 +75,7 @@ async def test_nobody_gets_in_without_the_password_which_is_in_no_command_line(v
     assert valkey.password not in repr(valkey)
 
 
-async def test_a_death_is_noticed_with_its_signal(valkey: Redis) -> None:
+async def test_a_death_is_noticed_with_its_signal(valkey: RedisServer) -> None:
     await valkey.start()
     os.kill(valkey.process.pid or 0, signal.SIGKILL)
     await wait_until(lambda: valkey.process.pid is None)

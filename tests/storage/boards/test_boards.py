@@ -15,9 +15,10 @@ from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
+from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api, Signed
 from tests.support.nodes import InProcessNode
-from tests.support.wait import ended, wait_until
+from tests.support.wait import wait_until
 
 NAMES = ["one", "two"]
 
@@ -138,7 +139,7 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     databases = core.slots.databases("players")
     tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
     yield writer
-    await ended(*tasks)
+    await cancel_and_wait(tasks)
 
 
 async def test_a_call_that_expects_another_checkpoint_changes_nothing(core: Core, followed: BoardWriter) -> None:

@@ -25,9 +25,7 @@ ACTIONS = ("find", "brew", "burn", "swap", "present")
 def with_studio(settings: Settings, folder: Path) -> Settings:
     """The settings with a studio's actions that deal in items, and a letter that brings some."""
     changed = with_actions(settings, folder, **{name: f"tests.storage.items.deployment:{name}" for name in ACTIONS})
-    game = changed.game.read_text("utf-8").replace(
-        "[mail]\n", '[mail]\ngift = "tests.storage.items.deployment:gift"\n'
-    )
+    game = changed.game.read_text("utf-8").replace("[mail]\n", '[mail]\ngift = "tests.storage.items.deployment:gift"\n')
     changed.game.write_text(game, "utf-8")
     return changed
 

@@ -11,7 +11,7 @@ from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.config.settings import Control, Group
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
-from gameserver.stack.servers.postgres import Postgres
+from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import Copy
@@ -107,7 +107,7 @@ async def _is_back(core: Core) -> bool:
         return False
 
 
-async def _start_later(server: Postgres) -> None:
+async def _start_later(server: PostgresServer) -> None:
     await asyncio.sleep(0.5)
     await server.start()
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse
 
 from gameserver.config.settings import Settings
-from gameserver.stack.servers.node import Node
+from gameserver.stack.servers.node import NodeProcess
 from tests.support.client import Api
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
@@ -22,7 +22,7 @@ ROOM = 40 << 20
 
 
 @pytest.fixture
-async def node(settings: Settings) -> AsyncIterator[Node]:
+async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         one = node_process(settings, Path(folder), "node-1")
         await one.start()
@@ -39,7 +39,7 @@ async def flood(connection: ClientWebSocketResponse) -> None:
                 await asyncio.sleep(0)
 
 
-async def test_of_100_000_frames_at_once_some_thousand_are_served_then_the_socket_is_closed(node: Node) -> None:
+async def test_of_100_000_frames_at_once_some_thousand_are_served_then_the_socket_is_closed(node: NodeProcess) -> None:
     async with Api(node.address) as api:
         who, other = await api.sign_up(), await api.sign_up()
         socket, neighbour = await api.socket(who.token), await api.socket(other.token)

@@ -1,22 +1,15 @@
-"""The one place where objects meet: opens the storage, builds the application, and serves it.
-
-Databases must be at their migrations' head and every slot have an owner; only then does a node listen.
-"""
+"""The storage and the commands of one process: every object below the doors is made here, in one linear order."""
 
 import contextlib
 import math
 import os
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-from aiohttp import web
 from redis.asyncio import Redis
 
-import gameserver
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.admin import Operations
@@ -26,7 +19,6 @@ from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
-from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
 from gameserver.commands.seasons import SeasonCare
@@ -41,22 +33,19 @@ from gameserver.storage.accounts.credentials import Credentials
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
-from gameserver.storage.boards.follower import Boarding, Follower
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
-from gameserver.storage.items.grants import Grants
 from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
-from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import Limits
 from gameserver.storage.players.players import Players
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Databases
 from gameserver.storage.redis import scripts
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.book import SeasonBook
@@ -70,25 +59,21 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.mover import Mover
 from gameserver.storage.sharding.record import Moves
-from gameserver.storage.slots.attendance import attend
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 from gameserver.storage.tables import migrations
-from gameserver.transport import openapi
-from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
-from gameserver.transport.callers.callers import CALLERS, Callers
-from gameserver.transport.http.middleware import surround
-from gameserver.transport.http.replies import answer
-from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK, Readiness
-from gameserver.transport.routes import ROUTES
-from gameserver.transport.service import Stop, serving
-from gameserver.transport.socket.sockets import SOCKETS, Sockets
-from gameserver.transport.wire import LARGEST_BODY
-from gameserver.upkeep import loops, moves
-from gameserver.upkeep.closing import Closing
-from gameserver.upkeep.live import Live
-from gameserver.upkeep.postman import Postman
+from gameserver.times import rfc3339
+from gameserver.upkeep import loops
+
+
+@dataclass(frozen=True, slots=True)
+class RedisClients:
+    """Connections that don't wait for each other: of commands, of followers and presence, of session revocations."""
+
+    commands: Redis
+    following: Redis
+    revoking: Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +88,6 @@ class Core:
     rooms: Rooms
     commands: Commands
     sharding: Sharding
-
-
-@dataclass(frozen=True, slots=True)
-class RedisClients:
-    """Connections that don't wait for each other: of commands, of followers and presence, of session revocations."""
-
-    commands: Redis
-    following: Redis
-    revoking: Redis
 
 
 @contextlib.asynccontextmanager
@@ -189,7 +165,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
     )
 
 
-def _commands(  # noqa: PLR0913 (everything meets here)
+def _commands(
     settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
 ) -> Commands:
     policy = Policy(_window(settings), lambda: datetime.now(UTC), settings.accounts.deleted_names)
@@ -236,8 +212,7 @@ def _window(settings: Settings) -> Window:
 def _presence(settings: Settings, redis: Redis) -> Presence:
     node = settings.node
     address = f"{node.host}:{node.own_port or node.port}"
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Presence(redis, node.name or address, address, now)
+    return Presence(redis, node.name or address, address, rfc3339(datetime.now(UTC)))
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:
@@ -248,101 +223,8 @@ def _attempts(settings: Settings, redis: Redis) -> Attempts:
         asked.sign_ins_per_name,
         asked.password_changes_per_player,
     )
-    return Attempts(redis, AttemptPaces(*map(_pace, paces)))
+    return Attempts(redis, AttemptPaces(*map(pace_of, paces)))
 
 
-def _pace(asked: PerMinute | PerSecond) -> Pace:
+def pace_of(asked: PerMinute | PerSecond) -> Pace:
     return Pace(math.ceil(asked.interval * SECOND_NS), asked.burst)
-
-
-def build_app(core: Core) -> web.Application:
-    """The application with every door."""
-    app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
-    app[COMMANDS] = core.commands
-    app[RULEBOOK] = core.rulebook
-    app[CLOCK] = core.commands.accounts.policy.now
-    app[READINESS] = Readiness()
-    app[BOARD_PAGES] = BoardPages()
-    app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
-    app[ADMIN_KEYS] = core.settings.admin_keys()
-    app[ORIGINS] = frozenset(core.settings.node.origins)
-    app[CALLERS] = _callers(core.settings)
-    document = openapi.document(gameserver.__version__)
-    for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.handler)
-
-    async def read_document(_: web.Request) -> web.Response:
-        return answer(document)
-
-    app.router.add_route("GET", "/openapi.json", read_document)
-    return app
-
-
-def _callers(settings: Settings) -> Callers:
-    limits = settings.limits
-    return Callers(
-        settings.node.trusted_proxies,
-        limits.exempt,
-        settings.backend.keys,
-        _pace(limits.frames_per_socket),
-        ActionPacing(_pace(limits.actions_per_player)),
-    )
-
-
-def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
-    """The work that goes on as long as the node; none of it ever ends by itself."""
-    rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
-    policy, sockets = commands.accounts.policy, app[SOCKETS]
-    postman = postman_of(core)
-    deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
-    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
-    return [
-        rooms.players.run(),
-        rooms.sessions.run(sockets),
-        rooms.social.feeds.run(),
-        loops.sweep_for_ever(commands.accounts),
-        loops.check_boards_for_ever(commands.board_care),
-        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.checks, postman)),
-        loops.sweep_items_for_ever(rooms.players),
-        loops.forget_old_items_for_ever(rooms.players),
-        loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
-        postman.tell_for_ever(),
-        loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
-        attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
-        *live.work(),
-        slots.run(),
-        moves.take_over_for_ever(core.sharding),
-        _follow(core),
-    ]
-
-
-def _follow(core: Core) -> Coroutine[Any, Any, None]:
-    """Keeps boards and presence up with the ledger of every database of players."""
-    slots, calendar, now = core.slots, core.rooms.seasons.calendar, core.commands.accounts.policy.now
-    writer = BoardWriter(core.redis.following)
-    boarding = Boarding(
-        lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
-    )
-    return attend(slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, boarding).run())
-
-
-def postman_of(core: Core) -> Postman:
-    """Delivers all mail."""
-    return Postman(core.rooms.players, core.rooms.live, core.rulebook, core.commands.accounts.policy, core.slots)
-
-
-def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:
-    """Empties the outbox of one database of players."""
-    return Courier(database, core.slots, deliverers, core.rooms.players.posted(database))
-
-
-async def serve(settings: Settings, ready_file: Path | None = None) -> None:
-    """Runs a node until SIGTERM or SIGINT; makes `ready_file` when it listens."""
-    stop = Stop()
-    stop.on_signals()
-    async with open_core(settings) as core:
-        app = build_app(core)
-        async with serving(app, settings.node, background(core, app), stop):
-            if ready_file is not None:
-                ready_file.touch()
-            await stop.asked.wait()

@@ -23,7 +23,8 @@ from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
 from gameserver.commands.seasons import SeasonCare
 from gameserver.commands.sharding import Sharding
-from gameserver.config.settings import PerMinute, PerSecond, Settings
+from gameserver.config.limits import PerMinute, PerSecond
+from gameserver.config.settings import Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans

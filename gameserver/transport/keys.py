@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from gameserver.commands.commands import Commands
 from gameserver.rules.rulebook import Rulebook
@@ -23,5 +24,5 @@ COMMANDS = web.AppKey("commands", Commands)
 RULEBOOK = web.AppKey("rulebook", Rulebook)
 CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)
-ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, str])
+ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, SecretStr])
 ORIGINS = web.AppKey("origins", frozenset[str])

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from gameserver.config.settings import address as parse_address
+from gameserver.config.ports import address as parse_address
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet import joining
 from gameserver.stack.fleet.roster import FleetNode, Roster

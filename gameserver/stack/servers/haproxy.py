@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameserver.config.settings import HAProxy as Section
+from gameserver.config.deployment import HAProxySettings
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.lock import FolderLock
@@ -25,7 +25,7 @@ _READY_SECONDS = 20
 class HAProxyServer:
     """The front of the stack: its configuration, and the process that runs on it, if one does."""
 
-    section: Section
+    section: HAProxySettings
     certificate: Path | None
     configuration: Callable[[], str]
     """Asked at every start."""

@@ -12,4 +12,4 @@ for number, id in ipairs(ids) do
   local score = record and redis.call('ZSCORE', order, member_of(record, id))
   entries[number] = { record or '', score or '' }
 end
-return { live, redis.call('HGETALL', KEY:format(prefix, live, 'as_of')), entries }
+return { live, redis.call('HGETALL', keys .. 'as_of'), entries }

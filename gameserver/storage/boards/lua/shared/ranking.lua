@@ -6,7 +6,7 @@
 
 -- The board holds as of the time of the ledger that was followed least far.
 local as_of
-for _, time in ipairs(redis.call('HVALS', KEY:format(prefix, live, 'as_of'))) do
+for _, time in ipairs(redis.call('HVALS', keys .. 'as_of')) do
   if not as_of or tonumber(time) < as_of then as_of = tonumber(time) end
 end
 as_of = as_of or 0
@@ -18,8 +18,6 @@ if shown > 0 and total > shown then total = shown end
 local ties = live:sub(TIES_AT, TIES_AT)
 local function rank_of(place, score)
   if ties == COMPETITION then return redis.call('ZCOUNT', order, '-inf', '(' .. score) + 1 end
-  if ties == DENSE then
-    return redis.call('ZCOUNT', KEY:format(prefix, live, 'scores'), '-inf', '(' .. score) + 1
-  end
+  if ties == DENSE then return redis.call('ZCOUNT', keys .. 'scores', '-inf', '(' .. score) + 1 end
   return place + 1
 end

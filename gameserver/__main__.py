@@ -18,7 +18,7 @@ from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import admin, crowd, demo
 from gameserver.commands.results import Question
-from gameserver.config.settings import read_toml
+from gameserver.config.files import read_toml
 from gameserver.stack.fleet import overview
 from gameserver.stack.fleet.front import nodes_command
 from gameserver.stack.servers import haproxy_config

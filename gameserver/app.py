@@ -22,7 +22,8 @@ from gameserver.commands.backend import Backend
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.sharding import Sharding
-from gameserver.config.settings import PerMinute, PerSecond, Settings
+from gameserver.config.limits import PerMinute, PerSecond
+from gameserver.config.settings import Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.claims import Claims
@@ -60,6 +61,7 @@ from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 from gameserver.storage.tables import migrations
+from gameserver.times import rfc3339
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
@@ -179,8 +181,7 @@ def _window(settings: Settings) -> Window:
 def _presence(settings: Settings, redis: Redis) -> Presence:
     node = settings.node
     address = f"{node.host}:{node.own_port or node.port}"
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Presence(redis, node.name or address, address, now)
+    return Presence(redis, node.name or address, address, rfc3339(datetime.now(UTC)))
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 
 from rich import box
 from rich.console import Console
@@ -15,7 +14,7 @@ from rich.table import Table
 from gameserver.commands.results import Chapter, Holding, Loaded, Member, Move, Plan, Preview, Ranking, Share, Verdict
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
-from gameserver.transport import answers
+from gameserver.times import rfc3339, rfc3339_of_seconds
 
 BAR = 24
 
@@ -27,7 +26,7 @@ def ranking(found: Ranking, game: Game) -> Table:
         max_hp = game.max_hp(who.class_name, who.level)
         cells = (rank, who.name, who.class_name, who.level, f"{who.hp}/{max_hp}", who.exp, who.id)
         table.add_row(*map(str, cells))
-    table.caption = f"as of {answers.time(found.as_of)}"
+    table.caption = f"as of {rfc3339(found.as_of)}"
     return table
 
 
@@ -131,7 +130,7 @@ def board_verdict(name: str, season: str, verdict: Verdict) -> str:
 
 def moment(seconds: int) -> str:
     """Of Unix seconds."""
-    return answers.time(datetime.fromtimestamp(seconds, UTC))
+    return rfc3339_of_seconds(seconds)
 
 
 def seasons(chapters: Sequence[Chapter]) -> Table:

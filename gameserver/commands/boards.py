@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gameserver.commands.backend import Backend
 from gameserver.rules.boards import Board
@@ -10,6 +10,7 @@ from gameserver.rules.errors import NotOnBoard, SeasonNotFound
 from gameserver.storage.boards.layout import ALL_TIME, Contest
 from gameserver.storage.boards.standings import Boards, Page
 from gameserver.storage.seasons.past import PastStandings
+from gameserver.times import rfc3339_of_seconds
 
 CURRENT, PREVIOUS, FOR_ALL_TIME = "current", "previous", "all-time"
 
@@ -86,4 +87,4 @@ def season_name(which: Contest) -> str:
     """How a season is told: by its start."""
     if which.season == ALL_TIME:
         return FOR_ALL_TIME
-    return datetime.fromtimestamp(which.season, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return rfc3339_of_seconds(which.season)

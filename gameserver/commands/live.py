@@ -10,6 +10,7 @@ from gameserver.commands.backend import Backend
 from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live import presence
 from gameserver.storage.live.pushes import Opened, Seen
+from gameserver.times import rfc3339
 
 log = structlog.get_logger()
 
@@ -28,7 +29,7 @@ async def proclaim(backend: Backend, text: str, player_id: int | None) -> int:
 
     Raises PresenceUnavailable.
     """
-    told = {"text": text, "at": backend.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    told = {"text": text, "at": rfc3339(backend.now())}
     if player_id is None:
         return await backend.pushes.add_notice(told)
     number = await backend.pushes.keep(player_id, "notice", told)

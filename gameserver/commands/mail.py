@@ -9,6 +9,7 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.ids import is_ledger_id
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.sessions.sessions import Session
+from gameserver.times import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,5 @@ def shown(mail: Mail) -> dict[str, Any]:
         "sender": str(mail.sender),
         "args": mail.args,
         "events": list(mail.events),
-        "at": mail.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": rfc3339(mail.at),
     }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from gameserver.commands.backend import Backend
 
@@ -19,6 +20,6 @@ class Readiness:
 
 BACKEND = web.AppKey("backend", Backend)
 READINESS = web.AppKey("readiness", Readiness)
-ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, str])
+ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, SecretStr])
 ORIGINS = web.AppKey("origins", frozenset[str])
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -4,7 +4,7 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands import admin, demo
-from gameserver.config.settings import read_toml
+from gameserver.config.files import read_toml
 from gameserver.rules.errors import BadInput
 from gameserver.storage.operators.reports import Question
 from tests.support.servers import GAME

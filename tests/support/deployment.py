@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 
 from gameserver import app as application
 from gameserver.app import Core
@@ -55,9 +56,9 @@ async def carrying(core: Core, deliverer: Deliverer | None = None) -> AsyncItera
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+async def connected(url: SecretStr) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the test's own."""
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url.get_secret_value())
     try:
         yield connection
     finally:
@@ -67,8 +68,9 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def superuser(servers: Servers, core: Core, database: str) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection to a database of the deployment."""
-    name = core.databases[database].url.rsplit("/", 1)[1]
-    async with connected(servers.postgres[database].superuser_url.rsplit("/", 1)[0] + f"/{name}") as connection:
+    name = core.databases[database].url.get_secret_value().rsplit("/", 1)[1]
+    url = servers.postgres[database].superuser_url.rsplit("/", 1)[0] + f"/{name}"
+    async with connected(SecretStr(url)) as connection:
         yield connection
 
 

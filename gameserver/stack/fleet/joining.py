@@ -5,7 +5,7 @@ import http.client
 import json
 import socket
 
-from gameserver.config.settings import address as parse_address
+from gameserver.config.ports import address as parse_address
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.haproxy_config import joined
 

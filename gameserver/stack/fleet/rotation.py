@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from gameserver.config.settings import address as parse_address
+from gameserver.config.ports import address as parse_address
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.roster import FleetNode
 from gameserver.stack.servers.haproxy_api import RuntimeApi, ServerStates, is_up, sessions

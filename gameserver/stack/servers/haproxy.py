@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from gameserver.config.settings import HAProxy as Section
+from gameserver.config.deployment import HAProxySettings
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
@@ -28,7 +28,7 @@ class HAProxyServer(ManagedServer):
     _stop_signal: ClassVar[signal.Signals] = signal.SIGUSR1
     """It then takes no new connections, and ends when none is open."""
 
-    section: Section
+    section: HAProxySettings
     certificate: Path | None
     configuration: Callable[[], str]
     """Called at every start."""

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gameserver.config.settings import ConfigFault, HAProxy, Settings
+from gameserver.config.deployment import HAProxySettings
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("haproxy.cfg")
 SOCKET = "haproxy.sock"
@@ -65,7 +67,7 @@ def first_places(settings: Settings) -> list[HAProxyPlace]:
     return [HAProxyPlace(place_name(number), named.get(number, _NOWHERE), number in named) for number in numbers]
 
 
-def section(settings: Settings) -> HAProxy:
+def section(settings: Settings) -> HAProxySettings:
     """The section [haproxy]. Raises ConfigFault when there is none."""
     if settings.haproxy is None:
         raise ConfigFault("The settings have no section [haproxy].")
@@ -90,7 +92,7 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
     return re.sub("«([a-z_]+)»", lambda match: values[match[1]], TEMPLATE.read_text("utf-8"))
 
 
-def _globals(settings: Settings, front: HAProxy) -> list[str]:
+def _globals(settings: Settings, front: HAProxySettings) -> list[str]:
     socket = front.socket if front.nodes else SOCKET
     lines = [f"stats socket unix@{_quoted(socket)} mode 600 level admin"] if socket else []
     return [*lines, "ssl-default-bind-options ssl-min-ver TLSv1.2"] if settings.certificate else lines

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gameserver.rules.errors import CommandExpired
 from gameserver.storage.ids import command_milliseconds
+from gameserver.times import rfc3339
 
 
 @dataclass(slots=True)
@@ -18,7 +19,7 @@ class Window:
         """Raises CommandExpired, with the server's time."""
         age = now.timestamp() * 1000 - command_milliseconds(command_id)
         if not -self.ahead <= age <= self.back:
-            shown = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            shown = rfc3339(now)
             raise CommandExpired(
                 f"The command id's time is outside the window; the server's time is {shown}.",
                 extra={"server_time": shown},

@@ -1,8 +1,7 @@
 """What answers look like, on both doors: their types, from which the OpenAPI document is made, and their encoding."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Any, Literal, NotRequired
 
 import orjson
@@ -35,6 +34,7 @@ from gameserver.rules.errors import GameError
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player
 from gameserver.rules.seasons import Season
+from gameserver.times import rfc3339, rfc3339_of_microseconds, rfc3339_of_seconds
 from gameserver.transport.wire import status_of
 
 PlayerAnswer = TypedDict(
@@ -427,11 +427,6 @@ class Problem(TypedDict):
     server_time: NotRequired[str]
 
 
-def time(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
 def player(who: Player, max_hp: int) -> PlayerAnswer:
     return {
         "id": str(who.id),
@@ -442,7 +437,7 @@ def player(who: Player, max_hp: int) -> PlayerAnswer:
         "max_hp": max_hp,
         "exp": who.exp,
         "version": who.version,
-        "created_at": time(who.created_at),
+        "created_at": rfc3339(who.created_at),
     }
 
 
@@ -452,7 +447,7 @@ def player_now(who: Player, game: Game) -> PlayerAnswer:
 
 
 def session(token: str, opened: Session) -> SessionAnswer:
-    return {"token": token, "expires_at": time(opened.expires_at)}
+    return {"token": token, "expires_at": rfc3339(opened.expires_at)}
 
 
 def welcome(who: Welcome) -> WelcomeAnswer:
@@ -466,9 +461,9 @@ def sessions(listed: Sequence[Listed], current: Session) -> SessionsAnswer:
                 "id": each.id,
                 "label": each.origin.label,
                 "address": each.origin.address,
-                "opened_at": time(each.opened_at),
-                "used_at": time(each.used_at),
-                "expires_at": time(each.expires_at),
+                "opened_at": rfc3339(each.opened_at),
+                "used_at": rfc3339(each.used_at),
+                "expires_at": rfc3339(each.expires_at),
                 "current": each.name == current.name,
             }
             for each in listed
@@ -510,13 +505,13 @@ def _entry(entry: Entry) -> EntryAnswer:
             "version": entry.version,
         },
         "version": entry.version,
-        "at": time(entry.at),
+        "at": rfc3339(entry.at),
     }
 
 
 def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
     """`at` was a number of seconds."""
-    return {"entries": [{**each, "at": time(datetime.fromtimestamp(each["at"], UTC))} for each in entries]}  # type: ignore[typeddict-item]
+    return {"entries": [{**each, "at": rfc3339_of_seconds(each["at"])} for each in entries]}  # type: ignore[typeddict-item]
 
 
 def items(stacks: Sequence[Stack], game: Game) -> ItemsAnswer:
@@ -540,7 +535,7 @@ def board(ranked: Ranked) -> BoardAnswer:
         "board": ranked.contest.board.name,
         "season": season_name(ranked.contest),
         "total": page.total,
-        "as_of": _of_microseconds(page.as_of * 1000) if page.as_of else None,
+        "as_of": rfc3339_of_microseconds(page.as_of * 1000) if page.as_of else None,
         "entries": [_standing(each) for each in page.standings],
         "next_cursor": page.after,
     }
@@ -552,8 +547,8 @@ def listed_board(which: Board, season: Season | None) -> BoardListed:
         told["season"] = {
             "cron": which.schedule.cron,
             "zone": which.schedule.zone,
-            "starts_at": time(datetime.fromtimestamp(season.start, UTC)),
-            "ends_at": time(datetime.fromtimestamp(season.end, UTC)),
+            "starts_at": rfc3339_of_seconds(season.start),
+            "ends_at": rfc3339_of_seconds(season.end),
         }
     return told
 
@@ -586,7 +581,7 @@ def _standing(standing: Standing) -> StandingAnswer:
     return {
         "rank": standing.rank,
         "score": standing.score,
-        "reached_at": _of_microseconds(standing.reached_at),
+        "reached_at": rfc3339_of_microseconds(standing.reached_at),
         "player": {"id": str(standing.player_id), "name": card.name, "class": card.class_name, "level": card.level},
     }
 
@@ -602,20 +597,9 @@ def _place(standing: Standing, total: int) -> PlaceAnswer:
     }
 
 
-@lru_cache(maxsize=65_536)
-def _start_of(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _of_microseconds(moment: int) -> str:
-    """Of µs since 1970, what `time` says."""
-    second, rest = divmod(moment, 1_000_000)
-    return f"{_start_of(second)}.{rest // 1000:03d}Z"
-
-
 def ranking(found: Ranking, game: Game, cursor: str | None) -> RankingAnswer:
     entries = [{"player": player_now(each, game)} for each in found.players]
-    return {"entries": entries, "as_of": time(found.as_of), "next_cursor": cursor}
+    return {"entries": entries, "as_of": rfc3339(found.as_of), "next_cursor": cursor}
 
 
 def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
@@ -624,7 +608,7 @@ def counts(found: Sequence[Count], as_of: datetime) -> CountAnswer:
         "by_class": {},
         "by_level": {},
         "by_database": {},
-        "as_of": time(as_of),
+        "as_of": rfc3339(as_of),
     }
     for each in sorted(found, key=lambda count: count.level):
         for by, key in (
@@ -647,7 +631,7 @@ def slots(found: Sequence[SlotRange]) -> SlotsAnswer:
 
 
 def databases(found: Sequence[Holding], as_of: datetime) -> DatabasesAnswer:
-    return {"databases": [_database(each) for each in found], "as_of": time(as_of)}
+    return {"databases": [_database(each) for each in found], "as_of": rfc3339(as_of)}
 
 
 def _database(holding: Holding) -> DatabaseAnswer:

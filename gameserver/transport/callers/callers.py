@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from gameserver.commands.backend import Backend
 from gameserver.commands.results import Origin
@@ -25,7 +26,8 @@ def is_backend(request: web.Request) -> bool:
     if given is None:
         return False
     key = given.encode(errors="surrogateescape")
-    if not any([hmac.compare_digest(own.encode(), key) for own in request.app[CALLERS].keys.values()]):  # noqa: C419
+    known = [known.get_secret_value().encode() for known in request.app[CALLERS].keys.values()]
+    if not any([hmac.compare_digest(known_key, key) for known_key in known]):  # noqa: C419
         raise NotAuthenticated(f"The {HEADER} isn't one of this server's.")
     return True
 
@@ -62,7 +64,7 @@ class Callers:
     """Whose X-Forwarded-For is believed."""
     exempt: Networks
     """Whose sign-ups and sign-ins aren't limited."""
-    keys: Mapping[str, str]
+    keys: Mapping[str, SecretStr]
     """Of back ends, by name."""
     frames: Pace
     """Of each socket."""

@@ -35,7 +35,11 @@ async def session(request: web.Request) -> Session:
 def admin(request: web.Request) -> str:
     """The name of the admin whose key the request carries. Raises NotAuthenticated, Forbidden."""
     key = bearer(request).encode()
-    names = [name for name, own in request.app[ADMIN_KEYS].items() if hmac.compare_digest(own.encode(), key)]
+    names = [
+        name
+        for name, own in request.app[ADMIN_KEYS].items()
+        if hmac.compare_digest(own.get_secret_value().encode(), key)
+    ]
     if not names:
         raise Forbidden("This isn't an admin key.")
     return names[0]

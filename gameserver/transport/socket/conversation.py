@@ -26,6 +26,7 @@ from gameserver.rules.errors import (
     NotAuthenticated,
     Unavailable,
 )
+from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.keys import ORIGINS, READINESS
@@ -172,7 +173,7 @@ async def _hello(backend: Backend, sockets: Sockets, own: Socket, frame: dict[st
         "stream": opened.stream,
         "seq": opened.seq - len(opened.missed),
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
-        "server_time": answers.time(backend.now()),
+        "server_time": rfc3339(backend.now()),
         "resumed": opened.resumed,
     }
     own.greet({"id": hello.id, "ok": told}, me.version, opened)
@@ -248,7 +249,7 @@ async def _subscribe(backend: Backend, sockets: Sockets, own: Socket, frame: dic
 
 async def _ping(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
     wire.parse(wire.PingFrame, frame)
-    return {"server_time": answers.time(backend.now())}
+    return {"server_time": rfc3339(backend.now())}
 
 
 def _session(own: Socket) -> Session:

@@ -96,7 +96,7 @@ async def test_a_transaction_that_commits_late_under_an_old_id_is_not_passed_ove
     early, late = await api.sign_up(), await api.sign_up()
     await wait_until(lambda: agrees(api), what="the board equals the database")
     own = node.core.slots.owner("players", slot_of(int(late.id)))
-    connection = await asyncpg.connect(own.url)
+    connection = await asyncpg.connect(own.url.get_secret_value())
     try:
         transaction = connection.transaction()
         await transaction.start()

@@ -137,7 +137,7 @@ async def test_rows_whose_transactions_commit_in_another_order_than_their_ids_ar
     monkeypatch.setattr(follower, "TRANSACTIONS", 20)
     players = await enlist_many(followed, 12, "one")
     url, dice = followed.databases["one"].url, random.Random(7)
-    connections = [await asyncpg.connect(url) for _ in players]
+    connections = [await asyncpg.connect(url.get_secret_value()) for _ in players]
     try:
         for connection, player in zip(connections, players, strict=True):
             await connection.execute("begin")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.config.settings import Settings, Writes
+from gameserver.config.sections import WriteSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
@@ -401,7 +402,7 @@ async def test_a_letter_from_before_the_ledgers_partitions_makes_its_own(core: C
 
 
 async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_its_own_later() -> None:
-    quick = Writes(deadline_seconds=1)
+    quick = WriteSettings(deadline_seconds=1)
     async with running_servers() as own, working(own.settings(await own.fresh(), writes=quick)) as core:
         one, here, there = [await enlist(core, database=each) for each in ("one", "one", "two")]
         own.postgres["two"].kill()

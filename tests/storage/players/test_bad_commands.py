@@ -8,7 +8,8 @@ import pytest
 
 from gameserver import app as application
 from gameserver.app import Core
-from gameserver.config.settings import Settings, Writes
+from gameserver.config.sections import WriteSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import Internal, OutcomeUnknown, Overloaded, Unavailable
 from gameserver.storage.players.command import Receipt
 from tests.support.client import command_id
@@ -36,7 +37,7 @@ HOLD = "select 1 from players where id = $1 for update"
 @pytest.fixture
 async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
     """A node of a game with faulty actions, whose commands have a second."""
-    quick = settings.model_copy(update={"writes": Writes(deadline_seconds=1, queue=40)})
+    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=1, queue=40)})
     async with working(with_actions(quick, tmp_path, **FAULTY)) as opened:
         yield opened
 

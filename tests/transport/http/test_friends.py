@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gameserver.config.settings import FriendSettings, Settings
+from gameserver.config.sections import FriendSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import SessionRevoked
 from gameserver.storage.social.friends import Befriending
 from tests.support.client import Answer, Api, Signed

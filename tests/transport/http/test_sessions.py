@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gameserver.config.settings import SessionSettings, Settings
+from gameserver.config.sections import SessionSettings
+from gameserver.config.settings import Settings
 from gameserver.storage.sessions.revocations import STREAM
 from tests.support.client import Api, Signed
 from tests.support.nodes import InProcessNode, start_node

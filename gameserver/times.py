@@ -1,0 +1,25 @@
+"""How moments are written for clients, operators and Redis: RFC 3339 in UTC, in milliseconds, with a `Z`."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-01-31T12:00:00.000Z`. The moment must carry a time zone."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def rfc3339_of_seconds(seconds: float) -> str:
+    """Of Unix seconds."""
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))
+
+
+def rfc3339_of_microseconds(microseconds: int) -> str:
+    """Of Unix microseconds. The second is cached: a board's page has many moments that lie close together."""
+    second, rest = divmod(microseconds, 1_000_000)
+    return f"{_date_and_time(second)}.{rest // 1000:03d}Z"
+
+
+@lru_cache(maxsize=65_536)
+def _date_and_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

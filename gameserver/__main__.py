@@ -147,8 +147,8 @@ def restart_nodes(config: Config = DEFAULT) -> None:
 
 def _ask_up(config: Path, command: str, argument: str | None = None) -> None:
     async def run() -> None:
-        told = await nodes_command(settings_of(config), command, argument, typer.echo)
-        console.print(overview.members(told))
+        answer = await nodes_command(settings_of(config), command, argument, typer.echo)
+        console.print(overview.fleet(answer))
 
     with faults():
         carry_out(run())

@@ -43,7 +43,8 @@ def redis_cli(settings: Settings) -> NoReturn:
     options += ["--user", url.username] if url.username else []
     options += ["--tls"] if url.tls else []
     options += ["-c"] if url.kind == "cluster" else []
-    os.environ["REDISCLI_AUTH"] = url.password.get_secret_value() if url.password else ""
+    if url.password:
+        os.environ["REDISCLI_AUTH"] = url.password.get_secret_value()
     _become(program, *options)
 
 

@@ -47,7 +47,7 @@ async def main() -> None:
     table = Table("by", "class", *(f"{page} {what} ms" for page in ("top", "middle") for what in ("fastest", "median")))
     async with open_core(settings) as core, aiohttp.ClientSession(headers=headers) as session:
         databases = core.slots.databases("players")
-        class_name = next(iter(core.backend.rulebook.game.classes))
+        class_name = next(iter(core.rulebook.game.classes))
         for by in get_args(By):
             for chosen in (None, class_name):
                 question = Question(by, LIMIT, class_name=chosen)
@@ -58,7 +58,7 @@ async def main() -> None:
                 table.add_row(by, chosen or "", *(cell for each in times for cell in shown(each)))
         plain = await timed(lambda: asyncio.gather(*(scan(each) for each in databases)))
         table.add_row("exp, plain SQL", "", *shown(plain), "", "")
-        players = (await core.backend.reports.count())[0]
+        players = (await core.rooms.operators.reports.count())[0]
     Console().print(table)
     Console().print(f"{sum(each.players for each in players):,} players on {len(databases)} databases, {ROUNDS} rounds")
 

@@ -68,13 +68,13 @@ class Server:
         self.process = Process(f"server {self.port}", self.folder / "log")
 
     async def start(self) -> None:
-        claim = FolderLock(self.folder / "lock")
-        claim.take()
+        lock = FolderLock(self.folder / "lock")
+        lock.acquire()
         argv = (str(self.program), str(self.config), *(["--sentinel"] if self.sentinel else []))
         try:
-            self.process.start(Launch(argv, self.folder, {"PATH": os.defpath}, claim, signal.SIGKILL))
+            self.process.start(Launch(argv, self.folder, {"PATH": os.defpath}, lock, signal.SIGKILL))
         finally:
-            claim.release()
+            lock.release()
         await self.process.until(self._listens, 20)
 
     async def _listens(self) -> bool:

@@ -93,7 +93,7 @@ async def sweep_all(core: Core) -> int:
     """The sweeper at its work until nothing is overdue, after all deadlines; how many claims it settled."""
     await let_pass(core)
     settled = 0
-    while done := await sweep(core.backend):
+    while done := await sweep(core.commands.accounts):
         settled += done
     return settled
 

@@ -64,7 +64,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Callable[[HAProxyServer], Any
 
     async def start(front: HAProxyServer) -> HAProxyServer:
         running.append(front)
-        await front.claim()
+        await front.wait_for_earlier_run()
         await front.check()
         await front.start()
         return front

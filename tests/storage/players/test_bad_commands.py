@@ -57,7 +57,7 @@ async def test_words_and_events_of_any_characters_are_kept_and_told_again_as_the
     first = await act(core, player.id, "say", key, words=words)
     again = await act(core, player.id, "say", key, words=words)
     assert list(first.events) == list(again.events) == [{"type": "said", "words": words + "\0\\u0000"}]
-    kept, _ = await core.backend.players.history(player.id, 2, None)
+    kept, _ = await core.commands.play.history.page(player.id, 2, None)
     assert kept.args == {"words": words}
 
 
@@ -191,7 +191,7 @@ async def test_callers_who_leave_make_room_in_the_queue(core: Core) -> None:
 
 async def test_commands_that_still_wait_when_the_node_stops_are_answered(settings: Settings) -> None:
     async with application.open_core(settings) as core:
-        run = asyncio.create_task(core.backend.players.run())
+        run = asyncio.create_task(core.rooms.players.run())
         held, other = await enlist_many(core, 2, "one")
         async with connected(core.databases["one"].url) as holder, holder.transaction():
             await holder.execute(HOLD, held.id)

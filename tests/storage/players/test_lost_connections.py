@@ -161,7 +161,7 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
         return REGISTRY.get_sample_value("gameserver_database_faults_total", labels) or 0
 
     async with application.open_core(settings) as core:
-        run = asyncio.create_task(core.backend.players.run())
+        run = asyncio.create_task(core.rooms.players.run())
         player = await enlist(core, database="one")
         async with away(servers, core):
             before = faults()

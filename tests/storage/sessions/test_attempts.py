@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from gameserver.rules.errors import RateLimited, SessionsUnavailable
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from tests.support.servers import Servers
 
@@ -23,7 +23,7 @@ HERE, THERE = "203.0.113.7", "2001:db8::/64"
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis_url)
+    client = clients.connect(servers.redis_url)
     yield client
     await client.aclose()
 
@@ -42,7 +42,7 @@ async def admits(limits: Attempts, address: str | None, name: str | None = None)
 
 
 async def test_of_many_at_once_on_two_clients_exactly_the_burst_is_admitted(servers: Servers, redis: Redis) -> None:
-    other = scripts.connect(servers.redis_url)
+    other = clients.connect(servers.redis_url)
     both = [attempts(each, address=Pace(HOUR, 7)) for each in (redis, other)]
     found = await asyncio.gather(*(admits(limits, HERE) for limits in both * 20))
     await other.aclose()
@@ -134,7 +134,7 @@ async def test_the_script_in_redis_decides_as_the_law_of_limits_does(
         assert max(pace.wait(rest, after), 0) <= wait <= pace.wait(rest, before) + SECOND_NS // 1000
     else:
         assert pace.wait(rest, after) <= 0
-        assert pace.spent(rest, before) <= int(await redis.get(key)) * 1000 <= pace.spent(rest, after)
+        assert pace.spent(rest, before) <= int(await redis.get(key) or 0) * 1000 <= pace.spent(rest, after)
 
 
 async def clock_of(redis: Redis) -> int:
@@ -144,7 +144,7 @@ async def clock_of(redis: Redis) -> int:
 
 
 async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
-    away = scripts.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
+    away = clients.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
     limits = attempts(away)
     await limits.sign_up(None)
     await limits.sign_in(None, "Ann Lee")

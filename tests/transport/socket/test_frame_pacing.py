@@ -19,12 +19,12 @@ class Ended:
 
     def __init__(self) -> None:
         self.frames: list[Any] = []
-        self.closes: list[Close] = []
+        self.closes: list[int] = []
 
     def put(self, frame: Any) -> None:
         self.frames.append(frame)
 
-    def end(self, close: Close, _: str) -> None:
+    def end(self, close: int, _: str) -> None:
         self.closes.append(close)
 
 

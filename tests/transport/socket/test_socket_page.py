@@ -7,7 +7,7 @@ import orjson
 
 from gameserver.config.limits import LimitSettings
 from gameserver.transport import wire
-from gameserver.transport.socket import conversation, socket
+from gameserver.transport.socket import conversation, operations, socket
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.repository import DOCS
 from tests.support.wait import wait_until
@@ -43,7 +43,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
     kinds = [kind for kind, _ in EXAMPLES]
     assert set(kinds) == {"request", "answer", "push", "close"}
     shown = {orjson.loads(text)["op"] for kind, text in EXAMPLES if kind == "request" and text.endswith("}")}
-    assert shown == {"hello", *conversation.OPS}
+    assert shown == {"hello", *operations.OPERATIONS}
     codes = {
         int(each) for each in re.findall(r"\b(?:1\d{3}|4\d{3})\b", PAGE.split("## Closing codes")[1].split("```")[0])
     }

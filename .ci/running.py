@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 import psutil
 
 from gameserver.config import redis_url
-from gameserver.config.settings import ConfigFault, Settings, load
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import Settings, load
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import binaries
 
@@ -22,7 +23,7 @@ _PROFILE_SECONDS = "10"
 
 def psql(settings: Settings) -> NoReturn:
     """On the control database, with the psql of the wheel or else of PATH."""
-    url = urlsplit(settings.database_url(settings.control.database))
+    url = urlsplit(settings.database_url(settings.control.database).get_secret_value())
     program = shutil.which("psql", path=f"{binaries.postgres()}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
     if program is None:
         sys.exit("psql is missing: install a Postgres client (`apt-get install postgresql-client`).")
@@ -42,7 +43,8 @@ def redis_cli(settings: Settings) -> NoReturn:
     options += ["--user", url.username] if url.username else []
     options += ["--tls"] if url.tls else []
     options += ["-c"] if url.kind == "cluster" else []
-    os.environ["REDISCLI_AUTH"] = url.password or ""
+    if url.password:
+        os.environ["REDISCLI_AUTH"] = url.password.get_secret_value()
     _become(program, *options)
 
 

@@ -18,7 +18,7 @@ from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import admin, crowd, demo
 from gameserver.commands.results import Question
-from gameserver.config.settings import read_toml
+from gameserver.config.files import read_toml
 from gameserver.stack.fleet import overview
 from gameserver.stack.fleet.front import nodes_command
 from gameserver.stack.servers import haproxy_config
@@ -71,8 +71,8 @@ def rank(
 
     async def work(core: application.Core) -> None:
         question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
-        found = await admin.rank(core.backend, question)
-        console.print(tables.ranking(found, core.backend.rulebook.game))
+        found = await admin.rank(core.commands.operations, question)
+        console.print(tables.ranking(found, core.rulebook.game))
 
     with_core(config, work)
 
@@ -89,9 +89,11 @@ def load_demo(
 
     async def work(core: application.Core) -> None:
         if players is None:
-            console.print(tables.loaded(await demo.load(core.backend, read_toml(file))))
+            console.print(tables.loaded(await demo.load(core.commands.accounts, read_toml(file))))
         else:
-            await tables.show_loading(console, crowd.load(core.backend, players), players)
+            await tables.show_loading(
+                console, crowd.load(core.commands.accounts, core.commands.leaderboards, players), players
+            )
 
     with_core(config, work)
 
@@ -145,8 +147,8 @@ def restart_nodes(config: Config = DEFAULT) -> None:
 
 def _ask_up(config: Path, command: str, argument: str | None = None) -> None:
     async def run() -> None:
-        told = await nodes_command(settings_of(config), command, argument, typer.echo)
-        console.print(overview.members(told))
+        answer = await nodes_command(settings_of(config), command, argument, typer.echo)
+        console.print(overview.fleet(answer))
 
     with faults():
         carry_out(run())

@@ -76,7 +76,7 @@ async def settings(servers: Servers) -> AsyncIterator[Settings]:
 async def core(settings: Settings) -> AsyncIterator[Core]:
     """The storage and commands without doors; its queues are worked off."""
     async with application.open_core(settings) as opened:
-        task = asyncio.create_task(opened.backend.players.run())
+        task = asyncio.create_task(opened.rooms.players.run())
         yield opened
         await cancel_and_wait([task])
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from gameserver.cli import moving, tables
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
@@ -34,7 +35,7 @@ def add(
     with faults():
         settings = settings_of(config)
         groups = group or ["players"]
-        carry_out(admit(settings, name, url, groups))
+        carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups))
         console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot yet: `gameserver slots rebalance`.")
 
 

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from gameserver import app as application
 from gameserver.commands.sharding import Sharding
-from gameserver.config.settings import ConfigFault, Settings, load
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import Settings, load
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError

@@ -19,7 +19,7 @@ def list_seasons(config: Config = DEFAULT) -> None:
     """Show every season that has begun, and how far its closing has got."""
 
     async def work(core: application.Core) -> None:
-        console.print(tables.seasons(await seasons.listed(core.backend)))
+        console.print(tables.seasons(await seasons.listed(core.commands.seasons)))
 
     with_core(config, work)
 
@@ -29,7 +29,7 @@ def preview(board: str, config: Config = DEFAULT, limit: Annotated[int, typer.Op
     """Show who would stand where, and get what, if the season ended now: from the databases."""
 
     async def work(core: application.Core) -> None:
-        console.print(tables.preview(await seasons.preview(core.backend, board, limit)))
+        console.print(tables.preview(await seasons.preview(core.commands.seasons, board, limit)))
 
     with_core(config, work)
 
@@ -41,7 +41,7 @@ def close(
     """End the running season of a board in a few seconds; the nodes that run count it and send the rewards."""
 
     async def work(core: application.Core) -> None:
-        chapter = await seasons.close_now(core.backend, ADMIN, board, reason)
+        chapter = await seasons.close_now(core.commands.seasons, ADMIN, board, reason)
         console.print(f"The season of {board} that began at {tables.moment(chapter.season.start)} ends.")
 
     with_core(config, work)

@@ -1,18 +1,28 @@
 """Reading the boards: places, with what is shown of the players who hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gameserver.commands.backend import Backend
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import NotOnBoard, SeasonNotFound
+from gameserver.rules.seasons import Season
 from gameserver.storage.boards.layout import ALL_TIME, Contest
 from gameserver.storage.boards.standings import Boards, Page
+from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.times import rfc3339_of_seconds
 
 CURRENT, PREVIOUS, FOR_ALL_TIME = "current", "previous", "all-time"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboards:
+    """What reading boards needs; one per node."""
+
+    seasons: SeasonsRoom
+    standings: Boards
+    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,52 +34,58 @@ class Ranked:
     missing: Sequence[int] = ()
 
 
-def names(backend: Backend) -> list[Board]:
-    return backend.calendar.boards()
+def listed(leaderboards: Leaderboards) -> list[tuple[Board, Season | None]]:
+    """Every board with its running season, if it has seasons."""
+    calendar, now = leaderboards.seasons.calendar, leaderboards.now()
+    return [(board, calendar.season(board, now)) for board in calendar.boards()]
 
 
-async def top(backend: Backend, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
+async def top(leaderboards: Leaderboards, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable, DatabaseUnavailable."""
-    asked = contest(backend, board, season)
-    return Ranked(asked, await _standings(backend, asked).top(asked, limit, cursor))
+    asked = contest(leaderboards, board, season)
+    return Ranked(asked, await _standings(leaderboards, asked).top(asked, limit, cursor))
 
 
-async def around(backend: Backend, board: str, season: str, player_id: int, radius: int) -> Ranked:
+async def around(leaderboards: Leaderboards, board: str, season: str, player_id: int, radius: int) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable, DatabaseUnavailable."""
-    asked = contest(backend, board, season)
-    return Ranked(asked, await _standings(backend, asked).around(asked, player_id, radius))
+    asked = contest(leaderboards, board, season)
+    return Ranked(asked, await _standings(leaderboards, asked).around(asked, player_id, radius))
 
 
-async def ranks(backend: Backend, board: str, season: str, ids: Sequence[int]) -> Ranked:
+async def ranks(leaderboards: Leaderboards, board: str, season: str, ids: Sequence[int]) -> Ranked:
     """Those of the ids that are on the board. Raises BoardNotFound, SeasonNotFound and what is unavailable."""
-    asked = contest(backend, board, season)
-    page = await _standings(backend, asked).ranks(asked, ids)
+    asked = contest(leaderboards, board, season)
+    page = await _standings(leaderboards, asked).ranks(asked, ids)
     there = {each.player_id for each in page.standings}
     return Ranked(asked, page, [each for each in dict.fromkeys(ids) if each not in there])
 
 
-async def rank(backend: Backend, board: str, season: str, player_id: int) -> Ranked:
+async def rank(leaderboards: Leaderboards, board: str, season: str, player_id: int) -> Ranked:
     """One player's place. Raises BoardNotFound, SeasonNotFound, NotOnBoard and what is unavailable."""
-    found = await ranks(backend, board, season, [player_id])
+    found = await ranks(leaderboards, board, season, [player_id])
     if not found.page.standings:
         raise NotOnBoard("The player isn't on this board.")
     return found
 
 
-def _standings(backend: Backend, asked: Contest) -> Boards | PastStandings:
+def _standings(leaderboards: Leaderboards, asked: Contest) -> Boards | PastStandings:
     """Where they lie: in Redis, or, when the season is over and counted, in the control database."""
-    return backend.past if backend.calendar.is_over(asked.board, asked.season) else backend.boards
+    return (
+        leaderboards.seasons.past
+        if leaderboards.seasons.calendar.is_over(asked.board, asked.season)
+        else leaderboards.standings
+    )
 
 
-def contest(backend: Backend, name: str, season: str) -> Contest:
+def contest(leaderboards: Leaderboards, name: str, season: str) -> Contest:
     """The season of a board that is asked for. Raises BoardNotFound, SeasonNotFound."""
-    board, now = backend.calendar.board(name), backend.now()
-    number = backend.calendar.number(board, now)
+    board, now = leaderboards.seasons.calendar.board(name), leaderboards.now()
+    number = leaderboards.seasons.calendar.number(board, now)
     if season == CURRENT or (number == ALL_TIME and season == FOR_ALL_TIME):
         return Contest(board, number)
-    wanted = backend.calendar.previous(board, now) if season == PREVIOUS else _parse(season)
-    known = [each.season for each in backend.calendar.contests(now) if each.board is board]
-    if not wanted or not (wanted in known or backend.calendar.is_over(board, wanted)):
+    wanted = leaderboards.seasons.calendar.previous(board, now) if season == PREVIOUS else _parse(season)
+    known = [each.season for each in leaderboards.seasons.calendar.contests(now) if each.board is board]
+    if not wanted or not (wanted in known or leaderboards.seasons.calendar.is_over(board, wanted)):
         raise SeasonNotFound(f"The board {name} has no such season.")
     return Contest(board, wanted)
 

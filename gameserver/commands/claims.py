@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.accounts.claims import Claim, Key, Kind
 from gameserver.storage.accounts.identities import Fate
@@ -13,28 +13,28 @@ from gameserver.telemetry import RESOLVED_CLAIMS
 log = structlog.get_logger()
 
 
-async def resolve(backend: Backend, claim: Claim) -> None:
+async def resolve(accounts: Accounts, claim: Claim) -> None:
     """Settles an open claim by what its player is; whatever sign-up or rename still counted on it fails.
 
     A deleted player's sessions are ended first, since his claims are what tells that it has to be done.
     """
-    fate = await backend.players.judge(claim)
+    fate = await accounts.room.identities.resolve(claim)
     if fate is Fate.DELETED:
-        await backend.sessions.revoke_all(claim.player_id)
-    blocked = fate is Fate.DELETED and claim.key.kind is Kind.NAME and backend.deleted_names == "blocked"
+        await accounts.sessions.revoke_all(claim.player_id)
+    blocked = fate is Fate.DELETED and claim.key.kind is Kind.NAME and accounts.policy.deleted_names == "blocked"
     if fate is Fate.HELD or blocked:
-        await backend.claims.confirm(claim)
+        await accounts.room.claims.confirm(claim)
     else:
-        await backend.claims.release(claim)
+        await accounts.room.claims.release(claim)
     RESOLVED_CLAIMS.labels("confirmed" if fate is Fate.HELD else "blocked" if blocked else "freed").inc()
 
 
-async def settle(backend: Backend, player_id: int, keys: Iterable[Key]) -> None:
+async def settle(accounts: Accounts, player_id: int, keys: Iterable[Key]) -> None:
     """Settles those of the keys whose claims are this player's and open; what isn't reached is left to the sweeper."""
     for key in keys:
         try:
-            claim = await backend.claims.find(key)
+            claim = await accounts.room.claims.find(key)
             if claim is not None and claim.player_id == player_id and not claim.confirmed:
-                await resolve(backend, claim)
+                await resolve(accounts, claim)
         except Unavailable as error:
             log.warning("a claim waits", claim=str(key), error=error.detail)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts
 from gameserver.rules.errors import BadInput, FieldProblem, WrongCredentials
 from gameserver.storage.sessions.sessions import Origin, Session
 
@@ -17,19 +17,21 @@ class NewPassword:
 
 
 async def change_password(
-    backend: Backend, session: Session, asked: NewPassword, origin: Origin
+    accounts: Accounts, session: Session, asked: NewPassword, origin: Origin
 ) -> tuple[str, Session]:
     """Sets the caller's password; his new session and its token. All others have ended, on every node.
 
     A player who signs in with a device gets his first password so. Raises RateLimited, BadInput, WrongCredentials,
     SessionRevoked, OutcomeUnknown and what is unavailable.
     """
-    await backend.attempts.change_password(asked.address, session.player_id)
-    hashed, _ = await backend.players.password(session.player_id)
+    await accounts.attempts.change_password(asked.address, session.player_id)
+    hashed, _ = await accounts.room.credentials.password(session.player_id)
     if hashed is not None and asked.old is None:
         raise BadInput("The present password is needed.", errors=[FieldProblem("old", "is needed")])
-    if asked.old is not None and not await backend.passwords.verify(hashed, asked.old):
+    if asked.old is not None and not await accounts.passwords.verify(hashed, asked.old):
         raise WrongCredentials("The present password is another one.")
-    epoch = await backend.credentials.change(session.player_id, session.epoch, await backend.passwords.hash(asked.new))
-    await backend.sessions.revoke_all(session.player_id)
-    return await backend.sessions.open(session.player_id, epoch, origin)
+    epoch = await accounts.room.credentials.change(
+        session.player_id, session.epoch, await accounts.passwords.hash(asked.new)
+    )
+    await accounts.sessions.revoke_all(session.player_id)
+    return await accounts.sessions.open(session.player_id, epoch, origin)

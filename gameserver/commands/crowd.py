@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from gameserver.commands import boards
-from gameserver.commands.accounts import Application, draft_of
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts, Application
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.sign_up import draft_of
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.game import Game
@@ -69,20 +70,20 @@ def member(number: int, game: Game) -> Application:
     return Application(f"Demo {number:07}", class_name, device=f"demo-device-{number:07}", hp=hp, exp=exp)
 
 
-async def load(backend: Backend, players: int) -> AsyncGenerator[Progress, None]:
+async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> AsyncGenerator[Progress, None]:
     """Signs up the players from 1 on; how far it has come after each chunk.
 
     Raises DatabaseUnavailable: what was made stays, and loading again goes on.
     """
     starts = iter(range(1, players + 1, CHUNK))
-    pace, total = _Pace(backend), Progress()
+    pace, total = _Pace(leaderboards), Progress()
     under_way: set[asyncio.Task[Progress]] = set()
     try:
         while True:
             while len(under_way) < AT_A_TIME and (start := next(starts, None)) is not None:
                 await pace.wait(total.made)
                 numbers = range(start, min(start + CHUNK, players + 1))
-                under_way.add(asyncio.create_task(_load_chunk(backend, numbers)))
+                under_way.add(asyncio.create_task(_load_chunk(accounts, numbers)))
             if not under_way:
                 return
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -94,31 +95,31 @@ async def load(backend: Backend, players: int) -> AsyncGenerator[Progress, None]
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _load_chunk(backend: Backend, numbers: Sequence[int]) -> Progress:
-    wanted = {each.name: each for each in (member(number, backend.rulebook.game) for number in numbers)}
-    births, progress = _births(backend, [*wanted.values()]), Progress()
+async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> Progress:
+    wanted = {each.name: each for each in (member(number, accounts.rulebook.game) for number in numbers)}
+    births, progress = _births(accounts, [*wanted.values()]), Progress()
     for _ in range(TRIES):
-        reserved = await backend.intake.reserve(births)
+        reserved = await accounts.room.intake.reserve(births)
         chances = _chances(births, reserved.holders)
-        made = await backend.intake.create(chances.good)
-        await backend.intake.confirm([each for each in chances.good if each.command_id in made], reserved)
+        made = await accounts.room.intake.create(chances.good)
+        await accounts.room.intake.confirm([each for each in chances.good if each.command_id in made], reserved)
         unmade = [each for each in chances.good if each.command_id not in made]
         if unmade or chances.taken:
-            await backend.intake.release([*unmade, *chances.taken], reserved)
+            await accounts.room.intake.release([*unmade, *chances.taken], reserved)
         progress += Progress(len(made), chances.there, len(chances.taken))
-        births = chances.again + _births(backend, [wanted[each.player.name] for each in unmade])
+        births = chances.again + _births(accounts, [wanted[each.player.name] for each in unmade])
         if not births:
             return progress
     raise DatabaseUnavailable("Some players can't be loaded now: load again.", retry_after=1)
 
 
-def _births(backend: Backend, wanted: Sequence[Application]) -> list[Birth]:
+def _births(accounts: Accounts, wanted: Sequence[Application]) -> list[Birth]:
     """Sign-ups under new command ids; each at a time of its own, as no two players' creation needs to be equal."""
-    now, milliseconds = backend.now(), int(time.time() * 1000)
+    now, milliseconds = accounts.policy.now(), int(time.time() * 1000)
     times = (now - timedelta(microseconds=index) for index in range(len(wanted), 0, -1))
-    clock = replace(backend, now=lambda: next(times))
+    dated = replace(accounts, policy=replace(accounts.policy, now=lambda: next(times)))
     return [
-        draft_of(clock, each, new_command_id(milliseconds - index // A_MILLISECOND), 0)
+        draft_of(dated, each, new_command_id(milliseconds - index // A_MILLISECOND), 0)
         for index, each in enumerate(wanted)
     ]
 
@@ -160,9 +161,9 @@ def _adopted(birth: Birth, holder: Holder) -> Birth:
 class _Pace:
     """Holds loading back until the boards have nearly caught up, as long as somebody keeps them."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        whole = (each for each in backend.calendar.boards() if not each.kept and each.ranks_all)
+    def __init__(self, leaderboards: Leaderboards) -> None:
+        self._backend = leaderboards
+        whole = (each for each in leaderboards.seasons.calendar.boards() if not each.kept and each.ranks_all)
         self._board = next((each.name for each in whole), "")
         self._first: int | None = None
 

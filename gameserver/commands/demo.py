@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from gameserver.commands.accounts import Application, enroll
-from gameserver.commands.backend import Backend
-from gameserver.commands.play import command_id_or_new
+from gameserver.commands.accounts import Accounts, Application
+from gameserver.commands.command_ids import new_id
+from gameserver.commands.sign_up import enroll
 from gameserver.rules.errors import BadInput, FieldProblem, NameTaken
 
 
@@ -32,17 +32,17 @@ class Demo(BaseModel):
 _DEMO = TypeAdapter(Demo)
 
 
-async def load(backend: Backend, mapping: Mapping[str, Any]) -> Sequence[tuple[str, bool]]:
+async def load(accounts: Accounts, mapping: Mapping[str, Any]) -> Sequence[tuple[str, bool]]:
     """Signs the players up; each name, and whether it was new. Raises BadInput."""
     try:
         demo = _DEMO.validate_python(mapping)
     except ValidationError as error:
         faults = [FieldProblem(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
         raise BadInput("The demo file can't be used.", errors=faults) from None
-    return [(each.name, await _sign_up(backend, each)) for each in demo.players]
+    return [(each.name, await _sign_up(accounts, each)) for each in demo.players]
 
 
-async def _sign_up(backend: Backend, player: DemoPlayer) -> bool:
+async def _sign_up(accounts: Accounts, player: DemoPlayer) -> bool:
     application = Application(
         player.name,
         player.class_name,
@@ -52,7 +52,7 @@ async def _sign_up(backend: Backend, player: DemoPlayer) -> bool:
         shortest_name=1,
     )
     try:
-        await enroll(backend, application, command_id_or_new(backend, None, "command_id"))
+        await enroll(accounts, application, new_id(accounts.policy.now()))
     except NameTaken:
         return False
     return True

@@ -1,59 +1,66 @@
 """One's friends, the board among them, and what one did last."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gameserver.commands import boards, play
-from gameserver.commands.backend import Backend
-from gameserver.commands.boards import Ranked
+from gameserver.commands.boards import Leaderboards, Ranked
+from gameserver.commands.play import Play
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
+from gameserver.storage.rooms import SocialRoom
 from gameserver.storage.sessions.sessions import Session
 from gameserver.storage.social.friends import Befriending
 
 
-async def befriend(backend: Backend, session: Session, friend_id: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Friendships:
+    """What friends and feeds need; one per node."""
+
+    room: SocialRoom
+    play: Play
+    leaderboards: Leaderboards
+
+
+async def befriend(social: Friendships, session: Session, friend_id: int) -> None:
     """Adds a friend of the caller's; again is harmless.
 
-    Raises RateLimited, BadInput for oneself, PlayerNotFound, TooManyFriends, SessionRevoked and what is unavailable.
+    Raises BadInput for oneself, PlayerNotFound, TooManyFriends, SessionRevoked and what is unavailable.
     """
-    if backend.pacing is not None:
-        backend.pacing.spend(session.player_id)
     if friend_id == session.player_id:
         raise BadInput("You can't be your own friend.", errors=[FieldProblem("id", "is your own")])
-    await play.read(backend, friend_id)
-    await backend.friends.add(Befriending(session.player_id, session.epoch, friend_id))
+    await play.read(social.play, friend_id)
+    await social.room.friends.add(Befriending(session.player_id, session.epoch, friend_id))
 
 
-async def unfriend(backend: Backend, session: Session, friend_id: int) -> None:
+async def unfriend(social: Friendships, session: Session, friend_id: int) -> None:
     """Takes a friend of the caller's away; again is harmless.
 
-    Raises RateLimited, SessionRevoked and what is unavailable.
+    Raises SessionRevoked and what is unavailable.
     """
-    if backend.pacing is not None:
-        backend.pacing.spend(session.player_id)
-    await backend.friends.remove(Befriending(session.player_id, session.epoch, friend_id))
+    await social.room.friends.remove(Befriending(session.player_id, session.epoch, friend_id))
 
 
-async def friends(backend: Backend, session: Session) -> Sequence[Player]:
-    """The caller's friends who still exist, by name. Raises DatabaseUnavailable."""
-    found = await backend.players.read(await backend.friends.of(session.player_id))
-    return sorted(found.values(), key=lambda each: (each.name.lower(), each.id))
+async def friends(social: Friendships, session: Session) -> tuple[Sequence[Player], int]:
+    """The caller's friends who still exist, by name, and how many it may have. Raises DatabaseUnavailable."""
+    players = await social.play.players.read(await social.room.friends.of(session.player_id))
+    by_name = sorted(players.values(), key=lambda player: (player.name.lower(), player.id))
+    return by_name, social.room.friends.most
 
 
-async def board_of_friends(backend: Backend, session: Session, board: str) -> Ranked:
+async def board_of_friends(social: Friendships, session: Session, board: str) -> Ranked:
     """The caller and his friends as they stand on a board, in its order.
 
     Raises BoardNotFound, BoardUnavailable, DatabaseUnavailable.
     """
-    ids = [session.player_id, *await backend.friends.of(session.player_id)]
-    found = await boards.ranks(backend, board, boards.CURRENT, ids)
+    ids = [session.player_id, *await social.room.friends.of(session.player_id)]
+    found = await boards.ranks(social.leaderboards, board, boards.CURRENT, ids)
     standings = sorted(found.page.standings, key=lambda each: (each.rank, each.player_id))
     return replace(found, page=replace(found.page, standings=standings))
 
 
-async def feed(backend: Backend, session: Session, limit: int) -> list[dict[str, Any]]:
+async def feed(social: Friendships, session: Session, limit: int) -> list[dict[str, Any]]:
     """What the caller did last, the newest first. Raises PlayerNotFound, DatabaseUnavailable."""
-    player = await play.read(backend, session.player_id)
-    return await backend.feeds.of(player.id, player.version, limit)
+    player = await play.read(social.play, session.player_id)
+    return await social.room.feeds.of(player.id, player.version, limit)

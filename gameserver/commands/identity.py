@@ -9,13 +9,14 @@ its first answer or begins anew.
 from collections.abc import Collection
 from dataclasses import replace
 
-from gameserver.commands.accounts import authenticate, taken
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve, settle
+from gameserver.commands.keys import taken
+from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
 from gameserver.rules.errors import DatabaseUnavailable, NotAuthenticated, PlayerNotFound
 from gameserver.storage.accounts.claims import Key, Kind
-from gameserver.storage.accounts.identities import Change, Standing
+from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sessions.sessions import Session, identify
 
@@ -23,32 +24,30 @@ ROUNDS = 5
 """How often a change is begun anew because others change or judge the player's claims."""
 
 
-async def rename(backend: Backend, session: Session, text: str, command_id: str) -> Receipt:
+async def rename(accounts: Accounts, session: Session, text: str, command_id: str) -> Receipt:
     """Gives the caller's player another name, once per command id.
 
-    Raises RateLimited, BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound and what
+    Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound and what
     is unavailable.
     """
-    if backend.pacing is not None:
-        backend.pacing.spend(session.player_id)
     name = names.parse(text)
     change = Change(command_id, session.player_id, "rename", {"name": name.shown}, session.epoch)
     wanted = Key(Kind.NAME, name.key)
     opened: set[Key] = set()
     try:
         for _ in range(ROUNDS):
-            standing = await backend.players.standing(change)
-            if standing.earlier is not None:
-                opened |= {wanted, _former(standing.earlier)}
-                return standing.earlier
-            if wanted not in standing.keys:
+            identity = await accounts.room.identities.find(change)
+            if identity.earlier is not None:
+                opened |= {wanted, _former(identity.earlier)}
+                return identity.earlier
+            if wanted not in identity.keys:
                 opened.add(wanted)
-                await _take(backend, wanted, change)
-                await _doubt(backend, standing, {Kind.NAME}, opened)
-            if (receipt := await backend.players.rename(change, standing.claims_epoch)) is not None:
+                await _take(accounts, wanted, change)
+                await _doubt(accounts, identity, {Kind.NAME}, opened)
+            if (receipt := await accounts.room.identities.rename(change, identity.claims_epoch)) is not None:
                 return receipt
     finally:
-        await settle(backend, change.player_id, opened)
+        await settle(accounts, change.player_id, opened)
     raise _outpaced()
 
 
@@ -57,25 +56,25 @@ def _former(receipt: Receipt) -> Key:
     return Key(Kind.NAME, names.key_of(receipt.events[0]["from"]))
 
 
-async def _take(backend: Backend, key: Key, change: Change) -> None:
+async def _take(accounts: Accounts, key: Key, change: Change) -> None:
     """Reserves a key. Raises NameTaken."""
-    claim = await backend.claims.retake(key, change.player_id, change.command_id)
+    claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
     if claim.player_id != change.player_id and claim.overdue:
-        await resolve(backend, claim)
-        claim = await backend.claims.retake(key, change.player_id, change.command_id)
+        await resolve(accounts, claim)
+        claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
     if claim.player_id != change.player_id:
         raise taken(key)
 
 
-async def _doubt(backend: Backend, standing: Standing, kinds: Collection[Kind], opened: set[Key]) -> None:
+async def _doubt(accounts: Accounts, identity: Identity, kinds: Collection[Kind], opened: set[Key]) -> None:
     """Opens the claims of these kinds that the player is about to lose."""
-    for key in standing.keys:
+    for key in identity.keys:
         if key.kind in kinds:
             opened.add(key)
-            await backend.claims.doubt(key, standing.player.id)
+            await accounts.room.claims.doubt(key, identity.player.id)
 
 
-async def delete(backend: Backend, token: str, command_id: str, address: str | None = None) -> None:
+async def delete(accounts: Accounts, token: str, command_id: str, address: str | None = None) -> None:
     """Deletes the player of a session, once per command id, and ends his sessions on every node within a second.
 
     A retry shows the token whose session the first one ended, and is taken for it under the same command id; asking so
@@ -85,26 +84,26 @@ async def delete(backend: Backend, token: str, command_id: str, address: str | N
     player_id, name = identify(token)
     change = Change(command_id, player_id, "delete", {"session": name}, session_epoch=0)
     try:
-        session = await authenticate(backend, token)
-        await _delete(backend, replace(change, session_epoch=session.epoch))
+        session = await authenticate(accounts, token)
+        await _delete(accounts, replace(change, session_epoch=session.epoch))
     except (NotAuthenticated, PlayerNotFound):
-        await backend.attempts.sign_in(address)
-        if (keys := await backend.players.removed(change)) is None:
+        await accounts.attempts.sign_in(address)
+        if (keys := await accounts.room.identities.removed(change)) is None:
             raise
-        await settle(backend, player_id, keys)
-    await backend.sessions.revoke_all(player_id)
+        await settle(accounts, player_id, keys)
+    await accounts.sessions.revoke_all(player_id)
 
 
-async def _delete(backend: Backend, change: Change) -> None:
+async def _delete(accounts: Accounts, change: Change) -> None:
     opened: set[Key] = set()
     try:
         for _ in range(ROUNDS):
-            standing = await backend.players.standing(change)
-            await _doubt(backend, standing, set(Kind), opened)
-            if await backend.players.remove(change, standing.claims_epoch):
+            identity = await accounts.room.identities.find(change)
+            await _doubt(accounts, identity, set(Kind), opened)
+            if await accounts.room.identities.remove(change, identity.claims_epoch):
                 return
     finally:
-        await settle(backend, change.player_id, opened)
+        await settle(accounts, change.player_id, opened)
     raise _outpaced()
 
 

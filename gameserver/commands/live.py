@@ -4,37 +4,49 @@ Law: hearing never waits for a read, and what couldn't be read is tried again. A
 of the node are read anew, so a change is told late at the worst, and a player's newest state is told.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
 import structlog
 
-from gameserver.commands.backend import Backend
 from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live import presence
 from gameserver.storage.live.pushes import Opened, Seen
+from gameserver.storage.rooms import LiveRoom
 from gameserver.times import rfc3339
 
 log = structlog.get_logger()
 
 
-async def enter(backend: Backend, player_id: int, seen: Seen) -> Opened:
+@dataclass(frozen=True, slots=True)
+class LivePlayers:
+    """What connecting and notices need; one per node."""
+
+    room: LiveRoom
+    now: Callable[[], datetime]
+
+
+async def enter(connected: LivePlayers, player_id: int, seen: Seen) -> Opened:
     """A player connects: from here on he is told of changes. Without Redis he has an empty stream and is told later."""
-    await backend.presence.join(player_id)
+    await connected.room.presence.join(player_id)
     try:
-        return await backend.pushes.open(player_id, seen)
+        return await connected.room.pushes.open(player_id, seen)
     except PresenceUnavailable:
         return Opened(stream="", seq=0, resumed=False, missed=())
 
 
-async def proclaim(backend: Backend, text: str, player_id: int | None) -> int:
+async def proclaim(connected: LivePlayers, text: str, player_id: int | None) -> int:
     """Tells one player, or all, also those who resume within the hours that notices are kept; the notice's number.
 
     Raises PresenceUnavailable.
     """
-    told = {"text": text, "at": rfc3339(backend.now())}
+    told = {"text": text, "at": rfc3339(connected.now())}
     if player_id is None:
-        return await backend.pushes.add_notice(told)
-    number = await backend.pushes.keep(player_id, "notice", told)
+        return await connected.room.pushes.add_notice(told)
+    number = await connected.room.pushes.keep(player_id, "notice", told)
     try:
-        await backend.presence.announce(presence.KEPT, [(player_id, number)])
+        await connected.room.presence.announce(presence.KEPT, [(player_id, number)])
     except PresenceUnavailable as error:
         log.warning("told when Redis is back", player=player_id, error=error.detail)
     return number

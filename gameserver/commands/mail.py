@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gameserver.commands.backend import Backend
+from gameserver.commands.play import Play
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.ids import is_ledger_id
 from gameserver.storage.mail.inbox import Mail
@@ -20,20 +20,20 @@ class MailPage:
     cursor: str | None
 
 
-async def inbox(backend: Backend, session: Session, limit: int, cursor: str | None) -> MailPage:
+async def inbox(play: Play, session: Session, limit: int, cursor: str | None) -> MailPage:
     """A page of the caller's inbox. Raises BadInput for a cursor that is none."""
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the inbox")])
-    mails = await backend.players.inbox(session.player_id, limit + 1, cursor)
+    mails = await play.inbox.page(session.player_id, limit + 1, cursor)
     more = len(mails) > limit
     return MailPage(mails[:limit], mails[limit - 1].mail_id if more else None)
 
 
-async def forget(backend: Backend, session: Session, mail_id: str) -> None:
+async def forget(play: Play, session: Session, mail_id: str) -> None:
     """Deletes one of the caller's mails, if there is one. Raises BadInput for an id that is none."""
     if not is_ledger_id(mail_id.lower()):
         raise BadInput("This isn't a mail id.", errors=[FieldProblem("mail_id", "must be a mail id")])
-    await backend.players.forget_mail(session.player_id, mail_id.lower())
+    await play.inbox.forget(session.player_id, mail_id.lower())
 
 
 def shown(mail: Mail) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.crowd import Progress as Loaded
 from gameserver.commands.mail import MailPage
-from gameserver.commands.play import History
+from gameserver.commands.play import HistoryPage
 from gameserver.commands.seasons import Preview
-from gameserver.storage.accounts.bans import Judged, Judgement
+from gameserver.storage.accounts.bans import BanChange, BanState
 from gameserver.storage.boards.check import Verdict
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
@@ -24,14 +24,14 @@ from gameserver.storage.sharding.mover import Progress as MoveProgress
 from gameserver.storage.sharding.record import Move, Plan
 
 __all__ = [
+    "BanChange",
+    "BanState",
     "Chapter",
     "Contest",
     "Count",
     "Entry",
-    "History",
+    "HistoryPage",
     "Holding",
-    "Judged",
-    "Judgement",
     "Kept",
     "Listed",
     "LiveNode",

@@ -3,13 +3,15 @@
 Each step can be taken again, by any node, after whatever killed the one that took it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
-from gameserver.commands.backend import Backend
 from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.book import Chapter
 
 log = structlog.get_logger()
@@ -17,6 +19,15 @@ log = structlog.get_logger()
 
 CLOSE_SECONDS = 5
 """How far ahead the end of a season lies that is ended early: every node has learned of it by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonCare:
+    """What the course of seasons needs; one per node."""
+
+    room: SeasonsRoom
+    audit: Audit
+    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +39,41 @@ class Preview:
     """Rank, score, player id, name, and reward."""
 
 
-async def learn(backend: Backend) -> list[Chapter]:
+async def learn(care: SeasonCare) -> list[Chapter]:
     """Tells the node's calendar what the control database knows. Raises DatabaseUnavailable."""
-    chapters = await backend.seasons.chapters()
-    for board in backend.calendar.boards():
+    chapters = await care.room.book.chapters()
+    for board in care.room.calendar.boards():
         own = [each for each in chapters if each.board == board.name]
         still_open = [each.season.start for each in own if each.state in ("running", "ended")]
-        backend.calendar.learn(board.name, [each.season for each in own], still_open)
+        care.room.calendar.learn(board.name, [each.season for each in own], still_open)
     return chapters
 
 
-async def listed(backend: Backend) -> list[Chapter]:
+async def listed(care: SeasonCare) -> list[Chapter]:
     """All seasons that have begun. Raises DatabaseUnavailable."""
-    return await learn(backend)
+    return await learn(care)
 
 
-async def close_now(backend: Backend, admin: str, name: str, reason: str) -> Chapter:
+async def close_now(care: SeasonCare, admin: str, name: str, reason: str) -> Chapter:
     """Makes the running season of a board end in CLOSE_SECONDS instead of when it was to; the nodes that run close it.
 
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
     """
-    chapter = await _running(backend, name)
-    await backend.audit.note(admin, "season_close", name, reason, {"season": chapter.season.start})
-    end = int(backend.now().timestamp()) + CLOSE_SECONDS
-    await backend.seasons.end_early(name, chapter.season.start, max(end, chapter.season.start + 1))
+    chapter = await _running(care, name)
+    await care.audit.note(admin, "season_close", name, reason, {"season": chapter.season.start})
+    end = int(care.now().timestamp()) + CLOSE_SECONDS
+    await care.room.book.end_early(name, chapter.season.start, max(end, chapter.season.start + 1))
     return chapter
 
 
-async def preview(backend: Backend, name: str, limit: int) -> Preview:
+async def preview(care: SeasonCare, name: str, limit: int) -> Preview:
     """The standings as the databases have them, with the rewards.
 
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
     """
-    chapter = await _running(backend, name)
-    board = backend.calendar.board(name)
-    parts = backend.season_end.standings(board, chapter.season.start, limit, banned=False)
+    chapter = await _running(care, name)
+    board = care.room.calendar.board(name)
+    parts = care.room.end.standings(board, chapter.season.start, limit, banned=False)
     found = [row async for part in parts for row in part]
     rewards = {each: reward for reward in board.rewards for each in range(reward.first, reward.last + 1)}
     entries = [
@@ -74,9 +85,9 @@ async def preview(backend: Backend, name: str, limit: int) -> Preview:
     return Preview(chapter, entries)
 
 
-async def _running(backend: Backend, name: str) -> Chapter:
-    backend.calendar.board(name)
-    found = [each for each in await learn(backend) if each.board == name and each.state == "running"]
+async def _running(care: SeasonCare, name: str) -> Chapter:
+    care.room.calendar.board(name)
+    found = [each for each in await learn(care) if each.board == name and each.state == "running"]
     if not found:
         problem = FieldProblem("board", "has no season that is running")
         raise BadInput("There is no season to close or preview.", errors=[problem])

@@ -1,1 +1,6 @@
-"""Typed settings, from a TOML file and the environment; every fault is named at once, by its path."""
+"""Typed settings, from a TOML file and the environment; every fault is reported at once, each with its path.
+
+Door: `settings` (`Settings`, `load`), `errors` (`ConfigFault`), `files` (`read_toml`), `ports` (`address`),
+`servers` (`DatabaseSettings`, `RedisSettings`), `deployment` (`NodeSettings`, `HAProxySettings`, ...), `limits`
+(`PerMinute`, `PerSecond`), `sections` (the other sections), `redis_url` (`RedisUrl`, `RedisAccess`).
+"""

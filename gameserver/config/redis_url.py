@@ -1,10 +1,14 @@
-"""Where Redis is, as its users write it: one server, a Sentinel's master, or a cluster, each with or without TLS."""
+"""Where Redis is, as users write it: one server, a Sentinel's master, or a cluster, each with or without TLS."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
+
+from pydantic import SecretStr
+
+from gameserver.config.ports import LAST_PORT
 
 Kind = Literal["server", "sentinel", "cluster"]
 KINDS: dict[str, Kind] = {
@@ -28,34 +32,34 @@ class RedisUrl:
     tls: bool
     hosts: tuple[tuple[str, int], ...]
     username: str | None
-    password: str | None
+    password: SecretStr | None
     master: str = ""
     database: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """What a URL doesn't say: PEM files for TLS, and the credentials of Sentinels, which aren't those of the master."""
+class RedisAccess:
+    """What a URL doesn't say: PEM files for TLS, and the Sentinels' credentials, which may differ from the master's."""
 
     ca: Path | None = None
-    """Whom to believe; None for the machine's own authorities."""
+    """The authorities that may sign the server's certificate; None for those of the machine."""
     certificate: Path | None = None
     key: Path | None = None
     sentinel_username: str | None = None
-    sentinel_password: str | None = None
+    sentinel_password: SecretStr | None = None
 
 
-def parse(text: str) -> RedisUrl:
+def parse(url: SecretStr) -> RedisUrl:
     """The parts of a Redis URL. Raises ValueError naming what is wrong, without the password."""
-    scheme, separator, rest = text.partition("://")
+    scheme, separator, rest = url.get_secret_value().partition("://")
     if not separator or scheme not in KINDS:
-        raise ValueError(f"the scheme isn't one of {', '.join(f'{each}://' for each in KINDS)}")
+        raise ValueError(f"the scheme isn't one of {', '.join(f'{known}://' for known in KINDS)}")
     if "?" in rest or "#" in rest:
         raise ValueError("a Redis URL takes no options after `?` or `#` (write %3F and %23 in a password)")
     kind = KINDS[scheme]
-    place, _, path = rest.partition("/")
-    credentials, _, named = place.rpartition("@")
-    hosts = tuple(_host(each, PORTS[kind]) for each in named.split(","))
+    authority, _, path = rest.partition("/")
+    credentials, _, addresses = authority.rpartition("@")
+    hosts = tuple(_host(address, PORTS[kind]) for address in addresses.split(","))
     if kind == "server" and len(hosts) > 1:
         raise ValueError(f"{scheme}:// names one server; for several write redis+sentinel:// or redis+cluster://")
     username, password = _credentials(credentials)
@@ -63,18 +67,18 @@ def parse(text: str) -> RedisUrl:
     return RedisUrl(kind, scheme.startswith("rediss"), hosts, username, password, master, database)
 
 
-def _host(text: str, port: int) -> tuple[str, int]:
-    found = _HOST.fullmatch(text)
-    if found is None or not 1 <= int(found[2] or port) <= 65535:
-        raise ValueError(f"{text!r} isn't a host: it takes host:port, several with commas between them")
-    return found[1].strip("[]"), int(found[2] or port)
+def _host(text: str, default_port: int) -> tuple[str, int]:
+    match = _HOST.fullmatch(text)
+    if match is None or not 1 <= int(match[2] or default_port) <= LAST_PORT:
+        raise ValueError(f"{text!r} isn't a host: write host:port, several with commas between them")
+    return match[1].strip("[]"), int(match[2] or default_port)
 
 
-def _credentials(text: str) -> tuple[str | None, str | None]:
+def _credentials(text: str) -> tuple[str | None, SecretStr | None]:
     username, separator, password = text.partition(":")
     if username and not separator:
         raise ValueError("a user without a password: write user:password@ or :password@ before the host")
-    return unquote(username) or None, unquote(password) or None
+    return unquote(username) or None, SecretStr(unquote(password)) if password else None
 
 
 def _path(kind: Kind, path: str) -> tuple[str, int]:
@@ -91,5 +95,5 @@ def _database(kind: Kind, number: str) -> int:
     if not re.fullmatch(r"[0-9]{0,5}", number):
         raise ValueError(f"{number!r} isn't the number of a database")
     if kind == "cluster" and int(number or 0):
-        raise ValueError("a cluster has database 0 alone")
+        raise ValueError("a cluster has only database 0")
     return int(number or 0)

@@ -2,4 +2,4 @@
 
 
 class StackError(Exception):
-    """A server can't be started or stopped; the text is one sentence for a person, with log lines at most."""
+    """A server can't be started, stopped or changed; the text is a sentence for people, perhaps with log lines."""

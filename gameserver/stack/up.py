@@ -1,4 +1,4 @@
-"""What `gameserver up` runs: the embedded servers, nodes and HAProxy that the settings name."""
+"""`gameserver up`: runs the embedded servers, the nodes and the HAProxy that the settings name."""
 
 import contextlib
 import os
@@ -11,6 +11,7 @@ from rich.console import Console
 from gameserver.config.settings import Settings
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import overview
+from gameserver.stack.processes import process_table
 from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.haproxy_config import place_name
@@ -21,8 +22,8 @@ from gameserver.stack.servers.redis import RedisServer
 
 def servers(settings: Settings) -> list[Child]:
     """The embedded Postgres instances and Redis."""
-    data, password = settings.data, settings.server_password()
-    found: list[Child] = [
+    data, password = settings.data, settings.server_password().get_secret_value()
+    children: list[Child] = [
         PostgresServer(
             name=name,
             data=data / f"postgres-{name}",
@@ -35,7 +36,7 @@ def servers(settings: Settings) -> list[Child]:
     ]
     if settings.redis.embedded is not None:
         port = settings.redis.embedded.port
-        found.append(
+        children.append(
             RedisServer(
                 name="redis",
                 data=data / "redis",
@@ -44,60 +45,64 @@ def servers(settings: Settings) -> list[Child]:
                 log=data / "log" / "redis.log",
             )
         )
-    return found
+    return children
 
 
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:
-    """The nodes. They share a port and have one each of their own; behind HAProxy they have only their own."""
+    """The nodes. They share a port, and each has one of its own; behind HAProxy each has only its own."""
     return [_node(settings, config, number) for number in range(1, settings.stack.nodes + 1)]
 
 
 def _node(settings: Settings, config: Path, number: int) -> NodeProcess:
-    data, own = settings.data, settings.node_port(number)
+    data, own_port = settings.data, settings.node_port(number)
     shared = settings.haproxy is None
     return NodeProcess(
         name=place_name(number),
         argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config.resolve())),
         host=settings.node.host,
-        port=settings.node.port if shared else own,
+        port=settings.node.port if shared else own_port,
         run=data / "run",
         log=data / "log" / f"{place_name(number)}.log",
         env={
             "GAMESERVER_NODE__NAME": place_name(number),
-            "GAMESERVER_NODE__OWN_PORT" if shared else "GAMESERVER_NODE__PORT": str(own),
+            "GAMESERVER_NODE__OWN_PORT" if shared else "GAMESERVER_NODE__PORT": str(own_port),
         },
         stop_seconds=stop_seconds(settings),
     )
 
 
 async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awaitable[None]]) -> None:
-    """Starts everything, shows what runs where, and stops it all on SIGTERM or SIGINT. Raises StackError."""
+    """Starts everything, prints what runs where, and stops everything on SIGTERM or SIGINT.
+
+    `migrate` runs between the databases and the nodes. Raises StackError.
+    """
+    process_table.require()
     for folder in (settings.data, settings.data / "log", settings.data / "run"):
         folder.mkdir(parents=True, exist_ok=True)
-    below, above = servers(settings), nodes(settings, config)
-    front = _front(settings, config, above)
-    before: list[Child] = [front.haproxy] if front else []
+    databases, game_nodes = servers(settings), nodes(settings, config)
+    front = _front(settings, config, game_nodes)
+    children: list[Child] = [*databases, *game_nodes, *([front.haproxy] if front else [])]
     console = Console(stderr=True)
-    async with Supervisor([*below, *above, *before], lock=settings.data / "up.lock") as supervisor:
+    async with Supervisor(children, lock=settings.data / "up.lock") as supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
-        await supervisor.start(*below)
+        await supervisor.start(*databases)
         await migrate(settings)
         settings.admin_keys()
-        await supervisor.start(*above)
+        await supervisor.start(*game_nodes)
         async with front.serving(supervisor) if front else contextlib.nullcontext():
-            console.print(overview([*below, *above, *before]))
-            console.print(f"Players: {front.haproxy.players if front else above[0].address}")
+            console.print(overview(children))
+            console.print(f"Players: {front.haproxy.players if front else game_nodes[0].address}")
             if front:
                 console.print(f"Operators: {front.haproxy.operators}")
             console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
             await supervisor.run()
 
 
-def _front(settings: Settings, config: Path, above: list[NodeProcess]) -> Front | None:
+def _front(settings: Settings, config: Path, game_nodes: list[NodeProcess]) -> Front | None:
     if settings.haproxy is None:
         return None
     numbers = {place_name(number): number for number in range(1, settings.haproxy.places + 1)}
-    return Front(settings, above, lambda name: _node(settings, config, numbers[name]))
+    return Front(settings, game_nodes, lambda name: _node(settings, config, numbers[name]))
 
 
 def _short(path: Path) -> str:

@@ -1,11 +1,14 @@
 """Typed keys of what the application and its requests carry."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiohttp import web
+from pydantic import SecretStr
 
-from gameserver.commands.backend import Backend
+from gameserver.commands.commands import Commands
+from gameserver.rules.rulebook import Rulebook
 
 
 @dataclass(slots=True)
@@ -17,8 +20,9 @@ class Readiness:
     """HTTP requests being answered."""
 
 
-BACKEND = web.AppKey("backend", Backend)
+COMMANDS = web.AppKey("commands", Commands)
+RULEBOOK = web.AppKey("rulebook", Rulebook)
+CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)
-ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, str])
+ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, SecretStr])
 ORIGINS = web.AppKey("origins", frozenset[str])
-REQUEST_ID = web.RequestKey("request_id", str)

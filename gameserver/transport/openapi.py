@@ -21,7 +21,8 @@ from gameserver.rules.errors import (
 )
 from gameserver.transport import answers
 from gameserver.transport.callers import callers
-from gameserver.transport.routes import ROUTES, Route
+from gameserver.transport.route import Route
+from gameserver.transport.routes import ROUTES
 from gameserver.transport.wire import BadJson, TooLarge, TooSlow, status_of
 
 TEMPLATE = "#/components/schemas/{model}"
@@ -61,15 +62,15 @@ def document(version: str) -> Mapping[str, Any]:
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.handler.__name__,
+        "operationId": route.name,
         "summary": route.summary,
         "parameters": _parameters(route, schemas),
         "responses": {**_success(route, schemas), **_failures(route)},
     }
     if route.key != "none":
         operation["security"] = [{route.key: []}]
-    if route.body is not None:
-        content = {"application/json": {"schema": _reference(route.body, schemas)}}
+    if route.terms.body is not None:
+        content = {"application/json": {"schema": _reference(route.terms.body, schemas)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -79,10 +80,10 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     found = [
         {"name": name, "in": "path", "required": True, "schema": text} for name in re.findall(r"{(\w+)}", route.path)
     ]
-    if route.takes_command_id:
+    if route.terms.takes_command_id:
         schema = {"type": "string", "format": "uuid"}
         found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
-    query = route.query.model_json_schema(ref_template=TEMPLATE)
+    query = route.terms.query.model_json_schema(ref_template=TEMPLATE)
     schemas.update(query.pop("$defs", {}))
     for name, schema in query.get("properties", {}).items():
         required = name in query.get("required", [])
@@ -93,14 +94,14 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": route.summary}
-    if route.answer is not None:
-        told["content"] = {"application/json": {"schema": _reference(route.answer, schemas)}}
-    return {str(route.status): told}
+    if route.terms.answer is not None:
+        told["content"] = {"application/json": {"schema": _reference(route.terms.answer, schemas)}}
+    return {str(route.terms.status): told}
 
 
 def _failures(route: Route) -> dict[str, Any]:
-    kinds: list[type[GameError]] = [Internal, BadInput, NotAuthenticated, *route.errors, *KEYS[route.key]]
-    kinds += [BadJson, TooLarge, TooSlow] if route.body is not None else []
+    kinds: list[type[GameError]] = [Internal, BadInput, NotAuthenticated, *route.terms.errors, *KEYS[route.key]]
+    kinds += [BadJson, TooLarge, TooSlow] if route.terms.body is not None else []
     codes: dict[int, list[str]] = {}
     for kind in dict.fromkeys(kinds):
         codes.setdefault(status_of(kind), []).append("the rule's own" if kind is Refused else kind.code)

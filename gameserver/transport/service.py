@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from gameserver.config.settings import Node
+from gameserver.config.deployment import NodeSettings
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.waiting import cancel_and_wait
@@ -44,7 +44,9 @@ class Stop:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: web.Application, node: Node, background: Sequence[Work], stop: Stop) -> AsyncIterator[None]:
+async def serving(
+    app: web.Application, node: NodeSettings, background: Sequence[Work], stop: Stop
+) -> AsyncIterator[None]:
     """Serves while the block runs; drains at its end. Raises OSError for a port that is taken."""
     runner = web.AppRunner(
         app,
@@ -87,13 +89,13 @@ async def _watched(work: Work, stop: Stop) -> None:
         stop.asked.set()
 
 
-async def _listen(runner: web.AppRunner, node: Node) -> None:
+async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
     await web.TCPSite(runner, node.host, node.port, reuse_port=True, backlog=1024).start()
     if node.own_port is not None:
         await web.TCPSite(runner, node.host, node.own_port).start()
 
 
-async def _give_notice(app: web.Application, node: Node) -> None:
+async def _give_notice(app: web.Application, node: NodeSettings) -> None:
     readiness = app[READINESS]
     notice = node.notice_seconds if readiness.ready else 0
     readiness.ready = False

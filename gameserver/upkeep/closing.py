@@ -1,16 +1,17 @@
 """Begins seasons, and closes those that are over."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
 from gameserver.commands import boards
-from gameserver.commands.backend import Backend
-from gameserver.commands.seasons import learn
+from gameserver.commands.seasons import SeasonCare, learn
 from gameserver.rules.boards import Board
 from gameserver.rules.rulebook import MAIL
 from gameserver.rules.seasons import Season
+from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.ids import mail_id, reward_id
 from gameserver.storage.ledger.rows import json_of
@@ -32,72 +33,85 @@ DROP_SECONDS = (60, 3600)
 """When the boards of a season that is over go from Redis: once every node has heard that it is."""
 
 
-async def attend(backend: Backend, postman: Postman) -> int:
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the course of seasons needs besides what operators ask of it."""
+
+    care: SeasonCare
+    checks: BoardCheck
+    postman: Postman
+
+
+async def attend(closing: Closing) -> int:
     """Begins the seasons whose time it is, and closes those that are over; how many steps that took."""
-    chapters, now = await learn(backend), backend.now()
-    new = [(board.name, season) for board in backend.calendar.boards() for season in _missing(backend, board, chapters)]
+    chapters, now = await learn(closing.care), closing.care.now()
+    new = [
+        (board.name, season)
+        for board in closing.care.room.calendar.boards()
+        for season in _missing(closing, board, chapters)
+    ]
     for name, season in new:
-        await backend.seasons.begin(name, season)
+        await closing.care.room.book.begin(name, season)
     if new:
-        chapters = await learn(backend)
+        chapters = await learn(closing.care)
     due = [each for each in chapters if each.state != "closed" and each.season.end <= now.timestamp()]
-    steps = len(new) + await _close_all(backend, postman, due)
-    await _drop(backend, chapters, now)
+    steps = len(new) + await _close_all(closing, due)
+    await _drop(closing, chapters, now)
     return steps
 
 
-def _missing(backend: Backend, board: Board, chapters: Sequence[Chapter]) -> list[Season]:
+def _missing(closing: Closing, board: Board, chapters: Sequence[Chapter]) -> list[Season]:
     """The seasons that have begun unnoted, oldest first: the present one, and those that nobody could note."""
-    now = backend.calendar.season(board, backend.now())
+    now = closing.care.room.calendar.season(board, closing.care.now())
     begun = [each.season for each in chapters if each.board == board.name]
     if now is None or now.start in [each.start for each in begun]:
         return []
     found: list[Season] = []
     last = max(begun, default=Season(now.start, now.start))
     while last.end < now.start and len(found) < AT_A_TIME:
-        last = backend.calendar.following(board, last)
+        last = closing.care.room.calendar.following(board, last)
         found.append(last)
     return found if last.end < now.start else [*found, now]
 
 
-async def _close_all(backend: Backend, postman: Postman, due: Sequence[Chapter]) -> int:
+async def _close_all(closing: Closing, due: Sequence[Chapter]) -> int:
     """Goes on with the seasons that are over, unless another node is at it; how many steps that took."""
     if not due:
         return 0
-    async with backend.seasons.closing() as mine:
-        return sum([await _close(backend, postman, each) for each in due]) if mine else 0
+    async with closing.care.room.book.closing() as mine:
+        return sum([await _close(closing, each) for each in due]) if mine else 0
 
 
-async def _close(backend: Backend, postman: Postman, chapter: Chapter) -> int:
+async def _close(closing: Closing, chapter: Chapter) -> int:
     """Takes the steps that are left, as far as it can."""
-    board = next((each for each in backend.calendar.boards() if each.name == chapter.board), None)
+    board = next((each for each in closing.care.room.calendar.boards() if each.name == chapter.board), None)
     if board is None:
         return 0
     steps, state, start = 0, chapter.state, chapter.season.start
     if state == "running":
-        if not await backend.season_end.fence(board.name, chapter.season.end):
+        if not await closing.care.room.end.fence(board.name, chapter.season.end):
             return 0
-        await backend.seasons.step(board.name, start, "running", "ended")
+        await closing.care.room.book.step(board.name, start, "running", "ended")
         steps, state = steps + 1, "ended"
     if state == "ended":
-        players = await backend.seasons.store(
-            board.name, start, backend.season_end.standings(board, start, banned=True)
+        players = await closing.care.room.book.store(
+            board.name, start, closing.care.room.end.standings(board, start, banned=True)
         )
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
-    if state == "counted" and await _reward(backend, postman, board, chapter.season):
-        await backend.seasons.step(board.name, start, "counted", "closed")
+    if state == "counted" and await _reward(closing, board, chapter.season):
+        await closing.care.room.book.step(board.name, start, "counted", "closed")
         steps += 1
-    await learn(backend)
+    await learn(closing.care)
     return steps
 
 
-async def _reward(backend: Backend, postman: Postman, board: Board, season: Season) -> bool:
+async def _reward(closing: Closing, board: Board, season: Season) -> bool:
     """Delivers rewards; whether all have arrived. Each is a letter whose id says whose it is, so it arrives once."""
-    while prizes := await backend.seasons.prizes(board.name, season.start, AT_A_TIME):
-        ends = await postman.deliver([_letter(board, season, each) for each in prizes])
+    while prizes := await closing.care.room.book.prizes(board.name, season.start, AT_A_TIME):
+        ends = await closing.postman.deliver([_letter(board, season, each) for each in prizes])
         settled = [(each.position, end.refused or "arrived") for each, end in zip(prizes, ends, strict=True) if end]
-        await backend.seasons.settle(board.name, season.start, settled)
+        await closing.care.room.book.settle(board.name, season.start, settled)
         if len(settled) < len(prizes):
             return False
     return True
@@ -117,13 +131,13 @@ def _letter(board: Board, season: Season, prize: Prize) -> Letter:
     return Letter(THE_SERVER, command, 0, f"{MAIL}rewarded", prize.player_id, json_of(told), at, mail)
 
 
-async def _drop(backend: Backend, chapters: Sequence[Chapter], now: datetime) -> None:
+async def _drop(closing: Closing, chapters: Sequence[Chapter], now: datetime) -> None:
     least, most = DROP_SECONDS
     for each in chapters:
         age = (now - each.changed_at).total_seconds()
-        if each.state == "closed" and least < age < most and (board := _board(backend, each.board)) is not None:
-            await backend.checks.drop(Contest(board, each.season.start))
+        if each.state == "closed" and least < age < most and (board := _board(closing, each.board)) is not None:
+            await closing.checks.drop(Contest(board, each.season.start))
 
 
-def _board(backend: Backend, name: str) -> Board | None:
-    return next((each for each in backend.calendar.boards() if each.name == name), None)
+def _board(closing: Closing, name: str) -> Board | None:
+    return next((each for each in closing.care.room.calendar.boards() if each.name == name), None)

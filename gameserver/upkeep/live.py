@@ -9,12 +9,15 @@ from typing import Any, Protocol
 import structlog
 
 from gameserver.commands import boards
-from gameserver.commands.backend import Backend
+from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import GameError, PresenceUnavailable
+from gameserver.rules.game import Game
 from gameserver.rules.player import Player
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
 from gameserver.storage.live.pushes import Kept, Seen
+from gameserver.storage.players.players import Players
+from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sessions.sessions import Session
 from gameserver.telemetry import ONLINE
 
@@ -64,7 +67,10 @@ class Connections(Protocol):
 class Live:
     """One per node, whose `work` goes on as long as the node."""
 
-    backend: Backend
+    room: LiveRoom
+    players: Players
+    leaderboards: Leaderboards
+    game: Game
     connections: Connections
     _changed: set[int] = field(default_factory=set)
     _kept: set[int] = field(default_factory=set)
@@ -74,13 +80,13 @@ class Live:
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Each as a task of its own, to be cancelled until it ends: the driver can swallow a cancellation."""
         ONLINE.set_function(lambda: len(self.connections.players()))
-        beat = self.backend.presence.beat(self.connections.players, lambda: len(self.connections))
+        beat = self.room.presence.beat(self.connections.players, lambda: len(self.connections))
         return beat, self._hear(), self._tell(), self._rank()
 
     async def _hear(self) -> None:
         while True:
             try:
-                async for message in self.backend.presence.hear():
+                async for message in self.room.presence.hear():
                     self._note(message)
             except PresenceUnavailable as error:
                 log.warning("changes can't be heard", error=error.detail)
@@ -120,7 +126,7 @@ class Live:
         if self._notices:
             self._notices = False  # before the wait: another notice may come during it
             try:
-                await self.backend.pushes.load_notices()
+                await self.room.pushes.load_notices()
             except GameError:
                 self._notices = True
                 raise
@@ -133,16 +139,16 @@ class Live:
                 raise
 
     async def _deliver_to(self, asked: Sequence[tuple[int, Connection]]) -> None:
-        found = await self.backend.pushes.catch_up([(each, own.seen) for each, own in asked])
+        found = await self.room.pushes.catch_up([(each, own.seen) for each, own in asked])
         for (_, own), opened in zip(asked, found, strict=True):
             own.deliver(opened.stream, opened.missed)
 
     async def _show_changed(self) -> None:
-        game = self.backend.rulebook.game
+        game = self.game
         while self._changed:
             ids = _taken(self._changed, AT_A_TIME)
             try:
-                found = await self.backend.players.read(ids)
+                found = await self.players.read(ids)
             except GameError:
                 self._changed.update(ids)
                 raise
@@ -165,7 +171,7 @@ class Live:
             if connection.session is not None:
                 by_player.setdefault(connection.session.player_id, []).append(connection)
         for ids in _parts(by_player, RANKS):
-            page = (await boards.ranks(self.backend, board, boards.CURRENT, ids)).page
+            page = (await boards.ranks(self.leaderboards, board, boards.CURRENT, ids)).page
             for standing in page.standings:
                 for connection in by_player[standing.player_id]:
                     connection.rank(board, standing.rank, standing.score, page.total)

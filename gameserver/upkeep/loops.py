@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from gameserver.commands import board_care
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts, Policy
+from gameserver.commands.board_care import BoardCare
 from gameserver.commands.claims import resolve
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.mail.inbox import forget_old
+from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
 from gameserver.upkeep import closing
-from gameserver.upkeep.postman import Postman
+from gameserver.upkeep.closing import Closing
 
 log = structlog.get_logger()
 
@@ -28,78 +30,80 @@ OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
 
 
-async def sweep(backend: Backend) -> int:
+async def sweep(accounts: Accounts) -> int:
     """Settles overdue claims; how many."""
     settled = 0
-    for claim in await backend.claims.overdue(CLAIMS_A_SWEEP):
+    for claim in await accounts.room.claims.overdue(CLAIMS_A_SWEEP):
         try:
-            await resolve(backend, claim)
+            await resolve(accounts, claim)
             settled += 1
         except Unavailable as error:
             log.warning("a claim waits", claim=str(claim.key), error=error.detail)
     return settled
 
 
-async def sweep_for_ever(backend: Backend) -> None:
-    await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(backend))
+async def sweep_for_ever(accounts: Accounts) -> None:
+    await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(accounts))
 
 
-async def attend_seasons_for_ever(backend: Backend, postman: Postman) -> None:
+async def attend_seasons_for_ever(course: Closing) -> None:
     """Begins seasons, and closes those that are over."""
-    await _for_ever("seasons", SEASON_SECONDS, lambda: closing.attend(backend, postman))
+    await _for_ever("seasons", SEASON_SECONDS, lambda: closing.attend(course))
 
 
-async def check_boards_for_ever(backend: Backend) -> None:
+async def check_boards_for_ever(care: BoardCare) -> None:
     """Compares a few places with the databases now and then, and puts right what differs."""
-    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(backend))
+    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(care))
 
 
-async def sweep_items_for_ever(backend: Backend) -> None:
+async def sweep_items_for_ever(players: Players) -> None:
     """Settles reservations of items whose nodes died before they did."""
-    await _for_ever("items", SWEEP_SECONDS, lambda: backend.players.payments.sweep(RESERVATIONS_A_SWEEP))
+    await _for_ever("items", SWEEP_SECONDS, lambda: players.payments.sweep(RESERVATIONS_A_SWEEP))
 
 
-async def forget_old_items_for_ever(backend: Backend) -> None:
+async def forget_old_items_for_ever(players: Players) -> None:
     """Deletes what item ledgers have kept for long enough."""
 
     async def work() -> int:
         done = 0
-        while gone := await backend.players.inventory.forget_old(OLD_MAIL_CHUNK):
+        while gone := await players.inventory.forget_old(OLD_MAIL_CHUNK):
             done += gone
         return done
 
     await _for_ever("old items", OLD_MAIL_SECONDS, work)
 
 
-async def make_partitions_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]]) -> None:
+async def make_partitions_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]]) -> None:
     """Keeps the ledger's partitions ahead of time."""
 
     async def work() -> int:
-        return await make_partitions(backend, databases())
+        return await make_partitions(policy, databases())
 
     await _for_ever("partitions", PARTITION_SECONDS, work)
 
 
-async def make_partitions(backend: Backend, databases: Sequence[Database]) -> int:
+async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
     """Makes the partitions that are missing; how many."""
-    back = timedelta(milliseconds=backend.window.back)
-    return sum([await ensure_partitions(each, backend.now(), back) for each in databases])
+    back = timedelta(milliseconds=policy.window.back)
+    return sum([await ensure_partitions(each, policy.now(), back) for each in databases])
 
 
-async def forget_old_mail_for_ever(backend: Backend, databases: Callable[[], Sequence[Database]], keep: float) -> None:
+async def forget_old_mail_for_ever(
+    now: Callable[[], datetime], databases: Callable[[], Sequence[Database]], keep: float
+) -> None:
     """Deletes mail that is older than `keep` seconds."""
 
     async def work() -> int:
-        return await forget_old_mail(backend, databases(), keep)
+        return await forget_old_mail(now(), databases(), keep)
 
     await _for_ever("old mail", OLD_MAIL_SECONDS, work)
 
 
-async def forget_old_mail(backend: Backend, databases: Sequence[Database], keep: float) -> int:
+async def forget_old_mail(now: datetime, databases: Sequence[Database], keep: float) -> int:
     """Deletes what is too old, a chunk at a time so that nobody waits for it; how many."""
     done = 0
     for database in databases:
-        while gone := await forget_old(database, backend.now() - timedelta(seconds=keep), OLD_MAIL_CHUNK):
+        while gone := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
             done += gone
     return done
 

@@ -14,11 +14,11 @@ from datetime import timedelta
 import orjson
 import structlog
 
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Policy
 from gameserver.commands.mail import shown
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.errors import GameError, PlayerNotFound, PresenceUnavailable, Unavailable
-from gameserver.rules.rulebook import MAIL
+from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import command_milliseconds, slot_of
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.live.presence import KEPT
@@ -26,7 +26,9 @@ from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.mail.mailbag import Letter, LetterSettled
 from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.players.command import Command, Receipt
+from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -45,7 +47,10 @@ Told = tuple[int, Mail]
 class Postman:
     """One per node; the Deliverer of all mail."""
 
-    backend: Backend
+    players: Players
+    live: LiveRoom
+    rulebook: Rulebook
+    policy: Policy
     slots: Slots
     group: str = "players"
     kinds: Sequence[str] = field(init=False)
@@ -54,7 +59,7 @@ class Postman:
     """How far back each database's ledger has been given partitions, in Unix milliseconds."""
 
     def __post_init__(self) -> None:
-        self.kinds = self.backend.rulebook.mail_kinds()
+        self.kinds = self.rulebook.mail_kinds()
 
     async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
         """As Deliverer says."""
@@ -66,7 +71,7 @@ class Postman:
     async def _deliver(self, letter: Letter) -> tuple[Ending | None, Told | None]:
         command = Command(letter.mail_id, letter.recipient, letter.kind, UNREAD, ANY_EPOCH, letter)
         try:
-            receipt = await self.backend.players.act(command)
+            receipt = await self.players.act(command)
         except LetterSettled as settled:
             return Ending(settled.refused), None
         except PlayerNotFound as error:
@@ -78,10 +83,10 @@ class Postman:
 
     async def _make_room(self, letters: Sequence[Letter]) -> None:
         """Gives a ledger that is younger than a letter the partition that its row goes into."""
-        now = self.backend.now()
+        now = self.policy.now()
         oldest = min(command_milliseconds(each.command_id) for each in letters)
         age = int(now.timestamp() * 1000) - oldest
-        if age <= self.backend.window.back:
+        if age <= self.policy.window.back:
             return
         for home in self._homes(letters):
             if self._room.get(home.name, oldest + 1) > oldest:
@@ -100,11 +105,12 @@ class Postman:
         if not waiting:
             return
         self._untold.clear()
-        backend = self.backend
         try:
-            numbers = await backend.pushes.keep_many("mail", [(player_id, shown(mail)) for player_id, mail in waiting])
+            numbers = await self.live.pushes.keep_many(
+                "mail", [(player_id, shown(mail)) for player_id, mail in waiting]
+            )
             ids = [player_id for player_id, _ in waiting]
-            await backend.presence.announce(KEPT, list(zip(ids, numbers, strict=True)))
+            await self.live.presence.announce(KEPT, list(zip(ids, numbers, strict=True)))
         except PresenceUnavailable as error:
             self._untold.extend(waiting)
             log.warning("mail is told when Redis is back", letters=len(self._untold), error=error.detail)

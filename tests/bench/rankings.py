@@ -43,11 +43,11 @@ where not void and slot in (select slot from players_owned_slots where owned) or
 async def main() -> None:
     settings = load(Path(os.environ.get("CONFIG", "config/sharded.toml")))
     url = f"http://{settings.node.host}:{settings.node.port}/admin/v1/rankings"
-    headers = {"Authorization": f"Bearer {settings.admin_keys()['operator']}"}
+    headers = {"Authorization": f"Bearer {settings.admin_keys()['operator'].get_secret_value()}"}
     table = Table("by", "class", *(f"{page} {what} ms" for page in ("top", "middle") for what in ("fastest", "median")))
     async with open_core(settings) as core, aiohttp.ClientSession(headers=headers) as session:
         databases = core.slots.databases("players")
-        class_name = next(iter(core.backend.rulebook.game.classes))
+        class_name = next(iter(core.rulebook.game.classes))
         for by in get_args(By):
             for chosen in (None, class_name):
                 question = Question(by, LIMIT, class_name=chosen)
@@ -58,7 +58,7 @@ async def main() -> None:
                 table.add_row(by, chosen or "", *(cell for each in times for cell in shown(each)))
         plain = await timed(lambda: asyncio.gather(*(scan(each) for each in databases)))
         table.add_row("exp, plain SQL", "", *shown(plain), "", "")
-        players = (await core.backend.reports.count())[0]
+        players = (await core.rooms.operators.reports.count())[0]
     Console().print(table)
     Console().print(f"{sum(each.players for each in players):,} players on {len(databases)} databases, {ROUNDS} rounds")
 

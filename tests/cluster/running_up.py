@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
 from tests.support.servers import GAME, roomy
 from tests.support.wait import wait_until
@@ -58,10 +58,10 @@ class RunningUp:
             self.popen.wait()
 
     def _all(self) -> list[int]:
-        return [self.popen.pid, *procfs.descendants(self.popen.pid)] if self.popen is not None else []
+        return [self.popen.pid, *process_table.descendants(self.popen.pid)] if self.popen is not None else []
 
     def alive(self) -> list[str]:
-        return [command for pid in self.family if (command := procfs.command_line(pid))]
+        return [command for pid in self.family if (command := process_table.command_line(pid))]
 
 
 def free_ports(count: int) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, enroll
+from gameserver.commands.accounts import Application
+from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.accounts.claims import Claim, Key, Kind
@@ -106,7 +107,7 @@ def deleting(who: Signed) -> Ask:
 
 async def take(core: Core, name: str) -> None:
     """Somebody else signs up under a name."""
-    await enroll(core.backend, Application(name, "mage", device=f"another device for {name}"), command_id())
+    await enroll(core.commands.accounts, Application(name, "mage", device=f"another device for {name}"), command_id())
 
 
 async def ann(node: NodeProcess) -> Signed:
@@ -115,7 +116,7 @@ async def ann(node: NodeProcess) -> Signed:
 
 
 async def claim(core: Core, name: str) -> Claim | None:
-    return await core.backend.claims.find(Key(Kind.NAME, name))
+    return await core.rooms.accounts.claims.find(Key(Kind.NAME, name))
 
 
 BEA = "new.key = 'bea lee'"
@@ -168,8 +169,8 @@ async def test_a_node_frozen_in_the_middle_of_a_deletion_takes_nothing_from_who_
     ask = deleting(who)
     async with frozen(core, node, "update of deleted on players", "new.deleted", ask) as asked:
         assert await sweep_all(core) == 2
-        assert await core.backend.sessions.listed(int(who.id)) == []
-        await enroll(core.backend, Application("Ann Lee", "mage", device=who.device), command_id())
+        assert await core.rooms.sessions.listed(int(who.id)) == []
+        await enroll(core.commands.accounts, Application("Ann Lee", "mage", device=who.device), command_id())
         await assert_unique(core)
     assert (await answered(node, asked, ask)).status == 204
     found = await assert_unique(core)

@@ -58,8 +58,8 @@ async def test_an_older_redis_revives_no_session_that_has_ended(settings: Settin
         changed = await api.ask("POST", "/v1/players/me/password", token=renews.token, body={"new": "a-password"})
         fresh = Signed(renews.id, renews.name, renews.device, changed.told["session"]["token"])
         assert (await api.ask("DELETE", "/v1/sessions", token=leaves.token)).status == 204
-        await all_of.node.core.backend.players.raise_session_epoch(int(banned.id))
-        await all_of.node.core.backend.sessions.revoke_all(int(banned.id))
+        await all_of.node.core.rooms.accounts.credentials.raise_session_epoch(int(banned.id))
+        await all_of.node.core.rooms.sessions.revoke_all(int(banned.id))
         for _ in range(3):
             assert (await api.act(stays)).status == (await api.act(fresh)).status == 200
         server.kill()

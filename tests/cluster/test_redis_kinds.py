@@ -17,7 +17,11 @@ from tests.support.repository import ROOT
 from tests.support.servers import OTHER_REDIS
 
 Kind = Callable[[Path], AbstractAsyncContextManager[Running]]
-STORAGE = ("tests/storage/test_limits.py", "tests/storage/test_boards.py", "tests/storage/test_leaderboards.py")
+STORAGE = (
+    "tests/storage/sessions/test_attempts.py",
+    "tests/storage/boards/test_boards.py",
+    "tests/storage/boards/test_leaderboards.py",
+)
 
 
 def sentinel_and_tls(folder: Path) -> AbstractAsyncContextManager[Running]:

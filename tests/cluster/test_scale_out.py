@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gameserver.config.settings import Settings, load
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 from gameserver.stack.servers.haproxy_api import RuntimeApi
 from gameserver.stack.servers.node import NodeProcess
 from tests.cluster.running_up import RunningUp, prepared
@@ -82,7 +82,10 @@ class Operators:
     def pid_of(self, program: str) -> int | None:
         """The process of `up` whose command or environment names it."""
         assert self.up.popen is not None
-        return next((pid for pid in procfs.descendants(self.up.popen.pid) if program in procfs.command_line(pid)), None)
+        return next(
+            (pid for pid in process_table.descendants(self.up.popen.pid) if program in process_table.command_line(pid)),
+            None,
+        )
 
     async def is_back(self, name: str) -> bool:
         found = (await self.nodes("list")).nodes

@@ -9,8 +9,10 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands import admin, crowd
-from gameserver.commands.accounts import Application, draft_of, enroll, sign_in_by_device
+from gameserver.commands.accounts import Application
 from gameserver.commands.crowd import Progress
+from gameserver.commands.sign_in import sign_in_by_device
+from gameserver.commands.sign_up import draft_of, enroll
 from gameserver.rules.errors import WrongCredentials
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.births import Birth
@@ -28,11 +30,11 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def load(core: Core, players: int) -> Progress:
-    return [each async for each in crowd.load(core.backend, players)][-1]
+    return [each async for each in crowd.load(core.commands.accounts, core.commands.leaderboards, players)][-1]
 
 
 async def everybody(core: Core) -> Sequence[Player]:
-    return (await core.backend.reports.rank(Question("created_at", 1000, descending=False))).players
+    return (await core.rooms.operators.reports.rank(Question("created_at", 1000, descending=False))).players
 
 
 async def claims(core: Core) -> list[tuple[str, int, bool]]:
@@ -47,7 +49,7 @@ async def claims(core: Core) -> list[tuple[str, int, bool]]:
 async def assert_loaded(core: Core, players: int) -> None:
     """Each of the crowd is there once, as his number has him, with both of his claims."""
     there = await everybody(core)
-    members = {each.name: each for each in (crowd.member(n, core.backend.rulebook.game) for n in range(1, players + 1))}
+    members = {each.name: each for each in (crowd.member(n, core.rulebook.game) for n in range(1, players + 1))}
     assert Counter(each.name for each in there) == Counter([*members])
     assert all(
         (who.class_name, who.exp, who.hp) == (members[who.name].class_name, members[who.name].exp, members[who.name].hp)
@@ -65,13 +67,13 @@ async def test_a_crowd_is_loaded_once_and_a_larger_one_adds_to_it(core: Core) ->
 
 async def test_its_players_are_real(core: Core) -> None:
     await load(core, 60)
-    game = core.backend.rulebook.game
+    game = core.rulebook.game
     there = await everybody(core)
     assert all(each.level == game.level_of(each.exp) for each in there)
     assert all(0 <= each.hp <= game.max_hp(each.class_name, each.level) for each in there)
     assert len({each.created_at for each in there}) == 60
     for number in (1, 60):
-        welcome = await sign_in_by_device(core.backend, f"demo-device-{number:07}")
+        welcome = await sign_in_by_device(core.commands.accounts, f"demo-device-{number:07}")
         assert welcome.player.name == f"Demo {number:07}"
         await act(core, welcome.player.id, "revive" if welcome.player.hp == 0 else "hunt")
         assert len(await assert_ledger_explains(core, welcome.player.id)) == 2
@@ -79,23 +81,23 @@ async def test_its_players_are_real(core: Core) -> None:
 
 async def test_a_name_or_device_of_somebody_else_is_left_to_him(core: Core) -> None:
     for name, device in (("DEMO 0000003", "another-device"), ("Somebody", "demo-device-0000007")):
-        await enroll(core.backend, Application(name, "mage", device=device), command_id())
+        await enroll(core.commands.accounts, Application(name, "mage", device=device), command_id())
     assert await load(core, 10) == Progress(made=8, taken=2)
     assert await load(core, 10) == Progress(there=8, taken=2)
     with pytest.raises(WrongCredentials):
-        await sign_in_by_device(core.backend, "demo-device-0000003")
+        await sign_in_by_device(core.commands.accounts, "demo-device-0000003")
     assert all(confirmed for *_, confirmed in await claims(core))
 
 
 def drafts(core: Core, *numbers: int) -> list[Birth]:
-    game = core.backend.rulebook.game
-    return [draft_of(core.backend, crowd.member(number, game), command_id(), 0) for number in numbers]
+    game = core.rulebook.game
+    return [draft_of(core.commands.accounts, crowd.member(number, game), command_id(), 0) for number in numbers]
 
 
 async def test_a_load_that_was_killed_between_its_steps_is_finished_by_the_next(core: Core) -> None:
     reserved, created = drafts(core, 1, 2, 3), drafts(core, 4, 5, 6)
-    assert (await core.backend.intake.reserve([*reserved, *created])).holders == {}
-    assert await core.backend.intake.create(created) == {each.command_id for each in created}
+    assert (await core.rooms.accounts.intake.reserve([*reserved, *created])).holders == {}
+    assert await core.rooms.accounts.intake.create(created) == {each.command_id for each in created}
     assert await load(core, 10) == Progress(made=10)
     await assert_loaded(core, 10)
     ids = {each.name: each.id for each in await everybody(core)}
@@ -106,10 +108,10 @@ async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_key
     core: Core,
 ) -> None:
     births = drafts(core, 1, 2)
-    reserved = await core.backend.intake.reserve(births)
-    await core.backend.intake.create(births)
+    reserved = await core.rooms.accounts.intake.reserve(births)
+    await core.rooms.accounts.intake.create(births)
     names = [Birth(each.command_id, each.args, each.keys[:1], each.player, each.max_hp) for each in births]
-    await core.backend.intake.confirm(names, reserved)
+    await core.rooms.accounts.intake.confirm(names, reserved)
     assert sorted(confirmed for *_, confirmed in await claims(core)) == [False, False, True, True]
     assert await load(core, 2) == Progress(made=2)
     await assert_loaded(core, 2)
@@ -118,18 +120,20 @@ async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_key
 @pytest.mark.parametrize("late", ["confirm", "release"])
 async def test_a_load_that_wakes_late_settles_nothing_that_others_have_opened_anew(core: Core, late: str) -> None:
     births = drafts(core, 1)
-    reserved = await core.backend.intake.reserve(births)
-    await core.backend.intake.create(births)
+    reserved = await core.rooms.accounts.intake.reserve(births)
+    await core.rooms.accounts.intake.create(births)
     key = Key.parse(births[0].keys[0])
-    doubted = await core.backend.claims.doubt(key, births[0].player.id)
-    await (core.backend.intake.confirm if late == "confirm" else core.backend.intake.release)(births, reserved)
-    assert await core.backend.claims.find(key) == doubted
+    doubted = await core.rooms.accounts.claims.doubt(key, births[0].player.id)
+    await (core.rooms.accounts.intake.confirm if late == "confirm" else core.rooms.accounts.intake.release)(
+        births, reserved
+    )
+    assert await core.rooms.accounts.claims.find(key) == doubted
 
 
 async def test_loads_that_are_broken_off_anywhere_add_up_to_one_when_their_open_claims_are_settled(core: Core) -> None:
     """A key of two that was opened before the end is nobody's whom a load would know: that is left to the sweeper."""
     for rounds in range(1, 4):
-        async with aclosing(crowd.load(core.backend, 400)) as progress:
+        async with aclosing(crowd.load(core.commands.accounts, core.commands.leaderboards, 400)) as progress:
             for _ in range(rounds):
                 await anext(progress)
     told = await load(core, 400)
@@ -137,7 +141,7 @@ async def test_loads_that_are_broken_off_anywhere_add_up_to_one_when_their_open_
     for database in core.slots.databases("accounts"):
         async with connected(database.url) as connection:
             await connection.execute("update claims set deadline = now() - interval '1 s' where not confirmed")
-    while await loops.sweep(core.backend):
+    while await loops.sweep(core.commands.accounts):
         pass
     await load(core, 400)
     await assert_loaded(core, 400)
@@ -153,12 +157,12 @@ async def test_two_loads_at_a_time_make_each_player_once(core: Core, second: Cor
 async def test_of_two_sign_ups_that_drew_the_same_id_one_makes_its_player_and_the_other_none(core: Core) -> None:
     first, other = drafts(core, 1, 2)
     other = Birth(other.command_id, other.args, other.keys, other.player._replace(id=first.player.id), other.max_hp)
-    made = await core.backend.intake.create([first, other])
+    made = await core.rooms.accounts.intake.create([first, other])
     assert made in ({first.command_id}, {other.command_id})
     assert [each.name for each in await everybody(core)] == [
         first.player.name if first.command_id in made else other.player.name
     ]
-    assert await core.backend.intake.create([first, other]) == made
+    assert await core.rooms.accounts.intake.create([first, other]) == made
 
 
 async def test_what_is_loaded_while_slots_move_is_there_once(core: Core, second: Core) -> None:
@@ -169,4 +173,4 @@ async def test_what_is_loaded_while_slots_move_is_there_once(core: Core, second:
     assert await loading == Progress(made=600)
     await core.slots.refresh()
     await assert_loaded(core, 600)
-    assert sum(each.players for each in (await admin.stats(core.backend))[0]) == 600
+    assert sum(each.players for each in (await admin.stats(core.commands.operations))[0]) == 600

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
+from gameserver.commands.accounts import Accounts, Application
 from gameserver.commands.claims import resolve
 from gameserver.commands.identity import delete, rename
+from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
+from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import (
     CommandExpired,
     CommandMismatch,
@@ -24,7 +26,7 @@ from gameserver.rules.errors import (
 )
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.claims import Claim, Key, Kind
-from gameserver.storage.accounts.identities import Change, Standing
+from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sessions.sessions import Session
 from tests.support.client import command_id
@@ -42,12 +44,12 @@ class Signed(NamedTuple):
 
 async def signed(core: Core, name: str = "Ann Lee", password: str | None = None) -> Signed:
     wanted = Application(name, "mage", device=f"device of {name}", password=password)
-    welcome = await sign_up(core.backend, wanted, command_id())
+    welcome = await sign_up(core.commands.accounts, wanted, command_id())
     return Signed(welcome.player, welcome.token, welcome.session)
 
 
 async def baptised(core: Core, who: Signed, name: str, key: str | None = None) -> Receipt:
-    return await rename(core.backend, who.session, name, key or command_id())
+    return await rename(core.commands.accounts, who.session, name, key or command_id())
 
 
 def told(receipt: Receipt) -> tuple[object, ...]:
@@ -56,7 +58,7 @@ def told(receipt: Receipt) -> tuple[object, ...]:
 
 
 async def claim(core: Core, key: Key) -> Claim | None:
-    return await core.backend.claims.find(key)
+    return await core.rooms.accounts.claims.find(key)
 
 
 async def test_a_rename_gives_the_new_name_frees_the_old_one_and_is_in_the_history(core: Core, second: Core) -> None:
@@ -72,10 +74,10 @@ async def test_a_rename_gives_the_new_name_frees_the_old_one_and_is_in_the_histo
     assert (told(again), again.replayed) == (told(receipt), True)
     rows = await assert_ledger_explains(core, ann.player.id)
     assert [row["action"] for row in rows] == ["sign_up", "rename", "hunt"]
-    assert (await sign_in_by_password(core.backend, "bea lee", "anns-password")).player == acted.player
+    assert (await sign_in_by_password(core.commands.accounts, "bea lee", "anns-password")).player == acted.player
     with pytest.raises(WrongCredentials):
-        await sign_in_by_password(core.backend, "Ann Lee", "anns-password")
-    await enroll(second.backend, Application("Ann Lee", "mage", device="another-device"), command_id())
+        await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")
+    await enroll(second.commands.accounts, Application("Ann Lee", "mage", device="another-device"), command_id())
     later = await baptised(core, ann, "Bea Lee", key)
     assert told(later) == told(receipt), "the first answer, whoever has what now"
     await assert_unique(core)
@@ -105,7 +107,7 @@ async def test_what_is_refused_changes_nothing(core: Core, second: Core) -> None
         await baptised(core, ann, "Cid Lee", renamed)
     with pytest.raises(CommandMismatch):
         await act(core, ann.player.id, key=renamed)
-    await core.backend.players.raise_session_epoch(ann.player.id)
+    await core.rooms.accounts.credentials.raise_session_epoch(ann.player.id)
     with pytest.raises(SessionRevoked):
         await baptised(core, ann, "Cid Lee")
     found = await assert_unique(core)
@@ -159,18 +161,18 @@ class Begun(NamedTuple):
     """A rename from Ann Lee to Bea Lee that stands before its commit."""
 
     change: Change
-    standing: Standing
+    identity: Identity
     taken: Claim
     doubted: Claim
 
 
 async def begun(core: Core, who: Signed, key: str) -> Begun:
     change = Change(key, who.player.id, "rename", {"name": "Bea Lee"}, who.session.epoch)
-    standing = await core.backend.players.standing(change)
-    taken = await core.backend.claims.retake(BEA, who.player.id, key)
-    doubted = await core.backend.claims.doubt(ANN, who.player.id)
+    identity = await core.rooms.accounts.identities.find(change)
+    taken = await core.rooms.accounts.claims.retake(BEA, who.player.id, key)
+    doubted = await core.rooms.accounts.claims.doubt(ANN, who.player.id)
     assert doubted is not None
-    return Begun(change, standing, taken, doubted)
+    return Begun(change, identity, taken, doubted)
 
 
 async def test_a_rename_killed_before_its_commit_is_undone_by_the_sweeper(core: Core) -> None:
@@ -179,10 +181,10 @@ async def test_a_rename_killed_before_its_commit_is_undone_by_the_sweeper(core: 
     await assert_unique(core, open_claims=True)
     for name in ("Ann Lee", "Bea Lee"):
         with pytest.raises(NameTaken):
-            await enroll(core.backend, Application(name, "mage", device="another-device"), command_id())
-    assert (await sign_in_by_password(core.backend, "Ann Lee", "anns-password")).player == ann.player
+            await enroll(core.commands.accounts, Application(name, "mage", device="another-device"), command_id())
+    assert (await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")).player == ann.player
     with pytest.raises(WrongCredentials):
-        await sign_in_by_password(core.backend, "Bea Lee", "anns-password")
+        await sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password")
     assert await sweep_all(core) == 2
     await assert_unique(core)
     assert await claim(core, BEA) is None
@@ -191,14 +193,14 @@ async def test_a_rename_killed_before_its_commit_is_undone_by_the_sweeper(core: 
 async def test_a_rename_killed_after_its_commit_is_finished_by_the_sweeper(core: Core) -> None:
     ann = await signed(core, password="anns-password")
     started = await begun(core, ann, command_id())
-    assert await core.backend.players.rename(started.change, started.standing.claims_epoch) is not None
+    assert await core.rooms.accounts.identities.rename(started.change, started.identity.claims_epoch) is not None
     await assert_unique(core, open_claims=True)
     for name in ("Ann Lee", "Bea Lee"):
         with pytest.raises(NameTaken):
-            await enroll(core.backend, Application(name, "mage", device="another-device"), command_id())
-    assert (await sign_in_by_password(core.backend, "Bea Lee", "anns-password")).player.name == "Bea Lee"
+            await enroll(core.commands.accounts, Application(name, "mage", device="another-device"), command_id())
+    assert (await sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password")).player.name == "Bea Lee"
     with pytest.raises(WrongCredentials):
-        await sign_in_by_password(core.backend, "Ann Lee", "anns-password")
+        await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")
     assert await sweep_all(core) == 2
     await assert_unique(core)
     assert await claim(core, ANN) is None
@@ -207,7 +209,7 @@ async def test_a_rename_killed_after_its_commit_is_finished_by_the_sweeper(core:
 async def test_a_rename_killed_after_its_commit_is_finished_by_its_retry(core: Core, second: Core) -> None:
     ann, key = await signed(core), command_id()
     started = await begun(core, ann, key)
-    first = await core.backend.players.rename(started.change, started.standing.claims_epoch)
+    first = await core.rooms.accounts.identities.rename(started.change, started.identity.claims_epoch)
     assert first is not None
     assert await baptised(second, ann, "Bea Lee", key) == replace(first, replayed=True)
     await assert_unique(core)
@@ -234,10 +236,10 @@ async def test_a_rename_that_wakes_after_the_sweeper_freed_its_reservation_isnt_
         await signed(second, "Bea Lee")
     elif taker == "rename":
         await baptised(second, await signed(second, "Cid Lee"), "Bea Lee")
-    assert await core.backend.players.rename(frozen.change, frozen.standing.claims_epoch) is None
+    assert await core.rooms.accounts.identities.rename(frozen.change, frozen.identity.claims_epoch) is None
     for each in (frozen.taken, frozen.doubted):
-        await core.backend.claims.release(each)
-        await core.backend.claims.confirm(each)
+        await core.rooms.accounts.claims.release(each)
+        await core.rooms.accounts.claims.confirm(each)
     await assert_unique(core)
     assert await present(core, ann.player.id) == ann.player
     if taker == "nobody":
@@ -254,12 +256,12 @@ async def test_a_sweeper_that_froze_over_a_reservation_frees_nothing_of_the_same
     """It judged the claim, froze, and wakes between the reservation of the retry and its commit."""
     ann, key = await signed(core), command_id()
     stale = await begun(core, ann, key)
-    await second.backend.players.judge(stale.taken)
+    await second.rooms.accounts.identities.resolve(stale.taken)
     retried = await begun(core, ann, key)
     assert retried.taken.deadline > stale.taken.deadline
-    await second.backend.claims.release(stale.taken)
-    await second.backend.claims.confirm(stale.doubted)
-    assert await core.backend.players.rename(retried.change, retried.standing.claims_epoch) is not None
+    await second.rooms.accounts.claims.release(stale.taken)
+    await second.rooms.accounts.claims.confirm(stale.doubted)
+    assert await core.rooms.accounts.identities.rename(retried.change, retried.identity.claims_epoch) is not None
     await assert_unique(core, open_claims=True)
     await sweep_all(second)
     await assert_unique(core)
@@ -270,12 +272,12 @@ async def test_a_rename_that_froze_after_its_commit_undoes_nothing_when_the_play
 ) -> None:
     ann = await signed(core)
     frozen = await begun(core, ann, command_id())
-    assert await core.backend.players.rename(frozen.change, frozen.standing.claims_epoch) is not None
+    assert await core.rooms.accounts.identities.rename(frozen.change, frozen.identity.claims_epoch) is not None
     await baptised(second, ann, "Ann Lee")
     await signed(second, "Bea Lee")
     for each in (frozen.taken, frozen.doubted):
-        await core.backend.claims.confirm(each)
-        await core.backend.claims.release(each)
+        await core.rooms.accounts.claims.confirm(each)
+        await core.rooms.accounts.claims.release(each)
     await assert_unique(core)
 
 
@@ -283,10 +285,10 @@ async def test_a_sign_up_that_froze_before_it_confirmed_confirms_no_name_that_it
     core: Core, second: Core
 ) -> None:
     ann = await signed(core)
-    seen = await core.backend.claims.doubt(ANN, ann.player.id)
+    seen = await core.rooms.accounts.claims.doubt(ANN, ann.player.id)
     assert seen is not None
     await baptised(second, ann, "Bea Lee")
-    await core.backend.claims.confirm(seen)
+    await core.rooms.accounts.claims.confirm(seen)
     await assert_unique(core)
 
 
@@ -296,28 +298,28 @@ async def test_a_deleted_player_is_nobody_his_ledger_stays_and_his_name_and_devi
     ann = await signed(core, password="anns-password")
     await baptised(core, ann, "Bea Lee")
     await act(core, ann.player.id)
-    await delete(core.backend, ann.token, command_id())
+    await delete(core.commands.accounts, ann.token, command_id())
     found = await assert_unique(core)
     assert (dict(found.living), list(found.deleted.values()), found.claims) == ({}, ["Bea Lee"], [])
-    assert await core.backend.players.read([ann.player.id]) == {}
+    assert await core.rooms.players.read([ann.player.id]) == {}
     for refused in (act(second, ann.player.id), baptised(second, ann, "Cid Lee")):
         with pytest.raises(PlayerNotFound):
             await refused
     with pytest.raises(NotAuthenticated):
-        await second.backend.sessions.check(ann.token)
+        await second.rooms.sessions.check(ann.token)
     for back in (
-        sign_in_by_device(core.backend, "device of Ann Lee"),
-        sign_in_by_password(core.backend, "Bea Lee", "anns-password"),
+        sign_in_by_device(core.commands.accounts, "device of Ann Lee"),
+        sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password"),
     ):
         with pytest.raises(WrongCredentials):
             await back
-    assert (await core.backend.reports.count())[0] == []
-    entries = await core.backend.players.history(ann.player.id, 10, None)
+    assert (await core.rooms.operators.reports.count())[0] == []
+    entries = await core.commands.play.history.page(ann.player.id, 10, None)
     assert [(each.action, each.version) for each in entries] == [
         ("delete", 4), ("hunt", 3), ("rename", 2), ("sign_up", 1),
     ]  # fmt: skip
     wanted = Application("Bea Lee", "mage", device="device of Ann Lee")
-    await enroll(second.backend, wanted, command_id())
+    await enroll(second.commands.accounts, wanted, command_id())
     await assert_unique(core)
 
 
@@ -325,32 +327,38 @@ async def test_a_deletion_sent_again_is_taken_for_the_first_only_with_its_key_an
     core: Core, second: Core
 ) -> None:
     ann, key = await signed(core), command_id()
-    other = await sign_in_by_device(core.backend, "device of Ann Lee")
-    await delete(core.backend, ann.token, key)
+    other = await sign_in_by_device(core.commands.accounts, "device of Ann Lee")
+    await delete(core.commands.accounts, ann.token, key)
     for node in (core, second):
-        await delete(node.backend, ann.token, key)
+        await delete(node.commands.accounts, ann.token, key)
         for token, command in ((ann.token, command_id()), (other.token, key), (f"{ann.player.id}.guess", key)):
             with pytest.raises(NotAuthenticated):
-                await delete(node.backend, token, command)
+                await delete(node.commands.accounts, token, command)
     assert len((await assert_unique(core)).deleted) == 1
 
 
 async def test_a_sign_up_sent_again_after_its_player_was_deleted_makes_no_other(core: Core) -> None:
     wanted, key = Application("Ann Lee", "mage", device="device of Ann Lee", password="anns-password"), command_id()
-    await delete(core.backend, (await sign_up(core.backend, wanted, key)).token, command_id())
+    await delete(core.commands.accounts, (await sign_up(core.commands.accounts, wanted, key)).token, command_id())
     with pytest.raises(PlayerNotFound):
-        await sign_up(core.backend, wanted, key)
+        await sign_up(core.commands.accounts, wanted, key)
     assert not (await assert_unique(core)).living
+
+
+def blocking(core: Core) -> Accounts:
+    """Accounts of a node that blocks the names of deleted players."""
+    accounts = core.commands.accounts
+    return replace(accounts, policy=replace(accounts.policy, deleted_names="blocked"))
 
 
 async def test_a_blocked_name_is_nobodys_ever_after(core: Core) -> None:
     ann = await signed(core)
-    await delete(replace(core.backend, deleted_names="blocked"), ann.token, command_id())
+    await delete(blocking(core), ann.token, command_id())
     await assert_unique(core, blocked=True)
     await sweep_all(core)
     await assert_unique(core, blocked=True)
     with pytest.raises(NameTaken):
-        await enroll(core.backend, Application("ann  LEE", "mage", device="device of Ann Lee"), command_id())
+        await enroll(core.commands.accounts, Application("ann  LEE", "mage", device="device of Ann Lee"), command_id())
     bea = await signed(core, "Bea Lee")
     with pytest.raises(NameTaken):
         await baptised(core, bea, "Ann Lee")
@@ -359,9 +367,9 @@ async def test_a_blocked_name_is_nobodys_ever_after(core: Core) -> None:
 
 async def test_a_sign_up_that_draws_a_deleted_players_id_blocks_no_name_for_good(core: Core) -> None:
     ann = await signed(core)
-    blocking = replace(core.backend, deleted_names="blocked")
-    await delete(blocking, ann.token, command_id())
-    await resolve(blocking, await core.backend.claims.reserve(BEA, ann.player.id, command_id()))
+    accounts = blocking(core)
+    await delete(accounts, ann.token, command_id())
+    await resolve(accounts, await core.rooms.accounts.claims.reserve(BEA, ann.player.id, command_id()))
     assert await claim(core, BEA) is None
     await assert_unique(core, blocked=True)
 
@@ -372,19 +380,19 @@ async def test_a_deletion_killed_in_between_is_undone_or_finished_by_the_sweeper
 ) -> None:
     ann, key = await signed(core), command_id()
     change = Change(key, ann.player.id, "delete", {"session": ann.session.name}, ann.session.epoch)
-    standing = await core.backend.players.standing(change)
-    for each in standing.keys:
-        await core.backend.claims.doubt(each, ann.player.id)
+    identity = await core.rooms.accounts.identities.find(change)
+    for each in identity.keys:
+        await core.rooms.accounts.claims.doubt(each, ann.player.id)
     if committed:
-        assert await core.backend.players.remove(change, standing.claims_epoch)
+        assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
     await assert_unique(core, open_claims=True)
     assert await sweep_all(second) == 2
     found = await assert_unique(core)
     assert len(found.deleted) == committed
     if committed:
-        assert await core.backend.sessions.listed(ann.player.id) == []
-        await delete(second.backend, ann.token, key)
+        assert await core.rooms.sessions.listed(ann.player.id) == []
+        await delete(second.commands.accounts, ann.token, key)
     else:
-        assert not await core.backend.players.remove(change, standing.claims_epoch), "it woke too late"
-        await delete(second.backend, ann.token, key)
+        assert not await core.rooms.accounts.identities.remove(change, identity.claims_epoch), "it woke too late"
+        await delete(second.commands.accounts, ann.token, key)
         assert len((await assert_unique(core)).deleted) == 1

@@ -13,19 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, Welcome, enroll, sign_up
-from gameserver.commands.backend import Backend
+from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.identity import delete, rename
+from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import GameError
+from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
-from gameserver.storage.players.players import Players
+from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.identities import Identities
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import assert_ledger_explains, connected, ledger
 from tests.support.uniqueness import assert_unique, let_pass, sweep_all
 
 NAMES = ("Ann Lee", "Bea Lee", "Cid Lee")
-Command = Callable[[Backend], Awaitable[object]]
+Command = Callable[[Accounts], Awaitable[object]]
 
 
 class Killed(BaseException):
@@ -55,12 +57,15 @@ class Actor:
 
     def __init__(self, core: Core, command: Command) -> None:
         self._at_a_stop, self._go, self._dead = asyncio.Event(), asyncio.Event(), False
-        backend = core.backend
-        stepped = replace(
-            backend,
-            claims=cast("Claims", Turns(backend.claims, self._turn)),
-            players=cast("Players", Turns(backend.players, self._turn)),
+        room = core.rooms.accounts
+        turning = replace(
+            room,
+            claims=cast("Claims", Turns(room.claims, self._turn)),
+            births=cast("Births", Turns(room.births, self._turn)),
+            identities=cast("Identities", Turns(room.identities, self._turn)),
+            credentials=cast("Credentials", Turns(room.credentials, self._turn)),
         )
+        stepped = replace(core.commands.accounts, room=turning)
         self.task = asyncio.ensure_future(command(stepped))
 
     async def _turn(self) -> None:
@@ -100,14 +105,14 @@ def commands(players: list[Welcome]) -> st.SearchStrategy[tuple[str, Command]]:
     ids = [command_id() for _ in range(6)]
 
     def renaming(who: Welcome, name: str, key: str) -> tuple[str, Command]:
-        return key, lambda backend: rename(backend, who.session, name, key)
+        return key, lambda accounts: rename(accounts, who.session, name, key)
 
     def deleting(who: Welcome, key: str) -> tuple[str, Command]:
-        return key, lambda backend: delete(backend, who.token, key)
+        return key, lambda accounts: delete(accounts, who.token, key)
 
     def signing_up(name: str, number: int) -> tuple[str, Command]:
         wanted = Application(name, "mage", device=f"device {number}")
-        return ids[number], lambda backend: enroll(backend, wanted, ids[number])
+        return ids[number], lambda accounts: enroll(accounts, wanted, ids[number])
 
     who, name = st.sampled_from(players), st.sampled_from(NAMES)
     return st.one_of(
@@ -144,7 +149,7 @@ async def play(core: Core, second: Core, data: st.DataObject) -> None:
         async with connected(core.databases[database].url) as connection:
             await connection.execute("truncate players, claims, ledger, credentials")
     players = [
-        await sign_up(core.backend, Application(name, "mage", device=f"device of {name}"), command_id())
+        await sign_up(core.commands.accounts, Application(name, "mage", device=f"device of {name}"), command_id())
         for name in NAMES[:2]
     ]
     chosen = data.draw(st.lists(commands(players), min_size=1, max_size=5))

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, Welcome, sign_in_by_password, sign_up
+from gameserver.commands.accounts import Application, Welcome
 from gameserver.commands.credentials import NewPassword, change_password
+from gameserver.commands.sign_in import sign_in_by_password
+from gameserver.commands.sign_up import sign_up
 from gameserver.rules.errors import SessionRevoked
 from gameserver.storage.sessions.sessions import UNKNOWN
 from tests.support.client import command_id
@@ -16,16 +18,16 @@ ANN = Application("Ann Lee", "mage", password="anns-password")
 
 def changed_during_the_check(core: Core, monkeypatch: pytest.MonkeyPatch, ann: Welcome) -> None:
     """The next check of a password ends after the password was changed."""
-    verify = core.backend.passwords.verify
+    verify = core.commands.accounts.passwords.verify
 
     async def slow(hashed: str | None, password: str) -> bool:
         fits = await verify(hashed, password)
         monkeypatch.undo()
         asked = NewPassword("another-password", "anns-password")
-        await change_password(core.backend, ann.session, asked, UNKNOWN)
+        await change_password(core.commands.accounts, ann.session, asked, UNKNOWN)
         return fits
 
-    monkeypatch.setattr(core.backend.passwords, "verify", slow)
+    monkeypatch.setattr(core.commands.accounts.passwords, "verify", slow)
 
 
 @pytest.mark.parametrize("door", ["sign-in", "retried sign-up"])
@@ -33,23 +35,23 @@ async def test_the_old_password_opens_nothing_once_it_was_changed(
     core: Core, monkeypatch: pytest.MonkeyPatch, door: str
 ) -> None:
     key = command_id()
-    ann = await sign_up(core.backend, ANN, key)
+    ann = await sign_up(core.commands.accounts, ANN, key)
     changed_during_the_check(core, monkeypatch, ann)
-    opening = sign_up(core.backend, ANN, key)
+    opening = sign_up(core.commands.accounts, ANN, key)
     if door == "sign-in":
         opening.close()
-        opening = sign_in_by_password(core.backend, ANN.name, "anns-password")
+        opening = sign_in_by_password(core.commands.accounts, ANN.name, "anns-password")
     with pytest.raises(SessionRevoked):
         await opening
-    again = await sign_in_by_password(core.backend, ANN.name, "another-password")
-    listed = await core.backend.sessions.listed(again.player.id)
+    again = await sign_in_by_password(core.commands.accounts, ANN.name, "another-password")
+    listed = await core.rooms.sessions.listed(again.player.id)
     assert len(listed) == 2, "the one of the change and this one"
 
 
 async def test_a_session_of_an_epoch_that_is_over_is_never_opened(core: Core) -> None:
-    ann: Any = await sign_up(core.backend, ANN, command_id())
-    await core.backend.players.raise_session_epoch(ann.player.id)
+    ann: Any = await sign_up(core.commands.accounts, ANN, command_id())
+    await core.rooms.accounts.credentials.raise_session_epoch(ann.player.id)
     with pytest.raises(SessionRevoked):
-        await core.backend.sessions.open(ann.player.id, 0, UNKNOWN)
-    token, _ = await core.backend.sessions.open(ann.player.id, 1, UNKNOWN)
-    assert (await core.backend.sessions.check(token)).epoch == 1
+        await core.rooms.sessions.open(ann.player.id, 0, UNKNOWN)
+    token, _ = await core.rooms.sessions.open(ann.player.id, 1, UNKNOWN)
+    assert (await core.rooms.sessions.check(token)).epoch == 1

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, enroll, sign_in_by_device
+from gameserver.commands.accounts import Application
+from gameserver.commands.sign_in import sign_in_by_device
+from gameserver.commands.sign_up import enroll
 from gameserver.rules import names
 from gameserver.rules.errors import Conflict, DeviceTaken, NameTaken, PlayerNotFound, WrongCredentials
 from gameserver.storage.accounts.births import Birth
@@ -70,7 +72,11 @@ async def test_however_sign_ups_race_no_name_and_no_device_gets_two_players_and_
             await connection.execute("truncate players, claims, ledger")
     nodes = (core, second)
     tries = [
-        enroll(nodes[each.node].backend, Application(each.name, "mage", device=f"device {each.device}"), command_id())
+        enroll(
+            nodes[each.node].commands.accounts,
+            Application(each.name, "mage", device=f"device {each.device}"),
+            command_id(),
+        )
         for each in wanted
     ]
     told = await asyncio.gather(*tries, return_exceptions=True)
@@ -84,7 +90,11 @@ async def test_however_sign_ups_race_no_name_and_no_device_gets_two_players_and_
 async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: Core, second: Core) -> None:
     for number in range(10):
         tries = [
-            enroll(node.backend, Application(f"Racer {number}", "mage", device=f"{number} of {who}"), command_id())
+            enroll(
+                node.commands.accounts,
+                Application(f"Racer {number}", "mage", device=f"{number} of {who}"),
+                command_id(),
+            )
             for who, node in enumerate((core, second) * 2)
         ]
         told = await asyncio.gather(*tries, return_exceptions=True)
@@ -93,24 +103,24 @@ async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: C
 
 
 async def test_a_refused_device_leaves_the_name_free(core: Core) -> None:
-    await enroll(core.backend, ANN, command_id())
+    await enroll(core.commands.accounts, ANN, command_id())
     with pytest.raises(DeviceTaken):
-        await enroll(core.backend, Application("Bea Lee", "mage", device="anns-device"), command_id())
-    await enroll(core.backend, Application("Bea Lee", "mage", device="beas-device"), command_id())
+        await enroll(core.commands.accounts, Application("Bea Lee", "mage", device="anns-device"), command_id())
+    await enroll(core.commands.accounts, Application("Bea Lee", "mage", device="beas-device"), command_id())
     await assert_claims_are_those_of_the_players(core)
 
 
 def draft(core: Core, key: str, attempt: int = 0) -> Birth:
     """The player that a sign-up of Ann by her name alone would make."""
-    player = core.backend.rulebook.new_player(
-        core.backend.players.id_of(key, attempt), "Ann Lee", "mage", datetime.now(UTC)
+    player = core.rulebook.new_player(
+        core.rooms.accounts.births.id_of(key, attempt), "Ann Lee", "mage", datetime.now(UTC)
     )
     args = {"name": "Ann Lee", "class": "mage", "hp": None, "exp": 0}
     return Birth(key, args, [str(NAME)], player, player.hp)
 
 
 async def reserved(core: Core, birth: Birth) -> Claim:
-    return await core.backend.claims.reserve(NAME, birth.player.id, birth.command_id)
+    return await core.rooms.accounts.claims.reserve(NAME, birth.player.id, birth.command_id)
 
 
 async def let_pass(core: Core) -> None:
@@ -125,19 +135,19 @@ async def test_a_sign_up_killed_before_it_made_its_player_keeps_the_name_until_i
 ) -> None:
     await reserved(core, draft(core, command_id()))
     with pytest.raises(NameTaken):
-        await enroll(core.backend, ANN, command_id())
-    assert await sweep(core.backend) == 0
+        await enroll(core.commands.accounts, ANN, command_id())
+    assert await sweep(core.commands.accounts) == 0
     await let_pass(core)
-    assert await sweep(core.backend) == 1
-    assert await core.backend.claims.find(NAME) is None
-    birth, _ = await enroll(core.backend, ANN, command_id())
+    assert await sweep(core.commands.accounts) == 1
+    assert await core.rooms.accounts.claims.find(NAME) is None
+    birth, _ = await enroll(core.commands.accounts, ANN, command_id())
     assert await holders(core) == [birth.player.id]
 
 
 async def test_whoever_wants_a_name_whose_reservation_has_run_out_neednt_wait_for_the_sweeper(core: Core) -> None:
     await reserved(core, draft(core, command_id()))
     await let_pass(core)
-    birth, _ = await enroll(core.backend, ANN, command_id())
+    birth, _ = await enroll(core.commands.accounts, ANN, command_id())
     assert await holders(core) == [birth.player.id]
 
 
@@ -145,13 +155,13 @@ async def test_whoever_wants_a_name_whose_reservation_has_run_out_neednt_wait_fo
 async def test_a_sign_up_killed_after_it_made_its_player_keeps_the_name(core: Core, by: str) -> None:
     birth = draft(core, command_id())
     await reserved(core, birth)
-    assert await core.backend.players.create(birth, None)
+    assert await core.rooms.accounts.births.create(birth, None)
     await let_pass(core)
     if by == "sweeper":
-        assert await sweep(core.backend) == 1
+        assert await sweep(core.commands.accounts) == 1
     with pytest.raises(NameTaken):
-        await enroll(core.backend, ANN, command_id())
-    claim = await core.backend.claims.find(NAME)
+        await enroll(core.commands.accounts, ANN, command_id())
+    claim = await core.rooms.accounts.claims.find(NAME)
     assert claim is not None
     assert (claim.confirmed, claim.player_id) == (True, birth.player.id)
     assert await holders(core) == [birth.player.id]
@@ -161,13 +171,13 @@ async def test_a_sign_up_that_wakes_after_the_sweeper_gave_its_name_away_makes_n
     frozen = draft(core, key := command_id())
     await reserved(core, frozen)
     await let_pass(core)
-    await sweep(core.backend)
-    taker, _ = await enroll(core.backend, ANN, command_id())
-    assert not await core.backend.players.create(frozen, None)
+    await sweep(core.commands.accounts)
+    taker, _ = await enroll(core.commands.accounts, ANN, command_id())
+    assert not await core.rooms.accounts.births.create(frozen, None)
     with pytest.raises(NameTaken):
-        await enroll(core.backend, Application("Ann Lee", "mage", device="another-device"), key)
+        await enroll(core.commands.accounts, Application("Ann Lee", "mage", device="another-device"), key)
     assert await holders(core) == [taker.player.id]
-    assert frozen.player.id not in await core.backend.players.read([frozen.player.id])
+    assert frozen.player.id not in await core.rooms.players.read([frozen.player.id])
     with pytest.raises(PlayerNotFound):
         await act(core, frozen.player.id)
 
@@ -178,12 +188,12 @@ async def test_a_sign_up_that_wakes_after_the_sweeper_freed_its_name_makes_one_p
     frozen = draft(core, key := command_id())
     await reserved(core, frozen)
     await let_pass(core)
-    await sweep(core.backend)
-    births = await asyncio.gather(*(enroll(node.backend, ANN, key) for node in (core, second) * 2))
+    await sweep(core.commands.accounts)
+    births = await asyncio.gather(*(enroll(node.commands.accounts, ANN, key) for node in (core, second) * 2))
     assert len({birth.player.id for birth, _ in births}) == 1
     assert [replayed for _, replayed in births].count(False) == 1
     assert await holders(core) == [births[0][0].player.id] != [frozen.player.id]
-    again, replayed = await enroll(second.backend, ANN, key)
+    again, replayed = await enroll(second.commands.accounts, ANN, key)
     assert (again.player, replayed) == (births[0][0].player, True)
     await assert_claims_are_those_of_the_players(core)
 
@@ -193,44 +203,44 @@ async def test_a_frozen_sign_up_frees_nothing_of_the_same_command_that_went_on_w
     frozen = draft(core, key := command_id())
     seen = await reserved(core, frozen)
     await let_pass(core)
-    await sweep(core.backend)
+    await sweep(core.commands.accounts)
     birth = draft(core, key, attempt=1)
     claim = await reserved(core, birth)
-    await core.backend.claims.release(seen)
-    assert await core.backend.players.create(birth, None)
-    await core.backend.claims.confirm(claim)
+    await core.rooms.accounts.claims.release(seen)
+    assert await core.rooms.accounts.births.create(birth, None)
+    await core.rooms.accounts.claims.confirm(claim)
     with pytest.raises(NameTaken):
-        await enroll(core.backend, ANN, command_id())
+        await enroll(core.commands.accounts, ANN, command_id())
 
 
 async def test_a_sign_up_killed_under_its_second_id_can_be_sent_again_at_once(core: Core) -> None:
     first, second_try = draft(core, key := command_id()), draft(core, key, attempt=1)
-    await core.backend.players.judge(await reserved(core, first))
+    await core.rooms.accounts.identities.resolve(await reserved(core, first))
     await let_pass(core)
-    await sweep(core.backend)
+    await sweep(core.commands.accounts)
     await reserved(core, second_try)
     wanted = Application("Ann Lee", "mage", password="anns-password")
-    birth, _ = await enroll(core.backend, wanted, key)
+    birth, _ = await enroll(core.commands.accounts, wanted, key)
     assert await holders(core) == [birth.player.id]
     await let_pass(core)
-    await sweep(core.backend)
+    await sweep(core.commands.accounts)
     with pytest.raises(NameTaken):
-        await enroll(core.backend, ANN, command_id())
+        await enroll(core.commands.accounts, ANN, command_id())
 
 
 async def test_a_reserved_device_lets_nobody_sign_in_before_its_player_is_made(core: Core) -> None:
     """The reservation may name an id that turns out to be another sign-up's player."""
-    birth, _ = await enroll(core.backend, ANN, command_id())
+    birth, _ = await enroll(core.commands.accounts, ANN, command_id())
     device = Key(Kind.DEVICE, hashlib.sha256(b"beas-device").hexdigest())
-    await core.backend.claims.reserve(device, birth.player.id, command_id())
+    await core.rooms.accounts.claims.reserve(device, birth.player.id, command_id())
     with pytest.raises(WrongCredentials):
-        await sign_in_by_device(core.backend, "beas-device")
-    assert (await sign_in_by_device(core.backend, "anns-device")).player == birth.player
+        await sign_in_by_device(core.commands.accounts, "beas-device")
+    assert (await sign_in_by_device(core.commands.accounts, "anns-device")).player == birth.player
 
 
 async def test_commands_from_one_end_of_the_window_to_the_other_find_their_partition(core: Core) -> None:
-    birth, _ = await enroll(core.backend, ANN, command_id())
-    window = core.backend.window
+    birth, _ = await enroll(core.commands.accounts, ANN, command_id())
+    window = core.commands.accounts.policy.window
     back, ahead = timedelta(milliseconds=window.back), timedelta(milliseconds=window.ahead)
     for ago in (back.total_seconds() - 5, 0, 5 - ahead.total_seconds()):
         assert not (await act(core, birth.player.id, key=command_id(ago))).replayed

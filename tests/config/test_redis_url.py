@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from gameserver.config.errors import ConfigFault
 from gameserver.config.redis_url import RedisUrl, parse
-from gameserver.config.settings import ConfigFault, load
+from gameserver.config.settings import load
 from gameserver.storage.redis import scripts
 from tests.config.test_settings import GOOD
 
@@ -15,19 +17,19 @@ from tests.config.test_settings import GOOD
     ("text", "found"),
     [
         ("redis://a", RedisUrl("server", False, (("a", 6379),), None, None)),
-        ("redis://:p%40s:s@a:7/3", RedisUrl("server", False, (("a", 7),), None, "p@s:s", database=3)),
-        ("rediss://u:p@[::1]:7", RedisUrl("server", True, (("::1", 7),), "u", "p")),
+        ("redis://:p%40s:s@a:7/3", RedisUrl("server", False, (("a", 7),), None, SecretStr("p@s:s"), database=3)),
+        ("rediss://u:p@[::1]:7", RedisUrl("server", True, (("::1", 7),), "u", SecretStr("p"))),
         (
             "redis+sentinel://u:p@a,b:7/the-master/2",
-            RedisUrl("sentinel", False, (("a", 26379), ("b", 7)), "u", "p", "the-master", 2),
+            RedisUrl("sentinel", False, (("a", 26379), ("b", 7)), "u", SecretStr("p"), "the-master", 2),
         ),
         ("rediss+sentinel://a:1/m", RedisUrl("sentinel", True, (("a", 1),), None, None, "m")),
         ("redis+cluster://a:1,b:2", RedisUrl("cluster", False, (("a", 1), ("b", 2)), None, None)),
-        ("rediss+cluster://:p@a:1/0", RedisUrl("cluster", True, (("a", 1),), None, "p")),
+        ("rediss+cluster://:p@a:1/0", RedisUrl("cluster", True, (("a", 1),), None, SecretStr("p"))),
     ],
 )
 def test_each_kind_of_url_is_understood(text: str, found: RedisUrl) -> None:
-    assert parse(text) == found
+    assert parse(SecretStr(text)) == found
 
 
 FAULTS = [
@@ -46,7 +48,7 @@ FAULTS = [
     ("redis+sentinel://a:1", "the master's name is missing"),
     ("redis+sentinel://a:1/", "the master's name is missing"),
     ("redis+sentinel://a:1/m/x", "'x' isn't the number"),
-    ("redis+cluster://a:1/3", "a cluster has database 0 alone"),
+    ("redis+cluster://a:1/3", "a cluster has only database 0"),
 ]
 
 

@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
-from gameserver.config import settings
-from gameserver.config.settings import ConfigFault, Limits, Settings, load
+from gameserver.config import files
+from gameserver.config.errors import ConfigFault
+from gameserver.config.limits import LimitSettings
+from gameserver.config.redis_url import parse
+from gameserver.config.settings import Settings, load
 from tests.support.repository import CONFIG
 
 GOOD = """
@@ -49,7 +54,7 @@ def test_paths_are_relative_to_the_file_wherever_the_command_runs(
     settings = load(file)
     assert settings.data == tmp_path / "var"
     assert settings.groups["players"].slots == 256
-    assert settings.database_url("two") == "postgresql://somebody:secret@db.example:5432/game"
+    assert settings.database_url("two").get_secret_value() == "postgresql://somebody:secret@db.example:5432/game"
     with pytest.raises(ConfigFault, match=r"game\.toml"):
         settings.game_mapping()
 
@@ -119,6 +124,56 @@ def test_a_limit_that_cant_be_meant_is_a_fault_by_its_path_that_shows_no_key(fil
     assert "thirty-two" not in told
 
 
+SECRETS = {
+    "database": "the-databases-password",
+    "redis": "the-password-of-redis",
+    "sentinel": "the-sentinels-password",
+    "admin": "the-key-of-ann",
+    "backend": "the-key-of-the-shop-that-is-long-enough",
+}
+
+
+@pytest.fixture
+def secretive(file: Path) -> Path:
+    """A configuration with a secret in every place that can have one."""
+    text = GOOD.replace("secret@", f"{SECRETS['database']}@").replace("anns-key", SECRETS["admin"])
+    redis = f'url = "redis+sentinel://:{SECRETS["redis"]}@a:1/m"\nsentinel_password = "{SECRETS["sentinel"]}"'
+    text = text.replace("embedded = { port = 16379 }", redis)
+    file.write_text(text + f'[backend.keys]\nshop = "{SECRETS["backend"]}"\n')
+    return file
+
+
+def test_no_text_of_the_settings_shows_a_secret(secretive: Path) -> None:
+    settings = load(secretive)
+    shown = [
+        settings,
+        settings.model_dump(),
+        settings.model_dump_json(),
+        settings.database_url("two"),
+        settings.redis_url(),
+        settings.redis_access(),
+        parse(settings.redis_url()),
+        settings.admin_keys(),
+        settings.backend,
+    ]
+    for secret in SECRETS.values():
+        assert secret not in f"{shown!r} {shown}"
+    assert settings.database_url("two").get_secret_value().count(SECRETS["database"]) == 1
+    assert settings.backend.keys["shop"].get_secret_value() == SECRETS["backend"]
+
+
+def test_no_fault_of_the_settings_shows_a_secret(secretive: Path) -> None:
+    text = secretive.read_text()
+    with pytest.raises(ValidationError) as refused:
+        Settings(**tomllib.loads(text.replace('database = "one"', 'database = "nowhere"')))
+    for broken in (text.replace("[redis]", "[redis]\nport = 1"), text + "colour = 1\n", text.replace("@a:1/m", "@a:1")):
+        secretive.write_text(broken)
+        with pytest.raises(ConfigFault) as fault:
+            load(secretive)
+        for secret in SECRETS.values():
+            assert secret not in f"{fault.value} {refused.value}"
+
+
 @pytest.mark.parametrize("rate", ["nan", "inf", "-1", "1e9", '"many"'])
 def test_a_rate_is_a_number_that_can_be_kept(file: Path, rate: str) -> None:
     file.write_text(GOOD + f"[limits]\nactions_per_player = {{ per_second = {rate}, burst = 1 }}\n")
@@ -132,7 +187,7 @@ def test_the_configurations_of_one_machine_let_the_bots_in_and_play() -> None:
         assert [str(each) for each in limits.exempt] == ["127.0.0.0/8", "::1/128"]
         assert limits.actions_per_player.per_second >= 5_000
         assert limits.frames_per_socket.per_second >= 10_000
-    assert Limits().exempt == ()
+    assert LimitSettings().exempt == ()
 
 
 @pytest.mark.parametrize("server", ["", 'url = "redis://a"\nembedded = { port = 1 }'])
@@ -207,7 +262,7 @@ def test_the_environment_overrides_the_file_and_leaves_the_rest_of_a_table(
     monkeypatch.setenv("GAMESERVER_READY_FILE", "/somewhere")
     settings = load(file)
     assert (settings.node.port, settings.node.host, settings.log) == (9090, "127.0.0.1", "warning")
-    assert settings.database_url("two") == "postgresql://elsewhere/game"
+    assert settings.database_url("two").get_secret_value() == "postgresql://elsewhere/game"
     assert settings.databases["one"].embedded is not None
     monkeypatch.setenv("GAMESERVER_NODE__PORT", "much")
     with pytest.raises(ConfigFault, match=r"node\.port"):
@@ -221,26 +276,27 @@ def mode(path: Path) -> int:
 def test_the_embedded_stacks_admin_key_is_made_once_and_only_its_owner_may_read_it(file: Path) -> None:
     keys = load(file).admin_keys()
     assert keys == load(file).admin_keys()
-    assert keys["ann"] == "anns-key"
-    assert len(keys["operator"]) >= 32
+    assert keys["ann"] == SecretStr("anns-key")
+    assert len(keys["operator"].get_secret_value()) >= 32
     key_file = load(file).admin_key_file
-    assert (key_file.read_text().strip(), mode(key_file)) == (keys["operator"], 0o600)
+    assert (key_file.read_text().strip(), mode(key_file)) == (keys["operator"].get_secret_value(), 0o600)
     assert load(file).server_password() not in keys.values()
-    assert load(file).server_password() in load(file).database_url("one")
-    assert load(file).server_password() in load(file).redis_url()
+    password = load(file).server_password().get_secret_value()
+    assert password in load(file).database_url("one").get_secret_value()
+    assert password in load(file).redis_url().get_secret_value()
 
 
 def test_without_embedded_servers_there_are_only_the_keys_of_the_settings(file: Path, tmp_path: Path) -> None:
     text = GOOD.replace("embedded = { port = 15432 }", 'url = "postgresql://a/b"')
     file.write_text(text.replace("embedded = { port = 16379 }", 'url = "redis://a"'))
-    assert load(file).admin_keys() == {"ann": "anns-key"}
+    assert load(file).admin_keys() == {"ann": SecretStr("anns-key")}
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_processes_that_make_the_same_secret_at_once_get_the_same_one(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from gameserver.config.settings import secret; "
-        "print(secret(Path(sys.argv[1])))"
+        "import sys; from pathlib import Path; from gameserver.config.files import secret; "
+        "print(secret(Path(sys.argv[1])).get_secret_value())"
     )
     path = tmp_path / "deep" / "a.key"
     running = [
@@ -254,7 +310,7 @@ def test_processes_that_make_the_same_secret_at_once_get_the_same_one(tmp_path: 
 def test_a_secret_that_cant_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigFault, match="can't be read or made"):
-        settings.secret(tmp_path / "file" / "a.key")
+        files.secret(tmp_path / "file" / "a.key")
 
 
 def test_the_shipped_configurations_can_be_used() -> None:

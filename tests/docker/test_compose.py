@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from pydantic import SecretStr
 
-from gameserver.config.settings import ConfigFault, load
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import load
 from gameserver.stack.servers.postgres import DURABLE
 from gameserver.transport.wire import HEARTBEAT_SECONDS
 from tests.docker import files
@@ -108,8 +110,8 @@ def test_the_files_that_are_mounted_exist() -> None:
 def test_the_nodes_settings_name_containers() -> None:
     settings = files.settings()
     urls = [settings.database_url("one"), settings.database_url("two"), settings.redis_url()]
-    assert [urlsplit(url).hostname for url in urls] == [*DATABASES, "valkey"]
-    assert settings.admin_keys() == {"operator": "secret"}
+    assert [urlsplit(url.get_secret_value()).hostname for url in urls] == [*DATABASES, "valkey"]
+    assert settings.admin_keys() == {"operator": SecretStr("secret")}
     assert settings.game_mapping()["classes"]
 
 

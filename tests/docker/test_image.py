@@ -91,9 +91,9 @@ def container(wheel: Path, settings: Settings, tmp_path: Path) -> Container:
         "PYTHONPATH": str(site),
         "GAMESERVER_NODE__HOST": "127.0.0.1",
         "GAMESERVER_NODE__PORT": str(port),
-        "GAMESERVER_DATABASES__ONE__URL": settings.database_url("one"),
-        "GAMESERVER_DATABASES__TWO__URL": settings.database_url("two"),
-        "GAMESERVER_REDIS__URL": settings.redis_url(),
+        "GAMESERVER_DATABASES__ONE__URL": settings.database_url("one").get_secret_value(),
+        "GAMESERVER_DATABASES__TWO__URL": settings.database_url("two").get_secret_value(),
+        "GAMESERVER_REDIS__URL": settings.redis_url().get_secret_value(),
         "GAMESERVER_ADMIN__KEYS__OPERATOR": "secret",
     }
     return Container(folder, port, told)

@@ -8,10 +8,12 @@ from typing import Any
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 
 from gameserver import app as application
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, enroll
+from gameserver.commands.accounts import Application
+from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
@@ -22,7 +24,6 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.mail.courier import Deliverer
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.slots.attendance import attend
-from gameserver.upkeep.postman import Postman
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.servers import GAME, SLOTS, Servers
@@ -36,7 +37,7 @@ _numbers = iter(range(1, 1 << 62))
 async def working(settings: Settings) -> AsyncIterator[Core]:
     """A node's storage and commands without doors; its queues are worked off."""
     async with application.open_core(settings) as opened:
-        task = asyncio.create_task(opened.backend.players.run())
+        task = asyncio.create_task(opened.rooms.players.run())
         yield opened
         await cancel_and_wait([task])
 
@@ -44,7 +45,7 @@ async def working(settings: Settings) -> AsyncIterator[Core]:
 @asynccontextmanager
 async def carrying(core: Core, deliverer: Deliverer | None = None) -> AsyncIterator[None]:
     """A node's couriers at work."""
-    deliverers = [deliverer or Postman(core.backend, core.slots)]
+    deliverers = [deliverer or application.postman_of(core)]
     work = attend(core.slots, "players", lambda each: application.courier(core, each, deliverers).run())
     task = asyncio.create_task(work)
     try:
@@ -55,9 +56,9 @@ async def carrying(core: Core, deliverer: Deliverer | None = None) -> AsyncItera
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+async def connected(url: SecretStr) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the test's own."""
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url.get_secret_value())
     try:
         yield connection
     finally:
@@ -67,8 +68,9 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def superuser(servers: Servers, core: Core, database: str) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection to a database of the deployment."""
-    name = core.databases[database].url.rsplit("/", 1)[1]
-    async with connected(servers.postgres[database].superuser_url.rsplit("/", 1)[0] + f"/{name}") as connection:
+    name = core.databases[database].url.get_secret_value().rsplit("/", 1)[1]
+    url = servers.postgres[database].superuser_url.rsplit("/", 1)[0] + f"/{name}"
+    async with connected(SecretStr(url)) as connection:
         yield connection
 
 
@@ -94,8 +96,8 @@ async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database
         number = next(_numbers)
         wanted = Application(f"Player {number}", class_name, device=f"device-{number:06}", exp=exp)
         key = command_id()
-        if database is None or owner(core, core.backend.players.id_of(key, 0)) == database:
-            birth, _ = await enroll(core.backend, wanted, key)
+        if database is None or owner(core, core.rooms.accounts.births.id_of(key, 0)) == database:
+            birth, _ = await enroll(core.commands.accounts, wanted, key)
             return birth.player
 
 
@@ -112,18 +114,18 @@ def order(core: Core, player_id: int, action: str = "hunt", key: str | None = No
     """A command as the doors make it."""
     if action == "hunt":
         args.setdefault("foe", "slime")
-    rulebook = core.backend.rulebook
+    rulebook = core.rulebook
     model = rulebook.arguments(action, args)
     return Command(key or command_id(), player_id, action, model, 0, takes=rulebook.takes(action, model))
 
 
 async def act(core: Core, player_id: int, action: str = "hunt", key: str | None = None, **args: Any) -> Receipt:
-    return await core.backend.players.act(order(core, player_id, action, key, **args))
+    return await core.rooms.players.act(order(core, player_id, action, key, **args))
 
 
 async def settled(core: Core, commands: Sequence[Command]) -> list[Receipt | GameError]:
     """What came of each of the commands, submitted in their order."""
-    found = await asyncio.gather(*(core.backend.players.act(each) for each in commands), return_exceptions=True)
+    found = await asyncio.gather(*(core.rooms.players.act(each) for each in commands), return_exceptions=True)
     return [_expected(each) for each in found]
 
 
@@ -159,7 +161,7 @@ async def drained(core: Core) -> None:
 
 
 async def present(core: Core, player_id: int) -> Player:
-    return (await core.backend.players.read([player_id]))[player_id]
+    return (await core.rooms.players.read([player_id]))[player_id]
 
 
 async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str, Any]]:
@@ -172,15 +174,17 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
         player_id, told["name"], told["class"], told["level"], told["hp"], told["exp"], 1, born["at"], born["at"]
     )
     records = [Record(row["action"], orjson.loads(row["args"]), row["seed"], row["at"]) for row in acted]
-    assert replay(core.backend.rulebook, first, records) == await present(core, player_id)
+    assert replay(core.rulebook, first, records) == await present(core, player_id)
     return rows
 
 
 @asynccontextmanager
 async def following(core: Core) -> AsyncIterator[None]:
     """A node's followers of all its databases."""
-    boarding = Boarding(lambda: core.backend.calendar.contests(core.backend.now()), lambda: names_of(core))
-    writer, presence = BoardWriter(core.following), core.backend.presence
+    boarding = Boarding(
+        lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: names_of(core)
+    )
+    writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
     followers = [Follower(each, writer, presence, boarding) for each in core.slots.databases("players")]
     tasks = [asyncio.create_task(each.run()) for each in followers]
     yield

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gameserver.config.settings import HAProxy, Settings
+from gameserver.config.deployment import HAProxySettings
+from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.haproxy_config import first_places, render
 from tests.support.wait import wait_until
@@ -16,7 +17,7 @@ PROGRAM = Path("/usr/sbin/haproxy")
 @asynccontextmanager
 async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> AsyncIterator[str]:
     """The address of a running proxy before nodes on these ports, whose configuration lies in `folder`."""
-    section = HAProxy(
+    section = HAProxySettings(
         port=free_port(),
         operators_port=free_port(),
         nodes=tuple(f"127.0.0.1:{each}" for each in nodes),

@@ -51,13 +51,16 @@ def toml_of(settings: Settings, port: int) -> str:
     """The settings as a file: JSON strings, arrays and numbers are TOML, too."""
     lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3"]
     for name in settings.databases:
-        lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name))}"]
-    lines += ["[redis]", f"url = {_value(settings.redis_url())}"]
+        lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name).get_secret_value())}"]
+    lines += ["[redis]", f"url = {_value(settings.redis_url().get_secret_value())}"]
     lines += ["[control]", f"database = {_value(settings.control.database)}"]
     for name, group in settings.groups.items():
         lines += [f"[groups.{name}]", f"databases = {_value(list(group.databases))}", f"slots = {group.slots}"]
     lines += ["[limits]", f"exempt = {_value([str(each) for each in settings.limits.exempt])}"]
-    lines += ["[admin.keys]", *(f"{name} = {_value(key)}" for name, key in settings.admin.keys.items())]
+    lines += [
+        "[admin.keys]",
+        *(f"{name} = {_value(key.get_secret_value())}" for name, key in settings.admin.keys.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gameserver.config.redis_url import Access
+from gameserver.config.redis_url import RedisAccess
 from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.processes.process import Launch, Process
@@ -68,13 +68,13 @@ class Server:
         self.process = Process(f"server {self.port}", self.folder / "log")
 
     async def start(self) -> None:
-        claim = FolderLock(self.folder / "lock")
-        claim.take()
+        lock = FolderLock(self.folder / "lock")
+        lock.acquire()
         argv = (str(self.program), str(self.config), *(["--sentinel"] if self.sentinel else []))
         try:
-            self.process.start(Launch(argv, self.folder, {"PATH": os.defpath}, claim, signal.SIGKILL))
+            self.process.start(Launch(argv, self.folder, {"PATH": os.defpath}, lock, signal.SIGKILL))
         finally:
-            claim.release()
+            lock.release()
         await self.process.until(self._listens, 20)
 
     async def _listens(self) -> bool:
@@ -103,7 +103,7 @@ class Running:
     """What the settings need, and the servers behind it."""
 
     url: str
-    access: Access
+    access: RedisAccess
     servers: list[Server]
 
     async def flush(self) -> None:
@@ -136,7 +136,7 @@ async def alone(folder: Path, program: Path | None = None) -> AsyncIterator[Runn
     port = free_port()
     server = Server(folder / "alone", program or binaries.valkey_server(), _lines(port), port=port)
     async with _all([server]):
-        yield Running(_url("redis", port), Access(), [server])
+        yield Running(_url("redis", port), RedisAccess(), [server])
 
 
 def certificates(folder: Path) -> tuple[Path, Path, Path]:
@@ -159,7 +159,7 @@ class Tls:
 
     def __init__(self, folder: Path) -> None:
         ca, made, key = certificates(folder / "certificates")
-        self.access = Access(ca, made, key)
+        self.access = RedisAccess(ca, made, key)
         self._files = [f"tls-ca-cert-file {ca}", f"tls-cert-file {made}", f"tls-key-file {key}"]
 
     def lines(self, port: int, *more: str) -> list[str]:
@@ -206,7 +206,7 @@ async def behind_sentinel(folder: Path, *, secured: bool = False) -> AsyncIterat
             await wait_until(lambda: _knows_replica(sentinel), what="the Sentinel knows the replica")
             scheme = "rediss+sentinel" if secured else "redis+sentinel"
             url = _url(scheme, free_port(), public[2], path="/the-master")
-            yield Running(url, Access() if tls is None else tls.access, [master, replica, sentinel])
+            yield Running(url, RedisAccess() if tls is None else tls.access, [master, replica, sentinel])
 
 
 async def _is_followed(master: Server) -> bool:
@@ -239,7 +239,7 @@ async def cluster(folder: Path, *, secured: bool = False) -> AsyncIterator[Runni
             await servers[0].ask("CLUSTER", "MEET", "127.0.0.1", port, bus)
         await wait_until(lambda: _agree(servers), 20, "the cluster has all its slots")
         scheme = "rediss+cluster" if secured else "redis+cluster"
-        yield Running(_url(scheme, *public[:2]), Access() if tls is None else tls.access, servers)
+        yield Running(_url(scheme, *public[:2]), RedisAccess() if tls is None else tls.access, servers)
 
 
 async def _agree(servers: Sequence[Server]) -> bool:

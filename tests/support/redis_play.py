@@ -5,7 +5,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from gameserver.config.settings import Redis, Settings
+from gameserver.config.servers import RedisSettings
+from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Api, Signed
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.redis_kinds import Running
@@ -24,7 +25,7 @@ class Played:
 
 async def played(stack: AsyncExitStack, settings: Settings, redis: Running) -> Played:
     access = redis.access
-    section = Redis(url=redis.url, ca=access.ca, certificate=access.certificate, key=access.key)
+    section = RedisSettings(url=redis.url, ca=access.ca, certificate=access.certificate, key=access.key)
     limited = {"exempt": (), "sign_ups_per_address": {"per_minute": 60, "burst": 100}}
     values = {**settings.model_dump(), "redis": section.model_dump(), "limits": limited}
     node = await start_node(stack, Settings(**values))

@@ -10,9 +10,11 @@ from itertools import count
 from pathlib import Path
 
 import asyncpg
+from pydantic import SecretStr
 
-from gameserver.config.settings import Control, Group, Node, Redis, Settings, Stack
-from gameserver.config.settings import Database as DatabaseSettings
+from gameserver.config.deployment import ControlSettings, GroupSettings, NodeSettings, StackSettings
+from gameserver.config.servers import DatabaseSettings, RedisSettings
+from gameserver.config.settings import Settings
 from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
@@ -42,22 +44,22 @@ class Servers:
     template: bool = field(default=False)
 
     @property
-    def redis_url(self) -> str:
+    def redis_url(self) -> SecretStr:
         """That of the Valkey, or of another Redis that these tests are run with (tests/cluster/test_redis_kinds.py)."""
-        return os.environ.get(OTHER_REDIS, self.redis.url)
+        return SecretStr(os.environ.get(OTHER_REDIS, self.redis.url))
 
     def settings(self, database: str, port: int | None = None, **more: object) -> Settings:
         """Settings of a deployment whose tables are in this database of every instance."""
         urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
-        group = Group(databases=NAMES, slots=SLOTS)
+        group = GroupSettings(databases=NAMES, slots=SLOTS)
         values: dict[str, object] = {
             "game": GAME,
             "databases": {name: DatabaseSettings(url=url) for name, url in urls.items()},
-            "redis": Redis(url=self.redis_url),
-            "control": Control(database="one"),
+            "redis": RedisSettings(url=self.redis_url),
+            "control": ControlSettings(database="one"),
             "groups": {"accounts": group, "players": group},
-            "node": Node(port=port or free_port(), drain_seconds=3),
-            "stack": Stack(data=self.folder / "data"),
+            "node": NodeSettings(port=port or free_port(), drain_seconds=3),
+            "stack": StackSettings(data=self.folder / "data"),
             "admin": {"keys": {"tester": "an-admin-key"}},
             "limits": {"exempt": EXEMPT},
         }

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 
 from gameserver.app import Core
 from gameserver.rules import names
@@ -92,7 +93,7 @@ async def sweep_all(core: Core) -> int:
     """The sweeper at its work until nothing is overdue, after all deadlines; how many claims it settled."""
     await let_pass(core)
     settled = 0
-    while done := await sweep(core.backend):
+    while done := await sweep(core.commands.accounts):
         settled += done
     return settled
 
@@ -100,7 +101,7 @@ async def sweep_all(core: Core) -> int:
 async def _everywhere(core: Core, *asked: str) -> list[list[asyncpg.Record]]:
     """The rows of each question, of all databases."""
 
-    async def ask(url: str) -> list[list[asyncpg.Record]]:
+    async def ask(url: SecretStr) -> list[list[asyncpg.Record]]:
         async with connected(url) as connection:
             return [list(await connection.fetch(each)) for each in asked]
 
@@ -108,5 +109,6 @@ async def _everywhere(core: Core, *asked: str) -> list[list[asyncpg.Record]]:
     return [[row for rows in found for row in rows] for found in zip(*answers, strict=True)]
 
 
-def _urls(core: Core) -> list[str]:
-    return sorted({database.url for group in core.slots.groups() for database in core.slots.members(group)})
+def _urls(core: Core) -> list[SecretStr]:
+    urls = {database.url for group in core.slots.groups() for database in core.slots.members(group)}
+    return sorted(urls, key=SecretStr.get_secret_value)

@@ -20,11 +20,11 @@ async def test_idle_sockets_of_an_ended_epoch_are_closed_with_and_without_redis(
     monkeypatch.setattr(sessions, "RECHECK_SECONDS", 0.1)
     async with alone(tmp_path) as redis, AsyncExitStack() as stack:
         all_of = await played(stack, settings, redis)
-        api, players = all_of.api, all_of.node.core.backend.players
+        api, credentials = all_of.api, all_of.node.core.rooms.accounts.credentials
         ends, ends_later, stays = [await api.sign_up() for _ in range(3)]
         sockets = [await api.socket(each.token) for each in (ends, ends_later, stays)]
         for number, who in enumerate((ends, ends_later)):
-            await players.raise_session_epoch(int(who.id))
+            await credentials.raise_session_epoch(int(who.id))
             async with asyncio.timeout(WITHIN):
                 assert (await closing_of(sockets[number].connection))[1] == 4409
             redis.servers[0].kill()

@@ -1,1 +1,4 @@
-"""All nodes behind HAProxy as one: joined, drained, listed and controlled while players play."""
+"""The nodes behind HAProxy: listed, added, drained, removed and restarted while players play.
+
+Door: `front` (`Front`, `nodes_command`, `stop_seconds`), `overview`, `control` (`ControlSocket`).
+"""

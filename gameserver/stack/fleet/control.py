@@ -1,7 +1,7 @@
-"""The door of a running `gameserver up`: a unix socket in its data folder, for its owner alone.
+"""The control socket of a running `gameserver up`: a unix socket in its data folder that only its owner can open.
 
-One request a connection, in JSON lines: `{"command": "add", "argument": "10.0.0.7:8080"}`. What is said meanwhile comes
-as `{"say": "…"}`; the last line is `{"done": …}` or `{"refused": "the reason"}`. A change goes on if its asker leaves.
+One request a connection, in JSON lines: `{"command": "add", "argument": "10.0.0.7:8080"}`. Messages on the way come as
+`{"say": "…"}`; the last line is `{"done": …}` or `{"refused": "the reason"}`. A change goes on if its client leaves.
 """
 
 import asyncio
@@ -17,20 +17,21 @@ import structlog
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import unix_paths
+from gameserver.waiting import cancel_and_wait
 
 FILE = "control.sock"
 LONGEST_LINE = 1 << 16
 REQUEST_SECONDS = 5
 CONNECT_SECONDS = 5
-MOST_ASKERS = 16
+MAX_CLIENTS = 16
 Say = Callable[[str], None]
 Handler = Callable[[str | None, Say], Awaitable[object]]
-"""Takes the argument; gives what JSON can hold. Raises StackError."""
+"""Takes the argument and returns what JSON can hold. Raises StackError."""
 _log = structlog.get_logger()
 
 
 class ControlSocket:
-    """Serves from `async with` to its end; whatever is under way then is cancelled."""
+    """Serves while its block runs; commands under way at its end are cancelled."""
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         self._path = path
@@ -38,15 +39,15 @@ class ControlSocket:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        """The caller has the lock of the data folder, so a socket that lies there is dead. Raises StackError."""
+        """The caller holds the lock of the data folder, so a socket file in it is stale. Raises StackError."""
         try:
             with unix_paths.short(self._path) as path:
                 self._path.unlink(missing_ok=True)
-                before = os.umask(0o177)
+                previous_mask = os.umask(0o177)
                 try:
                     self._server = await asyncio.start_unix_server(self._accept, path, limit=LONGEST_LINE)
                 finally:
-                    os.umask(before)
+                    os.umask(previous_mask)
         except OSError as error:
             raise StackError(f"The socket {self._path} can't be made: {error}.") from None
         return self
@@ -55,14 +56,12 @@ class ControlSocket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(self._tasks)
         self._path.unlink(missing_ok=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._tasks) >= MOST_ASKERS:
-            writer.write(_line({"refused": "Too many commands are asked at the same time: try again."}))
+        if len(self._tasks) >= MAX_CLIENTS:
+            writer.write(_line({"refused": "Too many commands at the same time: try again."}))
             writer.close()
             return
         task = asyncio.create_task(self._serve(reader, writer))
@@ -82,8 +81,8 @@ class ControlSocket:
     async def _answer(self, reader: asyncio.StreamReader, say: Say) -> Mapping[str, object]:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                asked = orjson.loads(await reader.readline())
-            command, argument = asked["command"], asked.get("argument")
+                request = orjson.loads(await reader.readline())
+            command, argument = request["command"], request.get("argument")
             handler = self._handlers[command]
         except (TimeoutError, ValueError, TypeError, LookupError, AttributeError, OSError):
             return {"refused": f"A request is a line of JSON with a `command`: {', '.join(self._handlers)}."}
@@ -99,9 +98,9 @@ class ControlSocket:
 
 
 async def ask(path: Path, command: str, argument: str | None, say: Say, silence: float) -> Any:
-    """What the running `up` answers, once it is done.
+    """The answer of the running `up`, when the command is done; its messages on the way go to `say`.
 
-    Raises StackError: for a refusal, when none runs, and after `silence` seconds in which it said nothing.
+    Raises StackError for a refusal, when no `up` runs, and when nothing comes for `silence` seconds.
     """
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -111,7 +110,7 @@ async def ask(path: Path, command: str, argument: str | None, say: Say, silence:
         raise StackError(f"No `gameserver up` with HAProxy runs on {path.parent.parent}: start it first.") from None
     try:
         writer.write(_line({"command": command, "argument": argument}))
-        return await _heard(reader, say, silence)
+        return await _answer_of(reader, say, silence)
     except (OSError, ValueError):
         raise StackError("`gameserver up` ended before it answered.") from None
     finally:
@@ -119,19 +118,19 @@ async def ask(path: Path, command: str, argument: str | None, say: Say, silence:
             writer.close()
 
 
-async def _heard(reader: asyncio.StreamReader, say: Say, silence: float) -> Any:
+async def _answer_of(reader: asyncio.StreamReader, say: Say, silence: float) -> Any:
     while True:
         try:
             async with asyncio.timeout(silence):
-                told = orjson.loads(await reader.readline())
+                message = orjson.loads(await reader.readline())
         except TimeoutError:
             raise StackError(f"`gameserver up` said nothing for {silence:g} s; it may go on.") from None
-        if "say" in told:
-            say(told["say"])
-        elif "refused" in told:
-            raise StackError(told["refused"])
+        if "say" in message:
+            say(message["say"])
+        elif "refused" in message:
+            raise StackError(message["refused"])
         else:
-            return told["done"]
+            return message["done"]
 
 
 def _line(value: Mapping[str, object]) -> bytes:

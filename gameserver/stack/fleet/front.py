@@ -1,4 +1,4 @@
-"""HAProxy before the nodes of `up`, and the commands by which operators change them while it all runs."""
+"""HAProxy in front of the nodes of `up`, and the commands with which operators change them while players play."""
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -9,31 +9,32 @@ from typing import Any
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet import control
-from gameserver.stack.fleet.fleet import Fleet, NodeReport
+from gameserver.stack.fleet.fleet import Fleet
 from gameserver.stack.fleet.roster import Roster
+from gameserver.stack.fleet.rotation import Rotation
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.haproxy import HAProxyServer
 from gameserver.stack.servers.haproxy_config import first_places, render, section
 from gameserver.stack.servers.node import NodeProcess
 
-_SLOWEST_START = 120
+_SLOWEST_START_SECONDS = 120
 
 
 class Front:
-    """The HAProxy of a stack, and who has its places."""
+    """The HAProxy of a stack, and the nodes in its places."""
 
     def __init__(
         self, settings: Settings, nodes: Sequence[NodeProcess], make_node: Callable[[str], NodeProcess]
     ) -> None:
-        """`make_node` makes the node of a place, by its name. Raises StackError for nodes that aren't those of `up`."""
+        """`make_node` makes the node of a place, by name. Raises StackError if haproxy.nodes names other nodes."""
         self._settings = settings
         self._make_node = make_node
-        own = section(settings)
-        if own.nodes:
+        front = section(settings)
+        if front.nodes:
             raise StackError("haproxy.nodes names nodes that `up` doesn't start: use `gameserver haproxy-config`.")
         self._roster = Roster(first_places(settings), nodes)
         self.haproxy = HAProxyServer(
-            section=own,
+            section=front,
             certificate=settings.certificate,
             configuration=lambda: render(settings, self._roster.places()),
             run=_run_folder(settings),
@@ -43,10 +44,11 @@ class Front:
 
     @asynccontextmanager
     async def serving(self, supervisor: Supervisor) -> AsyncIterator[None]:
-        """HAProxy and the operators' commands, beside the nodes that were started last. Raises StackError."""
+        """Runs HAProxy and serves the operators' commands, in one phase with the nodes. Raises StackError."""
         await supervisor.join(self.haproxy)
-        patience = self._settings.node.drain_seconds
-        fleet = Fleet(supervisor, self._roster, self.haproxy.api, self._make_node, patience)
+        fleet = Fleet(
+            supervisor, self._roster, Rotation(self.haproxy.api), self._make_node, self._settings.node.drain_seconds
+        )
         async with control.ControlSocket(_control_file(self._settings), _handlers(fleet)):
             yield
 
@@ -57,9 +59,12 @@ def stop_seconds(settings: Settings) -> float:
 
 
 async def nodes_command(settings: Settings, command: str, argument: str | None, say: control.Say) -> Any:
-    """Ask the `up` that runs on these settings. Raises StackError, and ConfigFault without [haproxy]."""
+    """Send a command to the `up` that runs with these settings, and return its answer.
+
+    Raises StackError, and ConfigFault without [haproxy].
+    """
     section(settings)
-    silence = _SLOWEST_START + 2 * stop_seconds(settings)
+    silence = _SLOWEST_START_SECONDS + 2 * stop_seconds(settings)
     return await control.ask(_control_file(settings), command, argument, say, silence)
 
 
@@ -95,5 +100,5 @@ def _handlers(fleet: Fleet) -> dict[str, control.Handler]:
 
 
 async def _listed(fleet: Fleet) -> dict[str, object]:
-    seen: list[NodeReport] = await fleet.seen()
-    return {"nodes": [dataclasses.asdict(each) for each in seen], "free_places": fleet.free_places()}
+    reports = await fleet.reports()
+    return {"nodes": [dataclasses.asdict(report) for report in reports], "free_places": fleet.free_places()}

@@ -1,11 +1,11 @@
-"""What is asked of a node that somebody else runs before HAProxy gets to know it."""
+"""Checks of a node that `up` didn't start, before it joins HAProxy."""
 
 import asyncio
 import http.client
 import json
 import socket
 
-from gameserver.config.settings import address as parse_address
+from gameserver.config.ports import address as parse_address
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.haproxy_config import joined
 
@@ -18,25 +18,25 @@ async def numeric(address: str) -> str:
     try:
         host, port = parse_address(address)
         async with asyncio.timeout(_SECONDS):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except ValueError as error:
         raise StackError(f"{error}, such as 10.0.0.7:8080.") from None
     except (OSError, TimeoutError):
         raise StackError(f"The host of {address} isn't found.") from None
-    return joined(str(found[0][4][0]), port)
+    return joined(str(addresses[0][4][0]), port)
 
 
 async def require_ready(address: str) -> None:
-    """Raises StackError unless a node that is ready answers there."""
+    """Raises StackError unless a node answers at the address, and is ready."""
     try:
-        told = await asyncio.to_thread(_answer, *parse_address(address))
+        readiness = await asyncio.to_thread(_get_readiness, *parse_address(address))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise StackError(f"No node answers at {address}: {error}.") from None
-    if told != {"ready": True}:
+    if readiness != {"ready": True}:
         raise StackError(f"What answers at {address} isn't a node that is ready.")
 
 
-def _answer(host: str, port: int) -> object:
+def _get_readiness(host: str, port: int) -> object:
     connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
     try:
         connection.request("GET", "/ready")

@@ -1,4 +1,4 @@
-"""The table that tells on the terminal what runs where."""
+"""Tables for the terminal: what runs where."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from gameserver.stack.processes.child import Child
 
 
 def overview(children: Iterable[Child]) -> Table:
-    """One row for each server: name, what it is, address, pid and log; for a rich Console to print."""
+    """One row for each server: name, what it is, address, pid and log."""
     table = Table(box=box.SIMPLE)
     for heading in ("name", "what", "address", "pid"):
         table.add_column(heading, no_wrap=True)
@@ -23,12 +23,12 @@ def overview(children: Iterable[Child]) -> Table:
     return table
 
 
-def members(told: Mapping[str, Any]) -> Table:
-    """One row for each node behind HAProxy, as `nodes list` gets them of the running `up`."""
+def fleet(answer: Mapping[str, Any]) -> Table:
+    """One row for each node behind HAProxy, from the answer of the running `up` to a `nodes` command."""
     table = Table("name", "address", "over HTTP", "for sockets", "sessions", "pid", "", box=box.SIMPLE)
-    for each in told["nodes"]:
-        states = each["states"]
-        cells = (each["name"], each["address"], states["play"], states["sockets"], each["sessions"], each["pid"] or "-")
-        table.add_row(*map(str, cells), each["note"])
-    table.caption = f"free places: {told['free_places']}"
+    for node in answer["nodes"]:
+        states = node["states"]
+        cells = (node["name"], node["address"], states["play"], states["sockets"], node["sessions"], node["pid"] or "-")
+        table.add_row(*map(str, cells), node["note"])
+    table.caption = f"free places: {answer['free_places']}"
     return table

@@ -1,4 +1,4 @@
-"""Who holds which of HAProxy's places: the truth that HAProxy is told, and told again when it was started anew."""
+"""Which node has which of HAProxy's places: HAProxy gets this state, and gets it again whenever it starts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,69 +10,75 @@ from gameserver.stack.servers.node import NodeProcess
 
 @dataclass(eq=False)
 class FleetNode:
-    """A node in a place, under its name; `node` is None when somebody else runs it."""
+    """A node in a place, under its name; `child` is None for a node that `up` didn't start."""
 
     name: str
     address: str
     """host:port, the host numeric where a node has joined."""
-    node: NodeProcess | None
+    child: NodeProcess | None
     drained: bool = False
+
+    @property
+    def pid(self) -> int | None:
+        """None when it isn't running, or when `up` didn't start it."""
+        return self.child.process.pid if self.child is not None else None
 
 
 class Roster:
-    """The places of one HAProxy, and who has them."""
+    """The places of one HAProxy, and the nodes in them."""
 
     def __init__(self, places: Sequence[HAProxyPlace], nodes: Sequence[NodeProcess]) -> None:
-        """`places` as they are at first; `nodes` have the first ones."""
-        self._own = {each.name: each.address for each in places}
+        """`places` in their first state; `nodes` are in the first ones."""
+        self._addresses = {place.name: place.address for place in places}
         started = zip(places, nodes, strict=False)
-        self._members = {place.name: FleetNode(place.name, place.address, node) for place, node in started}
+        self._nodes = {place.name: FleetNode(place.name, place.address, node) for place, node in started}
 
     @property
-    def members(self) -> list[FleetNode]:
+    def nodes(self) -> list[FleetNode]:
         """In the order of their places."""
-        return [self._members[name] for name in self._own if name in self._members]
+        return [self._nodes[name] for name in self._addresses if name in self._nodes]
 
     def places(self) -> list[HAProxyPlace]:
-        """All places as they are now."""
-        return [self._place(name) for name in self._own]
+        """All places in their present state."""
+        return [self._place(name) for name in self._addresses]
 
-    def own_address(self, name: str) -> str:
-        """The address that a node of ours has in this place."""
-        return self._own[name]
+    def address_of_place(self, name: str) -> str:
+        """The address that a node of `up` has in this place."""
+        return self._addresses[name]
 
     def free(self) -> str:
         """The name of the first free place. Raises StackError."""
-        for name in self._own:
-            if name not in self._members:
+        for name in self._addresses:
+            if name not in self._nodes:
                 return name
-        raise StackError(f"All {len(self._own)} places are taken: remove a node, or raise haproxy.places and restart.")
+        raise StackError(
+            f"All {len(self._addresses)} places are taken: remove a node, or raise haproxy.places and restart."
+        )
 
     def free_places(self) -> int:
-        return len(self._own) - len(self._members)
+        return len(self._addresses) - len(self._nodes)
 
     def find(self, name: str) -> FleetNode:
-        """The member of this name. Raises StackError."""
-        if name not in self._members:
-            raise StackError(f"There is no node {name!r}: there are {', '.join(each.name for each in self.members)}.")
-        return self._members[name]
+        """The node of this name. Raises StackError."""
+        if name not in self._nodes:
+            raise StackError(f"There is no node {name!r}: there are {', '.join(node.name for node in self.nodes)}.")
+        return self._nodes[name]
 
     def require_new(self, address: str) -> None:
         """Raises StackError for an address that has a place already."""
-        for other in self._members.values():
-            if other.address == address:
-                raise StackError(f"{address} is there already, as {other.name}.")
+        for node in self._nodes.values():
+            if node.address == address:
+                raise StackError(f"{address} is there already, as {node.name}.")
 
-    def put(self, member: FleetNode) -> None:
-        """Give the free place of its name to a member."""
-        self._members[member.name] = member
+    def put(self, node: FleetNode) -> None:
+        """Put a node into the free place of its name."""
+        self._nodes[node.name] = node
 
-    def drop(self, member: FleetNode) -> None:
-        """Free its place."""
-        del self._members[member.name]
+    def drop(self, node: FleetNode) -> None:
+        """Free the place of a node."""
+        del self._nodes[node.name]
 
     def _place(self, name: str) -> HAProxyPlace:
-        member = self._members.get(name)
-        return HAProxyPlace(
-            name, member.address if member else self._own[name], member is not None and not member.drained
-        )
+        node = self._nodes.get(name)
+        address = node.address if node else self._addresses[name]
+        return HAProxyPlace(name, address, node is not None and not node.drained)

@@ -1,4 +1,4 @@
-"""The account that Postgres runs as: one's own, or an unprivileged one in place of root, whom it refuses."""
+"""The account that Postgres runs as: that of this process, or an unprivileged one instead of root, which it refuses."""
 
 import os
 import pwd
@@ -10,23 +10,24 @@ from pathlib import Path
 from gameserver.stack.errors import StackError
 
 UNPRIVILEGED = ("postgres", "nobody")
+_COMMAND_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account other than one's own, that only root can run something as."""
+    """An account other than that of this process; only root can run something as another account."""
 
     name: str
     uid: int
     gid: int
 
     def can_enter(self, folder: Path) -> bool:
-        """Whether this account may pass through `folder`: tried as that account, not guessed from modes."""
-        return answer_of(("/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)), self) is not None
+        """Whether this account may enter `folder`: tried as that account, not derived from the modes."""
+        return output_of(("/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)), self) is not None
 
 
 def for_servers() -> Account | None:
-    """The unprivileged account to run Postgres as; None when that is one's own. Raises StackError."""
+    """The unprivileged account to run Postgres as; None for the account of this process. Raises StackError."""
     if os.geteuid() != 0:
         return None
     for name in UNPRIVILEGED:
@@ -41,10 +42,10 @@ def for_servers() -> Account | None:
     )
 
 
-def answer_of(argv: Sequence[str], account: Account | None) -> str | None:
-    """What a short command prints when `account` runs it; None when it can't, or when it fails."""
+def output_of(argv: Sequence[str], account: Account | None) -> str | None:
+    """What a short command prints when `account` runs it within 20 s; None when it fails or can't be run."""
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             argv,
             user=account.uid if account else None,
             group=account.gid if account else None,
@@ -53,9 +54,9 @@ def answer_of(argv: Sequence[str], account: Account | None) -> str | None:
             env={"PATH": os.defpath, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=20,
+            timeout=_COMMAND_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+    return result.stdout.decode("utf-8", "replace") if result.returncode == 0 else None

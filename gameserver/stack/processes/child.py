@@ -1,4 +1,4 @@
-"""What the supervisor needs to know of a server that it runs."""
+"""What the supervisor needs to know about a server that it runs."""
 
 from typing import Protocol
 
@@ -10,20 +10,21 @@ class Child(Protocol):
 
     name: str
     what: str
+    """Its kind and version, for people."""
     process: Process
 
     @property
     def address(self) -> str:
-        """Where it is reached."""
+        """Where clients reach it."""
 
-    async def claim(self) -> None:
-        """Wait for what is left of an earlier run. Raises StackError."""
+    async def wait_for_earlier_run(self) -> None:
+        """Wait until the processes of an earlier run have ended, and lock the folder. Raises StackError."""
 
     async def check(self) -> None:
-        """Raises StackError if something stands in the way of a start."""
+        """Raises StackError if something prevents a start."""
 
     async def start(self) -> None:
-        """Start it and wait until it is ready. Raises StackError; a cancelled start leaves it to `stop`."""
+        """Start it and wait until it is ready. Raises StackError; a cancelled start is cleaned up by `stop`."""
 
     async def stop(self) -> None:
         """End it, within its own deadline."""

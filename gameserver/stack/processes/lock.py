@@ -1,7 +1,7 @@
-"""A claim on a server's data: a file lock that lives exactly as long as the processes started under it.
+"""A lock on a server's folder, which is held exactly as long as the processes that were started under it live.
 
-The lock belongs to an open file, which the child inherits and hands on to its own children. So it is free
-again when the last of them is gone, however they died, and not a moment earlier.
+It is a file lock (flock), which belongs to an open file. The child inherits that file and passes it on to its own
+children, so the lock is free when the last of them has ended, however they ended, and not earlier.
 """
 
 import asyncio
@@ -11,9 +11,11 @@ from pathlib import Path
 
 from gameserver.stack.errors import StackError
 
+_POLL_SECONDS = 0.05
+
 
 class FolderLock:
-    """The claim in the lock file `path`, whose folder is made when it is missing."""
+    """The lock file `path`, whose folder is made when it is missing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -21,13 +23,16 @@ class FolderLock:
 
     @property
     def descriptor(self) -> int:
-        """The open file, for a child to inherit. Raises StackError when nothing is claimed."""
+        """The open file, for a child to inherit. Raises StackError when the lock isn't held."""
         if self._descriptor is None:
-            raise StackError(f"{self.path} isn't claimed.")
+            raise StackError(f"{self.path} isn't locked.")
         return self._descriptor
 
-    def take(self) -> bool:
-        """Claim, unless somebody else has; again is harmless. Raises StackError if it can't be written."""
+    def acquire(self) -> bool:
+        """Lock without waiting; False if another process holds it, True if this one does already.
+
+        Raises StackError if the file can't be written.
+        """
         if self._descriptor is not None:
             return True
         try:
@@ -44,15 +49,15 @@ class FolderLock:
         return True
 
     async def wait(self, seconds: float, holder: str) -> None:
-        """Claim as soon as the processes of an earlier run are gone. Raises StackError, naming `holder`."""
+        """Lock as soon as the processes of an earlier run have ended. Raises StackError, naming `holder`."""
         end = asyncio.get_running_loop().time() + seconds
-        while not self.take():
+        while not self.acquire():
             if asyncio.get_running_loop().time() > end:
                 raise StackError(f"{holder} still runs from an earlier start and hasn't ended within {seconds:g} s.")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def release(self) -> None:
-        """Let go; children that inherited the claim keep it."""
+        """Unlock for this process; children that inherited the lock keep it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

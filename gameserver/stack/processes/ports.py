@@ -1,21 +1,22 @@
-"""TCP ports: one that is free for a test, and a clear sentence about one that isn't."""
+"""TCP ports: a free one for a test, and a clear sentence about one that can't be used."""
 
 import errno
 import random
 import socket
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 
 _BELOW_EPHEMERAL = (15000, 32000)
-_COMMAND_SHOWN = 80
+_COMMAND_CHARACTERS = 80
+_ATTEMPTS = 200
 _RANDOM = random.SystemRandom()
-"""Of its own: test runs that are seeded alike must not draw the same ports."""
+"""Not the seeded generator: test runs with the same seed must not draw the same ports."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, below those that outgoing connections are given."""
-    for _ in range(200):
+    """A port of 127.0.0.1 that no process listens on, below the range of outgoing connections. Raises StackError."""
+    for _ in range(_ATTEMPTS):
         port = _RANDOM.randint(*_BELOW_EPHEMERAL)
         if _fault("127.0.0.1", port) is None:
             return port
@@ -29,14 +30,14 @@ def require_free(host: str, port: int, key: str) -> None:
         return
     if fault != errno.EADDRINUSE:
         raise StackError(f"Port {port} of {host} ({key}) can't be listened on: {errno.errorcode.get(fault, fault)}.")
-    pid = procfs.listener(port)
-    command = procfs.command_line(pid)[:_COMMAND_SHOWN] if pid else ""
+    pid = process_table.listener(port)
+    command = process_table.command_line(pid)[:_COMMAND_CHARACTERS] if pid else ""
     holder = f" by process {pid} ({command})" if pid else ""
     raise StackError(f"Port {port} of {host} is taken{holder}: stop what uses it, or set another one as {key}.")
 
 
 def _fault(host: str, port: int) -> int | None:
-    """The errno that listening would fail with."""
+    """The errno that listening would fail with; None when it would succeed."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as candidate:

@@ -1,7 +1,8 @@
 """A child process: started with a log file, watched until it is ready, stopped within a deadline.
 
-It dies with the process that started it, also when that one is killed with -9: the kernel then sends it the
-signal of its launch. (Linux only. The kernel means the *thread* that started it: use one that lives on.)
+Law: it doesn't outlive the process that started it. When that one dies, also by SIGKILL, the kernel sends the child
+the signal that its launch names. (Linux only. The kernel means the *thread* that started it: use one that lives on.)
+Only this class reaps the child, in the thread of the event loop; waiting for its end costs one file descriptor.
 """
 
 import asyncio
@@ -18,13 +19,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 from gameserver.stack.processes.account import Account
 from gameserver.stack.processes.lock import FolderLock
 
 _PR_SET_PDEATHSIG = 1
-_LOG_BYTES_KEPT = 16 * 1024 * 1024
-_SECONDS_TO_DIE = 5
+_LOG_BYTES = 16 * 1024 * 1024
+"""A start renames a longer log."""
+_LAST_BYTES, _LAST_LINES = 4000, 8
+_KILL_SECONDS = 5
+_READY_POLL_SECONDS = 0.02
+_END_POLL_SECONDS = 0.05
 _libc = ctypes.CDLL(None)
 
 
@@ -35,12 +40,12 @@ class Launch:
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
-    claim: FolderLock
-    """Inherited by the process; the caller releases its own."""
+    lock: FolderLock
+    """Inherited by the process; the caller releases its own hold."""
     orphaned: signal.Signals
-    """What it gets when the process that started it dies."""
+    """The signal that it gets when the process that started it dies."""
     account: Account | None = None
-    """Whom it runs as; None for one's own account."""
+    """The account that it runs as; None for the account of this process."""
     stdin: bytes = b""
     """At most what a pipe holds, 64 KiB."""
 
@@ -52,7 +57,7 @@ class Process:
         self.name = name
         self.log = log
         self._popen: subprocess.Popen[bytes] | None = None
-        self._log_from = 0
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -66,13 +71,14 @@ class Process:
 
     @property
     def status_text(self) -> str:
+        """The status in words, such as `exit status 1` or `signal SIGKILL`."""
         status = self.status
         if status is None:
             return "running"
         return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
     def start(self, launch: Launch) -> None:
-        """Start it; it isn't ready yet. Raises StackError."""
+        """Start it, without waiting until it is ready. Raises StackError."""
         if self.pid is not None:
             raise StackError(f"{self.name} is already running.")
         try:
@@ -92,42 +98,42 @@ class Process:
                 raise StackError(f"{self.name} ended ({self.status_text}) before it was ready{self.last_words()}")
             if asyncio.get_running_loop().time() > end:
                 raise StackError(f"{self.name} wasn't ready after {seconds:g} s{self.last_words()}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_READY_POLL_SECONDS)
 
-    async def ended(self, seconds: float = float("inf")) -> bool:
-        """Wait until it has ended (at once if it isn't running); False when `seconds` weren't enough."""
-        end = asyncio.get_running_loop().time() + seconds
-        while self.pid is not None:
-            if asyncio.get_running_loop().time() > end:
-                return False
-            await asyncio.sleep(0.05 if seconds == float("inf") else 0.01)
-        return True
+    async def ended(self, seconds: float | None = None) -> bool:
+        """Wait until it has ended (at once if it isn't running); False if it still runs after `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (pid := self.pid) is not None:
+                    await _exit_of(pid)
+        return self.pid is None
 
     async def stop(self, by: signal.Signals, seconds: float) -> None:
-        """Ask it to end by a signal; kill it when it hasn't within `seconds`."""
+        """Send it the signal `by`, and kill it when it still runs after `seconds`."""
         if self.pid is not None:
             os.kill(self.pid, by)
         if not await self.ended(seconds):
             self.kill()
 
     def kill(self) -> None:
-        """Kill it and all that it started, at once; returns when it is dead."""
+        """Kill it and everything that it started; returns when it is dead."""
         pid = self.pid
         if self._popen is None or pid is None:
             return
+        # Stopped first, so that it starts no further children while these are listed.
         os.kill(pid, signal.SIGSTOP)
-        for victim in (*procfs.descendants(pid), pid):
+        for victim in (*process_table.descendants(pid), pid):
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_SECONDS_TO_DIE)
+            self._popen.wait(_KILL_SECONDS)
 
     def last_words(self) -> str:
-        """The last lines that it logged since its start, for the end of a sentence."""
+        """The last lines that it logged since its start, to append to a sentence."""
         try:
             with self.log.open("rb") as log:
-                log.seek(max(self._log_from, log.seek(0, os.SEEK_END) - 4000))
-                lines = log.read().decode("utf-8", "replace").splitlines()[-8:]
+                log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LAST_BYTES))
+                lines = log.read().decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
         except OSError:
             lines = []
         return f"; {self.log} ends with:\n" + "\n".join(f"  {line}" for line in lines) if lines else "."
@@ -135,15 +141,31 @@ class Process:
     def _open_log(self) -> BinaryIO:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            if self.log.stat().st_size > _LOG_BYTES_KEPT:
+            if self.log.stat().st_size > _LOG_BYTES:
                 self.log.replace(self.log.with_name(self.log.name + ".1"))
         log = self.log.open("ab")
-        self._log_from = log.tell()
+        self._log_start = log.tell()
         return log
 
 
+async def _exit_of(pid: int) -> None:
+    """Wait until a child has exited; where the kernel has no pidfd (before Linux 5.3), for a moment only."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        await asyncio.sleep(_END_POLL_SECONDS)
+        return
+    loop, exited = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, exited.set)
+    try:
+        await exited.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
 def _popen(launch: Launch, log: int) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that the terminal's Ctrl-C reaches only whoever stops it in order."""
+    """In a session of its own, so that the terminal's Ctrl-C reaches only the supervisor, which stops it in order."""
     account = launch.account
     return subprocess.Popen(
         launch.argv,
@@ -156,13 +178,13 @@ def _popen(launch: Launch, log: int) -> subprocess.Popen[bytes]:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        pass_fds=(launch.claim.descriptor,),
+        pass_fds=(launch.lock.descriptor,),
         preexec_fn=functools.partial(_die_with, os.getpid(), int(launch.orphaned)),
     )
 
 
 def _die_with(parent: int, signal_number: int) -> None:
-    """Runs in the child, after its change of account, which would undo it, and before its program."""
+    """Runs in the child, before its program, and after its change of account, which would undo this."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent:

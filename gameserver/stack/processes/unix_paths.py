@@ -1,4 +1,4 @@
-"""Names for unix sockets: the kernel takes 107 bytes, and a data folder may lie deeper than that."""
+"""Short names for unix sockets: the kernel takes 107 bytes, and the path of a data folder may be longer."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def short(path: Path) -> Iterator[str]:
-    """A short name of `path` for the block, by way of its open folder (Linux only). Raises OSError."""
+    """A short name of `path` while the block runs, through its opened folder (Linux only). Raises OSError."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

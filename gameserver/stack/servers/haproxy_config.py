@@ -1,7 +1,7 @@
-"""HAProxy's configuration, made from the settings and from who holds which of its places (template: haproxy.cfg).
+"""HAProxy's configuration, rendered from the settings and the state of its places (template: haproxy.cfg).
 
-A place is a server of both backends, `node-1` to `node-N`. The free ones stand there disabled, so that a node can take
-one through the runtime API while players play.
+A place is a server line in both backends, `node-1` to `node-N`. Free places are disabled servers, so that a node can
+take one through the runtime API while players play.
 """
 
 import re
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gameserver.config.settings import ConfigFault, HAProxy, Settings
+from gameserver.config.deployment import HAProxySettings
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("haproxy.cfg")
 SOCKET = "haproxy.sock"
@@ -28,7 +30,7 @@ resolvers containers
 
 @dataclass(frozen=True, slots=True)
 class HAProxyPlace:
-    """One server of HAProxy's backends; `open` when players are sent there."""
+    """One server of HAProxy's backends; `open` when players may be sent there."""
 
     name: str
     address: str
@@ -36,12 +38,12 @@ class HAProxyPlace:
 
 
 def place_name(number: int) -> str:
-    """The name of a place, from 1, and of the node of `up` that has it."""
+    """The name of a place, counted from 1, and of the node of `up` in it."""
     return f"node-{number}"
 
 
 def node_address(settings: Settings, number: int) -> str:
-    """host:port by which HAProxy reaches the node of `up` with this number."""
+    """host:port at which HAProxy reaches the node of `up` with this number."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     host = everywhere.get(settings.node.host, settings.node.host)
     return joined(host, settings.node_port(number))
@@ -53,19 +55,19 @@ def joined(host: str, port: int) -> str:
 
 
 def first_places(settings: Settings) -> list[HAProxyPlace]:
-    """The places as they are before any node joins or leaves. Raises ConfigFault without [haproxy]."""
+    """The places before any node joins or leaves. Raises ConfigFault without [haproxy]."""
     front = section(settings)
     numbers = range(1, front.places + 1)
     if not front.nodes:
         return [
-            HAProxyPlace(place_name(each), node_address(settings, each), each <= settings.stack.nodes)
-            for each in numbers
+            HAProxyPlace(place_name(number), node_address(settings, number), number <= settings.stack.nodes)
+            for number in numbers
         ]
     named = dict(enumerate(front.nodes, 1))
-    return [HAProxyPlace(place_name(each), named.get(each, _NOWHERE), each in named) for each in numbers]
+    return [HAProxyPlace(place_name(number), named.get(number, _NOWHERE), number in named) for number in numbers]
 
 
-def section(settings: Settings) -> HAProxy:
+def section(settings: Settings) -> HAProxySettings:
     """The section [haproxy]. Raises ConfigFault when there is none."""
     if settings.haproxy is None:
         raise ConfigFault("The settings have no section [haproxy].")
@@ -75,22 +77,22 @@ def section(settings: Settings) -> HAProxy:
 def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
     """The configuration. Raises ConfigFault without [haproxy]."""
     front = section(settings)
-    found = " resolvers containers resolve-prefer ipv4 init-addr none" if front.resolvers else ""
+    lookup = " resolvers containers resolve-prefer ipv4 init-addr none" if front.resolvers else ""
     values = {
         "port": str(front.port),
         "operators_port": str(front.operators_port),
         "connections": str(front.connections),
         "globals": "".join(f"    {line}\n" for line in _globals(settings, front)),
         "resolvers": _RESOLVERS if front.resolvers else "",
-        "found_by": found,
+        "lookup": lookup,
         "players": joined(front.host, front.port) + _tls(settings.certificate),
         "operators": joined(front.operators_host, front.operators_port),
-        "servers": "\n".join(_server(each) for each in places),
+        "servers": "\n".join(_server(place) for place in places),
     }
-    return re.sub("«([a-z_]+)»", lambda found: values[found[1]], TEMPLATE.read_text("utf-8"))
+    return re.sub("«([a-z_]+)»", lambda match: values[match[1]], TEMPLATE.read_text("utf-8"))
 
 
-def _globals(settings: Settings, front: HAProxy) -> list[str]:
+def _globals(settings: Settings, front: HAProxySettings) -> list[str]:
     socket = front.socket if front.nodes else SOCKET
     lines = [f"stats socket unix@{_quoted(socket)} mode 600 level admin"] if socket else []
     return [*lines, "ssl-default-bind-options ssl-min-ver TLSv1.2"] if settings.certificate else lines
@@ -105,5 +107,5 @@ def _server(place: HAProxyPlace) -> str:
 
 
 def _quoted(text: str) -> str:
-    """One word of the configuration, whatever it holds."""
+    """The text as one word of the configuration, whatever characters it holds."""
     return '"' + re.sub(r'([\\"$])', r"\\\1", text) + '"'

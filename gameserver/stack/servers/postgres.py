@@ -1,9 +1,9 @@
 """A Postgres instance as a child process, durable by its settings, with the role and database `gameserver`.
 
-Whatever was killed and however often: `start` makes the data if there is none, waits for what is left of an
-earlier run, removes a stale pid file, and returns when the instance answers. A half-made data folder is never
-used, since it gets its name only when it is complete. It listens on 127.0.0.1 alone, and every connection
-needs the password.
+Law: after any number of kills at any moment, `start` gets it running again. It makes the data folder if there is none,
+waits for the processes of an earlier run, removes a stale pid file, and returns when the instance answers. A half-made
+data folder is never used, since it gets its name only when it is complete. It listens on 127.0.0.1 alone, and every
+connection needs the password.
 """
 
 import asyncio
@@ -13,16 +13,17 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 import asyncpg
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
-from gameserver.stack.processes.account import Account, answer_of, for_servers
-from gameserver.stack.processes.lock import FolderLock
+from gameserver.stack.processes.account import Account, for_servers, output_of
 from gameserver.stack.processes.process import Launch, Process
 from gameserver.stack.servers import binaries, datafolder, folders
+from gameserver.stack.servers.managed import ManagedServer
 
 HOST = "127.0.0.1"
 ROLE = "gameserver"
@@ -46,92 +47,68 @@ DURABLE: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-_LEFTOVER_SECONDS = 15
 _INITDB_SECONDS = 120
 _READY_SECONDS = 180
-"""Recovery after a kill reads up to max_wal_size of log."""
+"""Recovery after a kill reads up to max_wal_size of write-ahead log."""
+_CONNECT_SECONDS = 30
 
 
 @dataclass(eq=False, kw_only=True)
-class PostgresServer:
-    """One instance: its data folder, and the process that runs on it, if one does."""
+class PostgresServer(ManagedServer):
+    """One instance: its data folder, and the process that runs on it."""
 
-    name: str
+    _stop_signal: ClassVar[signal.Signals] = signal.SIGINT
+    """A fast shutdown: open transactions are rolled back."""
+
     data: Path
     port: int
     password: str = field(repr=False)
-    log: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     """Server settings that override DURABLE."""
     stop_seconds: float = 30
     what: str = field(default="Postgres", init=False)
-    process: Process = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.data = self.data.absolute()
-        self.process = Process(f"Postgres {self.name}", self.log)
-        self._claim = FolderLock(self.data.with_name(self.data.name + ".lock"))
+        self._manage(f"Postgres {self.name}", self.data.with_name(self.data.name + ".lock"))
         self._account: Account | None = None
         self._programs = Path()
         self._folder = self.data
 
     @property
     def url(self) -> str:
-        """Of the role and database that everything uses."""
+        """With the role and database that the nodes use."""
         return self._url(ROLE, ROLE)
 
     @property
     def superuser_url(self) -> str:
-        """Of the role that may do anything, for setting up replication and the like."""
+        """With the superuser, for setting up replication and the like."""
         return self._url(SUPERUSER, "postgres")
 
     @property
     def address(self) -> str:
         return f"{HOST}:{self.port}"
 
-    async def claim(self) -> None:
-        """Wait until an earlier run's processes have left the data alone. Raises StackError."""
-        await self._claim.wait(_LEFTOVER_SECONDS, self.process.name)
-
     async def check(self) -> None:
-        """Raises StackError if a program, the data, its folder or the port stands in the way of a start."""
+        """Raises StackError if a program is missing, or the data, its folder or the port can't be used."""
         try:
             await asyncio.to_thread(self._prepare)
         except OSError as error:
             raise StackError(f"The data folder {self.data} can't be used: {error}.") from None
         ports.require_free(HOST, self.port, f"databases.{self.name}.embedded.port")
 
-    async def start(self) -> None:
-        """Start it and wait until it answers. Raises StackError; it then isn't running.
-
-        A start that is cancelled leaves it to `stop`.
-        """
-        if self.process.pid is not None:
-            raise StackError(f"{self.process.name} is already running.")
-        try:
-            await self.claim()
-            await self.check()
-            await self._make_data()
-            await self._run()
-        except Exception:
-            self.kill()
-            raise
-        finally:
-            self._claim.release()
-
-    async def stop(self) -> None:
-        """A fast shutdown, and a kill when it takes longer than `stop_seconds`."""
-        await self.process.stop(signal.SIGINT, self.stop_seconds)
-        self._claim.release()
-
-    def kill(self) -> None:
-        """SIGKILL to it and its children, as when the machine fails."""
-        self.process.kill()
+    async def _start_process(self) -> None:
+        await self.check()
+        await self._make_data()
+        datafolder.remove_stale_pid_file(self._folder)
+        self.process.start(self._launch(self._server_command(), self._folder, signal.SIGINT))
+        await self.process.until(self._accepts, _READY_SECONDS)
+        await self._provide()
 
     def _prepare(self) -> None:
         self._account = for_servers()
         self._programs = folders.for_programs(binaries.postgres(), self._account)
-        version = answer_of((str(self._programs / "initdb"), "--version"), self._account)
+        version = output_of((str(self._programs / "initdb"), "--version"), self._account)
         major = re.search(r"(\d+)\.?\S*\s*$", version or "")
         if version is None or major is None:
             raise StackError(f"{self._programs / 'initdb'} doesn't run on this machine.")
@@ -167,7 +144,7 @@ class PostgresServer:
             secret.unlink(missing_ok=True)
 
     def _initdb_command(self, folder: Path, secret: Path) -> tuple[str, ...]:
-        """C.UTF-8 of Postgres's own make: the order of text doesn't change with the machine's libraries."""
+        """With the C.UTF-8 that Postgres brings itself: text order doesn't change with the machine's libraries."""
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = (f"--username={SUPERUSER}", "--auth=scram-sha-256", f"--pwfile={secret}")
         unsafe = ("--no-sync",) if self.settings.get("fsync") == "off" else ()
@@ -181,22 +158,18 @@ class PostgresServer:
             *unsafe,
         )
 
-    async def _run(self) -> None:
-        datafolder.remove_stale_pid_file(self._folder)
-        ours = {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
-        settings = {**DURABLE, **self.settings, **ours}
+    def _server_command(self) -> tuple[str, ...]:
+        fixed = {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
+        settings = {**DURABLE, **self.settings, **fixed}
         options = tuple(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))
-        command = (str(self._programs / "postgres"), "-D", str(self._folder), *options)
-        self.process.start(self._launch(command, self._folder, signal.SIGINT))
-        await self.process.until(self._accepts, _READY_SECONDS)
-        await self._provide()
+        return (str(self._programs / "postgres"), "-D", str(self._folder), *options)
 
     def _launch(self, command: tuple[str, ...], folder: Path, orphaned: signal.Signals) -> Launch:
         return Launch(
             argv=command,
             cwd=folder,
             env={"PATH": os.defpath, "LC_ALL": "C"},
-            claim=self._claim,
+            lock=self._lock,
             orphaned=orphaned,
             account=self._account,
         )
@@ -205,13 +178,13 @@ class PostgresServer:
         return datafolder.is_ready(self._folder, self.process.pid)
 
     async def _provide(self) -> None:
-        """The role, with what moves of slots need, and its database, unless they are there."""
+        """The role, with the rights that moving slots needs, and its database, unless they exist."""
         try:
-            connection = await asyncpg.connect(self.superuser_url, ssl=False, timeout=30)
+            connection = await asyncpg.connect(self.superuser_url, ssl=False, timeout=_CONNECT_SECONDS)
         except asyncpg.InvalidPasswordError:
             raise StackError(
                 f"The data in {self.data} was made with another password: "
-                "put the old one back, or remove the folder to begin anew."
+                "put the old one back, or remove the folder to start over."
             ) from None
         except (OSError, asyncpg.PostgresError) as error:
             raise StackError(f"{self.process.name} doesn't answer: {error}{self.process.last_words()}") from None

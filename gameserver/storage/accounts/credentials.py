@@ -1,10 +1,16 @@
-"""Passwords, which are changed together with the epoch of their player's sessions."""
+"""Passwords and session epochs, which change together.
 
-from sqlalchemy import update
+Law: a session counts only while its epoch is at least the player's `session_epoch`. Changing the password raises it in
+the same transaction, so no session opened before outlives the old password, whatever an old dump of Redis brings back.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown
+from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots.owner import lock_player, on_owner
@@ -14,15 +20,51 @@ PLAYERS, CREDENTIALS = tables.player_rows, tables.credentials
 
 
 class Credentials:
+    """Reads and changes credentials on the databases that own the players."""
+
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+
+    async def password(self, player_id: int) -> tuple[str | None, int]:
+        """The argon2 hash of a player's password, or None, and its session epoch at the same moment."""
+
+        async def query(connection: AsyncConnection) -> tuple[str | None, int]:
+            known = CREDENTIALS.c
+            same = (known.slot == PLAYERS.c.slot) & (known.player_id == PLAYERS.c.id)
+            chosen = select(known.password_hash, PLAYERS.c.session_epoch).where(_is(player_id))
+            row = (await connection.execute(chosen.select_from(PLAYERS.outerjoin(CREDENTIALS, same)))).first()
+            return (None, 0) if row is None else (row.password_hash, row.session_epoch)
+
+        return await on_owner(self._slots, player_id, query)
+
+    async def session_epoch(self, player_id: int) -> int:
+        """The epoch that a session opened now belongs to. Raises PlayerNotFound, Banned."""
+
+        async def query(connection: AsyncConnection) -> Any:
+            chosen = select(PLAYERS.c.session_epoch, PLAYERS.c.banned).where(_is(player_id))
+            return (await connection.execute(chosen)).first()
+
+        row = await on_owner(self._slots, player_id, query)
+        if row is None:
+            raise PlayerNotFound("There is no such player.")
+        if row.banned:
+            raise Banned("This player is banned.")
+        epoch: int = row.session_epoch
+        return epoch
+
+    async def raise_session_epoch(self, player_id: int) -> None:
+        """Ends every session opened so far for writes, also one that an old dump of Redis brings back.
+
+        Raises PlayerNotFound, DatabaseUnavailable.
+        """
+        if await on_owner(self._slots, player_id, lambda connection: _raise_epoch(connection, player_id)) is None:
+            raise PlayerNotFound("There is no such player.")
 
     async def change(self, player_id: int, epoch: int, password_hash: str) -> int:
         """Sets a password for a caller whose session is of `epoch`; the epoch that sessions have from now on.
 
-        One transaction: no session of before outlives the old password. Of two changes at the same time the second
-        one finds that its session has ended. Raises PlayerNotFound, SessionRevoked, DatabaseUnavailable (nothing has
-        changed) and OutcomeUnknown.
+        Of two changes at the same time the second one finds that its session has ended. Raises PlayerNotFound,
+        SessionRevoked, DatabaseUnavailable (nothing has changed) and OutcomeUnknown.
         """
         begun = False
 
@@ -32,9 +74,11 @@ class Credentials:
             begun = True
             raised = await _raise_epoch(connection, player_id)
             row = {"slot": slot_of(player_id), "player_id": player_id, "password_hash": password_hash}
-            wanted = upsert(CREDENTIALS).values(row)
+            upserted = upsert(CREDENTIALS).values(row)
             key = CREDENTIALS.primary_key
-            await connection.execute(wanted.on_conflict_do_update(key, set_={"password_hash": password_hash}))
+            await connection.execute(upserted.on_conflict_do_update(key, set_={"password_hash": password_hash}))
+            if raised is None:
+                raise PlayerNotFound("There is no such player.")
             return raised
 
         try:
@@ -46,8 +90,11 @@ class Credentials:
             raise OutcomeUnknown(detail, retry_after=1) from error
 
 
-async def _raise_epoch(connection: AsyncConnection, player_id: int) -> int:
-    mine = (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id)
-    raised = update(PLAYERS).where(mine).values(session_epoch=PLAYERS.c.session_epoch + 1)
-    epoch: int = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar_one()
+async def _raise_epoch(connection: AsyncConnection, player_id: int) -> int | None:
+    raised = update(PLAYERS).where(_is(player_id)).values(session_epoch=PLAYERS.c.session_epoch + 1)
+    epoch: int | None = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar()
     return epoch
+
+
+def _is(player_id: int) -> ColumnElement[bool]:
+    return (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id) & ~PLAYERS.c.void

@@ -1,43 +1,48 @@
-"""Who a player is: the name that he has, whether he lives, and which claims are therefore his.
+"""Who a player is: its name, whether it exists, and which claims are therefore its own.
 
-Law (claims.py has the other half): a player's `claims_epoch` is raised under his row's lock by whatever changes his
-keys, and by whoever judges a claim of his. A rename or deletion reads it before it touches any claim and commits only
-if it is still the same. So what a judge found stays true for every claim that he saw open: a rename that reserved
-before the judgement, and froze, can't commit after it, whatever became of its reservation; one that begins later opens
-its claims anew, which the judge's answer then doesn't settle. A sign-up's judge makes a void row under the player's id
-instead, since there is no row to raise an epoch in: the sign-up can't insert its player any more.
+Law (claims.py has the other half): `claims_epoch` is a version of the player's keys. Whatever changes the keys raises
+it under the row's lock, and so does whoever resolves a claim of the player. A rename or deletion reads it before it
+touches any claim and commits only if it is unchanged, so one that reserved a key and then stalled can't commit after
+its claim was resolved. One that begins later opens its claims again, and an earlier resolution doesn't settle those.
+A sign-up has no row whose version could be raised: resolving its claim inserts a void row under the player's id
+instead, and the sign-up can't insert its player any more.
 
-A deleted player stays as a tombstone: void, so that nobody sees him, and `deleted`, with a version of its own, so that
-what is derived from him goes, too.
+A deleted player stays as a tombstone: void, so that nobody sees it, and `deleted`, with a version of its own, so that
+everything derived from it is removed, too.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules import names
-from gameserver.rules.errors import CommandMismatch, PlayerNotFound, SessionRevoked
+from gameserver.rules.errors import PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed
 from gameserver.storage import tables
-from gameserver.storage.accounts.claims import Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.ids import sign_up_ids, slot_of
-from gameserver.storage.ledger.rows import TXID
+from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail import inbox
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_of
 
 PLAYERS, LEDGER, CREDENTIALS = tables.player_rows, tables.ledger, tables.credentials
+T = TypeVar("T")
 
 
 class Fate(Enum):
-    """What a claim comes to: its player has the key, or he hasn't, or he had it when he was deleted."""
+    """What an open claim comes to: its player has the key, or doesn't, or had it when it was deleted."""
 
     HELD = "held"
     NOT_HELD = "not held"
@@ -46,7 +51,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A rename or a deletion that a player asks for, `session_epoch` being the one his session was opened in."""
+    """A rename or a deletion that a player asks for; `session_epoch` is the epoch its session was opened in."""
 
     command_id: str
     player_id: int
@@ -56,10 +61,10 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A player before a change of his: his keys, and the epoch in which the change may be committed.
+class Identity:
+    """A player before a change: its keys, and the `claims_epoch` at which the change may be committed.
 
-    `earlier` is the answer that the change has had before, if it took effect.
+    `earlier` is the first answer of the change, if it took effect before.
     """
 
     player: Player
@@ -69,11 +74,95 @@ class Standing:
     earlier: Receipt | None = None
 
 
-async def find(connection: AsyncConnection, window: Window, change: Change, *, locked: bool = False) -> Standing:
-    """The player as the change finds him, `locked` for its commit.
+class Identities:
+    """Reads and changes identities on the databases that own the players."""
 
-    Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired.
-    """
+    def __init__(self, slots: Slots, window: Window, game: Game) -> None:
+        self._slots, self._window, self._game = slots, window, game
+
+    async def find(self, change: Change) -> Identity:
+        """The player that a rename or deletion is about to change.
+
+        Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired, DatabaseUnavailable.
+        """
+        return await self._on_owner(change.player_id, lambda connection: _find(connection, self._window, change))
+
+    async def rename(self, change: Change, epoch: int) -> Receipt | None:
+        """Commits a rename; None if the player's `claims_epoch` isn't `epoch` any more.
+
+        Raises what `find` does, and OutcomeUnknown.
+        """
+        work = self._on_owner(change.player_id, lambda connection: self._rename(connection, change, epoch))
+        return await at_commit_point("the rename took effect", work)
+
+    async def remove(self, change: Change, epoch: int) -> bool:
+        """Commits a deletion; False if the player's `claims_epoch` isn't `epoch` any more.
+
+        Raises what `find` does, and OutcomeUnknown.
+        """
+        work = self._on_owner(change.player_id, lambda connection: self._remove(connection, change, epoch))
+        return await at_commit_point("the delete took effect", work)
+
+    async def removed(self, change: Change) -> tuple[Key, ...] | None:
+        """The keys of a player that this very change deleted; None if it hasn't deleted it."""
+        if slot_of(change.player_id) >= self._slots.size("players"):
+            return None
+        return await self._on_owner(change.player_id, lambda connection: _removed(connection, change))
+
+    async def resolve(self, claim: Claim) -> Fate:
+        """What an open claim comes to; its sign-up or rename, if it is still under way, can't commit any more."""
+        return await self._on_owner(
+            claim.player_id, lambda connection: _resolve(connection, claim.player_id, claim.key)
+        )
+
+    async def fate(self, claim: Claim) -> Fate:
+        """What an open claim would come to at this moment."""
+        return await self._on_owner(claim.player_id, lambda connection: _fate(connection, claim.player_id, claim.key))
+
+    async def exists(self, player_id: int) -> bool:
+        """Whether there is such a player, not deleted, on the database that owns its slot."""
+
+        async def query(connection: AsyncConnection) -> bool:
+            chosen = select(PLAYERS.c.id).where(_is(player_id), ~PLAYERS.c.void)
+            return (await connection.execute(chosen)).first() is not None
+
+        return await self._on_owner(player_id, query)
+
+    async def _on_owner(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        return await on_owner(self._slots, player_id, work)
+
+    async def _rename(self, connection: AsyncConnection, change: Change, epoch: int) -> Receipt | None:
+        identity = await _find(connection, self._window, change, locked=True)
+        if identity.earlier is not None:
+            return identity.earlier
+        if identity.claims_epoch != epoch:
+            return None
+        before, after = identity.player, renamed(identity.player, change.args["name"])
+        events = [{"type": "renamed", "from": before.name}]
+        max_hp = self._game.max_hp(after.class_name, after.level)
+        await _record(connection, change, after, outcome_of(after, max_hp, events), identity.now)
+        await _update(connection, after, name=after.name)
+        return Receipt(change.command_id, after, max_hp, events, replayed=False)
+
+    async def _remove(self, connection: AsyncConnection, change: Change, epoch: int) -> bool:
+        identity = await _find(connection, self._window, change, locked=True)
+        if identity.claims_epoch != epoch:
+            return False
+        after = renamed(identity.player, identity.player.name)
+        max_hp = self._game.max_hp(after.class_name, after.level)
+        keys = [str(key) for key in identity.keys]
+        outcome = outcome_of(after, max_hp, [{"type": "deleted"}], keys=keys)
+        await _record(connection, change, after, outcome, identity.now)
+        for table in (CREDENTIALS, tables.friends):
+            same = (table.c.slot == slot_of(after.id)) & (table.c.player_id == after.id)
+            await connection.execute(delete(table).where(same))
+        await inbox.forget_all(connection, after.id)
+        await _update(connection, after, void=True, deleted=True, session_epoch=PLAYERS.c.session_epoch + 1)
+        return True
+
+
+async def _find(connection: AsyncConnection, window: Window, change: Change, *, locked: bool = False) -> Identity:
+    """The player as the change finds it, `locked` for its commit."""
     columns = (*tables.PLAYER, PLAYERS.c.session_epoch, PLAYERS.c.claims_epoch, func.clock_timestamp().label("now"))
     chosen = select(*columns).where(_is(change.player_id), ~PLAYERS.c.void)
     row = (await connection.execute(chosen.with_for_update(key_share=True) if locked else chosen)).first()
@@ -86,58 +175,24 @@ async def find(connection: AsyncConnection, window: Window, change: Change, *, l
     if earlier is None:
         window.refuse(change.command_id, row.now)
     keys = await _keys(connection, player.id, player.name)
-    return Standing(player, keys, row.claims_epoch, row.now, earlier)
+    return Identity(player, keys, row.claims_epoch, row.now, earlier)
 
 
-async def rename(connection: AsyncConnection, window: Window, game: Game, change: Change, epoch: int) -> Receipt | None:
-    """The commit point of a rename; None if the player's claims have been changed or judged since `epoch`."""
-    standing = await find(connection, window, change, locked=True)
-    if standing.earlier is not None:
-        return standing.earlier
-    if standing.claims_epoch != epoch:
+async def _removed(connection: AsyncConnection, change: Change) -> tuple[Key, ...] | None:
+    row = await _ledger_row(connection, change)
+    if row is None or (row["action"], row["args"]) != (change.action, change.args):
         return None
-    before, after = standing.player, renamed(standing.player, change.args["name"])
-    events = [{"type": "renamed", "from": before.name}]
-    max_hp = game.max_hp(after.class_name, after.level)
-    await connection.execute(insert(LEDGER).values(_entry(change, after, max_hp, standing.now, {"events": events})))
-    await _update(connection, after, name=after.name)
-    return Receipt(change.command_id, after, max_hp, events, replayed=False)
+    return tuple(map(Key.parse, row["outcome"]["keys"]))
 
 
-async def remove(connection: AsyncConnection, window: Window, game: Game, change: Change, epoch: int) -> bool:
-    """The commit point of a deletion; False if the player's claims have been changed or judged since `epoch`."""
-    standing = await find(connection, window, change, locked=True)
-    if standing.claims_epoch != epoch:
-        return False
-    after = renamed(standing.player, standing.player.name)
-    told = {"events": [{"type": "deleted"}], "keys": [str(key) for key in standing.keys]}
-    max_hp = game.max_hp(after.class_name, after.level)
-    await connection.execute(insert(LEDGER).values(_entry(change, after, max_hp, standing.now, told)))
-    for own in (CREDENTIALS, tables.friends):
-        await connection.execute(delete(own).where((own.c.slot == slot_of(after.id)) & (own.c.player_id == after.id)))
-    await inbox.forget_all(connection, after.id)
-    await _update(connection, after, void=True, deleted=True, session_epoch=PLAYERS.c.session_epoch + 1)
-    return True
-
-
-async def removed(connection: AsyncConnection, change: Change) -> tuple[Key, ...] | None:
-    """The keys that a player had whom this very change deleted; None if it hasn't."""
-    known = await _known(connection, change)
-    if known is None or (known["action"], known["args"]) != (change.action, change.args):
-        return None
-    return tuple(map(Key.parse, known["outcome"]["keys"]))
-
-
-async def judge(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
-    """Whether an open claim is its player's; nothing that was begun before can change the answer any more."""
-    await connection.execute(upsert(PLAYERS).values(_nobody(player_id)).on_conflict_do_nothing())
+async def _resolve(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
+    await connection.execute(upsert(PLAYERS).values(_void_row(player_id)).on_conflict_do_nothing())
     raised = update(PLAYERS).where(_is(player_id)).values(claims_epoch=PLAYERS.c.claims_epoch + 1)
     await connection.execute(raised)
-    return await fate(connection, player_id, key)
+    return await _fate(connection, player_id, key)
 
 
-async def fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
-    """What an open claim would come to at this moment."""
+async def _fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
     chosen = select(PLAYERS.c.name, PLAYERS.c.void, PLAYERS.c.deleted).where(_is(player_id))
     row = (await connection.execute(chosen)).first()
     if row is None or (row.void and not row.deleted) or key not in await _keys(connection, player_id, row.name):
@@ -146,32 +201,36 @@ async def fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
 
 
 async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple[Key, ...]:
-    """Of a player that there is or was: the devices of his sign-up, and the name that he had last."""
+    """The keys of a player that exists or existed: the devices of its sign-up, and its last name."""
     low, high = sign_up_ids(player_id)
     when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
     outcome = (await connection.execute(select(LEDGER.c.outcome).where(_of(player_id), when))).scalar()
-    claimed = [Key.parse(each) for each in outcome["keys"]] if outcome is not None else []
+    claimed = [Key.parse(text) for text in outcome["keys"]] if outcome is not None else []
     return (*(key for key in claimed if key.kind is Kind.DEVICE), Key(Kind.NAME, names.key_of(name)))
 
 
-async def _known(connection: AsyncConnection, change: Change) -> Any:
+async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:
     """The ledger's row of the change, locked: a lock writes, so its commit waits for the standby."""
     chosen = select(LEDGER).where(_of(change.player_id), LEDGER.c.command_id == change.command_id)
     return (await connection.execute(chosen.with_for_update(read=True, key_share=True))).mappings().first()
 
 
 async def _earlier(connection: AsyncConnection, change: Change, player: Player) -> Receipt | None:
-    known = await _known(connection, change)
-    if known is None:
+    """The first answer of a change that took effect before. Raises CommandMismatch."""
+    row = await _ledger_row(connection, change)
+    if row is None:
         return None
-    if (known["action"], known["args"]) != (change.action, change.args):
-        raise CommandMismatch("The command id was used before, for another command.")
-    told = known["outcome"]
-    after = player._replace(
-        name=told["name"], class_name=told["class"], level=told["level"], hp=told["hp"], exp=told["exp"],
-        version=known["version"],
-    )  # fmt: skip
-    return Receipt(change.command_id, after, told["max_hp"], told["events"], replayed=True)
+    require_same((row["action"], row["args"]), (change.action, change.args))
+    outcome = row["outcome"]
+    after = player_from(outcome, player, row["version"])
+    return Receipt(change.command_id, after, outcome["max_hp"], outcome["events"], replayed=True)
+
+
+async def _record(
+    connection: AsyncConnection, change: Change, after: Player, outcome: dict[str, Any], now: datetime
+) -> None:
+    row = row_of(change.command_id, change.action, change.args, after, outcome, now)
+    await connection.execute(insert(LEDGER).values(row))
 
 
 async def _update(connection: AsyncConnection, after: Player, **values: Any) -> None:
@@ -179,24 +238,7 @@ async def _update(connection: AsyncConnection, after: Player, **values: Any) -> 
     await connection.execute(update(PLAYERS).where(_is(after.id)).values(**raised, **values))
 
 
-def _entry(change: Change, after: Player, max_hp: int, now: datetime, told: dict[str, Any]) -> dict[str, Any]:
-    state = {"name": after.name, "class": after.class_name, "level": after.level, "hp": after.hp, "max_hp": max_hp,
-             "exp": after.exp}  # fmt: skip
-    return {
-        "slot": slot_of(after.id),
-        "player_id": after.id,
-        "command_id": change.command_id,
-        "action": change.action,
-        "args": change.args,
-        "seed": 0,
-        "outcome": {**state, **told},
-        "version": after.version,
-        "at": now,
-        "txid": TXID,
-    }
-
-
-def _nobody(player_id: int) -> dict[str, Any]:
+def _void_row(player_id: int) -> dict[str, Any]:
     zero = datetime.fromtimestamp(0).astimezone()
     return {"slot": slot_of(player_id), "id": player_id, "name": "", "class": "", "level": 0, "hp": 0, "exp": 0,
             "version": 0, "session_epoch": 0, "void": True, "created_at": zero, "exp_reached_at": zero}  # fmt: skip

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.storage.accounts.births import Birth, birth_entry
+from gameserver.storage.accounts.births import Birth, birth_row
 from gameserver.storage.accounts.claims import OPEN_FOR
 from gameserver.storage.ids import slot_of, slot_of_key
+from gameserver.storage.ledger.rows import json_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import one_by_one
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
@@ -147,7 +147,7 @@ def _columns(rows: Sequence[Row], *names: str) -> dict[str, Any]:
 
 
 def _player(birth: Birth) -> Row:
-    who, entry = birth.player, birth_entry(birth)
-    told = (orjson.dumps(entry["args"]).decode(), orjson.dumps(entry["outcome"]).decode())
-    return (slot_of(who.id), who.id, birth.command_id, who.name, who.class_name, who.level, who.hp, who.exp,
-            who.created_at, *told)  # fmt: skip
+    player, row = birth.player, birth_row(birth)
+    args, outcome = json_of(row["args"]), json_of(row["outcome"])
+    return (slot_of(player.id), player.id, birth.command_id, player.name, player.class_name, player.level, player.hp,
+            player.exp, player.created_at, args, outcome)  # fmt: skip

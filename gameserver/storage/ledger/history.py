@@ -4,18 +4,51 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.storage import tables
+from gameserver.storage.ids import slot_of
+from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.slot_map import Slots
+
+LEDGER = tables.ledger
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a player's history: `told` is what the first answer said of the player after it."""
+    """One command in a player's history: `outcome` is its first answer."""
 
     command_id: str
     action: str
     args: dict[str, Any]
-    told: dict[str, Any]
+    outcome: dict[str, Any]
     version: int
     at: datetime
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: RowMapping) -> Entry:
+    """An entry of a ledger row."""
     return Entry(str(row["command_id"]), row["action"], row["args"], row["outcome"], row["version"], row["at"])
+
+
+class History:
+    """Reads ledgers, wherever the players' slots lie."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    async def page(self, player_id: int, limit: int, before: str | None) -> list[Entry]:
+        """At most `limit` entries from the newest command id; `before` is the last one of the page before.
+
+        Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
+        """
+
+        async def query(connection: AsyncConnection) -> list[Entry]:
+            same = (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
+            chosen = select(LEDGER).where(same).order_by(LEDGER.c.command_id.desc()).limit(limit)
+            if before is not None:
+                chosen = chosen.where(LEDGER.c.command_id < before)
+            return [entry_of(row) for row in (await connection.execute(chosen)).mappings()]
+
+        return await on_owner(self._slots, player_id, query)

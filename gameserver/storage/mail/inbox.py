@@ -1,4 +1,4 @@
-"""Letters that have arrived: a player's, newest first, until he deletes them or they are too old."""
+"""Letters that have arrived, newest first, until the player deletes them or they are too old."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from gameserver.rules.rulebook import MAIL
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.slot_map import Slots
 
 INBOX = tables.inbox.c
 OWNED = tables.players_owned_slots.c
@@ -29,28 +31,38 @@ class Mail:
     at: datetime
 
 
-async def page(connection: AsyncConnection, player_id: int, limit: int, before: str | None) -> list[Mail]:
-    """At most `limit` of a player's mails from the newest; `before` is the last mail id seen."""
-    chosen = select(tables.inbox).where(_of(player_id)).order_by(INBOX.mail_id.desc()).limit(limit)
-    if before is not None:
-        chosen = chosen.where(INBOX.mail_id < before)
-    return [_mail(row) for row in (await connection.execute(chosen)).mappings()]
+class Inbox:
+    """Reads inboxes and deletes from them, wherever the players' slots lie."""
 
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
 
-async def forget(connection: AsyncConnection, player_id: int, mail_id: str) -> None:
-    """Deletes one mail, if there is one."""
-    await connection.execute(delete(tables.inbox).where(_of(player_id), INBOX.mail_id == mail_id))
+    async def page(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
+        """At most `limit` of a player's mails from the newest; `before` is the last mail id of the page before."""
+
+        async def query(connection: AsyncConnection) -> list[Mail]:
+            chosen = select(tables.inbox).where(_of(player_id)).order_by(INBOX.mail_id.desc()).limit(limit)
+            if before is not None:
+                chosen = chosen.where(INBOX.mail_id < before)
+            return [_mail(row) for row in (await connection.execute(chosen)).mappings()]
+
+        return await on_owner(self._slots, player_id, query)
+
+    async def forget(self, player_id: int, mail_id: str) -> None:
+        """Deletes one mail, if there is one."""
+        statement = delete(tables.inbox).where(_of(player_id), INBOX.mail_id == mail_id)
+        await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
 
 
 async def forget_all(connection: AsyncConnection, player_id: int) -> None:
-    """Deletes all that a player was sent."""
+    """Deletes a player's whole inbox."""
     await connection.execute(delete(tables.inbox).where(_of(player_id)))
 
 
 async def forget_old(database: Database, before: datetime, most: int) -> int:
-    """Deletes what came before that, at most so many; how many. Raises DatabaseUnavailable."""
-    mine = select(OWNED.slot).where(OWNED.owned)
-    old = select(INBOX.slot, INBOX.player_id, INBOX.mail_id).where(INBOX.at < before, INBOX.slot.in_(mine)).limit(most)
+    """Deletes mails older than `before`, at most `most` of them; how many. Raises DatabaseUnavailable."""
+    owned = select(OWNED.slot).where(OWNED.owned)
+    old = select(INBOX.slot, INBOX.player_id, INBOX.mail_id).where(INBOX.at < before, INBOX.slot.in_(owned)).limit(most)
     async with database.fenced("players") as connection:
         key = tuple_(INBOX.slot, INBOX.player_id, INBOX.mail_id)
         return (await connection.execute(delete(tables.inbox).where(key.in_(old)))).rowcount
@@ -61,6 +73,6 @@ def _of(player_id: int) -> Any:
 
 
 def _mail(row: Any) -> Mail:
-    said = row["payload"]
+    payload = row["payload"]
     kind = row["kind"].removeprefix(MAIL)
-    return Mail(str(row["mail_id"]), kind, row["sender"], said["args"], said["events"], row["sent_at"])
+    return Mail(str(row["mail_id"]), kind, row["sender"], payload["args"], payload["events"], row["sent_at"])

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
 
 import asyncpg
 import orjson
@@ -30,7 +29,7 @@ from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Stacks, Unpaid
-from gameserver.storage.ledger.rows import json_of
+from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.mailbag import Letter, LetterSettled, Mailbag, Posting
 from gameserver.storage.players.command import (
@@ -39,10 +38,8 @@ from gameserver.storage.players.command import (
     LockedElsewhere,
     Receipt,
     Verdict,
-    _Known,
-    _replay,
-    _told,
-    _told_before,
+    first_answer,
+    replay,
 )
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.link import Link
@@ -64,19 +61,6 @@ class _Row:
     changed: bool = False
 
 
-class _Entry(NamedTuple):
-    """A ledger row to write, in the order of the statement's arguments."""
-
-    slot: int
-    player_id: int
-    command_id: str
-    action: str
-    args: str
-    seed: int
-    outcome: str
-    version: int
-
-
 @dataclass(slots=True, repr=False)
 class Batch:
     """Decides commands and writes what they led to."""
@@ -88,8 +72,8 @@ class Batch:
     scoring: Scoring
     _rows: dict[int, _Row] = field(default_factory=dict)
     _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
-    _known: dict[tuple[int, str], _Known] = field(default_factory=dict)
-    _entries: list[_Entry] = field(default_factory=list)
+    _known: dict[tuple[int, str], Recorded] = field(default_factory=dict)
+    _entries: list[BatchRow] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
     _mail: Mailbag = field(default_factory=Mailbag)
     _now: datetime = field(init=False)
@@ -137,7 +121,7 @@ class Batch:
                 self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"])
                 self._now = row["now"]
             else:
-                known = _Known(row["action"], row["args"], row["outcome"], row["version"])
+                known = Recorded(row["action"], row["args"], row["outcome"], row["version"])
                 self._known[row["id"], row["command_id"]] = known
         if absent := [each for each in ids if each not in self._rows]:
             for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
@@ -168,7 +152,7 @@ class Batch:
             if command.session_epoch < row.session_epoch:
                 raise SessionRevoked("The session has ended.")
             known = self._known.get((command.player_id, command.id))
-            return self._apply(command, row) if known is None else _replay(command, known, row.player)
+            return self._apply(command, row) if known is None else replay(command, known, row.player)
         except RuleBroken as error:
             log.error("a rule is broken", action=command.action, player=command.player_id, fault=error.fault)
             return error
@@ -187,7 +171,7 @@ class Batch:
             return LetterSettled(why)
         known = self._known.get((command.player_id, command.id))
         if known is not None:
-            return LetterSettled(None) if row is None else _told_before(command, known, row.player)
+            return LetterSettled(None) if row is None else first_answer(command, known, row.player)
         if row is None:
             return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, row)
@@ -222,14 +206,15 @@ class Batch:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         self.scoring.note(self._scores, row.player, outcome)
-        told = _told(outcome, max_hp, command.payment)
+        paid = {} if command.payment is None else {"payment": command.payment.token}
+        answer = json_of(outcome_of(outcome.player, max_hp, outcome.events, **paid))
         args = json_of(command.args)
         row.player, row.changed = outcome.player, True
         player_id, version = command.player_id, outcome.player.version
         self._entries.append(
-            _Entry(slot_of(player_id), player_id, command.id, command.action, args, seed, told, version)
+            BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, answer, version)
         )
-        self._known[player_id, command.id] = _Known(command.action, args, told, version)
+        self._known[player_id, command.id] = Recorded(command.action, args, answer, version)
         if postings:
             self._mail.post(postings)
         if command.takes or outcome.grants:

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from pydantic import BaseModel
 
-from gameserver.rules.errors import CommandMismatch, GameError
+from gameserver.rules.errors import GameError
 from gameserver.rules.items import Items
-from gameserver.rules.player import Outcome, Player
+from gameserver.rules.player import Player
 from gameserver.storage.items.stacks import Payment, Unpaid
-from gameserver.storage.ledger.rows import json_of
+from gameserver.storage.ledger.rows import Recorded, json_of, player_from, require_same
 from gameserver.storage.mail.mailbag import Letter, LetterSettled
 from gameserver.storage.slots.slot_map import SlotMoved
 
 
 @dataclass(slots=True)
 class Command:
-    """What is asked of one player. `args` is the validated model, `session_epoch` the one his session was opened in.
+    """What one player asks for. `args` is the validated model, `session_epoch` the epoch its session was opened in.
 
-    `takes` are items that it takes of him; it has a `payment` when they lie in another database.
+    takes: the items that the action consumes; payment: set when they lie in another database.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Command:
 
 @dataclass(slots=True)
 class Receipt:
-    """What a command led to: the player after it, as the first answer told it."""
+    """What a command led to: the player after it, as the first answer shows it."""
 
     command_id: str
     player: Player
@@ -61,48 +61,16 @@ class FateUnknown(Exception):
 Verdict = Receipt | GameError | LockedElsewhere | SlotMoved | Unpaid | LetterSettled
 
 
-class _Known(NamedTuple):
-    """What the ledger has under a command id."""
-
-    action: str
-    args: str
-    outcome: str
-    version: int
+def replay(command: Command, recorded: Recorded, player: Player) -> Receipt:
+    """The first answer of a command that took effect before. Raises CommandMismatch."""
+    require_same((recorded.action, recorded.args), (command.action, json_of(command.args)))
+    return first_answer(command, recorded, player)
 
 
-def _replay(command: Command, known: _Known, player: Player) -> Receipt:
-    if (known.action, known.args) != (command.action, json_of(command.args)):
-        raise CommandMismatch("The command id was used before, for another command.")
-    return _told_before(command, known, player)
-
-
-def _told_before(command: Command, known: _Known, player: Player) -> Receipt:
-    told = orjson.loads(known.outcome)
-    after = Player(
-        id=player.id,
-        name=told["name"],
-        class_name=told["class"],
-        level=told["level"],
-        hp=told["hp"],
-        exp=told["exp"],
-        version=known.version,
-        created_at=player.created_at,
-        exp_reached_at=player.exp_reached_at,
+def first_answer(command: Command, recorded: Recorded, player: Player) -> Receipt:
+    """The receipt that the recorded command's caller got first."""
+    outcome = orjson.loads(recorded.outcome)
+    after = player_from(outcome, player, recorded.version)
+    return Receipt(
+        command.id, after, outcome["max_hp"], outcome["events"], replayed=True, payment=outcome.get("payment")
     )
-    return Receipt(command.id, after, told["max_hp"], told["events"], replayed=True, payment=told.get("payment"))
-
-
-def _told(outcome: Outcome, max_hp: int, payment: Payment | None) -> str:
-    player = outcome.player
-    told = {
-        "name": player.name,
-        "class": player.class_name,
-        "level": player.level,
-        "hp": player.hp,
-        "max_hp": max_hp,
-        "exp": player.exp,
-        "events": outcome.events,
-    }
-    if payment is not None:
-        told["payment"] = payment.token
-    return json_of(told)

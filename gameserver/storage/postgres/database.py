@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import structlog
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -30,7 +31,7 @@ TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": 
 class Database:
     """One Postgres instance."""
 
-    def __init__(self, name: str, url: str, *, patient: bool = False) -> None:
+    def __init__(self, name: str, url: SecretStr, *, patient: bool = False) -> None:
         """`patient` for migrations: statements and transactions may take as long as they need."""
         self.name = name
         self.url = url
@@ -48,7 +49,7 @@ class Database:
         """A driver connection with these server settings. Raises one of LOST, whatever the server objects to."""
         try:
             return await asyncpg.connect(
-                self.url,
+                self.url.get_secret_value(),
                 timeout=CONNECT_SECONDS,
                 command_timeout=self._query_seconds,
                 server_settings={"application_name": "gameserver", "jit": "off", **settings},
@@ -103,11 +104,11 @@ async def one_by_one(connection: AsyncConnection) -> None:
 class Databases:
     """All databases by name."""
 
-    def __init__(self, urls: Mapping[str, str], *, patient: bool = False) -> None:
+    def __init__(self, urls: Mapping[str, SecretStr], *, patient: bool = False) -> None:
         self._databases = {name: Database(name, url, patient=patient) for name, url in urls.items()}
         self._patient = patient
 
-    def join(self, name: str, url: str) -> None:
+    def join(self, name: str, url: SecretStr) -> None:
         """Adds one that wasn't known at first; what the settings say of a name stays."""
         if name not in self._databases:
             self._databases[name] = Database(name, url, patient=self._patient)

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, cast
 
+from pydantic import SecretStr
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
 from redis.asyncio.cluster import ClusterNode, ClusterPubSub
 from redis.asyncio.connection import AbstractConnection
@@ -20,8 +21,8 @@ from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as Late
 
-from gameserver.config.redis_url import Access, RedisUrl
-from gameserver.config.settings import ConfigFault
+from gameserver.config.errors import ConfigFault
+from gameserver.config.redis_url import RedisAccess, RedisUrl
 
 CONNECTIONS = 64
 WAIT_SECONDS = 2
@@ -129,9 +130,9 @@ def _as_redis_error() -> Iterator[None]:
         raise Lost(str(error)) from error
 
 
-def client_of(url: RedisUrl, access: Access) -> Redis:
+def client_of(url: RedisUrl, access: RedisAccess) -> Redis:
     """A client of its own connections. Raises ConfigFault for files that don't hold what TLS needs."""
-    options: dict[str, Any] = {**TIMES, "username": url.username, "password": url.password}
+    options: dict[str, Any] = {**TIMES, "username": url.username, "password": _revealed(url.password)}
     context = _context(access) if url.tls else None
     match url.kind:
         case "server":
@@ -148,12 +149,12 @@ def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str,
     return Redis.from_pool(_Pool(host=host, port=port, db=url.database, **WAITING, **options, **secured))
 
 
-def _of_sentinels(url: RedisUrl, access: Access, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
+def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
     asked = {
         **TIMES,
         "socket_timeout": 1,
         "username": access.sentinel_username,
-        "password": access.sentinel_password,
+        "password": _revealed(access.sentinel_password),
         **_secured(context, _Secured),
     }
     sentinels = Sentinel([], **options)  # type: ignore[no-untyped-call]
@@ -174,11 +175,15 @@ def _of_cluster(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str
     return cast("Redis", cluster)  # not one by its class, but by every call that is made here
 
 
+def _revealed(password: SecretStr | None) -> str | None:
+    return None if password is None else password.get_secret_value()
+
+
 def _secured(context: ssl.SSLContext | None, kind: type[_Secured]) -> dict[str, Any]:
     return {} if context is None else {"connection_class": kind, "context": context}
 
 
-def _context(access: Access) -> ssl.SSLContext:
+def _context(access: RedisAccess) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=access.ca)
         if access.certificate is not None:

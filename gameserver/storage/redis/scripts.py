@@ -10,17 +10,18 @@ from importlib.resources import files
 from typing import Any
 
 import structlog
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from gameserver.config import redis_url
-from gameserver.config.redis_url import Access
+from gameserver.config.redis_url import RedisAccess
 from gameserver.rules.errors import GameError
 from gameserver.storage.redis import clients
 
 log = structlog.get_logger()
 
-NO_ACCESS = Access()
+NO_ACCESS = RedisAccess()
 LONGEST_ERROR = 200
 """Characters of an error in the log: a driver's may describe all of its connections."""
 Argument = str | bytes | int
@@ -67,6 +68,6 @@ def translated(error: type[GameError], detail: str) -> Iterator[None]:
         raise error(detail, retry_after=1) from fault
 
 
-def connect(url: str, access: Access = NO_ACCESS) -> Redis:
+def connect(url: SecretStr, access: RedisAccess = NO_ACCESS) -> Redis:
     """A client of its own connections, whose every wait has a deadline. Raises ValueError, ConfigFault."""
     return clients.client_of(redis_url.parse(url), access)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from pydantic import SecretStr
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
@@ -16,7 +17,7 @@ from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.tables import migrations
 
 
-async def admit(settings: Settings, name: str, url: str | None, groups: Sequence[str]) -> None:
+async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Sequence[str]) -> None:
     """Brings its tables to their heads and records it; it owns no slot yet. Safe to run again.
 
     Raises Conflict for one that can't be used, with the reason, ConfigFault, DatabaseUnavailable.
@@ -35,7 +36,9 @@ async def admit(settings: Settings, name: str, url: str | None, groups: Sequence
         await databases.close()
 
 
-def _named(settings: Settings, databases: Databases, name: str, url: str | None, groups: Sequence[str]) -> Database:
+def _named(
+    settings: Settings, databases: Databases, name: str, url: SecretStr | None, groups: Sequence[str]
+) -> Database:
     if strange := [group for group in groups if group not in settings.groups]:
         raise Conflict(f"There is no group {strange[0]!r}: there are {', '.join(settings.groups)}.")
     if url is not None and name in databases:

@@ -85,7 +85,7 @@ class Copy:
     """The copy of one move, between connections of its mover."""
 
     def __init__(self, move_id: int, group: str, slots: Sequence[int], source: Database, target: Database) -> None:
-        deployment = hashlib.blake2b(source.url.encode(), digest_size=4).hexdigest()
+        deployment = hashlib.blake2b(source.url.get_secret_value().encode(), digest_size=4).hexdigest()
         self.name = f"gs_{deployment}_move_{move_id}"
         """Of the publication, the replication slot and the subscription; servers may hold several deployments."""
         self.mover = f"{self.name}_mover"
@@ -119,7 +119,7 @@ class Copy:
         await self.end(source, target, servers)
         await self.erase(target)
         await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
-        url = await target.fetchval("select quote_literal($1::text)", self._source.url)
+        url = await target.fetchval("select quote_literal($1::text)", self._source.url.get_secret_value())
         await target.execute(
             f"create subscription {self.name} connection {url} publication {self.name}"
             f" with (slot_name = '{self.name}', synchronous_commit = 'on', streaming = off)",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -44,13 +45,14 @@ class Membership:
         async with self._control.snapshot() as connection:
             return [Member(*row) for row in await connection.execute(chosen)]
 
-    async def join(self, group: str, name: str, url: str | None) -> None:
+    async def join(self, group: str, name: str, url: SecretStr | None) -> None:
         """Lets the group use a database; one that was being drained may have slots again."""
         async with self._control.transaction() as connection:
-            known = upsert(DATABASES).values(name=name, url=url)
-            if url is not None:
-                known = known.on_conflict_do_update(index_elements=["name"], set_={"url": url})
-            await connection.execute(known if url is not None else known.on_conflict_do_nothing())
+            secret = None if url is None else url.get_secret_value()
+            known = upsert(DATABASES).values(name=name, url=secret)
+            if secret is not None:
+                known = known.on_conflict_do_update(index_elements=["name"], set_={"url": secret})
+            await connection.execute(known if secret is not None else known.on_conflict_do_nothing())
             member = upsert(MEMBERS).values(group=group, database=name, draining=False)
             await connection.execute(
                 member.on_conflict_do_update(index_elements=["group", "database"], set_={"draining": False})

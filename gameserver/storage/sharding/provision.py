@@ -1,5 +1,6 @@
 """Makes databases fit for nodes: tables at the head of their histories, and an owner for every slot."""
 
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from gameserver.config.settings import Settings
@@ -35,7 +36,7 @@ async def members(settings: Settings, databases: Databases) -> dict[str, list[Da
     async with control.snapshot() as connection:
         for name, url in await connection.execute(select(tables.databases)):
             if url is not None:
-                databases.join(name, url)
+                databases.join(name, SecretStr(url))
         found = (await connection.execute(select(tables.members).order_by(tables.members.c.database))).mappings().all()
     names = {group: [row["database"] for row in found if row["group"] == group] for group in settings.groups}
     if strange := {each for own in names.values() for each in own if each not in databases}:

@@ -15,11 +15,12 @@ import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
+from gameserver.storage.ledger.history import entry_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.redis.scripts import Argument, Script
 from gameserver.storage.slots.owner import on_owner
@@ -119,13 +120,14 @@ async def _newest(connection: AsyncConnection, player_id: int, version: int) -> 
     return [_entry(row) for row in (await connection.execute(late)).mappings()]
 
 
-def _entry(row: Any) -> dict[str, Any]:
+def _entry(row: RowMapping) -> dict[str, Any]:
+    entry = entry_of(row)
     return {
-        "version": row["version"],
-        "command_id": str(row["command_id"]),
-        "action": row["action"],
-        "events": row["outcome"]["events"],
-        "at": row["at"].timestamp(),
+        "version": entry.version,
+        "command_id": entry.command_id,
+        "action": entry.action,
+        "events": entry.outcome["events"],
+        "at": entry.at.timestamp(),
     }
 
 

@@ -10,12 +10,12 @@ from typing_extensions import TypedDict
 from gameserver.commands.boards import season_name
 from gameserver.commands.mail import shown
 from gameserver.commands.results import (
+    BanState,
     Contest,
     Count,
     Entry,
-    History,
+    HistoryPage,
     Holding,
-    Judged,
     Listed,
     LiveNode,
     MailPage,
@@ -285,7 +285,7 @@ class RebuildAnswer(TypedDict):
     generation: str
 
 
-class JudgedAnswer(TypedDict):
+class BanAnswer(TypedDict):
     """A player who was banned, or whose ban was lifted."""
 
     player: PlayerAnswer
@@ -484,12 +484,12 @@ def rename(receipt: Receipt) -> RenameAnswer:
     return {"player": player(receipt.player, receipt.max_hp), "replayed": receipt.replayed}
 
 
-def ledger(history: History) -> LedgerAnswer:
+def ledger(history: HistoryPage) -> LedgerAnswer:
     return {"entries": [_entry(each) for each in history.entries], "next_cursor": history.cursor}
 
 
 def _entry(entry: Entry) -> EntryAnswer:
-    told = entry.told
+    told = entry.outcome
     return {
         "command_id": entry.command_id,
         "action": entry.action,
@@ -680,7 +680,7 @@ def verdict(contest: Contest, found: Verdict) -> VerdictAnswer:
     }
 
 
-def judged(found: Judged, game: Game, command_id: str) -> JudgedAnswer:
+def ban_state(found: BanState, game: Game, command_id: str) -> BanAnswer:
     return {
         "player": player_now(found.player, game),
         "banned": found.banned,

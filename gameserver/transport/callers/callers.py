@@ -1,19 +1,18 @@
 """Whose request it is: a back end's, which shows its key and is never limited, or a client's, from an address."""
 
-import dataclasses
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from pydantic import SecretStr
 
-from gameserver.commands.backend import Backend
-from gameserver.commands.results import Origin
+from gameserver.commands.pacing import ActionPacing
+from gameserver.commands.results import Origin, Session
 from gameserver.rules.errors import NotAuthenticated
 from gameserver.rules.pacing import Pace
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Networks
-from gameserver.transport.keys import BACKEND
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
@@ -25,7 +24,8 @@ def is_backend(request: web.Request) -> bool:
     if given is None:
         return False
     key = given.encode(errors="surrogateescape")
-    if not any([hmac.compare_digest(own.encode(), key) for own in request.app[CALLERS].keys.values()]):  # noqa: C419
+    known = [known.get_secret_value().encode() for known in request.app[CALLERS].keys.values()]
+    if not any([hmac.compare_digest(known_key, key) for known_key in known]):  # noqa: C419
         raise NotAuthenticated(f"The {HEADER} isn't one of this server's.")
     return True
 
@@ -48,10 +48,16 @@ def origin(request: web.Request, label: str | None = None) -> Origin:
     return Origin("".join(each for each in given if each.isprintable())[:LONGEST_LABEL], str(found))
 
 
-def backend(request: web.Request) -> Backend:
-    """What the caller's commands use: without the pacing of actions for a back end."""
-    own = request.app[BACKEND]
-    return dataclasses.replace(own, pacing=None) if is_backend(request) else own
+def action_pacing(request: web.Request) -> ActionPacing | None:
+    """What the caller's actions are counted by; None for a back end, whose actions aren't limited."""
+    return None if is_backend(request) else request.app[CALLERS].actions
+
+
+def count_action(request: web.Request, session: Session) -> None:
+    """Counts a change that the session's player asks for. Raises RateLimited."""
+    pacing = action_pacing(request)
+    if pacing is not None:
+        pacing.spend(session.player_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,12 @@ class Callers:
     """Whose X-Forwarded-For is believed."""
     exempt: Networks
     """Whose sign-ups and sign-ins aren't limited."""
-    keys: Mapping[str, str]
+    keys: Mapping[str, SecretStr]
     """Of back ends, by name."""
     frames: Pace
     """Of each socket."""
+    actions: ActionPacing
+    """Of each player."""
 
 
 CALLERS = web.AppKey("callers", Callers)

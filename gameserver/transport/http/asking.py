@@ -8,11 +8,11 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from gameserver.commands import accounts, play
+from gameserver.commands import command_ids, sessions
 from gameserver.commands.results import Session
 from gameserver.rules.errors import BadInput, FieldProblem, Forbidden, NotAuthenticated
 from gameserver.transport import wire
-from gameserver.transport.keys import ADMIN_KEYS, BACKEND
+from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
@@ -29,13 +29,17 @@ def bearer(request: web.Request) -> str:
 
 async def session(request: web.Request) -> Session:
     """The caller's session. Raises NotAuthenticated, SessionsUnavailable."""
-    return await accounts.authenticate(request.app[BACKEND], bearer(request))
+    return await sessions.authenticate(request.app[COMMANDS].accounts, bearer(request))
 
 
 def admin(request: web.Request) -> str:
     """The name of the admin whose key the request carries. Raises NotAuthenticated, Forbidden."""
     key = bearer(request).encode()
-    names = [name for name, own in request.app[ADMIN_KEYS].items() if hmac.compare_digest(own.encode(), key)]
+    names = [
+        name
+        for name, own in request.app[ADMIN_KEYS].items()
+        if hmac.compare_digest(own.get_secret_value().encode(), key)
+    ]
     if not names:
         raise Forbidden("This isn't an admin key.")
     return names[0]
@@ -67,7 +71,8 @@ def query(request: web.Request, model: type[Model]) -> Model:
 
 def command_id(request: web.Request) -> str:
     """The Idempotency-Key, or a new id. Raises BadInput."""
-    return play.command_id_or_new(request.app[BACKEND], request.headers.get("Idempotency-Key"), "Idempotency-Key")
+    now = request.app[CLOCK]()
+    return command_ids.checked_or_new(request.headers.get("Idempotency-Key"), now, "Idempotency-Key")
 
 
 def player_id(text: str, field: str = "id") -> int:

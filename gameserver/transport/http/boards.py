@@ -1,4 +1,4 @@
-"""The HTTP door of the boards: pages, places and ranks."""
+"""Boards over HTTP: pages, places and ranks."""
 
 from aiohttp import web
 
@@ -7,60 +7,57 @@ from gameserver.transport import answers, wire
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPage
 from gameserver.transport.http.asking import player_id, query, session
 from gameserver.transport.http.replies import answer
-from gameserver.transport.keys import BACKEND
+from gameserver.transport.keys import COMMANDS
 
 JSON = "application/json"
 
 
 async def list_boards(request: web.Request) -> web.Response:
-    backend = request.app[BACKEND]
-    now = backend.now()
-    listed = [answers.listed_board(each, backend.calendar.season(each, now)) for each in boards.names(backend)]
-    return answer({"boards": listed})
+    listed = boards.listed(request.app[COMMANDS].leaderboards)
+    return answer({"boards": [answers.listed_board(board, season) for board, season in listed]})
 
 
 async def read_board(request: web.Request) -> web.Response:
-    """The top comes from the node's pages, of the last moment, and not at all where the client has it already."""
-    asked, name = query(request, wire.BoardQuery), request.match_info["board"]
-    backend = request.app[BACKEND]
+    """The top comes from the node's cached pages; a client that has the present page already gets 304."""
+    fields, name = query(request, wire.BoardQuery), request.match_info["board"]
+    leaderboards = request.app[COMMANDS].leaderboards
 
-    async def ask() -> answers.BoardAnswer:
-        return answers.board(await boards.top(backend, name, asked.season, asked.limit, asked.cursor))
+    async def read() -> answers.BoardAnswer:
+        return answers.board(await boards.top(leaderboards, name, fields.season, fields.limit, fields.cursor))
 
-    if asked.cursor is not None:
-        return answer(await ask())
-    page = await request.app[BOARD_PAGES].read((name, asked.season, asked.limit), ask)
-    return _told(request, page)
+    if fields.cursor is not None:
+        return answer(await read())
+    page = await request.app[BOARD_PAGES].read((name, fields.season, fields.limit), read)
+    return _response(request, page)
 
 
-def _told(request: web.Request, page: BoardPage) -> web.Response:
+def _response(request: web.Request, page: BoardPage) -> web.Response:
     headers = {"ETag": page.etag, "Cache-Control": "no-cache"}
     known = request.headers.get("If-None-Match")
-    if known is not None and (known == "*" or page.etag in [each.strip() for each in known.split(",")]):
+    if known is not None and (known == "*" or page.etag in [tag.strip() for tag in known.split(",")]):
         return web.Response(status=304, headers=headers)
     return web.Response(body=page.body, headers=headers, content_type=JSON)
 
 
 async def read_around(request: web.Request) -> web.Response:
-    asked, name = query(request, wire.AroundQuery), request.match_info["board"]
-    wanted = await _wanted(request)
-    found = await boards.around(request.app[BACKEND], name, asked.season, wanted, asked.radius)
-    return answer(answers.board(found))
+    fields, name = query(request, wire.AroundQuery), request.match_info["board"]
+    leaderboards, player = request.app[COMMANDS].leaderboards, await _player(request)
+    return answer(answers.board(await boards.around(leaderboards, name, fields.season, player, fields.radius)))
 
 
 async def read_ranks(request: web.Request) -> web.Response:
-    asked, name = query(request, wire.RanksQuery), request.match_info["board"]
-    wanted = [player_id(each, "ids") for each in asked.ids]
-    return answer(answers.ranks(await boards.ranks(request.app[BACKEND], name, asked.season, wanted)))
+    fields, name = query(request, wire.RanksQuery), request.match_info["board"]
+    ids = [player_id(text, "ids") for text in fields.ids]
+    return answer(answers.ranks(await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids)))
 
 
 async def read_rank(request: web.Request) -> web.Response:
-    asked, name = query(request, wire.SeasonQuery), request.match_info["board"]
-    wanted = await _wanted(request)
-    return answer(answers.rank(await boards.rank(request.app[BACKEND], name, asked.season, wanted)))
+    fields, name = query(request, wire.SeasonQuery), request.match_info["board"]
+    leaderboards, player = request.app[COMMANDS].leaderboards, await _player(request)
+    return answer(answers.rank(await boards.rank(leaderboards, name, fields.season, player)))
 
 
-async def _wanted(request: web.Request) -> int:
-    """The player of the path, who may be `me`."""
-    who = request.match_info["id"]
-    return (await session(request)).player_id if who == "me" else player_id(who)
+async def _player(request: web.Request) -> int:
+    """The player of the path, which may be `me`."""
+    text = request.match_info["id"]
+    return (await session(request)).player_id if text == "me" else player_id(text)

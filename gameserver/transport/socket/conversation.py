@@ -6,7 +6,6 @@ the socket; an object with wrong fields gets an error under its id.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +13,8 @@ import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
 from gameserver import telemetry
-from gameserver.commands import accounts, boards, live, play
-from gameserver.commands.backend import Backend
-from gameserver.commands.results import Seen, Session
+from gameserver.commands import live, play, sessions
+from gameserver.commands.results import Seen
 from gameserver.rules.errors import (
     BadInput,
     FieldProblem,
@@ -29,11 +27,12 @@ from gameserver.rules.errors import (
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
-from gameserver.transport.keys import ORIGINS, READINESS
+from gameserver.transport.keys import CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK
 from gameserver.transport.socket import pacing
+from gameserver.transport.socket.operations import OPERATIONS, Peer
 from gameserver.transport.socket.pacing import FramePacing
 from gameserver.transport.socket.socket import Socket
-from gameserver.transport.socket.sockets import SOCKETS, Sockets
+from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.transport.wire import Close
 
 log = structlog.get_logger()
@@ -56,11 +55,16 @@ async def socket(request: web.Request) -> web.StreamResponse:
         with request.app[SOCKETS].keeping(own):
             if not request.app[READINESS].ready:
                 own.end(Close.GOING_AWAY, "going away")
-            await _converse(callers.backend(request), request.app[SOCKETS], own, pacing.frames(request))
+            await _converse(_peer(request, own), pacing.frames(request))
     finally:
         telemetry.SOCKETS.dec()
         await own.ended()
     return own.connection
+
+
+def _peer(request: web.Request, own: Socket) -> Peer:
+    app = request.app
+    return Peer(own, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], callers.action_pacing(request))
 
 
 def _check_origin(request: web.Request) -> None:
@@ -77,18 +81,19 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-async def _converse(backend: Backend, sockets: Sockets, own: Socket, pacing: FramePacing) -> None:
-    if not await _greet(backend, sockets, own, pacing):
+async def _converse(peer: Peer, frames: FramePacing) -> None:
+    own = peer.socket
+    if not await _greet(peer, frames):
         return
     tasks = own.requests
     try:
-        while (message := await _next(own, pacing)) is not None:
+        while (message := await _next(own, frames)) is not None:
             frame = _object_of(own, message)
             if frame is None:
                 break
-            if not await _still(backend, own):
+            if not await _still(peer):
                 break
-            task = asyncio.create_task(_serve(backend, sockets, own, frame))
+            task = asyncio.create_task(_serve(peer, frame))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             if len(tasks) >= IN_FLIGHT:
@@ -110,10 +115,11 @@ async def _next(own: Socket, pacing: FramePacing) -> WSMessage | None:
             return message
 
 
-async def _still(backend: Backend, own: Socket) -> bool:
+async def _still(peer: Peer) -> bool:
     """Looks at the session as it is now, mostly in the node's memory; ends the socket when it has ended."""
+    own = peer.socket
     try:
-        own.session = await accounts.authenticate(backend, own.token)
+        own.session = await sessions.authenticate(peer.commands.accounts, own.token)
     except NotAuthenticated as error:
         own.put({"id": None, "error": answers.frame_error(error)})
         own.end(Close.SESSION_REVOKED, error.code)
@@ -135,16 +141,17 @@ def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
         return None
 
 
-async def _greet(backend: Backend, sockets: Sockets, own: Socket, pacing: FramePacing) -> bool:
+async def _greet(peer: Peer, frames: FramePacing) -> bool:
     """Answers hello; ends the socket when there is none in time, or it isn't one."""
+    own = peer.socket
     frame: dict[str, Any] | None = None
     try:
         async with asyncio.timeout(HELLO_SECONDS):
-            message = await _next(own, pacing)
+            message = await _next(own, frames)
         frame = None if message is None else _object_of(own, message)
         if frame is None:
             return False
-        await _hello(backend, sockets, own, frame)
+        await _hello(peer, frame)
         return True
     except TimeoutError:
         fault: GameError = NotAuthenticated("No hello came in time.")
@@ -158,25 +165,26 @@ async def _greet(backend: Backend, sockets: Sockets, own: Socket, pacing: FrameP
     return False
 
 
-async def _hello(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> None:
+async def _hello(peer: Peer, frame: dict[str, Any]) -> None:
+    own, commands = peer.socket, peer.commands
     if frame.get("op") != "hello":
         raise NotAuthenticated("The first frame must be hello.")
     hello = wire.parse(wire.HelloFrame, frame)
-    session = await accounts.authenticate(backend, hello.token)
+    session = await sessions.authenticate(commands.accounts, hello.token)
     own.token = hello.token
-    sockets.admit(own, session)  # before the next await, or what comes then for the player would miss this socket
+    peer.sockets.admit(own, session)  # before the next await, or what comes then for the player would miss this socket
     seen = Seen() if hello.resume is None else Seen(hello.resume.stream, hello.resume.seq)
-    opened = await live.enter(backend, session.player_id, seen)
-    me = await play.read(backend, session.player_id)
-    told = {
-        "player": answers.player_now(me, backend.rulebook.game),
+    opened = await live.enter(commands.operations.connected, session.player_id, seen)
+    player = await play.read(commands.play, session.player_id)
+    state = {
+        "player": answers.player_now(player, peer.rulebook.game),
         "stream": opened.stream,
         "seq": opened.seq - len(opened.missed),
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
-        "server_time": rfc3339(backend.now()),
+        "server_time": rfc3339(peer.now()),
         "resumed": opened.resumed,
     }
-    own.greet({"id": hello.id, "ok": told}, me.version, opened)
+    own.greet({"id": hello.id, "ok": state}, player.version, opened)
 
 
 def _id_of(frame: dict[str, Any] | None) -> str | int | None:
@@ -184,89 +192,19 @@ def _id_of(frame: dict[str, Any] | None) -> str | int | None:
     return given if isinstance(given, str | int) and len(str(given)) <= 64 else None
 
 
-async def _serve(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> None:
+async def _serve(peer: Peer, frame: dict[str, Any]) -> None:
     """Answers one request under its id."""
-    op = frame.get("op")
+    own, op = peer.socket, frame.get("op")
     try:
-        if not isinstance(op, str) or op not in OPS:
-            raise BadInput("There is no such op.", errors=[FieldProblem("op", f"must be one of: {', '.join(OPS)}")])
-        own.put({"id": frame.get("id"), "ok": await OPS[op](backend, sockets, own, frame)})
+        if not isinstance(op, str) or op not in OPERATIONS:
+            raise BadInput(
+                "There is no such op.", errors=[FieldProblem("op", f"must be one of: {', '.join(OPERATIONS)}")]
+            )
+        own.put({"id": frame.get("id"), "ok": await OPERATIONS[op](peer, frame)})
         telemetry.frame_answered(op, "ok").inc()
     except GameError as error:
         own.put({"id": _id_of(frame), "error": answers.frame_error(error)})
-        telemetry.frame_answered(op if isinstance(op, str) and op in OPS else "none", error.code).inc()
+        telemetry.frame_answered(op if isinstance(op, str) and op in OPERATIONS else "none", error.code).inc()
     except Exception:
         log.exception("a frame failed", op=op)
         own.put({"id": _id_of(frame), "error": answers.frame_error(Internal())})
-
-
-async def _act(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
-    asked = wire.parse(wire.ActFrame, frame)
-    command_id = play.command_id_or_new(backend, asked.command_id, "command_id")
-    receipt = await play.act(backend, _session(own), asked.action, asked.args, command_id)
-    own.has_told(receipt.player.version)
-    return answers.act(receipt)
-
-
-async def _read(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
-    wire.parse(wire.ReadFrame, frame)
-    me = await play.read(backend, _session(own).player_id)
-    own.has_told(me.version)
-    return {"player": answers.player_now(me, backend.rulebook.game)}
-
-
-async def _items(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
-    wire.parse(wire.ItemsFrame, frame)
-    return answers.items(await play.items(backend, _session(own)), backend.rulebook.game)
-
-
-async def _board(backend: Backend, sockets: Sockets, _: Socket, frame: dict[str, Any]) -> object:
-    asked = wire.parse(wire.BoardFrame, frame)
-
-    async def ask() -> answers.BoardAnswer:
-        return answers.board(await boards.top(backend, asked.board, asked.season, asked.limit, asked.cursor))
-
-    if asked.cursor is not None:
-        return await ask()
-    return answers.encoded((await sockets.pages.read((asked.board, asked.season, asked.limit), ask)).body)
-
-
-async def _around(backend: Backend, _: Sockets, own: Socket, frame: dict[str, Any]) -> object:
-    asked = wire.parse(wire.AroundFrame, frame)
-    me = _session(own).player_id
-    return answers.board(await boards.around(backend, asked.board, asked.season, me, asked.radius))
-
-
-async def _subscribe(backend: Backend, sockets: Sockets, own: Socket, frame: dict[str, Any]) -> object:
-    topics = frozenset(wire.parse(wire.SubscribeFrame, frame).topics)
-    known = wire.TOPICS | {wire.RANK_TOPIC + board for board in backend.rulebook.game.boards}
-    if strange := topics - known:
-        problem = FieldProblem("topics", f"{', '.join(sorted(strange))}: must be of {', '.join(sorted(known))}")
-        raise BadInput("There are no such topics.", errors=[problem])
-    sockets.subscribe(own, topics)
-    return {"topics": sorted(topics)}
-
-
-async def _ping(backend: Backend, _: Sockets, __: Socket, frame: dict[str, Any]) -> object:
-    wire.parse(wire.PingFrame, frame)
-    return {"server_time": rfc3339(backend.now())}
-
-
-def _session(own: Socket) -> Session:
-    """That of a socket which has said hello."""
-    if own.session is None:
-        raise NotAuthenticated("The first frame must be hello.")
-    return own.session
-
-
-Op = Callable[[Backend, Sockets, Socket, dict[str, Any]], Awaitable[object]]
-OPS: dict[str, Op] = {
-    "act": _act,
-    "read": _read,
-    "items": _items,
-    "board": _board,
-    "around": _around,
-    "subscribe": _subscribe,
-    "ping": _ping,
-}
-"""`hello` isn't among them: it comes once, first."""

@@ -60,14 +60,14 @@ def as_nobody() -> Callable[[Path], dict[str, object]]:
     packages = os.pathsep.join([str(ROOT), str(binaries.postgres().parents[2])])
     for python in pythons():
         command = ["/usr/bin/env", f"PYTHONPATH={packages}", python, "-B", "-c"]
-        if account.answer_of([*command, "import gameserver, asyncpg, structlog"], NOBODY) is not None:
+        if account.output_of([*command, "import gameserver, asyncpg, structlog"], NOBODY) is not None:
             break
     else:
         pytest.skip(f"NOT TESTED: the account nobody can run none of {pythons()} with the packages of this clone")
 
     def run(folder: Path) -> dict[str, object]:
         ports = [str(free_port()), str(free_port())]
-        answer = account.answer_of([*command, ORDINARY, str(folder), *ports], NOBODY)
+        answer = account.output_of([*command, ORDINARY, str(folder), *ports], NOBODY)
         assert answer is not None
         parsed = json.loads(answer)
         assert isinstance(parsed, dict)

@@ -77,11 +77,11 @@ def sleeper(claim: FolderLock) -> subprocess.Popen[bytes]:
 
 async def test_a_claim_is_held_by_the_child_that_inherited_it(folder: Path) -> None:
     ours, theirs = FolderLock(folder / "lock"), FolderLock(folder / "lock")
-    assert ours.take()
+    assert ours.acquire()
     child = sleeper(ours)
     ours.release()
     try:
-        assert not theirs.take()
+        assert not theirs.acquire()
         with pytest.raises(StackError, match=r"the server still runs .* within 0.1 s"):
             await theirs.wait(0.1, "the server")
     finally:

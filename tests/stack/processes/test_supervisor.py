@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.processes.supervisor import Supervisor
 from tests.stack.conftest import PASSWORD, copy
@@ -43,13 +43,13 @@ class SmallStack:
 
     def family(self) -> list[int]:
         """The pids of all that it started."""
-        return procfs.descendants(self.popen.pid)
+        return process_table.descendants(self.popen.pid)
 
     def server(self, program: str) -> int | None:
         """The pid of a server; a node is known by the name of its ready file."""
         for pid in self.family():
             with suppress(OSError):
-                told = procfs.command_line(pid) + Path(f"/proc/{pid}/environ").read_text()
+                told = process_table.command_line(pid) + Path(f"/proc/{pid}/environ").read_text()
                 if program in told:
                     return pid
         return None
@@ -93,7 +93,7 @@ def kill_all(pids: list[int]) -> None:
 
 def alive(pids: list[int]) -> list[str]:
     """The commands of those that are neither gone nor zombies."""
-    return [command for pid in pids if (command := procfs.command_line(pid))]
+    return [command for pid in pids if (command := process_table.command_line(pid))]
 
 
 async def test_children_that_die_come_back_and_all_end_in_order_on_sigterm(up: Callable[..., SmallStack]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from gameserver.config.settings import HAProxy as Section
+from gameserver.config.deployment import HAProxySettings
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.ports import free_port
@@ -27,7 +27,7 @@ from tests.support.wait import wait_until
 
 def behind(settings: Settings, **section: Any) -> Settings:
     """The settings with a [haproxy] on free ports."""
-    given = Section(**{"port": free_port(), "operators_port": free_port(), "connections": 100, **section})
+    given = HAProxySettings(**{"port": free_port(), "operators_port": free_port(), "connections": 100, **section})
     return settings.model_copy(update={"haproxy": given})
 
 
@@ -64,7 +64,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Callable[[HAProxyServer], Any
 
     async def start(front: HAProxyServer) -> HAProxyServer:
         running.append(front)
-        await front.claim()
+        await front.wait_for_earlier_run()
         await front.check()
         await front.start()
         return front

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import account, procfs
+from gameserver.stack.processes import account, process_table
 from gameserver.stack.servers.postgres import PostgresServer
 from tests.support.wait import wait_until
 
@@ -90,10 +90,10 @@ async def test_a_killed_postgres_leaves_no_child(postgres: Make) -> None:
     server = postgres()
     await server.start()
     assert server.process.pid is not None
-    family = [server.process.pid, *procfs.descendants(server.process.pid)]
+    family = [server.process.pid, *process_table.descendants(server.process.pid)]
     assert len(family) > 3
     server.kill()
-    await wait_until(lambda: not any(procfs.command_line(pid) for pid in family), what="all of it is dead")
+    await wait_until(lambda: not any(process_table.command_line(pid) for pid in family), what="all of it is dead")
 
 
 @pytest.mark.parametrize("content", ["{stranger}\n{data}\n", "", "nonsense\n", "99999999\n{data}\n"])
@@ -103,13 +103,13 @@ async def test_a_stale_pid_file_does_no_harm(postgres: Make, stranger: int, cont
     server.kill()
     (server.data / "postmaster.pid").write_text(content.format(stranger=stranger, data=server.data))
     await server.start()
-    assert procfs.command_line(stranger) == "sleep 60"
+    assert process_table.command_line(stranger) == "sleep 60"
 
 
 async def test_a_postgres_that_somebody_else_started_on_the_data_is_left_alone(postgres: Make) -> None:
     server = postgres()
     await server.start()
-    command = procfs.command_line(server.process.pid or 0).split()
+    command = process_table.command_line(server.process.pid or 0).split()
     await server.stop()
     foreign = start_as(server.data.stat().st_uid, command)
     try:

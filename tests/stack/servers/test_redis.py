@@ -11,7 +11,7 @@ from redis.asyncio import Redis as Client
 from redis.exceptions import AuthenticationError
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import procfs
+from gameserver.stack.processes import process_table
 from gameserver.stack.servers.redis import RedisServer
 from tests.support.wait import wait_until
 
@@ -71,7 +71,7 @@ async def test_nobody_gets_in_without_the_password_which_is_in_no_command_line(v
     async with client_of(f"redis://127.0.0.1:{valkey.port}/0") as client:
         with pytest.raises(AuthenticationError):
             await client.get("anything")
-    assert valkey.password not in procfs.command_line(valkey.process.pid or 0)
+    assert valkey.password not in process_table.command_line(valkey.process.pid or 0)
     assert valkey.password not in repr(valkey)
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.cli import boards as cli
-from gameserver.commands import admin, board_care, boards
+from gameserver.commands import bans, board_care, boards
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.rules.player import Player
-from gameserver.storage.accounts.bans import Judgement
+from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards import check as board_check
 from gameserver.storage.boards import follower
 from gameserver.storage.boards.check import BoardCheck, Verdict
@@ -39,7 +39,9 @@ async def core(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 async def check(core: Core, board: str, *, repair: bool = False) -> set[int]:
     """The players of whom a full check says that they differ."""
-    _, verdict = await board_care.check_all(core.backend, board, boards.CURRENT, lambda _: None, repair=repair)
+    _, verdict = await board_care.check_all(
+        core.commands.board_care, board, boards.CURRENT, lambda _: None, repair=repair
+    )
     assert verdict.repaired == (verdict.found if repair else 0)
     return {each.player_id for each in verdict.differences}
 
@@ -57,15 +59,15 @@ async def play(core: Core, players: Sequence[Player], rounds: int) -> None:
 
 async def live(core: Core, board: str) -> tuple[Contest, str]:
     """The contest, and its generation, once all is there."""
-    contest = boards.contest(core.backend, board, boards.CURRENT)
+    contest = boards.contest(core.commands.leaderboards, board, boards.CURRENT)
 
     async def is_live() -> bool:
         with suppress(BoardUnavailable):
-            return bool(await core.backend.checks.live(contest))
+            return bool(await core.rooms.boards.checks.live(contest))
         return False
 
     await wait_until(is_live, what="the board is live")
-    return contest, await core.backend.checks.live(contest)
+    return contest, await core.rooms.boards.checks.live(contest)
 
 
 async def test_a_check_names_exactly_those_who_differ_and_puts_them_right(core: Core) -> None:
@@ -78,17 +80,17 @@ async def test_a_check_names_exactly_those_who_differ_and_puts_them_right(core: 
         order, members = contest.key(generation, "order"), contest.key(generation, "members")
 
         async def member(who: int, members: str = members) -> bytes:
-            note: Any = await core.redis.hget(members, pack_id(who))
+            note: Any = await core.redis.commands.hget(members, pack_id(who))
             return bytes(note[:8] + pack_id(who))
 
-        await core.redis.zrem(order, await member(lost))
-        await core.redis.zincrby(order, 5, await member(moved))
+        await core.redis.commands.zrem(order, await member(lost))
+        await core.redis.commands.zincrby(order, 5, await member(moved))
         strange = (await member(moved))[:8] + pack_id(nobody)
-        note = await core.redis.hget(members, pack_id(moved))
-        await core.redis.zrem(order, await member(forgotten))
-        await core.redis.hdel(members, pack_id(forgotten))
-        await core.redis.hset(members, pack_id(nobody), note)
-        await core.redis.zadd(order, {strange: -7})
+        note = await core.redis.commands.hget(members, pack_id(moved))
+        await core.redis.commands.zrem(order, await member(forgotten))
+        await core.redis.commands.hdel(members, pack_id(forgotten))
+        await core.redis.commands.hset(members, pack_id(nobody), note)
+        await core.redis.commands.zadd(order, {strange: -7})
         assert await check(core, board) == {lost, moved, forgotten, nobody}
         assert await check(core, board, repair=True) == {lost, moved, forgotten, nobody}
         assert await check(core, board) == set()
@@ -99,13 +101,13 @@ async def test_the_checks_of_upkeep_put_right_what_differs(core: Core, monkeypat
     contest, generation = await live(core, "exp")
     assert await check(core, "exp") == set()
     for player in players:
-        await core.redis.hdel(contest.key(generation, "members"), pack_id(player.id))
-    monkeypatch.setattr(core.backend.calendar, "contests", lambda _: [contest])
+        await core.redis.commands.hdel(contest.key(generation, "members"), pack_id(player.id))
+    monkeypatch.setattr(core.rooms.seasons.calendar, "contests", lambda _: [contest])
 
     async def is_right() -> bool:
         with suppress(GameError):
-            await board_care.check_some(core.backend)
-        return bool(await core.redis.hlen(contest.key(generation, "members")) == len(players))
+            await board_care.check_some(core.commands.board_care)
+        return bool(await core.redis.commands.hlen(contest.key(generation, "members")) == len(players))
 
     await wait_until(is_right, 20, "all are noted again")
     assert await check(core, "exp") == set()
@@ -128,11 +130,11 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
     playing = asyncio.create_task(play(core, players, 40))
 
     async def judge(player: Player, *, banned: bool) -> None:
-        await admin.judge(core.backend, "a test", Judgement(command_id(), player.id, banned, "a test"))
+        await bans.change(core.commands.bans, "a test", BanChange(command_id(), player.id, banned, "a test"))
 
     for player in banned:
         for board in before:
-            await board_care.rebuild(core.backend, "a test", board, boards.CURRENT, "a test")
+            await board_care.rebuild(core.commands.board_care, "a test", board, boards.CURRENT, "a test")
         await judge(player, banned=True)
     await judge(banned[0], banned=False)
     await playing
@@ -143,7 +145,7 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
 
         await wait_until(is_rebuilt, what="the board was built anew")
         assert await check(core, board) == set()
-        there = await boards.ranks(core.backend, board, boards.CURRENT, [each.id for each in players])
+        there = await boards.ranks(core.commands.leaderboards, board, boards.CURRENT, [each.id for each in players])
         assert set(there.missing) == {each.id for each in banned[1:]}
     await assert_ledger_explains(core, banned[0].id)
 
@@ -152,8 +154,8 @@ async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core:
     (ann,) = await enlist_many(core, 1)
     contest, generation = await live(core, "exp")
     assert await check(core, "exp") == set()
-    await core.redis.zadd(contest.key(generation, "order"), {bytes(8) + pack_id(ann.id): -7})
-    _, verdict = await board_care.check(core.backend, "exp", boards.CURRENT, 10, repair=True)
+    await core.redis.commands.zadd(contest.key(generation, "order"), {bytes(8) + pack_id(ann.id): -7})
+    _, verdict = await board_care.check(core.commands.board_care, "exp", boards.CURRENT, 10, repair=True)
     assert (verdict.found, verdict.differences) == (1, [])
 
     async def is_right() -> bool:
@@ -161,7 +163,8 @@ async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core:
 
     await wait_until(is_right, what="the board was built anew")
     assert [
-        each.player_id for each in (await boards.top(core.backend, "exp", boards.CURRENT, 9, None)).page.standings
+        each.player_id
+        for each in (await boards.top(core.commands.leaderboards, "exp", boards.CURRENT, 9, None)).page.standings
     ] == [ann.id]
 
 
@@ -176,7 +179,7 @@ async def test_a_sample_is_compared_chunk_by_chunk(core: Core, monkeypatch: pyte
 
     monkeypatch.setattr(BoardCheck, "_compare", noted)
     monkeypatch.setattr(board_check, "CHUNK", 5)
-    _, verdict = await board_care.check(core.backend, "exp", boards.CURRENT, 1_000_000, repair=False)
+    _, verdict = await board_care.check(core.commands.board_care, "exp", boards.CURRENT, 1_000_000, repair=False)
     assert {each for part in asked for each in part} == {each.id for each in players}
     assert (verdict.found, max(map(len, asked))) == (0, 5)
 

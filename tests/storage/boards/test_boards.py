@@ -59,7 +59,7 @@ async def some_players(api: Api, count: int = 8) -> list[Signed]:
 async def test_boards_come_back_by_themselves_after_redis_forgot_everything(api: Api, node: InProcessNode) -> None:
     players = await some_players(api)
     await wait_until(lambda: agrees(api), what="the board equals the database")
-    await node.core.redis.flushall()
+    await node.core.redis.commands.flushall()
     await wait_until(lambda: agrees(api), what="the board equals the database again")
     await wait_until(lambda: has_total(api, "mage", len(players)), what="the mages' board, too")
 
@@ -96,7 +96,7 @@ async def test_a_transaction_that_commits_late_under_an_old_id_is_not_passed_ove
     early, late = await api.sign_up(), await api.sign_up()
     await wait_until(lambda: agrees(api), what="the board equals the database")
     own = node.core.slots.owner("players", slot_of(int(late.id)))
-    connection = await asyncpg.connect(own.url)
+    connection = await asyncpg.connect(own.url.get_secret_value())
     try:
         transaction = connection.transaction()
         await transaction.start()
@@ -132,8 +132,10 @@ async def change_by_hand(connection: asyncpg.Connection, who: Signed) -> None:
 @pytest.fixture
 async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     """The boards' writer while the followers of both databases run."""
-    writer, presence = BoardWriter(core.following), core.backend.presence
-    boarding = Boarding(lambda: core.backend.calendar.contests(core.backend.now()), lambda: NAMES)
+    writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
+    boarding = Boarding(
+        lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: NAMES
+    )
     databases = core.slots.databases("players")
     tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
     yield writer
@@ -141,7 +143,7 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
 
 
 async def test_a_call_that_expects_another_checkpoint_changes_nothing(core: Core, followed: BoardWriter) -> None:
-    exp = Contest(core.backend.calendar.board("exp"))
+    exp = Contest(core.rooms.seasons.calendar.board("exp"))
 
     async def found() -> list[Generation]:
         return (await followed.generations([exp], "one", NAMES))[0]

@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import admin, boards
+from gameserver.commands import bans, boards
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
-from gameserver.storage.accounts.bans import Judgement
+from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards import follower
 from gameserver.storage.boards.layout import MICROSECOND, START, Contest
 from gameserver.storage.boards.writer import BoardWriter
@@ -52,7 +52,7 @@ async def on_board(core: Core, board: str) -> Places:
     """Id, score and time of everybody on the board, from the top."""
     found, after = Places(), None
     while True:
-        page = (await boards.top(core.backend, board, boards.CURRENT, 100, after)).page
+        page = (await boards.top(core.commands.leaderboards, board, boards.CURRENT, 100, after)).page
         found += [(each.player_id, each.score, START + each.reached_at * MICROSECOND) for each in page.standings]
         if page.after is None:
             return found
@@ -103,7 +103,7 @@ async def test_boards_of_a_redis_that_forgets_everything_again_and_again_come_ba
     players = await enlist_many(followed, 20)
     for _ in range(3):
         await play(followed, players, 3)
-        await followed.redis.flushall()
+        await followed.redis.commands.flushall()
         await play(followed, players)
     await assert_agrees_soon(followed)
 
@@ -137,7 +137,7 @@ async def test_rows_whose_transactions_commit_in_another_order_than_their_ids_ar
     monkeypatch.setattr(follower, "TRANSACTIONS", 20)
     players = await enlist_many(followed, 12, "one")
     url, dice = followed.databases["one"].url, random.Random(7)
-    connections = [await asyncpg.connect(url) for _ in players]
+    connections = [await asyncpg.connect(url.get_secret_value()) for _ in players]
     try:
         for connection, player in zip(connections, players, strict=True):
             await connection.execute("begin")
@@ -175,8 +175,8 @@ async def test_changes_of_class_move_players_between_boards(followed: Core) -> N
 
 async def dumped(core: Core) -> dict[Any, Any]:
     """All boards' keys as of one moment, as a dump of Redis has them."""
-    keys = await core.redis.keys("gs:*board*")
-    async with core.redis.pipeline(transaction=True) as together:
+    keys = await core.redis.commands.keys("gs:*board*")
+    async with core.redis.commands.pipeline(transaction=True) as together:
         for key in keys:
             together.dump(key)
         found = await together.execute()
@@ -185,8 +185,8 @@ async def dumped(core: Core) -> dict[Any, Any]:
 
 async def restore(core: Core, dump: dict[Any, Any]) -> None:
     """Puts Redis back to an old state at once, as a dump loaded by an operator does."""
-    keys = await core.redis.keys("gs:*board*")
-    async with core.redis.pipeline(transaction=True) as together:
+    keys = await core.redis.commands.keys("gs:*board*")
+    async with core.redis.commands.pipeline(transaction=True) as together:
         for key in keys:
             together.delete(key)
         for key, value in dump.items():
@@ -210,7 +210,7 @@ async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Cor
     players = await enlist_many(followed, 6)
     await assert_agrees_soon(followed)
     old, banned = await dumped(followed), players[2].id
-    await admin.judge(followed.backend, "a test", Judgement(command_id(), banned, True, "a test"))
+    await bans.change(followed.commands.bans, "a test", BanChange(command_id(), banned, True, "a test"))
 
     async def is_off() -> bool:
         with suppress(BoardUnavailable):
@@ -233,7 +233,14 @@ async def test_boards_of_a_dump_taken_in_the_middle_of_a_load_are_loaded_whole(
     async with following(core):
 
         async def is_half_loaded() -> bool:
-            return 0 < max([await core.redis.zcard(key) for key in await core.redis.keys("*exp*:order")] or [0]) < 20
+            return (
+                0
+                < max(
+                    [await core.redis.commands.zcard(key) for key in await core.redis.commands.keys("*exp*:order")]
+                    or [0]
+                )
+                < 20
+            )
 
         await wait_until(is_half_loaded, what="a load is under way")
         half = await dumped(core)
@@ -321,8 +328,8 @@ async def test_rows_under_transaction_ids_that_a_crash_hands_out_again_are_follo
             lost: int = await connection.fetchval("select pg_current_xact_id()::text::bigint")
 
     async def is_passed() -> bool:
-        exp = Contest(core.backend.calendar.board("exp"))
-        (found,) = await BoardWriter(core.redis).generations([exp], "one", names_of(core))
+        exp = Contest(core.rooms.seasons.calendar.board("exp"))
+        (found,) = await BoardWriter(core.redis.commands).generations([exp], "one", names_of(core))
         return all(Checkpoint.load(each.checkpoint).snapshot.xmax > lost for each in found)
 
     await wait_until(is_passed, what="the follower has passed the ids")
@@ -340,15 +347,15 @@ async def test_a_board_is_loaded_anew_for_a_database_of_another_system(core: Cor
     players = await enlist_many(core, 6)
     async with following(core):
         await assert_agrees_soon(core)
-    for key in await core.redis.keys("*:checkpoints"):
-        kept: dict[Any, Any] = await core.redis.hgetall(key)
+    for key in await core.redis.commands.keys("*:checkpoints"):
+        kept: dict[Any, Any] = await core.redis.commands.hgetall(key)
         for field, text in kept.items():
             if field not in (b"one", b"two"):
                 continue
             here = Checkpoint.load(text.decode())
             there = Source("another", here.source.timeline, here.source.session)
             ahead = Checkpoint(there, Snapshot(here.snapshot.xmax + 10**6), here.committed + 10**6)
-            await core.redis.hset(key, field, ahead.dump())
+            await core.redis.commands.hset(key, field, ahead.dump())
     await play(core, players, 2)
     served = await on_board(core, "exp")
     assert served, "the old boards are served until the new ones are whole"

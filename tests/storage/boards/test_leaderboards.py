@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from gameserver.rules.boards import Board
@@ -392,7 +393,7 @@ async def test_a_cursor_that_isnt_one_of_the_board_is_refused(
 
 
 async def test_boards_of_a_redis_that_is_away_are_unavailable(servers: Servers) -> None:
-    client = scripts.connect("redis://127.0.0.1:1/0")
+    client = scripts.connect(SecretStr("redis://127.0.0.1:1/0"))
     boards = Boards(client)
     for asked in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
         with pytest.raises(BoardUnavailable):

@@ -25,9 +25,7 @@ ACTIONS = ("find", "brew", "burn", "swap", "present")
 def with_studio(settings: Settings, folder: Path) -> Settings:
     """The settings with a studio's actions that deal in items, and a letter that brings some."""
     changed = with_actions(settings, folder, **{name: f"tests.storage.items.deployment:{name}" for name in ACTIONS})
-    game = changed.game.read_text("utf-8").replace(
-        "[mail]\n", '[mail]\ngift = "tests.storage.items.deployment.deployment.deployment:gift"\n'
-    )
+    game = changed.game.read_text("utf-8").replace("[mail]\n", '[mail]\ngift = "tests.storage.items.deployment:gift"\n')
     changed.game.write_text(game, "utf-8")
     return changed
 
@@ -123,7 +121,7 @@ async def move(core: Core, group: str, slot: int, target: str) -> None:
 
 async def held(core: Core, player_id: int) -> dict[str, int]:
     """What a player is told that he owns."""
-    return {each.item: each.count for each in await core.backend.players.items(player_id) if each.count}
+    return {each.item: each.count for each in await core.rooms.players.items(player_id) if each.count}
 
 
 async def give(core: Core, player_id: int, item: str, count: int = 1) -> None:

@@ -68,7 +68,7 @@ class Frozen:
     _run: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def thaw(self) -> None:
-        self._run.append(asyncio.create_task(self.core.backend.players.run()))
+        self._run.append(asyncio.create_task(self.core.rooms.players.run()))
         await asyncio.sleep(0)
 
     async def die(self) -> None:
@@ -106,9 +106,9 @@ async def test_what_a_dead_node_had_reserved_is_told_as_owned_and_given_back_by_
     assert await items.fetchval("select count from stacks where player_id = $1", brewer.id) == 1
     assert await held(core, brewer.id) == {"herb": 3}
     await assert_sums(core, brewer.id)
-    assert await core.backend.players.payments.sweep(10) == 0, "it isn't overdue yet"
+    assert await core.rooms.players.payments.sweep(10) == 0, "it isn't overdue yet"
     await grow_old(items, brewer)
-    assert await core.backend.players.payments.sweep(10) == 1
+    assert await core.rooms.players.payments.sweep(10) == 1
     assert await items.fetchval("select count from stacks where player_id = $1", brewer.id) == 3
     assert await items.fetchval(OPEN, brewer.id) == 0
     await assert_sums(core, brewer.id)
@@ -149,7 +149,7 @@ async def test_a_node_that_wakes_up_after_the_sweeper_pays_anew(
 ) -> None:
     async with frozen(apart, items, brewer, command_id()) as node:
         await grow_old(items, brewer)
-        assert await core.backend.players.payments.sweep(10) == 1
+        assert await core.rooms.players.payments.sweep(10) == 1
         await node.thaw()
         assert not (await node.told).replayed
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
@@ -169,7 +169,7 @@ async def test_a_node_that_dies_between_the_commit_and_the_confirmation_has_take
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
     await assert_sums(core, brewer.id)
     await grow_old(items, brewer)
-    assert await core.backend.players.payments.sweep(10) == 1
+    assert await core.rooms.players.payments.sweep(10) == 1
     assert await items.fetchval(OPEN, brewer.id) == 0
     again = await act(core, brewer.id, "brew", key)
     assert (again.replayed, again.player) == (True, receipt.player)
@@ -220,7 +220,7 @@ async def test_grants_are_acknowledged_while_the_items_database_is_away_and_arri
 ) -> None:
     async with away(servers, core):
         await give(core, brewer.id, "potion", 2)
-        for doing in (act(core, brewer.id, "burn", item="herb"), core.backend.players.items(brewer.id)):
+        for doing in (act(core, brewer.id, "burn", item="herb"), core.rooms.players.items(brewer.id)):
             with pytest.raises(DatabaseUnavailable):
                 await doing
     assert await held(core, brewer.id) == {"herb": 3, "potion": 2}
@@ -233,7 +233,7 @@ async def test_a_courier_brings_grants_that_nobody_asks_for_where_their_slot_is(
 ) -> None:
     slot = slot_of(brewer.id)
     count = "select count from stacks where player_id = $1 and item = 'potion'"
-    async with carrying(core, Grants(core.backend.players.inventory)), connected(core.databases["two"].url) as other:
+    async with carrying(core, Grants(core.rooms.players.inventory)), connected(core.databases["two"].url) as other:
         await give(core, brewer.id, "potion", 2)
         await wait_until(lambda: _is(items.fetchval(count, brewer.id), 2), what="they have arrived")
         await move(core, "items", slot, "two")
@@ -265,7 +265,7 @@ async def test_what_was_taken_and_granted_long_ago_is_forgotten_and_what_is_open
     await act(core, brewer.id, "brew")
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
     async with frozen(apart, items, brewer, command_id(), "burn", item="herb"):
-        assert await core.backend.players.inventory.forget_old(10) == 0
+        assert await core.rooms.players.inventory.forget_old(10) == 0
         await items.execute("update item_ledger set at = at - interval '31 days'")
         await wait_until(lambda: _forgets(core), what="all that is settled is forgotten")
     assert await items.fetch("select kind, settled from item_ledger") == [("take", False)]
@@ -273,7 +273,7 @@ async def test_what_was_taken_and_granted_long_ago_is_forgotten_and_what_is_open
 
 
 async def _forgets(core: Core) -> bool:
-    return await core.backend.players.inventory.forget_old(2) == 0
+    return await core.rooms.players.inventory.forget_old(2) == 0
 
 
 FILL = """insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)

@@ -63,7 +63,7 @@ async def hurt(core: Core, player_id: int) -> None:
     """Makes sure that the player is up and has lost HP."""
     while True:
         who = await present(core, player_id)
-        if 0 < who.hp < core.backend.rulebook.game.max_hp(who.class_name, who.level):
+        if 0 < who.hp < core.rulebook.game.max_hp(who.class_name, who.level):
             return
         await act(core, player_id, "revive" if who.hp == 0 else "hunt")
 
@@ -114,8 +114,8 @@ async def test_what_a_rule_refuses_takes_nothing_and_the_same_command_may_succee
 
 async def _found(core: Core, player_id: int) -> int:
     """The potions that hunts brought in."""
-    entries = await core.backend.players.history(player_id, 200, None)
-    events = [each for entry in entries if entry.action == "hunt" for each in entry.told["events"]]
+    entries = await core.commands.play.history.page(player_id, 200, None)
+    events = [each for entry in entries if entry.action == "hunt" for each in entry.outcome["events"]]
     return sum(each["items"].get("potion", 0) for each in events if each["type"] == "items_granted")
 
 
@@ -143,12 +143,12 @@ async def test_commands_that_are_sent_at_once_take_and_grant_in_their_order(core
 
 
 async def test_a_full_stack_gains_no_more_and_what_was_lost_is_told(core: Core) -> None:
-    player, cap = await enlist(core), core.backend.rulebook.game.items["potion"].max_stack
+    player, cap = await enlist(core), core.rulebook.game.items["potion"].max_stack
     await give(core, player.id, "potion", cap - 1)
     await give(core, player.id, "potion", 3)
     await act(core, player.id, "burn", item="potion", count=1)
     await give(core, player.id, "potion", 2**53 - 1)
-    (stack,) = await core.backend.players.items(player.id)
+    (stack,) = await core.rooms.players.items(player.id)
     assert (stack.count, stack.lost) == (cap, min(2 + 2**53 - 2, 2**53 - 1))
 
 
@@ -156,7 +156,7 @@ async def test_a_retry_on_another_node_gets_the_first_answer_and_takes_nothing_m
     player, key = await enlist(core), command_id()
     await give(core, player.id, "herb", 5)
     command = order(core, player.id, "brew", key)
-    told = await asyncio.gather(*(node.backend.players.act(command) for node in (core, second, core, second)))
+    told = await asyncio.gather(*(node.rooms.players.act(command) for node in (core, second, core, second)))
     assert sorted(each.replayed for each in told) == [False, True, True, True]
     later = await act(second, player.id, "brew", key)
     assert later.replayed
@@ -172,7 +172,7 @@ async def test_a_command_that_is_too_old_or_of_an_ended_session_takes_nothing(co
     await give(core, player.id, "herb", 2)
     with pytest.raises(CommandExpired):
         await act(core, player.id, "burn", command_id(seconds_ago=3 * 86400), item="herb")
-    await core.backend.players.raise_session_epoch(player.id)
+    await core.rooms.accounts.credentials.raise_session_epoch(player.id)
     for item in ("herb", "potion"):
         with pytest.raises(SessionRevoked):
             await act(core, player.id, "burn", item=item)
@@ -252,7 +252,7 @@ class Model:
 @given(mix=steps)
 async def test_any_steps_on_two_nodes_leave_the_stacks_of_the_model(core: Core, second: Core, mix: list[Step]) -> None:
     nodes, players = (core, second), [await enlist(core), await enlist(core)]
-    caps = {name: each.max_stack for name, each in core.backend.rulebook.game.items.items()}
+    caps = {name: each.max_stack for name, each in core.rulebook.game.items.items()}
     models = [Model(caps), Model(caps)]
     for step in mix:
         args: dict[str, Any] = {"item": step.item, "count": step.number} if step.action in ("find", "burn") else {}
@@ -260,7 +260,7 @@ async def test_any_steps_on_two_nodes_leave_the_stacks_of_the_model(core: Core, 
         told = await settled(nodes[step.node], [order(core, players[step.player].id, step.action, **args)])
         assert isinstance(told[0], Receipt) == expected, (step, told)
     for player, model in zip(players, models, strict=True):
-        found = await core.backend.players.items(player.id)
+        found = await core.rooms.players.items(player.id)
         assert {each.item: each.count for each in found if each.count} == dict(+model.counts)
         assert {each.item: each.lost for each in found if each.lost} == dict(+model.lost)
         await assert_sums(core, player.id)
@@ -281,7 +281,7 @@ async def test_a_node_with_a_stale_idea_of_the_placement_still_takes_and_grants_
         await give(second, player.id, "potion")
         await core.slots.refresh()
         await assert_sums(core, player.id)
-    taken = Counter(each.action for each in await core.backend.players.history(player.id, 50, None))["burn"]
+    taken = Counter(each.action for each in await core.commands.play.history.page(player.id, 50, None))["burn"]
     assert await held(second, player.id) == {"herb": 10 - taken, "potion": taken}
 
 

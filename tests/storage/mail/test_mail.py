@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from gameserver.app import Core
-from gameserver.config.settings import Settings, Writes
+from gameserver.app import Core, postman_of
+from gameserver.config.sections import WriteSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
@@ -17,7 +18,6 @@ from gameserver.storage.mail.mailbag import HOPS, WAITING, Letter
 from gameserver.storage.mail.outbox import Ending, Outbox
 from gameserver.storage.players.command import Receipt
 from gameserver.upkeep import loops
-from gameserver.upkeep.postman import Postman
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import (
@@ -54,7 +54,7 @@ class Gate:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._postman = Postman(self.core.backend, self.core.slots)
+        self._postman = postman_of(self.core)
         self.group, self.kinds = self._postman.group, self._postman.kinds
 
     async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
@@ -97,7 +97,7 @@ async def test_a_spell_heals_a_player_of_another_database_once_and_lies_in_his_i
     assert (after.hp, after.version) == (target.hp + cast["points"], target.version + 1)
     (row,) = await mail_of(core, target)
     assert (row["key"], row["action"]) == (sent["mail_id"], "mail:healed")
-    (mail,) = await core.backend.players.inbox(target.id, 10, None)
+    (mail,) = await core.commands.play.inbox.page(target.id, 10, None)
     assert (mail.mail_id, mail.kind, mail.sender) == (sent["mail_id"], "healed", priest.id)
     assert mail.events == [{"type": "healed", "by": str(priest.id), "hp": cast["points"]}]
     assert await mail_of(core, priest) == []
@@ -122,7 +122,7 @@ async def test_a_letter_to_nobody_comes_back_once(core: Core) -> None:
         await act(core, priest.id, "heal_other", player=str(nobody))
     async with carrying(core):
         await drained(core)
-    mails = await core.backend.players.inbox(priest.id, 10, None)
+    mails = await core.commands.play.inbox.page(priest.id, 10, None)
     assert [(each.kind, each.args["reason"]) for each in mails] == [("returned", "player_not_found")] * 4
     assert [row["action"] for row in await mail_of(core, priest)] == ["mail:returned"] * 4
 
@@ -132,8 +132,8 @@ async def test_a_letter_that_its_rule_refuses_comes_back_and_isnt_tried_again(co
     async with carrying(core):
         await drained(core)
     await spells.assert_ended_once(core)
-    assert await core.backend.players.inbox(spells.down.id, 10, None) == []
-    (mail,) = await core.backend.players.inbox(spells.priest.id, 10, None)
+    assert await core.commands.play.inbox.page(spells.down.id, 10, None) == []
+    (mail,) = await core.commands.play.inbox.page(spells.priest.id, 10, None)
     told = (mail.args["reason"], mail.args["to"], mail.args["kind"])
     assert told == ("player_is_down", str(spells.down.id), "healed")
 
@@ -212,7 +212,7 @@ async def test_a_frozen_courier_that_wakes_when_another_has_done_its_work_change
     core: Core, second: Core, step: str
 ) -> None:
     spells = await cast(core)
-    postman = Postman(core.backend, core.slots)
+    postman = postman_of(core)
     async with connected(core.databases["one"].url) as connection:
         outbox = Outbox(connection)
         letters = await outbox.read(postman.kinds, SLOTS - 1, range(SLOTS))
@@ -312,7 +312,7 @@ async def test_a_copy_of_an_outbox_on_a_database_that_doesnt_own_the_slot_is_lef
 async def test_a_player_with_too_many_letters_that_wait_sends_no_more_until_they_are_gone(
     settings: Settings, tmp_path: Path
 ) -> None:
-    own = with_actions(settings, tmp_path, shout="tests.storage.redis.gossip:shout")
+    own = with_actions(settings, tmp_path, shout="tests.storage.mail.gossip:shout")
     async with working(own) as core:
         one, two, neighbour = await enlist_many(core, 3, "one")
         commands = [order(core, one.id, "shout", player=str(two.id)) for _ in range(20)]
@@ -335,8 +335,8 @@ async def test_letters_that_answer_each_other_for_ever_end_and_the_last_comes_ba
     own = with_rules(
         settings,
         tmp_path,
-        {"gossip": "tests.storage.redis.gossip:gossip"},
-        {"gossiped": "tests.storage.redis.gossip:gossiped"},
+        {"gossip": "tests.storage.mail.gossip:gossip"},
+        {"gossiped": "tests.storage.mail.gossip:gossiped"},
     )
     async with working(own) as core:
         one, two = await enlist(core, database="one"), await enlist(core, database="two")
@@ -353,8 +353,8 @@ async def test_a_letter_whose_rule_raises_comes_back_and_harms_nobody(settings: 
     own = with_rules(
         settings,
         tmp_path,
-        {"curse": "tests.storage.redis.gossip:curse"},
-        {"cursed": "tests.storage.redis.gossip:cursed"},
+        {"curse": "tests.storage.mail.gossip:curse"},
+        {"cursed": "tests.storage.mail.gossip:cursed"},
     )
     async with working(own) as core:
         one, two = await enlist(core, database="one"), await enlist(core, database="two")
@@ -372,8 +372,8 @@ async def test_a_letter_that_no_node_knows_the_rule_of_waits_for_one_that_does(
     own = with_rules(
         settings,
         tmp_path,
-        {"gossip": "tests.storage.redis.gossip:gossip"},
-        {"gossiped": "tests.storage.redis.gossip:gossiped"},
+        {"gossip": "tests.storage.mail.gossip:gossip"},
+        {"gossiped": "tests.storage.mail.gossip:gossiped"},
     )
     one, two = await enlist(core, database="one"), await enlist(core, database="two")
     async with working(own) as newer:
@@ -401,7 +401,7 @@ async def test_a_letter_from_before_the_ledgers_partitions_makes_its_own(core: C
 
 
 async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_its_own_later() -> None:
-    quick = Writes(deadline_seconds=1)
+    quick = WriteSettings(deadline_seconds=1)
     async with running_servers() as own, working(own.settings(await own.fresh(), writes=quick)) as core:
         one, here, there = [await enlist(core, database=each) for each in ("one", "one", "two")]
         own.postgres["two"].kill()
@@ -425,16 +425,16 @@ async def test_mail_is_forgotten_when_its_reader_says_so_or_when_it_is_old(core:
         for _ in range(4):
             await act(core, one.id, "duel", player=str(two.id))
         await drained(core)
-    mails = await core.backend.players.inbox(two.id, 10, None)
+    mails = await core.commands.play.inbox.page(two.id, 10, None)
     assert [each.mail_id for each in mails] == sorted((each.mail_id for each in mails), reverse=True)
-    assert await core.backend.players.inbox(two.id, 2, mails[1].mail_id) == mails[2:]
-    await core.backend.players.forget_mail(two.id, mails[0].mail_id)
-    await core.backend.players.forget_mail(one.id, mails[1].mail_id)
-    assert await core.backend.players.inbox(two.id, 10, None) == mails[1:]
+    assert await core.commands.play.inbox.page(two.id, 2, mails[1].mail_id) == mails[2:]
+    await core.commands.play.inbox.forget(two.id, mails[0].mail_id)
+    await core.commands.play.inbox.forget(one.id, mails[1].mail_id)
+    assert await core.commands.play.inbox.page(two.id, 10, None) == mails[1:]
     async with connected(core.databases["two"].url) as connection:
         old = "update inbox set at = at - interval '40 days' where mail_id = any($1::uuid[])"
         await connection.execute(old, [each.mail_id for each in mails[2:]])
     databases = core.slots.databases("players")
-    assert await loops.forget_old_mail(core.backend, databases, 30 * 86400) == 2
-    assert await core.backend.players.inbox(two.id, 10, None) == mails[1:2]
+    assert await loops.forget_old_mail(core.commands.accounts.policy.now(), databases, 30 * 86400) == 2
+    assert await core.commands.play.inbox.page(two.id, 10, None) == mails[1:2]
     assert len(await mail_of(core, two)) == 4, "the ledger keeps it"

@@ -73,7 +73,7 @@ async def walk(core: Core, question: Question) -> list[Player]:
     """A ranking by its pages, each as long as the question's limit but for the last."""
     found: list[Player] = []
     while True:
-        ranking = await core.backend.reports.rank(question)
+        ranking = await core.rooms.operators.reports.rank(question)
         found += ranking.players
         if not ranking.more:
             return found
@@ -119,7 +119,7 @@ async def test_the_pages_of_a_ranking_are_the_whole_order_of_all_databases(
 async def test_the_counts_are_those_of_each_database_class_and_level(core: Core, crowd: list[Player]) -> None:
     await put(core, crowd)
     before = datetime.now(UTC) - timedelta(seconds=1)
-    counts, as_of = await admin.stats(core.backend)
+    counts, as_of = await admin.stats(core.commands.operations)
     found = {(each.database, each.class_name, each.level): each.players for each in counts}
     assert len(found) == len(counts)
     assert found == Counter(
@@ -142,7 +142,7 @@ async def test_pages_and_counts_stay_exact_while_slots_move_to_and_fro(core: Cor
         asked = 0
         while not moving.is_set():
             assert await walk(second, Question("exp", 40)) == wanted
-            assert sum(each.players for each in (await admin.stats(second.backend))[0]) == len(crowd)
+            assert sum(each.players for each in (await admin.stats(second.commands.operations))[0]) == len(crowd)
             asked += 1
         return asked
 
@@ -165,7 +165,7 @@ async def test_while_a_slot_has_no_owner_or_two_there_is_no_answer_but_the_right
         async with connected(core.databases["two"].url) as connection:
             row = (slot, player.id, "Ann", "mage", 9, 9, 9, 9, 0, False, START, START)
             await connection.copy_records_to_table("players", records=[row], columns=COLUMNS)
-    asked = asyncio.create_task(core.backend.reports.rank(Question("exp", 5)))
+    asked = asyncio.create_task(core.rooms.operators.reports.rank(Question("exp", 5)))
     done, _ = await asyncio.wait({asked}, timeout=0.3)
     assert not done
     await own(core, slot, name, owned=owners == 0)
@@ -191,7 +191,7 @@ async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_th
     fetched = []
     for after in (None, (1500, 0), (11, 0)):
         rows.clear()
-        assert len((await core.backend.reports.rank(replace(question, after=after))).players) == 10
+        assert len((await core.rooms.operators.reports.rank(replace(question, after=after))).players) == 10
         fetched.append(sum(rows))
     assert min(fetched) > 10
     tries = 2
@@ -200,4 +200,4 @@ async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_th
 
 async def test_a_ranking_of_a_class_that_the_game_hasnt_is_refused(core: Core) -> None:
     with pytest.raises(UnknownClass):
-        await admin.rank(core.backend, Question("exp", 5, class_name="druid"))
+        await admin.rank(core.commands.operations, Question("exp", 5, class_name="druid"))

@@ -8,7 +8,8 @@ import pytest
 
 from gameserver import app as application
 from gameserver.app import Core
-from gameserver.config.settings import Settings, Writes
+from gameserver.config.sections import WriteSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import Internal, OutcomeUnknown, Overloaded, Unavailable
 from gameserver.storage.players.command import Receipt
 from tests.support.client import command_id
@@ -36,7 +37,7 @@ HOLD = "select 1 from players where id = $1 for update"
 @pytest.fixture
 async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
     """A node of a game with faulty actions, whose commands have a second."""
-    quick = settings.model_copy(update={"writes": Writes(deadline_seconds=1, queue=40)})
+    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=1, queue=40)})
     async with working(with_actions(quick, tmp_path, **FAULTY)) as opened:
         yield opened
 
@@ -56,7 +57,7 @@ async def test_words_and_events_of_any_characters_are_kept_and_told_again_as_the
     first = await act(core, player.id, "say", key, words=words)
     again = await act(core, player.id, "say", key, words=words)
     assert list(first.events) == list(again.events) == [{"type": "said", "words": words + "\0\\u0000"}]
-    kept, _ = await core.backend.players.history(player.id, 2, None)
+    kept, _ = await core.commands.play.history.page(player.id, 2, None)
     assert kept.args == {"words": words}
 
 
@@ -190,7 +191,7 @@ async def test_callers_who_leave_make_room_in_the_queue(core: Core) -> None:
 
 async def test_commands_that_still_wait_when_the_node_stops_are_answered(settings: Settings) -> None:
     async with application.open_core(settings) as core:
-        run = asyncio.create_task(core.backend.players.run())
+        run = asyncio.create_task(core.rooms.players.run())
         held, other = await enlist_many(core, 2, "one")
         async with connected(core.databases["one"].url) as holder, holder.transaction():
             await holder.execute(HOLD, held.id)

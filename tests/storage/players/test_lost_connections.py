@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from gameserver import app as application
 from gameserver.app import Core
-from gameserver.config.settings import Settings, Writes
+from gameserver.config.sections import WriteSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
 from tests.support.client import command_id
 from tests.support.deployment import FENCE, act, assert_ledger_explains, connected, enlist, ledger, superuser, working
@@ -105,7 +106,7 @@ async def test_a_commit_whose_wait_for_its_standby_ends_early_is_told_only_when_
 async def test_a_commit_that_isnt_sure_by_the_deadline_is_told_as_unknown_and_a_retry_learns_it(
     servers: Servers, settings: Settings
 ) -> None:
-    quick = settings.model_copy(update={"writes": Writes(deadline_seconds=0.5, transaction_seconds=0.3)})
+    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=0.5, transaction_seconds=0.3)})
     async with working(quick) as core:
         player, key = await enlist(core, database="one"), command_id()
         async with missing_standby(servers, core):
@@ -137,7 +138,7 @@ async def away(servers: Servers, core: Core) -> AsyncIterator[Callable[[], Await
 async def test_a_command_waits_for_a_database_that_is_away_and_is_refused_at_its_deadline(
     servers: Servers, settings: Settings
 ) -> None:
-    quick = settings.model_copy(update={"writes": Writes(deadline_seconds=0.6)})
+    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=0.6)})
     async with working(quick) as core:
         player, elsewhere = await enlist(core, database="one"), await enlist(core, database="two")
         await act(core, player.id)
@@ -160,7 +161,7 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
         return REGISTRY.get_sample_value("gameserver_database_faults_total", labels) or 0
 
     async with application.open_core(settings) as core:
-        run = asyncio.create_task(core.backend.players.run())
+        run = asyncio.create_task(core.rooms.players.run())
         player = await enlist(core, database="one")
         async with away(servers, core):
             before = faults()

@@ -22,7 +22,7 @@ async def test_whoever_asks_gets_exactly_the_players_that_he_asked_for(core: Cor
 
     async def ask() -> None:
         wanted = dice.choices([*players, *absent], k=dice.randrange(12))
-        assert await core.backend.players.read(wanted) == {each: players[each] for each in wanted if each in players}
+        assert await core.rooms.players.read(wanted) == {each: players[each] for each in wanted if each in players}
 
     await asyncio.gather(*(ask() for _ in range(300)))
 

@@ -59,7 +59,7 @@ async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
 
 async def standings(core: Core, board: str) -> list[Standing]:
     try:
-        return list((await boards.top(core.backend, board, boards.CURRENT, 200, None)).page.standings)
+        return list((await boards.top(core.commands.leaderboards, board, boards.CURRENT, 200, None)).page.standings)
     except BoardUnavailable:
         return []
 
@@ -130,21 +130,21 @@ async def test_ties_are_ranked_as_the_board_says_on_pages_around_and_alone(core:
     await shows(core, "kills_shared", [(1, 9, a), (2, 7, b), (2, 7, c)])
 
     async def ranks(board: str) -> list[int]:
-        found = await boards.ranks(core.backend, board, boards.CURRENT, [a, b, c, d, e, f])
+        found = await boards.ranks(core.commands.leaderboards, board, boards.CURRENT, [a, b, c, d, e, f])
         return [each.rank for each in found.page.standings]
 
     assert await ranks("kills") == [1, 2, 3, 4, 5, 6]
     assert await ranks("kills_dense") == [1, 2, 2, 2, 3, 3]
     assert await ranks("kills_shared") == [1, 2, 2]
-    near = await boards.around(core.backend, "kills_dense", boards.CURRENT, e, 2)
+    near = await boards.around(core.commands.leaderboards, "kills_dense", boards.CURRENT, e, 2)
     assert [(each.rank, each.player_id) for each in near.page.standings] == [(2, c), (2, d), (3, e), (3, f)]
-    first = await boards.top(core.backend, "kills_dense", boards.CURRENT, 3, None)
-    rest = await boards.top(core.backend, "kills_dense", boards.CURRENT, 3, first.page.after)
+    first = await boards.top(core.commands.leaderboards, "kills_dense", boards.CURRENT, 3, None)
+    rest = await boards.top(core.commands.leaderboards, "kills_dense", boards.CURRENT, 3, first.page.after)
     assert [(each.rank, each.player_id) for each in rest.page.standings] == [(2, d), (3, e), (3, f)]
     with pytest.raises(NotOnBoard):
-        await boards.around(core.backend, "kills_shared", boards.CURRENT, e, 2)
-    assert (await boards.ranks(core.backend, "kills_shared", boards.CURRENT, [a, d, 5])).missing == [d, 5]
-    behind = (await boards.ranks(core.backend, "kills", boards.CURRENT, [a, c, f])).page
+        await boards.around(core.commands.leaderboards, "kills_shared", boards.CURRENT, e, 2)
+    assert (await boards.ranks(core.commands.leaderboards, "kills_shared", boards.CURRENT, [a, d, 5])).missing == [d, 5]
+    behind = (await boards.ranks(core.commands.leaderboards, "kills", boards.CURRENT, [a, c, f])).page
     assert [(each.behind, behind.total) for each in behind.standings] == [(5, 6), (2, 6), (0, 6)]
 
 
@@ -226,5 +226,5 @@ async def test_a_board_that_is_defined_anew_is_served_as_it_was_until_it_has_bee
 
 
 async def told(core: Core) -> list[tuple[int, int, int]]:
-    page = (await boards.top(core.backend, "top", boards.CURRENT, 200, None)).page
+    page = (await boards.top(core.commands.leaderboards, "top", boards.CURRENT, 200, None)).page
     return [(each.rank, each.score, each.player_id) for each in page.standings]

@@ -34,26 +34,39 @@ async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
 
 async def stored(core: Core, board: Board) -> str:
     """A season of the scores, which has been counted; its name."""
-    now = core.backend.calendar.season(board, core.backend.now())
+    now = core.rooms.seasons.calendar.season(board, core.commands.accounts.policy.now())
     assert now is not None
-    book, start = core.backend.seasons, now.start - 604_800
+    book, start = core.rooms.seasons.book, now.start - 604_800
     await book.begin(board.name, Season(start, now.start))
     await book.step(board.name, start, "running", "ended")
 
     async def rows() -> AsyncIterator[list[tuple[object, ...]]]:
         yield [
-            (board.name, start, who, rank, who, score, core.backend.now(), f"P {who}", "mage", 1, None, False)
+            (
+                board.name,
+                start,
+                who,
+                rank,
+                who,
+                score,
+                core.commands.accounts.policy.now(),
+                f"P {who}",
+                "mage",
+                1,
+                None,
+                False,
+            )
             for who, (rank, score) in enumerate(zip(RANKS[board.ties], SCORES, strict=True), 1)
         ]
 
     await book.store(board.name, start, rows())
-    await seasons.learn(core.backend)
+    await seasons.learn(core.commands.seasons)
     return boards.PREVIOUS
 
 
 @pytest.mark.parametrize("ties", RANKS)
 async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(core: Core, ties: str) -> None:
-    season = await stored(core, core.backend.calendar.board(ties))
+    season = await stored(core, core.rooms.seasons.calendar.board(ties))
     for banned, expected in [
         ([A], {"first": [1, 2, 3, 4, 5, 6, 7, 8], "competition": [1, 2, 2, 2, 5, 6, 6, 8],
                "dense": [1, 2, 2, 2, 3, 4, 4, 5]}),
@@ -62,18 +75,18 @@ async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(co
         ([A, B, C, D, E, F, J], {"first": [1, 2], "competition": [1, 1], "dense": [1, 1]}),
     ]:  # fmt: skip
         for who in range(A, J + 1):
-            await core.backend.seasons.hide(who, hidden=who in banned)
-        page = (await boards.top(core.backend, ties, season, 20, None)).page
+            await core.rooms.seasons.book.hide(who, hidden=who in banned)
+        page = (await boards.top(core.commands.leaderboards, ties, season, 20, None)).page
         assert [each.rank for each in page.standings] == expected[ties]
         there = [each.player_id for each in page.standings]
-        ranks = (await boards.ranks(core.backend, ties, season, there)).page
-        around = (await boards.around(core.backend, ties, season, there[1], 20)).page
+        ranks = (await boards.ranks(core.commands.leaderboards, ties, season, there)).page
+        around = (await boards.around(core.commands.leaderboards, ties, season, there[1], 20)).page
         assert [each.rank for each in ranks.standings] == [each.rank for each in around.standings] == expected[ties]
 
 
 async def test_a_page_goes_on_behind_one_who_was_banned_since(core: Core) -> None:
-    season = await stored(core, core.backend.calendar.board("first"))
-    first = (await boards.top(core.backend, "first", season, 3, None)).page
-    await core.backend.seasons.hide(C, hidden=True)
-    rest = (await boards.top(core.backend, "first", season, 3, first.after)).page
+    season = await stored(core, core.rooms.seasons.calendar.board("first"))
+    first = (await boards.top(core.commands.leaderboards, "first", season, 3, None)).page
+    await core.rooms.seasons.book.hide(C, hidden=True)
+    rest = (await boards.top(core.commands.leaderboards, "first", season, 3, first.after)).page
     assert [(each.rank, each.player_id) for each in rest.standings] == [(3, D), (4, E), (5, F)]

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from gameserver.app import Core
-from gameserver.commands import admin, boards, seasons
+from gameserver.app import Core, postman_of
+from gameserver.commands import bans, boards, seasons
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError, NotOnBoard, SeasonNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.seasons import Season
-from gameserver.storage.accounts.bans import Judgement
+from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.ids import slot_of
 from gameserver.storage.seasons.book import SeasonBook
 from gameserver.upkeep import closing
+from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.postman import Postman
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist_many, following, ledger, move_slot, with_actions, working
@@ -52,24 +53,24 @@ async def begin(core: Core, count: int) -> list[Season]:
     start = int(time.time())
     found = [Season(start + each * SECONDS, start + (each + 1) * SECONDS) for each in range(count)]
     for season in found:
-        await core.backend.seasons.begin("weekly", season)
-    await seasons.learn(core.backend)
+        await core.rooms.seasons.book.begin("weekly", season)
+    await seasons.learn(core.commands.seasons)
     return found
 
 
 def postman(core: Core) -> Postman:
-    return Postman(core.backend, core.slots)
+    return postman_of(core)
 
 
 async def attend(core: Core) -> None:
     with suppress(GameError):
-        await closing.attend(core.backend, postman(core))
+        await closing.attend(Closing(core.commands.seasons, core.rooms.boards.checks, postman(core)))
 
 
 async def until_closed(core: Core, season: Season) -> None:
     async def is_closed() -> bool:
         await attend(core)
-        found = await core.backend.seasons.chapters()
+        found = await core.rooms.seasons.book.chapters()
         return ("weekly", season, "closed") in [(each.board, each.season, each.state) for each in found]
 
     await wait_until(is_closed, 20, "the season is closed")
@@ -109,7 +110,7 @@ async def play(core: Core, players: list[Player], until: float) -> None:
 
 async def standings(core: Core, season: Season) -> list[tuple[int, int, int]]:
     name = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(season.start))
-    page = (await boards.top(core.backend, "weekly", name, 200, None)).page
+    page = (await boards.top(core.commands.leaderboards, "weekly", name, 200, None)).page
     return [(each.rank, each.score, each.player_id) for each in page.standings]
 
 
@@ -120,11 +121,11 @@ async def rewards(core: Core, player: Player) -> list[Any]:
 def interrupted(core: Core, monkeypatch: pytest.MonkeyPatch, dice: random.Random) -> None:
     """A third of the calls of a closing's steps die before they have done anything, and a third after they have."""
     for owner, name in (
-        (core.backend.season_end, "fence"),
-        (core.backend.seasons, "step"),
-        (core.backend.seasons, "store"),
-        (core.backend.seasons, "prizes"),
-        (core.backend.seasons, "settle"),
+        (core.rooms.seasons.end, "fence"),
+        (core.rooms.seasons.book, "step"),
+        (core.rooms.seasons.book, "store"),
+        (core.rooms.seasons.book, "prizes"),
+        (core.rooms.seasons.book, "settle"),
     ):
         whole = getattr(type(owner), name)
 
@@ -145,7 +146,7 @@ async def test_three_boundaries_are_crossed_exactly_with_writes_in_flight_and_ki
 ) -> None:
     players = await enlist_many(core, 10)
     found = await begin(core, 3)
-    await seasons.learn(second.backend)
+    await seasons.learn(second.commands.seasons)
     interrupted(core, monkeypatch, random.Random(1))
     playing = asyncio.create_task(play(core, players, found[-1].end + 0.5))
     for season in found:
@@ -166,8 +167,8 @@ async def test_three_boundaries_are_crossed_exactly_with_writes_in_flight_and_ki
         ranks = [rank for told in ended for rank, _, who in told if who == player.id]
         own = sum({1: 100, 2: 10, 3: 10}.get(rank, 0) for rank in ranks)
         assert len(await rewards(core, player)) == len([rank for rank in ranks if rank <= 3])
-        assert (await core.backend.players.read([player.id]))[player.id].exp == own
-    page = (await boards.top(core.backend, "kills", boards.CURRENT, 200, None)).page
+        assert (await core.rooms.players.read([player.id]))[player.id].exp == own
+    page = (await boards.top(core.commands.leaderboards, "kills", boards.CURRENT, 200, None)).page
     assert {each.player_id: each.score for each in page.standings} == total
 
 
@@ -183,8 +184,8 @@ async def test_a_write_after_the_fence_scores_in_the_next_season_whatever_its_cl
     (season,) = await begin(core, 1)
     await act(core, ann.id, "score", points={"kills": 3})
     await wait_until(lambda: time.time() >= season.end, 10, "the season is over")
-    assert await core.backend.season_end.fence("weekly", season.end)
-    core.backend.calendar.learn("weekly", [Season(season.start, season.end + 1000)], [season.start])
+    assert await core.rooms.seasons.end.fence("weekly", season.end)
+    core.rooms.seasons.calendar.learn("weekly", [Season(season.start, season.end + 1000)], [season.start])
     await act(core, ann.id, "score", points={"kills": 4})
     await move_slot(core, slot_of(ann.id), "two")
     await act(core, ann.id, "score", points={"kills": 5})
@@ -193,7 +194,7 @@ async def test_a_write_after_the_fence_scores_in_the_next_season_whatever_its_cl
 
 async def test_no_fence_is_put_up_before_the_season_is_over_by_the_databases_clock(core: Core) -> None:
     end = int(time.time()) + 1000
-    assert not await core.backend.season_end.fence("weekly", end)
+    assert not await core.rooms.seasons.end.fence("weekly", end)
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:
             assert await connection.fetchval("select count(*) from season_floors") == 0
@@ -208,22 +209,22 @@ async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_b
     await until_closed(core, season)
     a, b, c, d, e = (each.id for each in players)
     assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d), (5, 5, e)]
-    await admin.judge(core.backend, "a test", Judgement(command_id(), b, True, "a test"))
+    await bans.change(core.commands.bans, "a test", BanChange(command_id(), b, True, "a test"))
     assert await standings(core, season) == [(1, 9, a), (2, 7, c), (3, 6, d), (4, 5, e)]
     previous = boards.PREVIOUS
-    near = (await boards.around(core.backend, "weekly", previous, c, 1)).page
+    near = (await boards.around(core.commands.leaderboards, "weekly", previous, c, 1)).page
     assert ([each.player_id for each in near.standings], near.total) == ([a, c, d], 4)
-    first = (await boards.top(core.backend, "weekly", previous, 2, None)).page
-    rest = (await boards.top(core.backend, "weekly", previous, 2, first.after)).page
+    first = (await boards.top(core.commands.leaderboards, "weekly", previous, 2, None)).page
+    rest = (await boards.top(core.commands.leaderboards, "weekly", previous, 2, first.after)).page
     assert [each.player_id for each in [*first.standings, *rest.standings]] == [a, c, d, e]
     assert rest.after is None
-    ranks = await boards.ranks(core.backend, "weekly", previous, [d, b, 7])
+    ranks = await boards.ranks(core.commands.leaderboards, "weekly", previous, [d, b, 7])
     assert ([each.rank for each in ranks.page.standings], ranks.missing) == ([3], [b, 7])
     with pytest.raises(NotOnBoard):
-        await boards.around(core.backend, "weekly", previous, b, 1)
+        await boards.around(core.commands.leaderboards, "weekly", previous, b, 1)
     with pytest.raises(SeasonNotFound):
-        await boards.top(core.backend, "kills", previous, 2, None)
-    await admin.judge(core.backend, "a test", Judgement(command_id(), b, False, "a test"))
+        await boards.top(core.commands.leaderboards, "kills", previous, 2, None)
+    await bans.change(core.commands.bans, "a test", BanChange(command_id(), b, False, "a test"))
     assert (await standings(core, season))[1] == (2, 8, b)
 
 
@@ -234,10 +235,10 @@ async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_beg
     (ann,) = await enlist_many(core, 1)
     await attend(core)
     await act(core, ann.id, "score", points={"kills": 3})
-    found = await seasons.preview(core.backend, "weekly", 10)
+    found = await seasons.preview(core.commands.seasons, "weekly", 10)
     assert found.entries == [(1, 3, ann.id, ann.name, {"exp": 100, "text": "First"})]
-    chapter = await seasons.close_now(core.backend, "a test", "weekly", "a test")
-    (now,) = [each for each in await core.backend.seasons.chapters() if each.board == "weekly"]
+    chapter = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
+    (now,) = [each for each in await core.rooms.seasons.book.chapters() if each.board == "weekly"]
     await until_closed(core, now.season)
     assert chapter.season.start == now.season.start
     await act(core, ann.id, "score", points={"kills": 4})
@@ -246,7 +247,7 @@ async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_beg
 
 
 async def test_what_was_noted_of_a_season_holds_whatever_the_configuration_says_since(core: Core) -> None:
-    book: SeasonBook = core.backend.seasons
+    book: SeasonBook = core.rooms.seasons.book
     (season,) = await begin(core, 1)
     await book.begin("weekly", Season(season.start, season.end + 77))
     assert [each.season for each in await book.chapters() if each.board == "weekly"] == [season]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import RateLimited, SessionsUnavailable
@@ -111,7 +112,7 @@ async def test_a_time_of_rest_that_cant_be_counts_as_the_farthest_that_can(redis
 
 
 async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
-    away = scripts.connect(f"redis://127.0.0.1:{free_port()}/0")
+    away = scripts.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
     limits = attempts(away)
     await limits.sign_up(None)
     await limits.sign_in(None, "Ann Lee")

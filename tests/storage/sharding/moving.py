@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from pydantic import SecretStr
+
 from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
@@ -31,7 +33,7 @@ async def move(core: Core, slots: Sequence[int], target: str, group: str = "play
     return await core.sharding.moves.find(ids[-1])
 
 
-async def lapse(moves: Sharding, control: str) -> None:
+async def lapse(moves: Sharding, control: SecretStr) -> None:
     """Lets every lease lapse, as when its mover has been dead for long enough."""
     async with connected(control) as connection:
         await connection.execute("update moves set lease = now() - interval '1 s' where ended_at is null")

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands.accounts import Application, enroll, sign_in_by_device, sign_in_by_password, sign_up
+from gameserver.commands.accounts import Application
 from gameserver.commands.identity import delete, rename
+from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
+from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
@@ -41,12 +43,12 @@ async def _read(core: Core, player: Player) -> object:
 
 
 async def _history(core: Core, player: Player) -> object:
-    return len(await core.backend.players.history(player.id, 10, None)) + 1
+    return len(await core.commands.play.history.page(player.id, 10, None)) + 1
 
 
 async def _end_sessions(core: Core, player: Player) -> object:
-    await core.backend.players.raise_session_epoch(player.id)
-    return await core.backend.players.session_epoch(player.id) + 1
+    await core.rooms.accounts.credentials.raise_session_epoch(player.id)
+    return await core.rooms.accounts.credentials.session_epoch(player.id) + 1
 
 
 @pytest.mark.parametrize("ask", [_act, _read, _history, _end_sessions])
@@ -94,8 +96,8 @@ async def test_a_database_refuses_to_write_a_slot_that_it_doesnt_own_whatever_th
         await connection.execute("update players_owned_slots set owned = false where slot = $1", slot_of(player.id))
         refused, *others = await asyncio.gather(
             act(core, player.id),
-            core.backend.players.raise_session_epoch(player.id),
-            core.backend.players.read([player.id]),
+            core.rooms.accounts.credentials.raise_session_epoch(player.id),
+            core.rooms.players.read([player.id]),
             act(core, neighbour.id),
             return_exceptions=True,
         )
@@ -135,34 +137,34 @@ async def test_players_sign_in_on_a_node_with_a_stale_map_after_their_claims_hav
     core: Core, second: Core, target: str
 ) -> None:
     wanted = Application("Ann Lee", "mage", device="anns-device", password="anns-password")
-    birth, _ = await enroll(core.backend, wanted, command_id())
+    birth, _ = await enroll(core.commands.accounts, wanted, command_id())
     await move_claims(core, target)
-    by_name = await sign_in_by_password(second.backend, "Ann Lee", "anns-password")
-    by_device = await sign_in_by_device(second.backend, "anns-device")
+    by_name = await sign_in_by_password(second.commands.accounts, "Ann Lee", "anns-password")
+    by_device = await sign_in_by_device(second.commands.accounts, "anns-device")
     assert by_name.player == by_device.player == birth.player
 
 
 async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_he_and_his_claims_have_moved(
     core: Core, second: Core
 ) -> None:
-    welcome = await sign_up(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    welcome = await sign_up(core.commands.accounts, Application("Ann Lee", "mage", device="anns-device"), command_id())
     target = {"one": "two", "two": "one"}[owner(core, welcome.player.id)]
     await move_slot(core, slot_of(welcome.player.id), target)
     await move_claims(core, target)
-    assert (await rename(second.backend, welcome.session, "Bea Lee", command_id())).player.version == 2
+    assert (await rename(second.commands.accounts, welcome.session, "Bea Lee", command_id())).player.version == 2
     await assert_unique(core)
-    await delete(second.backend, welcome.token, command_id())
+    await delete(second.commands.accounts, welcome.token, command_id())
     assert (await assert_unique(core)).claims == []
 
 
 async def test_the_sweeper_leaves_claims_alone_that_lie_where_their_slot_no_longer_is(core: Core) -> None:
-    birth, _ = await enroll(core.backend, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    birth, _ = await enroll(core.commands.accounts, Application("Ann Lee", "mage", device="anns-device"), command_id())
     for name in ("one", "two"):
         async with connected(core.databases[name].url) as connection:
             await connection.execute("update claims set confirmed = false, deadline = now() - interval '1 s'")
             await connection.execute("update accounts_owned_slots set owned = false")
-    assert await core.backend.claims.overdue(10) == []
-    assert await sweep(core.backend) == 0
+    assert await core.rooms.accounts.claims.overdue(10) == []
+    assert await sweep(core.commands.accounts) == 0
     assert await present(core, birth.player.id) == birth.player
 
 
@@ -176,9 +178,9 @@ async def test_reports_count_every_player_once_and_where_he_is_after_slots_moved
     assert [each.name for each in second.slots.databases("players")] == ["two"]
     for slot in slots_of(second, "two")[::2]:
         await move_slot(core, slot, "one")
-    counts, _ = await second.backend.reports.count()
+    counts, _ = await second.rooms.operators.reports.count()
     assert sum(each.players for each in counts) == 6
-    found = await second.backend.reports.rank(Question(by="created_at", limit=10))
+    found = await second.rooms.operators.reports.rank(Question(by="created_at", limit=10))
     assert {each.id for each in found.players} == {each.id for each in players}
     at_one = sum(each.players for each in counts if each.database == "one")
     assert at_one == sum(owner(second, each.id) == "one" for each in players)

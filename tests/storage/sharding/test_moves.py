@@ -10,7 +10,8 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands import sharding
-from gameserver.commands.accounts import Application, enroll
+from gameserver.commands.accounts import Application
+from gameserver.commands.sign_up import enroll
 from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding.cutover import Cutover
@@ -58,8 +59,8 @@ async def test_what_a_player_asks_one_after_the_other_takes_effect_in_that_order
     moves = asyncio.create_task(moving.move(core, moving.slot_with([player]), "two"))
     asked = []
     while not moves.done():
-        asked += [asyncio.ensure_future(core.backend.players.act(order(core, player.id, "rest"))) for _ in range(5)]
-        asked += [asyncio.ensure_future(core.backend.players.act(order(core, player.id))) for _ in range(5)]
+        asked += [asyncio.ensure_future(core.rooms.players.act(order(core, player.id, "rest"))) for _ in range(5)]
+        asked += [asyncio.ensure_future(core.rooms.players.act(order(core, player.id))) for _ in range(5)]
         await asyncio.sleep(0.005)
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert all(isinstance(each, Refused) or not isinstance(each, BaseException) for each in answers)
@@ -76,7 +77,7 @@ async def test_claims_move_while_players_sign_up_and_a_name_stays_taken(core: Co
         number = 0
         while not stop.is_set():
             number += 1
-            made.append((await enroll(core.backend, _application(f"Mover {number}"), command_id()))[0].player)
+            made.append((await enroll(core.commands.accounts, _application(f"Mover {number}"), command_id()))[0].player)
 
     task = asyncio.create_task(sign_up())
     mine = slots_of(core, "one", "accounts")[::3]
@@ -88,7 +89,7 @@ async def test_claims_move_while_players_sign_up_and_a_name_stays_taken(core: Co
     assert len(made) > 5
     for player in made:
         with pytest.raises(NameTaken):
-            await enroll(core.backend, _application(player.name, device="another-device"), command_id())
+            await enroll(core.commands.accounts, _application(player.name, device="another-device"), command_id())
 
 
 def _application(name: str, device: str | None = None) -> Application:

@@ -9,7 +9,7 @@ import uvloop
 
 from gameserver.app import Core
 from gameserver.commands import sharding
-from gameserver.config.settings import Control, Group
+from gameserver.config.deployment import ControlSettings, GroupSettings
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.players.command import Receipt
@@ -132,9 +132,9 @@ async def _insist(core: Core, player_id: int, action: str) -> Receipt:
 
 async def test_while_the_control_database_is_away_players_sign_up_and_play_and_moves_wait(own_servers: Servers) -> None:
     database = await own_servers.bare()
-    group = Group(databases=("one",), slots=SLOTS)
+    group = GroupSettings(databases=("one",), slots=SLOTS)
     settings = own_servers.settings(
-        database, control=Control(database="two"), groups={"accounts": group, "players": group}
+        database, control=ControlSettings(database="two"), groups={"accounts": group, "players": group}
     )
     await provision.migrate(settings)
     async with working(settings) as core:

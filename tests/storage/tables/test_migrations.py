@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import Connection, Table
 
 from gameserver import app as application
@@ -45,7 +46,7 @@ from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in (
 """
 
 
-async def shape(url: str) -> set[tuple[str, ...]]:
+async def shape(url: SecretStr) -> set[tuple[str, ...]]:
     """Columns, constraints, indexes and options of every table but the histories' own and the ledger's partitions."""
     async with connected(url) as connection:
         return {tuple(row) for row in await connection.fetch(SHAPE) if not row[0].startswith("alembic_version_")}

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from gameserver.commands import passwords
-from gameserver.config.settings import Limits, PerMinute, PerSecond, Settings
+from gameserver.config.limits import LimitSettings, PerMinute, PerSecond
+from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
@@ -38,7 +39,7 @@ def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) ->
     kinds = ("sign_ups_per_address", "sign_ins_per_address", "sign_ins_per_name")
     return settings.model_copy(
         update={
-            "limits": Limits(**{**dict.fromkeys(kinds, free), **limits}),
+            "limits": LimitSettings(**{**dict.fromkeys(kinds, free), **limits}),
             "node": type(settings.node)(port=settings.node.port, drain_seconds=3, trusted_proxies=proxies),
             "backend": type(settings.backend)(keys={"shop": "x" * 32, "game": KEY}),
         }

@@ -175,10 +175,10 @@ async def test_a_command_id_made_to_draw_anothers_id_opens_nothing_of_his(api: A
     thief: dict[str, Any] = {"name": "Thief", "device": "device-of-a-thief", "password": None}
     claimed = Key(Kind.DEVICE, sha256(thief["device"].encode()).hexdigest())
 
-    claim = await node.core.backend.claims.reserve(claimed, int(victim.id), key)
+    claim = await node.core.rooms.accounts.claims.reserve(claimed, int(victim.id), key)
     entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
     assert_problem(entered, "wrong_credentials", "while the thief's sign-up is under way")
-    await node.core.backend.claims.release(claim)
+    await node.core.rooms.accounts.claims.release(claim)
 
     before = (await api.ask("GET", "/v1/players/me", token=victim.token)).told
     made = await sign_up(api, key, **thief)

@@ -3,7 +3,8 @@
 from contextlib import AsyncExitStack
 from typing import Any
 
-from gameserver.config.settings import Ledger, Settings
+from gameserver.config.sections import LedgerSettings
+from gameserver.config.settings import Settings
 from tests.support.client import Api, Signed, command_id
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, fields_of, unchanged
@@ -93,7 +94,7 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
         made = (await api.ask("POST", "/v1/players", body=sign_up, key=own)).told
         who = Signed(made["player"]["id"], "Ann Lee", "anns-device", made["session"]["token"])
         told = await Door("socket", api, who).act(HUNT, key)
-    late = settings.model_copy(update={"ledger": Ledger(window_back_seconds=3600)})
+    late = settings.model_copy(update={"ledger": LedgerSettings(window_back_seconds=3600)})
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api((await start_node(stack, late)).url))
         async with unchanged(api, who):

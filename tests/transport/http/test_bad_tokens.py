@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gameserver.config.settings import SessionSettings, Settings
+from gameserver.config.sections import SessionSettings
+from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Api, Signed
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until

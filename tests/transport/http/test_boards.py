@@ -143,7 +143,7 @@ async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_li
     await wait_until(is_out, what="his session has ended")
     signed = await api.ask("POST", "/v1/sessions", body={"device": who.device})
     assert (signed.status, signed.code) == (403, "banned")
-    await node.core.redis.flushall()
+    await node.core.redis.commands.flushall()
 
     async def is_rebuilt() -> bool:
         return "stale" not in (await api.ask("GET", "/v1/boards/exp")).told and await is_off()
@@ -162,7 +162,7 @@ async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_li
 
 
 async def test_a_ban_takes_effect_once_per_key_and_says_what_is_wrong_with_it(api: Api, node: InProcessNode) -> None:
-    who, key = await api.sign_up(), new_command_id(int(node.core.backend.now().timestamp() * 1000))
+    who, key = await api.sign_up(), new_command_id(int(node.core.commands.accounts.policy.now().timestamp() * 1000))
     first, again = await judge(api, who, key=key), await judge(api, who, key=key)
     assert (first.told["replayed"], again.told["replayed"]) == (False, True)
     assert first.told["player"]["version"] == again.told["player"]["version"] == 2

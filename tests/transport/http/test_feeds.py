@@ -39,7 +39,7 @@ async def assert_whole(api: Api, who: Signed) -> list[dict[str, Any]]:
 
 
 async def length_in_redis(node: InProcessNode, who: Signed) -> int:
-    found: Any = node.core.redis.llen(f"gs:feed:{{{who.id}}}")
+    found: Any = node.core.redis.commands.llen(f"gs:feed:{{{who.id}}}")
     return int(await found)
 
 
@@ -58,7 +58,7 @@ async def test_a_feed_that_is_looked_at_is_kept_up_and_capped(api: Api, node: In
     await act(api, unread, 1)
 
     async def is_kept_up() -> bool:
-        head: Any = await node.core.redis.lindex(f"gs:feed:{{{who.id}}}", 0)
+        head: Any = await node.core.redis.commands.lindex(f"gs:feed:{{{who.id}}}", 0)
         return int(head.split()[0]) == LENGTH + 6
 
     await wait_until(is_kept_up, what="the list has what was done")
@@ -78,7 +78,7 @@ async def test_what_another_node_did_and_what_redis_lost_is_in_the_feed(settings
         await act(there, who, 1)
         await act(here, who, 1)  # this node's entry finds a gap
         assert len(await assert_whole(there, who)) == 5
-        await nodes[0].core.redis.delete(f"gs:feed:{{{who.id}}}")
+        await nodes[0].core.redis.commands.delete(f"gs:feed:{{{who.id}}}")
         assert len(await assert_whole(here, who)) == 5
 
 

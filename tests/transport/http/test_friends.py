@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gameserver.config.settings import FriendSettings, Settings
+from gameserver.config.sections import FriendSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import SessionRevoked
 from gameserver.storage.social.friends import Befriending
 from tests.support.client import Answer, Api, Signed
@@ -102,13 +103,13 @@ async def test_friends_survive_a_redis_that_loses_everything(api: Api, node: InP
     who, *others = [await api.sign_up() for _ in range(3)]
     await befriend(api, who, *others)
     assert await listed(api, who) == by_name(*others)
-    await node.core.redis.delete(*(await friends_keys(node)))
+    await node.core.redis.commands.delete(*(await friends_keys(node)))
     assert await listed(api, who) == by_name(*others)
     assert await friends_keys(node) == [f"gs:friends:{{{who.id}}}".encode()], "it is there again for the next read"
 
 
 async def friends_keys(node: InProcessNode) -> list[Any]:
-    found: list[Any] = await node.core.redis.keys("gs:friends:*")
+    found: list[Any] = await node.core.redis.commands.keys("gs:friends:*")
     return found
 
 
@@ -138,13 +139,13 @@ async def test_a_session_that_has_ended_changes_no_friends(api: Api, node: InPro
     """Also one that this node hasn't heard of."""
     who, friend, other = [await api.sign_up() for _ in range(3)]
     await befriend(api, who, friend)
-    backend = node.core.backend
-    await backend.players.raise_session_epoch(int(who.id))
+    accounts, friends = node.core.rooms.accounts, node.core.rooms.social.friends
+    await accounts.credentials.raise_session_epoch(int(who.id))
     with pytest.raises(SessionRevoked):
-        await backend.friends.add(Befriending(int(who.id), 0, int(other.id)))
+        await friends.add(Befriending(int(who.id), 0, int(other.id)))
     with pytest.raises(SessionRevoked):
-        await backend.friends.remove(Befriending(int(who.id), 0, int(friend.id)))
-    assert await backend.friends.of(int(who.id)) == [int(friend.id)]
+        await friends.remove(Befriending(int(who.id), 0, int(friend.id)))
+    assert await friends.of(int(who.id)) == [int(friend.id)]
 
 
 async def test_a_friend_who_was_deleted_is_gone_and_who_is_deleted_has_none(api: Api, node: InProcessNode) -> None:
@@ -154,4 +155,4 @@ async def test_a_friend_who_was_deleted_is_gone_and_who_is_deleted_has_none(api:
     assert (await api.ask("DELETE", "/v1/players/me", token=gone.token)).status == 204
     assert await listed(api, who) == [kept.id]
     assert (await change(api, who, gone, "DELETE")).status == 204
-    assert await node.core.backend.friends.of(int(gone.id)) == []
+    assert await node.core.rooms.social.friends.of(int(gone.id)) == []

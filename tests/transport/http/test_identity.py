@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gameserver.config.settings import Accounts, Settings
+from gameserver.config.sections import AccountSettings
+from gameserver.config.settings import Settings
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.uniqueness import assert_unique
@@ -151,7 +152,7 @@ async def test_a_deletion_that_cant_be_changes_nothing(api: Api, node: InProcess
 
 
 async def test_where_names_of_the_deleted_are_blocked_nobody_gets_one(settings: Settings) -> None:
-    blocking = settings.model_copy(update={"accounts": Accounts(deleted_names="blocked")})
+    blocking = settings.model_copy(update={"accounts": AccountSettings(deleted_names="blocked")})
     async with AsyncExitStack() as stack:
         node = await start_node(stack, blocking)
         api = await stack.enter_async_context(Api(node.url))

@@ -167,7 +167,7 @@ async def test_letters_to_a_player_who_has_deleted_himself_come_back_and_his_own
     await until_delivered(api, other, 1)
     await until_delivered(api, one, 1)
     assert (await api.ask("DELETE", "/v1/players/me", token=other.token)).status == 204
-    assert await node.core.backend.players.inbox(int(other.id), 10, None) == []
+    assert await node.core.commands.play.inbox.page(int(other.id), 10, None) == []
     assert (await api.act(one, "duel", player=other.id)).status == 200
     await until_delivered(api, one, 2)
     back = (await inbox(api, one))["entries"][0]

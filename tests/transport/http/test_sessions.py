@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gameserver.config.settings import SessionSettings, Settings
+from gameserver.config.sections import SessionSettings
+from gameserver.config.settings import Settings
 from gameserver.storage.sessions.revocations import STREAM
 from tests.support.client import Api, Signed
 from tests.support.nodes import InProcessNode, start_node
@@ -76,7 +77,7 @@ async def test_a_session_ended_on_one_node_is_over_on_another(settings: Settings
         sockets = [(await api.socket(who.token)).connection for api in (here, there)]
         open_still = await there.socket(stranger.token)
         assert (await there.act(who)).status == 200, "the other node knows the session"
-        assert nodes[1].core.backend.sessions.known(who.token) is not None
+        assert nodes[1].core.rooms.sessions.known(who.token) is not None
 
         assert (await here.ask("DELETE", path, token=who.token)).status == 204
         assert_problem(await here.act(who), "not_authenticated", "at once on the node that was told")
@@ -111,7 +112,7 @@ async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings)
         api = await stack.enter_async_context(Api(node.url))
-        who, redis = await api.sign_up(), node.core.redis
+        who, redis = await api.sign_up(), node.core.redis.commands
         held = [who, await again(api, who)]
         sockets = [(await api.socket(each.token)).connection for each in held]
         before: dict[Any, Any] = {key: await redis.dump(key) for key in await redis.keys("gs:*")}
@@ -142,8 +143,8 @@ async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings
 async def test_a_session_is_told_to_nobody_who_reads_redis(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up()
     secret = who.token.partition(".")[2].encode()
-    keys: list[Any] = await node.core.redis.keys("*")
-    hashes = [await node.core.redis.hgetall(key) for key in keys if key.startswith(b"gs:session:")]
+    keys: list[Any] = await node.core.redis.commands.keys("*")
+    hashes = [await node.core.redis.commands.hgetall(key) for key in keys if key.startswith(b"gs:session:")]
     assert len(hashes) == 1
     assert not any(secret in part for part in (*keys, *hashes[0].values()))
 
@@ -210,7 +211,7 @@ async def test_a_revocation_that_no_broadcast_told_of_holds_within_a_second(sett
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings)
         api = await stack.enter_async_context(Api(node.url))
-        redis: Any = node.core.redis
+        redis: Any = node.core.redis.commands
         for replace in ("XTRIM", "older", "lost"):
             who, stranger = await api.sign_up(), await api.sign_up()
             connection, open_still = (await api.socket(who.token)).connection, await api.socket(stranger.token)
@@ -241,10 +242,10 @@ async def test_a_revocation_whose_node_died_in_the_middle_is_carried_out(setting
         who = await api.sign_up()
         kept = await again(api, who)
         name = sha256(who.token.encode()).hexdigest()
-        await node.core.redis.xadd(STREAM, {"ended": f"{who.id} {name}"})
+        await node.core.redis.commands.xadd(STREAM, {"ended": f"{who.id} {name}"})
 
         async def is_gone() -> bool:
-            return not await node.core.redis.exists(f"gs:session:{{{who.id}}}:{name}")
+            return not await node.core.redis.commands.exists(f"gs:session:{{{who.id}}}:{name}")
 
         await wait_until(is_gone, WITHIN, "whoever reads of it ends it")
         await until_refused(api, who)

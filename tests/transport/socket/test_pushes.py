@@ -268,10 +268,10 @@ async def test_a_socket_that_missed_more_than_is_kept_gets_what_is_left_and_goes
     who = await api.sign_up()
     connection, told = await hello(api, who.token)
     for number in range(5):
-        await node.core.backend.pushes.keep(int(who.id), "notice", {"text": f"unheard {number}"})
+        await node.core.rooms.live.pushes.keep(int(who.id), "notice", {"text": f"unheard {number}"})
     for text in ("heard", "heard, too"):
-        await node.core.backend.presence.announce(
-            KEPT, [(int(who.id), await node.core.backend.pushes.keep(int(who.id), "notice", {"text": text}))]
+        await node.core.rooms.live.presence.announce(
+            KEPT, [(int(who.id), await node.core.rooms.live.pushes.keep(int(who.id), "notice", {"text": text}))]
         )
     pushes: list[dict[str, Any]] = []
     while not pushes or pushes[-1]["data"]["text"] != "heard, too":

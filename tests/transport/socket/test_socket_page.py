@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from gameserver.config.settings import Limits
+from gameserver.config.limits import LimitSettings
 from gameserver.transport import wire
-from gameserver.transport.socket import conversation, socket
+from gameserver.transport.socket import conversation, operations, socket
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.repository import DOCS
 from tests.support.wait import wait_until
@@ -43,7 +43,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
     kinds = [kind for kind, _ in EXAMPLES]
     assert set(kinds) == {"request", "answer", "push", "close"}
     shown = {orjson.loads(text)["op"] for kind, text in EXAMPLES if kind == "request" and text.endswith("}")}
-    assert shown == {"hello", *conversation.OPS}
+    assert shown == {"hello", *operations.OPERATIONS}
     codes = {
         int(each) for each in re.findall(r"\b(?:1\d{3}|4\d{3})\b", PAGE.split("## Closing codes")[1].split("```")[0])
     }
@@ -53,7 +53,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
 def test_the_page_names_the_limits_of_the_code() -> None:
     assert (wire.LARGEST_BODY, conversation.HELLO_SECONDS, conversation.IN_FLIGHT) == (16 << 10, 5, 128)
     assert (socket.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
-    limits = Limits()
+    limits = LimitSettings()
     assert (limits.frames_per_socket.per_second, limits.frames_per_socket.burst) == (1000, 4000)
     assert (limits.actions_per_player.per_second, limits.actions_per_player.burst) == (500, 1000)
     assert "4000 at once and 1000 a second" in PAGE

@@ -1,0 +1,10 @@
+"""The one place where objects meet: opens the storage, builds the application, and serves it.
+
+Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
+Door: `core` (storage and commands, without doors) and `node` (a node that serves).
+"""
+
+from gameserver.app.core import Core, open_core, open_sharding
+from gameserver.app.node import background, build_app, courier, postman_of, serve
+
+__all__ = ["Core", "background", "build_app", "courier", "open_core", "open_sharding", "postman_of", "serve"]

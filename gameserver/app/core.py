@@ -1,0 +1,231 @@
+"""The storage and the commands of one process: every object below the doors is made here, in one linear order."""
+
+import contextlib
+import math
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+from gameserver.commands import seasons
+from gameserver.commands.accounts import Accounts, Policy
+from gameserver.commands.admin import Operations
+from gameserver.commands.bans import BanCare
+from gameserver.commands.board_care import BoardCare
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.commands import Commands
+from gameserver.commands.friends import Friendships
+from gameserver.commands.live import LivePlayers
+from gameserver.commands.passwords import Passwords
+from gameserver.commands.play import Play
+from gameserver.commands.seasons import SeasonCare
+from gameserver.commands.sharding import Sharding
+from gameserver.config.limits import PerMinute, PerSecond
+from gameserver.config.settings import Settings
+from gameserver.rules.pacing import SECOND_NS, Pace
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.accounts.bans import Bans
+from gameserver.storage.accounts.births import Births
+from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.identities import Identities
+from gameserver.storage.accounts.intake import Intake
+from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.standings import Boards
+from gameserver.storage.boards.writer import BoardWriter
+from gameserver.storage.ledger.history import History
+from gameserver.storage.ledger.window import Window
+from gameserver.storage.live.presence import Presence
+from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.mail.inbox import Inbox
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.survey import Survey
+from gameserver.storage.players.pending import Limits
+from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.database import Databases
+from gameserver.storage.redis import scripts
+from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
+from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.end import SeasonEnd
+from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.scoring import Scoring
+from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
+from gameserver.storage.sessions.sessions import Sessions
+from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.membership import Membership
+from gameserver.storage.sharding.mover import Mover
+from gameserver.storage.sharding.record import Moves
+from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.social.feeds import Feeds
+from gameserver.storage.social.friends import Friends
+from gameserver.storage.tables import migrations
+from gameserver.times import rfc3339
+from gameserver.upkeep import loops
+
+
+@dataclass(frozen=True, slots=True)
+class RedisClients:
+    """Connections that don't wait for each other: of commands, of followers and presence, of session revocations."""
+
+    commands: Redis
+    following: Redis
+    revoking: Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The storage and the commands of one process, without its doors."""
+
+    settings: Settings
+    rulebook: Rulebook
+    databases: Databases
+    slots: Slots
+    redis: RedisClients
+    rooms: Rooms
+    commands: Commands
+    sharding: Sharding
+
+
+@contextlib.asynccontextmanager
+async def open_core(settings: Settings) -> AsyncIterator[Core]:
+    """Everything below the doors.
+
+    Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
+    """
+    rulebook = Rulebook.parse(settings.game_mapping())
+    async with contextlib.AsyncExitStack() as stack:
+        databases = provision.open_databases(settings)
+        stack.push_async_callback(databases.close)
+        redis = RedisClients(*(scripts.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
+        for client in (redis.commands, redis.following, redis.revoking):
+            stack.push_async_callback(client.aclose)
+        await provision.require_ready(settings, databases)
+        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
+        stack.push_async_callback(slots.close)
+        await slots.refresh()
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        rooms = _rooms(settings, rulebook, databases, slots, redis)
+        commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
+        sharding = _sharding(settings, databases, slots)
+        core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
+        await loops.make_partitions(commands.accounts.policy, slots.members("players"))
+        await seasons.learn(commands.seasons)
+        yield core
+
+
+@contextlib.asynccontextmanager
+async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
+    """The slot map and what moves slots, also while some databases are away, or Redis.
+
+    Raises ConfigFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
+    """
+    databases = provision.open_databases(settings)
+    try:
+        control = databases[settings.control.database]
+        await migrations.require_heads({"control": [control]})
+        slots = Slots(control, databases, provision.sizes(settings))
+        await slots.refresh()
+        yield _sharding(settings, databases, slots)
+    finally:
+        await databases.close()
+
+
+def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
+    control = databases[settings.control.database]
+    moves = Moves(control)
+    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
+    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
+
+
+def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:
+    control = databases[settings.control.database]
+    calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
+    players = _players(settings, rulebook, slots, calendar)
+    return Rooms(
+        players=players,
+        accounts=AccountsRoom(
+            claims=Claims(slots),
+            births=Births(slots),
+            identities=Identities(slots, window, game),
+            credentials=Credentials(slots),
+            bans=Bans(slots, window, game),
+            intake=Intake(slots),
+        ),
+        boards=BoardsRoom(Boards(redis.commands), BoardCheck(redis.commands, slots, BoardWriter(redis.commands))),
+        seasons=SeasonsRoom(calendar, SeasonBook(control), SeasonEnd(slots), PastStandings(control)),
+        sessions=_sessions(settings, redis, players),
+        live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
+        social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
+        operators=OperatorsRoom(Reports(slots), Survey(databases, control), Audit(control)),
+    )
+
+
+def _commands(
+    settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
+) -> Commands:
+    policy = Policy(_window(settings), lambda: datetime.now(UTC), settings.accounts.deleted_names)
+    accounts = Accounts(
+        rooms.accounts,
+        rooms.players,
+        rooms.sessions,
+        _attempts(settings, redis.commands),
+        passwords,
+        rulebook,
+        policy,
+    )
+    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook)
+    leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
+    audit = rooms.operators.audit
+    return Commands(
+        accounts=accounts,
+        play=play,
+        friends=Friendships(rooms.social, play, leaderboards),
+        leaderboards=leaderboards,
+        board_care=BoardCare(leaderboards, rooms.boards.checks, audit),
+        seasons=SeasonCare(rooms.seasons, audit, policy.now),
+        bans=BanCare(rooms.accounts.bans, play, rooms.seasons.book, rooms.sessions, audit),
+        operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
+    )
+
+
+def _sessions(settings: Settings, redis: RedisClients, players: Players) -> Sessions:
+    chosen = settings.sessions
+    lifetimes = (chosen.idle_seconds, chosen.longest_seconds)
+    return Sessions(redis.commands, redis.revoking, players.epochs, lifetimes, chosen.per_player)
+
+
+def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
+    writes = settings.writes
+    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    return Players(slots, rulebook, _window(settings), limits, Scoring(calendar))
+
+
+def _window(settings: Settings) -> Window:
+    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
+
+
+def _presence(settings: Settings, redis: Redis) -> Presence:
+    node = settings.node
+    address = f"{node.host}:{node.own_port or node.port}"
+    return Presence(redis, node.name or address, address, rfc3339(datetime.now(UTC)))
+
+
+def _attempts(settings: Settings, redis: Redis) -> Attempts:
+    asked = settings.limits
+    paces = (
+        asked.sign_ups_per_address,
+        asked.sign_ins_per_address,
+        asked.sign_ins_per_name,
+        asked.password_changes_per_player,
+    )
+    return Attempts(redis, AttemptPaces(*map(pace_of, paces)))
+
+
+def pace_of(asked: PerMinute | PerSecond) -> Pace:
+    return Pace(math.ceil(asked.interval * SECOND_NS), asked.burst)

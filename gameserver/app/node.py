@@ -1,0 +1,125 @@
+"""A node: the doors over a core, the work that goes on beside them, and serving until a signal."""
+
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+import gameserver
+from gameserver.app.core import Core, open_core, pace_of
+from gameserver.commands.pacing import ActionPacing
+from gameserver.config.settings import Settings
+from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.writer import BoardWriter
+from gameserver.storage.items.grants import Grants
+from gameserver.storage.mail.courier import Courier, Deliverer
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.attendance import attend
+from gameserver.transport import openapi
+from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
+from gameserver.transport.callers.callers import CALLERS, Callers
+from gameserver.transport.http.middleware import surround
+from gameserver.transport.http.replies import answer
+from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK, Readiness
+from gameserver.transport.routes import ROUTES
+from gameserver.transport.service import Stop, serving
+from gameserver.transport.socket.sockets import SOCKETS, Sockets
+from gameserver.transport.wire import LARGEST_BODY
+from gameserver.upkeep import loops, moves
+from gameserver.upkeep.closing import Closing
+from gameserver.upkeep.live import Live
+from gameserver.upkeep.postman import Postman
+
+
+def build_app(core: Core) -> web.Application:
+    """The application with every door."""
+    app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
+    app[COMMANDS] = core.commands
+    app[RULEBOOK] = core.rulebook
+    app[CLOCK] = core.commands.accounts.policy.now
+    app[READINESS] = Readiness()
+    app[BOARD_PAGES] = BoardPages()
+    app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
+    app[ADMIN_KEYS] = core.settings.admin_keys()
+    app[ORIGINS] = frozenset(core.settings.node.origins)
+    app[CALLERS] = _callers(core.settings)
+    document = openapi.document(gameserver.__version__)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+
+    async def read_document(_: web.Request) -> web.Response:
+        return answer(document)
+
+    app.router.add_route("GET", "/openapi.json", read_document)
+    return app
+
+
+def _callers(settings: Settings) -> Callers:
+    limits = settings.limits
+    return Callers(
+        settings.node.trusted_proxies,
+        limits.exempt,
+        settings.backend.keys,
+        pace_of(limits.frames_per_socket),
+        ActionPacing(pace_of(limits.actions_per_player)),
+    )
+
+
+def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
+    """The work that goes on as long as the node; none of it ever ends by itself."""
+    rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
+    policy, sockets = commands.accounts.policy, app[SOCKETS]
+    postman = postman_of(core)
+    deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
+    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
+    return [
+        rooms.players.run(),
+        rooms.sessions.run(sockets),
+        rooms.social.feeds.run(),
+        loops.sweep_for_ever(commands.accounts),
+        loops.check_boards_for_ever(commands.board_care),
+        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.checks, postman)),
+        loops.sweep_items_for_ever(rooms.players),
+        loops.forget_old_items_for_ever(rooms.players),
+        loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
+        postman.tell_for_ever(),
+        loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
+        *live.work(),
+        slots.run(),
+        moves.take_over_for_ever(core.sharding),
+        _follow(core),
+    ]
+
+
+def _follow(core: Core) -> Coroutine[Any, Any, None]:
+    """Keeps boards and presence up with the ledger of every database of players."""
+    slots, calendar, now = core.slots, core.rooms.seasons.calendar, core.commands.accounts.policy.now
+    writer = BoardWriter(core.redis.following)
+    boarding = Boarding(
+        lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
+    )
+    return attend(slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, boarding).run())
+
+
+def postman_of(core: Core) -> Postman:
+    """Delivers all mail."""
+    return Postman(core.rooms.players, core.rooms.live, core.rulebook, core.commands.accounts.policy, core.slots)
+
+
+def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:
+    """Empties the outbox of one database of players."""
+    return Courier(database, core.slots, deliverers, core.rooms.players.posted(database))
+
+
+async def serve(settings: Settings, ready_file: Path | None = None) -> None:
+    """Runs a node until SIGTERM or SIGINT; makes `ready_file` when it listens."""
+    stop = Stop()
+    stop.on_signals()
+    async with open_core(settings) as core:
+        app = build_app(core)
+        async with serving(app, settings.node, background(core, app), stop):
+            if ready_file is not None:
+                ready_file.touch()
+            await stop.asked.wait()

@@ -1,0 +1,21 @@
+"""Command ids: the client's, checked, or new ones."""
+
+from datetime import datetime
+
+from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.storage.ids import is_command_id, new_command_id
+
+
+def new_id(now: datetime) -> str:
+    """A UUIDv7 of this moment."""
+    return new_command_id(int(now.timestamp() * 1000))
+
+
+def checked_or_new(given: str | None, now: datetime, field: str) -> str:
+    """The client's command id in lower case, or a new one. Raises BadInput naming `field`."""
+    if given is None:
+        return new_id(now)
+    lowered = given.lower()
+    if not is_command_id(lowered):
+        raise BadInput("The command id isn't a UUIDv7.", errors=[FieldProblem(field, "must be a UUIDv7")])
+    return lowered

@@ -1,0 +1,18 @@
+"""The unique keys of a player, and what is said when somebody else has one."""
+
+import hashlib
+
+from gameserver.rules.errors import DeviceTaken, NameTaken
+from gameserver.storage.accounts.claims import Key, Kind
+
+
+def device_key(device: str) -> Key:
+    """The key of a device: a hash, so that no device id is stored."""
+    return Key(Kind.DEVICE, hashlib.sha256(device.encode()).hexdigest())
+
+
+def taken(key: Key) -> NameTaken | DeviceTaken:
+    """Why a key can't be had."""
+    if key.kind is Kind.NAME:
+        return NameTaken("Another player has this name.")
+    return DeviceTaken("Another player has this device.")

@@ -1,0 +1,30 @@
+"""A player's sessions: checked, listed and ended."""
+
+from gameserver.commands.accounts import Accounts
+from gameserver.storage.sessions.sessions import Listed, Session
+
+
+async def sessions(accounts: Accounts, session: Session) -> list[Listed]:
+    """The caller's sessions, oldest first."""
+    return await accounts.sessions.listed(session.player_id, session.epoch)
+
+
+async def sign_out(accounts: Accounts, session: Session) -> None:
+    """Ends this session, on every node within a second."""
+    await accounts.sessions.revoke(session)
+
+
+async def sign_out_elsewhere(accounts: Accounts, session: Session, listed_id: str) -> None:
+    """Ends the caller's session of this id, on every node within a second. Raises SessionNotFound."""
+    await accounts.sessions.revoke_listed(session, listed_id)
+
+
+async def sign_out_everywhere(accounts: Accounts, session: Session) -> None:
+    """Ends all sessions of the caller, also in a Redis that forgets it: Postgres is told first."""
+    await accounts.room.credentials.raise_session_epoch(session.player_id)
+    await accounts.sessions.revoke_all(session.player_id)
+
+
+async def authenticate(accounts: Accounts, token: str) -> Session:
+    """The session of a token. Raises NotAuthenticated, SessionsUnavailable, DatabaseUnavailable, Overloaded."""
+    return await accounts.sessions.check(token)

@@ -1,0 +1,184 @@
+"""Sign-up: a player is made once per command id.
+
+The command id leads to the player's id, so a retry, on any node, finds what the first one made. The password isn't part
+of what the ledger stores: a retry has to know it again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gameserver.commands.accounts import Accounts, Application, Welcome
+from gameserver.commands.claims import resolve, settle
+from gameserver.commands.keys import device_key, taken
+from gameserver.rules import names
+from gameserver.rules.errors import (
+    BadInput,
+    CommandMismatch,
+    DatabaseUnavailable,
+    FieldProblem,
+    PlayerNotFound,
+)
+from gameserver.storage.accounts.births import Birth
+from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.sessions.sessions import UNKNOWN, Origin
+
+ATTEMPTS = 4
+ROUNDS = 20
+UNDER_WAY_PAUSE = 0.05
+"""Seconds; while the same command, sent twice at once, makes the player."""
+
+
+async def sign_up(
+    accounts: Accounts,
+    application: Application,
+    command_id: str,
+    address: str | None = None,
+    origin: Origin = UNKNOWN,
+) -> Welcome:
+    """Makes a player, once per command id, and opens a session.
+
+    Limited by `address`, if there is one.
+    Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken,
+    PlayerNotFound if the player has been deleted since, SessionRevoked if a retry's password was changed meanwhile,
+    and what is unavailable.
+    """
+    await accounts.attempts.sign_up(address)
+    birth, replayed = await enroll(accounts, application, command_id)
+    await accounts.room.credentials.session_epoch(birth.player.id)
+    token, session = await accounts.sessions.open(birth.player.id, birth.epoch, origin)
+    return Welcome(birth.player, birth.max_hp, token, session, replayed)
+
+
+class _UnderWay(Exception):
+    """The same command, sent twice at once, has reserved for another id of its own."""
+
+
+async def enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Birth, bool]:
+    """A sign-up without its session; whether it had been made before."""
+    if application.device is None and application.password is None:
+        problem = "at least one of device and password is needed"
+        raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
+    for _ in range(ROUNDS):
+        with contextlib.suppress(_UnderWay):
+            return await _enroll(accounts, application, command_id)
+        await asyncio.sleep(UNDER_WAY_PAUSE)
+    raise DatabaseUnavailable("The sign-up is under way elsewhere: send it again.", retry_after=1)
+
+
+async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Birth, bool]:
+    """One round. Raises _UnderWay."""
+    draft = draft_of(accounts, application, command_id, 0)
+    claims = [claim for key in _keys(draft) if (claim := await accounts.room.claims.find(key)) is not None]
+    if (earlier := await _earlier(accounts, draft, claims)) is not None:
+        return await _retried(accounts, application, draft, earlier), True
+    accounts.policy.window.refuse(command_id, accounts.policy.now())
+    for claim in claims:
+        if claim.command_id != command_id and not claim.overdue:
+            raise taken(claim.key)
+    hashed = await _hashed(accounts, application)
+    for draft in _drafts(accounts, application, command_id, claims):
+        if await _make(accounts, draft, hashed):
+            return draft, False
+        if (born := await accounts.room.births.find(draft.player.id, command_id)) is not None:
+            return await _retried(accounts, application, draft, born), True
+    raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
+
+
+async def _make(accounts: Accounts, draft: Birth, hashed: str | None) -> bool:
+    """Makes the sign-up's player under this id, unless the id is taken. Raises NameTaken, DeviceTaken."""
+    held = await _reserve(accounts, draft)
+    made = await accounts.room.births.create(draft, hashed)
+    for claim in held:
+        await (accounts.room.claims.confirm(claim) if made else resolve(accounts, claim))
+    return made
+
+
+async def _earlier(accounts: Accounts, draft: Birth, claims: Sequence[Claim]) -> Birth | None:
+    """What this command has made before: under its first id, or under the one that its claims name."""
+    command_id = draft.command_id
+    ids = [draft.player.id, *(claim.player_id for claim in claims if claim.command_id == command_id)]
+    for player_id in dict.fromkeys(ids):
+        if (born := await accounts.room.births.find(player_id, command_id)) is not None:
+            return born
+    return None
+
+
+def _drafts(accounts: Accounts, application: Application, command_id: str, claims: Sequence[Claim]) -> Sequence[Birth]:
+    """The players that may be tried, one after the other; only those that an earlier try reserved for, if one did."""
+    drafts = [draft_of(accounts, application, command_id, attempt) for attempt in range(ATTEMPTS)]
+    reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
+    return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
+
+
+def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Birth:
+    """What this command would make at its `attempt`, from 0. Raises BadInput."""
+    name = names.parse(application.name, application.shortest_name)
+    player = accounts.rulebook.new_player(
+        accounts.room.births.id_of(command_id, attempt),
+        name.shown,
+        application.class_name,
+        accounts.policy.now(),
+        application.hp,
+        application.exp,
+    )
+    keys = [Key(Kind.NAME, name.key)]
+    if application.device is not None:
+        keys.append(device_key(application.device))
+    args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
+    max_hp = accounts.rulebook.game.max_hp(player.class_name, player.level)
+    return Birth(command_id, args, [str(key) for key in keys], player, max_hp)
+
+
+def _keys(birth: Birth) -> list[Key]:
+    return [Key.parse(each) for each in birth.keys]
+
+
+async def _hashed(accounts: Accounts, application: Application) -> str | None:
+    return None if application.password is None else await accounts.passwords.hash(application.password)
+
+
+async def _retried(accounts: Accounts, application: Application, draft: Birth, earlier: Birth) -> Birth:
+    """The first answer of a sign-up that was sent again.
+
+    Raises CommandMismatch if it isn't the same one, and PlayerNotFound if its player has been deleted since.
+    """
+    if not await accounts.room.identities.exists(earlier.player.id):
+        raise PlayerNotFound("The player was deleted.")
+    same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
+    hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
+    if same and application.password is not None:
+        same = await accounts.passwords.verify(hashed, application.password)
+    elif hashed is not None:
+        same = False
+    if not same:
+        raise CommandMismatch("The command id was used before, for another sign-up.")
+    await settle(accounts, earlier.player.id, _keys(earlier))
+    return replace(earlier, epoch=epoch)
+
+
+async def _reserve(accounts: Accounts, draft: Birth) -> list[Claim]:
+    """Reserves every key, or none. Raises NameTaken, DeviceTaken, _UnderWay.
+
+    The same command, sent twice at once, may rely on what is reserved here: it is freed only when the sign-up is
+    sure to make no player under this id any more.
+    """
+    command_id, player_id = draft.command_id, draft.player.id
+    held: list[Claim] = []
+    for key in _keys(draft):
+        claim = await _claim(accounts, key, player_id, command_id)
+        if (claim.command_id, claim.player_id) != (command_id, player_id):
+            for each in held:
+                await resolve(accounts, each)
+            raise _UnderWay if claim.command_id == command_id else taken(key)
+        held.append(claim)
+    return held
+
+
+async def _claim(accounts: Accounts, key: Key, player_id: int, command_id: str) -> Claim:
+    claim = await accounts.room.claims.reserve(key, player_id, command_id)
+    if claim.overdue and claim.command_id != command_id:
+        await resolve(accounts, claim)
+        claim = await accounts.room.claims.reserve(key, player_id, command_id)
+    return claim

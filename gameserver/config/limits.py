@@ -1,0 +1,63 @@
+"""How often a client may do what (docs/limits.md)."""
+
+from typing import Annotated
+
+from pydantic import Field, IPvAnyNetwork, ValidationInfo, field_validator
+
+from gameserver.config.section import DAY, SettingsSection
+
+Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class PerMinute(SettingsSection):
+    """A burst at once, and then so many a minute."""
+
+    per_minute: Rate
+    burst: int = Field(ge=1, le=1_000_000)
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one to the next."""
+        return 60 / self.per_minute
+
+    @field_validator("burst")
+    @classmethod
+    def _recovers(cls, burst: int, info: ValidationInfo) -> int:
+        return _within_a_day(burst, info.data.get("per_minute", burst) / 60)
+
+
+class PerSecond(SettingsSection):
+    """A burst at once, and then so many a second."""
+
+    per_second: Rate
+    burst: int = Field(ge=1, le=1_000_000)
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one to the next."""
+        return 1 / self.per_second
+
+    @field_validator("burst")
+    @classmethod
+    def _recovers(cls, burst: int, info: ValidationInfo) -> int:
+        return _within_a_day(burst, info.data.get("per_second", burst))
+
+
+def _within_a_day(burst: int, per_second: float) -> int:
+    if burst > per_second * DAY:
+        raise ValueError("at this rate the burst wouldn't be allowed again within a day")
+    return burst
+
+
+class LimitSettings(SettingsSection):
+    """Every limit, by its name."""
+
+    sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
+    sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
+    sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
+    actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
+    """On each node."""
+    frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
+    exempt: tuple[IPvAnyNetwork, ...] = ()
+    """Networks whose clients may sign up and sign in without limit."""

@@ -1,0 +1,95 @@
+"""The sections that bound what the game does: writes, sessions, friends, sockets, ledger, accounts, mail and keys."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from gameserver.config.section import DAY, Seconds, SettingsSection
+
+_BACKEND_KEY = re.compile(r"[!-~]{32,1024}")
+
+
+def _require_backend_key(key: SecretStr) -> SecretStr:
+    if not _BACKEND_KEY.fullmatch(key.get_secret_value()):
+        raise ValueError("must have 32 to 1024 characters of ASCII without blanks")
+    return key
+
+
+BackendKey = Annotated[SecretStr, AfterValidator(_require_backend_key)]
+
+
+class WriteSettings(SettingsSection):
+    """Group commit, per node and database."""
+
+    batch: int = Field(default=256, ge=1, le=2000)
+    """Players in one transaction, at the most."""
+    in_flight: int = Field(default=2, ge=1, le=8)
+    """Transactions at a time."""
+    queue: int = Field(default=8192, ge=1)
+    """Commands waiting, at the most; one more is refused as overloaded."""
+    deadline_seconds: Seconds = 5
+    """How long a command may wait for its commit."""
+    transaction_seconds: Seconds = 2
+    """How long a transaction may stay open; then the database releases the locks, even if the node is frozen."""
+
+
+class SessionSettings(SettingsSection):
+    """How long sessions last, and how many a player may have."""
+
+    idle_seconds: Annotated[int, Field(ge=60)] = 30 * DAY
+    """A session ends when it hasn't been used for so long."""
+    longest_seconds: Annotated[int, Field(ge=60)] = 180 * DAY
+    """A session ends so long after it was opened, however much it is used."""
+    per_player: int = Field(default=20, ge=1, le=1000)
+    """Opening one more ends the oldest."""
+
+
+class FriendSettings(SettingsSection):
+    """The table `[friends]`."""
+
+    per_player: int = Field(default=200, ge=1, le=1000)
+    """Friends that a player may have, at the most."""
+
+
+class SocketSettings(SettingsSection):
+    """The table `[sockets]`."""
+
+    per_player: int = Field(default=8, ge=1, le=1000)
+    """Sockets of one player on one node; one more closes the player's oldest."""
+
+
+class LedgerSettings(SettingsSection):
+    """How far the time in a new command's id may lie from the server's."""
+
+    window_back_seconds: Annotated[int, Field(ge=60)] = 48 * 3600
+    window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
+
+
+class AccountSettings(SettingsSection):
+    """The table `[accounts]`."""
+
+    deleted_names: Literal["free", "blocked"] = "free"
+    """Whether another player may take the name of a deleted one."""
+
+
+class MailSettings(SettingsSection):
+    """The table `[mail]`."""
+
+    keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
+    """How long a letter stays in an inbox."""
+
+
+class AdminSettings(SettingsSection):
+    """Who may use /admin."""
+
+    keys: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """Keys by the name that the audit log shows, besides the key of the embedded stack."""
+
+
+class BackendSettings(SettingsSection):
+    """Which back ends of the game may call this server."""
+
+    keys: Mapping[str, BackendKey] = Field(default_factory=dict)
+    """Keys by the back end's name; requests with one of them are never limited."""

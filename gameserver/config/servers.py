@@ -1,0 +1,69 @@
+"""Where the databases and Redis are: at a URL, or embedded, which means that `gameserver up` starts them.
+
+An embedded server is described by its port alone. Its password lies in a file beside its data that only the owner
+may read.
+"""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr, field_validator, model_validator
+
+from gameserver.config import redis_url
+from gameserver.config.ports import Port
+from gameserver.config.section import SettingsSection
+
+
+class EmbeddedSettings(SettingsSection):
+    """A server that `gameserver up` starts on this machine."""
+
+    port: Port
+
+
+class _ServerSettings(SettingsSection):
+    url: SecretStr | None = None
+    embedded: EmbeddedSettings | None = None
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if (self.url is None) == (self.embedded is None):
+            raise ValueError("give either `url` or `embedded = { port = … }`")
+        return self
+
+
+class DatabaseSettings(_ServerSettings):
+    """A Postgres server."""
+
+
+class RedisSettings(_ServerSettings):
+    """Redis or Valkey, for sessions and boards (docs/redis.md)."""
+
+    ca: Path | None = None
+    """A PEM file with the authorities that may sign the server's certificate; without it, those of the machine."""
+    certificate: Path | None = None
+    """A PEM file with this client's certificate, if the server requires one."""
+    key: Path | None = None
+    """The PEM file with the key of `certificate`."""
+    sentinel_username: str | None = None
+    sentinel_password: SecretStr | None = None
+    """The credentials of the Sentinels, if they require any; the URL has those of the master."""
+
+    @field_validator("url")
+    @classmethod
+    def _require_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            redis_url.parse(url)
+        return url
+
+    @model_validator(mode="after")
+    def _require_what_fits_the_url(self) -> Self:
+        url = redis_url.parse(self.url) if self.url is not None else None
+        if not (url is not None and url.tls) and (self.ca or self.certificate or self.key):
+            raise ValueError(
+                "`ca`, `certificate` and `key` are for TLS: rediss://, rediss+sentinel://, rediss+cluster://"
+            )
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
+        if not (url is not None and url.kind == "sentinel") and (self.sentinel_username or self.sentinel_password):
+            raise ValueError("`sentinel_username` and `sentinel_password` are for redis+sentinel://")
+        return self

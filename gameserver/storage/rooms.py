@@ -1,0 +1,94 @@
+"""One small dataclass per room: what app.py opens, and what commands are given."""
+
+from dataclasses import dataclass
+
+from gameserver.storage.accounts.bans import Bans
+from gameserver.storage.accounts.births import Births
+from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.identities import Identities
+from gameserver.storage.accounts.intake import Intake
+from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.standings import Boards
+from gameserver.storage.live.presence import Presence
+from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.survey import Survey
+from gameserver.storage.players.players import Players
+from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.end import SeasonEnd
+from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.sessions.sessions import Sessions
+from gameserver.storage.social.feeds import Feeds
+from gameserver.storage.social.friends import Friends
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsRoom:
+    """Who a player is."""
+
+    claims: Claims
+    births: Births
+    identities: Identities
+    credentials: Credentials
+    bans: Bans
+    intake: Intake
+
+
+@dataclass(frozen=True, slots=True)
+class BoardsRoom:
+    """Boards as Redis has them, and their comparison with the databases."""
+
+    standings: Boards
+    checks: BoardCheck
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonsRoom:
+    """Seasons as this node knows them, as the control database has them, their end, and past standings."""
+
+    calendar: Calendar
+    book: SeasonBook
+    end: SeasonEnd
+    past: PastStandings
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRoom:
+    """Who is connected where, and the pushes stored for them."""
+
+    presence: Presence
+    pushes: Pushes
+
+
+@dataclass(frozen=True, slots=True)
+class SocialRoom:
+    """Friends and feeds."""
+
+    friends: Friends
+    feeds: Feeds
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorsRoom:
+    """Questions over all databases, and the audit log."""
+
+    reports: Reports
+    survey: Survey
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Every room of one process."""
+
+    players: Players
+    accounts: AccountsRoom
+    boards: BoardsRoom
+    seasons: SeasonsRoom
+    sessions: Sessions
+    live: LiveRoom
+    social: SocialRoom
+    operators: OperatorsRoom

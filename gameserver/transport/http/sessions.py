@@ -1,0 +1,57 @@
+"""Sessions over HTTP: sign-in, sign-out and the password."""
+
+from aiohttp import web
+
+from gameserver.commands import credentials, sessions
+from gameserver.commands.credentials import NewPassword
+from gameserver.commands.results import Session
+from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
+from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.transport import answers, wire
+from gameserver.transport.callers import callers
+from gameserver.transport.http.asking import body, session_id
+from gameserver.transport.http.replies import answer
+from gameserver.transport.keys import COMMANDS
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    fields = await body(request, wire.SignIn)
+    accounts = request.app[COMMANDS].accounts
+    address, origin = callers.address(request), callers.origin(request, fields.label)
+    match fields.device, fields.name, fields.password:
+        case str(device), None, None:
+            welcome = await sign_in_by_device(accounts, device, address, origin)
+        case None, str(name), str(password):
+            welcome = await sign_in_by_password(accounts, name, password, address, origin)
+        case _:
+            problem = FieldProblem("device", "give either device, or name and password")
+            raise BadInput("The request can't be used.", errors=[problem])
+    return answer(answers.welcome(welcome), status=201)
+
+
+async def list_sessions(request: web.Request, session: Session) -> web.Response:
+    return answer(answers.sessions(await sessions.sessions(request.app[COMMANDS].accounts, session), session))
+
+
+async def sign_out(request: web.Request, session: Session) -> web.Response:
+    await sessions.sign_out(request.app[COMMANDS].accounts, session)
+    return web.Response(status=204)
+
+
+async def sign_out_elsewhere(request: web.Request, session: Session) -> web.Response:
+    listed_id = session_id(request.match_info["id"])
+    await sessions.sign_out_elsewhere(request.app[COMMANDS].accounts, session, listed_id)
+    return web.Response(status=204)
+
+
+async def sign_out_everywhere(request: web.Request, session: Session) -> web.Response:
+    await sessions.sign_out_everywhere(request.app[COMMANDS].accounts, session)
+    return web.Response(status=204)
+
+
+async def change_password(request: web.Request, session: Session) -> web.Response:
+    fields = await body(request, wire.PasswordChange)
+    wanted = NewPassword(fields.new, fields.old, callers.address(request))
+    accounts, origin = request.app[COMMANDS].accounts, callers.origin(request)
+    token, opened = await credentials.change_password(accounts, session, wanted, origin)
+    return answer({"session": answers.session(token, opened)})

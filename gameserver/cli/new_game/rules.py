@@ -13,7 +13,7 @@ class Pray(Arguments):
     """What a client sends with `pray`: nothing."""
 
 
-def pray(player: Player, args: Pray, moment: Moment) -> Outcome:
+def pray(player: Player, _args: Pray, moment: Moment) -> Outcome:
     """Gives 1 to 6 HP. Refused: full_hp."""
     max_hp = moment.game.max_hp(player.class_name, player.level)
     if player.hp >= max_hp:

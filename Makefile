@@ -10,7 +10,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check format bots bench bench-boards psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -43,12 +43,16 @@ coverage: $(VENV)/ready system-packages ## every test, counted: prints the cover
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(VENV)/ready ## the gate: format, lint, types, layers, file lengths
+check: $(VENV)/ready ## the gate: format, lint, types, layers, file lengths, Lua
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	@.ci/file-lengths
+	@PYTHON=$(BIN)/python .ci/lua-check
+
+lua-check: $(VENV)/ready ## lint the Lua scripts as Redis gets them (part of check where luacheck is installed)
+	@PYTHON=$(BIN)/python .ci/lua-check
 
 format: $(VENV)/ready ## format the code and sort its imports
 	$(BIN)/ruff check --select I --fix .
@@ -75,7 +79,7 @@ profile: $(VENV)/ready ## record 10 seconds of a running node of CONFIG (NODE=no
 	@$(BIN)/python .ci/running.py profile $(CONFIG) $(NODE)
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
-system-packages: ## install HAProxy and Redis for the tests, when root or sudo allows
+system-packages: ## install HAProxy, Redis and luacheck, when root or sudo allows
 	@.ci/system-packages
 
 # Names, versions and hashes only: no registry's address may be recorded.

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from gameserver.rules.errors import RateLimited, SessionsUnavailable
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from tests.support.servers import Servers
 
@@ -21,7 +21,7 @@ HERE, THERE = "203.0.113.7", "2001:db8::/64"
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis_url)
+    client = clients.connect(servers.redis_url)
     yield client
     await client.aclose()
 
@@ -40,7 +40,7 @@ async def admits(limits: Attempts, address: str | None, name: str | None = None)
 
 
 async def test_of_many_at_once_on_two_clients_exactly_the_burst_is_admitted(servers: Servers, redis: Redis) -> None:
-    other = scripts.connect(servers.redis_url)
+    other = clients.connect(servers.redis_url)
     both = [attempts(each, address=Pace(HOUR, 7)) for each in (redis, other)]
     found = await asyncio.gather(*(admits(limits, HERE) for limits in both * 20))
     await other.aclose()
@@ -112,7 +112,7 @@ async def test_a_time_of_rest_that_cant_be_counts_as_the_farthest_that_can(redis
 
 
 async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
-    away = scripts.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
+    away = clients.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
     limits = attempts(away)
     await limits.sign_up(None)
     await limits.sign_in(None, "Ann Lee")

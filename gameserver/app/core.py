@@ -47,7 +47,7 @@ from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import Limits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Databases
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
@@ -101,7 +101,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
-        redis = RedisClients(*(scripts.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
+        redis = RedisClients(*(clients.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
         for client in (redis.commands, redis.following, redis.revoking):
             stack.push_async_callback(client.aclose)
         await provision.require_ready(settings, databases)

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from gameserver.config.errors import ConfigFault
 from gameserver.config.redis_url import RedisUrl, parse
 from gameserver.config.settings import load
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from tests.config.test_settings import GOOD
 
 
@@ -88,4 +88,4 @@ def test_files_of_tls_are_relative_to_the_settings_and_must_be_there_and_hold_wh
     access = settings.redis_access()
     assert access.ca == tmp_path / "ca.pem"
     with pytest.raises(ConfigFault, match="don't hold what TLS needs"):
-        scripts.connect(settings.redis_url(), access)
+        clients.connect(settings.redis_url(), access)

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
@@ -18,14 +18,15 @@ from redis.asyncio import Redis
 from gameserver.rules.errors import BoardUnavailable
 from gameserver.storage import tables
 from gameserver.storage.boards.difference import Difference, Noted, differs, expected_of, nobody
-from gameserver.storage.boards.layout import Contest, Place, pack_id, sign_of, version_of
+from gameserver.storage.boards.layout import CONSTANTS, Contest, Place, pack_id, sign_of, unpack_record
 from gameserver.storage.boards.rows import kept_arguments, place_of
 from gameserver.storage.boards.standings import AWAY, BUILT
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.redis.scripts import Script, translated
+from gameserver.storage.redis.faults import translated
+from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -60,14 +61,33 @@ class _Truth:
     read_at: dict[str, int] = field(default_factory=dict)
 
 
+class LookCall(NamedTuple):
+    state: str
+    prefix: str
+    ids: Sequence[bytes]
+
+
+class ScanCall(NamedTuple):
+    state: str
+    prefix: str
+    cursor: str
+    limit: int
+
+
+class DropCall(NamedTuple):
+    state: str
+    prefix: str
+
+
 class BoardCheck:
     """One per node."""
 
     def __init__(self, redis: Redis, slots: Slots, writer: BoardWriter) -> None:
         self._slots = slots
         self._writer = writer
-        self._look, self._scan = Script(redis, __package__, "look"), Script(redis, __package__, "scan")
-        self._drop = Script(redis, __package__, "drop")
+        self._look = Script(redis, __package__, "look", LookCall, CONSTANTS)
+        self._scan = Script(redis, __package__, "scan", ScanCall, CONSTANTS)
+        self._drop = Script(redis, __package__, "drop", DropCall, CONSTANTS)
 
     async def sample(self, contest: Contest, count: int, *, repair: bool) -> Verdict:
         """Compares some players of each database, and as many of the board, chosen at random.
@@ -88,7 +108,7 @@ class BoardCheck:
         left = count
         while left > 0:
             with translated(BoardUnavailable, AWAY):
-                found = await self._scan([contest.state], (contest.prefix, "any", min(left, CHUNK)))
+                found = await self._scan(ScanCall(contest.state, contest.prefix, "any", min(left, CHUNK)))
             await self._compare(contest, _scanned(found), verdict, repair=repair)
             left = min(left, found[3]) - CHUNK
         await self._count(contest, verdict, repair=repair)
@@ -112,7 +132,7 @@ class BoardCheck:
         cursor = "0"
         while True:
             with translated(BoardUnavailable, AWAY):
-                found = await self._scan([contest.state], (contest.prefix, cursor, CHUNK))
+                found = await self._scan(ScanCall(contest.state, contest.prefix, cursor, CHUNK))
             await self._compare(contest, _scanned(found), verdict, repair=repair)
             progress(verdict.compared)
             if (cursor := found[1].decode()) == "0":
@@ -123,7 +143,7 @@ class BoardCheck:
     async def _count(self, contest: Contest, verdict: Verdict, *, repair: bool) -> None:
         """Every member is noted, and nobody else: what is not so can only be built anew."""
         with translated(BoardUnavailable, AWAY):
-            found = await self._scan([contest.state], (contest.prefix, "any", 1))
+            found = await self._scan(ScanCall(contest.state, contest.prefix, "any", 1))
         _scanned(found)
         if found[2] != found[3]:
             log.error("a board is uneven", board=contest.board.name, members=found[2], noted=found[3])
@@ -140,7 +160,7 @@ class BoardCheck:
     async def drop(self, contest: Contest) -> None:
         """Forgets a contest whose season is over. Raises BoardUnavailable."""
         with translated(BoardUnavailable, AWAY):
-            await self._drop([contest.state], (contest.prefix,))
+            await self._drop(DropCall(contest.state, contest.prefix))
 
     async def live(self, contest: Contest) -> str:
         """The generation that is served. Raises BoardUnavailable."""
@@ -219,7 +239,7 @@ class BoardCheck:
 
     async def _noted(self, contest: Contest, ids: Sequence[int]) -> tuple[str, dict[int, Noted], Mapping[str, int]]:
         with translated(BoardUnavailable, AWAY):
-            found = await self._look([contest.state], [contest.prefix, *(pack_id(each) for each in ids)])
+            found = await self._look(LookCall(contest.state, contest.prefix, [pack_id(each) for each in ids]))
         if found is None:
             raise BoardUnavailable(BUILT, retry_after=1)
         live, times, told = found
@@ -227,9 +247,9 @@ class BoardCheck:
         noted = {}
         for each, (value, score) in zip(ids, told, strict=True):
             if value:
-                reached = int.from_bytes(value[:8])
+                reached, version, card = unpack_record(value)
                 told_score = sign_of(name) * int(float(score)) if score else None
-                noted[each] = Noted(told_score, reached, version_of(value), value[16:], bool(score))
+                noted[each] = Noted(told_score, reached, version, card, bool(score))
         pairs = zip(times[::2], times[1::2], strict=True)
         return name, noted, {database.decode(): int(at) for database, at in pairs}
 

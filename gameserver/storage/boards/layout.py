@@ -16,6 +16,7 @@ from gameserver.rules.boards import LARGEST_SCORE, Board, Ties
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
 from gameserver.storage.ids import LARGEST_ID
+from gameserver.storage.redis.legend import Constant
 
 ALL_TIME = 0
 """The season of a board without seasons; others are named by the Unix seconds of their start."""
@@ -23,13 +24,32 @@ LAYOUT = 2
 """Part of every definition: what was laid out otherwise is rebuilt."""
 START = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-PARTS = ("order", "members", "gone", "gone_before", "scores", "checkpoints", "as_of")
+NEGATED = "-"
+"""How the names of generations begin whose scores are negated, since the highest comes first; others' with `+`."""
 TIES: dict[Ties, str] = {"first": "f", "dense": "d", "competition": "c"}
-_HEAD = struct.Struct(">QQddBH")
-_CARD = struct.Struct(">IB")
+_TIES: dict[str, Ties] = {short: ties for ties, short in TIES.items()}
+_KEY = "%s%s:%s"
+"""The contest's prefix, the generation's name, the part: Python's and Lua's formats agree here."""
+_ROW = struct.Struct(">QQddBH")
+"""Id, time, version, score, whether the player is there, length of the card, which follows."""
+_RECORD = struct.Struct(">Qd")
+"""Time and version; the card follows."""
 _MEMBER = struct.Struct(">QQ")
-_CARD_AT = 16
-"""Where the card begins in what is noted of a member: reached_at and version come before."""
+"""Time and id."""
+_CARD = struct.Struct(">IB")
+"""Level and length of the class' name, which follows; then the player's."""
+
+
+class Parts(NamedTuple):
+    """The keys of a generation."""
+
+    order: str
+    members: str
+    gone: str
+    gone_before: str
+    scores: str
+    checkpoints: str
+    as_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +71,42 @@ class Contest:
     @property
     def definition(self) -> str:
         """How the names of its generations begin."""
-        sign = "-" if self.board.order == "desc" else "+"
+        sign = NEGATED if self.board.order == "desc" else "+"
         digest = hashlib.blake2b(repr((LAYOUT, self.board.ranks())).encode(), digest_size=5).hexdigest()
         return f"{sign}{TIES[self.board.ties]}{digest}"
 
     def key(self, generation: str, part: str) -> str:
-        return f"{self.prefix}{generation}:{part}"
+        return _KEY % (self.prefix, generation, part)
+
+    def parts(self, generation: str) -> Parts:
+        return Parts(*(self.key(generation, part) for part in Parts._fields))
+
+
+LOADING = "loading:"
+"""How the field of the checkpoints begins that names the load of a database."""
+
+
+def _in_lua(packed: struct.Struct) -> str:
+    """A format for Lua, whose numbers can't hold 64 bits: it leaves such a field as its eight bytes."""
+    return packed.format.replace("Q", "c8")
+
+
+CONSTANTS: Mapping[str, Constant] = {
+    "KEY": _KEY,
+    "PARTS": Parts._fields,
+    "ROW": _in_lua(_ROW) + "c0",
+    "RECORD": _in_lua(_RECORD),
+    "ID_AT": _MEMBER.size // 2 + 1,
+    "NEGATED": NEGATED,
+    "TIES_AT": len(NEGATED) + 1,
+    "DENSE": TIES["dense"],
+    "COMPETITION": TIES["competition"],
+    "LOADING": LOADING,
+    "LOAD_BEGAN": "load:began:",
+    "LOADS": "load:count",
+    "READY": "ready:",
+}
+"""What the Lua scripts of this room are given of the layout; positions count from 1."""
 
 
 class Score(NamedTuple):
@@ -123,7 +173,7 @@ def pack(contest: Contest, places: Iterable[Place], *, all_absent: bool = True) 
 
 
 def _row(player: Player, reached: int, score: int, *, there: bool, card: bytes) -> bytes:
-    return _HEAD.pack(player.id, reached, player.version, score, there, len(card)) + card
+    return _ROW.pack(player.id, reached, player.version, score, there, len(card)) + card
 
 
 def pack_card(player: Player) -> bytes:
@@ -131,15 +181,16 @@ def pack_card(player: Player) -> bytes:
     return _CARD.pack(player.level, len(class_name)) + class_name + player.name.encode()
 
 
-def card_of(noted: bytes) -> Card:
-    """Of what is noted of a member."""
-    level, length = _CARD.unpack_from(noted, _CARD_AT)
-    names = noted[_CARD_AT + _CARD.size :]
+def card_of(record: bytes) -> Card:
+    level, length = _CARD.unpack_from(record, _RECORD.size)
+    names = record[_RECORD.size + _CARD.size :]
     return Card(names[length:].decode(), names[:length].decode(), level)
 
 
-def version_of(noted: bytes) -> int:
-    return int(struct.unpack_from(">d", noted, 8)[0])
+def unpack_record(record: bytes) -> tuple[int, int, bytes]:
+    """When the score was reached, in µs since 1970; the player's version; the packed card."""
+    reached, version = _RECORD.unpack_from(record)
+    return reached, int(version), record[_RECORD.size :]
 
 
 def member_of(reached: int, player_id: int) -> bytes:
@@ -153,7 +204,11 @@ def unpack_member(member: bytes) -> tuple[int, int]:
 
 
 def sign_of(generation: str) -> int:
-    return -1 if generation[0] == "-" else 1
+    return -1 if generation.startswith(NEGATED) else 1
+
+
+def ties_of(generation: str) -> Ties:
+    return _TIES[generation[len(NEGATED)]]
 
 
 def pack_id(player_id: int) -> bytes:

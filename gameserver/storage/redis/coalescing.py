@@ -6,34 +6,32 @@ asks meanwhile shares the next. What waits is bounded.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic
 
 from redis.exceptions import RedisError
 
-from gameserver.storage.redis.scripts import Argument, Script
+from gameserver.storage.redis.scripts import CallT, Script
 
 IN_FLIGHT = 2
 TOGETHER = 100
 """Calls in one pipeline, at the most: Redis answers them all before any is read."""
 WAITING = 10_000
 
-Call = tuple[Sequence[str], Sequence[Argument]]
 
-
-class Coalesced:
+class Coalesced(Generic[CallT]):
     """As the script, for questions that change nothing. Raises RedisError, also when too many wait."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script[CallT]) -> None:
         self._script = script
-        self._waiting: list[tuple[Call, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[CallT, asyncio.Future[Any]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+    async def __call__(self, call: CallT) -> Any:
         if len(self._waiting) >= WAITING:
             raise RedisError("too many questions wait")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(((keys, arguments), answer))
+        self._waiting.append((call, answer))
         if len(self._waiting) == 1:
             loop.call_soon(self._send)
         return await answer
@@ -49,7 +47,7 @@ class Coalesced:
         self._tasks.discard(task)
         self._send()
 
-    async def _ask(self, asked: Sequence[tuple[Call, asyncio.Future[Any]]]) -> None:
+    async def _ask(self, asked: Sequence[tuple[CallT, asyncio.Future[Any]]]) -> None:
         try:
             answers = await self._script.many([call for call, _ in asked])
         except BaseException as error:

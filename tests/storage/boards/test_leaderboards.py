@@ -20,7 +20,7 @@ from gameserver.storage.boards.layout import Contest, Place
 from gameserver.storage.boards.standings import Boards, Standing
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ids import LARGEST_ID
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from tests.support.servers import Servers
 
 EXP, MAGE = Contest(Board("exp", "exp")), Contest(Board("mage", "exp", "mage"))
@@ -42,7 +42,7 @@ states = st.builds(player, ids, scores, times, st.integers(1, 5), st.sampled_fro
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis_url)
+    client = clients.connect(servers.redis_url)
     yield client
     await client.aclose()
 
@@ -393,7 +393,7 @@ async def test_a_cursor_that_isnt_one_of_the_board_is_refused(
 
 
 async def test_boards_of_a_redis_that_is_away_are_unavailable(servers: Servers) -> None:
-    client = scripts.connect(SecretStr("redis://127.0.0.1:1/0"))
+    client = clients.connect(SecretStr("redis://127.0.0.1:1/0"))
     boards = Boards(client)
     for asked in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
         with pytest.raises(BoardUnavailable):

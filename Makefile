@@ -11,7 +11,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards psql redis-cli profile lock \
-	system-packages clean
+	wheels system-packages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,19 +83,24 @@ system-packages: ## install HAProxy, Redis and luacheck, when root or sudo allow
 	@.ci/system-packages
 
 # Names, versions and hashes only: no registry's address may be recorded.
-lock: ## resolve the dependencies of pyproject.toml into the lock files
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate -o requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate --extra dev --no-emit-package gameserver \
-		-c requirements.lock -o requirements-dev.lock pyproject.toml
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate
 
-$(VENV)/ready: requirements-dev.lock pyproject.toml
+lock: ## resolve the dependencies of both pyproject.toml into the lock files
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv $(LOCK) -o requirements.lock pyproject.toml
+	$(BIN)/uv $(LOCK) --extra dev --no-emit-package heroledger -c requirements.lock -o requirements-dev.lock \
+		pyproject.toml bots/pyproject.toml
+
+wheels: $(VENV)/ready ## build the wheels of heroledger and heroledger-bots into dist/
+	$(BIN)/python -m hatchling build --target wheel --directory dist
+	cd bots && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+
+$(VENV)/ready: requirements-dev.lock pyproject.toml bots/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bots
 	@touch $@
 
 clean: ## remove the environment, data of the local stack and caches
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,7 +14,7 @@ from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BadInput, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import GameFault
 from gameserver.rules.levels import EXP_CAP
-from gameserver.rules.mail import Challenged, challengers_chance
+from gameserver.rules.mail import Challenged, challenger_chance
 from gameserver.rules.player import Letter, Moment, Outcome, Player, sends_mail
 from gameserver.rules.replay import Record, replay
 from gameserver.rules.rulebook import LETTERS, Rulebook
@@ -103,7 +103,7 @@ def test_a_player_who_is_down_neither_challenges_nor_fights_but_hears_how_his_du
 @given(st.integers(0, 1000), st.integers(1, 100), st.integers(0, 1000), st.integers(1, 100))
 def test_the_chance_of_a_duel_is_even_among_equals_and_within_its_bounds(power, level, other_power, other_level):
     tuning = RULEBOOK.game.tuning.duel
-    chance = challengers_chance(
+    chance = challenger_chance(
         Challenged(sender="7", level=level, damage_dealt=power), other_level, other_power, tuning
     )
     assert tuning.least_chance <= chance <= tuning.most_chance

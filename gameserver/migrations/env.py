@@ -1,14 +1,12 @@
-"""Runs one group's history over the connection that `gameserver.storage.tables.migrations` hands in."""
+"""Runs one group's history; connection and tables come from `gameserver.storage.tables.migrations`."""
 
 from alembic import context
-
-from gameserver.storage.tables import METADATA
 
 group = context.config.attributes["group"]
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA[group],
+    target_metadata=context.config.attributes["metadata"],
     version_table=f"alembic_version_{group}",
     transaction_per_migration=True,
 )

@@ -11,7 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from gameserver.commands.results import Chapter, Holding, Loaded, Member, Move, Plan, Preview, Ranking, Share, Verdict
+from gameserver.commands.results import (
+    Chapter,
+    CheckReport,
+    Holding,
+    Loaded,
+    Member,
+    Move,
+    Plan,
+    Preview,
+    Ranking,
+    Share,
+)
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339, rfc3339_of_seconds
@@ -116,7 +127,7 @@ def members(found: Sequence[Member]) -> Table:
     return table
 
 
-def board_verdict(name: str, season: str, verdict: Verdict) -> str:
+def board_verdict(name: str, season: str, verdict: CheckReport) -> str:
     """What a check of a board found, a line, and one for each place that differs."""
     lines = [
         f"{name} ({season}): {verdict.compared:,} compared, {verdict.found:,} differ, {verdict.repaired:,} repaired"

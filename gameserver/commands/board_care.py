@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.storage.boards.check import BoardCheck, Verdict
+from gameserver.storage.boards.check import BoardCheck, CheckReport
 from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.operators.audit import Audit
 from gameserver.telemetry import BOARD_CHECKED, BOARD_DIFFERENCES
 
@@ -21,10 +22,11 @@ class BoardCare:
 
     leaderboards: Leaderboards
     checks: BoardCheck
+    lifecycle: BoardLifecycle
     audit: Audit
 
 
-async def check(care: BoardCare, board: str, season: str, sample: int, *, repair: bool) -> tuple[Contest, Verdict]:
+async def check(care: BoardCare, board: str, season: str, sample: int, *, repair: bool) -> tuple[Contest, CheckReport]:
     """Compares some places of a board with the databases, and puts right what differs if it is to `repair`.
 
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
@@ -35,7 +37,7 @@ async def check(care: BoardCare, board: str, season: str, sample: int, *, repair
 
 async def check_all(
     care: BoardCare, board: str, season: str, progress: Callable[[int], None], *, repair: bool
-) -> tuple[Contest, Verdict]:
+) -> tuple[Contest, CheckReport]:
     """Compares every place; `progress` hears how many players have been compared. Raises what `check` does."""
     contest = _followed(care, board, season)
     return contest, _counted(contest, await care.checks.full(contest, progress, repair=repair))
@@ -57,12 +59,12 @@ async def rebuild(care: BoardCare, admin: str, board: str, season: str, reason: 
     """
     contest = _followed(care, board, season)
     await care.audit.note(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
-    return await care.checks.rebuild(contest)
+    return await care.lifecycle.rebuild(contest)
 
 
 async def is_live(care: BoardCare, board: str, season: str, generation: str) -> bool:
     """Whether a generation is what is served. Raises BoardUnavailable."""
-    return await care.checks.live(boards.contest(care.leaderboards, board, season)) == generation
+    return await care.lifecycle.live(boards.contest(care.leaderboards, board, season)) == generation
 
 
 def _followed(care: BoardCare, board: str, season: str) -> Contest:
@@ -74,7 +76,7 @@ def _followed(care: BoardCare, board: str, season: str) -> Contest:
     return contest
 
 
-def _counted(contest: Contest, verdict: Verdict) -> Verdict:
+def _counted(contest: Contest, verdict: CheckReport) -> CheckReport:
     BOARD_CHECKED.labels(contest.board.name).inc(verdict.compared)
     BOARD_DIFFERENCES.labels(contest.board.name).inc(verdict.found)
     return verdict

@@ -75,6 +75,13 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    @contextlib.asynccontextmanager
+    async def driver_snapshot(self) -> AsyncIterator[Any]:
+        """As `snapshot`, for statements with `$1`…: the driver's connection. Raises DatabaseUnavailable."""
+        async with self.snapshot() as connection:
+            await connection.execute(text("select 1"))  # begins the transaction
+            yield (await connection.get_raw_connection()).driver_connection
+
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
         """The rows of one statement with `$1`…, which is a transaction of its own. Raises DatabaseUnavailable."""
         with translated(self.name):

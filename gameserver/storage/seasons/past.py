@@ -4,8 +4,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import text
-
 from gameserver.rules.errors import NotOnBoard
 from gameserver.storage.boards.layout import Card, Contest, cursor, microseconds, parse_cursor, unpack_member
 from gameserver.storage.boards.standings import Page, Standing
@@ -25,8 +23,7 @@ class PastStandings:
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind `after`. Raises BadInput."""
         score_and_member = parse_cursor(contest, after) if after else None
-        async with self._control.snapshot() as connection:
-            driver = await _driver(connection)
+        async with self._control.driver_snapshot() as driver:
             position = 0
             if score_and_member is not None:
                 _, who = unpack_member(score_and_member[1])
@@ -43,8 +40,7 @@ class PastStandings:
 
     async def around(self, contest: Contest, player_id: int, radius: int) -> Page:
         """A player and at most `radius` on either side. Raises NotOnBoard."""
-        async with self._control.snapshot() as connection:
-            driver = await _driver(connection)
+        async with self._control.driver_snapshot() as driver:
             found = await driver.fetch(SQL["players"], *_of(contest), [player_id])
             if not found:
                 raise NotOnBoard("The player wasn't on this board.")
@@ -57,8 +53,7 @@ class PastStandings:
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those who were on the board, in the order asked."""
-        async with self._control.snapshot() as connection:
-            driver = await _driver(connection)
+        async with self._control.driver_snapshot() as driver:
             found = {row["player_id"]: row for row in await driver.fetch(SQL["players"], *_of(contest), list(ids))}
             lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
         standings = []
@@ -72,12 +67,6 @@ class PastStandings:
 
 def _of(contest: Contest) -> tuple[str, int]:
     return contest.board.name, contest.season
-
-
-async def _driver(connection: Any) -> Any:
-    """The driver's connection, in the transaction of the engine's."""
-    await connection.execute(text("select 1"))
-    return (await connection.get_raw_connection()).driver_connection
 
 
 async def _lost(driver: Any, contest: Contest) -> list[int]:

@@ -11,6 +11,7 @@ from gameserver.commands.boards import season_name
 from gameserver.commands.mail import shown
 from gameserver.commands.results import (
     BanState,
+    CheckReport,
     Contest,
     Count,
     Entry,
@@ -26,7 +27,6 @@ from gameserver.commands.results import (
     SlotRange,
     Stack,
     Standing,
-    Verdict,
     Welcome,
 )
 from gameserver.rules.boards import Board, describe
@@ -667,7 +667,7 @@ def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:
     }
 
 
-def verdict(contest: Contest, found: Verdict) -> VerdictAnswer:
+def verdict(contest: Contest, found: CheckReport) -> VerdictAnswer:
     return {
         "board": contest.board.name,
         "season": season_name(contest),

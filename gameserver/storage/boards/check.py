@@ -222,11 +222,9 @@ class BoardCheck:
         wanted = list(ids)
         arguments = ([slot_of(each) for each in wanted], wanted, *kept_arguments([contest]))
         for database in self._slots.databases("players"):
-            async with database.snapshot() as connection:
-                driver = (await connection.get_raw_connection()).driver_connection
-                await connection.execute(tables.players_owned_slots.select().limit(1))
-                owned = await driver.fetchrow(SQL["owned"])  # type: ignore[union-attr]
-                rows = await driver.fetch(SQL["places"], *arguments)  # type: ignore[union-attr]
+            async with database.driver_snapshot() as connection:
+                owned = await connection.fetchrow(SQL["owned"])
+                rows = await connection.fetch(SQL["places"], *arguments)
             truth.slots += owned["slots"]
             truth.read_at[database.name] = int(owned["at"].timestamp() * 1000)
             truth.places |= {row["id"]: place_of(row, [contest]) for row in rows}
@@ -259,9 +257,8 @@ async def _ids(database: Database, after: tuple[int, int], most: int | None) -> 
     told = 0
     while True:
         wanted = CHUNK if most is None else min(CHUNK, most - told)
-        async with database.snapshot() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            rows = await driver.fetch(SQL["ids"], *after, wanted)
+        async with database.driver_snapshot() as connection:
+            rows = await connection.fetch(SQL["ids"], *after, wanted)
         for row in rows:
             yield row["id"]
         told += len(rows)

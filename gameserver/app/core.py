@@ -49,17 +49,17 @@ from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
-from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.mover import Mover
-from gameserver.storage.sharding.record import Moves
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
@@ -138,7 +138,7 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
 
 def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
     control = databases[settings.control.database]
-    moves = Moves(control)
+    moves = MoveRecords(control)
     name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
@@ -158,7 +158,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
             intake=Intake(slots),
         ),
         boards=BoardsRoom(Boards(redis.commands), BoardCheck(redis.commands, slots, BoardWriter(redis.commands))),
-        seasons=SeasonsRoom(calendar, SeasonBook(control), SeasonEnd(slots), PastStandings(control)),
+        seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players),
         live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
         social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
@@ -189,7 +189,7 @@ def _commands(
         leaderboards=leaderboards,
         board_care=BoardCare(leaderboards, rooms.boards.checks, audit),
         seasons=SeasonCare(rooms.seasons, audit, policy.now),
-        bans=BanCare(rooms.accounts.bans, play, rooms.seasons.book, rooms.sessions, audit),
+        bans=BanCare(rooms.accounts.bans, play, rooms.seasons.records, rooms.sessions, audit),
         operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
     )
 

@@ -6,7 +6,7 @@ from gameserver.commands import play
 from gameserver.commands.play import Play
 from gameserver.storage.accounts.bans import BanChange, Bans, BanState
 from gameserver.storage.operators.audit import Audit
-from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.sessions.sessions import Sessions
 
 
@@ -16,7 +16,7 @@ class BanCare:
 
     bans: Bans
     play: Play
-    book: SeasonBook
+    records: SeasonRecords
     sessions: Sessions
     audit: Audit
 
@@ -33,7 +33,7 @@ async def change(care: BanCare, admin: str, wanted: BanChange) -> BanState:
     await care.audit.note(admin, wanted.action, str(wanted.player_id), wanted.reason, details)
     state = await care.bans.change(wanted)
     try:
-        await care.book.hide(wanted.player_id, hidden=state.banned)
+        await care.records.hide(wanted.player_id, hidden=state.banned)
     finally:
         if state.banned:
             await care.sessions.revoke_all(wanted.player_id)

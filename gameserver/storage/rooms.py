@@ -16,10 +16,10 @@ from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
-from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
@@ -50,7 +50,7 @@ class SeasonsRoom:
     """Seasons as this node knows them, as the control database has them, their end, and past standings."""
 
     calendar: Calendar
-    book: SeasonBook
+    records: SeasonRecords
     end: SeasonEnd
     past: PastStandings
 

@@ -28,15 +28,15 @@ LONGEST_QUEUE = 20_000
 IN_FLIGHT = 2
 
 
-class Read(NamedTuple):
+class PlayerState(NamedTuple):
     """A player, and the epoch below which his sessions have ended."""
 
     player: Player
     session_epoch: int
 
 
-Asked = dict[int, list[asyncio.Future[Read | None]]]
-Found = Read | None | SlotMoved | GameError
+Asked = dict[int, list[asyncio.Future[PlayerState | None]]]
+Found = PlayerState | None | SlotMoved | GameError
 
 
 class Reader:
@@ -49,11 +49,11 @@ class Reader:
         self._wake = asyncio.Event()
         self._closed = False
 
-    def ask(self, player_id: int) -> asyncio.Future[Read | None]:
+    def ask(self, player_id: int) -> asyncio.Future[PlayerState | None]:
         """The player to come, or None; it may raise SlotMoved or Unavailable. Raises Overloaded at once."""
         if self._waiting >= LONGEST_QUEUE or self._closed:
             raise Overloaded("Too many reads are waiting.", retry_after=1)
-        future: asyncio.Future[Read | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[PlayerState | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(player_id, []).append(future)
         self._waiting += 1
         self._wake.set()
@@ -122,10 +122,10 @@ class Reader:
         return {row["wanted_id"]: _found(row) for row in rows}
 
 
-def _found(row: asyncpg.Record) -> Read | SlotMoved | None:
+def _found(row: asyncpg.Record) -> PlayerState | SlotMoved | None:
     if not row["owned"]:
         return SlotMoved()
-    return None if row["id"] is None else Read(player_of(row), row["session_epoch"])
+    return None if row["id"] is None else PlayerState(player_of(row), row["session_epoch"])
 
 
 def _stopping() -> Overloaded:

@@ -23,13 +23,14 @@ from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.mail.courier import Deliverer
 from gameserver.storage.players.command import Command, Receipt
+from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.slots.attendance import attend
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.servers import GAME, SLOTS, Servers
 from tests.support.wait import wait_until
 
-FENCE = 7_710_002
+FENCE = FENCES["players"]
 _numbers = iter(range(1, 1 << 62))
 
 

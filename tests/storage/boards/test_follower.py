@@ -19,6 +19,7 @@ from gameserver.storage.boards.layout import MICROSECOND, START, Contest
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
+from gameserver.storage.postgres.locks import FOLLOWING
 from tests.support.client import command_id
 from tests.support.deployment import (
     act,
@@ -34,7 +35,7 @@ from tests.support.deployment import (
 from tests.support.servers import Servers, running_servers
 from tests.support.wait import wait_until
 
-FOLLOWERS = """select pid from pg_locks where locktype = 'advisory' and objid = 7710101 and granted
+FOLLOWERS = f"""select pid from pg_locks where locktype = 'advisory' and objid = {FOLLOWING} and granted
 and database = (select oid from pg_database where datname = current_database())"""
 CLASSES = ("warrior", "fighter", "mage", "priest")
 

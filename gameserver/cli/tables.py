@@ -11,7 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from gameserver.commands.results import Chapter, Holding, Loaded, Member, Move, Plan, Preview, Ranking, Share, Verdict
+from gameserver.commands.results import (
+    Chapter,
+    Holding,
+    LoadProgress,
+    Member,
+    Move,
+    Plan,
+    Preview,
+    Ranking,
+    Share,
+    Verdict,
+)
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339, rfc3339_of_seconds
@@ -38,10 +49,10 @@ def loaded(names: Sequence[tuple[str, bool]]) -> Table:
     return table
 
 
-async def show_loading(console: Console, progress: AsyncIterator[Loaded], players: int) -> None:
+async def show_loading(console: Console, progress: AsyncIterator[LoadProgress], players: int) -> None:
     """A bar while players are loaded, and in the end what became of them."""
     columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]:,.0f}/s"), TimeRemainingColumn())
-    loaded, began = Loaded(), time.monotonic()
+    loaded, began = LoadProgress(), time.monotonic()
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("loading", total=players, rate=0.0)
         async for loaded in progress:

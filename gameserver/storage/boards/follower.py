@@ -29,6 +29,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.locks import FOLLOWING
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 
 log = structlog.get_logger()
@@ -116,7 +117,7 @@ class Follower:
     async def _follow(self, link: Link) -> None:
         """Turn after turn while it holds the lock; returns when another node does."""
         connection = await link.open()
-        if not await connection.fetchval(SQL["lock"]):
+        if not await connection.fetchval(SQL["lock"], FOLLOWING):
             self._current = time.monotonic()
             return
         row = await connection.fetchrow(SQL["identity"])

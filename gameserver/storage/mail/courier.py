@@ -19,6 +19,7 @@ from gameserver.storage.mail.outbox import SQL, Ending, Outbox
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.locks import CARRYING
 from gameserver.storage.slots.attendance import attend
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.telemetry import MAIL_OLDEST, MAIL_SETTLED, MAIL_WAITING
@@ -78,7 +79,7 @@ class Courier:
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         """Empties the outbox while it holds the lock; returns when another node does."""
-        if not await connection.fetchval(SQL["lock"]):
+        if not await connection.fetchval(SQL["lock"], CARRYING):
             return
         outbox = Outbox(connection)
         try:

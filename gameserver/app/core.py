@@ -12,25 +12,25 @@ from redis.asyncio import Redis
 
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
-from gameserver.commands.admin import Operations
-from gameserver.commands.bans import BanCare
-from gameserver.commands.board_care import BoardCare
+from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
+from gameserver.commands.moderation import Moderation
+from gameserver.commands.operations import Operations
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
-from gameserver.commands.seasons import SeasonCare
+from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
 from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
-from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
@@ -44,7 +44,7 @@ from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
-from gameserver.storage.players.pending import Limits
+from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.redis import clients
@@ -151,7 +151,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
         players=players,
         accounts=AccountsRoom(
             claims=Claims(slots),
-            births=Births(slots),
+            enrolments=Enrolments(slots),
             identities=Identities(slots, window, game),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
@@ -187,9 +187,9 @@ def _commands(
         play=play,
         friends=Friendships(rooms.social, play, leaderboards),
         leaderboards=leaderboards,
-        board_care=BoardCare(leaderboards, rooms.boards.checks, audit),
-        seasons=SeasonCare(rooms.seasons, audit, policy.now),
-        bans=BanCare(rooms.accounts.bans, play, rooms.seasons.records, rooms.sessions, audit),
+        board_repair=BoardRepair(leaderboards, rooms.boards.checks, audit),
+        seasons=Seasons(rooms.seasons, audit, policy.now),
+        moderation=Moderation(rooms.accounts.bans, play, rooms.seasons.records, rooms.sessions, audit),
         operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
     )
 
@@ -202,7 +202,9 @@ def _sessions(settings: Settings, redis: RedisClients, players: Players) -> Sess
 
 def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
     writes = settings.writes
-    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    limits = CommitLimits(
+        writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
+    )
     return Players(slots, rulebook, _window(settings), limits, Scoring(calendar))
 
 

@@ -78,7 +78,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
         loops.sweep_for_ever(commands.accounts),
-        loops.check_boards_for_ever(commands.board_care),
+        loops.check_boards_for_ever(commands.board_repair),
         loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.checks, postman)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),

@@ -14,7 +14,7 @@ from rich.table import Table
 from gameserver.commands.results import (
     GroupUsage,
     Holding,
-    Loaded,
+    LoadProgress,
     Member,
     MoveRecord,
     PlannedMove,
@@ -49,10 +49,10 @@ def loaded(names: Sequence[tuple[str, bool]]) -> Table:
     return table
 
 
-async def show_loading(console: Console, progress: AsyncIterator[Loaded], players: int) -> None:
+async def show_loading(console: Console, progress: AsyncIterator[LoadProgress], players: int) -> None:
     """A bar while players are loaded, and in the end what became of them."""
     columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]:,.0f}/s"), TimeRemainingColumn())
-    loaded, began = Loaded(), time.monotonic()
+    loaded, began = LoadProgress(), time.monotonic()
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("loading", total=players, rate=0.0)
         async for loaded in progress:

@@ -2,7 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
-from gameserver.commands.crowd import Progress as Loaded
+from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.seasons import Preview
@@ -11,7 +11,7 @@ from gameserver.storage.boards.check import Verdict
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
-from gameserver.storage.ledger.history import Entry
+from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Kept, Opened, Seen
 from gameserver.storage.operators.reports import Count, Question, Ranking
@@ -28,14 +28,14 @@ __all__ = [
     "BanState",
     "Contest",
     "Count",
-    "Entry",
     "GroupUsage",
+    "HistoryEntry",
     "HistoryPage",
     "Holding",
     "Kept",
     "Listed",
     "LiveNode",
-    "Loaded",
+    "LoadProgress",
     "MailPage",
     "Member",
     "MoveProgress",

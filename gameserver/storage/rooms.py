@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gameserver.storage.accounts.bans import Bans
-from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
@@ -30,7 +30,7 @@ class AccountsRoom:
     """Who a player is."""
 
     claims: Claims
-    births: Births
+    enrolments: Enrolments
     identities: Identities
     credentials: Credentials
     bans: Bans

@@ -44,7 +44,7 @@ def test_each_class_differs_from_every_other_in_growth():
 
 
 def test_there_is_a_board_of_all_players_and_one_of_each_class():
-    plain = {name: board for name, board in RULEBOOK.game.boards.items() if not board.kept}
+    plain = {name: board for name, board in RULEBOOK.game.boards.items() if not board.stores_scores}
     assert plain == {
         "exp": Board("exp", "exp"),
         **{name: Board(name, "exp", name) for name in RULEBOOK.game.classes},

@@ -133,7 +133,7 @@ class Place(NamedTuple):
         board, player = contest.board, self.player
         if self.gone:
             return None
-        if board.kept:
+        if board.stores_scores:
             return self.kept.get((board.name, contest.season))
         if not board.admits(player.class_name, player.level):
             return None
@@ -167,7 +167,7 @@ def pack(contest: Contest, places: Iterable[Place], *, all_absent: bool = True) 
             card = place.card or pack_card(place.player)
             at = microseconds(found.reached_at)
             rows.append(_row(place.player, at, sign * found.score, there=True, card=card))
-        elif place.gone or (not board.kept and (all_absent or place.moved)):
+        elif place.gone or (not board.stores_scores and (all_absent or place.moved)):
             rows.append(_row(place.player, 0, 0, there=False, card=b""))
     return b"".join(rows)
 

@@ -10,7 +10,7 @@ _NOTHING: Mapping[tuple[str, int], Score] = {}
 
 
 def _kept(contests: Sequence[Contest]) -> list[tuple[str, int]]:
-    return list(dict.fromkeys((each.board.name, each.season) for each in contests if each.board.kept))
+    return list(dict.fromkeys((each.board.name, each.season) for each in contests if each.board.stores_scores))
 
 
 def kept_arguments(contests: Sequence[Contest]) -> tuple[list[str], list[int]]:

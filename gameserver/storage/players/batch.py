@@ -186,7 +186,7 @@ class Batch:
 
     def _apply(self, command: Command, row: _Row) -> Receipt:
         if command.letter is None:
-            self.window.refuse(command.id, self._now)
+            self.window.check(command.id, self._now)
         if command.takes:
             self.stacks.check(command)
         seed = next(self._seeds)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import bans, board_care, boards, seasons
+from gameserver.commands import board_repair, boards, moderation, seasons
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import BadInput, BoardUnavailable
@@ -107,7 +107,9 @@ async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core
 
 
 async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
-    await bans.change(core.commands.bans, "a test", BanChange(command_id(), player_id, banned, "a test"))
+    await moderation.change_ban(
+        core.commands.moderation, "a test", BanChange(command_id(), player_id, banned, "a test")
+    )
 
 
 async def exp(core: Core, player_id: int) -> int:
@@ -176,11 +178,11 @@ def weekly(core: Core) -> Board:
 async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Core) -> None:
     season, _ = await ended_last_week(core, 9)
     await until_closed(core, season)
-    asked = (core.commands.board_care, "weekly", boards.PREVIOUS)
+    asked = (core.commands.board_repair, "weekly", boards.PREVIOUS)
     for refused in (
-        board_care.rebuild(core.commands.board_care, "a test", "weekly", boards.PREVIOUS, "a test"),
-        board_care.check(*asked, 10, repair=False),
-        board_care.check_all(*asked, lambda _: None, repair=False),
+        board_repair.rebuild(core.commands.board_repair, "a test", "weekly", boards.PREVIOUS, "a test"),
+        board_repair.check(*asked, 10, repair=False),
+        board_repair.check_all(*asked, lambda _: None, repair=False),
     ):
         with pytest.raises(BadInput):
             await refused

@@ -11,7 +11,7 @@ from gameserver.storage.sessions.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class BanCare:
+class Moderation:
     """What bans need; one per node."""
 
     bans: Bans
@@ -21,20 +21,20 @@ class BanCare:
     audit: Audit
 
 
-async def change(care: BanCare, admin: str, wanted: BanChange) -> BanState:
+async def change_ban(moderation: Moderation, admin: str, wanted: BanChange) -> BanState:
     """Bans a player or lifts its ban; a ban also ends all of its sessions, on every node within a second.
 
     On SessionsUnavailable the ban is stored; a retry under the same command id ends the sessions, too. So it is on
     DatabaseUnavailable when past standings can't be reached, or a season is being counted.
     Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
     """
-    await play.read(care.play, wanted.player_id)
+    await play.read(moderation.play, wanted.player_id)
     details = {"command_id": wanted.command_id}
-    await care.audit.note(admin, wanted.action, str(wanted.player_id), wanted.reason, details)
-    state = await care.bans.change(wanted)
+    await moderation.audit.note(admin, wanted.action, str(wanted.player_id), wanted.reason, details)
+    state = await moderation.bans.change(wanted)
     try:
-        await care.records.hide(wanted.player_id, hidden=state.banned)
+        await moderation.records.hide(wanted.player_id, hidden=state.banned)
     finally:
         if state.banned:
-            await care.sessions.revoke_all(wanted.player_id)
+            await moderation.sessions.revoke_all(wanted.player_id)
     return state

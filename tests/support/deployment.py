@@ -97,7 +97,7 @@ async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database
         number = next(_numbers)
         wanted = Application(f"Player {number}", class_name, device=f"device-{number:06}", exp=exp)
         key = command_id()
-        if database is None or owner(core, core.rooms.accounts.births.id_of(key, 0)) == database:
+        if database is None or owner(core, core.rooms.accounts.enrolments.id_of(key, 0)) == database:
             birth, _ = await enroll(core.commands.accounts, wanted, key)
             return birth.player
 

@@ -34,7 +34,7 @@ class RankedPlayer(NamedTuple):
         board, player = contest.board, self.player
         if self.gone:
             return None
-        if board.kept:
+        if board.stores_scores:
             return self.stored.get((board.name, contest.season))
         if not board.admits(player.class_name, player.level):
             return None
@@ -57,6 +57,6 @@ def pack(contest: Contest, players: Iterable[RankedPlayer], *, all_absent: bool 
             card = ranked.card or pack_card(ranked.player)
             at = microseconds(score.reached_at)
             rows.append(pack_row(ranked.player, at, sign * score.score, there=True, card=card))
-        elif ranked.gone or (not board.kept and (all_absent or ranked.moved)):
+        elif ranked.gone or (not board.stores_scores and (all_absent or ranked.moved)):
             rows.append(pack_row(ranked.player, 0, 0, there=False, card=b""))
     return b"".join(rows)

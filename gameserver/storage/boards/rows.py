@@ -11,7 +11,9 @@ _NO_SCORES: Mapping[tuple[str, int], Score] = {}
 
 
 def _storing(contests: Sequence[Contest]) -> list[tuple[str, int]]:
-    return list(dict.fromkeys((contest.board.name, contest.season) for contest in contests if contest.board.kept))
+    return list(
+        dict.fromkeys((contest.board.name, contest.season) for contest in contests if contest.board.stores_scores)
+    )
 
 
 def stored_score_arguments(contests: Sequence[Contest]) -> tuple[list[str], list[int]]:

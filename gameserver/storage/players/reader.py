@@ -27,7 +27,7 @@ log = structlog.get_logger()
 BOUNDS = Bounds(flights=2, together=1000, waiting=20_000, seconds=5.0)
 
 
-class Read(NamedTuple):
+class PlayerState(NamedTuple):
     """A player, and the epoch below which its sessions have ended."""
 
     player: Player
@@ -39,11 +39,11 @@ class Reader:
 
     def __init__(self, database: Database, bounds: Bounds = BOUNDS) -> None:
         self._database = database
-        self._coalescer: Coalescer[int, Read | None] = Coalescer(self._query, bounds, overloaded)
+        self._coalescer: Coalescer[int, PlayerState | None] = Coalescer(self._query, bounds, overloaded)
         self._links = [Link(database, {**HOT_PATH, "statement_timeout": "2000"}) for _ in range(bounds.flights)]
         self._free = list(self._links)
 
-    def ask(self, player_id: int) -> asyncio.Future[Read | None]:
+    def ask(self, player_id: int) -> asyncio.Future[PlayerState | None]:
         """The player to come, or None; it may raise SlotMoved or Unavailable. Raises Overloaded at once."""
         return self._coalescer.ask(player_id)
 
@@ -56,7 +56,7 @@ class Reader:
             for link in self._links:
                 await link.close()
 
-    async def _query(self, ids: Sequence[int]) -> Sequence[Read | Exception | None]:
+    async def _query(self, ids: Sequence[int]) -> Sequence[PlayerState | Exception | None]:
         link = self._free.pop()
         try:
             rows = await self._rows(link, list(dict.fromkeys(ids)))
@@ -81,7 +81,7 @@ class Reader:
             raise DatabaseUnavailable(f"A read failed: {type(error).__name__}.", retry_after=1) from error
 
 
-def _outcome(row: asyncpg.Record) -> Read | SlotMoved | None:
+def _outcome(row: asyncpg.Record) -> PlayerState | SlotMoved | None:
     if not row["owned"]:
         return SlotMoved()
-    return None if row["id"] is None else Read(player_of(row), row["session_epoch"])
+    return None if row["id"] is None else PlayerState(player_of(row), row["session_epoch"])

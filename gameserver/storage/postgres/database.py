@@ -76,10 +76,11 @@ class Database:
                     yield connection
 
     @contextlib.asynccontextmanager
-    async def driver_snapshot(self) -> AsyncIterator[Any]:
-        """As `snapshot`, for statements with `$1`…: the driver's connection. Raises DatabaseUnavailable."""
+    async def driver_snapshot(self) -> AsyncIterator[asyncpg.Connection]:
+        """The driver's connection within a `snapshot`, for statements with `$1`…. Raises DatabaseUnavailable."""
         async with self.snapshot() as connection:
-            await connection.execute(text("select 1"))  # begins the transaction
+            # The engine begins a transaction only with a statement that it sends itself.
+            await connection.execute(text("select 1"))
             yield (await connection.get_raw_connection()).driver_connection
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:

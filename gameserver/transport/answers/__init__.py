@@ -14,7 +14,7 @@ from gameserver.commands.results import (
     CheckReport,
     Contest,
     Count,
-    Entry,
+    HistoryEntry,
     HistoryPage,
     Holding,
     Listed,
@@ -488,7 +488,7 @@ def ledger(history: HistoryPage) -> LedgerAnswer:
     return {"entries": [_entry(each) for each in history.entries], "next_cursor": history.cursor}
 
 
-def _entry(entry: Entry) -> EntryAnswer:
+def _entry(entry: HistoryEntry) -> EntryAnswer:
     told = entry.outcome
     return {
         "command_id": entry.command_id,

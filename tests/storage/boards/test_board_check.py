@@ -12,7 +12,7 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.cli import boards as cli
-from gameserver.commands import bans, board_care, boards
+from gameserver.commands import board_repair, boards, moderation
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.rules.player import Player
@@ -41,8 +41,8 @@ async def core(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 async def check(core: Core, board: str, *, repair: bool = False) -> set[int]:
     """The players of whom a full check says that they differ."""
-    _, verdict = await board_care.check_all(
-        core.commands.board_care, board, boards.CURRENT, lambda _: None, repair=repair
+    _, verdict = await board_repair.check_all(
+        core.commands.board_repair, board, boards.CURRENT, lambda _: None, repair=repair
     )
     assert verdict.repaired == (verdict.found if repair else 0)
     return {each.player_id for each in verdict.differences}
@@ -108,7 +108,7 @@ async def test_the_checks_of_upkeep_put_right_what_differs(core: Core, monkeypat
 
     async def is_right() -> bool:
         with suppress(GameError):
-            await board_care.check_some(core.commands.board_care)
+            await board_repair.check_some(core.commands.board_repair)
         return bool(await core.redis.commands.hlen(contest.key(generation, "members")) == len(players))
 
     await wait_until(is_right, 20, "all are noted again")
@@ -132,11 +132,13 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
     playing = asyncio.create_task(play(core, players, 40))
 
     async def judge(player: Player, *, banned: bool) -> None:
-        await bans.change(core.commands.bans, "a test", BanChange(command_id(), player.id, banned, "a test"))
+        await moderation.change_ban(
+            core.commands.moderation, "a test", BanChange(command_id(), player.id, banned, "a test")
+        )
 
     for player in banned:
         for board in before:
-            await board_care.rebuild(core.commands.board_care, "a test", board, boards.CURRENT, "a test")
+            await board_repair.rebuild(core.commands.board_repair, "a test", board, boards.CURRENT, "a test")
         await judge(player, banned=True)
     await judge(banned[0], banned=False)
     await playing
@@ -157,7 +159,7 @@ async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core:
     contest, generation = await live(core, "exp")
     assert await check(core, "exp") == set()
     await core.redis.commands.zadd(contest.key(generation, "order"), {bytes(8) + pack_id(ann.id): -7})
-    _, verdict = await board_care.check(core.commands.board_care, "exp", boards.CURRENT, 10, repair=True)
+    _, verdict = await board_repair.check(core.commands.board_repair, "exp", boards.CURRENT, 10, repair=True)
     assert (verdict.found, verdict.differences) == (1, [])
 
     async def is_right() -> bool:

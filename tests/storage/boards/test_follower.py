@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import bans, boards
+from gameserver.commands import boards, moderation
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import BanChange
@@ -211,7 +211,7 @@ async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Cor
     players = await enlist_many(followed, 6)
     await assert_agrees_soon(followed)
     old, banned = await dumped(followed), players[2].id
-    await bans.change(followed.commands.bans, "a test", BanChange(command_id(), banned, True, "a test"))
+    await moderation.change_ban(followed.commands.moderation, "a test", BanChange(command_id(), banned, True, "a test"))
 
     async def is_off() -> bool:
         with suppress(BoardUnavailable):

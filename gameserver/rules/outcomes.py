@@ -15,7 +15,7 @@ TAKEN, GRANTED = "items_taken", "items_granted"
 
 
 def fault(before: Player, outcome: object) -> str | None:
-    """How an outcome breaks the law of players; None if it doesn't. The rulebook checks grants, HP and levels itself."""
+    """How an outcome breaks the law of players, if it does. The rulebook itself checks grants, level and max_hp."""
     if type(outcome) is not Outcome or type(outcome.player) is not Player:
         return f"returned {type(outcome).__name__}, not an Outcome of a Player"
     after = outcome.player

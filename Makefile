@@ -7,11 +7,11 @@ CONFIG ?= config/local.toml
 NODE ?= node-1
 # Tests that start no server.
 FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport/callers/test_addresses.py \
-	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py
+	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check format bots bench bench-boards psql redis-cli profile lock \
-	system-packages clean
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards psql redis-cli profile lock \
+	wheels system-packages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,6 @@ endif
 test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
 	$(BIN)/pytest $(FAST)
 
-# Races and interleavings by the thousand.
 soak: $(VENV)/ready ## races by the thousand, for minutes
 	$(BIN)/pytest -m soak --timeout 900
 
@@ -43,12 +42,16 @@ coverage: $(VENV)/ready system-packages ## every test, counted: prints the cover
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(VENV)/ready ## the gate: format, lint, types, layers, file lengths
+check: $(VENV)/ready ## the gate: format, lint, types, layers, file lengths, Lua
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	@.ci/file-lengths
+	@PYTHON=$(BIN)/python .ci/lua-check
+
+lua-check: $(VENV)/ready ## lint the Lua scripts as Redis gets them (part of check where luacheck is installed)
+	@PYTHON=$(BIN)/python .ci/lua-check
 
 format: $(VENV)/ready ## format the code and sort its imports
 	$(BIN)/ruff check --select I --fix .
@@ -75,23 +78,28 @@ profile: $(VENV)/ready ## record 10 seconds of a running node of CONFIG (NODE=no
 	@$(BIN)/python .ci/running.py profile $(CONFIG) $(NODE)
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
-system-packages: ## install HAProxy and Redis for the tests, when root or sudo allows
+system-packages: ## install HAProxy, Redis and luacheck, when root or sudo allows
 	@.ci/system-packages
 
 # Names, versions and hashes only: no registry's address may be recorded.
-lock: ## resolve the dependencies of pyproject.toml into the lock files
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate -o requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate --extra dev --no-emit-package gameserver \
-		-c requirements.lock -o requirements-dev.lock pyproject.toml
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate
 
-$(VENV)/ready: requirements-dev.lock pyproject.toml
+lock: ## resolve the dependencies of both pyproject.toml into the lock files
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv $(LOCK) -o requirements.lock pyproject.toml
+	$(BIN)/uv $(LOCK) --extra dev --no-emit-package heroledger -c requirements.lock -o requirements-dev.lock \
+		pyproject.toml bots/pyproject.toml
+
+wheels: $(VENV)/ready ## build the wheels of heroledger and heroledger-bots into dist/
+	$(BIN)/python -m hatchling build --target wheel --directory dist
+	cd bots && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+
+$(VENV)/ready: requirements-dev.lock pyproject.toml bots/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bots
 	@touch $@
 
 clean: ## remove the environment, data of the local stack and caches
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -45,7 +45,17 @@ def seconds(text: str) -> float:
 
 def instructions(name: str) -> list[str]:
     """What follows `name` in the Dockerfile, one text for each instruction, its continued lines joined."""
-    joined = re.sub(r"\\\n\s*", "", DOCKERFILE.read_text("utf-8"))
+    return _instructions(name, DOCKERFILE.read_text("utf-8"))
+
+
+def build_instructions(name: str) -> list[str]:
+    """The same of the first stage alone, in which the wheel is built."""
+    _, first, _ = re.split(r"^FROM ", DOCKERFILE.read_text("utf-8"), flags=re.MULTILINE)
+    return _instructions(name, first)
+
+
+def _instructions(name: str, text: str) -> list[str]:
+    joined = re.sub(r"\\\n\s*", "", text)
     return re.findall(rf"^{name} (.*)$", joined, re.MULTILINE)
 
 

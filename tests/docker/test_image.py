@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,25 +18,29 @@ from tests.docker import files
 from tests.support.repository import ROOT
 from tests.support.wait import wait_until
 
-PACKAGES = ("gameserver", "bots", "migrations")
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, made from what the Dockerfile copies and nothing else."""
+    """The wheel, made from what the Dockerfile copies before it builds, and nothing else."""
     source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in (*PACKAGES, "pyproject.toml", "README.md"):
-        subprocess.run(["cp", "-r", str(ROOT / name), str(source)], check=True)
+    for copied in files.build_instructions("COPY"):
+        *names, target = copied.split()
+        (source / target).mkdir(exist_ok=True)
+        for name in names:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / target, dirs_exist_ok=True)
+            else:
+                shutil.copy(ROOT / name, source / target)
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(dist)]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
     return next(dist.glob("*.whl"))
 
 
 def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
-    there = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*")
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "gameserver").rglob("*")
              if path.is_file() and "__pycache__" not in path.parts}  # fmt: skip
     kinds = {Path(name).suffix for name in there}
-    assert {".py", ".lua", ".sql", ".mako"} <= kinds
+    assert {".py", ".lua", ".sql", ".mako", ".toml"} <= kinds
     assert there <= set(zipfile.ZipFile(wheel).namelist())
 
 

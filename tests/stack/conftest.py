@@ -16,8 +16,6 @@ from gameserver.stack.servers.redis import RedisServer
 
 FAST = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
 PASSWORD = "a'b\"c/\\ü"
-
-
 ROOM = 1 << 30
 
 
@@ -29,7 +27,7 @@ def roomy() -> str:
 
 @contextmanager
 def open_folder(parent: str) -> Iterator[Path]:
-    """A folder that every account can enter, as pytest's own are not."""
+    """A folder that every account can enter, unlike those of pytest."""
     made = Path(tempfile.mkdtemp(prefix="gameserver-test-", dir=parent))
     made.chmod(0o755)
     yield made
@@ -44,7 +42,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def pristine() -> Iterator[Path]:
-    """A data folder as the first start leaves it, to copy: making one takes longer than most tests."""
+    """A data folder as the first start leaves it, to copy: making a new one takes longer than most tests."""
     with open_folder(roomy()) as made:
         server = PostgresServer(
             name="one",

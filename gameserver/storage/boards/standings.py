@@ -8,14 +8,13 @@ Scores are exact to 53 bits. Every answer tells the ledger's time as of which it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from gameserver.rules.boards import Ties
 from gameserver.rules.errors import BoardUnavailable, NotOnBoard
 from gameserver.storage.boards.layout import (
-    TIES,
+    CONSTANTS,
     Card,
     Contest,
     card_of,
@@ -23,14 +22,15 @@ from gameserver.storage.boards.layout import (
     pack_id,
     parse_cursor,
     sign_of,
+    ties_of,
     unpack_member,
 )
-from gameserver.storage.redis.coalescing import Coalesced
-from gameserver.storage.redis.scripts import Script, translated
+from gameserver.storage.redis.coalescing import CoalescedScript
+from gameserver.storage.redis.faults import translated
+from gameserver.storage.redis.scripts import Script
 
 AWAY = "The board can't be read right now."
 BUILT = "The board is being built."
-_TIES: dict[str, Ties] = {short: ties for ties, short in TIES.items()}
 
 
 @dataclass(slots=True)
@@ -61,20 +61,52 @@ class Page:
     after: str | None = None
 
 
+class PageCall(NamedTuple):
+    state: str
+    prefix: str
+    places: int
+    limit: int
+    score: str
+    after: bytes
+
+
+class AroundCall(NamedTuple):
+    state: str
+    prefix: str
+    places: int
+    id: bytes
+    radius: int
+
+
+class RanksCall(NamedTuple):
+    state: str
+    prefix: str
+    places: int
+    ids: Sequence[bytes]
+
+
 class Boards:
     """For the commands."""
 
     def __init__(self, redis: Redis) -> None:
-        self._page = Coalesced(Script(redis, __package__, "page"))
-        self._around = Coalesced(Script(redis, __package__, "around"))
-        self._ranks = Coalesced(Script(redis, __package__, "ranks"))
+        self._page = CoalescedScript(Script(redis, __package__, "page", PageCall, CONSTANTS))
+        self._around = CoalescedScript(Script(redis, __package__, "around", AroundCall, CONSTANTS))
+        self._ranks = CoalescedScript(Script(redis, __package__, "ranks", RanksCall, CONSTANTS))
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind `after`. Raises BadInput, BoardUnavailable."""
         score, member = parse_cursor(contest, after) if after else ("", b"")
+        call = PageCall(
+            state=contest.state,
+            prefix=contest.prefix,
+            places=contest.board.size,
+            limit=limit,
+            score=score,
+            after=member,
+        )
         with translated(BoardUnavailable, AWAY):
-            found = await self._page([contest.state], (contest.prefix, contest.board.size, limit, score, member))
-        page, first = _page_of(found)
+            answer = await self._page(call)
+        page, first = _page_of(answer)
         if page.standings and first + len(page.standings) < page.total:
             last = page.standings[-1]
             page.after = cursor(contest, last.score, last.reached_at, last.player_id)
@@ -82,27 +114,33 @@ class Boards:
 
     async def around(self, contest: Contest, player_id: int, radius: int) -> Page:
         """A player and at most `radius` on either side. Raises NotOnBoard, BoardUnavailable."""
+        call = AroundCall(
+            state=contest.state,
+            prefix=contest.prefix,
+            places=contest.board.size,
+            id=pack_id(player_id),
+            radius=radius,
+        )
         with translated(BoardUnavailable, AWAY):
-            asked = (contest.prefix, contest.board.size, pack_id(player_id), radius)
-            found = await self._around([contest.state], asked)
-        if found == []:
+            answer = await self._around(call)
+        if answer == []:
             raise NotOnBoard("The player isn't on this board.")
-        return _page_of(found)[0]
+        return _page_of(answer)[0]
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those that are on the board, in the order asked. Raises BoardUnavailable."""
+        packed = [pack_id(player_id) for player_id in ids]
+        call = RanksCall(state=contest.state, prefix=contest.prefix, places=contest.board.size, ids=packed)
         with translated(BoardUnavailable, AWAY):
-            found = await self._ranks(
-                [contest.state], [contest.prefix, contest.board.size, *(pack_id(each) for each in ids)]
-            )
-        if found is None:
+            answer = await self._ranks(call)
+        if answer is None:
             raise BoardUnavailable(BUILT, retry_after=1)
-        live, as_of, total, ranks = found
+        live, as_of, total, ranks = answer
         sign = sign_of(live.decode())
         standings = []
-        for rank, behind, member, score, noted in filter(None, ranks):
+        for rank, behind, member, score, record in filter(None, ranks):
             reached, player_id = unpack_member(member)
-            standings.append(Standing(rank, sign * int(float(score)), reached, player_id, card_of(noted), behind))
+            standings.append(Standing(rank, sign * int(float(score)), reached, player_id, card_of(record), behind))
         return Page(total, as_of, standings)
 
 
@@ -112,7 +150,7 @@ def _page_of(found: Any) -> tuple[Page, int]:
         raise BoardUnavailable(BUILT, retry_after=1)
     live, as_of, total, first, rank = found[:5]
     name = live.decode()
-    sign, ties = sign_of(name), _TIES[name[1]]
+    sign, ties = sign_of(name), ties_of(name)
     standings: list[Standing] = []
     before = None
     for at in range(5, len(found), 3):

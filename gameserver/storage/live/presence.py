@@ -9,15 +9,15 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from gameserver.rules.errors import PresenceUnavailable
-from gameserver.storage.redis.scripts import Script, translated
+from gameserver.storage.redis.faults import LOST, described, translated
+from gameserver.storage.redis.scripts import Script
 
 log = structlog.get_logger()
 
@@ -53,6 +53,42 @@ class Message:
     numbers: dict[int, int]
 
 
+class BeatCall(NamedTuple):
+    nodes: str
+    players: str
+    description: str
+    name: str
+    lease_ms: int
+    described: bytes
+    total: int
+    came: str
+    left: str
+    is_whole: int
+
+
+class LeaveCall(NamedTuple):
+    nodes: str
+    players: str
+    description: str
+    name: str
+
+
+class NodesCall(NamedTuple):
+    nodes: str
+    players_prefix: str
+    description_prefix: str
+    ids: str
+
+
+class AnnounceCall(NamedTuple):
+    nodes: str
+    players_prefix: str
+    channel_prefix: str
+    kind: bytes
+    ids: str
+    numbers: str
+
+
 class Presence:
     """One per node. `beat` and `hear` run until they are cancelled."""
 
@@ -62,14 +98,10 @@ class Presence:
         self._redis = redis
         self._key = f"{name}~{secrets.token_hex(4)}"
         self._described = {"name": name, "address": address, "started_at": started_at}
-        self._beat, self._leave = (
-            Script(redis, __package__, "presence_beat"),
-            Script(redis, __package__, "presence_leave"),
-        )
-        self._nodes, self._announce = (
-            Script(redis, __package__, "presence_nodes"),
-            Script(redis, __package__, "presence_announce"),
-        )
+        self._beat = Script(redis, __package__, "presence_beat", BeatCall)
+        self._leave = Script(redis, __package__, "presence_leave", LeaveCall)
+        self._nodes = Script(redis, __package__, "presence_nodes", NodesCall)
+        self._announce = Script(redis, __package__, "presence_announce", AnnounceCall)
         self._told: set[int] = set()
         self._between_beats = asyncio.Event()
         self._between_beats.set()
@@ -84,7 +116,7 @@ class Presence:
         await self._between_beats.wait()
         try:
             await self._redis.sadd(PLAYERS + self._key, player_id)
-        except (RedisError, OSError, TimeoutError):
+        except LOST:
             return False
         self._told.add(player_id)
         return True
@@ -114,8 +146,8 @@ class Presence:
                 await self._send(now, now, (), sockets, whole=True)
                 self._gap = True
                 log.info("told who is connected anew", players=len(now))
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("presence can't be told", error=f"{type(error).__name__}: {error}")
+        except LOST as error:
+            log.warning("presence can't be told", error=described(error))
             return False
         self._told = now
         return True
@@ -123,18 +155,25 @@ class Presence:
     async def _send(
         self, now: set[int], came: Iterable[int], left: Iterable[int], sockets: int, *, whole: bool
     ) -> bool:
-        told = orjson.dumps({**self._described, "sockets": sockets})
-        arguments = (int(LEASE_SECONDS * 1000), told, len(now), _list(came), _list(left), int(whole))
-        return bool(await self._beat(self._keys(), (self._key, *arguments)))
+        call = BeatCall(
+            nodes=NODES,
+            players=PLAYERS + self._key,
+            description=DESCRIPTION + self._key,
+            name=self._key,
+            lease_ms=int(LEASE_SECONDS * 1000),
+            described=orjson.dumps({**self._described, "sockets": sockets}),
+            total=len(now),
+            came=_list(came),
+            left=_list(left),
+            is_whole=int(whole),
+        )
+        return bool(await self._beat(call))
 
     async def _sign_off(self) -> None:
         try:
-            await self._leave(self._keys(), (self._key,))
-        except (RedisError, OSError, TimeoutError):
+            await self._leave(LeaveCall(NODES, PLAYERS + self._key, DESCRIPTION + self._key, self._key))
+        except LOST:
             log.info("the lease will end by itself")
-
-    def _keys(self) -> Sequence[str]:
-        return NODES, PLAYERS + self._key, DESCRIPTION + self._key
 
     async def hear(self) -> AsyncIterator[Message | None]:
         """What concerns this node's players, as it is told. None at the start and after each gap.
@@ -160,7 +199,7 @@ class Presence:
     async def nodes(self, players: Sequence[int] = ()) -> list[LiveNode]:
         """The nodes that live, and where the players asked for are connected. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            rows = await self._nodes([NODES], (PLAYERS, DESCRIPTION, _list(players)))
+            rows = await self._nodes(NodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
         return [_live_node(*row) for row in rows if row[1]]
 
     async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
@@ -169,7 +208,7 @@ class Presence:
             return 0
         ids, said = _list(each[0] for each in numbers), _list(each[1] for each in numbers)
         with translated(PresenceUnavailable, AWAY):
-            return int(await self._announce([NODES], (PLAYERS, CHANNEL, kind, ids, said)))
+            return int(await self._announce(AnnounceCall(NODES, PLAYERS, CHANNEL, kind, ids, said)))
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -9,14 +9,15 @@ are kept.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY, EVERYWHERE, NOTICE
-from gameserver.storage.redis.scripts import Argument, Script, translated
+from gameserver.storage.redis.faults import translated
+from gameserver.storage.redis.scripts import Argument, Script
 
 KEPT_PUSHES = 100
 KEPT_NOTICES = 20
@@ -52,20 +53,53 @@ class Opened:
     missed: Sequence[Kept]
 
 
+class OpenCall(NamedTuple):
+    stream: str
+    tail: str
+    name: str
+    most: int
+    lifetime_ms: int
+    known: str
+    seen_seq: int
+    is_whole: int
+    newest: int
+    notices: Sequence[Argument]
+
+
+class KeepCall(NamedTuple):
+    stream: str
+    tail: str
+    name: str
+    most: int
+    lifetime_ms: int
+    push: bytes
+
+
+class AddNoticeCall(NamedTuple):
+    last: str
+    notices: str
+    push: bytes
+    most: int
+    lifetime_ms: int
+    channel: str
+    message: bytes
+
+
 class Pushes:
     """One per node. `load_notices` has to be called whenever one may have been added."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._open, self._keep = Script(redis, __package__, "push_open"), Script(redis, __package__, "push_keep")
-        self._add = Script(redis, __package__, "notice_add")
+        self._open = Script(redis, __package__, "push_open", OpenCall)
+        self._keep = Script(redis, __package__, "push_keep", KeepCall)
+        self._add = Script(redis, __package__, "notice_add", AddNoticeCall)
         self._notices: list[Argument] = []
         self._newest = 0
 
     async def open(self, player_id: int, seen: Seen) -> Opened:
         """A player's stream, to be followed from here. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            return _opened(await self._open(*self._question(player_id, seen, whole=False)))
+            return _opened(await self._open(self._question(player_id, seen, whole=False)))
 
     async def catch_up(self, asked: Sequence[tuple[int, Seen]]) -> list[Opened]:
         """The same for sockets that are open; where something is missing, `missed` is all that is still kept.
@@ -76,9 +110,20 @@ class Pushes:
             found = await self._open.many([self._question(*each, whole=True) for each in asked])
         return [_opened(each) for each in found]
 
-    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> tuple[Sequence[str], Sequence[Argument]]:
-        limits = (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS)
-        return _keys(player_id), (*limits, seen.stream, seen.seq, int(whole), self._newest, *self._notices)
+    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> OpenCall:
+        stream, tail = _keys(player_id)
+        return OpenCall(
+            stream=stream,
+            tail=tail,
+            name=secrets.token_hex(8),
+            most=KEPT_PUSHES,
+            lifetime_ms=KEPT_MS,
+            known=seen.stream,
+            seen_seq=seen.seq,
+            is_whole=int(whole),
+            newest=self._newest,
+            notices=self._notices,
+        )
 
     async def keep(self, player_id: int, kind: str, data: object) -> int:
         """Puts a push into a player's stream; its number, for `Presence.announce`. Raises PresenceUnavailable."""
@@ -88,7 +133,7 @@ class Pushes:
     async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
         """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
         calls = [
-            (_keys(player_id), (secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data)))
+            KeepCall(*_keys(player_id), secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data))
             for player_id, data in pushes
         ]
         with translated(PresenceUnavailable, AWAY):
@@ -96,9 +141,17 @@ class Pushes:
 
     async def add_notice(self, data: object) -> int:
         """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable."""
-        arguments = (_text("notice", data), KEPT_NOTICES, KEPT_MS, EVERYWHERE, NOTICE)
+        call = AddNoticeCall(
+            last=NOTICE_NUMBER,
+            notices=NOTICES,
+            push=_text("notice", data),
+            most=KEPT_NOTICES,
+            lifetime_ms=KEPT_MS,
+            channel=EVERYWHERE,
+            message=NOTICE,
+        )
         with translated(PresenceUnavailable, AWAY):
-            return int(await self._add([NOTICE_NUMBER, NOTICES], arguments))
+            return int(await self._add(call))
 
     async def load_notices(self) -> None:
         """Learns the notices of late. Raises PresenceUnavailable."""
@@ -109,7 +162,7 @@ class Pushes:
         self._newest = int(pairs[-1][0]) if pairs else 0
 
 
-def _keys(player_id: int) -> Sequence[str]:
+def _keys(player_id: int) -> tuple[str, str]:
     return f"gs:stream:{{{player_id}}}", f"gs:pushes:{{{player_id}}}"
 
 

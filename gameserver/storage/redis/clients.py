@@ -21,6 +21,7 @@ from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as Late
 
+from gameserver.config import redis_url
 from gameserver.config.errors import ConfigFault
 from gameserver.config.redis_url import RedisAccess, RedisUrl
 
@@ -128,6 +129,14 @@ def _as_redis_error() -> Iterator[None]:
         yield
     except RedisClusterException as error:
         raise Lost(str(error)) from error
+
+
+NO_ACCESS = RedisAccess()
+
+
+def connect(url: SecretStr, access: RedisAccess = NO_ACCESS) -> Redis:
+    """A client of its own connections, whose every wait has a deadline. Raises ValueError, ConfigFault."""
+    return client_of(redis_url.parse(url), access)
 
 
 def client_of(url: RedisUrl, access: RedisAccess) -> Redis:

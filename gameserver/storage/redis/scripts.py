@@ -1,73 +1,82 @@
-"""Typed calls of the Lua scripts: one file a script, one function a call, names instead of indices.
+"""Lua scripts as typed calls: one file a script, one named tuple a call, and the names of both must agree.
 
-A call tries the script's hash and sends the text when the server doesn't know it, so no cache is assumed warm.
+Law: the fields of the tuple are the legend's keys and then its arguments, in the legend's order, or the script can't be
+made; after that a call costs no more than one by position. A call sends the script's hash, and the text only when the
+server doesn't know it, so no script cache is assumed warm. All keys of a call share a hash tag, as a cluster demands.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha1
-from importlib.resources import files
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import structlog
-from pydantic import SecretStr
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
-from gameserver.config import redis_url
-from gameserver.config.redis_url import RedisAccess
-from gameserver.rules.errors import GameError
 from gameserver.storage.redis import clients
+from gameserver.storage.redis.legend import NO_CONSTANTS, Assembled, Constant, LegendFault, assemble
 
-log = structlog.get_logger()
-
-NO_ACCESS = RedisAccess()
-LONGEST_ERROR = 200
-"""Characters of an error in the log: a driver's may describe all of its connections."""
 Argument = str | bytes | int
 
 
-class Script:
+CallT = TypeVar("CallT", bound=NamedTuple)
+"""A call's keys and arguments; a field that stands for all that are left holds a sequence."""
+
+
+class Script(Generic[CallT]):
     """One script on one server."""
 
-    def __init__(self, redis: Redis, package: str, name: str) -> None:
+    def __init__(
+        self, redis: Redis, package: str, name: str, call: type[CallT], constants: Mapping[str, Constant] = NO_CONSTANTS
+    ) -> None:
+        """`name` is a file in the `lua/` of the room `package`. Raises LegendFault."""
+        assembled = assemble(package, name, constants)
+        expected = (*assembled.keys.names, *assembled.arguments.names)
+        if call._fields != expected:
+            raise LegendFault(f"{package}, {name}.lua: {call.__name__} has {call._fields}, the legend {expected}")
         self._redis = redis
-        self._text = files(package).joinpath("lua", f"{name}.lua").read_text("utf-8")
+        self._text = assembled.text
         self._hash = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        self._packed = _packer(assembled)
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+    async def __call__(self, call: CallT) -> Any:
         """What the script returns. Raises RedisError."""
+        packed = self._packed(call)
         try:
-            return await self._redis.evalsha(self._hash, len(keys), *keys, *arguments)
+            return await self._redis.evalsha(self._hash, *packed)
         except NoScriptError:
-            return await self._redis.eval(self._text, len(keys), *keys, *arguments)
+            return await self._redis.eval(self._text, *packed)
 
-    async def many(self, calls: Sequence[tuple[Sequence[str], Sequence[Argument]]]) -> list[Any]:
+    async def many(self, calls: Sequence[CallT]) -> list[Any]:
         """What each call returns, all sent in one write. Raises RedisError."""
         pipeline = self._redis.pipeline(transaction=False)
-        for keys, arguments in calls:
+        for call in calls:
             # A raw command: in a cluster's pipeline the driver has no evalsha, though each node would take its part.
-            pipeline.execute_command("EVALSHA", self._hash, len(keys), *keys, *arguments)
+            pipeline.execute_command("EVALSHA", self._hash, *self._packed(call))
         async with clients.in_time():
             answers = await pipeline.execute(raise_on_error=False)
         for number, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
-                answers[number] = await self(*calls[number])
+                answers[number] = await self(calls[number])
             elif isinstance(answer, Exception):
                 raise answer
         return list(answers)
 
 
-@contextlib.contextmanager
-def translated(error: type[GameError], detail: str) -> Iterator[None]:
-    """Turns the driver's errors into `error`, with Retry-After."""
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as fault:
-        log.warning("redis unavailable", error=f"{type(fault).__name__}: {fault}"[:LONGEST_ERROR])
-        raise error(detail, retry_after=1) from fault
+def _packer(assembled: Assembled) -> Callable[[Any], Any]:
+    """Makes of a call what EVALSHA wants: the number of keys, the keys, the arguments."""
+    keys, arguments = len(assembled.keys.names), assembled.arguments
 
+    def plain(call: Iterable[Any]) -> tuple[Any, ...]:
+        return (keys, *call)
 
-def connect(url: SecretStr, access: RedisAccess = NO_ACCESS) -> Redis:
-    """A client of its own connections, whose every wait has a deadline. Raises ValueError, ConfigFault."""
-    return clients.client_of(redis_url.parse(url), access)
+    def with_arguments(call: Sequence[Any]) -> tuple[Any, ...]:
+        return (keys, *call[:-1], *call[-1])
+
+    def with_keys(call: Sequence[Any]) -> tuple[Any, ...]:
+        named, tail = call[: keys - 1], call[keys - 1]
+        rest = (*call[keys:-1], *call[-1]) if arguments.has_tail else call[keys:]
+        return (len(named) + len(tail), *named, *tail, *rest)
+
+    if assembled.keys.has_tail:
+        return with_keys
+    return with_arguments if arguments.has_tail else plain

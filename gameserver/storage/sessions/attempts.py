@@ -14,13 +14,15 @@ A name is kept as the hash of its key, so that Redis doesn't list who signs in. 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from gameserver.rules import names
 from gameserver.rules.errors import SessionsUnavailable
 from gameserver.rules.pacing import Pace, refusal
-from gameserver.storage.redis.scripts import Script, translated
+from gameserver.storage.redis.faults import translated
+from gameserver.storage.redis.scripts import Script
 from gameserver.telemetry import denied
 
 AWAY = "Attempts can't be counted right now."
@@ -46,11 +48,16 @@ class _Limit:
     detail: str
 
 
+class SpendCall(NamedTuple):
+    limits: Sequence[str]
+    paces: Sequence[int]
+
+
 class Attempts:
     """One per node. An `address` of None is a caller whom these limits don't hold."""
 
     def __init__(self, redis: Redis, paces: AttemptPaces) -> None:
-        self._script, self._paces = Script(redis, __package__, "attempts_spend"), paces
+        self._spent, self._paces = Script(redis, __package__, "attempts_spend", SpendCall), paces
 
     async def sign_up(self, address: str | None) -> None:
         """Counts a sign-up. Raises RateLimited, SessionsUnavailable."""
@@ -87,9 +94,9 @@ class Attempts:
         )
 
     async def _spend(self, limits: Sequence[_Limit]) -> None:
-        arguments = [number for each in limits for number in (_microseconds(each.pace), each.pace.burst)]
+        paces = [number for limit in limits for number in (_microseconds(limit.pace), limit.pace.burst)]
         with translated(SessionsUnavailable, AWAY):
-            denying, wait = await self._script([each.key for each in limits], arguments)
+            denying, wait = await self._spent(SpendCall(limits=[limit.key for limit in limits], paces=paces))
         if denying:
             limit = limits[denying - 1]
             denied(limit.kind).inc()

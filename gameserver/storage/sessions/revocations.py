@@ -8,6 +8,7 @@ reader is told that it may have missed some, and trusts nothing that it knew.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
@@ -37,13 +38,20 @@ class Heard:
     more: bool
 
 
+class ReadCall(NamedTuple):
+    stream: str
+    last: str
+    limit: int
+    overlap_ms: int
+
+
 class Revocations:
     """One per node. Every call raises RedisError when Redis is away."""
 
     def __init__(self, redis: Redis, stream: Redis) -> None:
         """`stream` is a client for reading alone, which mustn't wait behind anything else."""
         self._redis = redis
-        self._read = Script(stream, __package__, "revocations_read")
+        self._read = Script(stream, __package__, "revocations_read", ReadCall)
         self._last = ""
 
     async def announce(self, player_id: int, names: Sequence[str]) -> None:
@@ -54,7 +62,9 @@ class Revocations:
 
     async def read(self) -> Heard:
         """What was announced since the last call; the first one finds a gap."""
-        followed, last, told = await self._read([STREAM], (self._last, AT_A_TIME, OVERLAP_MS))
+        followed, last, told = await self._read(
+            ReadCall(stream=STREAM, last=self._last, limit=AT_A_TIME, overlap_ms=OVERLAP_MS)
+        )
         self._last = last.decode()
         ended = [each for text in told for each in _ended(text.decode())]
         return Heard(ended, gap=not followed, more=not followed or len(told) == AT_A_TIME)

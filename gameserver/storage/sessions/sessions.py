@@ -17,15 +17,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from gameserver.rules.errors import NotAuthenticated, SessionNotFound, SessionRevoked, SessionsUnavailable, Unavailable
 from gameserver.storage.ids import LARGEST_ID
-from gameserver.storage.redis.scripts import LONGEST_ERROR, Script, translated
+from gameserver.storage.redis.faults import LOST, described, translated
+from gameserver.storage.redis.scripts import Script
 from gameserver.storage.sessions.memory import RECHECK_SECONDS, Memory, Session
 from gameserver.storage.sessions.revocations import Ended, Revocations
 
@@ -77,6 +77,35 @@ class Holders(Protocol):
     def end_sessions(self, names: Sequence[str]) -> None: ...
 
 
+class OpenCall(NamedTuple):
+    session: str
+    sessions: str
+    idle_ms: int
+    longest_ms: int
+    per_player: int
+    name: str
+    prefix: str
+    epoch: int
+    label: str
+    address: str
+
+
+class TouchCall(NamedTuple):
+    session: str
+    idle_ms: int
+
+
+class ListCall(NamedTuple):
+    sessions: str
+    prefix: str
+
+
+class RevokeCall(NamedTuple):
+    sessions: str
+    prefix: str
+    names: Sequence[str]
+
+
 class Sessions:
     """One per node. `run` follows the revocations until it is cancelled."""
 
@@ -88,14 +117,10 @@ class Sessions:
         self._revocations = Revocations(redis, stream)
         self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
         self._per_player = per_player
-        self._open, self._touch = (
-            Script(redis, __package__, "session_open"),
-            Script(redis, __package__, "session_touch"),
-        )
-        self._list, self._revoke = (
-            Script(redis, __package__, "session_list"),
-            Script(redis, __package__, "session_revoke"),
-        )
+        self._open = Script(redis, __package__, "session_open", OpenCall)
+        self._touch = Script(redis, __package__, "session_touch", TouchCall)
+        self._list = Script(redis, __package__, "session_list", ListCall)
+        self._revoke = Script(redis, __package__, "session_revoke", RevokeCall)
         self._memory = Memory(lifetimes[0])
         self._to_delete: list[Ended] = []
         self._deleted: deque[Ended] = deque(maxlen=DELETED_AGAIN)
@@ -110,10 +135,20 @@ class Sessions:
         """
         token = f"{player_id}.{secrets.token_urlsafe(32)}"
         name = _name(token)
-        limits = (self._idle_ms, self._longest_ms, self._per_player)
-        arguments = (*limits, name, _prefix(player_id), epoch, origin.label, origin.address)
+        call = OpenCall(
+            session=_key(player_id, name),
+            sessions=_index(player_id),
+            idle_ms=self._idle_ms,
+            longest_ms=self._longest_ms,
+            per_player=self._per_player,
+            name=name,
+            prefix=_prefix(player_id),
+            epoch=epoch,
+            label=origin.label,
+            address=origin.address,
+        )
         with translated(SessionsUnavailable, AWAY):
-            now, over = await self._open([_key(player_id, name), _index(player_id)], arguments)
+            now, over = await self._open(call)
         await self._end(player_id, [each.decode() for each in over])
         expiry = now + min(self._idle_ms, self._longest_ms)
         session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(now + self._longest_ms))
@@ -154,7 +189,7 @@ class Sessions:
             return earlier
         try:
             with translated(SessionsUnavailable, AWAY):
-                row = await self._touch([_key(player_id, name)], (self._idle_ms,))
+                row = await self._touch(TouchCall(session=_key(player_id, name), idle_ms=self._idle_ms))
         except SessionsUnavailable:
             if earlier is None:
                 raise
@@ -176,7 +211,7 @@ class Sessions:
     async def listed(self, player_id: int, epoch: int = 0) -> list[Listed]:
         """A player's sessions, oldest first, without those of earlier epochs. Raises SessionsUnavailable."""
         with translated(SessionsUnavailable, AWAY):
-            rows = await self._list([_index(player_id)], (_prefix(player_id),))
+            rows = await self._list(ListCall(sessions=_index(player_id), prefix=_prefix(player_id)))
         return [_listed(row) for row in rows if row[1] >= epoch]
 
     async def revoke(self, session: Session) -> None:
@@ -202,7 +237,7 @@ class Sessions:
         with translated(SessionsUnavailable, AWAY):
             await self._revocations.announce(player_id, names)
             self._memory.end(names)
-            await self._revoke([_index(player_id)], (_prefix(player_id), *names))
+            await self._revoke(RevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names))
 
     async def run(self, holders: Holders) -> None:
         """Ends those sessions that `holders` have open, as they are revoked, and as Postgres says every 30 s."""
@@ -220,9 +255,9 @@ class Sessions:
                     self._memory.away = False
                 await self._delete()
                 await self._recheck(holders)
-            except (RedisError, OSError, TimeoutError) as error:
+            except LOST as error:
                 self._memory.away = True
-                log.warning("revocations can't be read", error=f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
+                log.warning("revocations can't be read", error=described(error))
             except Unavailable as error:
                 log.warning("sessions can't be checked anew", error=error.detail)
             await asyncio.sleep(READ_SECONDS)
@@ -245,7 +280,7 @@ class Sessions:
 
     async def _delete(self) -> None:
         """What has ended; who announced it did so already, if he lived."""
-        calls = [([_index(each.player_id)], (_prefix(each.player_id), each.name)) for each in self._to_delete]
+        calls = [RevokeCall(_index(each.player_id), _prefix(each.player_id), [each.name]) for each in self._to_delete]
         if calls:
             await self._revoke.many(calls)
             self._deleted.extend(self._to_delete)
@@ -281,7 +316,7 @@ class Sessions:
 
     async def _over(self, held: Sequence[Session]) -> list[str]:
         """The names of those that have ended."""
-        rows = await self._touch.many([([_key(each.player_id, each.name)], (self._idle_ms,)) for each in held])
+        rows = await self._touch.many([TouchCall(_key(each.player_id, each.name), self._idle_ms) for each in held])
         gone = [each.name for each, row in zip(held, rows, strict=True) if row is None]
         return [*gone, *await self._outdated(held)]
 

@@ -9,12 +9,11 @@ that were read on this node of late are kept up, by one pipeline for all that wa
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +21,8 @@ from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.history import entry_of
 from gameserver.storage.players.command import Receipt
-from gameserver.storage.redis.scripts import Argument, Script
+from gameserver.storage.redis.faults import LOST, described
+from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 
@@ -34,7 +34,26 @@ LOOKED_AT = 10_000
 """Players whose feeds a node keeps up, at the most."""
 LONGEST_QUEUE = 5_000
 LEDGER = tables.ledger
-Call = tuple[Sequence[str], Sequence[Argument]]
+
+
+class ReadCall(NamedTuple):
+    feed: str
+    lifetime_ms: int
+    limit: int
+
+
+class FillCall(NamedTuple):
+    feed: str
+    lifetime_ms: int
+    version: int
+    entries: Sequence[bytes]
+
+
+class AddCall(NamedTuple):
+    feed: str
+    version: int
+    entry: bytes
+    length: int
 
 
 class Feeds:
@@ -42,10 +61,11 @@ class Feeds:
 
     def __init__(self, redis: Redis, slots: Slots) -> None:
         self._slots = slots
-        self._read, self._fill = Script(redis, __package__, "feed_read"), Script(redis, __package__, "feed_fill")
-        self._add = Script(redis, __package__, "feed_add")
+        self._read = Script(redis, __package__, "feed_read", ReadCall)
+        self._fill = Script(redis, __package__, "feed_fill", FillCall)
+        self._add = Script(redis, __package__, "feed_add", AddCall)
         self._looked_at: dict[int, float] = {}
-        self._queue: list[Call] = []
+        self._queue: list[AddCall] = []
         self._wake = asyncio.Event()
 
     def note(self, receipt: Receipt, action: str) -> None:
@@ -60,7 +80,7 @@ class Feeds:
         version = receipt.player.version
         entry = {"version": version, "command_id": receipt.command_id, "action": action, "events": receipt.events,
                  "at": receipt.at.timestamp()}  # fmt: skip
-        self._queue.append(([_key(player_id)], (version, _text(entry), LENGTH)))
+        self._queue.append(AddCall(_key(player_id), version, _text(entry), LENGTH))
         self._wake.set()
 
     async def run(self) -> None:
@@ -71,8 +91,8 @@ class Feeds:
             calls, self._queue = self._queue, []
             try:
                 await self._add.many(calls)
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("feeds are behind", error=f"{type(error).__name__}: {error}")
+            except LOST as error:
+                log.warning("feeds are behind", error=described(error))
 
     async def of(self, player_id: int, version: int, limit: int) -> list[dict[str, Any]]:
         """The last `limit` entries (at most LENGTH) of a player who is at `version`, the newest first.
@@ -96,16 +116,16 @@ class Feeds:
     async def _listed(self, player_id: int, limit: int) -> list[dict[str, Any]]:
         """Nothing while Redis is away, as if it had lost the list."""
         try:
-            rows = await self._read([_key(player_id)], (LIFETIME_MS, limit))
-        except (RedisError, OSError, TimeoutError):
+            rows = await self._read(ReadCall(_key(player_id), LIFETIME_MS, limit))
+        except LOST:
             return []
         return [orjson.loads(row.split(b" ", 1)[1]) for row in rows]
 
     async def _keep(self, player_id: int, entries: Sequence[Mapping[str, Any]]) -> None:
         texts = [_text(each) for each in entries]
         try:
-            await self._fill([_key(player_id)], (LIFETIME_MS, entries[0]["version"], *texts))
-        except (RedisError, OSError, TimeoutError):
+            await self._fill(FillCall(_key(player_id), LIFETIME_MS, entries[0]["version"], texts))
+        except LOST:
             log.info("a feed is read from the ledger for now", player=player_id)
 
 

@@ -10,7 +10,7 @@ minutes ago.
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import FriendsUnavailable, TooManyFriends
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
-from gameserver.storage.redis.scripts import Script, translated
+from gameserver.storage.redis.faults import translated
+from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.owner import lock_player, on_owner
 from gameserver.storage.slots.slot_map import Slots
 
@@ -44,20 +45,43 @@ class Befriending:
     friend_id: int
 
 
+class ReadCall(NamedTuple):
+    friends: str
+    guard: str
+    token: str
+    leave_ms: int
+
+
+class FillCall(NamedTuple):
+    friends: str
+    guard: str
+    token: str
+    lifetime_ms: int
+    members: Sequence[int]
+
+
+class GuardCall(NamedTuple):
+    friends: str
+    guard: str
+    token: str
+    guard_ms: int | str
+
+
 class Friends:
     """One per node; `most` friends a player."""
 
     def __init__(self, redis: Redis, slots: Slots, most: int) -> None:
         self._slots, self.most = slots, most
-        self._read, self._fill = Script(redis, __package__, "friends_read"), Script(redis, __package__, "friends_fill")
-        self._guard = Script(redis, __package__, "friends_guard")
+        self._read = Script(redis, __package__, "friends_read", ReadCall)
+        self._fill = Script(redis, __package__, "friends_fill", FillCall)
+        self._guard = Script(redis, __package__, "friends_guard", GuardCall)
 
     async def of(self, player_id: int) -> list[int]:
         """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
         keys, token = _keys(player_id), secrets.token_hex(8)
         try:
             with translated(FriendsUnavailable, AWAY):
-                there, found = await self._read(keys, (token, LEAVE_MS))
+                there, found = await self._read(ReadCall(*keys, token, LEAVE_MS))
             if there:
                 return sorted(int(each) for each in found if int(each) != player_id)
         except FriendsUnavailable:
@@ -71,7 +95,7 @@ class Friends:
         """With the player himself, since Redis has no empty sets."""
         try:
             with translated(FriendsUnavailable, AWAY):
-                await self._fill(_keys(player_id), (token, LIFETIME_MS, player_id, *friends))
+                await self._fill(FillCall(*_keys(player_id), token, LIFETIME_MS, [player_id, *friends]))
         except FriendsUnavailable:
             log.info("friends are read from Postgres for now", player=player_id)
 
@@ -107,13 +131,13 @@ class Friends:
     async def _changed(self, player_id: int, write: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
         keys, token = _keys(player_id), secrets.token_hex(8)
         with translated(FriendsUnavailable, AWAY):
-            await self._guard(keys, (token, GUARD_MS))
+            await self._guard(GuardCall(*keys, token, GUARD_MS))
         try:
             return await on_owner(self._slots, player_id, write)
         finally:
             try:
                 with translated(FriendsUnavailable, AWAY):
-                    await self._guard(keys, (token, ""))
+                    await self._guard(GuardCall(*keys, token, ""))
             except FriendsUnavailable:
                 log.info("the guard of a player's friends will end by itself", player=player_id)
 

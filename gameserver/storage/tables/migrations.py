@@ -9,10 +9,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-import migrations
+from gameserver import migrations
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
+from gameserver.storage.tables.groups import METADATA
 
 FOLDER = Path(migrations.__file__).parent
 
@@ -54,7 +55,7 @@ async def _upgrade_locked(database: Database, group: str) -> None:
 
 def _upgrade(connection: Connection, group: str) -> None:
     config = _config(group)
-    config.attributes["connection"] = connection
+    config.attributes.update(connection=connection, metadata=METADATA[group])
     command.upgrade(config, "head")
 
 

@@ -11,9 +11,10 @@ from gameserver.commands.boards import season_name
 from gameserver.commands.mail import shown
 from gameserver.commands.results import (
     BanState,
+    CheckReport,
     Contest,
     Count,
-    Entry,
+    HistoryEntry,
     HistoryPage,
     Holding,
     Listed,
@@ -26,7 +27,6 @@ from gameserver.commands.results import (
     SlotRange,
     Stack,
     Standing,
-    Verdict,
     Welcome,
 )
 from gameserver.rules.boards import Board, describe
@@ -488,7 +488,7 @@ def ledger(history: HistoryPage) -> LedgerAnswer:
     return {"entries": [_entry(each) for each in history.entries], "next_cursor": history.cursor}
 
 
-def _entry(entry: Entry) -> EntryAnswer:
+def _entry(entry: HistoryEntry) -> EntryAnswer:
     told = entry.outcome
     return {
         "command_id": entry.command_id,
@@ -667,7 +667,7 @@ def nodes(found: Sequence[LiveNode], asked: Sequence[int]) -> NodesAnswer:
     }
 
 
-def verdict(contest: Contest, found: Verdict) -> VerdictAnswer:
+def verdict(contest: Contest, found: CheckReport) -> VerdictAnswer:
     return {
         "board": contest.board.name,
         "season": season_name(contest),

@@ -1,4 +1,4 @@
-"""Postgres as a child: its data survives every kind of end, and what stands in its way is named."""
+"""Postgres as a child: its data survives every kind of end, and what prevents a start is named."""
 
 import asyncio
 import os
@@ -22,14 +22,14 @@ Make = Callable[..., PostgresServer]
 
 async def remember(server: PostgresServer, value: int) -> None:
     connection = await asyncpg.connect(server.url)
-    await connection.execute("create table if not exists kept (value int)")
-    await connection.execute("insert into kept values ($1)", value)
+    await connection.execute("create table if not exists written (value int)")
+    await connection.execute("insert into written values ($1)", value)
     await connection.close()
 
 
 async def remembered(server: PostgresServer) -> list[int]:
     connection = await asyncpg.connect(server.url)
-    rows = await connection.fetch("select value from kept order by value")
+    rows = await connection.fetch("select value from written order by value")
     await connection.close()
     return [row["value"] for row in rows]
 
@@ -174,7 +174,7 @@ async def test_a_second_start_is_refused_while_it_runs(postgres: Make) -> None:
     assert server.process.pid == pid
 
 
-async def test_a_set_up_that_was_killed_is_not_taken_for_data(postgres: Make, folder: Path) -> None:
+async def test_the_folder_of_a_killed_set_up_is_not_used_as_data(postgres: Make, folder: Path) -> None:
     server = postgres(new=True)
     starter = start_as(os.geteuid(), [sys.executable, "-c", SET_UP, str(server.data), str(server.port)])
     half = folder / "one.new"

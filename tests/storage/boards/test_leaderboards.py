@@ -16,11 +16,12 @@ from gameserver.rules.errors import BadInput, BoardUnavailable, NotOnBoard
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
 from gameserver.storage.boards import writer as board_writer
-from gameserver.storage.boards.layout import Contest, Place
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.ranked import RankedPlayer
 from gameserver.storage.boards.standings import Boards, Standing
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ids import LARGEST_ID
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from tests.support.servers import Servers
 
 EXP, MAGE = Contest(Board("exp", "exp")), Contest(Board("mage", "exp", "mage"))
@@ -42,7 +43,7 @@ states = st.builds(player, ids, scores, times, st.integers(1, 5), st.sampled_fro
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis_url)
+    client = clients.connect(servers.redis_url)
     yield client
     await client.aclose()
 
@@ -57,9 +58,9 @@ def writer(redis: Redis) -> BoardWriter:
     return BoardWriter(redis)
 
 
-def placed(players: Iterable[Player]) -> list[Place]:
+def placed(players: Iterable[Player]) -> list[RankedPlayer]:
     """Players as a follower reads them."""
-    return [Place(each, each.exp_reached_at, False, {}) for each in players]
+    return [RankedPlayer(each, each.exp_reached_at, False, {}) for each in players]
 
 
 async def generations(writer: BoardWriter, contest: Contest, names: Sequence[str] = ("one",)) -> list[Generation]:
@@ -393,7 +394,7 @@ async def test_a_cursor_that_isnt_one_of_the_board_is_refused(
 
 
 async def test_boards_of_a_redis_that_is_away_are_unavailable(servers: Servers) -> None:
-    client = scripts.connect(SecretStr("redis://127.0.0.1:1/0"))
+    client = clients.connect(SecretStr("redis://127.0.0.1:1/0"))
     boards = Boards(client)
     for asked in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
         with pytest.raises(BoardUnavailable):

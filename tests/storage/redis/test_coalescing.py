@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
 
-import pytest
 from redis.exceptions import RedisError
 
-from gameserver.storage.redis import coalescing
-from gameserver.storage.redis.coalescing import Coalesced
+from gameserver.coalescing import Bounds
+from gameserver.storage.redis.coalescing import BOUNDS, CoalescedScript
+from gameserver.storage.redis.scripts import Script
+
+
+class Question(NamedTuple):
+    number: int
 
 
 class Scripted:
@@ -23,34 +28,37 @@ class Scripted:
         await asyncio.sleep(0)
         if self.away:
             raise RedisError("away")
-        return [arguments[0] for _, arguments in calls]
+        return [call.number for call in calls]
+
+
+def scripted(bounds: Bounds = BOUNDS) -> tuple[Scripted, CoalescedScript[Question]]:
+    script = Scripted()
+    return script, CoalescedScript(cast("Script[Question]", script), bounds)
 
 
 async def test_each_gets_its_own_answer_and_few_round_trips_carry_many_questions() -> None:
-    script = Scripted()
-    ask = Coalesced(script)  # type: ignore[arg-type]
-    assert await asyncio.gather(*(ask([], [each]) for each in range(250))) == list(range(250))
+    script, ask = scripted()
+    assert await asyncio.gather(*(ask(Question(each)) for each in range(250))) == list(range(250))
     assert script.together == [100, 100, 50]
-    assert await ask([], ["alone"]) == "alone"
+    assert await ask(Question(-1)) == -1
 
 
-async def test_a_fault_reaches_all_who_asked_and_ends_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Scripted()
-    ask = Coalesced(script)  # type: ignore[arg-type]
+async def test_a_fault_reaches_all_who_asked_and_ends_with_them() -> None:
+    script, ask = scripted()
     script.away = True
-    faults = await asyncio.gather(*(ask([], [each]) for each in range(5)), return_exceptions=True)
+    faults = await asyncio.gather(*(ask(Question(each)) for each in range(5)), return_exceptions=True)
     assert [type(each) for each in faults] == [RedisError] * 5
     script.away = False
-    assert await ask([], [1]) == 1
-    monkeypatch.setattr(coalescing, "WAITING", 2)
-    found = await asyncio.gather(*(ask([], [each]) for each in range(3)), return_exceptions=True)
+    assert await ask(Question(1)) == 1
+    _, ask = scripted(replace(BOUNDS, waiting=2))
+    found = await asyncio.gather(*(ask(Question(each)) for each in range(3)), return_exceptions=True)
     assert found[:2] == [0, 1]
     assert isinstance(found[2], RedisError)
 
 
 async def test_who_leaves_takes_nobody_with_him() -> None:
-    ask = Coalesced(Scripted())  # type: ignore[arg-type]
-    leaves, stays = asyncio.create_task(ask([], [1])), asyncio.create_task(ask([], [2]))
+    _, ask = scripted()
+    leaves, stays = asyncio.create_task(ask(Question(1))), asyncio.create_task(ask(Question(2)))
     await asyncio.sleep(0)
     leaves.cancel()
     assert await stays == 2

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import RateLimited, SessionsUnavailable
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.redis import scripts
+from gameserver.storage.redis import clients
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from tests.support.servers import Servers
 
@@ -21,7 +23,7 @@ HERE, THERE = "203.0.113.7", "2001:db8::/64"
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await servers.flush()
-    client = scripts.connect(servers.redis_url)
+    client = clients.connect(servers.redis_url)
     yield client
     await client.aclose()
 
@@ -40,7 +42,7 @@ async def admits(limits: Attempts, address: str | None, name: str | None = None)
 
 
 async def test_of_many_at_once_on_two_clients_exactly_the_burst_is_admitted(servers: Servers, redis: Redis) -> None:
-    other = scripts.connect(servers.redis_url)
+    other = clients.connect(servers.redis_url)
     both = [attempts(each, address=Pace(HOUR, 7)) for each in (redis, other)]
     found = await asyncio.gather(*(admits(limits, HERE) for limits in both * 20))
     await other.aclose()
@@ -111,8 +113,38 @@ async def test_a_time_of_rest_that_cant_be_counts_as_the_farthest_that_can(redis
     assert caught.value.retry_after == 1.0
 
 
+@settings(max_examples=100)
+@given(interval=st.integers(1, 100), burst=st.integers(1, 20), share=st.floats(-0.5, 1))
+async def test_the_script_in_redis_decides_as_the_law_of_limits_does(
+    redis: Redis, interval: int, burst: int, share: float
+) -> None:
+    """From any time of rest; the decision falls at some moment between the two at which the clock was read."""
+    pace = Pace(interval * SECOND_NS, burst)
+    limits, key = attempts(redis, up=pace), f"gs:limit:{{sign_up}}:address:{HERE}"
+    before = await clock_of(redis)
+    rest = before + int(pace.recovery * share) // 1000 * 1000
+    await redis.set(key, rest // 1000)
+    wait: float = 0
+    try:
+        await limits.sign_up(HERE)
+    except RateLimited as error:
+        wait = (error.retry_after or 0) * SECOND_NS
+    after = await clock_of(redis)
+    if wait:
+        assert max(pace.wait(rest, after), 0) <= wait <= pace.wait(rest, before) + SECOND_NS // 1000
+    else:
+        assert pace.wait(rest, after) <= 0
+        assert pace.spent(rest, before) <= int(await redis.get(key) or 0) * 1000 <= pace.spent(rest, after)
+
+
+async def clock_of(redis: Redis) -> int:
+    """The server's clock, in ns."""
+    seconds, microseconds = await redis.time()
+    return int(seconds) * SECOND_NS + int(microseconds) * 1000
+
+
 async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
-    away = scripts.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
+    away = clients.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
     limits = attempts(away)
     await limits.sign_up(None)
     await limits.sign_in(None, "Ann Lee")

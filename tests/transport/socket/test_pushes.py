@@ -11,7 +11,7 @@ from aiohttp import ClientWebSocketResponse
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.live.presence import KEPT
-from gameserver.storage.redis.scripts import connect
+from gameserver.storage.redis.clients import connect
 from tests.support.client import ADMIN_KEY, Api, Socket
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until

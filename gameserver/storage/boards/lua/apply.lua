@@ -1,125 +1,171 @@
 -- Writes the present state of some players to a generation of a board, and moves the checkpoint along in the same call.
--- KEYS[1] the order: zset of members by score   KEYS[2] hash of player id to reached_at (8), version (8) and card
--- KEYS[3] and KEYS[4] tombstones: hashes of player id to version, those of late and those before them
--- KEYS[5] zset of the distinct scores, for dense ranks alone   KEYS[6] the generation's checkpoints
--- KEYS[7] the ledgers' times up to which it was read, in ms, by database   KEYS[8] the contest's state
--- ARGV[1] field of the checkpoints that must hold [2], or the call changes nothing   [2] its expected value
--- ARGV[3] field to set   [4] its value ('' leaves the checkpoints alone)   [5] the generation   [6] the database
--- ARGV[7] the ledger's time in ms, or ''   [8] how long a tombstone is kept at least, in s
--- ARGV[9] what the rows are: 'follow', 'load', or 'repair', which also writes over what is of the same version
--- ARGV[10] the rows: id (8), reached_at in µs (8), both big-endian; version and score (doubles); 1 if he is on this
---          board, 0 if not (1 byte); the card's length (2 bytes) and the card
--- A member is reached_at and id, so that equal scores stand in the order in which they were reached.
--- Whatever is not newer than what is there is passed over: a player who isn't there any more leaves his version, so
--- that no older row brings him back. A load leaves none for those whom it never saw there. While a load goes on none
--- goes; otherwise each is kept for between one and two of [8].
--- Returns 1, or 0 when [2] isn't what is there.
-local state = redis.call('HMGET', KEYS[8], 'live', 'next')
-if state[1] ~= ARGV[5] and state[2] ~= ARGV[5] then return 0 end
-if (redis.call('HGET', KEYS[6], ARGV[1]) or '') ~= ARGV[2] then return 0 end
-if ARGV[3] ~= ARGV[1] then redis.call('HDEL', KEYS[6], ARGV[1]) end
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[6], ARGV[3], ARGV[4]) end
-if ARGV[7] ~= '' then redis.call('HSET', KEYS[7], ARGV[6], ARGV[7]) end
+-- KEYS order: zset of members by score
+-- KEYS members: hash of player id to record: when the score was reached, version, card
+-- KEYS gone: tombstones: hash of player id to version
+-- KEYS gone_before: those that are older
+-- KEYS scores: zset of the distinct scores, for dense ranks alone
+-- KEYS checkpoints: the generation's
+-- KEYS as_of: hash of database to the time in ms up to which its ledger was read
+-- KEYS state: the contest's
+-- ARGV field: of the checkpoints, which must hold `expected`, or the call changes nothing
+-- ARGV expected: its value, '' for none
+-- ARGV to_field: the field that takes the place of `field`; it may be the same
+-- ARGV to: its value; '' leaves the checkpoints alone
+-- ARGV generation: its name
+-- ARGV database: whose ledger was read
+-- ARGV ledger_ms: the time up to which it was, or ''
+-- ARGV tombstone_seconds: for how long a tombstone stays at least
+-- ARGV kind: 'follow', 'load', or 'repair', which also writes over an entry of the same version
+-- ARGV rows: one after the other: id and time in µs at which the score was reached (8 bytes each, big-endian), version
+--   and score (doubles), whether the player is on this board (1 byte), the card's length (2 bytes), and the card
+-- A member is that time and the id, so that equal scores stand in the order in which they were reached.
+-- A row that isn't newer than what is there is skipped. A player who leaves the board leaves a tombstone with its
+-- version, so that no older row brings it back; a load leaves none for a player that it never saw here. No tombstone
+-- goes while a load is under way; otherwise each stays for between one and two of `tombstone_seconds`.
+-- Returns 1, or 0 when the generation or the checkpoint isn't the expected one.
+-- CONST ROW: how a row is packed
+-- CONST RECORD: how a record is packed, before its card
+-- CONST LOADING: how the checkpoints' field begins that names the load of a database
+-- CONST TIES_AT: where a generation's name says how equal scores rank
+-- CONST DENSE: there: the next score has the next rank
+-- include: member_of
+local VERSION, SCORE, TOGETHER = '>d', '%.17g', 500
 
+-- Refuse a generation that is neither live nor next, and a checkpoint that somebody else has moved.
+local generations = redis.call('HMGET', state, 'live', 'next')
+if generations[1] ~= generation and generations[2] ~= generation then return 0 end
+if (redis.call('HGET', checkpoints, field) or '') ~= expected then return 0 end
+
+-- Move the checkpoint, and the time as of which the board holds.
+if to_field ~= field then redis.call('HDEL', checkpoints, field) end
+if to ~= '' then redis.call('HSET', checkpoints, to_field, to) end
+if ledger_ms ~= '' then redis.call('HSET', as_of, database, ledger_ms) end
+
+-- The older tombstones go and the newer ones become the older ones, when it is time and nothing is being loaded.
 local function turn_tombstones()
   local now = tonumber(redis.call('TIME')[1])
-  local age = now - tonumber(redis.call('HGET', KEYS[6], 'gone:turned') or 0)
-  if age >= 0 and age < tonumber(ARGV[8]) then return end
-  for _, field in ipairs(redis.call('HKEYS', KEYS[6])) do
-    if field:sub(1, 8) == 'loading:' then return end
+  local age = now - tonumber(redis.call('HGET', checkpoints, 'gone:turned') or 0)
+  if age >= 0 and age < tonumber(tombstone_seconds) then return end
+  for _, name in ipairs(redis.call('HKEYS', checkpoints)) do
+    if name:sub(1, #LOADING) == LOADING then return end
   end
-  redis.call('HSET', KEYS[6], 'gone:turned', now)
-  redis.call('UNLINK', KEYS[4])
-  if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('RENAME', KEYS[3], KEYS[4]) end
+  redis.call('HSET', checkpoints, 'gone:turned', now)
+  redis.call('UNLINK', gone_before)
+  if redis.call('EXISTS', gone) == 1 then redis.call('RENAME', gone, gone_before) end
 end
 
-local function read(packed, at, some)
-  local rows, ids = {}, {}
-  while at <= #packed and #rows < some do
+-- At most TOGETHER rows from a position on, their ids, and the position after them.
+local function read(at)
+  local batch, ids = {}, {}
+  while at <= #rows and #batch < TOGETHER do
     local row = {}
-    row.id, row.reached, row.version, row.score, row.there, row.card, at = struct.unpack('>c8c8ddBHc0', packed, at)
-    rows[#rows + 1], ids[#ids + 1] = row, row.id
+    row.id, row.reached, row.version, row.score, row.there, row.card, at = struct.unpack(ROW, rows, at)
+    batch[#batch + 1], ids[#ids + 1] = row, row.id
   end
-  return rows, ids, at
+  return batch, ids, at
 end
 
-local function add_tombstones(rows, ids)
-  local unknown, at = {}, {}
-  for each, row in ipairs(rows) do
-    local matters = row.there == 1 or ARGV[9] ~= 'load'
-    if not row.before and matters then unknown[#unknown + 1], at[#at + 1] = ids[each], row end
+-- Gives rows without a record the version of their tombstone, if there is one.
+local function add_tombstones(batch)
+  local unknown, ids = {}, {}
+  for _, row in ipairs(batch) do
+    local matters = row.there == 1 or kind ~= 'load'
+    if not row.record and matters then unknown[#unknown + 1], ids[#ids + 1] = row, row.id end
   end
-  for key = 3, 4 do
-    local some = #unknown > 0 and redis.call('EXISTS', KEYS[key]) == 1
-    for each, version in ipairs(some and redis.call('HMGET', KEYS[key], unpack(unknown)) or {}) do
-      local row = at[each]
-      if version then
-        row.fallen = math.max(row.fallen or -1, (struct.unpack('>d', version)))
-      end
+  if #ids == 0 then return end
+  for _, tombstones in ipairs({ gone, gone_before }) do
+    local versions = redis.call('EXISTS', tombstones) == 1 and redis.call('HMGET', tombstones, unpack(ids)) or {}
+    for number, version in ipairs(versions) do
+      local row = unknown[number]
+      if version then row.tombstone = math.max(row.tombstone or -1, (struct.unpack(VERSION, version))) end
     end
   end
 end
 
 local function is_newer(row)
-  local known = row.fallen or -1
-  if row.before then known = struct.unpack('>d', row.before:sub(9, 16)) end
-  return row.version > known or (ARGV[9] == 'repair' and row.version == known)
-end
-
-local function touch(scores, left)
-  for _, score in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(left))) do
-    if score then scores[string.format('%.17g', tonumber(score))] = true end
+  local known = row.tombstone or -1
+  if row.record then
+    local _, version = struct.unpack(RECORD, row.record)
+    known = version
   end
+  return row.version > known or (kind == 'repair' and row.version == known)
 end
 
-local function write(rows, ids, dense)
-  for each, before in ipairs(redis.call('HMGET', KEYS[2], unpack(ids))) do rows[each].before = before end
-  add_tombstones(rows, ids)
-  local left, added, noted, forgotten, fallen, risen, olds, scores = {}, {}, {}, {}, {}, {}, {}, {}
-  for _, row in ipairs(rows) do
+-- Sorts the newer rows of a batch into arguments of the commands that will write them.
+local function changes_of(batch)
+  local left, added, records, forgotten, buried, risen, before, touched = {}, {}, {}, {}, {}, {}, {}, {}
+  for _, row in ipairs(batch) do
     if is_newer(row) then
-      local old = row.before and row.before:sub(1, 8) .. row.id
-      if old then olds[#olds + 1] = old end
-      if old and (row.there == 0 or old ~= row.reached .. row.id) then left[#left + 1] = old end
+      local old, new = row.record and member_of(row.record, row.id), row.reached .. row.id
+      if old then before[#before + 1] = old end
+      if old and (row.there == 0 or old ~= new) then left[#left + 1] = old end
       if row.there == 1 then
-        local score = string.format('%.17g', row.score)
-        scores[score] = true
-        added[#added + 1], added[#added + 2] = score, row.reached .. row.id
-        noted[#noted + 1], noted[#noted + 2] = row.id, row.reached .. struct.pack('>d', row.version) .. row.card
-        if row.fallen then risen[#risen + 1] = row.id end
+        -- On the board, also if a tombstone is here.
+        local score = SCORE:format(row.score)
+        touched[score] = true
+        added[#added + 1], added[#added + 2] = score, new
+        local record = struct.pack(RECORD, row.reached, row.version) .. row.card
+        records[#records + 1], records[#records + 2] = row.id, record
+        if row.tombstone then risen[#risen + 1] = row.id end
       else
+        -- Off the board; a load buries only those of whom something is here.
         if old then forgotten[#forgotten + 1] = row.id end
-        if old or row.fallen or ARGV[9] ~= 'load' then
-          fallen[#fallen + 1], fallen[#fallen + 2] = row.id, struct.pack('>d', row.version)
+        if old or row.tombstone or kind ~= 'load' then
+          buried[#buried + 1], buried[#buried + 2] = row.id, struct.pack(VERSION, row.version)
         end
       end
     end
   end
-  if dense and #olds > 0 then touch(scores, olds) end
-  if #left > 0 then redis.call('ZREM', KEYS[1], unpack(left)) end
-  if #forgotten > 0 then redis.call('HDEL', KEYS[2], unpack(forgotten)) end
-  if #fallen > 0 then redis.call('HSET', KEYS[3], unpack(fallen)) end
-  if #risen > 0 then
-    redis.call('HDEL', KEYS[3], unpack(risen))
-    redis.call('HDEL', KEYS[4], unpack(risen))
+  return {
+    left = left, added = added, records = records, forgotten = forgotten, buried = buried, risen = risen,
+    before = before, touched = touched,
+  }
+end
+
+-- The scores that members had before are touched by their change, too.
+local function touch_scores(touched, before)
+  if #before == 0 then return end
+  for _, score in ipairs(redis.call('ZMSCORE', order, unpack(before))) do
+    if score then touched[SCORE:format(tonumber(score))] = true end
   end
-  if #added > 0 then redis.call('ZADD', KEYS[1], unpack(added)) end
-  if #noted > 0 then redis.call('HSET', KEYS[2], unpack(noted)) end
-  if dense then
-    for score in pairs(scores) do
-      if redis.call('ZCOUNT', KEYS[1], score, score) > 0 then
-        redis.call('ZADD', KEYS[5], score, score)
-      else
-        redis.call('ZREM', KEYS[5], score)
-      end
+end
+
+-- The distinct scores: a touched score stays as long as somebody has it.
+local function keep_scores(touched)
+  for score in pairs(touched) do
+    if redis.call('ZCOUNT', order, score, score) > 0 then
+      redis.call('ZADD', scores, score, score)
+    else
+      redis.call('ZREM', scores, score)
     end
   end
 end
 
+local function write(batch, ids, is_dense)
+  -- What is there of these players: records, and tombstones of those without one.
+  for number, record in ipairs(redis.call('HMGET', members, unpack(ids))) do batch[number].record = record end
+  add_tombstones(batch)
+  local changes = changes_of(batch)
+  if is_dense then touch_scores(changes.touched, changes.before) end
+
+  -- Members that move or leave, then records and tombstones, then the members' new places.
+  if #changes.left > 0 then redis.call('ZREM', order, unpack(changes.left)) end
+  if #changes.forgotten > 0 then redis.call('HDEL', members, unpack(changes.forgotten)) end
+  if #changes.buried > 0 then redis.call('HSET', gone, unpack(changes.buried)) end
+  if #changes.risen > 0 then
+    redis.call('HDEL', gone, unpack(changes.risen))
+    redis.call('HDEL', gone_before, unpack(changes.risen))
+  end
+  if #changes.added > 0 then redis.call('ZADD', order, unpack(changes.added)) end
+  if #changes.records > 0 then redis.call('HSET', members, unpack(changes.records)) end
+  if is_dense then keep_scores(changes.touched) end
+end
+
 turn_tombstones()
-local at, rows, ids = 1, nil, nil
-while at <= #ARGV[10] do
-  rows, ids, at = read(ARGV[10], at, 500)
-  write(rows, ids, ARGV[5]:sub(2, 2) == 'd')
+local is_dense, at = generation:sub(TIES_AT, TIES_AT) == DENSE, 1
+while at <= #rows do
+  local batch, ids, after = read(at)
+  write(batch, ids, is_dense)
+  at = after
 end
 return 1

@@ -1,29 +1,17 @@
--- The entries around a player, himself in the middle.
--- KEYS[1] the contest's state
--- ARGV[1] the contest's prefix   [2] places that the board shows, 0 for all   [3] player id, 8 bytes
--- ARGV[4] how many on either side
--- Returns what board_page.lua does, an empty list when he isn't on the board, or nothing when no generation is live.
-local live = redis.call('HGET', KEYS[1], 'live')
-if not live then return false end
-local prefix = ARGV[1] .. live .. ':'
-local order, size, ties = prefix .. 'order', tonumber(ARGV[2]), live:sub(2, 2)
-local own = redis.call('HGET', prefix .. 'members', ARGV[3])
-if not own then return {} end
-local place, total = redis.call('ZRANK', order, own:sub(1, 8) .. ARGV[3]), redis.call('ZCARD', order)
-if size > 0 and total > size then total = size end
+-- The entries around a player, with the player in the middle.
+-- KEYS state: the contest's state
+-- ARGV prefix: of the contest's keys
+-- ARGV places: that the board shows, 0 for all
+-- ARGV id: the player's, 8 bytes
+-- ARGV radius: entries on either side, at the most
+-- Returns what `page_of` does, an empty list when the player isn't on the board, or nothing when no generation is live.
+-- include: page_of
+-- include: member_of
+
+local record = redis.call('HGET', members, id)
+if not record then return {} end
+
+-- A player beyond the places that the board shows isn't on it.
+local place = redis.call('ZRANK', order, member_of(record, id))
 if place >= total then return {} end
-local as_of
-for _, time in ipairs(redis.call('HVALS', prefix .. 'as_of')) do
-  if not as_of or tonumber(time) < as_of then as_of = tonumber(time) end
-end
-local first, last = math.max(0, place - tonumber(ARGV[4])), math.min(place + tonumber(ARGV[4]), total - 1)
-local page = { live, as_of or 0, total, first, first + 1 }
-local found, ids = redis.call('ZRANGE', order, first, last, 'WITHSCORES'), {}
-for each = 1, #found, 2 do ids[#ids + 1] = found[each]:sub(9, 16) end
-local noted = redis.call('HMGET', prefix .. 'members', unpack(ids))
-for each = 1, #found, 2 do
-  page[#page + 1], page[#page + 2], page[#page + 3] = found[each], found[each + 1], noted[(each + 1) / 2]
-end
-if ties == 'c' then page[5] = redis.call('ZCOUNT', order, '-inf', '(' .. found[2]) + 1 end
-if ties == 'd' then page[5] = redis.call('ZCOUNT', prefix .. 'scores', '-inf', '(' .. found[2]) + 1 end
-return page
+return page_of(math.max(0, place - tonumber(radius)), math.min(place + tonumber(radius), total - 1))

@@ -1,10 +1,19 @@
--- Says that a database's players are being loaded into a generation, and by which load: an earlier one's writes end
--- here, and whatever the followers had caught up with doesn't count any more.
--- KEYS[1] the generation's checkpoints    ARGV[1] database   [2] the load's name
+-- Says that a database's players are being loaded into a generation, and by which load: the writes of an earlier load
+-- end here, since they expect its name.
+-- KEYS checkpoints: the generation's
+-- ARGV database: whose players are loaded
+-- ARGV load: the load's name
+-- CONST LOADING: how the checkpoints' field begins that names the load of a database
+-- CONST LOAD_BEGAN: how the field begins that says that something of a database has been loaded
+-- CONST LOADS: the field that counts the loads
+-- CONST READY: how the field begins that says that a database's follower has caught up
 -- Returns 1 if nothing of the database has been written to the generation before, else 0.
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if field:sub(1, 6) == 'ready:' then redis.call('HDEL', KEYS[1], field) end
+
+-- The followers have to catch up anew, with what this load brings, too.
+for _, field in ipairs(redis.call('HKEYS', checkpoints)) do
+  if field:sub(1, #READY) == READY then redis.call('HDEL', checkpoints, field) end
 end
-redis.call('HINCRBY', KEYS[1], 'load:count', 1)
-redis.call('HSET', KEYS[1], 'loading:' .. ARGV[1], ARGV[2])
-return redis.call('HSETNX', KEYS[1], 'load:began:' .. ARGV[1], 1)
+-- The count names this state of the loads; the load's name is what its writes will expect.
+redis.call('HINCRBY', checkpoints, LOADS, 1)
+redis.call('HSET', checkpoints, LOADING .. database, load)
+return redis.call('HSETNX', checkpoints, LOAD_BEGAN .. database, 1)

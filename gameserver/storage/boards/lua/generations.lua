@@ -1,61 +1,76 @@
 -- The generations that followers of this definition have to write, with a database's checkpoint in each; begins the
--- first if there is none, and the next if the live one was built by another definition than is wanted.
--- KEYS[1] the contest's state: live and next generation, the definition that is wanted, since when (s), and until when
--- ARGV[1] the contest's prefix   [2] the database   [3] the definition   [4] a name for a new generation
--- ARGV[5] 1 when the node has just begun to follow: who starts last has the newest configuration
--- ARGV[6] for how long, in s, a definition counts as wanted that nobody has asked for
--- ARGV[7...] all databases: what is there of others doesn't count any more
+-- first if there is none, and the next if the live one was built by another definition than the one wanted.
+-- KEYS state: the contest's: live and next generation, the definition that is wanted, since when (s) it is
+-- ARGV prefix: of the contest's keys
+-- ARGV database: whose checkpoints are returned
+-- ARGV definition: the caller's
+-- ARGV name: for a new generation
+-- ARGV starting: 1 when the node has just begun to follow: the node that starts last has the newest configuration
+-- ARGV wanted_seconds: for how long a definition counts as wanted that no node asks for
+-- ARGV databases...: all of them: what is here of others doesn't count any more
+-- CONST LOADING: how the checkpoints' field begins that names the load of a database
+-- CONST LOADS: the field that counts the loads
 -- Returns {generation, checkpoint or '', whether it is the next, and, if it is and every database has a checkpoint in
--- it, how many loads have begun in it, else 0} of each.
+-- it, how many loads have begun in it, else 0} for each.
+-- include: forget
+
+-- Whose definition counts: the one asked for of late, unless a newer node comes.
 local now = tonumber(redis.call('TIME')[1])
-local state = redis.call('HMGET', KEYS[1], 'live', 'next', 'wanted', 'asked')
-local live, next, wanted = state[1], state[2], state[3]
-if not wanted or ARGV[5] == '1' or math.abs(now - tonumber(state[4])) > tonumber(ARGV[6]) then wanted = ARGV[3] end
-
-local function of(generation, definition)
-  return generation and generation:sub(1, #definition) == definition
+local fields = redis.call('HMGET', state, 'live', 'next', 'wanted', 'asked')
+local live, building, wanted = fields[1], fields[2], fields[3]
+if not wanted or starting == '1' or math.abs(now - tonumber(fields[4])) > tonumber(wanted_seconds) then
+  wanted = definition
 end
 
-if wanted == ARGV[3] then
-  redis.call('HSET', KEYS[1], 'wanted', wanted, 'asked', now)
-  if next and not of(next, wanted) then
-    for _, part in ipairs({ 'order', 'members', 'gone', 'gone_before', 'scores', 'checkpoints', 'as_of' }) do
-      redis.call('UNLINK', ARGV[1] .. next .. ':' .. part)
-    end
-    redis.call('HDEL', KEYS[1], 'next')
-    next = nil
-  end
-  if not next and not of(live, wanted) then
-    next = ARGV[4]
-    redis.call('HSET', KEYS[1], 'next', next)
-  end
+local function is_built_by(generation, by)
+  return generation and generation:sub(1, #by) == by
 end
 
-local known = {}
-for each = 7, #ARGV do known[ARGV[each]] = true end
-
-local function forget_strangers(generation)
-  for _, field in ipairs(redis.call('HKEYS', ARGV[1] .. generation .. ':as_of')) do
-    if not known[field] then redis.call('HDEL', ARGV[1] .. generation .. ':as_of', field) end
+-- The wanted definition gives up a next generation of another one, and begins its own if the live one isn't.
+if wanted == definition then
+  redis.call('HSET', state, 'wanted', wanted, 'asked', now)
+  if building and not is_built_by(building, wanted) then
+    forget(building)
+    redis.call('HDEL', state, 'next')
+    building = nil
   end
-  for _, field in ipairs(redis.call('HKEYS', ARGV[1] .. generation .. ':checkpoints')) do
-    local loading = field:match('^loading:(.*)$')
-    if loading and not known[loading] then redis.call('HDEL', ARGV[1] .. generation .. ':checkpoints', field) end
+  if not building and not is_built_by(live, wanted) then
+    building = name
+    redis.call('HSET', state, 'next', building)
   end
 end
 
-local listed = {}
-for _, generation in ipairs({ live or '', next or '' }) do
-  if of(generation, ARGV[3]) then
-    forget_strangers(generation)
-    local checkpoints = ARGV[1] .. generation .. ':checkpoints'
-    local whole = 0
-    if generation == next then whole = tonumber(redis.call('HGET', checkpoints, 'load:count') or 0) end
-    for each = 7, #ARGV do
-      if redis.call('HEXISTS', checkpoints, ARGV[each]) == 0 then whole = 0 end
-    end
-    local checkpoint = redis.call('HGET', checkpoints, ARGV[2]) or ''
-    listed[#listed + 1] = { generation, checkpoint, generation == next and 1 or 0, whole }
+local is_known = {}
+for _, known in ipairs(databases) do is_known[known] = true end
+
+local function forget_unknown_databases(generation)
+  local as_of = KEY:format(prefix, generation, 'as_of')
+  for _, field in ipairs(redis.call('HKEYS', as_of)) do
+    if not is_known[field] then redis.call('HDEL', as_of, field) end
+  end
+  local checkpoints = KEY:format(prefix, generation, 'checkpoints')
+  for _, field in ipairs(redis.call('HKEYS', checkpoints)) do
+    local is_load = field:sub(1, #LOADING) == LOADING
+    if is_load and not is_known[field:sub(#LOADING + 1)] then redis.call('HDEL', checkpoints, field) end
   end
 end
-return listed
+
+-- How many loads have begun in the next generation, 0 unless every database has been loaded.
+local function loads_of(checkpoints)
+  for _, known in ipairs(databases) do
+    if redis.call('HEXISTS', checkpoints, known) == 0 then return 0 end
+  end
+  return tonumber(redis.call('HGET', checkpoints, LOADS) or 0)
+end
+
+local generations = {}
+for _, generation in ipairs({ live or '', building or '' }) do
+  if is_built_by(generation, definition) then
+    forget_unknown_databases(generation)
+    local checkpoints, is_next = KEY:format(prefix, generation, 'checkpoints'), generation == building
+    local checkpoint = redis.call('HGET', checkpoints, database) or ''
+    local loads = is_next and loads_of(checkpoints) or 0
+    generations[#generations + 1] = { generation, checkpoint, is_next and 1 or 0, loads }
+  end
+end
+return generations

@@ -1,14 +1,15 @@
 -- What a board has of some players.
--- KEYS[1] the contest's state
--- ARGV[1] the contest's prefix   [2...] player ids, 8 bytes each
--- Returns {generation, the ledgers' times of its databases in ms: database, time ..., for each id: what is noted of him
--- and his member's score, empty when there is nothing}, or nothing when no generation is live.
-local live = redis.call('HGET', KEYS[1], 'live')
-if not live then return false end
-local prefix, found = ARGV[1] .. live .. ':', {}
-for each = 2, #ARGV do
-  local noted = redis.call('HGET', prefix .. 'members', ARGV[each])
-  local score = noted and redis.call('ZSCORE', prefix .. 'order', noted:sub(1, 8) .. ARGV[each])
-  found[each - 1] = { noted or '', score or '' }
+-- KEYS state: the contest's state
+-- ARGV prefix: of the contest's keys
+-- ARGV ids...: player ids, 8 bytes each
+-- Returns {generation, the ledgers' times of its databases in ms: database, time ..., for each id its record and its
+-- member's score, each empty when there is none}, or nothing when no generation is live.
+-- include: live
+-- include: member_of
+local entries = {}
+for number, id in ipairs(ids) do
+  local record = redis.call('HGET', members, id)
+  local score = record and redis.call('ZSCORE', order, member_of(record, id))
+  entries[number] = { record or '', score or '' }
 end
-return { live, redis.call('HGETALL', prefix .. 'as_of'), found }
+return { live, redis.call('HGETALL', keys .. 'as_of'), entries }

@@ -1,21 +1,25 @@
 -- Says that a database's follower has caught up, in the next generation, with what was there when the last database
--- had been loaded; puts that generation in the live one's place when every database's follower has.
--- KEYS[1] the contest's state
--- ARGV[1] the contest's prefix   [2] the generation   [3] the database that has caught up   [4...] all databases
--- Returns 1 if the generation was swapped in.
-local state = redis.call('HMGET', KEYS[1], 'live', 'next')
-if state[2] ~= ARGV[2] then return 0 end
-local checkpoints = ARGV[1] .. ARGV[2] .. ':checkpoints'
-redis.call('HSET', checkpoints, 'ready:' .. ARGV[3], 1)
-for each = 4, #ARGV do
-  if redis.call('HEXISTS', checkpoints, ARGV[each]) == 0 then return 0 end
-  if redis.call('HEXISTS', checkpoints, 'ready:' .. ARGV[each]) == 0 then return 0 end
+-- had been loaded; makes that generation the live one when the followers of all databases have.
+-- KEYS state: the contest's state
+-- ARGV prefix: of the contest's keys
+-- ARGV generation: the next one
+-- ARGV database: whose follower has caught up
+-- ARGV databases...: all of them
+-- CONST READY: how the checkpoints' field begins that says that a database's follower has caught up
+-- Returns 1 if the generation has become the live one.
+-- include: forget
+local names = redis.call('HMGET', state, 'live', 'next')
+if names[2] ~= generation then return 0 end
+
+-- Every database must have a checkpoint, and have caught up.
+local checkpoints = KEY:format(prefix, generation, 'checkpoints')
+redis.call('HSET', checkpoints, READY .. database, 1)
+for _, name in ipairs(databases) do
+  if redis.call('HEXISTS', checkpoints, name) == 0 then return 0 end
+  if redis.call('HEXISTS', checkpoints, READY .. name) == 0 then return 0 end
 end
-redis.call('HSET', KEYS[1], 'live', ARGV[2])
-redis.call('HDEL', KEYS[1], 'next')
-if state[1] then
-  for _, part in ipairs({ 'order', 'members', 'gone', 'gone_before', 'scores', 'checkpoints', 'as_of' }) do
-    redis.call('UNLINK', ARGV[1] .. state[1] .. ':' .. part)
-  end
-end
+
+redis.call('HSET', state, 'live', generation)
+redis.call('HDEL', state, 'next')
+if names[1] then forget(names[1]) end
 return 1

@@ -1,14 +1,20 @@
 -- Adds a notice to all players, and tells the nodes that there is one.
--- KEYS[1] the last notice's number   KEYS[2] the notices: number, space, push
--- ARGV[1] the push   [2] notices kept, at the most   [3] for how long, in ms   [4] the channel   [5] the message
+-- KEYS last: the last notice's number
+-- KEYS notices: number, space, push
+-- ARGV push: the notice
+-- ARGV most: notices kept, at the most
+-- ARGV lifetime_ms: for how long
+-- ARGV channel: of all nodes
+-- ARGV message: to them
 -- Returns the notice's number.
+
 -- By the clock, so that numbers also rise over a loss of everything here.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local number = string.format('%.0f', math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0) + 1))
-redis.call('SET', KEYS[1], number)
-redis.call('RPUSH', KEYS[2], number .. ' ' .. ARGV[1])
-redis.call('LTRIM', KEYS[2], -tonumber(ARGV[2]), -1)
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local number = string.format('%.0f', math.max(now, tonumber(redis.call('GET', last) or 0) + 1))
+redis.call('SET', last, number)
+redis.call('RPUSH', notices, number .. ' ' .. push)
+redis.call('LTRIM', notices, -tonumber(most), -1)
+redis.call('PEXPIRE', notices, lifetime_ms)
+redis.call('PUBLISH', channel, message)
 return tonumber(number)

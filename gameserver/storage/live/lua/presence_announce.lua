@@ -1,24 +1,29 @@
--- Tells each node that lives which of the players connected to it have changed.
--- KEYS[1] the nodes: name by the end of its lease, in ms
--- ARGV[1] the prefix of the nodes' players   [2] the prefix of their channels   [3] what a message begins with
--- ARGV[4] ids, by commas   [5] what to say of each, by commas
--- Returns how many players were told of, on all nodes.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local ids, said, told = {}, {}, 0
-for id in string.gmatch(ARGV[4], '[^,]+') do ids[#ids + 1] = id end
-for text in string.gmatch(ARGV[5], '[^,]+') do said[#said + 1] = text end
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
-  local players, changed = ARGV[1] .. name, {}
+-- Tells each live node which of the players connected to it have changed.
+-- KEYS nodes: name by the end of its lease, in ms
+-- ARGV players_prefix: of the keys with the nodes' players
+-- ARGV channel_prefix: of the nodes' channels
+-- ARGV kind: what a message begins with
+-- ARGV ids: of the players, separated by commas
+-- ARGV numbers: what to say of each, separated by commas
+-- Returns how many connected players there were, on all nodes.
+-- include: milliseconds
+local TOGETHER = 1000
+local id_list, number_list, announced = {}, {}, 0
+for id in ids:gmatch('[^,]+') do id_list[#id_list + 1] = id end
+for number in numbers:gmatch('[^,]+') do number_list[#number_list + 1] = number end
+
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', nodes, milliseconds(), '+inf')) do
+  local players, changed = players_prefix .. name, {}
   if redis.call('EXISTS', players) == 1 then
-    for first = 1, #ids, 1000 do
-      local last = math.min(first + 999, #ids)
-      for place, there in ipairs(redis.call('SMISMEMBER', players, unpack(ids, first, last))) do
-        if there == 1 then changed[#changed + 1] = ids[first + place - 1] .. ':' .. said[first + place - 1] end
+    for first = 1, #id_list, TOGETHER do
+      local last = math.min(first + TOGETHER - 1, #id_list)
+      for place, is_here in ipairs(redis.call('SMISMEMBER', players, unpack(id_list, first, last))) do
+        local at = first + place - 1
+        if is_here == 1 then changed[#changed + 1] = id_list[at] .. ':' .. number_list[at] end
       end
     end
   end
-  if #changed > 0 then redis.call('PUBLISH', ARGV[2] .. name, ARGV[3] .. table.concat(changed, ',')) end
-  told = told + #changed
+  if #changed > 0 then redis.call('PUBLISH', channel_prefix .. name, kind .. table.concat(changed, ',')) end
+  announced = announced + #changed
 end
-return told
+return announced

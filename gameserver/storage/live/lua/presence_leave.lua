@@ -1,6 +1,8 @@
--- Takes a node off the list of those that live.
--- KEYS[1] the nodes: name by the end of its lease, in ms   KEYS[2] the node's players   KEYS[3] the node's description
--- ARGV[1] the node's name
-redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('UNLINK', KEYS[2], KEYS[3])
+-- Deletes a node that stops.
+-- KEYS nodes: name by the end of its lease, in ms
+-- KEYS players: the node's
+-- KEYS description: the node's
+-- ARGV name: the node's
+redis.call('ZREM', nodes, name)
+redis.call('UNLINK', players, description)
 return 1

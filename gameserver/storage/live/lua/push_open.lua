@@ -1,29 +1,39 @@
--- Where a player's stream stands, and what was kept since a number that a client has seen.
--- KEYS[1] his stream: its name, its last number, the last notice in it   KEYS[2] its tail: number, space, push
--- ARGV[1] a name for the stream if it is new   [2] pushes kept, at the most   [3] for how long, in ms
--- ARGV[4] the stream that the client knows, or nothing   [5] the last number that it has seen
--- ARGV[6] 1: tell what there is also when something is missing   [7] the newest notice's number
--- ARGV[8...] notices of late, a number and a push each, the oldest first
--- Returns the stream's name, its last number, whether nothing is missing since [5], and what came since.
-if redis.call('HSETNX', KEYS[1], 'stream', ARGV[1]) == 1 then
-  -- Who knew a stream had the notices of its time; what there is now came after Redis lost it.
-  redis.call('HSET', KEYS[1], 'seq', 0, 'notice', ARGV[4] == '' and ARGV[7] or 0)
+-- Where a player's stream stands, and what it got since a number that a client has seen.
+-- KEYS stream: the player's: its name, its last number, the last notice in it
+-- KEYS tail: number, space, push
+-- ARGV name: for the stream if it is new
+-- ARGV most: pushes kept, at the most
+-- ARGV lifetime_ms: for how long
+-- ARGV known: the stream that the client knows, or ''
+-- ARGV seen_seq: the last number that it has seen
+-- ARGV is_whole: 1: return what there is also when something is missing
+-- ARGV newest: the newest notice's number
+-- ARGV notices...: the latest, a number and a push each, the oldest first
+-- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, and what came since.
+
+-- A client that knows a stream has had the notices of its time, so a stream that Redis has lost begins without them.
+if redis.call('HSETNX', stream, 'stream', name) == 1 then
+  redis.call('HSET', stream, 'seq', 0, 'notice', known == '' and newest or 0)
 end
-local last = tonumber(redis.call('HGET', KEYS[1], 'notice'))
-for place = 8, #ARGV, 2 do
-  if tonumber(ARGV[place]) > last then
-    last = tonumber(ARGV[place])
-    redis.call('HSET', KEYS[1], 'notice', ARGV[place])
-    redis.call('RPUSH', KEYS[2], redis.call('HINCRBY', KEYS[1], 'seq', 1) .. ' ' .. ARGV[place + 1])
+
+-- Notices that the stream doesn't have yet join it.
+local last = tonumber(redis.call('HGET', stream, 'notice'))
+for at = 1, #notices, 2 do
+  if tonumber(notices[at]) > last then
+    last = tonumber(notices[at])
+    redis.call('HSET', stream, 'notice', notices[at])
+    redis.call('RPUSH', tail, redis.call('HINCRBY', stream, 'seq', 1) .. ' ' .. notices[at + 1])
   end
 end
-redis.call('LTRIM', KEYS[2], -tonumber(ARGV[2]), -1)
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-local stream, seq = redis.call('HGET', KEYS[1], 'stream'), tonumber(redis.call('HGET', KEYS[1], 'seq'))
-local seen = tonumber(ARGV[5])
-if stream ~= ARGV[4] or seen > seq or seq - redis.call('LLEN', KEYS[2]) > seen then
-  return {stream, seq, 0, ARGV[6] == '1' and redis.call('LRANGE', KEYS[2], 0, -1) or {}}
+redis.call('LTRIM', tail, -tonumber(most), -1)
+redis.call('PEXPIRE', stream, lifetime_ms)
+redis.call('PEXPIRE', tail, lifetime_ms)
+
+-- Another stream, a number from the future, or one before the tail: something is missing.
+local current, seq = redis.call('HGET', stream, 'stream'), tonumber(redis.call('HGET', stream, 'seq'))
+local seen = tonumber(seen_seq)
+if current ~= known or seen > seq or seq - redis.call('LLEN', tail) > seen then
+  return { current, seq, 0, is_whole == '1' and redis.call('LRANGE', tail, 0, -1) or {} }
 end
-if seen == seq then return {stream, seq, 1, {}} end
-return {stream, seq, 1, redis.call('LRANGE', KEYS[2], seen - seq, -1)}
+if seen == seq then return { current, seq, 1, {} } end
+return { current, seq, 1, redis.call('LRANGE', tail, seen - seq, -1) }

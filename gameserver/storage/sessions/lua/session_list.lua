@@ -1,15 +1,16 @@
--- Lists a player's sessions, oldest first, and forgets those that have expired.
--- KEYS[1] the player's index    ARGV[1] the prefix of the player's session keys
+-- Lists a player's sessions, oldest first, and deletes those that have expired.
+-- KEYS sessions: the player's session names, by the time they were opened
+-- ARGV prefix: of the player's session keys
 -- Returns {name, epoch, opened in ms, last used in ms, expiry in ms, label, address} of each.
 local listed = {}
-for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local key = ARGV[1] .. name
-  local found = redis.call('HMGET', key, 'epoch', 'opened', 'used', 'label', 'address')
-  if found[1] then
-    listed[#listed + 1] = { name, tonumber(found[1]), tonumber(found[2]), tonumber(found[3]),
-      redis.call('PEXPIRETIME', key), found[4] or '', found[5] or '' }
+for _, name in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
+  local key = prefix .. name
+  local fields = redis.call('HMGET', key, 'epoch', 'opened', 'used', 'label', 'address')
+  if fields[1] then
+    listed[#listed + 1] = { name, tonumber(fields[1]), tonumber(fields[2]), tonumber(fields[3]),
+      redis.call('PEXPIRETIME', key), fields[4] or '', fields[5] or '' }
   else
-    redis.call('ZREM', KEYS[1], name)
+    redis.call('ZREM', sessions, name)
   end
 end
 return listed

@@ -1,9 +1,11 @@
 -- Ends sessions of a player.
--- KEYS[1] the player's index    ARGV[1] the prefix of the player's session keys   [2...] the names of those that end
+-- KEYS sessions: the player's session names, by the time they were opened
+-- ARGV prefix: of the player's session keys
+-- ARGV names...: of the sessions that end
 -- Returns how many there were.
 local ended = 0
-for each = 2, #ARGV do
-  redis.call('ZREM', KEYS[1], ARGV[each])
-  ended = ended + redis.call('UNLINK', ARGV[1] .. ARGV[each])
+for _, name in ipairs(names) do
+  redis.call('ZREM', sessions, name)
+  ended = ended + redis.call('UNLINK', prefix .. name)
 end
 return ended

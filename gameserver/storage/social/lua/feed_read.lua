@@ -1,4 +1,6 @@
--- A player's feed, which stays for as long again.
--- KEYS[1] the feed: version, space, entry; the newest first    ARGV[1] its lifetime, in ms   [2] how many are wanted
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)
+-- A player's feed, whose lifetime begins anew.
+-- KEYS feed: version, space, entry; the newest first
+-- ARGV lifetime_ms: of the feed
+-- ARGV limit: entries wanted
+redis.call('PEXPIRE', feed, lifetime_ms)
+return redis.call('LRANGE', feed, 0, limit - 1)

@@ -1,10 +1,12 @@
--- Takes away a player's friends before and after they change: in between nobody may fill the set.
--- KEYS[1] the set   KEYS[2] its guard
--- ARGV[1] the change's token   [2] for how long it guards, in ms, at the most: before; '' after the change
-redis.call('UNLINK', KEYS[1])
-if ARGV[2] ~= '' then
-  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-elseif redis.call('GET', KEYS[2]) == ARGV[1] then
-  redis.call('UNLINK', KEYS[2])
+-- Deletes a player's friends from the cache before and after they change; in between nobody may fill the set.
+-- KEYS friends: the set
+-- KEYS guard: who may fill it
+-- ARGV token: the change's
+-- ARGV guard_ms: for how long it guards at the most: before the change; '' after it
+redis.call('UNLINK', friends)
+if guard_ms ~= '' then
+  redis.call('SET', guard, token, 'PX', guard_ms)
+elseif redis.call('GET', guard) == token then
+  redis.call('UNLINK', guard)
 end
 return 1

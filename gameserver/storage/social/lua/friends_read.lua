@@ -1,8 +1,10 @@
--- A player's friends, or the leave to put them here.
--- KEYS[1] the set: his friends and himself   KEYS[2] its guard: who may fill it, or is changing what it derives from
--- ARGV[1] a token   [2] for how long it holds, in ms
--- Returns 1 and the members; or 0 and the token if the caller may fill the set with it, or nothing if he may not.
-local members = redis.call('SMEMBERS', KEYS[1])
+-- A player's cached friends, or the leave to cache them.
+-- KEYS friends: the set: the friends and the player itself
+-- KEYS guard: who may fill it, or is changing what it derives from
+-- ARGV token: the caller's
+-- ARGV leave_ms: for how long a leave holds
+-- Returns 1 and the members; or 0 and the token if the caller may fill the set with it, or '' if it may not.
+local members = redis.call('SMEMBERS', friends)
 if #members > 0 then return { 1, members } end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return { 0, ARGV[1] } end
+if redis.call('SET', guard, token, 'NX', 'PX', leave_ms) then return { 0, token } end
 return { 0, '' }

@@ -1,1 +1,0 @@
-"""Alembic histories, one per table group."""

@@ -18,7 +18,7 @@ Ledgers = Mapping[str, Sequence[LedgerEntry]]
 """Each player's ledger, by the player's id."""
 
 
-class SentLetter(NamedTuple):
+class SwarmLetter(NamedTuple):
     """A letter: its id, its sender, its recipient, and the rule that applies it there."""
 
     mail_id: str
@@ -70,16 +70,16 @@ def judge_letters(ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict]) -> Ma
     return mail
 
 
-def _judge_ends(letter: SentLetter, ends: Sequence[str], verdict: PlayerVerdict) -> None:
+def _judge_ends(letter: SwarmLetter, ends: Sequence[str], verdict: PlayerVerdict) -> None:
     if not ends:
         verdict.lost.append(f"the letter {letter.mail_id} ({letter.kind}) neither arrived nor came back")
     elif len(ends) > 1:
         verdict.doubled.append(f"the letter {letter.mail_id} ({letter.kind}) ended {len(ends)} times")
 
 
-def _all_sent(ledgers: Ledgers) -> list[SentLetter]:
+def _all_sent(ledgers: Ledgers) -> list[SwarmLetter]:
     return [
-        SentLetter(letter.mail_id, player, letter.to, letter.kind)
+        SwarmLetter(letter.mail_id, player, letter.to, letter.kind)
         for player, entries in ledgers.items()
         for entry in entries
         for letter in entry.letters
@@ -96,14 +96,14 @@ def _rows(ledgers: Ledgers) -> Counter[LetterRow]:
     )
 
 
-def _ends(letter: SentLetter, rows: Counter[LetterRow]) -> list[str]:
+def _ends(letter: SwarmLetter, rows: Counter[LetterRow]) -> list[str]:
     """The players in whose ledgers the letter ended, once for each time."""
     arrived = rows[LetterRow(letter.to, letter.mail_id, MAIL + letter.kind)]
     returned = rows[LetterRow(letter.sender, letter.mail_id, RETURNED)]
     return [letter.to] * arrived + [letter.sender] * returned
 
 
-def _is_expected(letter: SentLetter | None, row: LetterRow) -> bool:
+def _is_expected(letter: SwarmLetter | None, row: LetterRow) -> bool:
     if letter is None:
         return False
     return (row.player, row.action) in ((letter.to, MAIL + letter.kind), (letter.sender, RETURNED))

@@ -90,7 +90,7 @@ def test_a_letter_that_is_lost_doubled_or_sent_by_nobody_is_found(
     assert fault in faults(spoilt)
 
 
-def test_the_spoiltof_letters_on_their_way_are_read_again() -> None:
+def test_the_players_of_letters_under_way_are_unfinished() -> None:
     under_way = ledgers()
     without("bea", END)(under_way)
     assert unfinished_players(under_way) == {"ann", "bea"}

@@ -16,7 +16,7 @@ from gameserver.cli.databases import databases
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
-from gameserver.commands import admin, crowd, demo
+from gameserver.commands import crowd, demo, operations
 from gameserver.commands.results import Question
 from gameserver.config.files import read_toml
 from gameserver.stack.fleet import overview
@@ -71,7 +71,7 @@ def rank(
 
     async def work(core: application.Core) -> None:
         question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
-        found = await admin.rank(core.commands.operations, question)
+        found = await operations.rank(core.commands.operations, question)
         console.print(tables.ranking(found, core.rulebook.game))
 
     with_core(config, work)

@@ -15,7 +15,7 @@ from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import connected
 from tests.support.nodes import node_process
@@ -116,7 +116,7 @@ async def ann(node: NodeProcess) -> Signed:
 
 
 async def claim(core: Core, name: str) -> Claim | None:
-    return await core.rooms.accounts.claims.find(Key(Kind.NAME, name))
+    return await core.rooms.accounts.claims.find(Key(KeyKind.NAME, name))
 
 
 BEA = "new.key = 'bea lee'"

@@ -131,6 +131,7 @@ class PostgresServer(ManagedServer):
         secret = self._folder.with_name(self._folder.name + ".password")
         setup = Process(f"The set-up of Postgres {self.name}", self.log)
         try:
+            # Under another name, which only a complete folder loses.
             await asyncio.to_thread(datafolder.make_empty, made, self._account)
             datafolder.write_secret(secret, self.password, self._account)
             setup.start(self._launch(self._initdb_command(made, secret), self._folder.parent, signal.SIGKILL))

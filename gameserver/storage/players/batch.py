@@ -17,21 +17,14 @@ import orjson
 import structlog
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import (
-    GameError,
-    Internal,
-    PlayerNotFound,
-    Refused,
-    RuleBroken,
-    SessionRevoked,
-)
+from gameserver.rules.errors import GameError, Internal, PlayerNotFound, Refused, RuleBroken, SessionRevoked
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Stacks, Unpaid
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
-from gameserver.storage.mail.mailbag import Letter, LetterSettled, Mailbag, Posting
+from gameserver.storage.mail.mailbag import LetterSettled, Mailbag, OutboxRow, SentLetter
 from gameserver.storage.players.command import (
     Command,
     FateUnknown,
@@ -162,7 +155,7 @@ class Batch:
             log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
             return Internal("The action could not be carried out.")
 
-    def _deliver(self, command: Command, letter: Letter, row: _Row | None) -> Verdict:
+    def _deliver(self, command: Command, letter: SentLetter, row: _Row | None) -> Verdict:
         """What came of the letter when it was delivered before; else it takes effect, or is refused for good."""
         absent = self._absent[command.player_id] if row is None else None
         if isinstance(absent, LockedElsewhere | SlotMoved):
@@ -176,7 +169,7 @@ class Batch:
             return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, row)
 
-    def _open(self, command: Command, letter: Letter, row: _Row) -> Receipt | LetterSettled:
+    def _open(self, command: Command, letter: SentLetter, row: _Row) -> Receipt | LetterSettled:
         try:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), row)
@@ -193,7 +186,7 @@ class Batch:
 
     def _apply(self, command: Command, row: _Row) -> Receipt:
         if command.letter is None:
-            self.window.refuse(command.id, self._now)
+            self.window.check(command.id, self._now)
         if command.takes:
             self.stacks.check(command)
         seed = next(self._seeds)
@@ -201,7 +194,7 @@ class Batch:
         outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
         if outcome.grants and command.letter is None:
             self.stacks.require_room(command, outcome.grants)
-        postings: Sequence[Posting] = ()
+        postings: Sequence[OutboxRow] = ()
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
@@ -222,7 +215,7 @@ class Batch:
         token = None if command.payment is None else command.payment.token
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=self._now)
 
-    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[Posting], Outcome]:
+    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The rows of the outcome's letters, and the outcome with an event that tells of each."""
         letters = [(each.kind, each.recipient, json_of(each.args)) for each in outcome.letters]
         postings = self._mail.postings(command.player_id, command.id, letters)

@@ -21,7 +21,7 @@ from gameserver.storage.items.stacks import Unpaid
 from gameserver.storage.mail.mailbag import LetterSettled
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Command, FateUnknown, LockedElsewhere, Receipt, Verdict
-from gameserver.storage.players.pending import Limits, Pending
+from gameserver.storage.players.pending import CommitLimits, Pending
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import BUSY, LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
@@ -47,7 +47,7 @@ MakeBatch = Callable[[Sequence[Command]], Batch]
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
-    def __init__(self, database: Database, make_batch: MakeBatch, limits: Limits, give_back: GiveBack) -> None:
+    def __init__(self, database: Database, make_batch: MakeBatch, limits: CommitLimits, give_back: GiveBack) -> None:
         """`give_back` takes a player's commands, in their order, when the database doesn't own his slot."""
         self._database = database
         self._give_back = give_back

@@ -28,7 +28,7 @@ from gameserver.storage.items.inventory import Inventory, Reservation, Stack
 from gameserver.storage.items.payment_ledger import Look, PaymentLedger
 from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
 from gameserver.storage.players.command import Command, Receipt
-from gameserver.storage.players.pending import Limits
+from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class Again(Exception):
     """The attempt found something in its way, which has been dealt with."""
 
 
-class Paths(NamedTuple):
+class WritePath(NamedTuple):
     """How a node submits a command, and waits until a player has none queued or in flight."""
 
     submit: Callable[[Command], Awaitable[Receipt]]
@@ -56,7 +56,9 @@ class Paths(NamedTuple):
 class Payments:
     """One per node."""
 
-    def __init__(self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, paths: Paths, limits: Limits) -> None:
+    def __init__(
+        self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, paths: WritePath, limits: CommitLimits
+    ) -> None:
         self._slots = slots
         self._inventory = inventory
         self._ledger = ledger

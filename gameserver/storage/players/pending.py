@@ -10,7 +10,7 @@ from gameserver.storage.mail.mailbag import LetterSettled
 from gameserver.storage.players.command import Command, Receipt
 
 
-class Limits(NamedTuple):
+class CommitLimits(NamedTuple):
     """Of group commit: players in a batch, batches in flight, commands queued; the others are seconds."""
 
     players: int

@@ -21,9 +21,9 @@ from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import Committer, MakeBatch
-from gameserver.storage.players.payments import Paths, Payments
-from gameserver.storage.players.pending import Limits
-from gameserver.storage.players.reader import Read, Reader
+from gameserver.storage.players.payments import Payments, WritePath
+from gameserver.storage.players.pending import CommitLimits
+from gameserver.storage.players.reader import PlayerState, Reader
 from gameserver.storage.players.routing import Router
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.seasons.scoring import Scoring
@@ -37,13 +37,15 @@ PLAYERS = tables.player_rows
 class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
-    def __init__(self, slots: Slots, rulebook: Rulebook, window: Window, limits: Limits, scoring: Scoring) -> None:
+    def __init__(
+        self, slots: Slots, rulebook: Rulebook, window: Window, limits: CommitLimits, scoring: Scoring
+    ) -> None:
         self._slots, self._window, self._game, self._rulebook = slots, window, rulebook.game, rulebook
         self._scoring = scoring
         self._router = Router(slots, limits, lambda each, back: Committer(each, self._batches(each), limits, back))
         self.inventory = Inventory(slots, rulebook.game.items)
         self._backlog = Backlog(slots)
-        paths = Paths(self._router.submit, self._router.quiet)
+        paths = WritePath(self._router.submit, self._router.quiet)
         self.payments = Payments(slots, self.inventory, PaymentLedger(slots), paths, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -102,7 +104,7 @@ class Players:
         """The epochs of those that exist, below which their sessions have ended. Raises as `read` does."""
         return {each: found.session_epoch for each, found in (await self._read(ids)).items()}
 
-    async def _read(self, ids: Iterable[int]) -> dict[int, Read]:
+    async def _read(self, ids: Iterable[int]) -> dict[int, PlayerState]:
         wanted = [each for each in dict.fromkeys(ids) if 0 <= each <= LARGEST_ID and self._is_placed(each)]
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
@@ -112,7 +114,7 @@ class Players:
                 if isinstance(fault, BaseException) and not isinstance(fault, SlotMoved):
                     raise fault
             if not any(isinstance(each, SlotMoved) for each in answers):
-                return {found.player.id: found for found in answers if isinstance(found, Read)}
+                return {found.player.id: found for found in answers if isinstance(found, PlayerState)}
             await self._slots.moved(deadline)
 
     def _owner(self, player_id: int) -> Database:

@@ -13,7 +13,7 @@ from gameserver.rules.errors import Overloaded
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import Committer, GiveBack
-from gameserver.storage.players.pending import Limits, Pending
+from gameserver.storage.players.pending import CommitLimits, Pending
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import LOOK_SECONDS, Slots
 from gameserver.waiting import Bell
@@ -24,7 +24,7 @@ MakeCommitter = Callable[[Database, GiveBack], Committer]
 class Router:
     """One per node; `run` works the committers' queues until it is cancelled."""
 
-    def __init__(self, slots: Slots, limits: Limits, make: MakeCommitter) -> None:
+    def __init__(self, slots: Slots, limits: CommitLimits, make: MakeCommitter) -> None:
         self._slots = slots
         self._limits = limits
         self._make = make

@@ -7,7 +7,16 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from gameserver.commands.boards import season_name
-from gameserver.commands.results import Contest, Count, Holding, LiveNode, Ranking, Share, SlotRange, Verdict
+from gameserver.commands.results import (
+    CheckReport,
+    Contest,
+    Count,
+    GroupUsage,
+    Holding,
+    LiveNode,
+    Ranking,
+    SlotRange,
+)
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339
 from gameserver.transport.answers.players import PlayerAnswer, player_now
@@ -173,7 +182,7 @@ def _database(holding: Holding) -> DatabaseAnswer:
     }
 
 
-def _share(share: Share) -> ShareAnswer:
+def _share(share: GroupUsage) -> ShareAnswer:
     return {"group": share.group, "slots": share.slots, "bytes": share.bytes, "writes": share.writes}
 
 
@@ -200,7 +209,7 @@ def _node(node: LiveNode) -> NodeAnswer:
     }
 
 
-def verdict(contest: Contest, result: Verdict) -> VerdictAnswer:
+def verdict(contest: Contest, result: CheckReport) -> VerdictAnswer:
     return {
         "board": contest.board.name,
         "season": season_name(contest),

@@ -5,7 +5,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import Entry, HistoryPage, Receipt, Stack
+from gameserver.commands.results import HistoryEntry, HistoryPage, Receipt, Stack
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339
 from gameserver.transport.answers.players import PlayerAnswer, player
@@ -66,7 +66,7 @@ def ledger(history: HistoryPage) -> LedgerAnswer:
     return {"entries": [_entry(entry) for entry in history.entries], "next_cursor": history.cursor}
 
 
-def _entry(entry: Entry) -> EntryAnswer:
+def _entry(entry: HistoryEntry) -> EntryAnswer:
     outcome = entry.outcome
     return {
         "command_id": entry.command_id,

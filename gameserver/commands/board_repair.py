@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.storage.boards.check import BoardCheck, Verdict
+from gameserver.storage.boards.check import BoardCheck, CheckReport
 from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.operators.audit import Audit
 from gameserver.telemetry import BOARD_CHECKED, BOARD_DIFFERENCES
 
@@ -16,65 +17,68 @@ SAMPLE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class BoardCare:
+class BoardRepair:
     """What checking and rebuilding boards needs; one per node."""
 
     leaderboards: Leaderboards
     checks: BoardCheck
+    lifecycle: BoardLifecycle
     audit: Audit
 
 
-async def check(care: BoardCare, board: str, season: str, sample: int, *, repair: bool) -> tuple[Contest, Verdict]:
+async def check(
+    board_repair: BoardRepair, board: str, season: str, sample: int, *, repair: bool
+) -> tuple[Contest, CheckReport]:
     """Compares some places of a board with the databases, and puts right what differs if it is to `repair`.
 
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
-    contest = _followed(care, board, season)
-    return contest, _counted(contest, await care.checks.sample(contest, sample, repair=repair))
+    contest = _followed(board_repair, board, season)
+    return contest, _counted(contest, await board_repair.checks.sample(contest, sample, repair=repair))
 
 
 async def check_all(
-    care: BoardCare, board: str, season: str, progress: Callable[[int], None], *, repair: bool
-) -> tuple[Contest, Verdict]:
+    board_repair: BoardRepair, board: str, season: str, progress: Callable[[int], None], *, repair: bool
+) -> tuple[Contest, CheckReport]:
     """Compares every place; `progress` hears how many players have been compared. Raises what `check` does."""
-    contest = _followed(care, board, season)
-    return contest, _counted(contest, await care.checks.full(contest, progress, repair=repair))
+    contest = _followed(board_repair, board, season)
+    return contest, _counted(contest, await board_repair.checks.full(contest, progress, repair=repair))
 
 
-async def check_some(care: BoardCare) -> int:
+async def check_some(board_repair: BoardRepair) -> int:
     """Compares a few places of one board, chosen at random, and puts right what differs; how many that were."""
-    contests = care.leaderboards.seasons.calendar.contests(care.leaderboards.now())
+    contests = board_repair.leaderboards.seasons.calendar.contests(board_repair.leaderboards.now())
     if not contests:
         return 0
     contest = random.choice(contests)  # noqa: S311
-    return _counted(contest, await care.checks.sample(contest, SAMPLE, repair=True)).found
+    return _counted(contest, await board_repair.checks.sample(contest, SAMPLE, repair=True)).found
 
 
-async def rebuild(care: BoardCare, admin: str, board: str, season: str, reason: str) -> str:
+async def rebuild(board_repair: BoardRepair, admin: str, board: str, season: str, reason: str) -> str:
     """Begins to build a board anew beside the one that is served; the new generation's name.
 
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
-    contest = _followed(care, board, season)
-    await care.audit.note(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
-    return await care.checks.rebuild(contest)
+    contest = _followed(board_repair, board, season)
+    await board_repair.audit.note(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
+    return await board_repair.lifecycle.rebuild(contest)
 
 
-async def is_live(care: BoardCare, board: str, season: str, generation: str) -> bool:
+async def is_live(board_repair: BoardRepair, board: str, season: str, generation: str) -> bool:
     """Whether a generation is what is served. Raises BoardUnavailable."""
-    return await care.checks.live(boards.contest(care.leaderboards, board, season)) == generation
+    return await board_repair.lifecycle.live(boards.contest(board_repair.leaderboards, board, season)) == generation
 
 
-def _followed(care: BoardCare, board: str, season: str) -> Contest:
+def _followed(board_repair: BoardRepair, board: str, season: str) -> Contest:
     """A contest that lies in Redis. Raises BoardNotFound, SeasonNotFound, and BadInput for a season that is over."""
-    contest = boards.contest(care.leaderboards, board, season)
-    if care.leaderboards.seasons.calendar.is_over(contest.board, contest.season):
+    contest = boards.contest(board_repair.leaderboards, board, season)
+    if board_repair.leaderboards.seasons.calendar.is_over(contest.board, contest.season):
         problem = FieldProblem("season", "is over: its standings are stored, and follow nothing any more")
         raise BadInput("There is nothing to compare or to build.", errors=[problem])
     return contest
 
 
-def _counted(contest: Contest, verdict: Verdict) -> Verdict:
+def _counted(contest: Contest, verdict: CheckReport) -> CheckReport:
     BOARD_CHECKED.labels(contest.board.name).inc(verdict.compared)
     BOARD_DIFFERENCES.labels(contest.board.name).inc(verdict.found)
     return verdict

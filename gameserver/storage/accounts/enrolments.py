@@ -23,7 +23,7 @@ PLAYERS, LEDGER = tables.player_rows, tables.ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class Enrolment:
     """The player that a sign-up makes under its command id; `keys` are its claims, written `kind:text`.
 
     `epoch` is the session epoch of the new player or, for a retry, the one at which its password was verified.
@@ -37,7 +37,7 @@ class Birth:
     epoch: int = 0
 
 
-class Births:
+class Enrolments:
     """Makes players."""
 
     def __init__(self, slots: Slots) -> None:
@@ -47,7 +47,7 @@ class Births:
         """The id of the player that a sign-up makes at its `attempt`, from 0."""
         return player_id_of(command_id, attempt, self._slots.size("players"))
 
-    async def create(self, birth: Birth, password_hash: str | None) -> bool:
+    async def create(self, birth: Enrolment, password_hash: str | None) -> bool:
         """Inserts the player; False when there is a row of this id already.
 
         Raises OutcomeUnknown when the commit may have taken place.
@@ -59,7 +59,7 @@ class Births:
             )
             if inserted.first() is None:
                 return False
-            await connection.execute(insert(LEDGER).values(birth_row(birth)))
+            await connection.execute(insert(LEDGER).values(enrolment_row(birth)))
             if password_hash is not None:
                 key = {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
                 await connection.execute(insert(tables.credentials).values(**key, password_hash=password_hash))
@@ -67,10 +67,10 @@ class Births:
 
         return await at_commit_point("the player was made", on_owner(self._slots, birth.player.id, write))
 
-    async def find(self, player_id: int, command_id: str) -> Birth | None:
+    async def find(self, player_id: int, command_id: str) -> Enrolment | None:
         """What the sign-up `command_id` made under this id, as its first answer showed it; None if nothing."""
 
-        async def query(connection: AsyncConnection) -> Birth | None:
+        async def query(connection: AsyncConnection) -> Enrolment | None:
             return await _find(connection, player_id, command_id)
 
         return await on_owner(self._slots, player_id, query)
@@ -94,13 +94,13 @@ def new_row(player: Player) -> dict[str, Any]:
     }
 
 
-def birth_row(birth: Birth) -> dict[str, Any]:
+def enrolment_row(birth: Enrolment) -> dict[str, Any]:
     """The columns of a sign-up's ledger row."""
     outcome = outcome_of(birth.player, birth.max_hp, [], keys=list(birth.keys))
     return row_of(birth.command_id, "sign_up", birth.args, birth.player, outcome, birth.player.created_at)
 
 
-async def _find(connection: AsyncConnection, player_id: int, command_id: str) -> Birth | None:
+async def _find(connection: AsyncConnection, player_id: int, command_id: str) -> Enrolment | None:
     ledger = LEDGER.c
     same = (ledger.slot == slot_of(player_id)) & (ledger.player_id == player_id) & (ledger.command_id == command_id)
     locked = select(LEDGER).where(same).with_for_update(read=True, key_share=True)
@@ -110,4 +110,4 @@ async def _find(connection: AsyncConnection, player_id: int, command_id: str) ->
     outcome, at = row["outcome"], row["at"]
     newborn = Player(player_id, "", "", level=0, hp=0, exp=0, version=0, created_at=at, exp_reached_at=at)
     player = player_from(outcome, newborn, row["version"])
-    return Birth(command_id, row["args"], outcome["keys"], player, outcome["max_hp"])
+    return Enrolment(command_id, row["args"], outcome["keys"], player, outcome["max_hp"])

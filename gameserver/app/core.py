@@ -34,6 +34,7 @@ from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
@@ -146,7 +147,7 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
 def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:
     control = databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
-    players = _players(settings, rulebook, slots, calendar)
+    players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
     return Rooms(
         players=players,
         accounts=AccountsRoom(
@@ -157,7 +158,11 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
             bans=Bans(slots, window, game),
             intake=Intake(slots),
         ),
-        boards=BoardsRoom(Boards(redis.commands), BoardCheck(redis.commands, slots, BoardWriter(redis.commands))),
+        boards=BoardsRoom(
+            Boards(redis.commands),
+            BoardCheck(redis.commands, slots, writer),
+            BoardLifecycle(redis.commands, writer),
+        ),
         seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players),
         live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
@@ -187,7 +192,7 @@ def _commands(
         play=play,
         friends=Friendships(rooms.social, play, leaderboards),
         leaderboards=leaderboards,
-        board_repair=BoardRepair(leaderboards, rooms.boards.checks, audit),
+        board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         moderation=Moderation(rooms.accounts.bans, play, rooms.seasons.records, rooms.sessions, audit),
         operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from gameserver.commands.results import (
+    CheckReport,
     GroupUsage,
     Holding,
     LoadProgress,
@@ -21,7 +22,6 @@ from gameserver.commands.results import (
     Preview,
     Ranking,
     SeasonRecord,
-    Verdict,
 )
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
@@ -127,7 +127,7 @@ def members(found: Sequence[Member]) -> Table:
     return table
 
 
-def board_verdict(name: str, season: str, verdict: Verdict) -> str:
+def board_verdict(name: str, season: str, verdict: CheckReport) -> str:
     """What a check of a board found, a line, and one for each place that differs."""
     lines = [
         f"{name} ({season}): {verdict.compared:,} compared, {verdict.found:,} differ, {verdict.repaired:,} repaired"

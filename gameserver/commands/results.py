@@ -7,7 +7,7 @@ from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.seasons import Preview
 from gameserver.storage.accounts.bans import BanChange, BanState
-from gameserver.storage.boards.check import Verdict
+from gameserver.storage.boards.check import CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
@@ -26,6 +26,7 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove
 __all__ = [
     "BanChange",
     "BanState",
+    "CheckReport",
     "Contest",
     "Count",
     "GroupUsage",
@@ -55,6 +56,5 @@ __all__ = [
     "SlotRange",
     "Stack",
     "Standing",
-    "Verdict",
     "Welcome",
 ]

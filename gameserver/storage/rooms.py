@@ -9,6 +9,7 @@ from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
@@ -39,10 +40,11 @@ class AccountsRoom:
 
 @dataclass(frozen=True, slots=True)
 class BoardsRoom:
-    """Boards as Redis has them, and their comparison with the databases."""
+    """Boards as Redis has them, their comparison with the databases, and their generations."""
 
     standings: Boards
     checks: BoardCheck
+    lifecycle: BoardLifecycle
 
 
 @dataclass(frozen=True, slots=True)

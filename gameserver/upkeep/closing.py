@@ -11,8 +11,8 @@ from gameserver.commands.seasons import Seasons, learn
 from gameserver.rules.boards import Board
 from gameserver.rules.rulebook import MAIL
 from gameserver.rules.seasons import Season
-from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import mail_id, reward_id
 from gameserver.storage.ledger.rows import json_of
 from gameserver.storage.mail.mailbag import SentLetter
@@ -38,7 +38,7 @@ class Closing:
     """What the course of seasons needs besides what operators ask of it."""
 
     seasons: Seasons
-    checks: BoardCheck
+    boards: BoardLifecycle
     postman: Postman
 
 
@@ -136,7 +136,7 @@ async def _drop(closing: Closing, records: Sequence[SeasonRecord], now: datetime
     for each in records:
         age = (now - each.changed_at).total_seconds()
         if each.state == "closed" and least < age < most and (board := _board(closing, each.board)) is not None:
-            await closing.checks.drop(Contest(board, each.season.start))
+            await closing.boards.drop(Contest(board, each.season.start))
 
 
 def _board(closing: Closing, name: str) -> Board | None:

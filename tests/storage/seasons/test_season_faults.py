@@ -15,7 +15,7 @@ from gameserver.rules.boards import Board
 from gameserver.rules.errors import BadInput, BoardUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
-from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
 from gameserver.upkeep import closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
@@ -94,7 +94,7 @@ async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: p
         raise BoardUnavailable
 
     monkeypatch.setattr(closing, "DROP_SECONDS", (-10, 3600))
-    monkeypatch.setattr(BoardCheck, "drop", away)
+    monkeypatch.setattr(BoardLifecycle, "drop", away)
     await until_closed(core, ended)
 
 

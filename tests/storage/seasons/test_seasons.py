@@ -64,7 +64,7 @@ def postman(core: Core) -> Postman:
 
 async def attend(core: Core) -> None:
     with suppress(GameError):
-        await closing.attend(Closing(core.commands.seasons, core.rooms.boards.checks, postman(core)))
+        await closing.attend(Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman(core)))
 
 
 async def until_closed(core: Core, season: Season) -> None:

@@ -77,7 +77,7 @@ class Router:
                 while True:
                     await self._someone.wait()
                     await self._slots.changed(LOOK_SECONDS)
-                    await self._slots.look()
+                    await self._slots.try_refresh()
                     self._send_on()
         finally:
             for waiting in self._parked.values():

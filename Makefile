@@ -32,7 +32,6 @@ endif
 test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
 	$(BIN)/pytest $(FAST)
 
-# Races and interleavings by the thousand.
 soak: $(VENV)/ready ## races by the thousand, for minutes
 	$(BIN)/pytest -m soak --timeout 900
 

@@ -34,6 +34,7 @@ from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
@@ -49,17 +50,17 @@ from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
-from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.mover import Mover
-from gameserver.storage.sharding.record import Moves
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
@@ -138,7 +139,7 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
 
 def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
     control = databases[settings.control.database]
-    moves = Moves(control)
+    moves = MoveRecords(control)
     name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
@@ -146,7 +147,7 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
 def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:
     control = databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
-    players = _players(settings, rulebook, slots, calendar)
+    players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
     return Rooms(
         players=players,
         accounts=AccountsRoom(
@@ -157,8 +158,12 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
             bans=Bans(slots, window, game),
             intake=Intake(slots),
         ),
-        boards=BoardsRoom(Boards(redis.commands), BoardCheck(redis.commands, slots, BoardWriter(redis.commands))),
-        seasons=SeasonsRoom(calendar, SeasonBook(control), SeasonEnd(slots), PastStandings(control)),
+        boards=BoardsRoom(
+            Boards(redis.commands),
+            BoardCheck(redis.commands, slots, writer),
+            BoardLifecycle(redis.commands, writer),
+        ),
+        seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players),
         live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
         social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
@@ -187,9 +192,9 @@ def _commands(
         play=play,
         friends=Friendships(rooms.social, play, leaderboards),
         leaderboards=leaderboards,
-        board_repair=BoardRepair(leaderboards, rooms.boards.checks, audit),
+        board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
-        moderation=Moderation(rooms.accounts.bans, play, rooms.seasons.book, rooms.sessions, audit),
+        moderation=Moderation(rooms.accounts.bans, play, rooms.seasons.records, rooms.sessions, audit),
         operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
     )
 

@@ -11,7 +11,7 @@ from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.running import DEFAULT, Config, console, with_core
 from gameserver.commands import board_repair, boards
-from gameserver.commands.results import Contest, Verdict
+from gameserver.commands.results import CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
 
 boards_cli = typer.Typer(no_args_is_help=True, help="Check the boards against the databases, and build them anew.")
@@ -57,7 +57,7 @@ async def _check_all(core: application.Core, name: str, season: str, *, repair: 
         return _shown(*await board_repair.check_all(core.commands.board_repair, name, season, show, repair=repair))
 
 
-def _shown(contest: Contest, verdict: Verdict) -> int:
+def _shown(contest: Contest, verdict: CheckReport) -> int:
     """Prints a verdict; how many places differ."""
     console.print(tables.board_verdict(contest.board.name, boards.season_name(contest), verdict))
     return verdict.found

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from gameserver.cli import moving, tables
+from gameserver.cli import move_bars, tables
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
@@ -46,7 +46,7 @@ def drain(name: str, config: Config = DEFAULT) -> None:
     async def work(moves: Sharding) -> None:
         plans = await sharding.drain(moves, name)
         console.print(tables.plans(plans))
-        await moving.carry_out(moves, await sharding.begin_drain(moves, name, plans))
+        await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans))
 
     with_sharding(config, work)
 

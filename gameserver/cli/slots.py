@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from gameserver.cli import moving, tables
+from gameserver.cli import move_bars, tables
 from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
@@ -66,7 +66,7 @@ def move(
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_move(moves, group, ranges.parse(slots_given), target)
-        await moving.carry_out(moves, await sharding.begin(moves, plans))
+        await move_bars.carry_out(moves, await sharding.begin(moves, plans))
 
     with_sharding(config, work)
 
@@ -83,7 +83,7 @@ def rebalance(
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
         console.print(tables.plans(plans))
         if plans and not dry_run:
-            await moving.carry_out(moves, await sharding.begin(moves, plans))
+            await move_bars.carry_out(moves, await sharding.begin(moves, plans))
 
     with_sharding(config, work)
 
@@ -103,7 +103,7 @@ def resume(config: Config = DEFAULT) -> None:
     """Go on with the moves that aren't over; nodes do so by themselves."""
 
     async def work(moves: Sharding) -> None:
-        await moving.carry_out(moves, [each.id for each in await moves.moves.unfinished()])
+        await move_bars.carry_out(moves, [each.id for each in await moves.moves.unfinished()])
 
     with_sharding(config, work)
 
@@ -114,6 +114,6 @@ def cancel(move_id: Annotated[int, typer.Argument(metavar="MOVE")], config: Conf
 
     async def work(moves: Sharding) -> None:
         await moves.moves.cancel(move_id)
-        await moving.carry_out(moves, [move_id])
+        await move_bars.carry_out(moves, [move_id])
 
     with_sharding(config, work)

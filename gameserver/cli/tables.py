@@ -12,16 +12,16 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from gameserver.commands.results import (
-    Chapter,
+    CheckReport,
+    GroupUsage,
     Holding,
     LoadProgress,
     Member,
-    Move,
-    Plan,
+    MoveRecord,
+    PlannedMove,
     Preview,
     Ranking,
-    Share,
-    Verdict,
+    SeasonRecord,
 )
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
@@ -89,14 +89,14 @@ def holdings(before: Sequence[Holding], after: Sequence[Holding], seconds: float
     return table
 
 
-def _add_share(table: Table, holding: Holding, share: Share, rate: float, part: float) -> None:
+def _add_share(table: Table, holding: Holding, share: GroupUsage, rate: float, part: float) -> None:
     players = f"{holding.players:,}" if share.group == "players" else ""
     cells = (str(share.slots), players, decimal(share.bytes), f"{rate:,.0f}")
     bar = f"{'█' * round(part * BAR):<{BAR}} {part:4.0%}"
     table.add_row(share.group, holding.database, holding.role, *cells, bar)
 
 
-def plans(found: Sequence[Plan]) -> Table | str:
+def plans(found: Sequence[PlannedMove]) -> Table | str:
     """What would move where."""
     if not found:
         return "Every database has its share: nothing moves."
@@ -106,7 +106,7 @@ def plans(found: Sequence[Plan]) -> Table | str:
     return table
 
 
-def moves(found: Sequence[Move]) -> Table | str:
+def moves(found: Sequence[MoveRecord]) -> Table | str:
     """The moves that aren't over."""
     if not found:
         return "No slots are being moved."
@@ -127,7 +127,7 @@ def members(found: Sequence[Member]) -> Table:
     return table
 
 
-def board_verdict(name: str, season: str, verdict: Verdict) -> str:
+def board_verdict(name: str, season: str, verdict: CheckReport) -> str:
     """What a check of a board found, a line, and one for each place that differs."""
     lines = [
         f"{name} ({season}): {verdict.compared:,} compared, {verdict.found:,} differ, {verdict.repaired:,} repaired"
@@ -144,17 +144,17 @@ def moment(seconds: int) -> str:
     return rfc3339_of_seconds(seconds)
 
 
-def seasons(chapters: Sequence[Chapter]) -> Table:
+def seasons(records: Sequence[SeasonRecord]) -> Table:
     table = Table("board", "began", "ends", "state", "players", box=box.SIMPLE)
-    for each in chapters:
+    for each in records:
         players = "" if each.players is None else f"{each.players:,}"
         table.add_row(each.board, moment(each.season.start), moment(each.season.end), each.state, players)
     return table
 
 
 def preview(found: Preview) -> Table:
-    chapter = found.chapter
-    title = f"{chapter.board}, {moment(chapter.season.start)} to {moment(chapter.season.end)}, as it is now"
+    record = found.record
+    title = f"{record.board}, {moment(record.season.start)} to {moment(record.season.end)}, as it is now"
     table = Table("rank", "score", "player", "name", "reward", box=box.SIMPLE, title=title)
     for rank, score, player_id, name, reward in found.entries:
         told = "" if reward is None else f"{reward['exp']} EXP {reward['text']}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.storage.boards.check import BoardCheck, Verdict
+from gameserver.storage.boards.check import BoardCheck, CheckReport
 from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.operators.audit import Audit
 from gameserver.telemetry import BOARD_CHECKED, BOARD_DIFFERENCES
 
@@ -21,12 +22,13 @@ class BoardRepair:
 
     leaderboards: Leaderboards
     checks: BoardCheck
+    lifecycle: BoardLifecycle
     audit: Audit
 
 
 async def check(
     board_repair: BoardRepair, board: str, season: str, sample: int, *, repair: bool
-) -> tuple[Contest, Verdict]:
+) -> tuple[Contest, CheckReport]:
     """Compares some places of a board with the databases, and puts right what differs if it is to `repair`.
 
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
@@ -37,7 +39,7 @@ async def check(
 
 async def check_all(
     board_repair: BoardRepair, board: str, season: str, progress: Callable[[int], None], *, repair: bool
-) -> tuple[Contest, Verdict]:
+) -> tuple[Contest, CheckReport]:
     """Compares every place; `progress` hears how many players have been compared. Raises what `check` does."""
     contest = _followed(board_repair, board, season)
     return contest, _counted(contest, await board_repair.checks.full(contest, progress, repair=repair))
@@ -59,12 +61,12 @@ async def rebuild(board_repair: BoardRepair, admin: str, board: str, season: str
     """
     contest = _followed(board_repair, board, season)
     await board_repair.audit.note(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
-    return await board_repair.checks.rebuild(contest)
+    return await board_repair.lifecycle.rebuild(contest)
 
 
 async def is_live(board_repair: BoardRepair, board: str, season: str, generation: str) -> bool:
     """Whether a generation is what is served. Raises BoardUnavailable."""
-    return await board_repair.checks.live(boards.contest(board_repair.leaderboards, board, season)) == generation
+    return await board_repair.lifecycle.live(boards.contest(board_repair.leaderboards, board, season)) == generation
 
 
 def _followed(board_repair: BoardRepair, board: str, season: str) -> Contest:
@@ -76,7 +78,7 @@ def _followed(board_repair: BoardRepair, board: str, season: str) -> Contest:
     return contest
 
 
-def _counted(contest: Contest, verdict: Verdict) -> Verdict:
+def _counted(contest: Contest, verdict: CheckReport) -> CheckReport:
     BOARD_CHECKED.labels(contest.board.name).inc(verdict.compared)
     BOARD_DIFFERENCES.labels(contest.board.name).inc(verdict.found)
     return verdict

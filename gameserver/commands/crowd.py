@@ -163,7 +163,7 @@ class _Pace:
 
     def __init__(self, leaderboards: Leaderboards) -> None:
         self._backend = leaderboards
-        whole = (each for each in leaderboards.seasons.calendar.boards() if not each.kept and each.ranks_all)
+        whole = (each for each in leaderboards.seasons.calendar.boards() if not each.stores_scores and each.ranks_all)
         self._board = next((each.name for each in whole), "")
         self._first: int | None = None
 

@@ -6,7 +6,7 @@ from gameserver.commands import play
 from gameserver.commands.play import Play
 from gameserver.storage.accounts.bans import BanChange, Bans, BanState
 from gameserver.storage.operators.audit import Audit
-from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.sessions.sessions import Sessions
 
 
@@ -16,7 +16,7 @@ class Moderation:
 
     bans: Bans
     play: Play
-    book: SeasonBook
+    records: SeasonRecords
     sessions: Sessions
     audit: Audit
 
@@ -33,7 +33,7 @@ async def change_ban(moderation: Moderation, admin: str, wanted: BanChange) -> B
     await moderation.audit.note(admin, wanted.action, str(wanted.player_id), wanted.reason, details)
     state = await moderation.bans.change(wanted)
     try:
-        await moderation.book.hide(wanted.player_id, hidden=state.banned)
+        await moderation.records.hide(wanted.player_id, hidden=state.banned)
     finally:
         if state.banned:
             await moderation.sessions.revoke_all(wanted.player_id)

@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from gameserver.rules.rulebook import MAIL
-from gameserver.storage.mail.mailbag import Letter
+from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.mail.outbox import SQL, Ending, Outbox
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
@@ -50,7 +50,7 @@ class Deliverer(Protocol):
     """The table group in whose slots the recipients live."""
     kinds: Sequence[str]
 
-    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+    async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """For each letter how it ended, or None if it has to be tried again. One that has ended may come again."""
 
 
@@ -139,13 +139,13 @@ class Lane:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _read(self) -> list[Letter]:
+    async def _read(self) -> list[SentLetter]:
         group, name = self._deliverer.group, self._destination.name
         last = self._slots.size(group) - 1
         here = [slot for slot in range(last + 1) if self._slots.owner(group, slot).name == name]
         return await self._outbox.read(self._deliverer.kinds, last, here)
 
-    async def _carry(self, letters: Sequence[Letter]) -> bool:
+    async def _carry(self, letters: Sequence[SentLetter]) -> bool:
         """Delivers, then clears up; whether anything has got on."""
         try:
             endings = await self._deliverer.deliver(letters)

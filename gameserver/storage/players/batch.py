@@ -16,21 +16,14 @@ import orjson
 import structlog
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import (
-    GameError,
-    Internal,
-    PlayerNotFound,
-    Refused,
-    RuleBroken,
-    SessionRevoked,
-)
+from gameserver.rules.errors import GameError, Internal, PlayerNotFound, Refused, RuleBroken, SessionRevoked
 from gameserver.rules.player import Moment, Outcome
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Stacks, Unpaid
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
-from gameserver.storage.mail.mailbag import Letter, LetterSettled, Mailbag, Posting
+from gameserver.storage.mail.mailbag import LetterSettled, Mailbag, OutboxRow, SentLetter
 from gameserver.storage.players.command import (
     Command,
     FateUnknown,
@@ -125,7 +118,7 @@ class Batch:
             log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
             return Internal("The action could not be carried out.")
 
-    def _deliver(self, command: Command, letter: Letter, locked: LockedPlayer | None) -> Verdict:
+    def _deliver(self, command: Command, letter: SentLetter, locked: LockedPlayer | None) -> Verdict:
         """An earlier delivery's result; without one, the letter takes effect now or is refused for good."""
         absent = self._gathered.absent[command.player_id] if locked is None else None
         # Another database, or a later transaction, has to decide.
@@ -142,7 +135,7 @@ class Batch:
             return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, locked)
 
-    def _open(self, command: Command, letter: Letter, locked: LockedPlayer) -> Receipt | LetterSettled:
+    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Receipt | LetterSettled:
         """Applies the letter's rule; whatever it raises refuses the letter for good."""
         try:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
@@ -172,7 +165,7 @@ class Batch:
         outcome = self.rulebook.apply(command.action, locked.player, command.args, moment)
         if outcome.grants and command.letter is None:
             self.stacks.require_room(command, outcome.grants)
-        postings: Sequence[Posting] = ()
+        postings: Sequence[OutboxRow] = ()
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
@@ -196,7 +189,7 @@ class Batch:
             self.stacks.record(command, outcome.grants)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
 
-    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[Posting], Outcome]:
+    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
         letters = [(letter.kind, letter.recipient, json_of(letter.args)) for letter in outcome.letters]
         postings = self._mail.postings(command.player_id, command.id, letters)

@@ -17,7 +17,7 @@ from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.storage.items.stacks import Payment, Unpaid
 from gameserver.storage.ledger.rows import Recorded, json_of, player_from, require_same
-from gameserver.storage.mail.mailbag import Letter, LetterSettled
+from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
 from gameserver.storage.slots.slot_map import SlotMoved
 
 
@@ -33,7 +33,7 @@ class Command:
     action: str
     args: BaseModel
     session_epoch: int
-    letter: Letter | None = None
+    letter: SentLetter | None = None
     """The letter that this command delivers: its id is the mail id, `action` its kind, and `args` aren't read."""
     takes: Items = ()
     payment: Payment | None = None

@@ -14,7 +14,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.mail.mailbag import HOPS, WAITING, Letter
+from gameserver.storage.mail.mailbag import HOPS, WAITING, SentLetter
 from gameserver.storage.mail.outbox import Ending, Outbox
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.postgres.locks import CARRYING
@@ -58,7 +58,7 @@ class Gate:
         self._postman = postman_of(self.core)
         self.group, self.kinds = self._postman.group, self._postman.kinds
 
-    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+    async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         if self.step == "before the delivery":
             await self._stand_still()
         endings = await self._postman.deliver(letters)

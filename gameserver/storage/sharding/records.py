@@ -8,9 +8,7 @@ nothing. A slot is in one move that isn't over, at the most.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, insert, or_, select, update
@@ -21,6 +19,7 @@ from gameserver.rules import ranges
 from gameserver.rules.errors import Conflict, NotFound
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding.move import LeaseLost, MoveRecord, PlannedMove, SlotRecord, SlotStep, Step
 from gameserver.storage.slots.slot_map import CHANNEL
 
 LEASE = timedelta(seconds=4)
@@ -28,83 +27,13 @@ LEASE = timedelta(seconds=4)
 MOVES, SLOTS, MAP, MEMBERS = tables.moves, tables.move_slots, tables.slots, tables.members
 
 
-class Step(StrEnum):
-    """How far a move is as a whole."""
-
-    PLANNED = "planned"
-    COPYING = "copying"
-    MOVING = "moving"
-    CLEANING = "cleaning"
-    DONE = "done"
-
-
-class SlotStep(StrEnum):
-    WAITING = "waiting"
-    FENCING = "fencing"
-    RETURNING = "returning"
-    FLIPPED = "flipped"
-    MOVED = "moved"
-    KEPT = "kept"
-    """The move ended without it: the source has it still."""
-
-
-class TurnLost(Exception):
-    """Somebody else is this move's mover now."""
-
-
-@dataclass(frozen=True, slots=True)
-class MovingSlot:
-    """`epoch`: of the source's fence while fencing or returning, of the target's grant once flipped."""
-
-    slot: int
-    step: SlotStep
-    epoch: int
-    pause_ms: int | None
-
-    @property
-    def over(self) -> bool:
-        return self.step in (SlotStep.MOVED, SlotStep.KEPT)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """`servers`: which ones the copy is between; `problem`: what kept it from going on when it was tried last."""
-
-    id: int
-    group: str
-    source: str
-    target: str
-    step: Step
-    turn: int
-    mover: str
-    cancelled: bool
-    servers: str
-    problem: str | None
-    ended_at: datetime | None
-    slots: Sequence[MovingSlot] = field(default=())
-
-    def at(self, *steps: SlotStep) -> list[int]:
-        """The slots that are at one of these steps."""
-        return [each.slot for each in self.slots if each.step in steps]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Slots that one database is to give to another."""
-
-    group: str
-    source: str
-    target: str
-    slots: Sequence[int]
-
-
-class Moves:
+class MoveRecords:
     """Every method raises DatabaseUnavailable while the control database is away."""
 
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def make(self, plans: Sequence[Plan], mover: str) -> list[int]:
+    async def make(self, plans: Sequence[PlannedMove], mover: str) -> list[int]:
         """Records moves, all or none, for this mover to begin with; their ids. Raises Conflict with the reason."""
         try:
             async with self._control.transaction() as connection:
@@ -112,14 +41,14 @@ class Moves:
         except IntegrityError:
             raise Conflict("Some of these slots are in a move already that isn't over: see `slots moves`.") from None
 
-    async def find(self, move_id: int) -> Move:
+    async def find(self, move_id: int) -> MoveRecord:
         """Raises NotFound."""
         found = await self._select(MOVES.c.id == move_id)
         if not found:
             raise NotFound(f"There is no move {move_id}.")
         return found[0]
 
-    async def unfinished(self) -> list[Move]:
+    async def unfinished(self) -> list[MoveRecord]:
         """The moves that aren't over, oldest first."""
         return await self._select(MOVES.c.ended_at.is_(None))
 
@@ -130,27 +59,27 @@ class Moves:
         async with self._control.snapshot() as connection:
             return [(row[0], row[1]) for row in await connection.execute(chosen.order_by(MOVES.c.id))]
 
-    async def take(self, move_id: int, mover: str) -> Move:
+    async def take(self, move_id: int, mover: str) -> MoveRecord:
         """Begins a turn as the move's mover. Raises TurnLost while another one is, or when it is over."""
         idle = or_(MOVES.c.lease < func.clock_timestamp(), MOVES.c.mover == mover)
         free = and_(MOVES.c.id == move_id, MOVES.c.ended_at.is_(None), idle)
         taken = update(MOVES).where(free).values(mover=mover, turn=MOVES.c.turn + 1, lease=_lease())
         async with self._control.transaction() as connection:
             if (await connection.execute(taken.returning(MOVES.c.id))).first() is None:
-                raise TurnLost
+                raise LeaseLost
         return await self.find(move_id)
 
-    async def renew(self, move: Move) -> Move:
+    async def renew(self, move: MoveRecord) -> MoveRecord:
         """Holds the turn for longer; the move as it is now. Raises TurnLost."""
         await self._record(move, update(MOVES).where(MOVES.c.id == move.id).values(lease=_lease()))
         return await self.find(move.id)
 
-    async def note(self, move: Move, problem: str) -> None:
+    async def note(self, move: MoveRecord, problem: str) -> None:
         """Records what keeps the move from going on. Raises TurnLost."""
         noted = update(MOVES).where(MOVES.c.id == move.id).values(problem=problem, lease=_lease())
         await self._record(move, noted)
 
-    async def advance(self, move: Move, step: Step, **values: str | None) -> Move:
+    async def advance(self, move: MoveRecord, step: Step, **values: str | None) -> MoveRecord:
         """Records the step, and more of the move's columns. Raises TurnLost."""
         recorded = {**values, "step": step, "lease": _lease()}
         async with self._control.transaction() as connection:
@@ -170,7 +99,7 @@ class Moves:
         await self.find(move_id)
         raise Conflict(f"Move {move_id} is over.")
 
-    async def begin_fencing(self, move: Move, slot: int) -> int:
+    async def begin_fencing(self, move: MoveRecord, slot: int) -> int:
         """waiting → fencing; the epoch of the source's fence. Raises TurnLost."""
         async with self._control.transaction() as connection:
             await _hold(connection, move)
@@ -178,7 +107,7 @@ class Moves:
             await _step(connection, move, slot, SlotStep.WAITING, {"step": SlotStep.FENCING, "epoch": epoch})
             return epoch
 
-    async def flip(self, move: Move, slot: int, epoch: int) -> int:
+    async def flip(self, move: MoveRecord, slot: int, epoch: int) -> int:
         """fencing → flipped: the commit point, after which the target is the owner; the epoch of its grant.
 
         Raises TurnLost, also when the slot isn't fencing under this epoch any more.
@@ -191,7 +120,7 @@ class Moves:
             await connection.execute(select(func.pg_notify(CHANNEL, move.group)))
             return epoch + 1
 
-    async def begin_return(self, move: Move, slot: int, epoch: int) -> None:
+    async def begin_return(self, move: MoveRecord, slot: int, epoch: int) -> None:
         """fencing → returning: the slot stays with the source, under a higher epoch. Raises TurnLost."""
         async with self._control.transaction() as connection:
             await _hold(connection, move)
@@ -199,26 +128,28 @@ class Moves:
             await _step(connection, move, slot, SlotStep.FENCING, values, epoch)
             await _place(connection, move, slot, move.source, epoch + 1)
 
-    async def settle(self, move: Move, slot: int, before: SlotStep, after: SlotStep, pause_ms: int | None) -> None:
+    async def settle(
+        self, move: MoveRecord, slot: int, before: SlotStep, after: SlotStep, pause_ms: int | None
+    ) -> None:
         """flipped → moved, returning → waiting, waiting → kept. Raises TurnLost."""
         async with self._control.transaction() as connection:
             await _hold(connection, move)
             await _step(connection, move, slot, before, {"step": after, "pause_ms": pause_ms})
 
-    async def _record(self, move: Move, statement: Any) -> None:
+    async def _record(self, move: MoveRecord, statement: Any) -> None:
         async with self._control.transaction() as connection:
             await _hold(connection, move)
             await connection.execute(statement)
 
-    async def _select(self, condition: Any) -> list[Move]:
-        columns = [MOVES.c[name] for name in Move.__dataclass_fields__ if name != "slots"]
+    async def _select(self, condition: Any) -> list[MoveRecord]:
+        columns = [MOVES.c[name] for name in MoveRecord.__dataclass_fields__ if name != "slots"]
         async with self._control.snapshot() as connection:
             moves = (await connection.execute(select(*columns).where(condition).order_by(MOVES.c.id))).mappings().all()
             ids = [row["id"] for row in moves]
             chosen = select(SLOTS).where(SLOTS.c.move.in_(ids)).order_by(SLOTS.c.move, SLOTS.c.slot)
             slots = (await connection.execute(chosen)).mappings().all()
         return [
-            Move(
+            MoveRecord(
                 **{**row, "step": Step(row["step"])},
                 slots=[_slot(each) for each in slots if each["move"] == row["id"]],
             )
@@ -226,15 +157,15 @@ class Moves:
         ]
 
 
-def _slot(row: Any) -> MovingSlot:
-    return MovingSlot(row["slot"], SlotStep(row["step"]), row["epoch"], row["pause_ms"])
+def _slot(row: Any) -> SlotRecord:
+    return SlotRecord(row["slot"], SlotStep(row["step"]), row["epoch"], row["pause_ms"])
 
 
 def _lease() -> Any:
     return func.clock_timestamp() + LEASE
 
 
-async def _make(connection: AsyncConnection, plan: Plan, mover: str) -> int:
+async def _make(connection: AsyncConnection, plan: PlannedMove, mover: str) -> int:
     await _require_member(connection, plan.group, plan.target)
     mine = select(MAP.c.slot).where(MAP.c.group == plan.group, MAP.c.database == plan.source)
     owned = set((await connection.execute(mine.with_for_update(read=True))).scalars())
@@ -264,11 +195,11 @@ async def _require_member(connection: AsyncConnection, group: str, database: str
         raise Conflict(f"{database} is being drained: no slot can be moved to it.")
 
 
-async def _hold(connection: AsyncConnection, move: Move) -> None:
+async def _hold(connection: AsyncConnection, move: MoveRecord) -> None:
     """Locks the move's row, if the turn is still the mover's. Raises TurnLost."""
     mine = select(MOVES.c.id).where(MOVES.c.id == move.id, MOVES.c.turn == move.turn, MOVES.c.ended_at.is_(None))
     if (await connection.execute(mine.with_for_update())).first() is None:
-        raise TurnLost
+        raise LeaseLost
 
 
 async def _epoch(connection: AsyncConnection, group: str, slot: int) -> int:
@@ -278,17 +209,17 @@ async def _epoch(connection: AsyncConnection, group: str, slot: int) -> int:
 
 
 async def _step(
-    connection: AsyncConnection, move: Move, slot: int, before: SlotStep, values: Any, epoch: int | None = None
+    connection: AsyncConnection, move: MoveRecord, slot: int, before: SlotStep, values: Any, epoch: int | None = None
 ) -> None:
     mine = (SLOTS.c.move == move.id) & (SLOTS.c.slot == slot) & (SLOTS.c.step == before)
     if epoch is not None:
         mine &= SLOTS.c.epoch == epoch
     if (await connection.execute(update(SLOTS).where(mine).values(values).returning(SLOTS.c.slot))).first() is None:
-        raise TurnLost
+        raise LeaseLost
 
 
-async def _place(connection: AsyncConnection, move: Move, slot: int, database: str, epoch: int) -> None:
+async def _place(connection: AsyncConnection, move: MoveRecord, slot: int, database: str, epoch: int) -> None:
     mine = (MAP.c.group == move.group) & (MAP.c.slot == slot) & (MAP.c.database == move.source)
     placed = update(MAP).where(mine, MAP.c.epoch < epoch).values(database=database, epoch=epoch)
     if (await connection.execute(placed.returning(MAP.c.slot))).first() is None:
-        raise TurnLost
+        raise LeaseLost

@@ -27,7 +27,7 @@ COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class SeasonRecord:
     """A season of a board; `players` is how many stood on it, once that was counted."""
 
     board: str
@@ -38,7 +38,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Prize:
+class DueReward:
     """A reward that hasn't arrived yet."""
 
     position: int
@@ -47,19 +47,21 @@ class Prize:
     reward: dict[str, Any]
 
 
-class SeasonBook:
+class SeasonRecords:
     """Every method raises DatabaseUnavailable."""
 
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def chapters(self) -> list[Chapter]:
+    async def all(self) -> list[SeasonRecord]:
         """All seasons that have begun, by board and start."""
         chosen = select(SEASONS).order_by(SEASONS.c.board, SEASONS.c.start)
         async with self._control.snapshot() as connection:
             rows = (await connection.execute(chosen)).mappings().all()
         return [
-            Chapter(row["board"], Season(row["start"], row["end"]), row["state"], row["players"], row["changed_at"])
+            SeasonRecord(
+                row["board"], Season(row["start"], row["end"]), row["state"], row["players"], row["changed_at"]
+            )
             for row in rows
         ]
 
@@ -109,14 +111,14 @@ class SeasonBook:
         finally:
             connection.terminate()
 
-    async def prizes(self, board: str, start: int, limit: int) -> list[Prize]:
+    async def due_rewards(self, board: str, start: int, limit: int) -> list[DueReward]:
         """Rewards that haven't arrived yet, the first ranks first; who is hidden by now gets none."""
         columns = STANDINGS.c
         mine = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None) & ~columns.hidden
         chosen = select(columns.position, columns.rank, columns.player_id, columns.reward)
         chosen = chosen.where(mine, columns.rewarded.is_(None)).order_by(columns.position).limit(limit)
         async with self._control.snapshot() as connection:
-            return [Prize(*row) for row in await connection.execute(chosen)]
+            return [DueReward(*row) for row in await connection.execute(chosen)]
 
     async def settle(self, board: str, start: int, ends: Iterable[tuple[int, str]]) -> None:
         """Notes what became of rewards, by position."""

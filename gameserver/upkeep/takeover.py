@@ -6,7 +6,7 @@ import structlog
 
 from gameserver.commands.sharding import LOOK_SECONDS, Sharding
 from gameserver.rules.errors import GameError
-from gameserver.storage.sharding.record import TurnLost
+from gameserver.storage.sharding.move import LeaseLost
 from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ async def _take_over(sharding: Sharding, move_id: int) -> None:
             await turn.go_on()
         finally:
             await turn.close()
-    except (GameError, TurnLost) as error:
+    except (GameError, LeaseLost) as error:
         log.info("another one goes on with a move", move=move_id, error=str(error))
     except Exception:
         log.exception("a move failed", move=move_id)

@@ -1,4 +1,4 @@
-"""One player's load on one connection: each answer calls for the next request, until the measure is over."""
+"""One player's load on one connection: each answer triggers the next request, until the measurement is over."""
 
 import asyncio
 import re
@@ -11,23 +11,23 @@ from bots.wire.command_ids import CommandIds
 
 HELLO_ID = 0
 
-_ID = re.compile(rb'"id":\s*(\d+)\s*[,}]')  # a player's id is a string, so only a request's id is found
+_ID = re.compile(rb'"id":\s*(\d+)\s*[,}]')  # a player's id is a string, so this only matches a request's id
 
 
 def hello(token: str) -> bytes:
-    """Make the frame that opens the talk; its answer carries HELLO_ID."""
+    """Make the first frame on a socket; its answer has the id HELLO_ID."""
     return frame(b'{"id":%d,"op":"hello","token":"%b"}' % (HELLO_ID, token.encode()))
 
 
 class Greeting:
-    """Waits for the answer to `hello`."""
+    """The answer to `hello`, as a future: None, or ConnectionError with the reason of the refusal."""
 
     def __init__(self) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.done.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def heard(self, message: bytes) -> None:
-        """Take in a message; any but the answer to `hello` is passed over."""
+    def take(self, message: bytes) -> None:
+        """Take a message; all but the answer to `hello` are ignored."""
         number = _ID.search(message)
         if number is None or int(number[1]) != HELLO_ID or self.done.done():
             return
@@ -37,13 +37,13 @@ class Greeting:
             self.done.set_exception(ConnectionError(code_of(message)))
 
     def ended(self, reason: str) -> None:
-        """Take in the end of the connection."""
+        """Take the end of the connection."""
         if not self.done.done():
             self.done.set_exception(ConnectionError(reason))
 
 
 class SocketLoad:
-    """Acts or reads over a socket, several requests in flight."""
+    """Acts or reads over a socket, with several requests in flight."""
 
     def __init__(self, measure: Measure, ids: CommandIds, *, reads: bool) -> None:
         self.greeting = Greeting()
@@ -63,12 +63,12 @@ class SocketLoad:
         number = _ID.search(message)
         sent = self._sent.pop(int(number[1]), None) if number is not None else None
         if sent is None:
-            self.greeting.heard(message)
+            self.greeting.take(message)
             return None
         now = time.monotonic()
         if b'"ok":' in message:
             self._measure.count(sent, now)
-            self._hunter.heard(message)
+            self._hunter.answered(message)
         else:
             code = code_of(message)
             self._measure.fault(code, None)
@@ -97,7 +97,7 @@ class SocketLoad:
 
 
 class HttpLoad:
-    """Acts or reads over one HTTP connection, one request in flight."""
+    """Acts or reads over one HTTP connection, with one request in flight."""
 
     def __init__(self, measure: Measure, ids: CommandIds, host: str, token: str, *, reads: bool) -> None:
         self._measure = measure
@@ -119,7 +119,7 @@ class HttpLoad:
         self._waiting = False
         if status == 200:
             self._measure.count(self._sent, now)
-            self._hunter.heard(body)
+            self._hunter.answered(body)
         else:
             code = code_of(body)
             self._measure.fault(f"http_{status}" if code == "no_code" else code, status)
@@ -142,7 +142,7 @@ class HttpLoad:
 
 
 def _post(common: str, action: str, args: str) -> tuple[bytes, bytes]:
-    """Make what stands before and after the command id in the request for an action."""
+    """Make the parts of an action's request before and after the command id."""
     body = f'{{"action":"{action}","args":{args}}}'
     head = (
         f"POST /v1/players/me/actions {common}Content-Type: application/json\r\n"

@@ -1,4 +1,4 @@
-"""The judgement passes an honest server and fails each kind of dishonest one: a proof that can't fail is none."""
+"""The judgement passes an honest server and fails each kind of dishonest one: otherwise it would prove nothing."""
 
 from collections.abc import Callable
 from random import Random
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.play.told import Told
-from bots.proof.verdict import Entry, Verdict, judge
-from bots.wire.wire import State
+from bots.play.record import BotRecord
+from bots.proof.players import LedgerEntry, PlayerVerdict, judge
+from bots.wire.bodies import State
 
 
 def state(version: int, hp: int = 100) -> State:
@@ -17,34 +17,34 @@ def state(version: int, hp: int = 100) -> State:
 
 
 class World:
-    """An honest server and a bot's record of it, to be spoilt by each test."""
+    """An honest server and a bot's record of it, for each test to spoil."""
 
     def __init__(self, commands: int = 5) -> None:
-        self.told = Told()
-        self.told.signed_up("sign-up", "7", state(1))
-        self.ledger = [Entry("sign-up", "sign_up", state(1))]
+        self.record = BotRecord()
+        self.record.signed_up("sign-up", "7", state(1))
+        self.ledger = [LedgerEntry("sign-up", "sign_up", state(1))]
         for _ in range(commands):
-            self.apply(tell=True)
+            self.apply(answer=True)
 
     @property
     def present(self) -> State:
         return self.ledger[0].state
 
-    def apply(self, *, tell: bool) -> str:
-        """The server applies a command; the bot is told, or its fate stays open."""
+    def apply(self, *, answer: bool) -> str:
+        """The server applies a command; the bot gets the answer, or the command's fate stays open."""
         command_id = f"command-{len(self.ledger)}"
         after = state(self.present.version + 1)
-        self.told.send(command_id)
-        self.ledger.insert(0, Entry(command_id, "hunt", after))
-        if tell:
-            self.told.acknowledge(command_id, after)
+        self.record.send(command_id)
+        self.ledger.insert(0, LedgerEntry(command_id, "hunt", after))
+        if answer:
+            self.record.acknowledge(command_id, after)
         return command_id
 
     def drop(self, command_id: str) -> None:
         self.ledger = [entry for entry in self.ledger if entry.command_id != command_id]
 
-    def judge(self) -> Verdict:
-        return judge(self.told, self.present, self.ledger)
+    def judge(self) -> PlayerVerdict:
+        return judge(self.record, self.present, self.ledger)
 
 
 def test_an_honest_server_passes() -> None:
@@ -65,19 +65,19 @@ def test_a_ledger_without_the_sign_up_passes() -> None:
 
 def test_the_order_of_the_entries_does_not_matter() -> None:
     world = World()
-    assert judge(world.told, world.present, sorted(world.ledger)).clean()
+    assert judge(world.record, world.present, sorted(world.ledger)).clean()
 
 
-@given(st.lists(st.sampled_from(["told", "landed", "absent", "refused"]), max_size=40))
+@given(st.lists(st.sampled_from(["answered", "landed", "absent", "refused"]), max_size=40))
 def test_open_commands_may_have_landed_or_not(fates: list[str]) -> None:
     world = World(commands=1)
     for number, fate in enumerate(fates):
-        if fate in ("told", "landed"):
-            world.apply(tell=fate == "told")
+        if fate in ("answered", "landed"):
+            world.apply(answer=fate == "answered")
         else:
-            world.told.send(f"other-{number}")
+            world.record.send(f"other-{number}")
         if fate == "refused":
-            world.told.refuse(f"other-{number}", uncertain=False)
+            world.record.refuse(f"other-{number}", uncertain=False)
     verdict = world.judge()
     assert verdict.clean()
     assert (verdict.landed, verdict.absent) == (fates.count("landed"), fates.count("absent"))
@@ -85,8 +85,8 @@ def test_open_commands_may_have_landed_or_not(fates: list[str]) -> None:
 
 def test_a_refusal_after_an_unanswered_attempt_leaves_the_fate_open() -> None:
     world = World()
-    command_id = world.apply(tell=False)
-    world.told.refuse(command_id, uncertain=True)
+    command_id = world.apply(answer=False)
+    world.record.refuse(command_id, uncertain=True)
     verdict = world.judge()
     assert verdict.clean()
     assert verdict.landed == 1
@@ -108,77 +108,77 @@ def test_a_lost_last_command_is_found() -> None:
 
 def test_a_doubled_command_is_found() -> None:
     world = World()
-    world.ledger.insert(0, Entry("command-5", "hunt", state(7)))
+    world.ledger.insert(0, LedgerEntry("command-5", "hunt", state(7)))
     assert len(world.judge().doubled) == 1
 
 
 def test_a_doubled_open_command_is_found() -> None:
     world = World()
-    command_id = world.apply(tell=False)
-    world.ledger.insert(0, Entry(command_id, "hunt", state(8)))
+    command_id = world.apply(answer=False)
+    world.ledger.insert(0, LedgerEntry(command_id, "hunt", state(8)))
     assert len(world.judge().doubled) == 1
 
 
 def test_an_invented_command_is_found() -> None:
     world = World()
-    world.ledger.insert(0, Entry("never-sent", "hunt", state(7)))
-    assert any("never sent" in each for each in world.judge().unexplained)
+    world.ledger.insert(0, LedgerEntry("never-sent", "hunt", state(7)))
+    assert any("never sent" in sentence for sentence in world.judge().unexplained)
 
 
-def test_a_refused_command_that_was_kept_is_found() -> None:
+def test_a_refused_command_in_the_ledger_is_found() -> None:
     world = World()
-    command_id = world.apply(tell=False)
-    world.told.refuse(command_id, uncertain=False)
-    assert any("was refused" in each for each in world.judge().unexplained)
+    command_id = world.apply(answer=False)
+    world.record.refuse(command_id, uncertain=False)
+    assert any("was refused" in sentence for sentence in world.judge().unexplained)
 
 
-def test_another_version_than_told_is_found() -> None:
+def test_another_version_than_answered_is_found() -> None:
     world = World()
-    world.told.acknowledged["command-2"] = state(99)
+    world.record.acknowledged["command-2"] = state(99)
     assert not world.judge().clean()
 
 
-def test_another_state_than_told_is_found() -> None:
+def test_another_state_than_answered_is_found() -> None:
     world = World()
     world.ledger[2] = world.ledger[2]._replace(state=world.ledger[2].state._replace(hp=1))
-    assert any("the ledger keeps" in each for each in world.judge().unexplained)
+    assert any("the ledger has" in sentence for sentence in world.judge().unexplained)
 
 
 def test_a_player_who_is_not_what_the_ledger_says_is_found() -> None:
     world = World()
-    verdict = judge(world.told, world.present._replace(hp=1), world.ledger)
-    assert any("the ledger ends in" in each for each in verdict.unexplained)
+    verdict = judge(world.record, world.present._replace(hp=1), world.ledger)
+    assert any("the ledger ends in" in sentence for sentence in verdict.unexplained)
 
 
-def test_two_commands_told_one_version_are_found() -> None:
+def test_two_commands_answered_with_one_version_are_found() -> None:
     world = World()
-    world.told.acknowledge("command-9", state(6))
-    assert any("2 commands" in each for each in world.judge().unexplained)
+    world.record.acknowledge("command-9", state(6))
+    assert any("2 commands" in sentence for sentence in world.judge().unexplained)
 
 
 def test_a_gap_in_the_ledger_s_versions_is_found() -> None:
     world = World()
-    command_id = world.apply(tell=False)
-    world.apply(tell=True)
+    command_id = world.apply(answer=False)
+    world.apply(answer=True)
     world.drop(command_id)
-    assert any("follows on version" in each for each in world.judge().unexplained)
+    assert any("follows on version" in sentence for sentence in world.judge().unexplained)
 
 
 def test_a_ledger_cut_off_at_its_beginning_is_found() -> None:
     world = World()
     world.ledger = world.ledger[:-2]
-    assert any("begins at version" in each for each in world.judge().unexplained)
+    assert any("begins at version" in sentence for sentence in world.judge().unexplained)
 
 
 def test_one_version_with_two_states_is_found() -> None:
     world = World()
-    world.told.hear(world.present._replace(hp=1))
+    world.record.see(world.present._replace(hp=1))
     assert not world.judge().clean()
 
 
-def test_a_read_older_than_what_was_told_is_found() -> None:
+def test_a_read_older_than_an_earlier_answer_is_found() -> None:
     world = World()
-    world.told.read_back(state(5), floor=6)
+    world.record.read_back(state(5), floor=6)
     assert not world.judge().clean()
 
 
@@ -195,20 +195,20 @@ ANSWER = {"player": {"id": "7"}, "events": [], "command_id": "c", "replayed": Fa
 )
 def test_answers_under_one_id_agree_in_all_but_replayed(again: dict[str, object], *, agrees: bool) -> None:
     world = World()
-    world.told.compare("c", ANSWER, again)
+    world.record.compare("c", ANSWER, again)
     assert world.judge().clean() is agrees
 
 
 SPOIL: list[Callable[[World, Random], object]] = [
     lambda world, random: world.ledger.pop(random.randrange(len(world.ledger) - 1)),
     lambda world, random: world.ledger.insert(0, random.choice(world.ledger)),
-    lambda world, random: world.ledger.insert(random.randrange(3), Entry("stranger", "hunt", state(3))),
+    lambda world, random: world.ledger.insert(random.randrange(3), LedgerEntry("stranger", "hunt", state(3))),
 ]
 
 
 @given(st.sampled_from(SPOIL), st.randoms(use_true_random=False))
-def test_whatever_is_taken_or_added_is_found(spoil: Callable[[World, Random], object], random: Random) -> None:
+def test_any_entry_removed_or_added_is_found(spoil: Callable[[World, Random], object], random: Random) -> None:
     world = World()
     present = world.present
     spoil(world, random)
-    assert not judge(world.told, present, world.ledger).clean()
+    assert not judge(world.record, present, world.ledger).clean()

@@ -96,7 +96,7 @@ class Slots:
             await self.moved(deadline)
 
     async def moved(self, deadline: float) -> None:
-        """Waits a moment for a newer map, after a database has refused a slot. Raises DatabaseUnavailable when too late."""
+        """Waits a moment for a newer map, after a database has refused a slot. Raises DatabaseUnavailable."""
         if time.monotonic() > deadline:
             raise DatabaseUnavailable("This data is being moved between databases.", retry_after=1)
         await self.changed(LOOK_SECONDS)

@@ -19,9 +19,9 @@ from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.seasons.records import SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
+from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove
-from gameserver.storage.sharding.mover import MoveProgress
 
 __all__ = [
     "BanChange",

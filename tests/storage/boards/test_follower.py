@@ -211,7 +211,7 @@ async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Cor
     players = await enlist_many(followed, 6)
     await assert_agrees_soon(followed)
     old, banned = await dumped(followed), players[2].id
-    await moderation.change_ban(followed.commands.moderation, "a test", BanChange(command_id(), banned, True, "a test"))
+    await moderation.change_ban(followed.commands.operations, "a test", BanChange(command_id(), banned, True, "a test"))
 
     async def is_off() -> bool:
         with suppress(BoardUnavailable):

@@ -63,6 +63,7 @@ Urls = Annotated[
         "--url",
         callback=_urls,
         default_factory=lambda: [DEFAULT_URL],
+        show_default=DEFAULT_URL,
         help="A node or proxy; repeat for more.",
     ),
 ]
@@ -143,7 +144,10 @@ def idle_command(
 @app.command("misbehave")
 def misbehave_command(
     kinds: Annotated[
-        list[str], typer.Argument(callback=_kinds, default_factory=list, help=f"Of {', '.join(KINDS)}; all if none.")
+        list[str],
+        typer.Argument(
+            callback=_kinds, default_factory=list, show_default=False, help=f"Of {', '.join(KINDS)}; all if none."
+        ),
     ],
     url: Urls,
     seconds: Annotated[float, typer.Option(min=1, help="The longest that each kind may take.")] = 20.0,

@@ -15,15 +15,15 @@ NAMES = ("gameserver.toml", "config/local.toml")
 """What a folder is searched for, in this order."""
 
 
-def _file(value: Path) -> Path:
-    """The file itself, where a folder is given."""
-    if not value.is_dir():
-        return value
+def settings_file(path: Path) -> Path:
+    """The settings file that a file or folder stands for. Ends the process with 1 if the folder has none."""
+    if not path.is_dir():
+        return path
     for name in NAMES:
-        if (value / name).is_file():
-            return value / name
+        if (path / name).is_file():
+            return path / name
     typer.echo(
-        f"{value.resolve()} has no {' and no '.join(NAMES)}. Name a settings file with --config, "
+        f"{path.resolve()} has no {' and no '.join(NAMES)}. Name a settings file with --config, "
         "or make a game with `gameserver new NAME`.",
         err=True,
     )
@@ -33,7 +33,7 @@ def _file(value: Path) -> Path:
 Config = Annotated[
     Path,
     typer.Option(
-        callback=_file,
+        callback=settings_file,
         help=f"The settings: a TOML file, or a folder with {' or '.join(NAMES)}.",
     ),
 ]

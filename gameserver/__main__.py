@@ -19,7 +19,7 @@ from gameserver.cli.nodes import nodes_cli
 from gameserver.cli.running import carry_out, console, faults, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
-from gameserver.commands import admin, crowd, demo
+from gameserver.commands import crowd, demo, operations
 from gameserver.commands.results import Question
 from gameserver.config.files import read_toml
 from gameserver.stack.servers import haproxy_config
@@ -74,7 +74,7 @@ def rank(
 
     async def work(core: application.Core) -> None:
         question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
-        ranking = await admin.rank(core.commands.operations, question)
+        ranking = await operations.rank(core.commands.operations, question)
         console.print(tables.ranking(ranking, core.rulebook.game))
 
     with_core(config, work)

@@ -26,7 +26,7 @@ from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
-from gameserver.upkeep import loops, moves
+from gameserver.upkeep import loops, takeover
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
@@ -78,8 +78,8 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
         loops.sweep_for_ever(commands.accounts),
-        loops.check_boards_for_ever(commands.board_care),
-        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.checks, postman)),
+        loops.check_boards_for_ever(commands.board_repair),
+        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
@@ -88,7 +88,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
         *live.work(),
         slots.run(),
-        moves.take_over_for_ever(core.sharding),
+        takeover.take_over_for_ever(core.sharding),
         _follow(core),
     ]
 

@@ -11,8 +11,8 @@ from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import console, with_core
-from gameserver.commands import board_care, boards
-from gameserver.commands.results import Contest, Verdict
+from gameserver.commands import board_repair, boards
+from gameserver.commands.results import CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
 
 boards_cli = typer.Typer(no_args_is_help=True, help="Compare the boards with the databases, and rebuild them.")
@@ -43,7 +43,7 @@ def check(
         differences = [
             await _check_all(core, name, season, repair=repair)
             if full
-            else _shown(*await board_care.check(core.commands.board_care, name, season, sample, repair=repair))
+            else _shown(*await board_repair.check(core.commands.board_repair, name, season, sample, repair=repair))
             for name in chosen
         ]
         if any(differences):
@@ -58,10 +58,10 @@ async def _check_all(core: application.Core, name: str, season: str, *, repair: 
         def show(done: int) -> None:
             status.update(f"{name}: {done:,}")
 
-        return _shown(*await board_care.check_all(core.commands.board_care, name, season, show, repair=repair))
+        return _shown(*await board_repair.check_all(core.commands.board_repair, name, season, show, repair=repair))
 
 
-def _shown(contest: Contest, verdict: Verdict) -> int:
+def _shown(contest: Contest, verdict: CheckReport) -> int:
     """Prints a verdict. Returns how many places differ."""
     console.print(tables.board_verdict(contest.board.name, boards.season_name(contest), verdict))
     return verdict.found
@@ -77,7 +77,7 @@ def rebuild(
     """Rebuild a board while the old one serves; the running nodes do it. Waits for up to half an hour."""
 
     async def work(core: application.Core) -> None:
-        generation = await board_care.rebuild(core.commands.board_care, ADMIN, name, season, reason)
+        generation = await board_repair.rebuild(core.commands.board_repair, ADMIN, name, season, reason)
         with console.status(f"{name} is being rebuilt …"):
             await _until_live(core, name, season, generation)
         console.print(f"{name} has been rebuilt.")
@@ -90,7 +90,7 @@ async def _until_live(core: application.Core, name: str, season: str, generation
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(BoardUnavailable):
-            if await board_care.is_live(core.commands.board_care, name, season, generation):
+            if await board_repair.is_live(core.commands.board_repair, name, season, generation):
                 return
         await asyncio.sleep(LOOK_SECONDS)
     raise BoardUnavailable(f"{name} isn't live yet. Is a node running? The rebuild goes on as long as one is.")

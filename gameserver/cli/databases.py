@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from gameserver.cli import moving, tables
+from gameserver.cli import move_bars, tables
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
@@ -46,12 +46,12 @@ def add(
 
 @databases.command()
 def drain(name: Name, config: Config = DEFAULT) -> None:
-    """Move all slots of a database to the others, and give it no more."""
+    """MoveRecord all slots of a database to the others, and give it no more."""
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.drain(moves, name)
         console.print(tables.plans(plans))
-        await moving.carry_out(moves, await sharding.begin_drain(moves, name, plans))
+        await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans))
 
     with_sharding(config, work)
 

@@ -47,7 +47,7 @@ def close(
     """End the running season of a board in a few seconds; the running nodes count it and send the rewards."""
 
     async def work(core: application.Core) -> None:
-        chapter = await seasons.close_now(core.commands.seasons, ADMIN, board, reason)
-        console.print(f"The season of {board} that began at {tables.moment(chapter.season.start)} ends.")
+        record = await seasons.close_now(core.commands.seasons, ADMIN, board, reason)
+        console.print(f"The season of {board} that began at {tables.moment(record.season.start)} ends.")
 
     with_core(config, work)

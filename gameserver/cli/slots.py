@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from gameserver.cli import moving, tables
+from gameserver.cli import move_bars, tables
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
@@ -63,11 +63,11 @@ def move(
     group: Annotated[str, typer.Option(help="Their group.")] = "players",
     config: Config = DEFAULT,
 ) -> None:
-    """Move slots to another database while players play."""
+    """MoveRecord slots to another database while players play."""
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_move(moves, group, ranges.parse(slots_given), target)
-        await moving.carry_out(moves, await sharding.begin(moves, plans))
+        await move_bars.carry_out(moves, await sharding.begin(moves, plans))
 
     with_sharding(config, work)
 
@@ -84,7 +84,7 @@ def rebalance(
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
         console.print(tables.plans(plans))
         if plans and not dry_run:
-            await moving.carry_out(moves, await sharding.begin(moves, plans))
+            await move_bars.carry_out(moves, await sharding.begin(moves, plans))
 
     with_sharding(config, work)
 
@@ -104,7 +104,7 @@ def resume(config: Config = DEFAULT) -> None:
     """Continue the unfinished moves; running nodes do this by themselves."""
 
     async def work(moves: Sharding) -> None:
-        await moving.carry_out(moves, [move.id for move in await moves.moves.unfinished()])
+        await move_bars.carry_out(moves, [move.id for move in await moves.moves.unfinished()])
 
     with_sharding(config, work)
 
@@ -117,6 +117,6 @@ def cancel(
 
     async def work(moves: Sharding) -> None:
         await moves.moves.cancel(move_id)
-        await moving.carry_out(moves, [move_id])
+        await move_bars.carry_out(moves, [move_id])
 
     with_sharding(config, work)

@@ -11,7 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from gameserver.commands.results import Chapter, Holding, Loaded, Member, Move, Plan, Preview, Ranking, Share, Verdict
+from gameserver.commands.results import (
+    CheckReport,
+    GroupUsage,
+    Holding,
+    LoadProgress,
+    Member,
+    MoveRecord,
+    PlannedMove,
+    Preview,
+    Ranking,
+    SeasonRecord,
+)
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339, rfc3339_of_seconds
@@ -38,10 +49,10 @@ def loaded(names: Sequence[tuple[str, bool]]) -> Table:
     return table
 
 
-async def show_loading(console: Console, progress: AsyncIterator[Loaded], players: int) -> None:
+async def show_loading(console: Console, progress: AsyncIterator[LoadProgress], players: int) -> None:
     """A progress bar while players are loaded, then how many were new, existed, or were left out."""
     columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]:,.0f}/s"), TimeRemainingColumn())
-    loaded, began = Loaded(), time.monotonic()
+    loaded, began = LoadProgress(), time.monotonic()
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("loading", total=players, rate=0.0)
         async for loaded in progress:
@@ -78,14 +89,14 @@ def holdings(before: Sequence[Holding], after: Sequence[Holding], seconds: float
     return table
 
 
-def _add_share(table: Table, holding: Holding, share: Share, rate: float, part: float) -> None:
+def _add_share(table: Table, holding: Holding, share: GroupUsage, rate: float, part: float) -> None:
     players = f"{holding.players:,}" if share.group == "players" else ""
     cells = (str(share.slots), players, decimal(share.bytes), f"{rate:,.0f}")
     bar = f"{'█' * round(part * BAR):<{BAR}} {part:4.0%}"
     table.add_row(share.group, holding.database, holding.role, *cells, bar)
 
 
-def plans(planned: Sequence[Plan]) -> Table | str:
+def plans(planned: Sequence[PlannedMove]) -> Table | str:
     """Which slots would move where."""
     if not planned:
         return "Every database has its share of the slots: nothing to move."
@@ -95,7 +106,7 @@ def plans(planned: Sequence[Plan]) -> Table | str:
     return table
 
 
-def moves(unfinished: Sequence[Move]) -> Table | str:
+def moves(unfinished: Sequence[MoveRecord]) -> Table | str:
     """The unfinished moves."""
     if not unfinished:
         return "No slots are being moved."
@@ -116,7 +127,7 @@ def members(listed: Sequence[Member]) -> Table:
     return table
 
 
-def board_verdict(name: str, season: str, verdict: Verdict) -> str:
+def board_verdict(name: str, season: str, verdict: CheckReport) -> str:
     """The result of a check of a board: a line, and one more for each place that differs."""
     lines = [
         f"{name} ({season}): {verdict.compared:,} compared, {verdict.found:,} differ, {verdict.repaired:,} repaired"
@@ -133,20 +144,20 @@ def moment(seconds: int) -> str:
     return rfc3339_of_seconds(seconds)
 
 
-def seasons(chapters: Sequence[Chapter]) -> Table:
+def seasons(records: Sequence[SeasonRecord]) -> Table:
     """The seasons that have begun, and the state of each."""
     table = Table("board", "began", "ends", "state", "players", box=box.SIMPLE)
-    for chapter in chapters:
-        start, end = moment(chapter.season.start), moment(chapter.season.end)
-        players = "" if chapter.players is None else f"{chapter.players:,}"
-        table.add_row(chapter.board, start, end, chapter.state, players)
+    for record in records:
+        start, end = moment(record.season.start), moment(record.season.end)
+        players = "" if record.players is None else f"{record.players:,}"
+        table.add_row(record.board, start, end, record.state, players)
     return table
 
 
 def preview(standings: Preview) -> Table:
     """The final standings of a season if it ended now."""
-    chapter = standings.chapter
-    title = f"{chapter.board}, {moment(chapter.season.start)} to {moment(chapter.season.end)}, as it is now"
+    record = standings.record
+    title = f"{record.board}, {moment(record.season.start)} to {moment(record.season.end)}, as it is now"
     table = Table("rank", "score", "player", "name", "reward", box=box.SIMPLE, title=title)
     for rank, score, player_id, name, reward in standings.entries:
         prize = "" if reward is None else f"{reward['exp']} EXP {reward['text']}"

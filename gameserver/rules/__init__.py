@@ -1,1 +1,7 @@
-"""The game's rules, pure: no clock, no chance of their own, no I/O; all of it comes in as values."""
+"""The game's rules, pure: no clock, no randomness of their own, no I/O; all of it comes in as values.
+
+Door: `rulebook` (`Rulebook`), `game` (`Game`, `GameFault`), `player` (`Player`, `Moment`, `Outcome`, `Letter`, and the
+marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`, `takes`), `boards` (`Board`,
+`Reward`), `seasons` (`Season`), `schedule` (`Schedule`), `names`, `pacing` (`Pace`), `dice` (`Dice`), `replay`
+(`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels` (`EXP_CAP`), `errors` (the tree of errors).
+"""

@@ -1,6 +1,6 @@
-"""From the tables of rules in game.toml to functions: imports each reference and learns its arguments' model.
+"""Turns the rules that game.toml names into functions: imports each one and reads the model of its arguments.
 
-A rule, be it an action of `[actions]` or the effect of a letter of `[mail]`, is a plain function
+A rule is an action of `[actions]` or the effect of a letter of `[mail]`. It is a plain function
 (player, args, moment) -> Outcome whose second parameter is annotated with a pydantic model that is strict and forbids
 extra fields, such as a subclass of `Arguments`.
 """
@@ -17,13 +17,13 @@ from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
 NOT_ACTIONS = frozenset({"sign_up", "rename", "delete", "ban", "lift_ban"})
-"""What the ledger calls changes of a player that no action makes."""
+"""Names that the ledger uses for changes of a player that aren't actions."""
 Function = Callable[[Player, Any, Moment], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action that players can take, or what a letter does to the one who gets it."""
+    """An action that players can take, or what a letter does to its recipient."""
 
     function: Function
     model: type[BaseModel]
@@ -34,10 +34,10 @@ class Action:
 
 
 def resolve(table: str, mapping: Mapping[str, Any], items: Mapping[str, Any], problems: list[str]) -> dict[str, Action]:
-    """The rules of a table of game.toml by name; `items` are those that the game has.
+    """The rules of a table of game.toml by name; `items` are the items of the game.
 
-    What is wrong with a reference is added to `problems`, under `<table>.<name>`; what is no reference at all is left
-    to the game's own check.
+    Faults of a reference are added to `problems`, under `<table>.<name>`. A value that isn't a reference is skipped:
+    `Game.parse` reports it.
     """
     references, actions = mapping.get(table), {}
     for name, reference in references.items() if isinstance(references, Mapping) else ():
@@ -45,7 +45,7 @@ def resolve(table: str, mapping: Mapping[str, Any], items: Mapping[str, Any], pr
             continue
         try:
             if name in NOT_ACTIONS:
-                raise ValueError("the name is the ledger's own")
+                raise ValueError("the ledger uses this name itself")
             actions[name] = _action(reference, items)
         except ValueError as error:
             problems.append(f"{table}.{name}: {error}")
@@ -83,7 +83,7 @@ def _model(function: Callable[..., object], reference: str) -> type[BaseModel]:
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())
     except Exception as error:
         raise ValueError(f"can't read the annotations of {reference}: {error}") from error
-    if len(parameters) != 3 or any(each.kind in _NOT_BY_POSITION for each in parameters):
+    if len(parameters) != 3 or any(parameter.kind in _NOT_BY_POSITION for parameter in parameters):
         raise ValueError(f"{reference} must take (player, args, moment)")
     model = parameters[1].annotation
     if not isinstance(model, type) or not issubclass(model, BaseModel):

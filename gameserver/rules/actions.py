@@ -1,8 +1,8 @@
 """The built-in actions: hunt, rest, heal, revive, change_class and use.
 
-Each is a pure function of a player, its arguments and the moment. The rulebook has already refused a player
-who is down (except to `revive`) and sets level, version and times afterwards. Products of modifiers are
-rounded down.
+Each is a pure function of a player, its arguments and the moment. Before it, the rulebook refuses a player that is
+down (except to `revive`); after it, the rulebook sets level, version and times. Products of modifiers are rounded
+down.
 """
 
 from pydantic import Field
@@ -28,7 +28,7 @@ class Rest(Arguments):
 
 
 class Heal(Arguments):
-    """Cast a healing spell on oneself."""
+    """Cast a healing spell on the player itself."""
 
 
 class Revive(Arguments):
@@ -36,29 +36,29 @@ class Revive(Arguments):
 
 
 class ChangeClass(Arguments):
-    """Become one of another class."""
+    """Change to another class."""
 
     class_name: ClassName = Field(alias="class")
 
 
 class Use(Arguments):
-    """Use up items of one kind."""
+    """Use items of one kind; they are used up."""
 
     item: ItemName
     count: Count = 1
 
 
 def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
-    """Fights a foe: a win gives EXP, points and items that it has to give, and costs less HP. Raises UnknownFoe."""
+    """Fights a foe: a win gives the foe's EXP, points and drops, and costs less HP. Raises UnknownFoe."""
     game, dice = moment.game, moment.dice
-    foe, own = game.foe(args.foe), game.classes[player.class_name]
+    foe, player_class = game.foe(args.foe), game.classes[player.class_name]
     tuning = game.tuning.hunt
-    won = dice.chance(win_chance(player.level, own, foe, tuning))
-    damage = dice.roll(foe.min_damage, foe.max_damage) * own.damage_taken // 100
+    won = dice.chance(win_chance(player.level, player_class, foe, tuning))
+    damage = dice.roll(foe.min_damage, foe.max_damage) * player_class.damage_taken // 100
     if won:
         damage = damage * tuning.damage_on_win // 100
     damage = min(damage, player.hp)
-    exp = min(foe.exp * own.exp_gained // 100, EXP_CAP - player.exp) if won else 0
+    exp = min(foe.exp * player_class.exp_gained // 100, EXP_CAP - player.exp) if won else 0
     event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
     points = tuple(foe.points.items()) if won and foe.points else ()
     drops = _dropped(foe, moment) if won and foe.drops else ()
@@ -67,27 +67,27 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
 
 
 def _dropped(foe: Foe, moment: Moment) -> Items:
-    """Rolled after everything else, so that ledgers from before a foe had drops replay as they did."""
+    """Rolled after everything else, so that ledgers written before a foe had drops still replay to the same state."""
     return tuple((drop.item, drop.count) for drop in foe.drops if moment.dice.chance(drop.chance))
 
 
-def win_chance(level: int, own: PlayerClass, foe: Foe, tuning: HuntTuning) -> int:
+def win_chance(level: int, player_class: PlayerClass, foe: Foe, tuning: HuntTuning) -> int:
     """The chance, in per cent, that a player of this level and class beats the foe."""
-    chance = foe.win_chance * own.damage_dealt // 100 + tuning.chance_per_level * (level - foe.level)
+    chance = foe.win_chance * player_class.damage_dealt // 100 + tuning.chance_per_level * (level - foe.level)
     if chance < tuning.least_chance:
         return tuning.least_chance
     return min(chance, tuning.most_chance)
 
 
 def rest(player: Player, _args: Rest, moment: Moment) -> Outcome:
-    """Gives back the same share of max_hp, at least 1, to every class, always. Refused: full_hp."""
+    """Restores a share of max_hp, at least 1 HP; it is the same for every class and never fails. Refused: full_hp."""
     max_hp = _room_to_heal(player, moment)
     points = max(max_hp * moment.game.tuning.rest.percent // 100, 1)
     return _healed(player, "rested", points, max_hp)
 
 
 def heal(player: Player, _args: Heal, moment: Moment) -> Outcome:
-    """Casts a spell: more than a rest from a class with heal_power, but it may fizzle. Refused: full_hp."""
+    """Casts a spell that may fizzle; with a high heal_power it restores more than a rest. Refused: full_hp."""
     max_hp = _room_to_heal(player, moment)
     tuning, dice = moment.game.tuning.heal, moment.dice
     if not dice.chance(tuning.chance):
@@ -99,7 +99,7 @@ def heal(player: Player, _args: Heal, moment: Moment) -> Outcome:
 
 @allowed_when_down
 def revive(player: Player, _args: Revive, moment: Moment) -> Outcome:
-    """Gives a player who is down a share of max_hp, at least 1. Refused: player_is_up."""
+    """Gives a player that is down a share of max_hp, at least 1 HP. Refused: player_is_up."""
     if player.hp > 0:
         raise Refused("player_is_up", "Only a player at 0 HP can be revived.")
     max_hp = moment.game.max_hp(player.class_name, player.level)
@@ -108,7 +108,7 @@ def revive(player: Player, _args: Revive, moment: Moment) -> Outcome:
 
 
 def change_class(player: Player, args: ChangeClass, moment: Moment) -> Outcome:
-    """Changes class and keeps EXP; HP above the new max_hp are lost, so that going back and forth gains none.
+    """Changes class and keeps EXP; HP above the new max_hp are lost, so changing back and forth gains none.
 
     Raises UnknownClass. Refused: same_class, not_enough_exp.
     """
@@ -125,7 +125,7 @@ def change_class(player: Player, args: ChangeClass, moment: Moment) -> Outcome:
 
 @takes(lambda args: {args.item: args.count})
 def use(player: Player, args: Use, moment: Moment) -> Outcome:
-    """Uses up so many of an item, each for its own HP. Raises UnknownItem. Refused: not_usable, full_hp."""
+    """Uses `count` of an item, each for the item's HP. Raises UnknownItem. Refused: not_usable, full_hp."""
     item = moment.game.item(args.item)
     if item.heal is None:
         raise Refused("not_usable", f"{args.item} can't be used.")

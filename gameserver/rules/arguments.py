@@ -1,8 +1,8 @@
-"""Arguments of actions, and the door through which they come in.
+"""Arguments of actions, and how they are validated.
 
-Law: what passes is JSON that Postgres and every client can keep. Python has no limits of its own, so integers
-beyond 2^53 - 1, numbers that aren't finite, the character NUL and deep nesting are refused here for every
-action, whatever its model allows.
+Law: what passes is JSON that Postgres and every client can store. Python has no such limits, so integers beyond
+2^53 - 1, numbers that aren't finite, the character NUL and deep nesting are refused here for every action, whatever
+its model allows.
 """
 
 from math import isfinite
@@ -24,9 +24,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Arguments(BaseModel):
-    """The base of an action's arguments: a field that isn't declared, or of another type, is refused.
+    """The base of an action's arguments: fields that aren't declared, or have another type, are refused.
 
-    Written out, a field goes by its alias, so that what the ledger keeps can be read in again.
+    Serialized by alias, so that what the ledger stores can be parsed again.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, serialize_by_alias=True)
@@ -67,11 +67,11 @@ def _player_id(text: str) -> str:
 
 
 PlayerId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$"), AfterValidator(_player_id)]
-"""A player's id as it travels: whether there is such a player isn't known before his database is asked."""
+"""A player's id on the wire. Only the player's database knows whether the player exists."""
 
 
 class MailArguments(Arguments):
-    """The base of the arguments of a letter's rule; the server fills in who sent it."""
+    """The base of the arguments of a letter's rule; the server fills in the sender."""
 
     sender: PlayerId
 
@@ -84,7 +84,7 @@ _KINDS: dict[str, type[BadInput]] = {
 
 
 def parse(model: type[Model], raw: object, game: Game) -> Model:
-    """The arguments as a model. Raises BadInput or one of its kinds, naming fields as `args.foe`."""
+    """The arguments as a model. Raises BadInput or a subclass, naming fields as `args.foe`."""
     unfit = _unfit(raw, MAX_DEPTH)
     if unfit is not None:
         path, problem = unfit
@@ -102,7 +102,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
 
 
 def _unfit(value: Any, depth: int) -> tuple[str, str] | None:
-    """Where the first value is that can't be kept, and why."""
+    """The path of the first value that can't be stored, and why."""
     if isinstance(value, str):
         return ("", "must not contain the character NUL") if "\0" in value else None
     if isinstance(value, (dict, list)):
@@ -115,8 +115,8 @@ def _unfit(value: Any, depth: int) -> tuple[str, str] | None:
 
 
 def _unfit_inside(value: dict[str, Any] | list[Any], depth: int) -> tuple[str, str] | None:
-    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-        unfit = _unfit(each, depth - 1) or _unfit_key(key)
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        unfit = _unfit(item, depth - 1) or _unfit_key(key)
         if unfit is not None:
             path, problem = unfit
             return f".{key}{path}", problem

@@ -1,7 +1,7 @@
-"""Which leaderboards the game has: what each ranks, whom, in which order, and for how long.
+"""The leaderboards of the game: what each ranks, which players, in which order, and for how long.
 
-A board of exp or level without seasons is read off the players as they are. Every other board is *kept*: what its
-players score is added up, in the write that scored it, in rows of its own.
+A board of exp or level without seasons follows the players' present state. Every other board stores scores: they are
+added up in rows of the board's own, in the transaction of the action that scored.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ Ties = Literal["first", "dense", "competition"]
 Level = Annotated[int, Field(ge=1, le=1_000_000)]
 POINTS = "points:"
 LARGEST_SCORE = (1 << 53) - 1
-"""A score is never farther from 0: it stays exact as a double."""
+"""The highest absolute value of a score: a double is exact up to here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """What the players of some ranks get when a season ends: `first` to `last`, by mail."""
+    """What the players of ranks `first` to `last` get by mail when a season ends."""
 
     first: int
     last: int
@@ -34,7 +34,7 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A leaderboard. `score` is exp, level or points:NAME; `size` is how many places it shows, 0 for all."""
+    """A leaderboard. `score` is exp, level or points:NAME; `size` is the number of places shown, 0 for all."""
 
     name: str
     score: str
@@ -49,28 +49,28 @@ class Board:
     rewards: tuple[Reward, ...] = ()
 
     @property
-    def kept(self) -> bool:
-        """Whether its scores have rows of their own."""
+    def stores_scores(self) -> bool:
+        """Whether scores are stored in rows of the board's own."""
         return self.schedule is not None or self.score.startswith(POINTS)
 
     @property
     def points(self) -> str | None:
-        """The name of the points that it ranks; None for exp and level."""
+        """The name of the points that the board ranks; None for exp and level."""
         return self.score.removeprefix(POINTS) if self.score.startswith(POINTS) else None
 
     @property
     def ranks_all(self) -> bool:
-        """Whether no player is left out."""
+        """Whether every player is on the board."""
         return not (self.class_name or self.min_level or self.max_level or self.size)
 
     def admits(self, class_name: str, level: int) -> bool:
-        """Whether a player of this class and level is on the board, or, of a kept one, scores for it."""
+        """Whether a player of this class and level is on the board; for one that stores scores, whether it scores."""
         if self.class_name is not None and class_name != self.class_name:
             return False
         return (self.min_level or 0) <= level and (self.max_level is None or level <= self.max_level)
 
     def ranks(self) -> tuple[object, ...]:
-        """What two boards that rank the same have in common."""
+        """What is ranked and how; boards for which this is equal would be duplicates."""
         filters = (self.class_name, self.min_level, self.max_level)
         return (self.score, self.operator, self.order, self.ties, *filters, self.schedule)
 
@@ -88,7 +88,7 @@ class RewardTable(Section):
 
 
 class SeasonTable(Section):
-    """A board's `season`: it begins anew whenever the cron expression fires in the zone."""
+    """A board's `season`: a new one begins whenever the cron expression fires in the zone."""
 
     cron: Annotated[str, Field(max_length=100)]
     zone: Annotated[str, Field(max_length=64)] = "UTC"
@@ -104,7 +104,7 @@ class SeasonTable(Section):
 
 
 class BoardTable(Section):
-    """A table under `[boards]`, before it is known whether its class exists."""
+    """A table under `[boards]`; whether its class exists is checked by `faults`."""
 
     score: Annotated[str, StringConstraints(pattern=r"^(exp|level|points:[a-z][a-z0-9_]{0,31})$")]
     class_name: Annotated[Key | None, Field(alias="class")] = None
@@ -118,8 +118,9 @@ class BoardTable(Section):
     rewards: Annotated[list[RewardTable], Field(max_length=100, default_factory=list)]
 
     def board(self, name: str) -> Board:
+        """The board, with the defaults that depend on its score filled in."""
         operator = self.operator or ("sum" if self.score.startswith(POINTS) else "last")
-        settled = operator != "last" or not self.score.startswith(POINTS)
+        first_is_known = operator != "last" or not self.score.startswith(POINTS)
         return Board(
             name,
             self.score,
@@ -128,63 +129,65 @@ class BoardTable(Section):
             self.max_level,
             operator,
             self.order,
-            self.ties or ("first" if settled else "competition"),
+            self.ties or ("first" if first_is_known else "competition"),
             self.size,
             self.season.schedule() if self.season else None,
-            tuple(Reward(each.first, each.last, each.exp, each.text) for each in self.rewards),
+            tuple(Reward(table.first, table.last, table.exp, table.text) for table in self.rewards),
         )
 
 
 def faults(boards: Mapping[str, Board], classes: Iterable[str]) -> list[str]:
-    """What can't be, each with its path."""
-    found: list[str] = []
+    """What is wrong with the boards, each fault with its path."""
+    problems: list[str] = []
     seen: dict[tuple[object, ...], str] = {}
     names = set(classes)
     for board in boards.values():
         path = f"boards.{board.name}"
         first = seen.setdefault(board.ranks(), board.name)
         if first != board.name:
-            found.append(f"{path}: ranks the same as boards.{first}")
+            problems.append(f"{path}: ranks the same as boards.{first}")
         if board.class_name is not None and board.class_name not in names:
-            found.append(f"{path}.class: there is no class {board.class_name!r}")
-        found += [f"{path}.{fault}" for fault in [*_contradictions(board), *_reward_faults(board)]]
-    return found
+            problems.append(f"{path}.class: there is no class {board.class_name!r}")
+        problems += [f"{path}.{fault}" for fault in [*_contradictions(board), *_reward_faults(board)]]
+    return problems
 
 
 def _contradictions(board: Board) -> list[str]:
-    found = []
+    problems = []
     if board.points is not None and board.operator == "last" and board.ties == "first":
-        found.append("ties: a score of the operator 'last' can be left and reached again, so that nobody is the first "
-                     "to reach it; take 'competition' or 'dense'")  # fmt: skip
+        problems.append(
+            "ties: a score of the operator 'last' can be left and reached again, so no player is the first to reach it;"
+            " write 'competition' or 'dense'"
+        )
     if board.points is None and board.operator == "best":
-        found.append(f"operator: {board.score} is ranked as it is; take 'last'")
+        problems.append(f"operator: {board.score} is ranked as it is; write 'last'")
     if board.points is None and board.operator == "sum" and board.schedule is None:
-        found.append(f"operator: {board.score} is ranked as it is; 'sum', what was gained, needs a season")
+        problems.append(f"operator: {board.score} is ranked as it is; 'sum', which adds up gains, needs a season")
     if board.min_level is not None and board.max_level is not None and board.min_level > board.max_level:
-        found.append(f"min_level: {board.min_level} is above max_level, {board.max_level}")
-    return found
+        problems.append(f"min_level: {board.min_level} is above max_level, {board.max_level}")
+    return problems
 
 
 def _reward_faults(board: Board) -> list[str]:
-    found = []
+    problems = []
     if board.rewards and board.schedule is None:
-        found.append("rewards: only a board with a season, which ends, can have rewards")
+        problems.append("rewards: only a board with seasons can have rewards")
     last = 0
     for place, reward in enumerate(board.rewards):
         if reward.last < reward.first:
-            found.append(f"rewards.{place}: ranks {reward.first} to {reward.last} are none")
+            problems.append(f"rewards.{place}: there are no ranks {reward.first} to {reward.last}")
         elif reward.first <= last:
-            found.append(f"rewards.{place}: rank {reward.first} is within, or before, the ranks above, up to {last}")
+            problems.append(f"rewards.{place}: rank {reward.first} isn't after the ranks above, which end at {last}")
         if board.size and reward.last > board.size:
-            found.append(f"rewards.{place}: the board has only {board.size} places")
+            problems.append(f"rewards.{place}: the board has only {board.size} places")
         if not reward.exp and not reward.text:
-            found.append(f"rewards.{place}: gives nothing; it takes exp, text or both")
+            problems.append(f"rewards.{place}: gives nothing; write exp, text or both")
         last = max(last, reward.last)
-    return found
+    return problems
 
 
 def describe(board: Board) -> dict[str, Any]:
-    """A board as its list tells it, JSON-able."""
+    """A board as clients see it, JSON-able."""
     season = board.schedule
     return {
         "name": board.name,
@@ -198,6 +201,7 @@ def describe(board: Board) -> dict[str, Any]:
         "size": board.size or None,
         "season": "all-time" if season is None else {"cron": season.cron, "zone": season.zone},
         "rewards": [
-            {"first": each.first, "last": each.last, "exp": each.exp, "text": each.text} for each in board.rewards
+            {"first": reward.first, "last": reward.last, "exp": reward.exp, "text": reward.text}
+            for reward in board.rewards
         ],
     }

@@ -1,4 +1,4 @@
-"""A class of players: how its HP grows and what it is better or worse at."""
+"""A class of players: how HP grow with the level, and modifiers of what its players do."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from gameserver.rules.section import Modifier, Section, Title
 
 
 class PlayerClass(Section):
-    """The figures of one class; modifiers are in per cent of what the action would give otherwise."""
+    """The figures of one class; a modifier of 100 per cent changes nothing."""
 
     title: Title
     base_hp: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -19,5 +19,5 @@ class PlayerClass(Section):
     heal_power: Modifier
 
     def max_hp(self, level: int) -> int:
-        """The most HP at this level (1 or more): base_hp + hp_per_level * (level - 1); stays below 2^31."""
+        """The most HP at this level (1 or more): base_hp + hp_per_level * (level - 1), which stays below 2^31."""
         return self.base_hp + self.hp_per_level * (level - 1)

@@ -1,8 +1,8 @@
-"""Dice: chance that a seed repeats, on every machine and in every version of Python.
+"""Dice: a random generator that gives the same values for a seed on every machine and in every version of Python.
 
-The generator is splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014). It
-is not meant to resist a player who knows the seed; the server draws the seed and keeps it from clients.
-Changing this file makes old ledgers unrepeatable: its values are pinned by tests.
+The generator is splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014). A client
+that knew the seed could predict it; the server draws the seed and keeps it from clients. Old ledgers can't be
+replayed if this file gives other values: tests pin them.
 """
 
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
@@ -11,7 +11,7 @@ _TWO_TO_64 = 1 << 64
 
 
 class Dice:
-    """The dice of one action, from its seed (any integer; its low 64 bits count)."""
+    """The dice of one action, from its seed (any integer, of which the low 64 bits are used)."""
 
     __slots__ = ("_state",)
 
@@ -21,8 +21,8 @@ class Dice:
     def roll(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included, each equally likely; spans are below 2^64.
 
-        Multiplies instead of dividing and draws again where that would favour some numbers (Lemire 2019).
-        Raises ValueError when the range is empty or too wide.
+        Multiplies instead of dividing, and draws again where that would be biased (Lemire 2019). Raises ValueError
+        if the range is empty or too wide.
         """
         span = high - low + 1
         if not 0 < span < _TWO_TO_64:

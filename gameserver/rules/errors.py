@@ -1,40 +1,35 @@
-"""Everything that can go wrong for a caller, as one tree of errors with stable codes.
+"""Everything that can go wrong for a client, as one tree of errors with stable codes.
 
     GameError
     ├─ BadInput bad_input (errors: which field, which problem)
-    │   ├─ UnknownAction unknown_action, UnknownClass unknown_class, UnknownFoe unknown_foe
-    │   ├─ UnknownItem unknown_item
+    │   ├─ UnknownAction unknown_action, UnknownClass unknown_class, UnknownFoe unknown_foe, UnknownItem unknown_item
     │   └─ CommandMismatch command_mismatch, CommandExpired command_expired
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
     │   └─ Banned banned
     ├─ NotFound not_found
-    │   ├─ PlayerNotFound player_not_found, BoardNotFound board_not_found, NotOnBoard not_on_board
-    │   └─ SeasonNotFound season_not_found, SessionNotFound session_not_found
+    │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found
+    │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
     ├─ Unavailable unavailable (retry_after: seconds)
-    │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable
-    │   ├─ OutcomeUnknown outcome_unknown
+    │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable, OutcomeUnknown outcome_unknown
     │   ├─ BoardUnavailable board_unavailable, SessionsUnavailable sessions_unavailable
     │   └─ PresenceUnavailable presence_unavailable, FriendsUnavailable friends_unavailable
     └─ Internal internal
-        └─ RuleBroken internal: an action of the game broke the law of players; `fault` is for the log only
+        └─ RuleBroken internal: a rule of the game broke the law of players; only the log shows `fault`
 
-Clients branch on `code`, which never changes; `detail` is a sentence for people. Which HTTP status or closing
-code an error has is the transport's to say.
+Clients branch on `code`, which never changes; `detail` is for people. The transport maps errors to statuses.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldProblem(NamedTuple):
     """What is wrong with one field; `field` is its path in the request, such as `args.foe`."""
 
     field: str
@@ -42,7 +37,7 @@ class FieldProblem:
 
 
 class GameError(Exception):
-    """A failure with a stable code; `retry_after` in seconds, `extra` JSON-able and shown to the client."""
+    """A failure with a stable code; `retry_after` is in seconds, `extra` is JSON-able and sent to the client."""
 
     code: str = "internal"
     sentence: ClassVar[str] = "The server could not carry this out."
@@ -63,10 +58,10 @@ class GameError(Exception):
 
 
 class BadInput(GameError):
-    """The request is malformed; `errors` names each field at fault."""
+    """The request is malformed; `errors` has an entry for every wrong field."""
 
     code = "bad_input"
-    sentence = "The request has fields that are wrong."
+    sentence = "The request has wrong fields."
 
 
 class UnknownAction(BadInput):
@@ -98,21 +93,21 @@ class UnknownItem(BadInput):
 
 
 class CommandMismatch(BadInput):
-    """A command id that was used before, now with another body."""
+    """The command id was used before with another body."""
 
     code = "command_mismatch"
     sentence = "This command id was used with another body."
 
 
 class CommandExpired(BadInput):
-    """A new command id whose time lies outside the window; `extra` tells the server's time."""
+    """The time in a new command id is outside the window; `extra` has the server's time."""
 
     code = "command_expired"
     sentence = "The time in this command id is too far from the server's."
 
 
 class NotAuthenticated(GameError):
-    """No token, or one that is malformed or unknown."""
+    """The token is missing, malformed or unknown."""
 
     code = "not_authenticated"
     sentence = "A valid session token is needed."
@@ -126,28 +121,28 @@ class WrongCredentials(NotAuthenticated):
 
 
 class SessionRevoked(NotAuthenticated):
-    """The session was valid once and has been ended."""
+    """The session was valid and has been ended."""
 
     code = "session_revoked"
     sentence = "This session has been ended."
 
 
 class Forbidden(GameError):
-    """Known, but not allowed to do this."""
+    """The client is known, but not allowed to do this."""
 
     code = "forbidden"
     sentence = "This is not allowed."
 
 
 class Banned(Forbidden):
-    """The player exists and the credentials are right, but he may not play."""
+    """The player exists and the credentials are right, but the player is banned."""
 
     code = "banned"
     sentence = "This player is banned."
 
 
 class NotFound(GameError):
-    """Nothing is at this address."""
+    """There is nothing at this address."""
 
     code = "not_found"
     sentence = "There is nothing here."
@@ -161,14 +156,14 @@ class PlayerNotFound(NotFound):
 
 
 class BoardNotFound(NotFound):
-    """The game has no board of this name."""
+    """The game has no board with this name."""
 
     code = "board_not_found"
     sentence = "There is no such board."
 
 
 class SeasonNotFound(NotFound):
-    """The board has no season of this name, or its standings aren't kept any more."""
+    """The board has no season of this name, or its standings have been deleted."""
 
     code = "season_not_found"
     sentence = "There is no such season."
@@ -182,21 +177,21 @@ class NotOnBoard(NotFound):
 
 
 class SessionNotFound(NotFound):
-    """The player has no session of this id."""
+    """The player has no session with this id."""
 
     code = "session_not_found"
     sentence = "There is no such session."
 
 
 class Conflict(GameError):
-    """The request contradicts the present state."""
+    """The request conflicts with the present state."""
 
     code = "conflict"
-    sentence = "This contradicts the present state."
+    sentence = "This conflicts with the present state."
 
 
 class NameTaken(Conflict):
-    """Another player holds a name with the same key."""
+    """Another player has a name with the same key."""
 
     code = "name_taken"
     sentence = "This name is taken."
@@ -217,7 +212,7 @@ class TooManyFriends(Conflict):
 
 
 class Refused(GameError):
-    """A rule says no and nothing has changed; `code` is the rule's own, such as `player_is_down`."""
+    """A rule refuses the action and nothing has changed; the rule sets `code`, such as `player_is_down`."""
 
     code = "refused"
     sentence = "A rule of the game refuses this."
@@ -228,81 +223,78 @@ class Refused(GameError):
 
 
 class RateLimited(GameError):
-    """Too often; nothing has changed, and the same request may succeed after `retry_after` seconds."""
+    """A limit is exceeded; nothing has changed, and the request may succeed after `retry_after` seconds."""
 
     code = "rate_limited"
-    sentence = "This was asked too often."
+    sentence = "There were too many requests of this kind."
 
 
 class Unavailable(GameError):
-    """Not now; the same request may succeed after `retry_after` seconds."""
+    """Not now; the request may succeed after `retry_after` seconds."""
 
     code = "unavailable"
-    sentence = "The server can't do this just now."
+    sentence = "The server can't do this right now."
 
 
 class Overloaded(Unavailable):
-    """A queue is full or a deadline would be missed; the command took no effect."""
+    """A queue is full or a deadline would be missed; the command had no effect."""
 
     code = "overloaded"
-    sentence = "The server has too much to do just now."
+    sentence = "The server is overloaded right now."
 
 
 class DatabaseUnavailable(Unavailable):
-    """The player's database can't be reached; the command took no effect."""
+    """The player's database can't be reached; the command had no effect."""
 
     code = "database_unavailable"
-    sentence = "The player's database can't be reached just now."
+    sentence = "The player's database can't be reached right now."
 
 
 class OutcomeUnknown(Unavailable):
-    """The commit's fate is unknown; a retry under the same command id learns it."""
+    """Whether the commit succeeded is unknown; a retry with the same command id finds out."""
 
     code = "outcome_unknown"
-    sentence = "Whether this took effect is not known yet; retry under the same command id."
+    sentence = "Whether this took effect is not known yet; retry with the same command id."
 
 
 class BoardUnavailable(Unavailable):
-    """The board is being rebuilt or Redis is away; a board is never shown short."""
+    """The board is being rebuilt or Redis is unavailable; an incomplete board is never shown."""
 
     code = "board_unavailable"
-    sentence = "The board can't be read just now."
+    sentence = "The board can't be read right now."
 
 
 class SessionsUnavailable(Unavailable):
-    """Sessions can't be checked because Redis is away."""
+    """Sessions can't be checked because Redis is unavailable."""
 
     code = "sessions_unavailable"
-    sentence = "Sessions can't be checked just now."
+    sentence = "Sessions can't be checked right now."
 
 
 class PresenceUnavailable(Unavailable):
-    """Who is connected, and what they are to be told, can't be asked or said because Redis is away."""
+    """Who is connected can't be read, and pushes can't be sent, because Redis is unavailable."""
 
     code = "presence_unavailable"
-    sentence = "Who is connected can't be told just now."
+    sentence = "Who is connected can't be read right now."
 
 
 class FriendsUnavailable(Unavailable):
-    """Friends can't be changed because Redis is away: it might show the old ones when it comes back."""
+    """Friends can't be changed while Redis is unavailable: afterwards it might serve the old ones."""
 
     code = "friends_unavailable"
-    sentence = "Friends can't be changed just now."
+    sentence = "Friends can't be changed right now."
 
 
 class Internal(GameError):
-    """A fault of the server's own; its text stays in the log."""
+    """A fault of the server; only the log has its text."""
 
-    code = "internal"
-    sentence = "The server made a mistake; it has been logged."
+    sentence = "The server failed; the failure has been logged."
 
 
 class RuleBroken(Internal):
-    """An action broke the law of players, so that it was not applied; `fault` says how, for the log."""
+    """A rule broke the law of players and was not applied; `fault` says how, for the log."""
 
     def __init__(self, fault: str) -> None:
         super().__init__()
         self.fault = fault
-
-    def __str__(self) -> str:
-        return self.fault
+        self.args = (fault,)  # the text of the exception

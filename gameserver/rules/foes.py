@@ -1,4 +1,4 @@
-"""A foe: what it takes to beat it, what it does to players, what it is worth."""
+"""A foe: the chance to beat it, the damage it deals, and what a win gives."""
 
 from typing import Annotated, Self
 
@@ -21,7 +21,7 @@ class Foe(Section):
     max_damage: Damage
     exp: Annotated[int, Field(ge=0, le=1_000_000_000)]
     points: Annotated[dict[Key, Points], Field(default_factory=dict)]
-    """What a win scores on the boards that rank these points."""
+    """Points that a win scores, on the boards that rank them."""
     drops: Annotated[tuple[Drop, ...], Field(strict=False, max_length=20)] = ()
 
     @model_validator(mode="after")

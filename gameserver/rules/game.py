@@ -1,4 +1,4 @@
-"""The game: everything of config/game.toml, checked, every fault of the file named at once by its path."""
+"""The game's data: the content of config/game.toml, validated; every fault is reported at once, with its path."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ _ACTIONS = TypeAdapter(Annotated[dict[Key, Reference], Field(min_length=1)])
 _MAIL = TypeAdapter(dict[Key, Reference])
 _BOARDS = TypeAdapter(dict[Key, BoardTable])
 RETURNED, REWARDED = "returned", "rewarded"
-"""The rules of `[mail]` for a letter of one's own that couldn't be delivered, and for what a season's end gives."""
+"""The rules of `[mail]` for a letter that comes back to its sender undelivered, and for a season's reward."""
 _TABLES = ("levels", "classes", "items", "foes", "tuning", "actions", "mail", "boards")
 
 
 class GameFault(ValueError):
-    """game.toml can't be used; `problems` names every fault with its path, and the text has one a line."""
+    """game.toml can't be used; `problems` are all faults, each with its path, and the text has one per line."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -42,7 +42,7 @@ class GameFault(ValueError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Game:
-    """The game's data, by name; `actions` and `mail` map each rule to its function, as `module:function`."""
+    """The game's data, by name; `actions` and `mail` map each rule to its function, written `module:function`."""
 
     levels: Levels
     classes: Mapping[str, PlayerClass]
@@ -65,61 +65,57 @@ class Game:
         actions = _read(_ACTIONS, mapping, "actions", problems)
         mail = _read(_MAIL, {"mail": {}, **mapping}, "mail", problems)
         if mail and RETURNED not in mail:
-            problems.append(f"mail.{RETURNED}: a game with mail says what comes of a letter that can't be delivered")
+            problems.append(f"mail.{RETURNED}: a game with mail needs this rule, for letters that can't be delivered")
         tables = _read(_BOARDS, {"boards": {}, **mapping}, "boards", problems)
         boards = {name: table.board(name) for name, table in (tables or {}).items()}
-        named = mapping.get("classes")
-        problems += board_rules.faults(boards, named if isinstance(named, Mapping) else ())
+        class_names = mapping.get("classes")
+        problems += board_rules.faults(boards, class_names if isinstance(class_names, Mapping) else ())
         problems += _drop_faults(foes or {}, mapping.get("items", {}))
         if REWARDED not in (mail or {}):
             problems += [
-                f"boards.{each.name}.rewards: they arrive as letters, for which [mail] needs a rule {REWARDED!r}"
-                for each in boards.values()
-                if each.rewards
+                f"boards.{board.name}.rewards: they arrive as letters, for which [mail] needs a rule {REWARDED!r}"
+                for board in boards.values()
+                if board.rewards
             ]
         if problems or not (levels and classes and tuning and actions) or foes is None or items is None:
             raise GameFault(problems)
         return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
-        """The class of this name, which came in as `field`. Raises UnknownClass."""
+        """The class of this name. Raises UnknownClass, naming `field`."""
         try:
             return self.classes[name]
         except KeyError:
             raise UnknownClass(errors=[FieldProblem(field, _one_of(self.classes))]) from None
 
-    def describe_classes(self) -> list[dict[str, Any]]:
-        """The classes with their names and figures, JSON-able, in the order of the file."""
-        return [{"name": name, **each.model_dump()} for name, each in self.classes.items()]
-
     def foe(self, name: str, field: str = "args.foe") -> Foe:
-        """The foe of this name, which came in as `field`. Raises UnknownFoe."""
+        """The foe of this name. Raises UnknownFoe, naming `field`."""
         try:
             return self.foes[name]
         except KeyError:
             raise UnknownFoe(errors=[FieldProblem(field, _one_of(self.foes))]) from None
 
     def item(self, name: str, field: str = "args.item") -> Item:
-        """The item of this name, which came in as `field`. Raises UnknownItem."""
+        """The item of this name. Raises UnknownItem, naming `field`."""
         try:
             return self.items[name]
         except KeyError:
             raise UnknownItem(errors=[FieldProblem(field, _one_of(self.items))]) from None
 
     def level_of(self, exp: int) -> int:
-        """The level that this much EXP buys."""
+        """The level of a player with this much EXP."""
         return self.levels.level_of(exp)
 
     def max_hp(self, class_name: str, level: int) -> int:
         """The most HP of this class at this level. Raises RuleBroken if the game has no such class."""
-        own = self.classes.get(class_name)
-        if own is None:
+        player_class = self.classes.get(class_name)
+        if player_class is None:
             raise RuleBroken(f"the game has no class {class_name!r}")
-        return own.max_hp(level)
+        return player_class.max_hp(level)
 
 
 def faults_of(error: ValidationError, *path: str) -> list[str]:
-    """Each fault that pydantic found, with its path."""
+    """The faults that pydantic reports, each with its path."""
     return [
         f"{'.'.join([*path, *map(str, fault['loc'])])}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
@@ -140,9 +136,9 @@ def _read(adapter: TypeAdapter[Table], mapping: Mapping[str, Any], name: str, pr
 def _drop_faults(foes: Mapping[str, Foe], items: object) -> list[str]:
     names = items if isinstance(items, Mapping) else {}
     return [
-        f"foes.{foe}.drops.{number}.item: there is no item {drop.item!r}"
-        for foe, each in foes.items()
-        for number, drop in enumerate(each.drops)
+        f"foes.{name}.drops.{number}.item: there is no item {drop.item!r}"
+        for name, foe in foes.items()
+        for number, drop in enumerate(foe.drops)
         if drop.item not in names
     ]
 

@@ -1,7 +1,7 @@
-"""Items: what a player may own in stacks, what foes drop, and what an action says that it takes and grants.
+"""Items: what players own in stacks, what foes drop, and how an action declares which items it takes.
 
-Law: counts are whole, at least 1 and at most MAX_INTEGER. An action never sees where a player's items are kept: what
-it takes is told by its arguments alone (`takes`), before it runs, and it runs only when the player has that much.
+Law: counts are whole numbers from 1 to MAX_COUNT. An action never sees where a player's items are stored. What it takes
+depends on its arguments alone (`takes`), is known before it runs, and it runs only if the player has that much.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
 
 
 class Item(Section):
-    """An item; a stack holds `max_stack` at most, and what is granted beyond is lost.
+    """An item; a stack holds at most `max_stack`, and what is granted beyond that is lost.
 
-    `heal` is what one gives to whoever uses it, in HP; without it the item can't be used.
+    `heal` is the HP that a player gets for using one; an item without it can't be used.
     """
 
     title: Title
@@ -32,7 +32,7 @@ class Item(Section):
 
 
 class Drop(Section):
-    """What a beaten foe leaves in `chance` of 100 cases."""
+    """What a beaten foe leaves, with a chance in per cent."""
 
     item: Key
     chance: Chance
@@ -40,9 +40,9 @@ class Drop(Section):
 
 
 def takes(what: Takes) -> Callable[[AnyAction], AnyAction]:
-    """Marks an action that takes items of the player: counts by item, or a function of its arguments that gives them.
+    """Marks an action that takes items from the player: counts by item, or a function from its arguments to them.
 
-    A player who hasn't that much is refused with `not_enough_items`, and the action doesn't run.
+    If the player hasn't that much, the action is refused with `not_enough_items` and doesn't run.
     """
 
     def mark(action: AnyAction) -> AnyAction:
@@ -53,7 +53,7 @@ def takes(what: Takes) -> Callable[[AnyAction], AnyAction]:
 
 
 def fault_of(counts: object, known: Mapping[str, Item]) -> str | None:
-    """What is wrong with the counts that an action takes or grants, by item."""
+    """What is wrong with counts by item that an action takes or grants; None if nothing is."""
     if not isinstance(counts, Mapping):
         return f"{type(counts).__name__} isn't counts by item"
     for item, count in counts.items():

@@ -1,4 +1,4 @@
-"""The level curve: level n needs base * n * (n - 1) / 2 EXP in all, each level `base` more than the last.
+"""The level curve: level n needs base * n * (n - 1) / 2 EXP in total; each step is `base` more than the last.
 
 With base 50: level 2 at 50 EXP, level 3 at 150, level 4 at 300, level 5 at 500. Level 1 needs none.
 """
@@ -12,20 +12,20 @@ from pydantic import Field
 from gameserver.rules.section import Section
 
 EXP_CAP = 2**53 - 1
-"""The highest EXP there is. Boards keep scores as doubles, which are exact up to here; more EXP is lost."""
+"""The highest EXP. Boards store scores as doubles, which are exact up to here; EXP above it is lost."""
 
 
 class Levels(Section):
-    """The curve's figures; a player of `max_level` goes on gaining EXP, but no levels."""
+    """The curve's figures; a player of `max_level` still gains EXP, but no levels."""
 
     base: Annotated[int, Field(ge=1, le=1_000_000_000)]
     max_level: Annotated[int, Field(ge=1, le=1_000)]
 
     @cached_property
     def thresholds(self) -> tuple[int, ...]:
-        """The EXP at which each level begins, level 1 first; strictly rising."""
+        """The EXP at which each level begins, from level 1; strictly increasing."""
         return tuple(self.base * n * (n - 1) // 2 for n in range(1, self.max_level + 1))
 
     def level_of(self, exp: int) -> int:
-        """The level, from 1 to `max_level`, that this much EXP (0 or more) buys; O(log max_level)."""
+        """The level, from 1 to `max_level`, of a player with this much EXP (0 or more); O(log max_level)."""
         return bisect_right(self.thresholds, exp)

@@ -1,11 +1,12 @@
-"""What players do to each other: heal_other and duel, and what their letters do to the one who gets them.
+"""What players do to each other: the actions heal_other and duel, and the effects of the letters that they send.
 
-An action changes its own player alone; what it does to another travels as a letter, whose rule is applied to him in
-his own database, exactly once. So an action knows nothing of the other's state, and a rule that has to answer sends a
-letter back. A letter to nobody, or one that its rule refuses, comes back as `returned`.
+An action changes only its own player. Its effect on another player travels as a letter, whose rule is applied to the
+recipient in the recipient's database, exactly once. So an action knows nothing of the recipient's state, and a rule
+that has to answer sends a letter back. A letter to a player that doesn't exist, or that its rule refuses, comes back
+as `returned`.
 
-A duel takes two letters: `challenged` carries the challenger's level and strength, the other's dice decide, and
-`duelled` carries the end back. The winner gains EXP for the loser's level, the loser loses a share of his max_hp.
+A duel takes two letters: `challenged` carries the challenger's level and strength, the recipient's dice decide, and
+`duelled` carries the result back. The winner gains EXP for the loser's level, the loser loses a share of its max_hp.
 """
 
 from typing import Annotated, Any
@@ -34,27 +35,27 @@ class Duel(Arguments):
 
 
 class Healed(MailArguments):
-    """A spell of that many points arrives."""
+    """A healing spell of this many points arrives."""
 
     points: Count
 
 
 class Challenged(MailArguments):
-    """A challenger of this level, whose class deals damage with this modifier."""
+    """A challenge; `level` and `damage_dealt`, a modifier in per cent, are the challenger's."""
 
     level: Count
     damage_dealt: Count
 
 
 class Duelled(MailArguments):
-    """How the challenge ended for the challenger, and against which level."""
+    """The result of a duel for the challenger; `level` is the opponent's."""
 
     won: bool
     level: Count
 
 
 class Returned(MailArguments):
-    """A letter of one's own comes back: of which kind, to whom, why, and what it said. `sender` is oneself."""
+    """A letter comes back undelivered: its kind, recipient and arguments, and why. `sender` is the player itself."""
 
     kind: str
     to: PlayerId
@@ -63,7 +64,7 @@ class Returned(MailArguments):
 
 
 class Rewarded(MailArguments):
-    """A season of a board has ended, and this rank in it is rewarded. The server sends it."""
+    """The reward of a rank in a season that has ended. The server sends it, as player 0."""
 
     sender: Annotated[str, Field(pattern="^0$")]
     board: str
@@ -75,8 +76,8 @@ class Rewarded(MailArguments):
 
 @sends_mail
 def heal_other(player: Player, args: HealOther, moment: Moment) -> Outcome:
-    """Spends HP on a spell for another. Refused: same_player, not_a_healer, not_enough_hp."""
-    target = _another(player, args.player)
+    """Spends HP on a healing spell for another player. Refused: same_player, not_a_healer, not_enough_hp."""
+    target = _other_player(player, args.player)
     tuning, power = moment.game.tuning.heal_other, moment.game.classes[player.class_name].heal_power
     if power < tuning.least_heal_power:
         raise Refused("not_a_healer", f"A {player.class_name} can't heal others.")
@@ -91,31 +92,31 @@ def heal_other(player: Player, args: HealOther, moment: Moment) -> Outcome:
 
 
 def healed(player: Player, args: Healed, moment: Moment) -> Outcome:
-    """Gives HP up to max_hp. A player who is down isn't raised: the letter goes back."""
+    """Gives HP, up to max_hp. A player that is down isn't revived: the letter goes back."""
     hp = min(player.hp + args.points, moment.game.max_hp(player.class_name, player.level))
     return Outcome(changed(player, hp=hp), ({"type": "healed", "by": args.sender, "hp": hp - player.hp},))
 
 
 @sends_mail
 def duel(player: Player, args: Duel, moment: Moment) -> Outcome:
-    """Sends a challenge; how it ends comes back as mail. Refused: same_player."""
-    target = _another(player, args.player)
-    own = moment.game.classes[player.class_name]
-    letter = Letter(target, "challenged", {"level": player.level, "damage_dealt": own.damage_dealt})
+    """Sends a challenge; the result comes back as mail. Refused: same_player."""
+    target = _other_player(player, args.player)
+    player_class = moment.game.classes[player.class_name]
+    letter = Letter(target, "challenged", {"level": player.level, "damage_dealt": player_class.damage_dealt})
     return Outcome(player, ({"type": "challenge_sent", "player": args.player},), (letter,))
 
 
 def challenged(player: Player, args: Challenged, moment: Moment) -> Outcome:
-    """Fights the challenger, and tells him the end. A player who is down doesn't fight: the letter goes back."""
-    own = moment.game.classes[player.class_name]
-    won = not moment.dice.chance(challengers_chance(args, player.level, own.damage_dealt, moment.game.tuning.duel))
-    after, event = _ended(player, won=won, level=args.level, moment=moment)
+    """Fights the challenger and sends it the result. A player that is down doesn't fight: the letter goes back."""
+    damage_dealt = moment.game.classes[player.class_name].damage_dealt
+    won = not moment.dice.chance(challenger_chance(args, player.level, damage_dealt, moment.game.tuning.duel))
+    after, event = _after_duel(player, won=won, level=args.level, moment=moment)
     letter = Letter(int(args.sender), "duelled", {"won": not won, "level": player.level})
     return Outcome(after, ({"type": "challenged", "by": args.sender, **event},), (letter,))
 
 
-def challengers_chance(challenger: Challenged, level: int, damage_dealt: int, tuning: DuelTuning) -> int:
-    """In how many of 100 cases he beats a player of this level, whose class deals damage with this modifier."""
+def challenger_chance(challenger: Challenged, level: int, damage_dealt: int, tuning: DuelTuning) -> int:
+    """The challenger's chance, in per cent, against a player with this level and damage modifier."""
     chance = 100 * challenger.damage_dealt // max(challenger.damage_dealt + damage_dealt, 1)
     chance += tuning.chance_per_level * (challenger.level - level)
     return max(tuning.least_chance, min(chance, tuning.most_chance))
@@ -123,14 +124,14 @@ def challengers_chance(challenger: Challenged, level: int, damage_dealt: int, tu
 
 @allowed_when_down
 def duelled(player: Player, args: Duelled, moment: Moment) -> Outcome:
-    """What the challenger gains or loses; whoever went down meanwhile has no HP left to lose."""
-    after, event = _ended(player, won=args.won, level=args.level, moment=moment)
+    """Gives the challenger its gain or loss; a challenger that went down meanwhile has no HP to lose."""
+    after, event = _after_duel(player, won=args.won, level=args.level, moment=moment)
     return Outcome(after, ({"type": "duelled", "with": args.sender, **event},))
 
 
 @allowed_when_down
 def returned(player: Player, args: Returned, _moment: Moment) -> Outcome:
-    """Tells the sender; what the letter cost him stays spent."""
+    """Reports the returned letter as an event; what the letter cost its sender stays spent."""
     return Outcome(player, ({"type": "mail_returned", "kind": args.kind, "to": args.to, "reason": args.reason},))
 
 
@@ -143,15 +144,15 @@ def rewarded(player: Player, args: Rewarded, _moment: Moment) -> Outcome:
     return Outcome(changed(player, exp=player.exp + exp), (event,))
 
 
-def _another(player: Player, given: str) -> int:
-    target = int(given)
+def _other_player(player: Player, player_id: str) -> int:
+    target = int(player_id)
     if target == player.id:
         raise Refused("same_player", "This can only be done to another player.")
     return target
 
 
-def _ended(player: Player, *, won: bool, level: int, moment: Moment) -> tuple[Player, dict[str, Any]]:
-    """The player after a duel with one of this level, and what an event tells of it."""
+def _after_duel(player: Player, *, won: bool, level: int, moment: Moment) -> tuple[Player, dict[str, Any]]:
+    """The player after a duel with an opponent of this level, and the fields of its event."""
     tuning = moment.game.tuning.duel
     if won:
         exp = min(tuning.exp_per_level * level, EXP_CAP - player.exp)

@@ -1,11 +1,10 @@
-"""Names of players: how they are shown, and the key under which each is unique.
+"""Names of players: how they are shown, and the key by which they are unique.
 
-A name is 2 to 24 characters after NFKC: letters, marks and digits of any script, single inner spaces, and
-`_ - . '`. Its key is the same for names that differ only in case, width or spacing, so that such a look-
-alike can't be taken. What shows as nothing (controls, zero-width and filler characters, variation
-selectors) is refused rather than dropped, and so is what Unicode hasn't assigned yet: a later version of
-Unicode changes no key. Letters of different scripts that look alike (Latin a, Cyrillic а) are different
-letters here.
+A name has 2 to 24 characters after NFKC: letters, marks and digits of any script, single inner spaces, and
+`_ - . '`. Names that differ only in case, width or spacing have the same key, so a look-alike of that kind can't be
+taken. Invisible characters (controls, zero-width and filler characters, variation selectors) are refused rather than
+dropped. So are characters that Unicode hasn't assigned yet: then no later version of Unicode changes a key. Letters
+of different scripts that look alike (Latin a, Cyrillic а) are different letters here.
 """
 
 import re
@@ -27,25 +26,25 @@ RESERVED = frozenset((
     "you",
 ))
 # fmt: on
-"""Keys that nobody can have, with or without punctuation and spaces."""
+"""Keys that no player can have, with or without punctuation and spaces."""
 
 _PUNCTUATION = frozenset("_-.'")
 _SPACES = re.compile(r"[ \u1680]+")  # what is left of the category Zs after NFKC
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U00016fe4\U000e0100-\U000e01ef]"
-)  # letters and marks that show as nothing
+)  # letters and marks that are invisible
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name as people see it, and the key that no two players share."""
+    """A name as people see it, and its key, which no two players share."""
 
     shown: str
     key: str
 
 
 def parse(text: str, shortest: int = 2) -> Name:
-    """The name that this text is, of `shortest` characters or more. Raises BadInput on the field `name`."""
+    """The name that a text stands for. Raises BadInput, naming the field `name`."""
     if len(text) > LONGEST_INPUT:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
     shown = _SPACES.sub(" ", normalize("NFKC", text)).strip(" ")
@@ -53,16 +52,16 @@ def parse(text: str, shortest: int = 2) -> Name:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
     _check_characters(shown)
     key = key_of(shown)
-    if "".join(each for each in key if each not in _PUNCTUATION and each != " ") in RESERVED:
+    if "".join(character for character in key if character not in _PUNCTUATION and character != " ") in RESERVED:
         raise _bad("is reserved")
     return Name(shown, key)
 
 
 def key_of(text: str) -> str:
-    """The key of a text, shared by all that differ only in case, width or spacing. A key is its own key.
+    """The key of a text, equal for texts that differ only in case, width or spacing. Idempotent.
 
-    Unicode's NFKC_Casefold, with upper case first because folding alone keeps some pairs apart, such as ı and
-    I. A round can make what the next one changes, so they go on until nothing does.
+    Unicode's NFKC_Casefold, after a conversion to upper case: folding alone keeps some pairs apart, such as ı and I.
+    The result of one round may change in the next, so rounds go on until nothing changes.
     """
     key = _SPACES.sub(" ", normalize("NFKC", text)).strip(" ")
     while True:
@@ -76,18 +75,18 @@ def _check_characters(shown: str) -> None:
     if _UNSEEN.search(shown):
         raise _bad("has a character that can't be seen")
     marks, seen_letter = MARKS_IN_A_ROW, False
-    for each in shown:
-        kind = category(each)
+    for character in shown:
+        kind = category(character)
         if kind in ("Mn", "Mc"):
             marks += 1
             if marks > MARKS_IN_A_ROW:
                 raise _bad("has an accent that stands alone, or too many on one letter")
         elif kind[0] in "LN":
             marks, seen_letter = 0, True
-        elif each in _PUNCTUATION or each == " ":
+        elif character in _PUNCTUATION or character == " ":
             marks = MARKS_IN_A_ROW
         else:
-            raise _bad(f"has a character that isn't allowed (U+{ord(each):04X})")
+            raise _bad(f"has a character that isn't allowed (U+{ord(character):04X})")
     if not seen_letter:
         raise _bad("must have a letter or digit")
 

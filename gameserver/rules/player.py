@@ -1,8 +1,8 @@
-"""A player, the moment in which he acts, and what comes of it.
+"""A player, the moment in which it acts, and the outcome.
 
-A player is a value: whoever changes one makes another. What always holds of a player that a `Rulebook`
-returned: 0 <= hp <= max_hp of his class and level, 0 <= exp <= EXP_CAP, level is the one that his exp buys,
-and version is one more than that of the player he came from. At 0 HP he is down.
+A player is an immutable value. What always holds for a player that a `Rulebook` returned: 0 <= hp <= max_hp of its
+class and level, 0 <= exp <= EXP_CAP, its level is the level of its exp, and its version is one more than before. A
+player at 0 HP is down.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
 
 
 class Player(NamedTuple):
-    """A player's state; `version` counts his changes from 1, times are in UTC."""
+    """A player's state; `version` counts its changes from 1, times are in UTC."""
 
     id: int
     name: str
@@ -30,11 +30,11 @@ class Player(NamedTuple):
     exp: int
     version: int
     created_at: datetime
-    exp_reached_at: datetime  # when the present exp was reached; decides ties on boards
+    exp_reached_at: datetime  # when exp got its present value; breaks ties on boards
 
 
 class Moment(NamedTuple):
-    """What an action may know besides the player: the time, dice of its own, and the game's data."""
+    """What an action may use besides the player: the time, dice, and the game's data."""
 
     now: datetime
     dice: Dice
@@ -44,7 +44,7 @@ class Moment(NamedTuple):
 class Letter(NamedTuple):
     """An effect on another player: `kind` is a rule of `[mail]` in game.toml, `args` its arguments without `sender`.
 
-    The rulebook returns it as it is kept: of kind `mail:` and the rule's name, with `sender`, the arguments a model.
+    The rulebook returns it as it is stored: `kind` is `mail:` and the rule's name, and `args` is a model with `sender`.
     """
 
     recipient: int
@@ -53,10 +53,10 @@ class Letter(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What an action came to; each event is JSON-able and has a "type".
+    """The result of an action; each event is JSON-able and has a "type".
 
-    If it takes effect, letters go out, the player gets the items of `grants`, and `points` are scored on the boards
-    that rank them: the name and how many, or the figure for `best` and `last`.
+    If it takes effect, the letters are sent, the player gets the items of `grants`, and `points` (name and amount) are
+    scored on the boards that rank them.
     """
 
     player: Player
@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
 def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:
     """The player with another HP, EXP or class; HP below 0 becomes 0, EXP above its cap becomes the cap.
 
-    Level, version and times are the rulebook's.
+    Level, version and times are set by the rulebook.
     """
     return Player(
         player.id,
@@ -100,17 +100,17 @@ def settled(player: Player, level: int, hp: int, version: int, exp_reached_at: d
 
 
 def renamed(player: Player, name: str) -> Player:
-    """The player under another name, one version on. No action of a game may do this."""
+    """The player with another name and the next version. No action of a game may do this."""
     return player._replace(name=name, version=player.version + 1)
 
 
 def allowed_when_down(action: AnyAction) -> AnyAction:
-    """Marks an action that a player at 0 HP may take; any other is refused with `player_is_down`."""
+    """Marks an action that a player at 0 HP may take; others are refused with `player_is_down`."""
     action.__dict__["allowed_when_down"] = True
     return action
 
 
 def sends_mail(action: AnyAction) -> AnyAction:
-    """Marks an action whose outcomes may have letters; rules of `[mail]` may always answer."""
+    """Marks an action whose outcomes may have letters; rules of `[mail]` may have them without a mark."""
     action.__dict__["sends_mail"] = True
     return action

@@ -1,4 +1,4 @@
-"""Slots as people write and read them: 0-15, 20, 31-40."""
+"""Sets of slots as people write them: 0-15, 20, 31-40."""
 
 import re
 from collections.abc import Collection
@@ -10,18 +10,18 @@ _PART = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
 def parse(text: str, field: str = "SLOTS") -> set[int]:
     """The slots of a text. Raises BadInput naming `field`."""
-    found: set[int] = set()
+    slots: set[int] = set()
     for part in text.split(","):
         match = _PART.fullmatch(part.strip())
         if match is None or int(match[2] or match[1]) < int(match[1]):
             problem = FieldProblem(field, f"{part.strip()!r} is neither a slot nor a range such as 0-15")
             raise BadInput("The slots can't be read.", errors=[problem])
-        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return found
+        slots.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return slots
 
 
 def shown(slots: Collection[int]) -> str:
-    """The same slots as a text, in their order."""
+    """The slots as a text, in ascending order."""
     parts: list[list[int]] = []
     for slot in sorted(slots):
         if parts and parts[-1][1] == slot - 1:

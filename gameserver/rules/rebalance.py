@@ -1,7 +1,7 @@
-"""Which slots have to move so that every database of a group has its share. Pure.
+"""Plans which slots to move so that every database of a group has its share.
 
-Law: afterwards no database has more than one slot more than another, a database that isn't to keep any has none, and no
-plan with the same end moves fewer slots.
+Law: afterwards the databases that keep slots differ by at most one slot, all others have none, and no plan with this
+result moves fewer slots.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ Moves = Mapping[tuple[str, str], list[int]]
 
 
 def plan(owners: Sequence[str], keepers: Collection[str]) -> Moves:
-    """What has to move; `owners` by slot, `keepers` the databases that may have any, at least one."""
+    """The moves; `owners` are databases by slot, `keepers` (at least one) those that may have slots afterwards."""
     held: dict[str, list[int]] = {name: [] for name in sorted({*owners, *keepers})}
     for slot, name in enumerate(owners):
         held[name].append(slot)
@@ -26,7 +26,7 @@ def plan(owners: Sequence[str], keepers: Collection[str]) -> Moves:
 
 
 def _shares(held: Mapping[str, Sequence[int]], keepers: Sequence[str], slots: int) -> dict[str, int]:
-    """Slots by keeper; those who have the most get the ones that are over."""
+    """Number of slots by keeper; the remainder of the division goes to those that have the most."""
     share, over = divmod(slots, len(keepers))
     ordered = sorted(keepers, key=lambda name: -len(held[name]))
     return {name: share + (place < over) for place, name in enumerate(ordered)}

@@ -1,7 +1,6 @@
-"""Replay: the same records, in order, lead to the same player; so the ledger can be audited against him.
+"""Replay: the same records, in order, lead to the same player, so the ledger can be checked against the player's row.
 
-Renames and the deletion are in it beside the actions; a player who is deleted, banned or allowed again
-stays as he was, one version on.
+Besides actions, the records hold renames, deletion, bans and their lifting; all but a rename change only the version.
 """
 
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from gameserver.rules.rulebook import Rulebook
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An action, or a letter's rule, as the ledger keeps it; `args` is decoded JSON, `at` the moment's time."""
+    """An action, or a letter's rule, as the ledger has it; `args` is decoded JSON, `at` the moment's time."""
 
     action: str
     args: Any
@@ -25,9 +24,9 @@ class Record:
 
 
 def replay(rulebook: Rulebook, player: Player, records: Iterable[Record]) -> Player:
-    """The player after these records: all that took effect, oldest first, under the rules of their time.
+    """The player after these records: every one that took effect, oldest first, under the rules of that time.
 
-    Raises the GameError of the first record that the rules refuse: such a ledger isn't theirs.
+    Raises the GameError of the first record that the rules refuse: the ledger was written under other rules.
     """
     for record in records:
         player = _after(rulebook, player, record)

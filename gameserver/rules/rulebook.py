@@ -1,12 +1,12 @@
-"""The rulebook: applies the game's rules to players, and holds every one to the law of players.
+"""The rulebook: applies the game's rules to players, and checks that each result keeps the law of players.
 
 A rule is an action or the effect of a letter. Law, for a studio's rules as for the built-in ones: a player at 0 HP
 is refused unless the rule is allowed when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most
-EXP_CAP, level is the one that exp buys, version is one more, `exp_reached_at` is the moment's time if exp has
-changed, and id, name and `created_at` are as before. Letters go to others, at most LETTERS of them, and have arguments
-that their rules take. What an action takes and a rule grants are counts of the game's items, and the last events tell
-them: `items_taken` and `items_granted`, which no rule tells itself. A rule that breaks this, or raises anything but a
-GameError, changes nothing and ends in RuleBroken.
+EXP_CAP, level is the level of exp, version is one more, `exp_reached_at` is the moment's time if exp has changed,
+and id, name and `created_at` are unchanged. Letters go to other players, at most LETTERS of them, and have arguments
+that their rules accept. What an action takes and a rule grants are counts of the game's items; the last events,
+`items_taken` and `items_granted`, report them, and no rule may have such an event itself. A rule that breaks this, or
+raises anything but a GameError, has no effect and raises RuleBroken.
 """
 
 from collections.abc import Mapping
@@ -16,31 +16,27 @@ from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel
 
-from gameserver.rules import arguments
+from gameserver.rules import arguments, outcomes
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.arguments import LARGEST_ID, MailArguments
-from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Letter, Moment, Outcome, Player, settled
 
-Event = dict[str, Any]
 LETTERS = 8
 MAIL = "mail:"
-TAKEN, GRANTED = "items_taken", "items_granted"
-"""The types of the events that tell which items an action took and granted."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rulebook:
-    """The game's data and its actions."""
+    """The game's data and its rules."""
 
     game: Game
     _actions: Mapping[str, Action]
     _rules: Mapping[str, Action]
-    """The actions, and the rules of letters under names that no action can have: `mail:healed`."""
+    """The actions, and the rules of letters by names that no action can have: `mail:healed`."""
     sending: frozenset[str]
     """The actions whose outcomes may have letters."""
 
@@ -77,7 +73,7 @@ class Rulebook:
         return arguments.parse(entry.model, args, self.game)
 
     def takes(self, action: str, args: BaseModel) -> Items:
-        """What the action takes of the player's items under these arguments, by name. Raises RuleBroken."""
+        """The items that the action takes with these arguments, sorted by name. Raises RuleBroken."""
         entry = self._actions.get(action) or self._no_action()
         if entry.takes is None:
             return ()
@@ -90,7 +86,7 @@ class Rulebook:
         return tuple(sorted(counts.items()))
 
     def recorded(self, rule: str, args: object) -> BaseModel:
-        """The arguments of an action or a letter's rule (`mail:healed`), as the ledger or an outbox kept them.
+        """The arguments of an action or a letter's rule (`mail:healed`), as the ledger or an outbox has them.
 
         Raises UnknownAction, BadInput.
         """
@@ -98,13 +94,13 @@ class Rulebook:
         return arguments.parse(entry.model, args, self.game)
 
     def mail_kinds(self) -> list[str]:
-        """The rules of letters, as `mail:healed`."""
+        """The names of the rules of letters, such as `mail:healed`."""
         return [name for name in self._rules if name.startswith(MAIL)]
 
     def apply(self, action: str, player: Player, args: BaseModel, moment: Moment) -> Outcome:
-        """What comes of an action or a letter's rule. Raises its own GameError, such as Refused, or RuleBroken.
+        """The outcome of an action or a letter's rule. Raises the rule's GameError, such as Refused, or RuleBroken.
 
-        The outcome's letters are addressed by the names under which rules are recorded, and their arguments are models.
+        The kinds of the outcome's letters are names of rules (`mail:healed`), and their arguments are models.
         """
         entry = self._rules.get(action) or self._no_action()
         player = self._fitted(player)
@@ -116,7 +112,7 @@ class Rulebook:
             raise
         except Exception as error:
             raise RuleBroken(f"action {action!r} raised {type(error).__name__}: {error}") from error
-        fault = _fault(player, outcome) or self._grants_fault(outcome)
+        fault = outcomes.fault(player, outcome) or self._grants_fault(outcome)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
         if outcome.letters:
@@ -124,18 +120,22 @@ class Rulebook:
         outcome = self._settled(action, player, outcome, moment.now)
         if entry.takes is None and not outcome.grants:
             return outcome
-        return _told(outcome, () if entry.takes is None else self.takes(action, args))
+        return outcomes.with_item_events(outcome, () if entry.takes is None else self.takes(action, args))
 
     def _sealed(self, action: str, sender: Player, letters: object) -> tuple[Letter, ...]:
-        """Letters as they are kept. Raises RuleBroken."""
-        if type(letters) is not tuple or len(letters) > LETTERS or not all(type(each) is Letter for each in letters):
-            raise RuleBroken(f"action {action!r}: letters must be a tuple of at most {LETTERS} of Letter")
+        """The letters as they are stored. Raises RuleBroken."""
+        if (
+            type(letters) is not tuple
+            or len(letters) > LETTERS
+            or not all(type(letter) is Letter for letter in letters)
+        ):
+            raise RuleBroken(f"action {action!r}: letters must be a tuple of at most {LETTERS} Letter")
         if action in self._actions and action not in self.sending:
             raise RuleBroken(f"action {action!r}: has letters and isn't marked as @sends_mail")
         try:
-            return tuple(self._sealed_letter(sender, each) for each in letters)
+            return tuple(self._sealed_letter(sender, letter) for letter in letters)
         except (GameError, ValueError, TypeError) as error:
-            problems = "; ".join(f"{each.field} {each.problem}" for each in getattr(error, "errors", ()))
+            problems = "; ".join(f"{fault.field} {fault.problem}" for fault in getattr(error, "errors", ()))
             raise RuleBroken(f"action {action!r}: a letter can't be sent: {problems or error}") from error
 
     def _sealed_letter(self, sender: Player, letter: Letter) -> Letter:
@@ -143,9 +143,9 @@ class Rulebook:
         if not isinstance(letter.args, Mapping):
             raise ValueError("its arguments must be a mapping")
         if type(recipient) is not int or not 0 < recipient <= LARGEST_ID or recipient == sender.id:
-            raise ValueError(f"{recipient!r} is no other player's id")
+            raise ValueError(f"{recipient!r} isn't the id of another player")
         if letter.kind == RETURNED:
-            raise ValueError(f"the server alone sends {RETURNED!r}")
+            raise ValueError(f"only the server sends {RETURNED!r}")
         return Letter(recipient, kind, self.recorded(kind, {**letter.args, "sender": str(sender.id)}))
 
     def new_player(
@@ -157,12 +157,12 @@ class Rulebook:
         hp: int | None = None,
         exp: int = 0,
     ) -> Player:
-        """A player of version 1, at full HP unless given. Raises UnknownClass, or BadInput for hp or exp."""
-        own = self.game.player_class(class_name)
+        """A player of version 1, at full HP if `hp` is None. Raises UnknownClass, or BadInput for hp or exp."""
+        player_class = self.game.player_class(class_name)
         if not 0 <= exp <= EXP_CAP:
             raise BadInput(errors=[FieldProblem("exp", f"must be between 0 and {EXP_CAP}")])
         level = self.game.level_of(exp)
-        max_hp = own.max_hp(level)
+        max_hp = player_class.max_hp(level)
         if hp is not None and not 0 <= hp <= max_hp:
             raise BadInput(errors=[FieldProblem("hp", f"must be between 0 and {max_hp} for level {level}")])
         return Player(id, name, class_name, level, max_hp if hp is None else hp, exp, 1, now, now)
@@ -171,7 +171,7 @@ class Rulebook:
         raise UnknownAction(errors=[FieldProblem("action", f"must be one of: {', '.join(self._actions)}")])
 
     def _fitted(self, player: Player) -> Player:
-        """The player under the present game.toml, which may give him less than when he last acted."""
+        """The player under the present game.toml, which may allow less than when the player last acted."""
         game = self.game
         level = game.levels.level_of(player.exp)
         max_hp = game.max_hp(player.class_name, level)
@@ -189,68 +189,13 @@ class Rulebook:
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
             return outcome._replace(player=player)
-        return outcome._replace(player=player, events=outcome.events + _passages(before, player))
+        return outcome._replace(player=player, events=outcome.events + outcomes.consequences(before, player))
 
     def _grants_fault(self, outcome: Outcome) -> str | None:
-        """What is wrong with the items that a rule grants; the same one may come several times."""
+        """What is wrong with the items that a rule grants; the same item may occur several times."""
         if not outcome.grants:
             return None if type(outcome.grants) is tuple else "grants must be a tuple of (item, count)"
         try:
-            return fault_of(added(outcome.grants), self.game.items)
+            return fault_of(outcomes.totals(outcome.grants), self.game.items)
         except (TypeError, ValueError):
             return "grants must be a tuple of (item, count)"
-
-
-def _fault(before: Player, outcome: object) -> str | None:
-    if type(outcome) is not Outcome or type(outcome.player) is not Player:
-        return f"returned {type(outcome).__name__}, not an Outcome of a Player"
-    after = outcome.player
-    if after.id != before.id or after.name != before.name or after.created_at != before.created_at:
-        return "changed the player's id, name or created_at"
-    if type(after.class_name) is not str:
-        return f"class_name {after.class_name!r} must be a string"
-    if type(after.hp) is not int or type(after.exp) is not int:
-        return f"hp {after.hp!r} and exp {after.exp!r} must be whole numbers"
-    if after.hp < 0 or after.exp < before.exp:
-        return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
-    if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
-        return 'events must be a tuple of dicts with a "type"'
-    if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):
-        return f"points {outcome.points!r} must be pairs of a name and a whole number of at most 53 bits"
-    return None
-
-
-def _is_event(value: object) -> bool:
-    return type(value) is dict and type(kind := value.get("type")) is str and kind not in (TAKEN, GRANTED)
-
-
-def added(grants: Items) -> dict[str, int]:
-    """The counts by item, when an item may come several times."""
-    counts: dict[str, int] = {}
-    for item, count in grants:
-        counts[item] = counts.get(item, 0) + count
-    return counts
-
-
-def _told(outcome: Outcome, taken: Items) -> Outcome:
-    """With the events that tell the items, and each item granted once."""
-    granted = tuple(sorted(added(outcome.grants).items()))
-    told = [{"type": kind, "items": dict(items)} for kind, items in ((TAKEN, taken), (GRANTED, granted)) if items]
-    return outcome._replace(events=(*outcome.events, *told), grants=granted)
-
-
-def _are_points(value: object) -> bool:
-    if type(value) is not tuple or len(value) != 2:
-        return False
-    name, amount = value
-    return type(name) is str and type(amount) is int and -LARGEST_SCORE <= amount <= LARGEST_SCORE
-
-
-def _passages(before: Player, after: Player) -> tuple[Event, ...]:
-    """What befell the player besides what the action tells."""
-    events: list[Event] = []
-    if after.level > before.level:
-        events.append({"type": "level_up", "level": after.level})
-    if after.hp == 0 < before.hp:
-        events.append({"type": "went_down"})
-    return tuple(events)

@@ -13,14 +13,14 @@ _SAMPLE = datetime(2024, 2, 28, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Where a time of day doesn't exist or exists twice, it fires once, as Debian's cron does."""
+    """A time of day that doesn't exist or exists twice (daylight saving) fires once, as Debian's cron does."""
 
     cron: str
     zone: str = "UTC"
 
     @classmethod
     def parse(cls, cron: str, zone: str) -> Self:
-        """Raises ValueError, in a sentence, for what never fires or isn't known."""
+        """Raises ValueError, with a sentence, if the expression never fires or the zone doesn't exist."""
         try:
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError):
@@ -37,10 +37,10 @@ class Schedule:
         return schedule
 
     def after(self, moment: datetime) -> datetime:
-        """The first time that it fires after a moment, in UTC."""
+        """The first time after a moment at which it fires, in UTC."""
         return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
 
     def until(self, moment: datetime) -> datetime:
-        """The last time that it fired, at the moment or before it, in UTC."""
+        """The last time at or before a moment at which it fired, in UTC."""
         later = moment.replace(microsecond=0).astimezone(ZoneInfo(self.zone)) + timedelta(seconds=1)
         return next(CronSim(self.cron, later, reverse=True)).astimezone(UTC)

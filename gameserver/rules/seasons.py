@@ -1,7 +1,8 @@
-"""Seasons: which one a moment belongs to.
+"""Seasons: which season of a board a moment belongs to.
 
-Law: seasons of a board follow one another without a gap while somebody plays, and one that has begun ends when it was
-said that it would, whatever the configuration says since. A season is named by the Unix seconds of its start.
+Law: while there are players, the seasons of a board follow one another without a gap. A season that has begun ends at
+the time that was set when it began, even if the configuration has changed since. A season's number is the Unix time of
+its start, in seconds.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ class Season(NamedTuple):
 
 
 def season_at(schedule: Schedule, begun: Sequence[Season], moment: datetime) -> Season:
-    """The season that a moment belongs to; `begun` are those that are known, in their order."""
+    """The season that a moment belongs to; `begun` are the seasons known so far, in ascending order."""
     second = int(moment.timestamp())
     for known in reversed(begun):
         if known.start <= second < known.end:
@@ -34,7 +35,7 @@ def season_at(schedule: Schedule, begun: Sequence[Season], moment: datetime) -> 
 
 
 def next_season(schedule: Schedule, season: Season) -> Season:
-    """The one that begins when this one ends."""
+    """The season that begins when this one ends."""
     return Season(season.end, _seconds(schedule.after(_moment(season.end))))
 
 

@@ -1,23 +1,23 @@
-"""A table of game.toml: its fields are typed strictly, bounded, and nothing else may stand in it."""
+"""What all tables of game.toml have in common: strict types, bounds, and no unknown fields."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-"""How classes, foes, actions and boards are named in the data and on the wire."""
+"""A name of a class, foe, action or board, in game.toml and on the wire."""
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=40)]
-"""How people see a class or foe named."""
+"""A name as people see it."""
 
 Chance = Annotated[int, Field(ge=0, le=100)]
-"""In how many of 100 cases."""
+"""In per cent."""
 
 Modifier = Annotated[int, Field(ge=0, le=1_000)]
 """A factor in per cent: 100 changes nothing."""
 
 
 class Section(BaseModel):
-    """A table whose values never change once read."""
+    """A table; its values never change."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

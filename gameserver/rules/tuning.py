@@ -1,4 +1,4 @@
-"""The figures of the built-in actions, one table each."""
+"""The figures of the built-in actions, one table for each."""
 
 from typing import Annotated, Self
 
@@ -12,7 +12,7 @@ Share = Annotated[int, Field(ge=1, le=100)]
 
 
 class HuntTuning(Section):
-    """Each level above the foe's adds `chance_per_level` to the chance to win, within its bounds."""
+    """Each level above the foe's adds `chance_per_level` to the chance to win, within the bounds."""
 
     chance_per_level: Chance
     least_chance: Chance
@@ -27,13 +27,13 @@ class HuntTuning(Section):
 
 
 class RestTuning(Section):
-    """Rest gives back `percent` of max_hp."""
+    """Rest restores `percent` of max_hp."""
 
     percent: Share
 
 
 class HealTuning(Section):
-    """A heal that comes off gives `min` to `max` HP, and `per_level` more for each level above 1."""
+    """A heal that succeeds restores `min` to `max` HP, and `per_level` more for each level above 1."""
 
     chance: Chance
     min: Points
@@ -54,22 +54,22 @@ class ReviveTuning(Section):
 
 
 class ChangeClassTuning(Section):
-    """Changing class takes at least `min_exp` EXP, which are not spent."""
+    """Changing class needs at least `min_exp` EXP, which are not spent."""
 
     min_exp: Annotated[int, Field(ge=0, le=EXP_CAP)]
 
 
 class HealOtherTuning(Section):
-    """Healing others takes `cost` HP, and a class whose heal_power is at least `least_heal_power`."""
+    """Healing others costs `cost` HP and needs a class with a heal_power of at least `least_heal_power`."""
 
     cost: Points
     least_heal_power: Modifier
 
 
 class DuelTuning(Section):
-    """A challenger's chance is his share of both sides' damage_dealt, and `chance_per_level` for each level above.
+    """The challenger's chance is its share of both sides' damage_dealt, plus `chance_per_level` for each level above.
 
-    The winner gains `exp_per_level` for each level of the loser, who loses `damage_percent` of max_hp.
+    The winner gains `exp_per_level` for each level of the loser; the loser loses `damage_percent` of max_hp.
     """
 
     chance_per_level: Chance

@@ -37,7 +37,7 @@ RANK_SECONDS = 1.0
 RANKS = 100
 
 
-class Connection(Protocol):
+class OpenSocket(Protocol):
     """A player's open socket."""
 
     session: Session | None
@@ -54,13 +54,13 @@ class Connection(Protocol):
     def rank(self, board: str, rank: int, score: int, total: int) -> None: ...
 
 
-class Connections(Protocol):
+class OpenSockets(Protocol):
     """The open sockets of this node."""
 
     def __len__(self) -> int: ...
     def players(self) -> Collection[int]: ...
-    def of(self, player_id: int) -> Collection[Connection]: ...
-    def ranked(self) -> Mapping[str, Sequence[Connection]]: ...
+    def of(self, player_id: int) -> Collection[OpenSocket]: ...
+    def ranked(self) -> Mapping[str, Sequence[OpenSocket]]: ...
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Live:
     players: Players
     leaderboards: Leaderboards
     game: Game
-    connections: Connections
+    connections: OpenSockets
     _changed: set[int] = field(default_factory=set)
     _kept: set[int] = field(default_factory=set)
     _notices: bool = False
@@ -138,7 +138,7 @@ class Live:
                 self._kept.update(ids)
                 raise
 
-    async def _deliver_to(self, asked: Sequence[tuple[int, Connection]]) -> None:
+    async def _deliver_to(self, asked: Sequence[tuple[int, OpenSocket]]) -> None:
         found = await self.room.pushes.catch_up([(each, own.seen) for each, own in asked])
         for (_, own), opened in zip(asked, found, strict=True):
             own.deliver(opened.stream, opened.missed)
@@ -165,8 +165,8 @@ class Live:
                 except GameError as error:
                     log.info("places can't be told", board=board, error=error.detail)
 
-    async def _rank_on(self, board: str, asked: Sequence[Connection]) -> None:
-        by_player: dict[int, list[Connection]] = {}
+    async def _rank_on(self, board: str, asked: Sequence[OpenSocket]) -> None:
+        by_player: dict[int, list[OpenSocket]] = {}
         for connection in asked:
             if connection.session is not None:
                 by_player.setdefault(connection.session.player_id, []).append(connection)

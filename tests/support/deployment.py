@@ -23,13 +23,14 @@ from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.mail.courier import Deliverer
 from gameserver.storage.players.command import Command, Receipt
+from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.slots.attendance import attend
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.servers import GAME, SLOTS, Servers
 from tests.support.wait import wait_until
 
-FENCE = 7_710_002
+FENCE = FENCES["players"]
 _numbers = iter(range(1, 1 << 62))
 
 
@@ -96,7 +97,7 @@ async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database
         number = next(_numbers)
         wanted = Application(f"Player {number}", class_name, device=f"device-{number:06}", exp=exp)
         key = command_id()
-        if database is None or owner(core, core.rooms.accounts.births.id_of(key, 0)) == database:
+        if database is None or owner(core, core.rooms.accounts.enrolments.id_of(key, 0)) == database:
             birth, _ = await enroll(core.commands.accounts, wanted, key)
             return birth.player
 

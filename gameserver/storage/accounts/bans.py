@@ -76,7 +76,7 @@ class Bans:
         player = player_of(row)
         if await _took_effect(connection, change):
             return BanState(player, row.banned, replayed=True)
-        self._window.refuse(change.command_id, row.now)
+        self._window.check(change.command_id, row.now)
         if row.banned == change.banned:
             return BanState(player, row.banned, replayed=False)
         after = player._replace(version=player.version + 1)

@@ -36,7 +36,7 @@ OPEN_FOR = timedelta(seconds=30)
 TRIES = 5
 
 
-class Kind(StrEnum):
+class KeyKind(StrEnum):
     NAME = "name"
     DEVICE = "device"
 
@@ -45,7 +45,7 @@ class Kind(StrEnum):
 class Key:
     """What is claimed; `text` at most 128 characters."""
 
-    kind: Kind
+    kind: KeyKind
     text: str
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Key:
     def parse(cls, text: str) -> Self:
         """The key that is written so."""
         kind, _, rest = text.partition(":")
-        return cls(Kind(kind), rest)
+        return cls(KeyKind(kind), rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,5 +184,5 @@ async def _find(connection: AsyncConnection, which: ColumnElement[bool]) -> Clai
 
 
 def _claim(row: Any) -> Claim:
-    key = Key(Kind(row["kind"]), row["key"])
+    key = Key(KeyKind(row["kind"]), row["key"])
     return Claim(key, row["player_id"], row["command_id"], row["confirmed"], row["deadline"], row["overdue"])

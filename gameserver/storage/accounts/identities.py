@@ -26,7 +26,7 @@ from gameserver.rules.errors import PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed
 from gameserver.storage import tables
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.ids import sign_up_ids, slot_of
 from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of
@@ -173,7 +173,7 @@ async def _find(connection: AsyncConnection, window: Window, change: Change, *, 
         raise SessionRevoked("The session has ended.")
     earlier = await _earlier(connection, change, player)
     if earlier is None:
-        window.refuse(change.command_id, row.now)
+        window.check(change.command_id, row.now)
     keys = await _keys(connection, player.id, player.name)
     return Identity(player, keys, row.claims_epoch, row.now, earlier)
 
@@ -206,7 +206,7 @@ async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple
     when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
     outcome = (await connection.execute(select(LEDGER.c.outcome).where(_of(player_id), when))).scalar()
     claimed = [Key.parse(text) for text in outcome["keys"]] if outcome is not None else []
-    return (*(key for key in claimed if key.kind is Kind.DEVICE), Key(Kind.NAME, names.key_of(name)))
+    return (*(key for key in claimed if key.kind is KeyKind.DEVICE), Key(KeyKind.NAME, names.key_of(name)))
 
 
 async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:

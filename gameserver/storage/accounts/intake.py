@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.storage.accounts.births import Birth, birth_row
 from gameserver.storage.accounts.claims import OPEN_FOR
+from gameserver.storage.accounts.enrolments import Enrolment, enrolment_row
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.ledger.rows import json_of
 from gameserver.storage.postgres import statements
@@ -47,7 +47,7 @@ class Intake:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
-    async def reserve(self, births: Sequence[Birth]) -> Reserved:
+    async def reserve(self, births: Sequence[Enrolment]) -> Reserved:
         """Opens the claims of the sign-ups' keys: of those that are free, and anew what they have open already."""
         deadlines: dict[int, datetime] = {}
 
@@ -64,7 +64,7 @@ class Intake:
         held = await self._everywhere("accounts", self._claims(births), work)
         return Reserved({f"{kind}:{key}": Holder(*holder) for kind, key, *holder in held}, deadlines)
 
-    async def create(self, births: Sequence[Birth]) -> set[str]:
+    async def create(self, births: Sequence[Enrolment]) -> set[str]:
         """Inserts the players whose ids are free; the command ids that have made theirs, now or before."""
 
         async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
@@ -91,15 +91,15 @@ class Intake:
 
         return set(await self._everywhere("players", [_player(each) for each in births], work))
 
-    async def confirm(self, births: Sequence[Birth], reserved: Reserved) -> None:
+    async def confirm(self, births: Sequence[Enrolment], reserved: Reserved) -> None:
         """Settles what was opened as the players'."""
         await self._settle("confirm", births, reserved)
 
-    async def release(self, births: Sequence[Birth], reserved: Reserved) -> None:
+    async def release(self, births: Sequence[Enrolment], reserved: Reserved) -> None:
         """Frees what was opened; for sign-ups that will surely make no player under their ids."""
         await self._settle("release", births, reserved)
 
-    async def _settle(self, how: str, births: Sequence[Birth], reserved: Reserved) -> None:
+    async def _settle(self, how: str, births: Sequence[Enrolment], reserved: Reserved) -> None:
         async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
             await one_by_one(connection)
             columns = ("slots", "kinds", "keys", "players", "commands", "deadlines")
@@ -109,7 +109,7 @@ class Intake:
         rows = [(*row, reserved.deadlines[row[0]]) for row in self._claims(births)]
         await self._everywhere("accounts", rows, work)
 
-    def _claims(self, births: Iterable[Birth]) -> list[Row]:
+    def _claims(self, births: Iterable[Enrolment]) -> list[Row]:
         slots = self._slots.size("accounts")
         pairs = ((birth, key.partition(":")) for birth in births for key in birth.keys)
         return [
@@ -146,8 +146,8 @@ def _columns(rows: Sequence[Row], *names: str) -> dict[str, Any]:
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _player(birth: Birth) -> Row:
-    player, row = birth.player, birth_row(birth)
+def _player(birth: Enrolment) -> Row:
+    player, row = birth.player, enrolment_row(birth)
     args, outcome = json_of(row["args"]), json_of(row["outcome"])
     return (slot_of(player.id), player.id, birth.command_id, player.name, player.class_name, player.level, player.hp,
             player.exp, player.created_at, args, outcome)  # fmt: skip

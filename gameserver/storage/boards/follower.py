@@ -19,9 +19,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from gameserver.rules.errors import PresenceUnavailable
-from gameserver.storage.boards.layout import Contest, Place
+from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.loading import Load
-from gameserver.storage.boards.rows import kept_arguments, place_of
+from gameserver.storage.boards.ranked import RankedPlayer
+from gameserver.storage.boards.rows import ranked_player_of, stored_score_arguments
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
 from gameserver.storage.live.presence import CHANGED, Presence
@@ -29,6 +30,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.locks import FOLLOWING
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 
 log = structlog.get_logger()
@@ -76,7 +78,7 @@ class _Read(NamedTuple):
     """One reading of the ledger."""
 
     reached: Checkpoint
-    places: list[Place]
+    places: list[RankedPlayer]
     as_of: int
     more: bool
 
@@ -116,7 +118,7 @@ class Follower:
     async def _follow(self, link: Link) -> None:
         """Turn after turn while it holds the lock; returns when another node does."""
         connection = await link.open()
-        if not await connection.fetchval(SQL["lock"]):
+        if not await connection.fetchval(SQL["lock"], FOLLOWING):
             self._current = time.monotonic()
             return
         row = await connection.fetchrow(SQL["identity"])
@@ -197,8 +199,8 @@ class Follower:
     async def _load_chunk(self, connection: asyncpg.Connection, load: Load) -> None:
         contests = [contest for contest, _ in load.targets]
         started = time.monotonic()
-        rows = await connection.fetch(SQL["scan"], *load.after, CHUNK, *kept_arguments(contests))
-        places = [place_of(row, contests) for row in rows]
+        rows = await connection.fetch(SQL["scan"], *load.after, CHUNK, *stored_score_arguments(contests))
+        places = [ranked_player_of(row, contests) for row in rows]
         if time.monotonic() - started > OLDEST_READ_SECONDS:
             return
         fine = await load.write(places, last=len(rows) < CHUNK)
@@ -245,7 +247,7 @@ class Follower:
         last = since.snapshot
         until = last.xmax + min(self._span, TRANSACTIONS)
         contests = [contest for contest, _ in self._followed]
-        asked = (last.lowest, until, last.xmax, list(last.running), *kept_arguments(contests))
+        asked = (last.lowest, until, last.xmax, list(last.running), *stored_score_arguments(contests))
         rows = await connection.fetch(SQL["changed"], *asked)
         changes = [row for row in rows if row["id"] is not None]
         self._span = min(self._span * 2, TRANSACTIONS) if len(changes) <= CHUNK else max(1, self._span // 2)
@@ -254,7 +256,7 @@ class Follower:
         reached = Checkpoint(since.source, seen.until(until), committed)
         as_of = int(rows[0]["at"].timestamp() * 1000)
         more = seen.xmax > until
-        return _Read(reached, [place_of(row, contests) for row in changes], as_of, more)
+        return _Read(reached, [ranked_player_of(row, contests) for row in changes], as_of, more)
 
     async def _summarize(self, connection: asyncpg.Connection) -> None:
         if time.monotonic() - self._summarized < SUMMARIZE_SECONDS:

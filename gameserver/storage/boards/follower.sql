@@ -1,7 +1,8 @@
 -- What a follower asks of one database. Tables: ledger, players, players_owned_slots, scores.
 
 -- name: lock
-select pg_try_advisory_lock(7710101)
+-- $1 the lock: whether this connection has got it.
+select pg_try_advisory_lock($1)
 
 -- name: identity
 -- Which server this is.

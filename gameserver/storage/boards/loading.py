@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gameserver.storage.boards.layout import Contest, Place
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.ranked import RankedPlayer
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 
@@ -37,7 +38,7 @@ class Load:
             if await self.writer.begin_load(contest, generation, self.database, self.name):
                 self.first.add(generation)
 
-    async def write(self, places: Sequence[Place], *, last: bool) -> bool:
+    async def write(self, places: Sequence[RankedPlayer], *, last: bool) -> bool:
         """Writes a chunk; with the last one the checkpoint. False when the load was superseded. Raises RedisError."""
         for contest, generation in self.targets:
             fine = await self._write(contest, generation, places)
@@ -51,7 +52,7 @@ class Load:
             log.info("boards loaded", database=self.database, boards=self.boards())
         return True
 
-    async def _write(self, contest: Contest, generation: str, places: Sequence[Place]) -> bool:
+    async def _write(self, contest: Contest, generation: str, places: Sequence[RankedPlayer]) -> bool:
         for start in range(0, len(places), PART):
             part, guarded = places[start : start + PART], (self.database, self.name)
             if not await self.writer.apply_load(contest, generation, guarded, part, first=generation in self.first):

@@ -25,7 +25,7 @@ from gameserver.storage.boards.layout import (
     ties_of,
     unpack_member,
 )
-from gameserver.storage.redis.coalescing import Coalesced
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
 
@@ -89,9 +89,9 @@ class Boards:
     """For the commands."""
 
     def __init__(self, redis: Redis) -> None:
-        self._page = Coalesced(Script(redis, __package__, "page", PageCall, CONSTANTS))
-        self._around = Coalesced(Script(redis, __package__, "around", AroundCall, CONSTANTS))
-        self._ranks = Coalesced(Script(redis, __package__, "ranks", RanksCall, CONSTANTS))
+        self._page = CoalescedScript(Script(redis, __package__, "page", PageCall, CONSTANTS))
+        self._around = CoalescedScript(Script(redis, __package__, "around", AroundCall, CONSTANTS))
+        self._ranks = CoalescedScript(Script(redis, __package__, "ranks", RanksCall, CONSTANTS))
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind `after`. Raises BadInput, BoardUnavailable."""

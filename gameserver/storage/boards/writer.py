@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 
 from redis.asyncio import Redis
 
-from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest, Place, pack
+from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest
+from gameserver.storage.boards.ranked import RankedPlayer, pack
 from gameserver.storage.redis.scripts import Script
 
 TOMBSTONE_SECONDS = 120
@@ -148,7 +149,7 @@ class BoardWriter:
         return bool(await self._begin(BeginLoadCall(checkpoints=checkpoints, database=database, load=load)))
 
     async def apply_load(
-        self, contest: Contest, generation: str, guarded: tuple[str, str], places: Sequence[Place], *,
+        self, contest: Contest, generation: str, guarded: tuple[str, str], places: Sequence[RankedPlayer], *,
         first: bool = False,
     ) -> bool:  # fmt: skip
         """Writes a part of a load, `guarded` by its database and name; False when it has been superseded.
@@ -172,7 +173,7 @@ class BoardWriter:
         followed: Sequence[tuple[Contest, Generation]],
         database: str,
         checkpoint: str,
-        places: Sequence[Place],
+        places: Sequence[RankedPlayer],
         as_of: int | None = None,
     ) -> list[bool]:
         """Writes what has changed since the checkpoints of the generations; False where it has another one.
@@ -186,7 +187,7 @@ class BoardWriter:
             calls.append(call if as_of is None else call._replace(ledger_ms=as_of))
         return [bool(answer) for answer in await self._apply.many(calls)]
 
-    async def repair(self, contest: Contest, generation: str, places: Sequence[Place]) -> bool:
+    async def repair(self, contest: Contest, generation: str, places: Sequence[RankedPlayer]) -> bool:
         """Writes over what is there, unless it is newer; False when the generation is gone."""
         guard = Guard("repair", "", "repair", "")
         return bool(await self._apply(_call(contest, generation, guard, "repair", pack(contest, places))))

@@ -16,7 +16,7 @@ LEDGER = tables.ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One command in a player's history: `outcome` is its first answer."""
 
     command_id: str
@@ -27,9 +27,9 @@ class Entry:
     at: datetime
 
 
-def entry_of(row: RowMapping) -> Entry:
+def entry_of(row: RowMapping) -> HistoryEntry:
     """An entry of a ledger row."""
-    return Entry(str(row["command_id"]), row["action"], row["args"], row["outcome"], row["version"], row["at"])
+    return HistoryEntry(str(row["command_id"]), row["action"], row["args"], row["outcome"], row["version"], row["at"])
 
 
 class History:
@@ -38,13 +38,13 @@ class History:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
-    async def page(self, player_id: int, limit: int, before: str | None) -> list[Entry]:
+    async def page(self, player_id: int, limit: int, before: str | None) -> list[HistoryEntry]:
         """At most `limit` entries from the newest command id; `before` is the last one of the page before.
 
         Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
         """
 
-        async def query(connection: AsyncConnection) -> list[Entry]:
+        async def query(connection: AsyncConnection) -> list[HistoryEntry]:
             same = (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
             chosen = select(LEDGER).where(same).order_by(LEDGER.c.command_id.desc()).limit(limit)
             if before is not None:

@@ -15,7 +15,7 @@ class Window:
     back: int
     ahead: int
 
-    def refuse(self, command_id: str, now: datetime) -> None:
+    def check(self, command_id: str, now: datetime) -> None:
         """Raises CommandExpired, with the server's time."""
         age = now.timestamp() * 1000 - command_milliseconds(command_id)
         if not -self.ahead <= age <= self.back:

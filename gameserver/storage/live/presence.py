@@ -53,7 +53,7 @@ class Message:
     numbers: dict[int, int]
 
 
-class BeatCall(NamedTuple):
+class PresenceBeatCall(NamedTuple):
     nodes: str
     players: str
     description: str
@@ -66,21 +66,21 @@ class BeatCall(NamedTuple):
     is_whole: int
 
 
-class LeaveCall(NamedTuple):
+class PresenceLeaveCall(NamedTuple):
     nodes: str
     players: str
     description: str
     name: str
 
 
-class NodesCall(NamedTuple):
+class PresenceNodesCall(NamedTuple):
     nodes: str
     players_prefix: str
     description_prefix: str
     ids: str
 
 
-class AnnounceCall(NamedTuple):
+class PresenceAnnounceCall(NamedTuple):
     nodes: str
     players_prefix: str
     channel_prefix: str
@@ -98,10 +98,10 @@ class Presence:
         self._redis = redis
         self._key = f"{name}~{secrets.token_hex(4)}"
         self._described = {"name": name, "address": address, "started_at": started_at}
-        self._beat = Script(redis, __package__, "presence_beat", BeatCall)
-        self._leave = Script(redis, __package__, "presence_leave", LeaveCall)
-        self._nodes = Script(redis, __package__, "presence_nodes", NodesCall)
-        self._announce = Script(redis, __package__, "presence_announce", AnnounceCall)
+        self._beat = Script(redis, __package__, "presence_beat", PresenceBeatCall)
+        self._leave = Script(redis, __package__, "presence_leave", PresenceLeaveCall)
+        self._nodes = Script(redis, __package__, "presence_nodes", PresenceNodesCall)
+        self._announce = Script(redis, __package__, "presence_announce", PresenceAnnounceCall)
         self._told: set[int] = set()
         self._between_beats = asyncio.Event()
         self._between_beats.set()
@@ -155,7 +155,7 @@ class Presence:
     async def _send(
         self, now: set[int], came: Iterable[int], left: Iterable[int], sockets: int, *, whole: bool
     ) -> bool:
-        call = BeatCall(
+        call = PresenceBeatCall(
             nodes=NODES,
             players=PLAYERS + self._key,
             description=DESCRIPTION + self._key,
@@ -171,7 +171,7 @@ class Presence:
 
     async def _sign_off(self) -> None:
         try:
-            await self._leave(LeaveCall(NODES, PLAYERS + self._key, DESCRIPTION + self._key, self._key))
+            await self._leave(PresenceLeaveCall(NODES, PLAYERS + self._key, DESCRIPTION + self._key, self._key))
         except LOST:
             log.info("the lease will end by itself")
 
@@ -199,7 +199,7 @@ class Presence:
     async def nodes(self, players: Sequence[int] = ()) -> list[LiveNode]:
         """The nodes that live, and where the players asked for are connected. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            rows = await self._nodes(NodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
+            rows = await self._nodes(PresenceNodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
         return [_live_node(*row) for row in rows if row[1]]
 
     async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
@@ -208,7 +208,7 @@ class Presence:
             return 0
         ids, said = _list(each[0] for each in numbers), _list(each[1] for each in numbers)
         with translated(PresenceUnavailable, AWAY):
-            return int(await self._announce(AnnounceCall(NODES, PLAYERS, CHANNEL, kind, ids, said)))
+            return int(await self._announce(PresenceAnnounceCall(NODES, PLAYERS, CHANNEL, kind, ids, said)))
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -53,7 +53,7 @@ class Opened:
     missed: Sequence[Kept]
 
 
-class OpenCall(NamedTuple):
+class PushOpenCall(NamedTuple):
     stream: str
     tail: str
     name: str
@@ -66,7 +66,7 @@ class OpenCall(NamedTuple):
     notices: Sequence[Argument]
 
 
-class KeepCall(NamedTuple):
+class PushKeepCall(NamedTuple):
     stream: str
     tail: str
     name: str
@@ -75,7 +75,7 @@ class KeepCall(NamedTuple):
     push: bytes
 
 
-class AddNoticeCall(NamedTuple):
+class NoticeAddCall(NamedTuple):
     last: str
     notices: str
     push: bytes
@@ -90,9 +90,9 @@ class Pushes:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._open = Script(redis, __package__, "push_open", OpenCall)
-        self._keep = Script(redis, __package__, "push_keep", KeepCall)
-        self._add = Script(redis, __package__, "notice_add", AddNoticeCall)
+        self._open = Script(redis, __package__, "push_open", PushOpenCall)
+        self._keep = Script(redis, __package__, "push_keep", PushKeepCall)
+        self._add = Script(redis, __package__, "notice_add", NoticeAddCall)
         self._notices: list[Argument] = []
         self._newest = 0
 
@@ -110,9 +110,9 @@ class Pushes:
             found = await self._open.many([self._question(*each, whole=True) for each in asked])
         return [_opened(each) for each in found]
 
-    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> OpenCall:
+    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> PushOpenCall:
         stream, tail = _keys(player_id)
-        return OpenCall(
+        return PushOpenCall(
             stream=stream,
             tail=tail,
             name=secrets.token_hex(8),
@@ -133,7 +133,7 @@ class Pushes:
     async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
         """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
         calls = [
-            KeepCall(*_keys(player_id), secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data))
+            PushKeepCall(*_keys(player_id), secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data))
             for player_id, data in pushes
         ]
         with translated(PresenceUnavailable, AWAY):
@@ -141,7 +141,7 @@ class Pushes:
 
     async def add_notice(self, data: object) -> int:
         """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable."""
-        call = AddNoticeCall(
+        call = NoticeAddCall(
             last=NOTICE_NUMBER,
             notices=NOTICES,
             push=_text("notice", data),

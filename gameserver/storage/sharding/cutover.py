@@ -13,7 +13,8 @@ import asyncpg
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding import digest
 from gameserver.storage.sharding.digest import Base
-from gameserver.storage.sharding.record import Move, Moves, SlotStep
+from gameserver.storage.sharding.move import MoveRecord, SlotStep
+from gameserver.storage.sharding.records import MoveRecords
 
 FENCE_MS = 500
 """How long the writers of a database may be held up while the last one of them ends."""
@@ -27,24 +28,24 @@ STATEMENT_SECONDS = 5.0
 LOOK_SECONDS = 0.002
 
 
-class Differs(Exception):
+class RowsDiffer(Exception):
     """What is on the target isn't what is on the source; the text says where."""
 
 
-class TooSlow(Exception):
+class CutoverDelayed(Exception):
     """The target didn't catch up, or the source's writers didn't let go, in time."""
 
 
 class Cutover:
     """Cuts over the slots of one move between connections of its mover."""
 
-    def __init__(self, moves: Moves, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+    def __init__(self, moves: MoveRecords, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         self._moves = moves
         self._source, self._target = source, target
         self.lag_ms = 0
         """How far the target was behind when it was last asked."""
 
-    async def carry_out(self, move: Move, slot: int) -> int:
+    async def carry_out(self, move: MoveRecord, slot: int) -> int:
         """Brings a waiting slot to the target; the milliseconds of its pause.
 
         Raises TooSlow or Differs, with the slot back at the source, TurnLost, or what the servers raise.
@@ -60,13 +61,13 @@ class Cutover:
             async with asyncio.timeout(PAUSE_SECONDS):
                 await self._arrived(move, slot, epoch, CATCH_UP_SECONDS)
                 await self._verify(move, slot, *bases)
-        except (TooSlow, Differs):
+        except (CutoverDelayed, RowsDiffer):
             await give_back(self._moves, self._source, move, slot, epoch)
             raise
         granted = await self._moves.flip(move, slot, epoch)
         return await self.grant(move, slot, granted, began)
 
-    async def grant(self, move: Move, slot: int, epoch: int, began: float | None = None) -> int:
+    async def grant(self, move: MoveRecord, slot: int, epoch: int, began: float | None = None) -> int:
         """Lets the target write a slot that has flipped; the milliseconds since `began`, 0 if nobody knows.
 
         Raises TooSlow when the mark of the fence isn't there: the target hasn't got back what it had before a crash.
@@ -83,7 +84,7 @@ class Cutover:
         await self._moves.settle(move, slot, SlotStep.FLIPPED, SlotStep.MOVED, pause)
         return pause
 
-    async def _require_near(self, move: Move, slot: int) -> None:
+    async def _require_near(self, move: MoveRecord, slot: int) -> None:
         """Raises TooSlow unless what is written on the source now is seen on the target soon."""
         ping, asked = -time.time_ns(), time.monotonic()
         await self._source.execute(
@@ -96,7 +97,7 @@ class Cutover:
         await self._arrived(move, slot, ping, LAG_SECONDS)
         self.lag_ms = round((time.monotonic() - asked) * 1000)
 
-    async def _fence(self, move: Move, slot: int, epoch: int) -> float:
+    async def _fence(self, move: MoveRecord, slot: int, epoch: int) -> float:
         """The moment from which on nobody writes the slot, by our clock. Raises TooSlow."""
         group, source = move.group, self._source
         try:
@@ -117,33 +118,33 @@ class Cutover:
                     epoch,
                 )
         except asyncpg.LockNotAvailableError:
-            raise TooSlow("the source's writers don't let go") from None
+            raise CutoverDelayed("the source's writers don't let go") from None
         return began
 
-    async def _arrived(self, move: Move, slot: int, epoch: int, seconds: float) -> None:
+    async def _arrived(self, move: MoveRecord, slot: int, epoch: int, seconds: float) -> None:
         end = time.monotonic() + seconds
         asked = f"select exists(select from {move.group}_marks where slot = $1 and move = $2 and epoch = $3)"  # noqa: S608
         while not await self._target.fetchval(asked, slot, move.id, epoch, timeout=STATEMENT_SECONDS):
             if time.monotonic() > end:
-                raise TooSlow(f"the target is more than {seconds:g} s behind")
+                raise CutoverDelayed(f"the target is more than {seconds:g} s behind")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _verify(self, move: Move, slot: int, on_source: Base, on_target: Base) -> None:
+    async def _verify(self, move: MoveRecord, slot: int, on_source: Base, on_target: Base) -> None:
         found, copied = await asyncio.gather(
             digest.whole(self._source, move.group, slot, on_source),
             digest.whole(self._target, move.group, slot, on_target),
         )
         if differences := found.differences(copied):
-            raise Differs(f"slot {slot}: {'; '.join(differences)}")
+            raise RowsDiffer(f"slot {slot}: {'; '.join(differences)}")
 
 
-async def give_back(moves: Moves, source: asyncpg.Connection, move: Move, slot: int, epoch: int) -> None:
+async def give_back(moves: MoveRecords, source: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int) -> None:
     """Leaves a slot that was being fenced with the source. Raises TurnLost."""
     await moves.begin_return(move, slot, epoch)
     await end_return(moves, source, move, slot, epoch + 1)
 
 
-async def end_return(moves: Moves, source: asyncpg.Connection, move: Move, slot: int, epoch: int) -> None:
+async def end_return(moves: MoveRecords, source: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int) -> None:
     """Lets the source write the slot again. Raises TurnLost."""
     await source.execute(
         f"update {move.group}_owned_slots set owned = true, epoch = $2, txid = default"  # noqa: S608
@@ -156,7 +157,7 @@ async def end_return(moves: Moves, source: asyncpg.Connection, move: Move, slot:
 
 
 async def require_granted(
-    source: asyncpg.Connection, target: asyncpg.Connection, move: Move, slot: int, epoch: int
+    source: asyncpg.Connection, target: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int
 ) -> None:
     """Before a moved slot is erased on the source: the target has it still, and the source has it no more.
 
@@ -165,7 +166,7 @@ async def require_granted(
     owned = f"select exists(select from {move.group}_owned_slots where slot = $1 and owned and epoch >= $2)"  # noqa: S608
     moved_on = f"select exists(select from {move.group}_owned_slots where slot = $1 and epoch > $2)"  # noqa: S608
     if not await target.fetchval(owned, slot, epoch) and not await target.fetchval(moved_on, slot, epoch):
-        raise TooSlow(f"{move.target} doesn't know that it owns slot {slot}: nothing is erased on {move.source}")
+        raise CutoverDelayed(f"{move.target} doesn't know that it owns slot {slot}: nothing is erased on {move.source}")
     await source.execute(
         f"update {move.group}_owned_slots set owned = false, epoch = $2, txid = default"  # noqa: S608
         " where slot = $1 and epoch < $2",

@@ -19,8 +19,9 @@ from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.sharding import copying, cutover
 from gameserver.storage.sharding.copying import Copied, Copy
-from gameserver.storage.sharding.cutover import Cutover, Differs, TooSlow
-from gameserver.storage.sharding.record import Move, Moves, Plan, SlotStep, Step, TurnLost
+from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, RowsDiffer
+from gameserver.storage.sharding.move import LeaseLost, MoveRecord, PlannedMove, SlotStep, Step
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.tables import migrations
 from gameserver.telemetry import MOVE_PAUSES
 
@@ -34,10 +35,10 @@ TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MoveProgress:
     """What a mover tells of a move: how far the copy is, and what it waits for."""
 
-    move: Move
+    move: MoveRecord
     copied: Copied | None = None
     lag_ms: int | None = None
     note: str = ""
@@ -55,18 +56,18 @@ class Progress:
         return max((each.pause_ms or 0 for each in self.move.slots), default=0)
 
 
-Tell = Callable[[Progress], None]
+Tell = Callable[[MoveProgress], None]
 
 
 class Mover:
     """One per process that moves; `name`, which no other has, is what others see of it."""
 
-    def __init__(self, moves: Moves, databases: Databases, name: str) -> None:
+    def __init__(self, moves: MoveRecords, databases: Databases, name: str) -> None:
         self._moves = moves
         self._databases = databases
         self.name = name
 
-    async def require_fit(self, plan: Plan) -> None:
+    async def require_fit(self, plan: PlannedMove) -> None:
         """Raises Conflict, with the reason, for a move that couldn't be carried out; DatabaseUnavailable."""
         for name in (plan.source, plan.target):
             if name not in self._databases:
@@ -79,15 +80,15 @@ class Mover:
                 at = revision or "nothing"
                 raise Conflict(f"The {plan.group} tables of {database.name} are at {at}: run `gameserver migrate`.")
 
-    async def take(self, move_id: int, tell: Tell) -> "Turn":
+    async def take(self, move_id: int, tell: Tell) -> "LeasedMove":
         """Becomes the move's mover. Raises TurnLost while another one is, NotFound, DatabaseUnavailable."""
-        return Turn(self._moves, self._databases, await self._moves.take(move_id, self.name), tell)
+        return LeasedMove(self._moves, self._databases, await self._moves.take(move_id, self.name), tell)
 
 
-class Turn:
+class LeasedMove:
     """What its mover does to one move; the lease is renewed until `close`."""
 
-    def __init__(self, moves: Moves, databases: Databases, move: Move, tell: Tell) -> None:
+    def __init__(self, moves: MoveRecords, databases: Databases, move: MoveRecord, tell: Tell) -> None:
         self._moves = moves
         self._move = move
         self._tell = tell
@@ -108,12 +109,12 @@ class Turn:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 self._cancelled = (await self._moves.renew(self._move)).cancelled
-            except TurnLost:
+            except LeaseLost:
                 self._lost = True
             except DatabaseUnavailable as error:
                 log.warning("a move's lease can't be renewed", move=self._move.id, error=error.detail)
 
-    async def go_on(self) -> Move:
+    async def go_on(self) -> MoveRecord:
         """Goes on until the move is over, through whatever servers are away meanwhile; the move at its end.
 
         Raises TurnLost when another mover has taken over.
@@ -122,7 +123,7 @@ class Turn:
             try:
                 async with self._opened(self._source) as source, self._opened(self._target) as target:
                     return await self._steps(source, target)
-            except (*LOST, asyncpg.PostgresError, GameError, TooSlow, Differs) as error:
+            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, RowsDiffer) as error:
                 await self._rescue()
                 if self._move.step is Step.DONE:
                     return self._move
@@ -173,18 +174,18 @@ class Turn:
     async def _wait(self, error: BaseException) -> None:
         problem = str(error) or type(error).__name__
         log.warning("a move waits", move=self._move.id, problem=problem)
-        self._tell(Progress(self._move, note=problem))
+        self._tell(MoveProgress(self._move, note=problem))
         await asyncio.sleep(RETRY_SECONDS)
         while True:
             if self._lost:
-                raise TurnLost
+                raise LeaseLost
             try:
                 await self._moves.note(self._move, problem)
                 return
             except DatabaseUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _steps(self, source: asyncpg.Connection, target: asyncpg.Connection) -> Move:
+    async def _steps(self, source: asyncpg.Connection, target: asyncpg.Connection) -> MoveRecord:
         await self._look()
         await self._copy.evict(source, target)
         await self._give_back(source)
@@ -201,7 +202,7 @@ class Turn:
             await self._cut_over(cutting, source, target)
         if self._move.step is Step.CLEANING:
             await self._clean(source, target)
-        self._tell(Progress(self._move))
+        self._tell(MoveProgress(self._move))
         return self._move
 
     async def _begin_copy(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
@@ -220,7 +221,7 @@ class Turn:
             if await self._copy.servers(source, target) != self._move.servers:
                 await self._begin_anew()
             copied = await self._copy.copied(source, target)
-            self._tell(Progress(self._move, copied))
+            self._tell(MoveProgress(self._move, copied))
             if copied.ready:
                 self._move = await self._moves.advance(self._move, Step.MOVING, problem=None)
                 return
@@ -243,12 +244,12 @@ class Turn:
                 break
             try:
                 pause = await self._one(cutting, slot)
-            except Differs as difference:
+            except RowsDiffer as difference:
                 await self._close(problem=str(difference))
                 return
             MOVE_PAUSES.labels(self._move.group).observe(pause / 1000)
             self._note(slot, pause)
-            self._tell(Progress(self._move, lag_ms=cutting.lag_ms))
+            self._tell(MoveProgress(self._move, lag_ms=cutting.lag_ms))
         await self._close()
 
     async def _begin_anew(self) -> None:
@@ -258,19 +259,19 @@ class Turn:
             await self._close(problem=f"{why}: move the rest again")
             return
         self._move = await self._moves.advance(self._move, Step.PLANNED)
-        raise TooSlow(f"{why}: it begins anew")
+        raise CutoverDelayed(f"{why}: it begins anew")
 
     async def _one(self, cutting: Cutover, slot: int) -> int:
         attempt = 0
         while True:
             try:
                 return await cutting.carry_out(self._move, slot)
-            except TooSlow as slow:
+            except CutoverDelayed as slow:
                 attempt += 1
                 if attempt == TRIES:
                     raise
                 self._require_turn()
-                self._tell(Progress(self._move, note=f"slot {slot}: {slow}"))
+                self._tell(MoveProgress(self._move, note=f"slot {slot}: {slow}"))
             await self._make_partitions()
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -300,7 +301,7 @@ class Turn:
     async def _clean(self, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
         """The copy first: what is erased on the source while it goes on would be erased on the target."""
         await self._copy.end(source, target, self._move.servers)
-        self._tell(Progress(self._move, note="erasing what has moved"))
+        self._tell(MoveProgress(self._move, note="erasing what has moved"))
         await self._look()
         for each in self._move.slots:
             self._require_turn()
@@ -313,4 +314,4 @@ class Turn:
 
     def _require_turn(self) -> None:
         if self._lost:
-            raise TurnLost
+            raise LeaseLost

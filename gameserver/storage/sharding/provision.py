@@ -8,7 +8,7 @@ from gameserver.rules.errors import Conflict
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.sharding import placing
-from gameserver.storage.sharding.record import Moves
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
 from gameserver.storage.tables import migrations
 
@@ -63,7 +63,7 @@ async def migrate(settings: Settings) -> None:
         control = databases[settings.control.database]
         await migrations.upgrade(control, "control")
         groups = await members(settings, databases)
-        moving = {move.group for move in await Moves(control).unfinished()}
+        moving = {move.group for move in await MoveRecords(control).unfinished()}
         for group, own in groups.items():
             for database in own:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):

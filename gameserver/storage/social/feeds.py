@@ -36,20 +36,20 @@ LONGEST_QUEUE = 5_000
 LEDGER = tables.ledger
 
 
-class ReadCall(NamedTuple):
+class FeedReadCall(NamedTuple):
     feed: str
     lifetime_ms: int
     limit: int
 
 
-class FillCall(NamedTuple):
+class FeedFillCall(NamedTuple):
     feed: str
     lifetime_ms: int
     version: int
     entries: Sequence[bytes]
 
 
-class AddCall(NamedTuple):
+class FeedAddCall(NamedTuple):
     feed: str
     version: int
     entry: bytes
@@ -61,11 +61,11 @@ class Feeds:
 
     def __init__(self, redis: Redis, slots: Slots) -> None:
         self._slots = slots
-        self._read = Script(redis, __package__, "feed_read", ReadCall)
-        self._fill = Script(redis, __package__, "feed_fill", FillCall)
-        self._add = Script(redis, __package__, "feed_add", AddCall)
+        self._read = Script(redis, __package__, "feed_read", FeedReadCall)
+        self._fill = Script(redis, __package__, "feed_fill", FeedFillCall)
+        self._add = Script(redis, __package__, "feed_add", FeedAddCall)
         self._looked_at: dict[int, float] = {}
-        self._queue: list[AddCall] = []
+        self._queue: list[FeedAddCall] = []
         self._wake = asyncio.Event()
 
     def note(self, receipt: Receipt, action: str) -> None:
@@ -80,7 +80,7 @@ class Feeds:
         version = receipt.player.version
         entry = {"version": version, "command_id": receipt.command_id, "action": action, "events": receipt.events,
                  "at": receipt.at.timestamp()}  # fmt: skip
-        self._queue.append(AddCall(_key(player_id), version, _text(entry), LENGTH))
+        self._queue.append(FeedAddCall(_key(player_id), version, _text(entry), LENGTH))
         self._wake.set()
 
     async def run(self) -> None:
@@ -116,7 +116,7 @@ class Feeds:
     async def _listed(self, player_id: int, limit: int) -> list[dict[str, Any]]:
         """Nothing while Redis is away, as if it had lost the list."""
         try:
-            rows = await self._read(ReadCall(_key(player_id), LIFETIME_MS, limit))
+            rows = await self._read(FeedReadCall(_key(player_id), LIFETIME_MS, limit))
         except LOST:
             return []
         return [orjson.loads(row.split(b" ", 1)[1]) for row in rows]
@@ -124,7 +124,7 @@ class Feeds:
     async def _keep(self, player_id: int, entries: Sequence[Mapping[str, Any]]) -> None:
         texts = [_text(each) for each in entries]
         try:
-            await self._fill(FillCall(_key(player_id), LIFETIME_MS, entries[0]["version"], texts))
+            await self._fill(FeedFillCall(_key(player_id), LIFETIME_MS, entries[0]["version"], texts))
         except LOST:
             log.info("a feed is read from the ledger for now", player=player_id)
 

@@ -45,14 +45,14 @@ class Befriending:
     friend_id: int
 
 
-class ReadCall(NamedTuple):
+class FriendsReadCall(NamedTuple):
     friends: str
     guard: str
     token: str
     leave_ms: int
 
 
-class FillCall(NamedTuple):
+class FriendsFillCall(NamedTuple):
     friends: str
     guard: str
     token: str
@@ -60,7 +60,7 @@ class FillCall(NamedTuple):
     members: Sequence[int]
 
 
-class GuardCall(NamedTuple):
+class FriendsGuardCall(NamedTuple):
     friends: str
     guard: str
     token: str
@@ -72,16 +72,16 @@ class Friends:
 
     def __init__(self, redis: Redis, slots: Slots, most: int) -> None:
         self._slots, self.most = slots, most
-        self._read = Script(redis, __package__, "friends_read", ReadCall)
-        self._fill = Script(redis, __package__, "friends_fill", FillCall)
-        self._guard = Script(redis, __package__, "friends_guard", GuardCall)
+        self._read = Script(redis, __package__, "friends_read", FriendsReadCall)
+        self._fill = Script(redis, __package__, "friends_fill", FriendsFillCall)
+        self._guard = Script(redis, __package__, "friends_guard", FriendsGuardCall)
 
     async def of(self, player_id: int) -> list[int]:
         """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
         keys, token = _keys(player_id), secrets.token_hex(8)
         try:
             with translated(FriendsUnavailable, AWAY):
-                there, found = await self._read(ReadCall(*keys, token, LEAVE_MS))
+                there, found = await self._read(FriendsReadCall(*keys, token, LEAVE_MS))
             if there:
                 return sorted(int(each) for each in found if int(each) != player_id)
         except FriendsUnavailable:
@@ -95,7 +95,7 @@ class Friends:
         """With the player himself, since Redis has no empty sets."""
         try:
             with translated(FriendsUnavailable, AWAY):
-                await self._fill(FillCall(*_keys(player_id), token, LIFETIME_MS, [player_id, *friends]))
+                await self._fill(FriendsFillCall(*_keys(player_id), token, LIFETIME_MS, [player_id, *friends]))
         except FriendsUnavailable:
             log.info("friends are read from Postgres for now", player=player_id)
 
@@ -131,13 +131,13 @@ class Friends:
     async def _changed(self, player_id: int, write: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
         keys, token = _keys(player_id), secrets.token_hex(8)
         with translated(FriendsUnavailable, AWAY):
-            await self._guard(GuardCall(*keys, token, GUARD_MS))
+            await self._guard(FriendsGuardCall(*keys, token, GUARD_MS))
         try:
             return await on_owner(self._slots, player_id, write)
         finally:
             try:
                 with translated(FriendsUnavailable, AWAY):
-                    await self._guard(GuardCall(*keys, token, ""))
+                    await self._guard(FriendsGuardCall(*keys, token, ""))
             except FriendsUnavailable:
                 log.info("the guard of a player's friends will end by itself", player=player_id)
 

@@ -1,6 +1,7 @@
 """How many frames one socket may send."""
 
 import time
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -15,17 +16,18 @@ KIND = "frames_per_socket"
 
 
 class FramePacing:
-    """One per socket; a pace of None admits everything."""
+    """One per socket; a pace of None admits everything. `clock` gives nanoseconds and never goes back."""
 
-    __slots__ = ("_interval", "_rest", "_tolerance")
+    __slots__ = ("_clock", "_interval", "_rest", "_tolerance")
 
-    def __init__(self, pace: Pace | None) -> None:
+    def __init__(self, pace: Pace | None, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock = clock
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
 
     def admits(self, own: Socket) -> bool:
-        """Counts a frame; ends the socket when it is one too many. Pace's law written out, as each frame pays it."""
-        now = time.monotonic_ns()
+        """Counts a frame; ends the socket when it is one too many. `Pace` written out: every frame pays for it."""
+        now = self._clock()
         rest = self._rest
         if rest < now:
             rest = now

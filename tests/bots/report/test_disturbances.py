@@ -42,7 +42,7 @@ def test_the_worst_second_is_the_one_with_the_most_attempts() -> None:
     series.succeeded(5.3)
     assert series.worst_second() == 52
     assert series.around_worst(0)[:2] == [Tenth(5.2, 2, 0), Tenth(5.3, 0, 1)]
-    assert sum(each.attempts for each in series.all()) == series.attempts() == 6
+    assert sum(tenth.attempts for tenth in series.all()) == series.attempts() == 6
 
 
 def test_a_series_without_connections_is_empty() -> None:
@@ -59,10 +59,10 @@ def test_the_report_is_json() -> None:
     tally = Tally()
     tally.again.attempted(1.0)
     tally.interrupted(LOST, 1.5)
-    told = orjson.loads(orjson.dumps(disturbances.as_json(tally)))
-    assert told["interruptions"][LOST]["max_seconds"] == pytest.approx(1.5, rel=0.01)
-    assert told["connections"]["again"] == [[1.0, 1, 0]]
-    assert told["saw_no_error"] is True
+    report = orjson.loads(orjson.dumps(disturbances.as_json(tally)))
+    assert report["interruptions"][LOST]["max_seconds"] == pytest.approx(1.5, rel=0.01)
+    assert report["connections"]["again"] == [[1.0, 1, 0]]
+    assert report["saw_no_error"] is True
 
 
 @pytest.mark.parametrize("counter", ["errors", "hurt"])
@@ -82,10 +82,10 @@ async def test_an_interruption_ends_with_the_next_acknowledged_action() -> None:
     interruption.begin(SENT_AWAY)
     interruption.acknowledged()
     interruption.acknowledged()
-    assert {cause: each.get_total_count() for cause, each in tally.interruptions.items()} == {LOST: 1}
+    assert {cause: lengths.count for cause, lengths in tally.interruptions.items()} == {LOST: 1}
 
 
-async def test_an_action_under_way_when_the_player_is_sent_away_does_not_end_his_interruption() -> None:
+async def test_an_action_under_way_when_the_player_is_sent_away_does_not_end_its_interruption() -> None:
     tally = playing()
     interruption = Interruption(tally)
     interruption.begin(SENT_AWAY)

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import bans, boards
+from gameserver.commands import boards, moderation
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import BanChange
@@ -19,6 +19,7 @@ from gameserver.storage.boards.layout import MICROSECOND, START, Contest
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
+from gameserver.storage.postgres.locks import FOLLOWING
 from tests.support.client import command_id
 from tests.support.deployment import (
     act,
@@ -34,7 +35,7 @@ from tests.support.deployment import (
 from tests.support.servers import Servers, running_servers
 from tests.support.wait import wait_until
 
-FOLLOWERS = """select pid from pg_locks where locktype = 'advisory' and objid = 7710101 and granted
+FOLLOWERS = f"""select pid from pg_locks where locktype = 'advisory' and objid = {FOLLOWING} and granted
 and database = (select oid from pg_database where datname = current_database())"""
 CLASSES = ("warrior", "fighter", "mage", "priest")
 
@@ -210,7 +211,7 @@ async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Cor
     players = await enlist_many(followed, 6)
     await assert_agrees_soon(followed)
     old, banned = await dumped(followed), players[2].id
-    await bans.change(followed.commands.bans, "a test", BanChange(command_id(), banned, True, "a test"))
+    await moderation.change_ban(followed.commands.operations, "a test", BanChange(command_id(), banned, True, "a test"))
 
     async def is_off() -> bool:
         with suppress(BoardUnavailable):

@@ -16,7 +16,8 @@ from gameserver.rules.errors import BadInput, BoardUnavailable, NotOnBoard
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
 from gameserver.storage.boards import writer as board_writer
-from gameserver.storage.boards.layout import Contest, Place
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.ranked import RankedPlayer
 from gameserver.storage.boards.standings import Boards, Standing
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ids import LARGEST_ID
@@ -57,9 +58,9 @@ def writer(redis: Redis) -> BoardWriter:
     return BoardWriter(redis)
 
 
-def placed(players: Iterable[Player]) -> list[Place]:
+def placed(players: Iterable[Player]) -> list[RankedPlayer]:
     """Players as a follower reads them."""
-    return [Place(each, each.exp_reached_at, False, {}) for each in players]
+    return [RankedPlayer(each, each.exp_reached_at, False, {}) for each in players]
 
 
 async def generations(writer: BoardWriter, contest: Contest, names: Sequence[str] = ("one",)) -> list[Generation]:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -109,6 +111,36 @@ async def test_a_time_of_rest_that_cant_be_counts_as_the_farthest_that_can(redis
     with pytest.raises(RateLimited) as caught:
         await limits.sign_up(HERE)
     assert caught.value.retry_after == 1.0
+
+
+@settings(max_examples=100)
+@given(interval=st.integers(1, 100), burst=st.integers(1, 20), share=st.floats(-0.5, 1))
+async def test_the_script_in_redis_decides_as_the_law_of_limits_does(
+    redis: Redis, interval: int, burst: int, share: float
+) -> None:
+    """From any time of rest; the decision falls at some moment between the two at which the clock was read."""
+    pace = Pace(interval * SECOND_NS, burst)
+    limits, key = attempts(redis, up=pace), f"gs:limit:{{sign_up}}:address:{HERE}"
+    before = await clock_of(redis)
+    rest = before + int(pace.recovery * share) // 1000 * 1000
+    await redis.set(key, rest // 1000)
+    wait: float = 0
+    try:
+        await limits.sign_up(HERE)
+    except RateLimited as error:
+        wait = (error.retry_after or 0) * SECOND_NS
+    after = await clock_of(redis)
+    if wait:
+        assert max(pace.wait(rest, after), 0) <= wait <= pace.wait(rest, before) + SECOND_NS // 1000
+    else:
+        assert pace.wait(rest, after) <= 0
+        assert pace.spent(rest, before) <= int(await redis.get(key) or 0) * 1000 <= pace.spent(rest, after)
+
+
+async def clock_of(redis: Redis) -> int:
+    """The server's clock, in ns."""
+    seconds, microseconds = await redis.time()
+    return int(seconds) * SECOND_NS + int(microseconds) * 1000
 
 
 async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:

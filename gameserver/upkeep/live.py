@@ -163,7 +163,7 @@ class Live:
                 try:
                     await self._rank_on(board, asked)
                 except GameError as error:
-                    log.info("places can't be told", board=board, error=error.detail)
+                    log.warning("places can't be told", board=board, error=error.detail)
 
     async def _rank_on(self, board: str, asked: Sequence[OpenSocket]) -> None:
         by_player: dict[int, list[OpenSocket]] = {}

@@ -77,7 +77,7 @@ class Postman:
         except PlayerNotFound as error:
             return Ending(error.code), None  # an id of a slot that the group hasn't: nobody will ever have it
         except GameError as error:
-            log.info("a letter waits", mail=command.id, to=letter.recipient, error=error.detail)
+            log.warning("a letter waits", mail=command.id, to=letter.recipient, error=error.detail)
             return None, None
         return Ending(), (letter.recipient, _mail(command.id, letter, receipt))
 

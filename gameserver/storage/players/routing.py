@@ -80,7 +80,7 @@ class Router:
                     # Parked commands are sent on whenever the slot map changes, or may have changed unheard.
                     await self._has_parked.wait()
                     await self._slots.changed(LOOK_SECONDS)
-                    await self._slots.look()
+                    await self._slots.try_refresh()
                     self._send_on()
         finally:
             for parked in self._parked.values():

@@ -17,7 +17,6 @@ from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
-from gameserver.commands.moderation import Moderation
 from gameserver.commands.operations import Operations
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
@@ -186,16 +185,16 @@ def _commands(
     )
     play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
-    audit = rooms.operators.audit
+    live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     return Commands(
         accounts=accounts,
         play=play,
+        live=live,
         friends=Friendships(rooms.social, play, leaderboards),
         leaderboards=leaderboards,
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
-        moderation=Moderation(rooms.accounts.bans, play, rooms.seasons.records, rooms.sessions, audit),
-        operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
+        operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
     )
 
 

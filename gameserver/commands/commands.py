@@ -6,7 +6,7 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.friends import Friendships
-from gameserver.commands.moderation import Moderation
+from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.play import Play
 from gameserver.commands.seasons import Seasons
@@ -18,9 +18,9 @@ class Commands:
 
     accounts: Accounts
     play: Play
+    live: LivePlayers
     friends: Friendships
     leaderboards: Leaderboards
     board_repair: BoardRepair
     seasons: Seasons
-    moderation: Moderation
     operations: Operations

@@ -18,7 +18,8 @@ from gameserver.rules.errors import DatabaseUnavailable, NotAuthenticated, Playe
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
-from gameserver.storage.sessions.sessions import Session, identify
+from gameserver.storage.sessions.sessions import Session
+from gameserver.storage.sessions.tokens import identify
 
 ROUNDS = 5
 """How often a change is begun anew because others change or judge the player's claims."""

@@ -7,19 +7,25 @@ from datetime import datetime
 from gameserver.commands import live, play
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.play import Play
+from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import Holding, SlotRange
 from gameserver.storage.rooms import OperatorsRoom
+from gameserver.storage.seasons.records import SeasonRecords
+from gameserver.storage.sessions.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What operators' questions and notices need; one per node."""
+    """What operators' questions, notices and bans need; one per node."""
 
     room: OperatorsRoom
     play: Play
-    connected: LivePlayers
+    live: LivePlayers
+    bans: Bans
+    records: SeasonRecords
+    sessions: Sessions
 
 
 async def rank(operations: Operations, question: Question) -> Ranking:
@@ -46,7 +52,7 @@ async def databases(operations: Operations) -> Sequence[Holding]:
 
 async def nodes(operations: Operations, players: Sequence[int]) -> list[LiveNode]:
     """The nodes that live, and which of the players are connected to each. Raises PresenceUnavailable."""
-    return await operations.connected.room.presence.nodes(players)
+    return await operations.live.room.presence.nodes(players)
 
 
 async def proclaim(operations: Operations, admin: str, text: str, reason: str, player_id: int | None) -> int:
@@ -57,4 +63,4 @@ async def proclaim(operations: Operations, admin: str, text: str, reason: str, p
     if player_id is not None:
         await play.read(operations.play, player_id)
     await operations.room.audit.note(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
-    return await live.proclaim(operations.connected, text, player_id)
+    return await live.proclaim(operations.live, text, player_id)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
@@ -48,7 +49,7 @@ def pristine() -> Iterator[Path]:
             name="one",
             data=made / "one",
             port=free_port(),
-            password=PASSWORD,
+            password=SecretStr(PASSWORD),
             log=made / "log",
             settings=FAST,
         )
@@ -75,7 +76,7 @@ async def postgres(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., 
             name="one",
             data=data or folder / "one",
             port=free_port(),
-            password=PASSWORD,
+            password=SecretStr(PASSWORD),
             log=folder / "log" / "one.log",
             settings=settings,
         )
@@ -95,7 +96,7 @@ async def valkey(folder: Path) -> AsyncIterator[RedisServer]:
         name="redis",
         data=folder / "redis",
         port=free_port(),
-        password=PASSWORD,
+        password=SecretStr(PASSWORD),
         log=folder / "log" / "redis.log",
     )
     yield server

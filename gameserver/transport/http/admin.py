@@ -65,7 +65,7 @@ async def lift_ban(request: web.Request, name: str) -> web.Response:
 
 async def _change_ban(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:
     key, player = asking.command_id(request), asking.player_id(request.match_info["id"])
-    state = await moderation.change_ban(request.app[COMMANDS].moderation, name, BanChange(key, player, banned, reason))
+    state = await moderation.change_ban(request.app[COMMANDS].operations, name, BanChange(key, player, banned, reason))
     return answer(answers.ban_state(state, request.app[RULEBOOK].game, key))
 
 

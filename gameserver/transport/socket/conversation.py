@@ -174,7 +174,7 @@ async def _hello(peer: Peer, frame: dict[str, Any]) -> None:
     own.token = hello.token
     peer.sockets.admit(own, session)  # before the next await, or what comes then for the player would miss this socket
     seen = Seen() if hello.resume is None else Seen(hello.resume.stream, hello.resume.seq)
-    opened = await live.enter(commands.operations.connected, session.player_id, seen)
+    opened = await live.enter(commands.live, session.player_id, seen)
     player = await play.read(commands.play, session.player_id)
     state = {
         "player": answers.player_now(player, peer.rulebook.game),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gameserver.commands.results import Kept, Opened, Seen, Session
+from gameserver.commands.results import Opened, Seen, Session, StoredPush
 from gameserver.rules.player import Player
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, RANK_TOPIC, SUBPROTOCOL, TOPICS, Close
@@ -29,7 +29,7 @@ class Early:
     """What came for the player while hello was being answered."""
 
     players: list[tuple[Player, int]] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[StoredPush] = field(default_factory=list)
     pushes: list[tuple[str, object]] = field(default_factory=list)
 
 
@@ -123,7 +123,7 @@ class Socket:
             if "player" in self.topics:
                 self.push("player", answers.player(player, max_hp))
 
-    def deliver(self, stream: str, kept: Sequence[Kept]) -> None:
+    def deliver(self, stream: str, kept: Sequence[StoredPush]) -> None:
         """Pushes what was kept and hasn't been sent yet."""
         if self._early is not None:
             self._early.kept.extend(kept)

@@ -28,13 +28,15 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root
 ORDINARY = """
 import asyncio, json, os, sys
 from pathlib import Path
+from pydantic import SecretStr
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
 
 async def main(folder: Path, ports: list[int]) -> None:
-    postgres = PostgresServer(name="one", data=folder / "one", port=ports[0], password="p", log=folder / "one.log")
-    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password="p", log=folder / "redis.log")
+    password = SecretStr("p")
+    postgres = PostgresServer(name="one", data=folder / "one", port=ports[0], password=password, log=folder / "one.log")
+    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password=password, log=folder / "redis.log")
     try:
         for server in (postgres, redis):
             await server.start()

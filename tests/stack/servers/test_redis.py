@@ -71,8 +71,8 @@ async def test_a_client_without_the_password_is_refused_and_no_command_line_show
     async with client_of(f"redis://127.0.0.1:{valkey.port}/0") as client:
         with pytest.raises(AuthenticationError):
             await client.get("anything")
-    assert valkey.password not in process_table.command_line(valkey.process.pid or 0)
-    assert valkey.password not in repr(valkey)
+    assert valkey.password.get_secret_value() not in process_table.command_line(valkey.process.pid or 0)
+    assert valkey.password.get_secret_value() not in repr(valkey)
 
 
 async def test_a_death_is_noticed_with_its_signal(valkey: RedisServer) -> None:

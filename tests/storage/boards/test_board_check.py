@@ -133,7 +133,7 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
 
     async def judge(player: Player, *, banned: bool) -> None:
         await moderation.change_ban(
-            core.commands.moderation, "a test", BanChange(command_id(), player.id, banned, "a test")
+            core.commands.operations, "a test", BanChange(command_id(), player.id, banned, "a test")
         )
 
     for player in banned:

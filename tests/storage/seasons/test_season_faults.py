@@ -108,7 +108,7 @@ async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core
 
 async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
     await moderation.change_ban(
-        core.commands.moderation, "a test", BanChange(command_id(), player_id, banned, "a test")
+        core.commands.operations, "a test", BanChange(command_id(), player_id, banned, "a test")
     )
 
 

@@ -209,7 +209,7 @@ async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_b
     await until_closed(core, season)
     a, b, c, d, e = (each.id for each in players)
     assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d), (5, 5, e)]
-    await moderation.change_ban(core.commands.moderation, "a test", BanChange(command_id(), b, True, "a test"))
+    await moderation.change_ban(core.commands.operations, "a test", BanChange(command_id(), b, True, "a test"))
     assert await standings(core, season) == [(1, 9, a), (2, 7, c), (3, 6, d), (4, 5, e)]
     previous = boards.PREVIOUS
     near = (await boards.around(core.commands.leaderboards, "weekly", previous, c, 1)).page
@@ -224,7 +224,7 @@ async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_b
         await boards.around(core.commands.leaderboards, "weekly", previous, b, 1)
     with pytest.raises(SeasonNotFound):
         await boards.top(core.commands.leaderboards, "kills", previous, 2, None)
-    await moderation.change_ban(core.commands.moderation, "a test", BanChange(command_id(), b, False, "a test"))
+    await moderation.change_ban(core.commands.operations, "a test", BanChange(command_id(), b, False, "a test"))
     assert (await standings(core, season))[1] == (2, 8, b)
 
 

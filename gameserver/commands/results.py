@@ -13,15 +13,15 @@ from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
-from gameserver.storage.live.pushes import Kept, Opened, Seen
+from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.seasons.records import SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
+from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove
-from gameserver.storage.sharding.mover import MoveProgress
 
 __all__ = [
     "BanChange",
@@ -33,7 +33,6 @@ __all__ = [
     "HistoryEntry",
     "HistoryPage",
     "Holding",
-    "Kept",
     "Listed",
     "LiveNode",
     "LoadProgress",
@@ -56,5 +55,6 @@ __all__ = [
     "SlotRange",
     "Stack",
     "Standing",
+    "StoredPush",
     "Welcome",
 ]

@@ -9,9 +9,10 @@ import structlog
 
 from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict, GameError
+from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove
-from gameserver.storage.sharding.mover import MoveProgress, Mover, Tell
+from gameserver.storage.sharding.mover import Mover
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 
@@ -101,19 +102,19 @@ async def begin_drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
     """Carries the moves out, one after the other; watches those that another process carries out."""
-    turns = {}
+    leased = {}
     try:
         for move_id in ids:
             with contextlib.suppress(LeaseLost):
-                turns[move_id] = await sharding.mover.take(move_id, tell)
+                leased[move_id] = await sharding.mover.take(move_id, tell)
         for move_id in ids:
-            if move_id in turns:
+            if move_id in leased:
                 with contextlib.suppress(LeaseLost):
-                    await turns[move_id].go_on()
+                    await leased[move_id].go_on()
             await _watch(sharding, move_id, tell)
     finally:
-        for turn in turns.values():
-            await turn.close()
+        for move in leased.values():
+            await move.close()
 
 
 async def _watch(sharding: Sharding, move_id: int, tell: Tell) -> None:

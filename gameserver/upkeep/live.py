@@ -15,7 +15,7 @@ from gameserver.rules.game import Game
 from gameserver.rules.player import Player
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
-from gameserver.storage.live.pushes import Kept, Seen
+from gameserver.storage.live.pushes import Seen, StoredPush
 from gameserver.storage.players.players import Players
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sessions.sessions import Session
@@ -50,7 +50,7 @@ class OpenSocket(Protocol):
         """Whether the player's state of this version, or of a later one, has been sent."""
 
     def push_state(self, player: Player, max_hp: int) -> None: ...
-    def push_kept(self, stream: str, kept: Sequence[Kept]) -> None: ...
+    def push_kept(self, stream: str, kept: Sequence[StoredPush]) -> None: ...
     def push_rank(self, board: str, rank: int, score: int, total: int) -> None: ...
 
 

@@ -34,11 +34,11 @@ async def take_over_for_ever(sharding: Sharding) -> None:
 async def _take_over(sharding: Sharding, move_id: int) -> None:
     log.warning("a move is taken over", move=move_id)
     try:
-        turn = await sharding.mover.take(move_id, lambda _: None)
+        leased = await sharding.mover.take(move_id, lambda _: None)
         try:
-            await turn.go_on()
+            await leased.go_on()
         finally:
-            await turn.close()
+            await leased.close()
     except (GameError, LeaseLost) as error:
         log.info("another one goes on with a move", move=move_id, error=str(error))
     except Exception:

@@ -26,7 +26,7 @@ from gameserver.stack.processes.child import Child
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.up import nodes, servers
 from gameserver.storage.ids import new_command_id, slot_of
-from gameserver.storage.players.batch import SQL
+from gameserver.storage.players.gathering import SQL
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.sharding import provision

@@ -14,7 +14,7 @@ from gameserver.coalescing import Bounds, Coalescer
 from gameserver.rules.errors import DatabaseUnavailable, GameError
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.players.batch import SQL
+from gameserver.storage.players.gathering import SQL
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated

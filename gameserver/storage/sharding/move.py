@@ -1,4 +1,4 @@
-"""SENTENCE MISSING."""
+"""What a move of slots is: its plan, its record, and the steps that it and each of its slots go through."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,22 +17,24 @@ class Step(StrEnum):
 
 
 class SlotStep(StrEnum):
+    """How far one slot of a move is."""
+
     WAITING = "waiting"
     FENCING = "fencing"
     RETURNING = "returning"
     FLIPPED = "flipped"
     MOVED = "moved"
     KEPT = "kept"
-    """The move ended without it: the source has it still."""
+    """The move ended without it: the source still owns it."""
 
 
 class LeaseLost(Exception):
-    """Somebody else is this move's mover now."""
+    """Another process is this move's mover now."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
-    """`epoch`: of the source's fence while fencing or returning, of the target's grant once flipped."""
+    """`epoch` is that of the source's fence while fencing or returning, and of the target's grant once flipped."""
 
     slot: int
     step: SlotStep
@@ -46,7 +48,10 @@ class SlotRecord:
 
 @dataclass(frozen=True, slots=True)
 class MoveRecord:
-    """`servers`: which ones the copy is between; `problem`: what kept it from going on when it was tried last."""
+    """`turn` numbers the leases of the move and rises with each.
+
+    `servers` identifies the two servers that the copy is between; `problem` is why the last attempt didn't go on.
+    """
 
     id: int
     group: str
@@ -63,7 +68,7 @@ class MoveRecord:
 
     def at(self, *steps: SlotStep) -> list[int]:
         """The slots that are at one of these steps."""
-        return [each.slot for each in self.slots if each.step in steps]
+        return [record.slot for record in self.slots if record.step in steps]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gameserver.commands.results import Kept, Opened, Seen, Session
+from gameserver.commands.results import Opened, Seen, Session, StoredPush
 from gameserver.rules.player import Player
 from gameserver.transport import answers
 from gameserver.transport.socket.channel import Channel
@@ -20,7 +20,7 @@ class BeforeHello:
     """Pushes that are held back until hello is answered."""
 
     states: list[tuple[Player, int]] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[StoredPush] = field(default_factory=list)
     pushes: list[tuple[str, object]] = field(default_factory=list)
 
 
@@ -83,7 +83,7 @@ class PlayerSocket:
             if "player" in self.topics:
                 self.push("player", answers.player(player, max_hp))
 
-    def push_kept(self, stream: str, kept: Sequence[Kept]) -> None:
+    def push_kept(self, stream: str, kept: Sequence[StoredPush]) -> None:
         """Pushes those that haven't been sent yet."""
         if self._held_back is not None:
             self._held_back.kept.extend(kept)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ids import new_command_id, slot_of
@@ -133,11 +133,11 @@ async def change_by_hand(connection: asyncpg.Connection, who: Signed) -> None:
 async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     """The boards' writer while the followers of both databases run."""
     writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
-    boarding = Boarding(
+    followed_boards = FollowedBoards(
         lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: NAMES
     )
     databases = core.slots.databases("players")
-    tasks = [asyncio.create_task(Follower(each, writer, presence, boarding).run()) for each in databases]
+    tasks = [asyncio.create_task(Follower(each, writer, presence, followed_boards).run()) for each in databases]
     yield writer
     await cancel_and_wait(tasks)
 

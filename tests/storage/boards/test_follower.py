@@ -14,7 +14,7 @@ from gameserver.commands import boards, moderation
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import BanChange
-from gameserver.storage.boards import follower
+from gameserver.storage.boards import follower, ledger_reader
 from gameserver.storage.boards.layout import MICROSECOND, START, Contest
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
@@ -135,7 +135,7 @@ async def test_rows_whose_transactions_commit_in_another_order_than_their_ids_ar
     followed: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when the follower has to go through thousands of newer transactions in turns of a few."""
-    monkeypatch.setattr(follower, "TRANSACTIONS", 20)
+    monkeypatch.setattr(ledger_reader, "TRANSACTIONS", 20)
     players = await enlist_many(followed, 12, "one")
     url, dice = followed.databases["one"].url, random.Random(7)
     connections = [await asyncpg.connect(url.get_secret_value()) for _ in players]

@@ -19,16 +19,17 @@ from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.sharding.records import MoveRecords
+from gameserver.storage.sharding.slot_steps import SlotSteps
 
 STEPS: dict[str, tuple[type, str, Callable[..., bool]]] = {
     "begin": (Copy, "begin", lambda *_: True),
     "copying": (MoveRecords, "advance", lambda _, step, **__: step is Step.COPYING),
     "moving": (MoveRecords, "advance", lambda _, step, **__: step is Step.MOVING),
-    "fencing": (MoveRecords, "begin_fencing", lambda *_: True),
+    "fencing": (SlotSteps, "begin_fencing", lambda *_: True),
     "fence": (Cutover, "_fence", lambda *_: True),
     "verify": (Cutover, "_verify", lambda *_: True),
-    "flip": (MoveRecords, "flip", lambda *_: True),
-    "grant": (MoveRecords, "settle", lambda *args: args[-2] is SlotStep.MOVED),
+    "flip": (SlotSteps, "flip", lambda *_: True),
+    "grant": (SlotSteps, "settle", lambda *args: SlotStep.MOVED in args),
     "cleaning": (MoveRecords, "advance", lambda _, step, **__: step is Step.CLEANING),
     "end": (Copy, "end", lambda *_: True),
     "erase": (Copy, "erase", lambda *_: True),

@@ -74,7 +74,7 @@ async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(cor
 async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "AT_A_TIME", 2)
+    monkeypatch.setattr(closing, "CHUNK", 2)
     now = this_week(core)
     await core.rooms.seasons.records.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
     for _ in range(3):

@@ -4,17 +4,17 @@
 -- name: refused
 -- $1 slots, $2 recipients, $3 mail ids: the letters that were refused before, and why. To be read under the locks.
 select i.player_id, i.mail_id::text as mail_id, i.refused
-from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as asked(slot, player_id, mail_id)
-join inbox i on i.slot = asked.slot and i.player_id = asked.player_id and i.mail_id = asked.mail_id
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as wanted(slot, player_id, mail_id)
+join inbox i on i.slot = wanted.slot and i.player_id = wanted.player_id and i.mail_id = wanted.mail_id
 where i.refused is not null
 
 -- name: waiting
 -- $1 slots, $2 players, $3 up to what to count: how many letters of each player wait.
-select asked.player_id, w.waiting
-from unnest($1::smallint[], $2::bigint[]) as asked(slot, player_id),
+select wanted.player_id, w.waiting
+from unnest($1::smallint[], $2::bigint[]) as wanted(slot, player_id),
      lateral (select count(*) as waiting
               from (select from outbox o
-                    where o.slot = asked.slot and o.player_id = asked.player_id and o.number >= 0 limit $3) as these
+                    where o.slot = wanted.slot and o.player_id = wanted.player_id and o.number >= 0 limit $3) as these
      ) as w
 
 -- name: post

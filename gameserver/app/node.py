@@ -10,7 +10,7 @@ import gameserver
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.settings import Settings
-from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
@@ -97,10 +97,12 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
     """Keeps boards and presence up with the ledger of every database of players."""
     slots, calendar, now = core.slots, core.rooms.seasons.calendar, core.commands.accounts.policy.now
     writer = BoardWriter(core.redis.following)
-    boarding = Boarding(
+    followed_boards = FollowedBoards(
         lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
     )
-    return attend(slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, boarding).run())
+    return attend(
+        slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, followed_boards).run()
+    )
 
 
 def postman_of(core: Core) -> Postman:

@@ -1,4 +1,4 @@
-"""Shows moves of slots while they are carried out: rows copied, slots cut over, lag, pauses and time left."""
+"""Progress bars of slot moves: rows copied, slots cut over, lag, pauses and time left."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gameserver.commands.sharding import Sharding
 
 
 async def carry_out(moves: Sharding, ids: Sequence[int]) -> None:
-    """Carries moves out under two bars each; Ctrl-C leaves them to the nodes."""
+    """Carries out moves, with two progress bars for each; Ctrl-C leaves them to the running nodes."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -21,14 +21,14 @@ async def carry_out(moves: Sharding, ids: Sequence[int]) -> None:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console) as bars:
-        shown = Shown(bars)
-        await sharding.carry_out(moves, ids, shown.tell)
-    for line in shown.ends:
+        progress = MoveBars(bars)
+        await sharding.carry_out(moves, ids, progress.show)
+    for line in progress.ends:
         console.print(line)
 
 
-class Shown:
-    """The bars of the moves of one command; `ends` says how each ended."""
+class MoveBars:
+    """The bars of the moves of one command; `ends` has a sentence for each move that has ended."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
@@ -39,30 +39,32 @@ class Shown:
     def ends(self) -> Sequence[str]:
         return list(self._ended.values())
 
-    def tell(self, told: MoveProgress) -> None:
-        move = told.move
-        copying, cutting = self._of(told)
-        if told.copied is not None:
-            self._bars.update(copying, completed=told.copied.rows, total=told.copied.total)
-            if told.copied.ready:
-                self._bars.update(copying, completed=told.copied.total)
-        lag = "" if told.lag_ms is None else f"lag {told.lag_ms} ms, longest pause {told.longest_pause_ms} ms"
-        self._bars.update(cutting, completed=told.over, note=told.note or lag)
+    def show(self, progress: MoveProgress) -> None:
+        move = progress.move
+        copying, cutting = self._of(progress)
+        if progress.copied is not None:
+            self._bars.update(copying, completed=progress.copied.rows, total=progress.copied.total)
+            if progress.copied.ready:
+                self._bars.update(copying, completed=progress.copied.total)
+        lag = (
+            "" if progress.lag_ms is None else f"lag {progress.lag_ms} ms, longest pause {progress.longest_pause_ms} ms"
+        )
+        self._bars.update(cutting, completed=progress.over, note=progress.note or lag)
         if move.ended_at is not None:
-            kept = len(move.slots) - told.moved
+            stayed = len(move.slots) - progress.moved
             self._ended[move.id] = (
-                f"Move {move.id}: {told.moved} slots of {move.group} from {move.source} to {move.target}, longest pause"
-                f" {told.longest_pause_ms} ms"
-                + (f"; {kept} stayed on {move.source}" if kept else "")
-                + (f": {move.problem}" if kept and move.problem else ".")
+                f"Move {move.id}: {progress.moved} slots of {move.group} from {move.source} to {move.target}, "
+                f"longest pause {progress.longest_pause_ms} ms"
+                + (f"; {stayed} stayed on {move.source}" if stayed else "")
+                + (f": {move.problem}" if stayed and move.problem else ".")
             )
 
-    def _of(self, told: MoveProgress) -> tuple[TaskID, TaskID]:
-        move = told.move
+    def _of(self, progress: MoveProgress) -> tuple[TaskID, TaskID]:
+        move = progress.move
         if move.id not in self._tasks:
-            way = f"{move.id}: {move.group}, {move.source} to {move.target}"
+            title = f"{move.id}: {move.group}, {move.source} to {move.target}"
             self._tasks[move.id] = (
-                self._bars.add_task(way, total=None, unit="rows", note=""),
-                self._bars.add_task(" " * len(way), total=len(move.slots), unit="slots", note=""),
+                self._bars.add_task(title, total=None, unit="rows", note=""),
+                self._bars.add_task(" " * len(title), total=len(move.slots), unit="slots", note=""),
             )
         return self._tasks[move.id]

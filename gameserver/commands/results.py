@@ -1,4 +1,4 @@
-"""What commands return, for the doors, which don't know storage."""
+"""Types that commands take and return, for doors, which don't import storage."""
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
@@ -13,7 +13,7 @@ from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
-from gameserver.storage.live.pushes import Kept, Opened, Seen
+from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
@@ -33,7 +33,6 @@ __all__ = [
     "HistoryEntry",
     "HistoryPage",
     "Holding",
-    "Kept",
     "Listed",
     "LiveNode",
     "LoadProgress",
@@ -56,5 +55,6 @@ __all__ = [
     "SlotRange",
     "Stack",
     "Standing",
+    "StoredPush",
     "Welcome",
 ]

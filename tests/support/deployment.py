@@ -18,7 +18,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
-from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.mail.courier import Deliverer
@@ -182,11 +182,11 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
 @asynccontextmanager
 async def following(core: Core) -> AsyncIterator[None]:
     """A node's followers of all its databases."""
-    boarding = Boarding(
+    followed_boards = FollowedBoards(
         lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: names_of(core)
     )
     writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
-    followers = [Follower(each, writer, presence, boarding) for each in core.slots.databases("players")]
+    followers = [Follower(each, writer, presence, followed_boards) for each in core.slots.databases("players")]
     tasks = [asyncio.create_task(each.run()) for each in followers]
     yield
     await cancel_and_wait(tasks)

@@ -7,7 +7,7 @@ CONFIG ?= config/local.toml
 NODE ?= node-1
 # Tests that start no server.
 FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport/callers/test_addresses.py \
-	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py
+	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards psql redis-cli profile lock \
@@ -32,7 +32,6 @@ endif
 test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
 	$(BIN)/pytest $(FAST)
 
-# Races and interleavings by the thousand.
 soak: $(VENV)/ready ## races by the thousand, for minutes
 	$(BIN)/pytest -m soak --timeout 900
 

@@ -1,1 +1,4 @@
-"""A black-box client and swarm: it speaks the wire only, plays, and proves what the server promises."""
+"""A black-box client and swarm: it speaks only the wire protocol, plays, and proves what the server promises.
+
+Door: `__main__`, the command line; nothing here is imported by the server.
+"""

@@ -1,7 +1,4 @@
-"""The command line of the bots: `run` plays and proves, `bench` measures, `idle` holds sockets open.
-
-`misbehave` shows that clients who keep to no rule disturb nobody.
-"""
+"""The command line of the bots: a client of the game server that plays, measures, and proves what it was promised."""
 
 import sys
 from collections.abc import Coroutine
@@ -13,22 +10,23 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bots.load.bench import MODES, Load, bench
-from bots.load.idle import Idle, idle
+from bots.load.bench import MODES, LoadPlan, bench
+from bots.load.idle import IdleSockets, idle
 from bots.mischief.kinds import KINDS
 from bots.mischief.misbehave import as_json, misbehave
 from bots.play.identities import LONGEST_PREFIX
-from bots.play.swarm import Plan
+from bots.play.swarm import SwarmPlan
+from bots.proof.result import RunResult
 from bots.report import figures, report
 from bots.run import Target, run
-from bots.wire.unreachable import UnreachableError
-from bots.wire.wire import BadAnswerError
+from bots.wire.errors import BadAnswerError, UnreachableError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-SAW_ERRORS = 3
+NOT_OK, GAVE_UP, SAW_ERRORS = 1, 2, 3
+"""Exit codes."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-Made = TypeVar("Made")
+Returned = TypeVar("Returned")
 
 
 def _urls(values: list[str]) -> list[str]:
@@ -54,7 +52,7 @@ def _kinds(values: list[str]) -> list[str]:
     for value in values:
         if value not in KINDS:
             raise typer.BadParameter(f"one or more of {', '.join(KINDS)}")
-    return values or [*KINDS]
+    return values
 
 
 Urls = Annotated[
@@ -63,120 +61,153 @@ Urls = Annotated[
         "--url",
         callback=_urls,
         default_factory=lambda: [DEFAULT_URL],
-        help="A node or proxy; repeat for more.",
+        show_default=False,
+        metavar="URL",
+        help=f"A node or proxy, by default {DEFAULT_URL}; repeat for several.",
     ),
 ]
-Prefix = Annotated[str, typer.Option("--name-prefix", callback=_prefix, help="How the players' names begin.")]
-Seconds = Annotated[float, typer.Option(min=0.1, help="How long.")]
-Json = Annotated[str | None, typer.Option("--json", help="Write the report as JSON to this file; - is stdout.")]
+Sockets = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of players on a WebSocket.")]
+Rate = Annotated[float, typer.Option(min=0, metavar="N", help="Actions per second and player; 0: no pauses.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the bots' choices.")]
+Patience = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a request is retried.")]
+AdminKey = Annotated[
+    str | None, typer.Option(envvar="BOTS_ADMIN_KEY", metavar="KEY", help="An admin key, to prove the boards.")
+]
+AdminKeyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A file that holds the admin key.")]
+AdminUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where the admin key is valid, if not at --url.")]
+Prefix = Annotated[
+    str, typer.Option("--name-prefix", callback=_prefix, metavar="TEXT", help="First letters of the players' names.")
+]
+Seconds = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How long to go on.")]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON to a file; - for stdout.")
+]
+Players = Annotated[int, typer.Option(min=1, metavar="N", help="How many players sign up and play.")]
+FailOnError = Annotated[bool, typer.Option(help="Exit code 3 if any attempt met an error, even if a retry succeeded.")]
 
 
 @app.command("run")
 def run_command(  # noqa: PLR0913 (an option each)
     url: Urls,
-    players: Annotated[int, typer.Option(min=1)] = 200,
+    players: Players = 200,
     seconds: Seconds = 30.0,
-    sockets: Annotated[float, typer.Option(min=0, max=1, help="Share of players on a WebSocket.")] = 0.5,
-    rate: Annotated[float, typer.Option(min=0, help="Actions/s of each player; 0: no pauses.")] = 5.0,
-    seed: Annotated[int, typer.Option(help="What the bots choose to do.")] = 1,
-    patience: Annotated[float, typer.Option(min=1, help="Seconds to retry a command before giving up.")] = 60.0,
-    admin_key: Annotated[str | None, typer.Option(envvar="BOTS_ADMIN_KEY", help="To prove the boards.")] = None,
-    admin_key_file: Annotated[Path | None, typer.Option(help="A file with the admin key.")] = None,
-    admin_url: Annotated[str | None, typer.Option(help="Where the admin key is good, if not at --url.")] = None,
+    sockets: Sockets = 0.5,
+    rate: Rate = 5.0,
+    seed: Seed = 1,
+    patience: Patience = 60.0,
+    admin_key: AdminKey = None,
+    admin_key_file: AdminKeyFile = None,
+    admin_url: AdminUrl = None,
     name_prefix: Prefix = "bot",
     json: Json = None,
     *,
-    fail_on_error: Annotated[bool, typer.Option(help="Exit code 3 if a request saw any error, healed or not.")] = False,
+    fail_on_error: FailOnError = False,
 ) -> None:
-    """Play, then prove: 0 lost, 0 doubled, boards equal to the database, pushes in order. Exit code 1 if not."""
+    """Play, then prove that no action is lost or doubled, boards equal the database, and pushes come in order.
+
+    Exit code 1 if that isn't so.
+    """
     key = _read_key(admin_key_file) if admin_key_file else admin_key
-    plan = Plan(players, seconds, sockets, rate, seed, name_prefix)
+    plan = SwarmPlan(players, seconds, sockets, rate, seed, name_prefix)
+    target = Target(tuple(url), key, (admin_url,) if admin_url else tuple(url), patience)
     console = Console(stderr=json == "-")
-    outcome = _carry_out(
-        run(plan, Target(tuple(url), key, (admin_url,) if admin_url else tuple(url), patience), console)
-    )
-    report.show(console, outcome)
-    _write(json, report.as_json(outcome))
-    if outcome.ok and fail_on_error and (seen := outcome.swarm.tally.errors_seen()):
-        print(f"bots: proved, but {seen} errors were seen on the way", file=sys.stderr)
+    result = _carry_out(run(plan, target, console))
+    report.show(console, result)
+    _write(json, report.as_json(result))
+    _exit(result, fail_on_error=fail_on_error)
+
+
+def _exit(result: RunResult, *, fail_on_error: bool) -> Never:
+    errors = result.swarm.tally.errors_seen()
+    if result.ok and fail_on_error and errors:
+        print(f"bots: proved, but {errors:,} errors occurred on the way", file=sys.stderr)
         raise typer.Exit(SAW_ERRORS)
-    raise typer.Exit(0 if outcome.ok else 1)
+    raise typer.Exit(0 if result.ok else NOT_OK)
 
 
 @app.command("bench")
 def bench_command(  # noqa: PLR0913 (an option each)
     url: Urls,
-    sockets: Annotated[int, typer.Option(min=1, help="Connections of either kind.")] = 64,
-    in_flight: Annotated[int, typer.Option(min=1, help="Requests in flight on each socket.")] = 8,
+    sockets: Annotated[int, typer.Option(min=1, metavar="N", help="Connections, of either kind.")] = 64,
+    in_flight: Annotated[int, typer.Option(min=1, metavar="N", help="Requests in flight on each socket.")] = 8,
     seconds: Seconds = 10.0,
-    mode: Annotated[str, typer.Option(callback=_mode, help=f"One of {', '.join(MODES)}.")] = "all",
+    mode: Annotated[str, typer.Option(callback=_mode, metavar="MODE", help=f"One of {', '.join(MODES)}.")] = "all",
     name_prefix: Prefix = "bench",
     json: Json = None,
 ) -> None:
-    """Measure acknowledged actions/s and reads/s in a closed loop."""
-    results = _carry_out(bench(tuple(url), mode, Load(sockets, in_flight, seconds), name_prefix))
+    """Measure acknowledged actions and reads per second in a closed loop."""
+    results = _carry_out(bench(tuple(url), mode, LoadPlan(sockets, in_flight, seconds), name_prefix))
     figures.show_bench(Console(stderr=json == "-"), results)
     _write(json, [result.as_json() for result in results])
-    raise typer.Exit(0 if all(result.count for result in results) else 1)
+    raise typer.Exit(0 if all(result.latencies.count for result in results) else NOT_OK)
 
 
 @app.command("idle")
 def idle_command(
     url: Urls,
-    sockets: Annotated[int, typer.Option(min=1)] = 5000,
-    players: Annotated[int, typer.Option(min=1, help="Who share the sockets, a few each.")] = 1250,
+    sockets: Annotated[int, typer.Option(min=1, metavar="N", help="How many sockets to open.")] = 5000,
+    players: Annotated[int, typer.Option(min=1, metavar="N", help="How many players share the sockets.")] = 1250,
     seconds: Seconds = 20.0,
     json: Json = None,
 ) -> None:
-    """Open sockets, say hello on each, and hold them."""
+    """Open sockets, say hello on each, and hold them open."""
     console = Console(stderr=json == "-")
 
-    def show(state: Idle) -> None:
+    def show(state: IdleSockets) -> None:
         console.print(f"{state.up:,} of {state.wanted:,} sockets are up", highlight=False)
 
     state = _carry_out(idle(tuple(url), sockets, players, seconds, show))
     figures.show_idle(console, state)
     _write(json, state.as_json())
-    raise typer.Exit(0 if state.up == state.wanted else 1)
+    raise typer.Exit(0 if state.up == state.wanted else NOT_OK)
 
 
 @app.command("misbehave")
 def misbehave_command(
     kinds: Annotated[
-        list[str], typer.Argument(callback=_kinds, default_factory=list, help=f"Of {', '.join(KINDS)}; all if none.")
+        list[str],
+        typer.Argument(
+            callback=_kinds,
+            metavar="KIND",
+            default_factory=lambda: [*KINDS],
+            show_default=False,
+            help=f"Any of {', '.join(KINDS)}; by default all.",
+        ),
     ],
     url: Urls,
-    seconds: Annotated[float, typer.Option(min=1, help="The longest that each kind may take.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="The most that each kind may take.")] = 20.0,
     json: Json = None,
 ) -> None:
-    """Misbehave in every way, beside an honest player. Exit code 0 if he noticed nothing."""
+    """Break the rules in every way, beside an honest player. Exit code 1 if that player notices."""
     console = Console(stderr=json == "-")
     incidents = _carry_out(
         misbehave(tuple(url), kinds, seconds, lambda incident: figures.show_incident(console, incident))
     )
     _write(json, as_json(incidents))
-    raise typer.Exit(0 if all(each.harmless for each in incidents) else 1)
+    raise typer.Exit(0 if all(incident.harmless for incident in incidents) else NOT_OK)
 
 
 def _read_key(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        _give_up(f"can't read the admin key: {error} (the first `make run` makes it)")
+        _give_up(f"can't read the admin key: {error} (the first `make run` creates it)")
 
 
-def _carry_out(doing: Coroutine[Any, Any, Made]) -> Made:
+def _carry_out(command: Coroutine[Any, Any, Returned]) -> Returned:
     try:
-        return uvloop.run(doing)
-    except (UnreachableError, BadAnswerError, OSError) as error:
+        return uvloop.run(command)
+    except UnreachableError as error:
+        _give_up(f"{error}; is the server up (`make run`), and is --url right?")
+    except (BadAnswerError, OSError) as error:
         _give_up(str(error) or type(error).__name__)
     except KeyboardInterrupt:
         _give_up("interrupted")
 
 
-def _give_up(why: str) -> Never:
-    print(f"bots: {why}", file=sys.stderr)
-    raise typer.Exit(2)
+def _give_up(reason: str) -> Never:
+    print(f"bots: {reason}", file=sys.stderr)
+    raise typer.Exit(GAVE_UP)
 
 
 def _write(path: str | None, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""A whole run: play, then prove; whatever ends the play early, the proof is still tried."""
+"""A whole run: play, then prove. If the play ends early, for whatever reason but an error, the proof still follows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -10,22 +10,23 @@ from rich.console import Console
 
 from bots.count.tally import Tally
 from bots.play import swarm
-from bots.play.swarm import Plan, Swarm
-from bots.proof import audit, pages, spread, standings
-from bots.proof.outcome import Outcome
-from bots.proof.verdict import Verdict
+from bots.play.swarm import Swarm, SwarmPlan
+from bots.proof import audit, boards, pages, spread
+from bots.proof.players import PlayerVerdict
+from bots.proof.result import RunResult
 from bots.report import progress
-from bots.wire import client
-from bots.wire.link import Link
+from bots.waiting import cancel_and_wait
+from bots.wire import http
+from bots.wire.errors import BadAnswerError
 from bots.wire.network import Network
-from bots.wire.wire import BadAnswerError
+from bots.wire.player_client import PlayerClient
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to play, and where the admin key is good; without one the boards aren't proved.
+    """Where to play, and where the admin key is valid; without a key the boards aren't proved.
 
-    `patience` is how many seconds to go on asking.
+    `patience` is how many seconds a request is retried.
     """
 
     urls: tuple[str, ...]
@@ -34,24 +35,24 @@ class Target:
     patience: float
 
 
-async def run(plan: Plan, target: Target, console: Console) -> Outcome:
+async def run(plan: SwarmPlan, target: Target, console: Console) -> RunResult:
     """Play and prove. Raises UnreachableError when no server answers at the start."""
-    outcome = Outcome(Swarm(plan, Tally(), asyncio.Event()))
-    async with client.open_session() as session:
+    result = RunResult(Swarm(plan, Tally(), asyncio.Event()))
+    async with http.open_session() as session:
         network = Network(session, target.urls, patience_seconds=target.patience)
         try:
-            async with _watched(outcome, network, target):
-                await _phase(outcome, console, swarm.play(outcome.swarm, network))
-            outcome.swarm.phase = "proving"
-            await _phase(outcome, console, _prove(outcome, network, target))
+            async with _spread_measured(result, network, target):
+                await _phase(result, console, swarm.play(result.swarm, network))
+            result.swarm.phase = "proving"
+            await _phase(result, console, _prove(result, network, target))
         finally:
-            await swarm.close(outcome.swarm.bots)
-    return outcome
+            await swarm.close(result.swarm.bots)
+    return result
 
 
 @asynccontextmanager
-async def _watched(outcome: Outcome, network: Network, target: Target) -> AsyncIterator[None]:
-    """Reads before and after the play what the databases hold; what is asked for that isn't counted as play."""
+async def _spread_measured(result: RunResult, network: Network, target: Target) -> AsyncIterator[None]:
+    """Read what the databases hold before and after the play, with a tally of its own that counts into no figure."""
     if target.admin_key is None:
         yield
         return
@@ -60,48 +61,46 @@ async def _watched(outcome: Outcome, network: Network, target: Target) -> AsyncI
     try:
         yield
     finally:
-        before = spread.taken(first)
+        before = spread.result_if_done(first)
     if before is not None:
-        outcome.spread = spread.between(before, await spread.read(admin))
+        result.spread = spread.between(before, await spread.read(admin))
 
 
-def _admin(network: Network, target: Target, key: str, tally: Tally) -> Link:
-    link = Link(replace(network, urls=target.admin_urls), tally, Random(0), None)
-    link.token = key
-    return link
+def _admin(network: Network, target: Target, key: str, tally: Tally) -> PlayerClient:
+    client = PlayerClient(replace(network, urls=target.admin_urls), tally, Random(0), None)
+    client.token = key
+    return client
 
 
-async def _phase(outcome: Outcome, console: Console, doing: Awaitable[None]) -> None:
-    """Carry out one phase under a progress line; a second Ctrl-C breaks it off."""
+async def _phase(result: RunResult, console: Console, doing: Awaitable[None]) -> None:
+    """Carry out one phase under a progress line; a second Ctrl-C abandons it."""
     phase = asyncio.ensure_future(doing)
-    shown = asyncio.create_task(progress.show(console, outcome.swarm))
+    shown = asyncio.create_task(progress.show(console, result.swarm))
     try:
-        async with swarm.interruptible(outcome.swarm.stop, phase.cancel):
+        async with swarm.interruptible(result.swarm.stop, phase.cancel):
             await asyncio.wait({phase})
         if phase.cancelled():
-            console.print(f"[yellow]{outcome.swarm.phase}: broken off[/]")
+            console.print(f"[yellow]{result.swarm.phase}: abandoned[/]")
         else:
             phase.result()
     finally:
-        for task in (phase, shown):
-            task.cancel()
-        await asyncio.gather(phase, shown, return_exceptions=True)
+        await cancel_and_wait(phase, shown)
 
 
-async def _prove(outcome: Outcome, network: Network, target: Target) -> None:
-    bots = outcome.swarm.signed_up
-    outcome.failure = "the proof was broken off"
+async def _prove(result: RunResult, network: Network, target: Target) -> None:
+    bots = result.swarm.signed_up
+    result.failure = "the proof was abandoned"
     try:
         if not bots:
             raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
-        outcome.verdicts = [Verdict(unexplained=bot.told.problems) for bot in outcome.swarm.broken_sign_ups()]
-        verdicts, outcome.mail = await audit.prove_players(bots)
-        outcome.verdicts += verdicts
-        if not any(verdict.acknowledged for verdict in outcome.verdicts):
+        result.verdicts = [PlayerVerdict(unexplained=bot.record.problems) for bot in result.swarm.broken_sign_ups()]
+        verdicts, result.mail = await audit.prove_players(bots)
+        result.verdicts += verdicts
+        if not any(verdict.acknowledged for verdict in result.verdicts):
             raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
         if target.admin_key is not None:
-            admin = _admin(network, target, target.admin_key, outcome.swarm.tally)
-            outcome.boards = await standings.prove_boards(bots[0].link, admin)
-        outcome.failure = ""
+            admin = _admin(network, target, target.admin_key, result.swarm.tally)
+            result.boards = await boards.prove_boards(bots[0].client, admin)
+        result.failure = ""
     except (pages.NotProvedError, BadAnswerError) as error:
-        outcome.failure = str(error)
+        result.failure = str(error)

@@ -1,4 +1,4 @@
-"""The command line: each command names what it runs and how it fails, and does nothing itself."""
+"""The command `gameserver`; its groups of commands are modules of `gameserver.cli`."""
 
 import os
 import sys
@@ -12,24 +12,27 @@ import gameserver
 from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.boards import boards_cli
+from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
-from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_core
+from gameserver.cli.new import new, packaged
+from gameserver.cli.nodes import nodes_cli
+from gameserver.cli.running import carry_out, console, faults, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
-from gameserver.commands import admin, crowd, demo
+from gameserver.commands import crowd, demo, operations
 from gameserver.commands.results import Question
 from gameserver.config.files import read_toml
-from gameserver.stack.fleet import overview
-from gameserver.stack.fleet.front import nodes_command
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
 from gameserver.storage.sharding import provision
 from gameserver.transport import openapi
 
+_DEMO = "demo.toml"
+
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-nodes = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy while `up` runs.")
-cli.add_typer(nodes, name="nodes")
+cli.command()(new)
+cli.add_typer(nodes_cli, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")
 cli.add_typer(boards_cli, name="boards")
@@ -54,7 +57,7 @@ def serve(config: Config = DEFAULT) -> None:
 
 @cli.command()
 def migrate(config: Config = DEFAULT) -> None:
-    """Bring every database's tables to what this code needs, and place new slots."""
+    """Bring the tables of every database up to date, and assign new slots to databases."""
     with faults():
         carry_out(provision.migrate(settings_of(config)))
 
@@ -62,17 +65,17 @@ def migrate(config: Config = DEFAULT) -> None:
 @cli.command()
 def rank(
     config: Config = DEFAULT,
-    by: Annotated[Literal["exp", "level", "hp", "created_at"], typer.Option()] = "exp",
+    by: Annotated[Literal["exp", "level", "hp", "created_at"], typer.Option(help="What to rank by.")] = "exp",
     class_name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    ascending: Annotated[bool, typer.Option("--ascending")] = False,  # noqa: FBT002
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many players.")] = 20,
+    ascending: Annotated[bool, typer.Option("--ascending", help="The lowest first.")] = False,  # noqa: FBT002
 ) -> None:
     """Rank the players, exactly, over all databases."""
 
     async def work(core: application.Core) -> None:
         question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
-        found = await admin.rank(core.commands.operations, question)
-        console.print(tables.ranking(found, core.rulebook.game))
+        ranking = await operations.rank(core.commands.operations, question)
+        console.print(tables.ranking(ranking, core.rulebook.game))
 
     with_core(config, work)
 
@@ -80,22 +83,30 @@ def rank(
 @cli.command("demo")
 def load_demo(
     config: Config = DEFAULT,
-    file: Annotated[Path, typer.Option("--file", help="The players to load.")] = Path("config/demo.toml"),
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help=f"The players; without it those of {_DEMO} beside game.toml, or four of our own."),
+    ] = None,
     players: Annotated[
-        int | None, typer.Option(min=1, max=9_999_999, help="Load so many made-up ones instead.")
+        int | None, typer.Option(min=1, max=9_999_999, help="Load this many generated players instead.")
     ] = None,
 ) -> None:
-    """Load the demo's players; those that are there already are left alone."""
+    """Load players to look at; those that exist already are left alone."""
 
     async def work(core: application.Core) -> None:
+        accounts = core.commands.accounts
         if players is None:
-            console.print(tables.loaded(await demo.load(core.commands.accounts, read_toml(file))))
+            chosen = file or _demo_file(settings_of(config).game_file.parent)
+            console.print(tables.loaded(await demo.load(accounts, read_toml(chosen))))
         else:
-            await tables.show_loading(
-                console, crowd.load(core.commands.accounts, core.commands.leaderboards, players), players
-            )
+            await tables.show_loading(console, crowd.load(accounts, core.commands.leaderboards, players), players)
 
     with_core(config, work)
+
+
+def _demo_file(folder: Path) -> Path:
+    path = folder / _DEMO
+    return path if path.is_file() else packaged(_DEMO)
 
 
 @cli.command("openapi")
@@ -106,56 +117,14 @@ def show_openapi() -> None:
 
 @cli.command("haproxy-config")
 def show_haproxy_config(config: Config = DEFAULT) -> None:
-    """Print the configuration of HAProxy that the settings ask for."""
+    """Print the HAProxy configuration for these settings."""
     with faults():
         settings = settings_of(config)
         sys.stdout.write(haproxy_config.render(settings, haproxy_config.first_places(settings)))
 
 
-@nodes.command("list")
-def list_nodes(config: Config = DEFAULT) -> None:
-    """Show every node: its address, what HAProxy thinks of it, what is open on it."""
-    _ask_up(config, "list")
-
-
-@nodes.command("add")
-def add_node(
-    address: Annotated[str | None, typer.Argument(help="host:port of a node that somebody else runs.")] = None,
-    config: Config = DEFAULT,
-) -> None:
-    """Start one more node, or let one that runs already join."""
-    _ask_up(config, "add", address)
-
-
-@nodes.command("drain")
-def drain_node(name: str, config: Config = DEFAULT) -> None:
-    """Take a node out of rotation and let it finish; it keeps its place."""
-    _ask_up(config, "drain", name)
-
-
-@nodes.command("remove")
-def remove_node(name: str, config: Config = DEFAULT) -> None:
-    """Drain a node and free its place."""
-    _ask_up(config, "remove", name)
-
-
-@nodes.command("restart")
-def restart_nodes(config: Config = DEFAULT) -> None:
-    """Drain and start anew every node that `up` runs, one after another."""
-    _ask_up(config, "restart")
-
-
-def _ask_up(config: Path, command: str, argument: str | None = None) -> None:
-    async def run() -> None:
-        answer = await nodes_command(settings_of(config), command, argument, typer.echo)
-        console.print(overview.fleet(answer))
-
-    with faults():
-        carry_out(run())
-
-
 def main() -> None:
-    """The `gameserver` command."""
+    """Runs the command line."""
     cli()
 
 

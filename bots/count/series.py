@@ -35,7 +35,7 @@ class Series:
 
     def worst_second(self) -> int:
         """Return the number of the tenth that begins the second with the most attempts; 0 without any."""
-        return max(sorted(self._attempts), key=self._second_from, default=0)
+        return max(sorted(self._attempts), key=self._attempts_in_second, default=0)
 
     def around_worst(self, margin: int = TENTHS // 2) -> list[Tenth]:
         """Return the worst second, tenth by tenth, and `margin` tenths on either side."""
@@ -46,8 +46,8 @@ class Series:
         """How many attempts there were."""
         return self._attempts.total()
 
-    def _second_from(self, number: int) -> int:
-        return sum(self._attempts[each] for each in range(number, number + TENTHS))
+    def _attempts_in_second(self, first: int) -> int:
+        return sum(self._attempts[number] for number in range(first, first + TENTHS))
 
     def _tenth(self, number: int) -> Tenth:
         return Tenth(number / TENTHS, self._attempts[number], self._successes[number])

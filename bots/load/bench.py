@@ -1,4 +1,4 @@
-"""The course of a load: players, connections, a warm-up that doesn't count, the measure, the figures."""
+"""The course of a load: sign up, connect, a warm-up that doesn't count, the measurement, the figures."""
 
 import asyncio
 import gc
@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bots.load.closed_loop import HttpLoad, SocketLoad, hello
 from bots.load.connecting import Endpoint, connect_http, connect_socket
-from bots.load.load import HttpLoad, SocketLoad, hello
-from bots.load.measure import Measure, Result
+from bots.load.measure import LoadResult, Measure
 from bots.load.rawhttp import HttpConnection
 from bots.load.rawsocket import SocketConnection
-from bots.play.enlist import Enlisted, enlist
+from bots.play.sign_ups import LoadPlayer, sign_up_players
 from bots.wire.command_ids import CommandIds
 
 WARM_UP_SECONDS = 1.0
@@ -25,52 +25,56 @@ MODES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """How much: `connections`, each socket with `in_flight` requests, for `seconds` after the warm-up."""
+class LoadPlan:
+    """How much load: `connections`, each socket with `in_flight` requests, for `seconds` after the warm-up."""
 
     connections: int
     in_flight: int
     seconds: float
 
 
-async def bench(urls: tuple[str, ...], mode: str, load: Load, prefix: str) -> list[Result]:
+async def bench(urls: tuple[str, ...], mode: str, plan: LoadPlan, prefix: str) -> list[LoadResult]:
     """Measure every mode that `mode` stands for. Raises UnreachableError, or ConnectionError."""
-    players = await enlist(urls, load.connections, prefix)
-    endpoints = [Endpoint.parse(urls[index % len(urls)]) for index in range(load.connections)]
+    players = await sign_up_players(urls, plan.connections, prefix)
+    endpoints = [Endpoint.parse(urls[index % len(urls)]) for index in range(plan.connections)]
     gc.freeze()
     measure_one = {
-        "socket": lambda: _sockets(players, endpoints, load, reads=False),
-        "http": lambda: _https(players, endpoints, load, reads=False),
-        "read-http": lambda: _https(players, endpoints, load, reads=True),
-        "read-socket": lambda: _sockets(players, endpoints, load, reads=True),
+        "socket": lambda: _sockets(players, endpoints, plan, reads=False),
+        "http": lambda: _http(players, endpoints, plan, reads=False),
+        "read-http": lambda: _http(players, endpoints, plan, reads=True),
+        "read-socket": lambda: _sockets(players, endpoints, plan, reads=True),
     }
-    return [(await measure_one[each]()).result(each) for each in MODES[mode]]
+    return [(await measure_one[name]()).result(name) for name in MODES[mode]]
 
 
-async def _sockets(players: Sequence[Enlisted], endpoints: Sequence[Endpoint], load: Load, *, reads: bool) -> Measure:
-    """Open the sockets, greet, fill each with requests, and wait for the end."""
-    measure, ids = Measure(WARM_UP_SECONDS, load.seconds), CommandIds()
+async def _sockets(
+    players: Sequence[LoadPlayer], endpoints: Sequence[Endpoint], plan: LoadPlan, *, reads: bool
+) -> Measure:
+    """Open the sockets, say hello, send the first requests on each, and wait for the end."""
+    measure, ids = Measure(WARM_UP_SECONDS, plan.seconds), CommandIds()
     loads = [SocketLoad(measure, ids, reads=reads) for _ in players]
     opened: list[SocketConnection] = []
     try:
-        for endpoint, player, each in zip(endpoints, players, loads, strict=True):
-            connection = await connect_socket(endpoint, each.on_text, each.on_end)
+        for endpoint, player, load in zip(endpoints, players, loads, strict=True):
+            connection = await connect_socket(endpoint, load.on_text, load.on_end)
             opened.append(connection)
             connection.send(hello(player.token))
-            await asyncio.wait_for(each.greeting.done, DRAIN_SECONDS)
+            await asyncio.wait_for(load.greeting.done, DRAIN_SECONDS)
         measure.start()
-        for connection, each in zip(opened, loads, strict=True):
-            connection.send(b"".join(each.request(time.monotonic()) for _ in range(load.in_flight)))
-        await _finish(measure, lambda: sum(each.in_flight() for each in loads))
+        for connection, load in zip(opened, loads, strict=True):
+            connection.send(b"".join(load.request(time.monotonic()) for _ in range(plan.in_flight)))
+        await _finish(measure, lambda: sum(load.in_flight() for load in loads))
     finally:
         for connection in opened:
             connection.close()
     return measure
 
 
-async def _https(players: Sequence[Enlisted], endpoints: Sequence[Endpoint], load: Load, *, reads: bool) -> Measure:
-    """Open the connections, send one request on each, and wait for the end."""
-    measure, ids = Measure(WARM_UP_SECONDS, load.seconds), CommandIds()
+async def _http(
+    players: Sequence[LoadPlayer], endpoints: Sequence[Endpoint], plan: LoadPlan, *, reads: bool
+) -> Measure:
+    """Open the connections, send the first request on each, and wait for the end."""
+    measure, ids = Measure(WARM_UP_SECONDS, plan.seconds), CommandIds()
     opened: list[HttpConnection] = []
     loads: list[HttpLoad] = []
     try:
@@ -78,9 +82,9 @@ async def _https(players: Sequence[Enlisted], endpoints: Sequence[Endpoint], loa
             loads.append(HttpLoad(measure, ids, endpoint.authority, player.token, reads=reads))
             opened.append(await connect_http(endpoint, loads[-1].on_answer, loads[-1].on_end))
         measure.start()
-        for connection, each in zip(opened, loads, strict=True):
-            connection.send(each.request(time.monotonic()))
-        await _finish(measure, lambda: sum(each.in_flight() for each in loads))
+        for connection, load in zip(opened, loads, strict=True):
+            connection.send(load.request(time.monotonic()))
+        await _finish(measure, lambda: sum(load.in_flight() for load in loads))
     finally:
         for connection in opened:
             connection.close()
@@ -88,7 +92,7 @@ async def _https(players: Sequence[Enlisted], endpoints: Sequence[Endpoint], loa
 
 
 async def _finish(measure: Measure, in_flight: Callable[[], int]) -> None:
-    """Wait for the end of the measure, then for what is in flight; what isn't answered is an error."""
+    """Wait for the end of the window, then for the answers in flight; those that don't come count as errors."""
     await asyncio.sleep(measure.ends - time.monotonic())
     measure.end()
     deadline = time.monotonic() + DRAIN_SECONDS

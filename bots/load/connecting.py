@@ -1,4 +1,4 @@
-"""Opens lean connections, each within OPEN_SECONDS, as many as the system allows."""
+"""Opens lean connections, each within OPEN_SECONDS, and raises the limit of open files for them."""
 
 import asyncio
 import resource
@@ -14,7 +14,7 @@ OPEN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a node listens; `authority` is what a request's Host says."""
+    """Where a node listens; `authority` is the value of a request's Host header."""
 
     host: str
     port: int

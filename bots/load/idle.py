@@ -1,4 +1,4 @@
-"""Many sockets that only stay: to measure what an open socket costs the server."""
+"""Many sockets that are only held open, to measure what an open socket costs the server."""
 
 import asyncio
 from collections import Counter
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bots.load.closed_loop import Greeting, hello
 from bots.load.connecting import Endpoint, allow_files, connect_socket
-from bots.load.load import Greeting, hello
 from bots.load.rawsocket import SocketConnection
-from bots.play.enlist import Enlisted, enlist
+from bots.play.sign_ups import LoadPlayer, sign_up_players
+from bots.waiting import call_for_all, cancel_and_wait
 
 OPENED_AT_ONCE = 64
 HELLO_SECONDS = 10.0
@@ -17,8 +18,8 @@ SPARE_FILES = 256
 
 
 @dataclass(slots=True)
-class Idle:
-    """How many sockets are up, and why others aren't."""
+class IdleSockets:
+    """How many sockets are up, and why the others ended or couldn't be opened."""
 
     wanted: int
     up: int = 0
@@ -26,57 +27,52 @@ class Idle:
     leaving: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return the counts as JSON-able values."""
+        """Return the counts as JSON values."""
         return {"sockets": self.wanted, "up": self.up, "ended": dict(self.ended)}
 
 
 async def idle(
-    urls: tuple[str, ...], sockets: int, players: int, seconds: float, show: Callable[[Idle], object]
-) -> Idle:
+    urls: tuple[str, ...], sockets: int, players: int, seconds: float, show: Callable[[IdleSockets], object]
+) -> IdleSockets:
     """Open the sockets, shared among the players, and hold them; `show` is called every second.
 
     Raises UnreachableError, or OSError when the system allows too few open files.
     """
     allow_files(sockets + SPARE_FILES)
-    state, connections = Idle(sockets), list[SocketConnection]()
+    state, connections = IdleSockets(sockets), list[SocketConnection]()
     shown = asyncio.create_task(_show(state, show))
     try:
-        enlisted = await enlist(urls, min(players, sockets), "idle")
-        await _open_all(urls, enlisted, state, connections)
+        signed_up = await sign_up_players(urls, min(players, sockets), "idle")
+        await _open_all(urls, signed_up, state, connections)
         if state.up:
             await asyncio.sleep(seconds)
-        return Idle(state.wanted, state.up, Counter(state.ended))
+        return IdleSockets(state.wanted, state.up, Counter(state.ended))
     finally:
         state.leaving = True
         for connection in connections:
             connection.close()
-        shown.cancel()
-        await asyncio.gather(shown, return_exceptions=True)
+        await cancel_and_wait(shown)
 
 
 async def _open_all(
-    urls: tuple[str, ...], players: list[Enlisted], state: Idle, connections: list[SocketConnection]
+    urls: tuple[str, ...], players: list[LoadPlayer], state: IdleSockets, connections: list[SocketConnection]
 ) -> None:
-    room = asyncio.Semaphore(OPENED_AT_ONCE)
     endpoints = [Endpoint.parse(url) for url in urls]
 
     async def open_one(index: int) -> None:
-        async with room:
-            try:
-                endpoint, player = endpoints[index % len(endpoints)], players[index % len(players)]
-                connections.append(await _open(endpoint, player, state))
-            except (OSError, TimeoutError) as error:
-                state.ended[str(error) or type(error).__name__] += 1
+        try:
+            endpoint, player = endpoints[index % len(endpoints)], players[index % len(players)]
+            connections.append(await _open(endpoint, player, state))
+        except (OSError, TimeoutError) as error:
+            state.ended[str(error) or type(error).__name__] += 1
 
-    async with asyncio.TaskGroup() as group:
-        for index in range(state.wanted):
-            group.create_task(open_one(index))
+    await call_for_all(open_one, range(state.wanted), at_once=OPENED_AT_ONCE)
 
 
-async def _open(endpoint: Endpoint, player: Enlisted, state: Idle) -> SocketConnection:
+async def _open(endpoint: Endpoint, player: LoadPlayer, state: IdleSockets) -> SocketConnection:
     """Open one socket and say hello; raises OSError or TimeoutError."""
     greeting = Greeting()
-    connection = await connect_socket(endpoint, greeting.heard, lambda reason: _ended(greeting, state, reason))
+    connection = await connect_socket(endpoint, greeting.take, lambda reason: _ended(greeting, state, reason))
     connection.send(hello(player.token))
     try:
         async with asyncio.timeout(HELLO_SECONDS):
@@ -88,8 +84,8 @@ async def _open(endpoint: Endpoint, player: Enlisted, state: Idle) -> SocketConn
     return connection
 
 
-def _ended(greeting: Greeting, state: Idle, reason: str) -> None:
-    """Count the end of a socket that was up; one that never was is counted by whoever opens it."""
+def _ended(greeting: Greeting, state: IdleSockets, reason: str) -> None:
+    """Count the end of a socket that was up; `_open_all` counts those that never were."""
     was_up = greeting.done.done() and not greeting.done.cancelled() and greeting.done.exception() is None
     greeting.ended(reason)
     if was_up and not state.leaving:
@@ -97,7 +93,7 @@ def _ended(greeting: Greeting, state: Idle, reason: str) -> None:
         state.ended[reason] += 1
 
 
-async def _show(state: Idle, show: Callable[[Idle], object]) -> None:
+async def _show(state: IdleSockets, show: Callable[[IdleSockets], object]) -> None:
     while True:
         await asyncio.sleep(1.0)
         show(state)

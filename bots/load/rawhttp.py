@@ -1,7 +1,7 @@
-"""A lean HTTP/1.1 client connection for load: kept alive, answers framed by their Content-Length.
+"""A lean HTTP/1.1 client connection for load: kept alive, with answers framed by their Content-Length.
 
-It costs little because requests are bytes made beforehand, and of an answer only the status and the length
-are read. Segments may split or join answers anywhere; what can't be framed ends the connection.
+It costs little because requests are prepared bytes and only the status and the length of an answer are parsed. TCP
+segments may split or join answers anywhere; an answer that can't be framed ends the connection.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ EndListener = Callable[[str], None]
 
 
 class _UnframedError(Exception):
-    """An answer whose end can't be told."""
+    """An answer whose end can't be determined; the text is the reason for `on_end`."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -46,7 +46,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Take each whole answer out of what has come in, and keep the rest."""
+        """Take each whole answer out of the received bytes, and keep the rest."""
         data = self._rest + data if self._rest else data
         try:
             while (head_end := data.find(HEAD_END)) >= 0:

@@ -1,8 +1,8 @@
-"""A lean WebSocket client connection (RFC 6455) for load: frames made beforehand, several written as one.
+"""A lean WebSocket client connection (RFC 6455) for load: prepared frames, several of them in one write.
 
-Frames are masked with the key 0, which any server undoes like another: masking protects proxies from scripts
-in browsers, and there are none here. No extension is offered, so frames come uncompressed. Frames split or
-joined by segments, and messages split into frames, are put together; pings are answered.
+Frames are masked with the key 0, which a server handles like any other: masking protects proxies from scripts in
+browsers, and there are none here. No extension is offered, so frames come uncompressed. TCP segments may split or
+join frames anywhere, and a message may be split into frames; pings are answered.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ import secrets
 from collections.abc import Callable
 from typing import cast
 
-from bots.wire.wire import CLOSE_CODES, SUBPROTOCOL
+from bots.wire.answers import CLOSE_CODES
+from bots.wire.requests import SUBPROTOCOL
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 HEAD_END = b"\r\n\r\n"
@@ -66,19 +67,19 @@ class SocketConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def read(self, *, on: bool) -> None:
-        """Begin or stop to read what the server sends."""
+        """Start or stop reading what the server sends."""
         if self._transport is not None and not self._transport.is_closing():
             (self._transport.resume_reading if on else self._transport.pause_reading)()
 
     def close(self) -> None:
-        """Say goodbye and end the connection; `on_end` follows."""
+        """Send a close frame and end the connection; `on_end` follows."""
         self._reason = "closed"
         self.send(frame((1000).to_bytes(2, "big"), CLOSE))
         if self._transport is not None:
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Take the handshake, then each whole frame; what all of them ask for is written at once."""
+        """Take the handshake, then each whole frame; what `on_text` returns for them is written at once."""
         data = self._rest + data if self._rest else data
         if not self.opened.done():
             data = self._take_handshake(data)
@@ -100,7 +101,7 @@ class SocketConnection(asyncio.Protocol):
         self._on_end(self._reason)
 
     def _take_handshake(self, data: bytes) -> bytes:
-        """Check the server's handshake; returns what follows it, or `data` while it isn't whole."""
+        """Check the server's handshake; returns the bytes after it, or `data` while it isn't complete."""
         head, end, rest = data.partition(HEAD_END)
         if not end:
             return data
@@ -118,7 +119,7 @@ class SocketConnection(asyncio.Protocol):
         return b""
 
     def _bounds(self, data: bytes, at: int) -> tuple[int, int] | None:
-        """Return where the payload of the frame at `at` starts and ends, None unless all of it is there."""
+        """Return where the payload of the frame at `at` starts and ends, None until all of it has arrived."""
         if len(data) < at + 2:
             return None
         length, start = data[at + 1], at + 2
@@ -133,20 +134,20 @@ class SocketConnection(asyncio.Protocol):
         return (start, start + length) if len(data) >= start + length else None
 
     def _take(self, first: int, payload: bytes) -> bytes | None:
-        """Take one frame; returns what to write for it."""
+        """Take one frame; returns the bytes to write in reply."""
         opcode = first & 0x0F
         if opcode == TEXT and first & 0x80:
             return self._on_text(payload)
         if opcode == PING:
             return frame(payload, PONG)
         if opcode in (TEXT, CONTINUATION):
-            return self._gather(payload, last=bool(first & 0x80))
+            return self._join(payload, last=bool(first & 0x80))
         if opcode == CLOSE:
             code = int.from_bytes(payload[:2], "big")
             self._fail(CLOSE_CODES.get(code, f"closed_{code}"))
         return None
 
-    def _gather(self, payload: bytes, *, last: bool) -> bytes | None:
+    def _join(self, payload: bytes, *, last: bool) -> bytes | None:
         self._message += payload
         if not last:
             return None

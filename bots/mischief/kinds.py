@@ -1,4 +1,4 @@
-"""The ways to misbehave, by name; each ends in its scene's seconds, whatever the server does."""
+"""The ways to misbehave, by name; each ends within its scene's seconds, whatever the server does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,24 +9,25 @@ import orjson
 
 from bots.load.rawsocket import frame
 from bots.mischief.offender import Offender, Scene
+from bots.waiting import cancel_and_wait
 
 FRAMES = 100_000
 SOCKETS = 1_000
 SLOW_SOCKETS = 100
 AT_ONCE = 64
 MUTE_SHARE = 0.5
-"""How much of the time a mute client stays so; then he looks at what has become of him."""
+"""The share of the time for which a mute client reads nothing; then it reads what the server did to it."""
 
 
 @asynccontextmanager
-async def _entered(scene: Scene) -> AsyncIterator[Offender]:
-    """A socket before hello, closed at the end; it may have been refused."""
+async def _opened(scene: Scene) -> AsyncIterator[Offender]:
+    """A socket that has not said hello, closed at the end; the server may have refused it."""
     offender = Offender(scene)
     try:
-        await offender.enter()
+        await offender.open()
         yield offender
     finally:
-        await offender.leave()
+        await offender.close()
 
 
 def _requests(count: int) -> bytes:
@@ -35,21 +36,21 @@ def _requests(count: int) -> bytes:
 
 async def frames(scene: Scene) -> None:
     """100,000 requests at once on one socket."""
-    async with _entered(scene) as offender:
+    async with _opened(scene) as offender:
         if await offender.hello(scene.tokens[0]):
             offender.send(_requests(FRAMES))
-            await offender.hear(FRAMES, scene.seconds)
+            await offender.wait_for_answers(FRAMES, scene.seconds)
 
 
 async def mute(scene: Scene) -> None:
-    """One socket asks for 100,000 answers and reads none."""
-    async with _entered(scene) as offender:
+    """One socket that sends 100,000 requests and reads no answer."""
+    async with _opened(scene) as offender:
         if await offender.hello(scene.tokens[0]):
             offender.read(on=False)
             offender.send(_requests(FRAMES))
-            await offender.be_ended(scene.seconds * MUTE_SHARE)
+            await offender.wait_for_end(scene.seconds * MUTE_SHARE)
             offender.read(on=True)
-            await offender.hear(FRAMES, scene.seconds * (1 - MUTE_SHARE))
+            await offender.wait_for_answers(FRAMES, scene.seconds * (1 - MUTE_SHARE))
 
 
 async def many(scene: Scene) -> None:
@@ -57,47 +58,49 @@ async def many(scene: Scene) -> None:
     offenders = [Offender(scene) for _ in range(SOCKETS)]
 
     async def join(offender: Offender) -> None:
-        if await offender.enter():
+        if await offender.open():
             await offender.hello(scene.tokens[0])
 
     try:
         await _within(scene.seconds, offenders, join)
     finally:
-        await _within(scene.seconds, offenders, Offender.leave)
+        await _within(scene.seconds, offenders, Offender.close)
 
 
 async def resume(scene: Scene) -> None:
-    """Hellos that go on with a stream which isn't there, is another's, or makes no sense."""
-    async with _entered(scene) as other:
+    """Hellos that resume a stream which doesn't exist, belongs to another player, or makes no sense."""
+    async with _opened(scene) as other:
         await other.hello(scene.tokens[1])
         for name, value in _streams(other.last).items():
-            async with _entered(scene) as offender:
+            async with _opened(scene) as offender:
                 before = scene.heard.copy()
                 await offender.hello(scene.tokens[0], resume=value)
-                await offender.hear(1, 0.2)
+                await offender.wait_for_answers(1, 0.2)
                 resumed = (_body(offender.last).get("ok") or {}).get("resumed")
-                told = next(iter((scene.heard - before).keys()), "nothing") if resumed is None else f"resumed {resumed}"
-                scene.heard[f"{name}: {told}".lower()] += 1
+                answer = f"resumed {resumed}".lower()
+                if resumed is None:
+                    answer = next(iter(scene.heard - before), "nothing")
+                scene.heard[f"{name}: {answer}"] += 1
 
 
 async def slow(scene: Scene) -> None:
     """100 sockets that never say hello."""
 
     async def idle(offender: Offender) -> None:
-        if await offender.enter():
-            await offender.be_ended(scene.seconds)
-            await offender.leave()
+        if await offender.open():
+            await offender.wait_for_end(scene.seconds)
+            await offender.close()
 
     await _within(scene.seconds + 2, [Offender(scene) for _ in range(SLOW_SOCKETS)], idle, SLOW_SOCKETS)
 
 
 def _streams(hello: bytes) -> Mapping[str, Any]:
-    """What to resume, by what is wrong with it; `hello` is the answer that another player got."""
-    told = _body(hello).get("ok") or {}
+    """Values of `resume`, by what is wrong with them; `hello` is the answer that another player got."""
+    ok = _body(hello).get("ok") or {}
     return {
         "invented": {"stream": "0123456789abcdef", "seq": 7},
-        "another's": {"stream": told.get("stream", ""), "seq": told.get("seq", 0)},
-        "from the future": {"stream": told.get("stream", ""), "seq": 2**53 - 1},
+        "another's": {"stream": ok.get("stream", ""), "seq": ok.get("seq", 0)},
+        "from the future": {"stream": ok.get("stream", ""), "seq": 2**53 - 1},
         "negative": {"stream": "0123456789abcdef", "seq": -1},
         "a long name": {"stream": "x" * 10_000, "seq": 0},
         "no stream": {"seq": 0},
@@ -116,7 +119,7 @@ def _body(message: bytes) -> dict[str, Any]:
 async def _within(
     seconds: float, offenders: list[Offender], doing: Callable[[Offender], Awaitable[None]], at_once: int = AT_ONCE
 ) -> None:
-    """Have all of them do something, so many at once; whoever isn't done in time is broken off."""
+    """Have all offenders do something, so many at a time; those that aren't done in time are cancelled."""
     room = asyncio.Semaphore(at_once)
 
     async def do(offender: Offender) -> None:
@@ -124,12 +127,10 @@ async def _within(
             await doing(offender)
 
     tasks = [asyncio.create_task(do(offender)) for offender in offenders]
-    _, late = await asyncio.wait(tasks, timeout=seconds)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=seconds)
+    await cancel_and_wait(*tasks)
 
 
 KINDS: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
-    each.__name__: each for each in (frames, mute, many, resume, slow)
+    kind.__name__: kind for kind in (frames, mute, many, resume, slow)
 }

@@ -1,4 +1,4 @@
-"""A socket that misbehaves: it can stop reading, and whatever the server does to it is only counted."""
+"""A socket that misbehaves: it can stop reading, and whatever the server does to it is counted, never an error."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,8 @@ import orjson
 from bots.load.connecting import Endpoint, connect_socket
 from bots.load.hunter import code_of
 from bots.load.rawsocket import SocketConnection, frame
-from bots.wire.wire import CLOSE_CODES
+from bots.waiting import first_of
+from bots.wire.answers import CLOSE_CODES
 
 HELLO_SECONDS = 10.0
 STILL_OPEN = "still open"
@@ -18,7 +19,7 @@ _NUMBERS = {name: code for code, name in CLOSE_CODES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where it happens: a node, the tokens of two strangers, the most `seconds` that each socket may take.
+    """What one kind of mischief works with: a node, the tokens of two players, and the seconds that it may take.
 
     `ended` counts how sockets ended, `heard` what they were answered.
     """
@@ -31,7 +32,7 @@ class Scene:
 
 
 class Offender:
-    """One socket of a scene; `answers` counts what it has read."""
+    """One socket of a scene; `answers` counts the messages that it has read, `last` is the latest."""
 
     def __init__(self, scene: Scene) -> None:
         self.answers = 0
@@ -42,73 +43,63 @@ class Offender:
         self._over = asyncio.Event()
         self._connection: SocketConnection | None = None
 
-    async def enter(self) -> bool:
-        """Open the socket; one that isn't let in is counted as ended."""
+    async def open(self) -> bool:
+        """Open the socket; returns whether the server let it in. A refused one is counted as ended."""
         try:
-            self._connection = await connect_socket(self._scene.endpoint, self._hear, self._end)
+            self._connection = await connect_socket(self._scene.endpoint, self._on_message, self._on_end)
         except (OSError, TimeoutError) as error:
             if not self._over.is_set():
-                self._end(str(error) or type(error).__name__)
+                self._on_end(str(error) or type(error).__name__)
         return self._connection is not None
 
     async def hello(self, token: str, **fields: object) -> bool:
-        """Say hello and wait for what comes of it; returns whether the server is content."""
+        """Say hello and wait for the answer; returns whether it is a success."""
         self.send(frame(orjson.dumps({"id": 0, "op": "hello", "token": token, **fields})))
-        await self.hear(1, HELLO_SECONDS)
+        await self.wait_for_answers(1, HELLO_SECONDS)
         return b'"ok":' in self.last
 
-    async def hear(self, count: int, seconds: float) -> None:
-        """Wait until so many more answers have come, for the end of the socket, or `seconds`."""
+    async def wait_for_answers(self, count: int, seconds: float) -> None:
+        """Wait for `count` more messages or the end of the socket, for at most `seconds`."""
         self._wanted = self.answers + count
         self._enough.clear()
-        await _first_of(seconds, self._enough, self._over)
+        await first_of(seconds, self._enough, self._over)
 
-    async def be_ended(self, seconds: float) -> None:
+    async def wait_for_end(self, seconds: float) -> None:
         """Wait for the end of the socket, for at most `seconds`."""
-        await _first_of(seconds, self._over)
+        await first_of(seconds, self._over)
 
     def send(self, data: bytes) -> None:
-        """Write frames, whether or not anybody reads them."""
+        """Write frames, whether or not the server reads them."""
         if self._connection is not None:
             self._connection.send(data)
 
     def read(self, *, on: bool) -> None:
-        """Begin or stop to read."""
+        """Start or stop reading."""
         if self._connection is not None:
             self._connection.read(on=on)
 
-    async def leave(self) -> None:
-        """Close the socket if the server hasn't."""
+    async def close(self) -> None:
+        """Close the socket if the server hasn't done so."""
         if not self._over.is_set() and self._connection is not None:
             self._connection.close()
-            await _first_of(1.0, self._over)
+            await first_of(1.0, self._over)
 
-    def _hear(self, message: bytes) -> None:
+    def _on_message(self, message: bytes) -> None:
         self.answers += 1
         self.last = message
         self._scene.heard["ok" if b'"ok":' in message else _kind(message)] += 1
         if self.answers >= self._wanted:
             self._enough.set()
 
-    def _end(self, reason: str) -> None:
+    def _on_end(self, reason: str) -> None:
         self._over.set()
         self._scene.ended[STILL_OPEN if reason == "closed" else ending(reason)] += 1
 
 
 def ending(reason: str) -> str:
-    """Name an end by its close code, where it had one."""
+    """Return a reason with its close code in front, if it has one."""
     return f"{_NUMBERS[reason]} {reason}" if reason in _NUMBERS and reason != "disconnected" else reason
 
 
 def _kind(message: bytes) -> str:
     return "push" if message.startswith(b'{"push"') else code_of(message)
-
-
-async def _first_of(seconds: float, *events: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)

@@ -9,11 +9,11 @@ Words = Mapping[str, Sequence[str]]
 
 
 class CannotFillError(Exception):
-    """The schema asks for something that no word or range is known for."""
+    """The schema requires an argument for which no value is known."""
 
 
 def draw(schema: Schema, words: Words, random: Random) -> dict[str, Any]:
-    """Draw every required argument, free strings from `words` by field. Raises CannotFillError."""
+    """Draw every required argument; free strings come from `words`, by argument. Raises CannotFillError."""
     definitions = schema.get("$defs", {})
     required = schema.get("required", ())
     properties = schema.get("properties", {})
@@ -29,7 +29,7 @@ def _follow(schema: Schema, definitions: Schema) -> Schema:
             schema = (schema.get("anyOf") or schema["oneOf"])[0]
         else:
             return schema
-    raise CannotFillError("references go round in a circle")
+    raise CannotFillError("the schema's references form a circle")
 
 
 def _value(name: str, schema: Schema, words: Words, random: Random) -> Any:

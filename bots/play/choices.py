@@ -1,4 +1,4 @@
-"""What a bot does next, drawn by chance from what makes sense in the state that it was told last."""
+"""What a bot does next, drawn at random from what makes sense in its latest state."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any
 
 from bots.play import arguments
 from bots.play.catalogue import Catalogue
-from bots.wire.wire import State
+from bots.wire.bodies import State
 
 READS = {"read": 6, "items": 2, "board": 3, "around": 3}
-OUT_OF_TURN = 0.03
+AT_RANDOM = 0.03
 OTHER_ACTION = 3
 
 
@@ -30,12 +30,12 @@ class Chooser:
         self._random = random
 
     def choose(self, state: State, owned: Sequence[str] = ()) -> Choice:
-        """Draw the next thing to do; now and then out of turn, so that rules have something to refuse.
+        """Draw the next thing to do; now and then at random, so that the rules have something to refuse.
 
-        `owned` are items of the player's.
+        `owned` are the items that the player has.
         """
         weights = dict.fromkeys(self._catalogue.actions, 1)
-        if self._random.random() >= OUT_OF_TURN:
+        if self._random.random() >= AT_RANDOM:
             weights = {**{name: weigh(name, state) for name in self._catalogue.actions}, **READS}
         while any(weights.values()):
             name = self._random.choices([*weights], [*weights.values()])[0]
@@ -58,7 +58,7 @@ class Chooser:
 
 
 def weigh(name: str, state: State) -> int:
-    """Weigh an action for a state: what is sure to be refused weighs nothing."""
+    """Return an action's weight in a state: 0 if it would certainly be refused."""
     if state.hp == 0:
         return 60 if name == "revive" else 0
     hurt = state.hp < state.max_hp

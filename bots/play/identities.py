@@ -1,4 +1,4 @@
-"""Names and devices for players that no run has made before."""
+"""Names and devices for players that no earlier run has made."""
 
 import secrets
 import string
@@ -6,27 +6,36 @@ from dataclasses import dataclass
 from random import Random
 
 from bots.play.catalogue import CLASSES
-from bots.wire.door import Door
+from bots.wire.channel import Channel
 
 LONGEST_PREFIX = 10
 _LETTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a bot is; `doors` are those it plays through, its own first."""
+class BotIdentity:
+    """Who a bot is; `channels` are those it may send over, the one that it prefers first."""
 
     name: str
     device: str
     class_name: str
-    doors: tuple[Door, ...]
+    channels: tuple[Channel, ...]
+
+    @property
+    def channel(self) -> Channel:
+        """The channel that the bot prefers."""
+        return self.channels[0]
+
+    def any_channel(self, random: Random) -> Channel:
+        """Draw one of the bot's channels."""
+        return random.choice(self.channels)
 
 
 def new_tag() -> str:
-    """Draw six letters that tell this run's players from those of others."""
+    """Draw six letters that tell this run's players from those of other runs."""
     return "".join(secrets.choice(_LETTERS) for _ in range(6))
 
 
-def make(prefix: str, tag: str, index: int, random: Random, doors: tuple[Door, ...]) -> Identity:
+def make(prefix: str, tag: str, index: int, random: Random, channels: tuple[Channel, ...]) -> BotIdentity:
     """Make the player of this index: a name of at most 24 letters and digits, and a secret device."""
-    return Identity(f"{prefix}{tag}{index:06}", f"bot-{secrets.token_hex(16)}", random.choice(CLASSES), doors)
+    return BotIdentity(f"{prefix}{tag}{index:06}", f"bot-{secrets.token_hex(16)}", random.choice(CLASSES), channels)

@@ -1,7 +1,7 @@
-"""A swarm: many bots sign up, play for a while, and are then held against the server.
+"""A swarm: many bots sign up and play for a while; the proof then compares their records with the server.
 
-A bot that breaks (which only an answer outside the wire contract does) is reported and stops; it never takes
-its neighbours down. Ctrl-C ends the play early and goes on to the proof; a second one abandons what is open.
+The law: a bot that meets an answer outside the wire contract stops and is reported, and the other bots go on. Ctrl-C
+ends the play early and goes on to the proof; a second Ctrl-C abandons the phase that is under way.
 """
 
 import asyncio
@@ -13,21 +13,22 @@ from random import Random
 
 from bots.count.tally import Tally
 from bots.play import catalogue, identities
-from bots.play.bot import Bot, Play
+from bots.play.bot import Bot, PlayWindow
+from bots.waiting import call_for_all, pause
+from bots.wire.channel import Channel
 from bots.wire.command_ids import CommandIds
-from bots.wire.door import Door
-from bots.wire.link import Link
 from bots.wire.network import Network
+from bots.wire.player_client import PlayerClient
 
 SIGN_UPS_AT_ONCE = 32
 FIRST_ANSWER_SECONDS = 15.0
 NOBODY = "1"
-"""The id of a player who isn't there, nor ever was."""
+"""The id of a player that never existed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run: `sockets` is the share of players on one, `rate` each player's actions/s (0: no pause)."""
+class SwarmPlan:
+    """What to run: `sockets` is the share of players on a socket, `rate` each player's actions/s (0: no pause)."""
 
     players: int
     seconds: float
@@ -39,9 +40,9 @@ class Plan:
 
 @dataclass(slots=True)
 class Swarm:
-    """The bots and what they counted; `played` is in seconds."""
+    """The bots and their counters; `played` is how long they played, in seconds."""
 
-    plan: Plan
+    plan: SwarmPlan
     tally: Tally
     stop: asyncio.Event
     bots: list[Bot] = field(default_factory=list)
@@ -51,91 +52,82 @@ class Swarm:
 
     def broken_sign_ups(self) -> list[Bot]:
         """The bots whose sign-up got an answer that it must not get."""
-        return [bot for bot in self.bots if bot.told.first is None and bot.told.problems]
+        return [bot for bot in self.bots if bot.record.first is None and bot.record.problems]
 
 
-def gather_bots(network: Network, plan: Plan, tally: Tally) -> list[Bot]:
-    """Make the bots; which of them play over a socket is spread evenly."""
+def make_bots(network: Network, plan: SwarmPlan, tally: Tally) -> list[Bot]:
+    """Make the bots; those that play over a socket are spread evenly over the swarm."""
     ids, tag = CommandIds(), identities.new_tag()
-    made = []
+    bots = []
     for index in range(plan.players):
         random = Random(f"{plan.seed}:{index}")
         on_socket = int((index + 1) * plan.sockets) > int(index * plan.sockets)
-        doors = (Door.SOCKET, Door.HTTP) if on_socket else (Door.HTTP,)
-        identity = identities.make(plan.name_prefix, tag, index, random, doors)
-        made.append(Bot(identity, Link(network, tally, random, identity.device), ids, tally, random))
-    return made
+        channels = (Channel.SOCKET, Channel.HTTP) if on_socket else (Channel.HTTP,)
+        identity = identities.make(plan.name_prefix, tag, index, random, channels)
+        bots.append(Bot(identity, PlayerClient(network, tally, random, identity.device), ids, tally, random))
+    return bots
 
 
 async def play(swarm: Swarm, network: Network) -> None:
-    """Sign up and play; raises catalogue.UnreachableError before anything else if no server answers."""
-    swarm.bots = gather_bots(network, swarm.plan, swarm.tally)
+    """Sign up and play; raises UnreachableError before anything else if no server answers."""
+    swarm.bots = make_bots(network, swarm.plan, swarm.tally)
     impatient = replace(network, patience_seconds=FIRST_ANSWER_SECONDS)
-    game = await catalogue.fetch(Link(impatient, swarm.tally, Random(swarm.plan.seed), None))
+    game = await catalogue.fetch(PlayerClient(impatient, swarm.tally, Random(swarm.plan.seed), None))
     await _sign_up(swarm)
-    game = replace(game, words={**game.words, "player": _addressees(swarm)})
+    game = replace(game, words={**game.words, "player": _recipients(swarm)})
     swarm.phase = "playing"
     now = asyncio.get_running_loop().time
     begins = now()
     swarm.tally.start(begins)
-    timing = Play(begins, begins + swarm.plan.seconds, swarm.plan.rate, swarm.stop)
+    window = PlayWindow(begins, begins + swarm.plan.seconds, swarm.plan.rate, swarm.stop)
     async with asyncio.TaskGroup() as group:
         for bot in swarm.signed_up:
-            group.create_task(guarded(bot, bot.play(game, timing)))
-        group.create_task(_end_of_play(swarm, timing))
+            group.create_task(guarded(bot, bot.play(game, window)))
+        group.create_task(_end_of_play(swarm, window))
     swarm.played = max(swarm.played, 0.001)
 
 
-def _addressees(swarm: Swarm) -> list[str]:
-    """Whom the bots may do something to: each other, and now and then a player who isn't there."""
-    ids = [bot.told.player_id for bot in swarm.signed_up]
+def _recipients(swarm: Swarm) -> list[str]:
+    """The players that the bots may act on: each other, and now and then one that doesn't exist."""
+    ids = [bot.record.player_id for bot in swarm.signed_up]
     return ids + [NOBODY] * (len(ids) // 20 + 1)
 
 
-async def _end_of_play(swarm: Swarm, timing: Play) -> None:
-    """Note when the play ended; commands in flight are still waited for."""
+async def _end_of_play(swarm: Swarm, window: PlayWindow) -> None:
+    """Note when the play ends; commands in flight are still awaited after that."""
     now = asyncio.get_running_loop().time
-    try:
-        async with asyncio.timeout(timing.ends - now()):
-            await swarm.stop.wait()
-    except TimeoutError:
-        pass
-    swarm.played = now() - timing.starts
+    await pause(window.ends - now(), swarm.stop)
+    swarm.played = now() - window.starts
     swarm.tally.finish(now())
     swarm.phase = "waiting for answers"
 
 
 async def _sign_up(swarm: Swarm) -> None:
-    room = asyncio.Semaphore(SIGN_UPS_AT_ONCE)
-
     async def sign_up(bot: Bot) -> None:
-        async with room:
-            if not swarm.stop.is_set() and await bot.sign_up():
-                swarm.signed_up.append(bot)
+        if not swarm.stop.is_set() and await bot.sign_up():
+            swarm.signed_up.append(bot)
 
-    async with asyncio.TaskGroup() as group:
-        for bot in swarm.bots:
-            group.create_task(guarded(bot, sign_up(bot)))
+    await call_for_all(lambda bot: guarded(bot, sign_up(bot)), swarm.bots, at_once=SIGN_UPS_AT_ONCE)
 
 
 async def guarded(bot: Bot, doing: Awaitable[None]) -> None:
-    """Keep one bot's fault to itself; the record makes the proof fail."""
+    """Run one bot so that its failure stops no other; the failure goes to its record, which fails the proof."""
     try:
         await doing
     except Exception as error:
-        bot.told.problems.append(f"{bot.identity.name} broke off: {error!r}")
+        bot.record.problems.append(f"{bot.identity.name} stopped: {error!r}")
 
 
 async def close(bots: Iterable[Bot]) -> None:
     """Close every bot's socket."""
     async with asyncio.TaskGroup() as group:
         for bot in bots:
-            group.create_task(bot.link.close())
+            group.create_task(bot.client.close())
 
 
 @asynccontextmanager
 async def interruptible(stop: asyncio.Event, abandon: Callable[[], object]) -> AsyncIterator[None]:
-    """Turn the first SIGINT or SIGTERM into `stop`, and a second into `abandon`."""
+    """Let the first SIGINT or SIGTERM set `stop`, and a second one call `abandon`."""
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:

@@ -1,22 +1,25 @@
-"""The judgement of the mail between the bots: the letters that their ledgers say were sent, against those that came.
+"""Judges the mail between the bots: the letters that their ledgers say were sent, against those that arrived.
 
-The law: a letter is in its recipient's ledger once, or has come back once to its sender's, and never both; and no
-letter is in a ledger that nobody of the swarm has sent. A letter's id is told with the command that sent it, in its
-events; the ledger has it as the id of the row in which it took effect. Pure.
+The law: a letter is in its recipient's ledger once, or it came back to its sender's ledger once, and never both; and
+no ledger has a letter that nobody in the swarm sent. The events of the command that sent a letter give its id; in the
+ledger where the letter takes effect, that id stands in place of a command id. Pure.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bots.proof.verdict import Entry, Verdict
+from bots.proof.players import LedgerEntry, PlayerVerdict
 
 MAIL = "mail:"
 RETURNED = "mail:returned"
+Ledgers = Mapping[str, Sequence[LedgerEntry]]
+"""Each player's ledger, by the player's id."""
 
 
-class Sent(NamedTuple):
-    """A letter: its id, who sent it, to whom, and the rule that it is for."""
+class SwarmLetter(NamedTuple):
+    """A letter: its id, its sender, its recipient, and the rule that applies it there."""
 
     mail_id: str
     sender: str
@@ -24,8 +27,16 @@ class Sent(NamedTuple):
     kind: str
 
 
+class LetterRow(NamedTuple):
+    """Where a letter took effect: whose ledger, the letter's id, and the action that the ledger has for it."""
+
+    player: str
+    mail_id: str
+    action: str
+
+
 @dataclass(slots=True)
-class Mail:
+class MailCounts:
     """How the swarm's letters ended."""
 
     sent: int = 0
@@ -33,63 +44,66 @@ class Mail:
     returned: int = 0
 
 
-def open_letters(books: Mapping[str, Sequence[Entry]]) -> set[str]:
-    """The players of whose letters, or to whom, some have not ended yet; `books` are ledgers by player."""
-    rows = _rows(books)
-    waiting = [each for each in _all_sent(books) if not _ends(each, rows)]
-    return {player for each in waiting for player in (each.sender, each.to) if player in books}
+def unfinished_players(ledgers: Ledgers) -> set[str]:
+    """The senders and recipients of letters that are still under way."""
+    rows = _rows(ledgers)
+    under_way = [letter for letter in _all_sent(ledgers) if not _ends(letter, rows)]
+    return {player for letter in under_way for player in (letter.sender, letter.to) if player in ledgers}
 
 
-def judge_letters(books: Mapping[str, Sequence[Entry]], verdicts: Mapping[str, Verdict]) -> Mail:
-    """Hold all ledgers against each other; faults go to the verdict of the player whose they are."""
-    rows, mail, sent = _rows(books), Mail(), _all_sent(books)
-    known = {each.mail_id: each for each in sent}
-    if len(known) < len(sent):
-        verdicts[sent[0].sender].unexplained.append(f"{len(sent) - len(known)} letters share their ids")
-    for each in sent:
-        ends = _ends(each, rows)
+def judge_letters(ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict]) -> MailCounts:
+    """Compare all ledgers with each other; a fault goes to the verdict of the player that it concerns."""
+    rows, mail, letters = _rows(ledgers), MailCounts(), _all_sent(ledgers)
+    letters_by_id = {letter.mail_id: letter for letter in letters}
+    if len(letters_by_id) < len(letters):
+        shared = len(letters) - len(letters_by_id)
+        verdicts[letters[0].sender].unexplained.append(f"{shared} letters have the id of another letter")
+    for letter in letters:
+        ends = _ends(letter, rows)
         mail.sent += 1
-        mail.arrived += each.to in ends
-        mail.returned += each.sender in ends
-        if not ends:
-            verdicts[each.sender].lost.append(f"the letter {each.mail_id} ({each.kind}) neither came nor came back")
-        elif len(ends) > 1:
-            verdicts[each.sender].doubled.append(f"the letter {each.mail_id} ({each.kind}) ended {len(ends)} times")
-    for player, entries in books.items():
-        for entry in entries:
-            if entry.action.startswith(MAIL) and not _is_expected(known.get(entry.command_id), player, entry):
-                verdicts[player].unexplained.append(f"{entry.command_id} ({entry.action}) came, and nobody sent it")
+        mail.arrived += letter.to in ends
+        mail.returned += letter.sender in ends
+        _judge_ends(letter, ends, verdicts[letter.sender])
+    for row in rows.elements():
+        if not _is_expected(letters_by_id.get(row.mail_id), row):
+            verdicts[row.player].unexplained.append(f"{row.mail_id} ({row.action}) arrived, but nobody sent it")
     return mail
 
 
-def _all_sent(books: Mapping[str, Sequence[Entry]]) -> list[Sent]:
+def _judge_ends(letter: SwarmLetter, ends: Sequence[str], verdict: PlayerVerdict) -> None:
+    if not ends:
+        verdict.lost.append(f"the letter {letter.mail_id} ({letter.kind}) neither arrived nor came back")
+    elif len(ends) > 1:
+        verdict.doubled.append(f"the letter {letter.mail_id} ({letter.kind}) ended {len(ends)} times")
+
+
+def _all_sent(ledgers: Ledgers) -> list[SwarmLetter]:
     return [
-        Sent(mail_id, player, to, kind)
-        for player, entries in books.items()
+        SwarmLetter(letter.mail_id, player, letter.to, letter.kind)
+        for player, entries in ledgers.items()
         for entry in entries
-        for mail_id, to, kind in entry.letters
+        for letter in entry.letters
     ]
 
 
-def _rows(books: Mapping[str, Sequence[Entry]]) -> dict[tuple[str, str, str], int]:
-    """How often each player's ledger has a letter's row, by player, mail id and action."""
-    rows: dict[tuple[str, str, str], int] = {}
-    for player, entries in books.items():
-        for entry in entries:
-            if entry.action.startswith(MAIL):
-                key = player, entry.command_id, entry.action
-                rows[key] = rows.get(key, 0) + 1
-    return rows
+def _rows(ledgers: Ledgers) -> Counter[LetterRow]:
+    """How often each ledger has each letter."""
+    return Counter(
+        LetterRow(player, entry.command_id, entry.action)
+        for player, entries in ledgers.items()
+        for entry in entries
+        if entry.action.startswith(MAIL)
+    )
 
 
-def _ends(letter: Sent, rows: Mapping[tuple[str, str, str], int]) -> list[str]:
-    """In whose ledgers the letter has ended, once for each time."""
-    arrived = rows.get((letter.to, letter.mail_id, MAIL + letter.kind), 0)
-    returned = rows.get((letter.sender, letter.mail_id, RETURNED), 0)
+def _ends(letter: SwarmLetter, rows: Counter[LetterRow]) -> list[str]:
+    """The players in whose ledgers the letter ended, once for each time."""
+    arrived = rows[LetterRow(letter.to, letter.mail_id, MAIL + letter.kind)]
+    returned = rows[LetterRow(letter.sender, letter.mail_id, RETURNED)]
     return [letter.to] * arrived + [letter.sender] * returned
 
 
-def _is_expected(letter: Sent | None, player: str, entry: Entry) -> bool:
+def _is_expected(letter: SwarmLetter | None, row: LetterRow) -> bool:
     if letter is None:
         return False
-    return (player, entry.action) in ((letter.to, MAIL + letter.kind), (letter.sender, RETURNED))
+    return (row.player, row.action) in ((letter.to, MAIL + letter.kind), (letter.sender, RETURNED))

@@ -1,41 +1,37 @@
-"""Reads what the proof compares, page by page."""
+"""Reads single resources and paged lists for the proof; one that can't be read makes the run count as not proved."""
 
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from bots.wire import wire
-from bots.wire.door import Door
-from bots.wire.link import Link
+from bots.wire import requests
+from bots.wire.channel import Channel
+from bots.wire.player_client import PlayerClient
 
 
 class NotProvedError(Exception):
     """The proof could not be carried out; the text says why."""
 
 
-async def get(link: Link, path: str) -> Mapping[str, Any]:
-    """Read one page; raises NotProvedError."""
-    reply = await link.ask(wire.Request("proof", "GET", path), Door.HTTP)
-    if reply.answer is None:
-        raise NotProvedError(f"no answer to GET {path} ({reply.last_code})")
-    if reply.answer.kind is not wire.Kind.OK:
-        raise NotProvedError(f"GET {path} is answered {reply.answer.code}: {reply.answer.detail}")
-    return reply.answer.body
+async def get(client: PlayerClient, path: str) -> Mapping[str, Any]:
+    """Read one resource; raises NotProvedError."""
+    reply = await client.send(requests.get("proof", path), Channel.HTTP)
+    return reply.require(f"GET {path}", NotProvedError)
 
 
-async def read_pages(link: Link, path: str) -> list[Any]:
-    """Read all entries of a paged resource; raises NotProvedError."""
+async def read_pages(client: PlayerClient, path: str) -> list[Any]:
+    """Read all entries of a paged list, whose path has a query already; raises NotProvedError."""
     entries: list[Any] = []
-    seen: set[str] = set()
+    cursors: set[str] = set()
     cursor = ""
     while True:
-        body = await get(link, f"{path}&cursor={quote(cursor, safe='')}" if cursor else path)
+        body = await get(client, f"{path}&cursor={quote(cursor, safe='')}" if cursor else path)
         if not isinstance(body.get("entries"), list):
-            raise NotProvedError(f"GET {path} gave no entries: {body!r:.200}")
+            raise NotProvedError(f"GET {path} returned no entries: {body!r:.200}")
         entries += body["entries"]
         cursor = body.get("next_cursor") or ""
         if not cursor:
             return entries
-        if cursor in seen:
-            raise NotProvedError(f"GET {path} gave the cursor {cursor} twice: its pages go round in a circle")
-        seen.add(cursor)
+        if cursor in cursors:
+            raise NotProvedError(f"GET {path} returned the cursor {cursor} twice: its pages form a circle")
+        cursors.add(cursor)

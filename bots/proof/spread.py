@@ -1,4 +1,4 @@
-"""How players, load and bytes are spread over the databases, as the operators' door tells it. Never a proof."""
+"""How players, writes and bytes are spread over the databases, by the admin API; for information, not a proof."""
 
 import asyncio
 import time
@@ -6,20 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Table
-
 from bots.proof.pages import NotProvedError, get
-from bots.wire.link import Link
-from bots.wire.wire import BadAnswerError
-
-BAR = 24
+from bots.wire.errors import BadAnswerError
+from bots.wire.player_client import PlayerClient
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
-    """One database at one time; `writes` are rows written since it counts, of all its tables."""
+class DatabaseLoad:
+    """One database at one time; `writes` are the rows written to all of its tables since its statistics began."""
 
     name: str
     players: int
@@ -29,15 +23,15 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What all databases that answered held at `at`, in seconds of a clock of our own."""
+    """What all databases that answered held at `at`, in seconds of this process's monotonic clock."""
 
     at: float
-    databases: Sequence[Database]
+    databases: Sequence[DatabaseLoad]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What one database holds, and the rows per second written to it in between two readings."""
+class DatabaseShare:
+    """What one database holds, and the rows per second written to it between two readings."""
 
     name: str
     players: int
@@ -45,8 +39,8 @@ class Share:
     writes_per_second: float
 
 
-async def read(admin: Link) -> Reading | None:
-    """Ask for what each database holds; None where that isn't told."""
+async def read(admin: PlayerClient) -> Reading | None:
+    """Read what each database holds; None if the server doesn't answer that."""
     try:
         body = await get(admin, "/admin/v1/databases")
         return Reading(time.monotonic(), parse(body))
@@ -54,64 +48,40 @@ async def read(admin: Link) -> Reading | None:
         return None
 
 
-def parse(body: Mapping[str, Any]) -> list[Database]:
-    """Read those that hold something; raises BadAnswerError."""
+def parse(body: Mapping[str, Any]) -> list[DatabaseLoad]:
+    """Read the databases that hold something; raises BadAnswerError."""
     try:
         return [
-            Database(each["name"], int(each["players"]), int(each["bytes"]), int(each["writes"]))
-            for each in body["databases"]
-            if each["role"] != "away" and each["groups"]
+            DatabaseLoad(row["name"], int(row["players"]), int(row["bytes"]), int(row["writes"]))
+            for row in body["databases"]
+            if row["role"] != "away" and row["groups"]
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise BadAnswerError(f"the databases can't be read: {error}") from error
+        raise BadAnswerError(f"the list of databases lacks a field or has a wrong one: {error}") from error
 
 
-def taken(reading: "asyncio.Task[Reading | None]") -> Reading | None:
-    """Return what a reading that was begun earlier found, if it has ended by now."""
+def result_if_done(reading: "asyncio.Task[Reading | None]") -> Reading | None:
+    """Return the result of a reading that was begun earlier if it has ended by now; otherwise cancel it."""
     reading.cancel()
     return reading.result() if reading.done() and not reading.cancelled() else None
 
 
-def between(first: Reading | None, last: Reading | None) -> list[Share]:
-    """Compare two readings; a database that joined in between, or began to count anew, counts from 0."""
+def between(first: Reading | None, last: Reading | None) -> list[DatabaseShare]:
+    """Compare two readings; a database that joined in between, or reset its statistics, counts from 0."""
     if first is None or last is None:
         return []
-    earlier = {each.name: each.writes for each in first.databases}
+    earlier = {database.name: database.writes for database in first.databases}
     seconds = max(last.at - first.at, 1e-3)
     return [
-        Share(each.name, each.players, each.bytes, _written(earlier.get(each.name, 0), each.writes) / seconds)
-        for each in last.databases
+        DatabaseShare(
+            database.name,
+            database.players,
+            database.bytes,
+            _written(earlier.get(database.name, 0), database.writes) / seconds,
+        )
+        for database in last.databases
     ]
 
 
 def _written(before: int, after: int) -> int:
     return after - before if after >= before else after
-
-
-def as_json(shares: Sequence[Share]) -> list[dict[str, Any]]:
-    """Return this part of the report."""
-    return [
-        {
-            "name": each.name,
-            "players": each.players,
-            "bytes": each.bytes,
-            "writes_per_second": round(each.writes_per_second, 1),
-        }
-        for each in shares
-    ]
-
-
-def show(console: Console, shares: Sequence[Share]) -> None:
-    """Print a row and a bar for each database."""
-    if not shares:
-        return
-    table = Table("database", title="spread over the databases")
-    for column in ("players", "rows written/s", "bytes"):
-        table.add_column(column, justify="right")
-    table.add_column("share of players")
-    players = max(sum(each.players for each in shares), 1)
-    for each in shares:
-        part = each.players / players
-        bar = f"{'█' * round(part * BAR):<{BAR}} {part:4.0%}"
-        table.add_row(each.name, f"{each.players:,}", f"{each.writes_per_second:,.0f}", decimal(each.bytes), bar)
-    console.print(table)

@@ -1,1 +1,4 @@
-"""What a run shows a person: progress, figures, disturbances."""
+"""What a person at the terminal sees of a run: progress, tables and sentences; and the same figures as JSON.
+
+Door: `report` (`as_json`, `show`), `figures` (`show_bench`, `show_idle`, `show_incident`), `progress` (`show`).
+"""

@@ -1,4 +1,4 @@
-"""Live progress of a run: one line that renews itself on a terminal, plain lines elsewhere."""
+"""Live progress of a run: one line that is updated in place on a terminal, plain lines elsewhere."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ async def _follow(swarm: Swarm, show_line: Callable[[str], object], seconds: int
         total = tally.acknowledged.total()
         show_line(
             f"{swarm.phase}: {len(swarm.signed_up)} players, {(total - before) / seconds:,.0f} actions/s, "
-            f"p99 {tally.last_p99() * 1000:,.1f} ms, errors {tally.errors.total():,}, "
+            f"p99 {tally.recent_p99() * 1000:,.1f} ms, errors {tally.errors.total():,}, "
             f"reconnects {tally.happened['reconnects']:,}"
         )
         before = total

@@ -1,4 +1,4 @@
-"""The report of a run: as a table for people, as JSON for programs."""
+"""The report of a run: tables and sentences for people, JSON for programs."""
 
 from typing import Any
 
@@ -8,51 +8,55 @@ from rich.text import Text
 
 from bots.count.tally import Tally
 from bots.play.swarm import Swarm
-from bots.proof import spread
-from bots.proof.outcome import Outcome
-from bots.proof.verdict import Verdict
-from bots.report import disturbances
+from bots.proof.boards import BoardVerdict
+from bots.proof.players import PlayerVerdict
+from bots.proof.result import RunResult
+from bots.report import disturbances, spread
 from bots.report.figures import listed
 
 NAMED = 10
+"""How many faults are printed."""
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """Return the whole report as JSON-able values; times in seconds unless the name says otherwise."""
-    swarm, tally = outcome.swarm, outcome.swarm.tally
-    played = sum(count for name, count in tally.acknowledged.items() if name != "sign_up")
+def as_json(result: RunResult) -> dict[str, Any]:
+    """Return the whole report as JSON values; times are in seconds unless the name says otherwise."""
+    swarm, tally = result.swarm, result.swarm.tally
+    acknowledged = sum(count for name, count in tally.acknowledged.items() if name != "sign_up")
     return {
-        "ok": outcome.ok,
+        "ok": result.ok,
         "players": swarm.plan.players,
         "signed_up": len(swarm.signed_up),
         "seconds": round(swarm.played, 3),
-        "acknowledged": played,
-        "per_second": round(tally.in_time / swarm.played, 1) if swarm.played else 0.0,
-        "actions": {name: _latency(swarm, name) for name in sorted(tally.latencies)},
+        "acknowledged": acknowledged,
+        "per_second": round(tally.acknowledged_in_time / swarm.played, 1) if swarm.played else 0.0,
+        "actions": {name: _action(swarm, name) for name in sorted(tally.latencies)},
         "refused": dict(tally.refused),
         "errors": dict(tally.errors),
         "happened": dict(tally.happened),
         "unsent": tally.unsent,
         "longest_gap_seconds": round(tally.longest_gap, 3),
         **disturbances.as_json(tally),
-        "databases": spread.as_json(outcome.spread),
-        "proof": proof_as_json(outcome),
+        "databases": spread.as_json(result.spread),
+        "proof": proof_as_json(result),
     }
 
 
-def _latency(swarm: Swarm, name: str) -> dict[str, float]:
-    histogram = swarm.tally.latencies[name]
-    made = {f"p{each}_ms": histogram.get_value_at_percentile(each) / 1000 for each in (50, 95, 99)}
-    count = histogram.get_total_count()
-    rate = round(count / swarm.played, 1) if swarm.played and name != "sign_up" else 0.0
-    return {"count": count, "per_second": rate, **made, "max_ms": histogram.get_max_value() / 1000}
-
-
-def proof_as_json(outcome: Outcome) -> dict[str, Any]:
-    """Return the proof's part of the report."""
-    verdicts = outcome.verdicts
+def _action(swarm: Swarm, name: str) -> dict[str, float]:
+    latencies = swarm.tally.latencies[name]
+    rate = round(latencies.count / swarm.played, 1) if swarm.played and name != "sign_up" else 0.0
     return {
-        "failure": outcome.failure,
+        "count": latencies.count,
+        "per_second": rate,
+        **{f"p{percentile}_ms": round(latencies.at(percentile) * 1000, 3) for percentile in (50, 95, 99)},
+        "max_ms": round(latencies.longest() * 1000, 3),
+    }
+
+
+def proof_as_json(result: RunResult) -> dict[str, Any]:
+    """Return the proof's part of the report."""
+    verdicts = result.verdicts
+    return {
+        "failure": result.failure,
         "bots": len(verdicts),
         "acknowledged": sum(verdict.acknowledged for verdict in verdicts),
         "lost": sum(len(verdict.lost) for verdict in verdicts),
@@ -63,22 +67,23 @@ def proof_as_json(outcome: Outcome) -> dict[str, Any]:
             "landed": sum(verdict.landed for verdict in verdicts),
             "absent": sum(verdict.absent for verdict in verdicts),
         },
-        "mail": {"sent": outcome.mail.sent, "arrived": outcome.mail.arrived, "returned": outcome.mail.returned},
+        "mail": {"sent": result.mail.sent, "arrived": result.mail.arrived, "returned": result.mail.returned},
         "faults": _faults(verdicts),
-        "boards_proved": outcome.boards is not None and not any(board.differences for board in outcome.boards),
-        "boards": [
-            {
-                "board": board.board,
-                "entries": board.entries,
-                "seconds": round(board.seconds, 3),
-                "differences": board.differences,
-            }
-            for board in outcome.boards or ()
-        ],
+        "boards_proved": result.boards is not None and not any(board.differences for board in result.boards),
+        "boards": [_board(board) for board in result.boards or ()],
     }
 
 
-def _faults(verdicts: list[Verdict]) -> list[str]:
+def _board(verdict: BoardVerdict) -> dict[str, Any]:
+    return {
+        "board": verdict.board,
+        "entries": verdict.entries,
+        "seconds": round(verdict.seconds, 3),
+        "differences": verdict.differences,
+    }
+
+
+def _faults(verdicts: list[PlayerVerdict]) -> list[str]:
     return [
         f"{kind}: {sentence}"
         for verdict in verdicts
@@ -92,22 +97,21 @@ def _faults(verdicts: list[Verdict]) -> list[str]:
     ][: 10 * NAMED]
 
 
-def show(console: Console, outcome: Outcome) -> None:
+def show(console: Console, result: RunResult) -> None:
     """Print the report."""
-    report = as_json(outcome)
+    report = as_json(result)
     console.print(_actions_table(report))
     console.print(
         f"{report['acknowledged']:,} actions acknowledged in {report['seconds']:.1f} s: "
-        f"[bold]{report['per_second']:,.0f} actions/s[/]; "
-        f"longest time without one {report['longest_gap_seconds']:.2f} s"
+        f"[bold]{report['per_second']:,.0f} actions/s[/]; longest gap {report['longest_gap_seconds']:.2f} s"
     )
-    _show_counts(console, outcome.swarm.tally)
+    _show_counts(console, result.swarm.tally)
     disturbances.show(console, report)
-    spread.show(console, outcome.spread)
-    _show_players(console, report["proof"], outcome)
-    _show_boards(console, outcome)
-    proved = "PROVED" if outcome.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
-    console.print(Text(proved, style="bold green") if outcome.ok else Text("FAILED", style="bold red"))
+    spread.show(console, result.spread)
+    _show_players(console, report["proof"], result)
+    _show_boards(console, result)
+    proved = "PROVED" if result.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
+    console.print(Text(proved, style="bold green") if result.ok else Text("FAILED", style="bold red"))
 
 
 def _actions_table(report: dict[str, Any]) -> Table:
@@ -115,43 +119,43 @@ def _actions_table(report: dict[str, Any]) -> Table:
     for column in ("count", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms"):
         table.add_column(column, justify="right")
     for name, row in report["actions"].items():
-        times = (row["p50_ms"], row["p95_ms"], row["p99_ms"], row["max_ms"])
-        table.add_row(name, f"{row['count']:,}", f"{row['per_second']:,.1f}", *(f"{each:,.1f}" for each in times))
+        times = (f"{row[key]:,.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
+        table.add_row(name, f"{row['count']:,}", f"{row['per_second']:,.1f}", *times)
     return table
 
 
 def _show_counts(console: Console, tally: Tally) -> None:
     for title, counts in (
         ("refused by a rule", tally.refused),
-        ("errors, each retried or final", tally.errors),
-        ("happened", tally.happened),
+        ("errors, retried or final", tally.errors),
+        ("events", tally.happened),
     ):
         console.print(f"{title}: {listed(dict(counts.most_common()))}")
     if tally.unsent:
-        console.print(f"[yellow]{tally.unsent:,} actions were planned and not begun before the play ended[/]")
+        console.print(f"[yellow]{tally.unsent:,} planned actions were not sent before the play ended[/]")
 
 
-def _show_players(console: Console, proof: dict[str, Any], outcome: Outcome) -> None:
-    if outcome.failure:
-        console.print(Text(f"NOT PROVED: {outcome.failure}", style="bold red"))
+def _show_players(console: Console, proof: dict[str, Any], result: RunResult) -> None:
+    if result.failure:
+        console.print(Text(f"NOT PROVED: {result.failure}", style="bold red"))
+    fates, mail = proof["unknown_fate"], proof["mail"]
     console.print(
-        f"players: {proof['bots']} bots, {proof['acknowledged']:,} acknowledged commands; "
-        f"lost {proof['lost']}, doubled {proof['doubled']}, unexplained {proof['unexplained']}, "
-        f"pushes out of order {proof['pushes']}; "
-        f"of unknown fate {proof['unknown_fate']['landed']} landed, {proof['unknown_fate']['absent']} did not"
+        f"players: {proof['bots']:,} bots, {proof['acknowledged']:,} acknowledged commands\n"
+        f"  lost {proof['lost']}, doubled {proof['doubled']}, unexplained {proof['unexplained']}, "
+        f"pushes out of order {proof['pushes']}\n"
+        f"  commands of unknown fate: {fates['landed']} took effect, {fates['absent']} did not\n"
+        f"mail: {mail['sent']:,} letters; {mail['arrived']:,} arrived, {mail['returned']:,} came back"
     )
-    mail = proof["mail"]
-    console.print(f"mail: {mail['sent']:,} letters; {mail['arrived']:,} arrived, {mail['returned']:,} came back")
     for fault in proof["faults"][:NAMED]:
         console.print(Text(f"  {fault}", style="red"))
 
 
-def _show_boards(console: Console, outcome: Outcome) -> None:
-    if outcome.boards is None:
-        why = "" if outcome.failure else ": that takes an admin key (--admin-key-file)"
-        console.print(Text(f"boards: NOT PROVED{why}", style="bold yellow"))
-    for board in outcome.boards or ():
+def _show_boards(console: Console, result: RunResult) -> None:
+    if result.boards is None:
+        reason = "" if result.failure else ": that needs an admin key (--admin-key-file)"
+        console.print(Text(f"boards: NOT PROVED{reason}", style="bold yellow"))
+    for board in result.boards or ():
         verdict = "[red]differs from the database[/]" if board.differences else "equals the database"
-        console.print(f"board {board.board}: {board.entries:,} entries, {verdict}, after {board.seconds:.2f} s")
+        console.print(f"board {board.board}: {board.entries:,} entries, {verdict} after {board.seconds:.2f} s")
         for difference in board.differences:
             console.print(Text(f"  {difference}", style="red"))

@@ -1,1 +1,6 @@
-"""The wire as a client sees it: HTTP, sockets, retries and resumption."""
+"""The wire as a client sees it: HTTP and WebSocket, retries under one key, and the resumption of a stream.
+
+Door: `player_client` (`PlayerClient`, `Reply`), `http` (`open_session`), `network` (`Network`), `channel` (`Channel`),
+`requests` (`Request`), `answers` (`Answer`, `AnswerKind`), `bodies` (`State`, `MailSent`), `errors`
+(`BadAnswerError`, `UnreachableError`), `command_ids` (`CommandIds`), `interruptions` (`LOST`, `SENT_AWAY`).
+"""

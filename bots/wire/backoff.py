@@ -1,6 +1,6 @@
-"""Exponential backoff with full jitter: pauses of any length up to a limit that doubles with each failure.
+"""Exponential backoff with full jitter: each pause is drawn between 0 and a limit that doubles with every failure.
 
-Full, because what breaks breaks for many at once: pauses that have a least length would bring them back in waves.
+From 0, because a failure hits many clients at once: pauses with a least length would bring them back in waves.
 """
 
 from random import Random
@@ -9,7 +9,7 @@ DOUBLINGS = 10
 
 
 class Backoff:
-    """Draws pauses in seconds, the first within 0 to `first`, none above `longest`."""
+    """Draws pauses in seconds: the first between 0 and `first`, none longer than `longest`."""
 
     def __init__(self, random: Random, first: float, longest: float) -> None:
         self._random = random
@@ -24,5 +24,5 @@ class Backoff:
         return self._random.uniform(0.0, limit)
 
     def reset(self) -> None:
-        """Begin anew after a success."""
+        """Start over after a success."""
         self._failures = 0

@@ -1,4 +1,4 @@
-"""Command ids: UUIDv7 (RFC 9562) made by the client, strictly rising within one maker."""
+"""Command ids: UUIDv7 (RFC 9562) made by the client, strictly rising within one generator."""
 
 import time
 from collections.abc import Callable
@@ -12,9 +12,9 @@ _LOW = (1 << 62) - 1
 class CommandIds:
     """Makes UUIDv7 strings, each greater than the one before, also when the clock stands still or steps back.
 
-    A new millisecond draws 73 fresh random bits of the 74; within a millisecond they rise by a random step
-    of up to 2^32 (RFC 9562 §6.2, method 2), so makers in other processes don't meet. They are unique, not
-    secret: the entropy is a generator's that the system has seeded.
+    A new millisecond draws 73 of the 74 random bits afresh; within a millisecond they rise by a random step of up to
+    2^32 (RFC 9562 §6.2, method 2), so that generators in other processes don't collide. The ids are unique, not
+    secret: the random bits come from a pseudo-random generator that the system has seeded.
     """
 
     def __init__(self, clock: Callable[[], int] = time.time_ns, entropy: Callable[[int], int] | None = None) -> None:

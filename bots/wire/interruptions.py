@@ -1,4 +1,4 @@
-"""How long a player went without an acknowledged action after he had lost a connection or been sent away."""
+"""How long a player went without an acknowledged action after it lost a connection or was sent away."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ LOST, SENT_AWAY = "lost", "going_away"
 
 
 class Interruption:
-    """One player's present interruption, if there is one; its end goes to the tally."""
+    """One player's present interruption, if there is one; when it ends, its length goes to the tally."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -17,20 +17,20 @@ class Interruption:
         self._away = False
 
     def begin(self, cause: str) -> None:
-        """Note a lost connection, or being sent away; within another interruption it is part of that.
+        """Note a lost connection, or a server that sends the player away; during an interruption it is part of that.
 
-        Only what happens while the swarm plays counts: who signs up has no action to be acknowledged yet.
+        Only interruptions of the play count: a player that is still signing up has no action to be acknowledged.
         """
         if not self._cause and self._tally.playing:
             self._cause, self._since = cause, _now()
             self._away = cause == SENT_AWAY
 
     def arrived(self) -> None:
-        """Note that the player who was sent away has his next socket."""
+        """Note that a player that was sent away has its next socket."""
         self._away = False
 
     def acknowledged(self) -> None:
-        """End the interruption; an action that was under way when he was sent away only puts off its start."""
+        """End the interruption; the acknowledgement of an action sent over the old socket only moves its start."""
         if self._away:
             self._since = _now()
         elif self._cause:

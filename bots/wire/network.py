@@ -1,4 +1,4 @@
-"""What all players of a run share: connections, addresses, and the limits of patience."""
+"""What all players of a run share: the connection pool, the addresses, and the time limits."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ import aiohttp
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How long to wait per attempt and in all; those who lost a socket come back spread over `spread_seconds`."""
+    """Where to send requests, and how long to wait for one attempt and for all attempts of a request.
+
+    Players who lost a socket at the same moment reconnect at random within `spread_seconds`.
+    """
 
     session: aiohttp.ClientSession
     urls: tuple[str, ...]

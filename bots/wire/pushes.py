@@ -1,20 +1,21 @@
-"""What the sockets of one player push, and whether it keeps its order. Pure.
+"""What the server pushes to one player, over all of its sockets, and whether the order is right. Pure.
 
-On one socket `seq` never falls, and the version in `player` pushes never does; neither falls below what had come
-over the sockets before it, as far as the server says that this one goes on with their stream. Two sockets that
-overlap while a player moves are not held against each other.
+The law: on one socket `seq` never falls, and neither does the version in `player` pushes. When the server says that a
+socket resumes the stream of an earlier one, its `seq` doesn't fall below that stream's either. Pushes of two sockets
+that overlap while a player moves are not compared with each other.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bots.wire.wire import BadAnswerError, parse_state
+from bots.wire.bodies import parse_state
+from bots.wire.errors import BadAnswerError
 
 PlayerListener = Callable[[Any], None]
 
 
-class Pushes:
-    """All pushes of one player; `faults` in sentences, `stream` and `seq` are what to resume from."""
+class PushHistory:
+    """All pushes of one player: `faults` in sentences; `stream` and `seq` are where the next socket resumes."""
 
     def __init__(self) -> None:
         self.stream: str | None = None
@@ -29,26 +30,26 @@ class Pushes:
         return None if self.stream is None else {"stream": self.stream, "seq": self.seq}
 
 
-class Delivery:
-    """What one socket pushes; what comes before the answer to hello has been read waits for it."""
+class SocketPushes:
+    """The pushes of one socket; those that arrive before the answer to hello wait until it has been read."""
 
-    def __init__(self, pushes: Pushes) -> None:
-        self._pushes = pushes
+    def __init__(self, history: PushHistory) -> None:
+        self._history = history
         self._early: list[Mapping[str, Any]] | None = []
         self._stream: str | None = None
         self._seq = self._version = 0
 
     def greeted(self, body: Mapping[str, Any]) -> None:
-        """Take the answer to hello: the player, and where the stream stands."""
-        all_pushes = self._pushes
-        all_pushes.on_player(body.get("player"))
+        """Take the answer to hello: the player, and the stream's present position."""
+        history = self._history
+        history.on_player(body.get("player"))
         stream, seq = body.get("stream"), body.get("seq")
         if isinstance(stream, str) and isinstance(seq, int):
             self._stream, self._seq = stream, seq
             if body.get("resumed") is True:
-                self._seq = all_pushes.seq if stream == all_pushes.stream else 0
-            all_pushes.stream, all_pushes.seq = stream, self._seq
-        self._version = all_pushes.version
+                self._seq = history.seq if stream == history.stream else 0
+            history.stream, history.seq = stream, self._seq
+        self._version = history.version
         early, self._early = self._early or [], None
         for frame in early:
             self.take(frame)
@@ -58,7 +59,7 @@ class Delivery:
         if self._early is not None:
             self._early.append(frame)
             return
-        self._pushes.count += 1
+        self._history.count += 1
         if isinstance(frame.get("seq"), int):
             self._check_seq(frame["seq"])
         if frame["push"] == "player":
@@ -66,24 +67,26 @@ class Delivery:
 
     def _check_seq(self, seq: int) -> None:
         if seq < self._seq:
-            self._pushes.faults.append(f"stream {self._stream}: a push has seq {seq}, after {self._seq}")
+            self._history.faults.append(f"stream {self._stream}: seq {seq} was pushed after seq {self._seq}")
         self._seq = max(self._seq, seq)
-        if self._stream == self._pushes.stream:
-            self._pushes.seq = max(self._pushes.seq, self._seq)
+        if self._stream == self._history.stream:
+            self._history.seq = max(self._history.seq, self._seq)
 
     def _take_player(self, data: Mapping[str, Any]) -> None:
         player = data.get("player", data)
         try:
             version = parse_state(player).version
         except BadAnswerError as error:
-            self._pushes.faults.append(f"a push of the player: {error}")
+            self._history.faults.append(f"a push of the player: {error}")
             return
         if version < self._version:
-            self._pushes.faults.append(f"stream {self._stream}: version {version} is pushed after {self._version}")
+            self._history.faults.append(
+                f"stream {self._stream}: version {version} was pushed after version {self._version}"
+            )
         self._version = max(self._version, version)
-        self._pushes.version = max(self._pushes.version, version)
-        self._pushes.on_player(player)
+        self._history.version = max(self._history.version, version)
+        self._history.on_player(player)
 
 
 def _ignore(_player: Any) -> None:
-    """Nobody listens."""
+    """The listener until a bot sets its own."""

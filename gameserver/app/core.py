@@ -12,28 +12,28 @@ from redis.asyncio import Redis
 
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
-from gameserver.commands.admin import Operations
-from gameserver.commands.bans import BanCare
-from gameserver.commands.board_care import BoardCare
+from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
+from gameserver.commands.operations import Operations
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
-from gameserver.commands.seasons import SeasonCare
+from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
 from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
-from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
@@ -44,22 +44,22 @@ from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
-from gameserver.storage.players.pending import Limits
+from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
-from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.mover import Mover
-from gameserver.storage.sharding.record import Moves
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
@@ -138,7 +138,7 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
 
 def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
     control = databases[settings.control.database]
-    moves = Moves(control)
+    moves = MoveRecords(control)
     name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
 
@@ -146,19 +146,23 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
 def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:
     control = databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
-    players = _players(settings, rulebook, slots, calendar)
+    players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
     return Rooms(
         players=players,
         accounts=AccountsRoom(
             claims=Claims(slots),
-            births=Births(slots),
+            enrolments=Enrolments(slots),
             identities=Identities(slots, window, game),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
             intake=Intake(slots),
         ),
-        boards=BoardsRoom(Boards(redis.commands), BoardCheck(redis.commands, slots, BoardWriter(redis.commands))),
-        seasons=SeasonsRoom(calendar, SeasonBook(control), SeasonEnd(slots), PastStandings(control)),
+        boards=BoardsRoom(
+            Boards(redis.commands),
+            BoardCheck(redis.commands, slots, writer),
+            BoardLifecycle(redis.commands, writer),
+        ),
+        seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players),
         live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
         social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
@@ -181,16 +185,16 @@ def _commands(
     )
     play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
-    audit = rooms.operators.audit
+    live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     return Commands(
         accounts=accounts,
         play=play,
+        live=live,
         friends=Friendships(rooms.social, play, leaderboards),
         leaderboards=leaderboards,
-        board_care=BoardCare(leaderboards, rooms.boards.checks, audit),
-        seasons=SeasonCare(rooms.seasons, audit, policy.now),
-        bans=BanCare(rooms.accounts.bans, play, rooms.seasons.book, rooms.sessions, audit),
-        operations=Operations(rooms.operators, play, LivePlayers(rooms.live, policy.now)),
+        board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
+        seasons=Seasons(rooms.seasons, audit, policy.now),
+        operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
     )
 
 
@@ -202,7 +206,9 @@ def _sessions(settings: Settings, redis: RedisClients, players: Players) -> Sess
 
 def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
     writes = settings.writes
-    limits = Limits(writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds)
+    limits = CommitLimits(
+        writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
+    )
     return Players(slots, rulebook, _window(settings), limits, Scoring(calendar))
 
 

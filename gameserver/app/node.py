@@ -10,7 +10,7 @@ import gameserver
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.settings import Settings
-from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
@@ -26,7 +26,7 @@ from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
-from gameserver.upkeep import loops, moves
+from gameserver.upkeep import loops, takeover
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
@@ -78,8 +78,8 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
         loops.sweep_for_ever(commands.accounts),
-        loops.check_boards_for_ever(commands.board_care),
-        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.checks, postman)),
+        loops.check_boards_for_ever(commands.board_repair),
+        loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
@@ -88,7 +88,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
         *live.work(),
         slots.run(),
-        moves.take_over_for_ever(core.sharding),
+        takeover.take_over_for_ever(core.sharding),
         _follow(core),
     ]
 
@@ -97,10 +97,12 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
     """Keeps boards and presence up with the ledger of every database of players."""
     slots, calendar, now = core.slots, core.rooms.seasons.calendar, core.commands.accounts.policy.now
     writer = BoardWriter(core.redis.following)
-    boarding = Boarding(
+    followed_boards = FollowedBoards(
         lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
     )
-    return attend(slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, boarding).run())
+    return attend(
+        slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, followed_boards).run()
+    )
 
 
 def postman_of(core: Core) -> Postman:

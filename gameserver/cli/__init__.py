@@ -1,1 +1,5 @@
-"""The command line's groups, a module each."""
+"""The command line: a module for each group of commands, and what they share.
+
+Door: `boards`, `config_file`, `databases`, `move_bars`, `new`, `nodes`, `running`, `seasons`, `slots` and `tables`, all
+of them for `gameserver.__main__` alone.
+"""

@@ -1,4 +1,4 @@
-"""`gameserver boards …`: whether the boards are what the databases say, and building them anew."""
+"""`gameserver boards`: compares the boards with the databases, and rebuilds them."""
 
 import asyncio
 import contextlib
@@ -9,41 +9,45 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
-from gameserver.cli.running import DEFAULT, Config, console, with_core
-from gameserver.commands import board_care, boards
-from gameserver.commands.results import Contest, Verdict
+from gameserver.cli.config_file import DEFAULT, Config
+from gameserver.cli.running import console, with_core
+from gameserver.commands import board_repair, boards
+from gameserver.commands.results import CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
 
-boards_cli = typer.Typer(no_args_is_help=True, help="Check the boards against the databases, and build them anew.")
+boards_cli = typer.Typer(no_args_is_help=True, help="Compare the boards with the databases, and rebuild them.")
 LOOK_SECONDS = 0.2
+"""Between two looks at a board that is being rebuilt."""
 PATIENCE_SECONDS = 1800.0
 """How long `rebuild` waits for the nodes to build a board."""
 ADMIN = "the command line"
-Names = Annotated[list[str] | None, typer.Argument(help="Boards; all if none is named.")]
-Season = Annotated[str, typer.Option(help="current, or when the season began.")]
+Names = Annotated[list[str] | None, typer.Argument(help="The boards; all if none is named.")]
+Season = Annotated[str, typer.Option(help="current, or the time at which the season began.")]
 
 
 @boards_cli.command()
 def check(
     names: Names = None,
     config: Config = DEFAULT,
-    full: Annotated[bool, typer.Option("--full", help="Every player.")] = False,  # noqa: FBT002
-    sample: Annotated[int, typer.Option(min=1, max=1_000_000, help="About how many players.")] = 1000,
-    repair: Annotated[bool, typer.Option("--repair", help="Put right what differs.")] = False,  # noqa: FBT002
+    full: Annotated[bool, typer.Option("--full", help="Compare every player.")] = False,  # noqa: FBT002
+    sample: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="About how many players to compare without --full.")
+    ] = 1000,
+    repair: Annotated[bool, typer.Option("--repair", help="Correct the entries that differ.")] = False,  # noqa: FBT002
     season: Season = boards.CURRENT,
 ) -> None:
     """Compare boards with the databases; the exit code is 1 if something differs."""
 
     async def work(core: application.Core) -> None:
         chosen = names or [board.name for board in core.rooms.seasons.calendar.boards()]
-        found = [
+        differences = [
             await _check_all(core, name, season, repair=repair)
             if full
-            else _shown(*await board_care.check(core.commands.board_care, name, season, sample, repair=repair))
+            else _shown(*await board_repair.check(core.commands.board_repair, name, season, sample, repair=repair))
             for name in chosen
         ]
-        if any(found):
-            raise GameError(f"{sum(found)} places differ.")
+        if any(differences):
+            raise GameError(f"{sum(differences)} places differ.")
 
     with_core(config, work)
 
@@ -54,39 +58,39 @@ async def _check_all(core: application.Core, name: str, season: str, *, repair: 
         def show(done: int) -> None:
             status.update(f"{name}: {done:,}")
 
-        return _shown(*await board_care.check_all(core.commands.board_care, name, season, show, repair=repair))
+        return _shown(*await board_repair.check_all(core.commands.board_repair, name, season, show, repair=repair))
 
 
-def _shown(contest: Contest, verdict: Verdict) -> int:
-    """Prints a verdict; how many places differ."""
+def _shown(contest: Contest, verdict: CheckReport) -> int:
+    """Prints a verdict. Returns how many places differ."""
     console.print(tables.board_verdict(contest.board.name, boards.season_name(contest), verdict))
     return verdict.found
 
 
 @boards_cli.command()
 def rebuild(
-    name: str,
+    name: Annotated[str, typer.Argument(help="The board.")],
     reason: Annotated[str, typer.Option(help="For the audit log.")],
     config: Config = DEFAULT,
     season: Season = boards.CURRENT,
 ) -> None:
-    """Build a board anew while the old one serves; the nodes that run do it. Waits until it is live, half an hour."""
+    """Rebuild a board while the old one serves; the running nodes do it. Waits for up to half an hour."""
 
     async def work(core: application.Core) -> None:
-        generation = await board_care.rebuild(core.commands.board_care, ADMIN, name, season, reason)
-        with console.status(f"{name} is being built …"):
+        generation = await board_repair.rebuild(core.commands.board_repair, ADMIN, name, season, reason)
+        with console.status(f"{name} is being rebuilt …"):
             await _until_live(core, name, season, generation)
-        console.print(f"{name} has been built anew.")
+        console.print(f"{name} has been rebuilt.")
 
     with_core(config, work)
 
 
 async def _until_live(core: application.Core, name: str, season: str, generation: str) -> None:
-    """Raises BoardUnavailable if that takes too long."""
+    """Waits until the generation is served. Raises BoardUnavailable after PATIENCE_SECONDS."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(BoardUnavailable):
-            if await board_care.is_live(core.commands.board_care, name, season, generation):
+            if await board_repair.is_live(core.commands.board_repair, name, season, generation):
                 return
         await asyncio.sleep(LOOK_SECONDS)
-    raise BoardUnavailable(f"{name} isn't live yet. Do nodes run? It is being built as long as one does.")
+    raise BoardUnavailable(f"{name} isn't live yet. Is a node running? The rebuild goes on as long as one is.")

@@ -1,17 +1,19 @@
-"""`gameserver databases …`: databases join a group, give all their slots away, and leave."""
+"""`gameserver databases`: adds databases to a group, empties them of slots, and removes them."""
 
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
-from gameserver.cli import moving, tables
-from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
+from gameserver.cli import move_bars, tables
+from gameserver.cli.config_file import DEFAULT, Config, settings_of
+from gameserver.cli.running import carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.storage.sharding.admission import admit
 
 databases = typer.Typer(no_args_is_help=True, help="Show and change which databases a group may use.")
+Name = Annotated[str, typer.Argument(help="The database.")]
 
 
 @databases.command("list")
@@ -26,37 +28,40 @@ def show(config: Config = DEFAULT) -> None:
 
 @databases.command()
 def add(
-    name: str,
-    url: Annotated[str | None, typer.Option(help="postgresql://…, of one that the settings don't name.")] = None,
-    group: Annotated[list[str] | None, typer.Option("--group", help="May be given again.")] = None,
+    name: Name,
+    url: Annotated[str | None, typer.Option(help="postgresql://…, if the settings don't name it.")] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", help="The group that may use it; repeat for more. players if none is named."),
+    ] = None,
     config: Config = DEFAULT,
 ) -> None:
-    """Bring a database's tables up to date and let a group use it; `slots rebalance` then gives it its share."""
+    """Bring a database's tables up to date and let a group use it; `slots rebalance` then gives it slots."""
     with faults():
         settings = settings_of(config)
         groups = group or ["players"]
         carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups))
-        console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot yet: `gameserver slots rebalance`.")
+        console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance`.")
 
 
 @databases.command()
-def drain(name: str, config: Config = DEFAULT) -> None:
-    """Move all slots of a database to the others, and give it none any more."""
+def drain(name: Name, config: Config = DEFAULT) -> None:
+    """MoveRecord all slots of a database to the others, and give it no more."""
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.drain(moves, name)
         console.print(tables.plans(plans))
-        await moving.carry_out(moves, await sharding.begin_drain(moves, name, plans))
+        await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans))
 
     with_sharding(config, work)
 
 
 @databases.command()
-def remove(name: str, config: Config = DEFAULT) -> None:
-    """Forget a database that owns no slot any more."""
+def remove(name: Name, config: Config = DEFAULT) -> None:
+    """Remove a database that owns no slot."""
 
     async def work(moves: Sharding) -> None:
         await moves.membership.leave(name)
-        console.print(f"{name} has left.")
+        console.print(f"{name} is removed.")
 
     with_sharding(config, work)

@@ -1,4 +1,4 @@
-"""`gameserver slots …`: where the slots of each group are, and what that means for the databases."""
+"""`gameserver slots`: shows which database owns which slots, and moves them."""
 
 import asyncio
 import time
@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from gameserver.cli import moving, tables
-from gameserver.cli.running import DEFAULT, Config, carry_out, console, faults, settings_of, with_sharding
+from gameserver.cli import move_bars, tables
+from gameserver.cli.config_file import DEFAULT, Config, settings_of
+from gameserver.cli.running import carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
@@ -16,7 +17,7 @@ from gameserver.storage.operators.survey import Survey
 from gameserver.storage.sharding import provision
 
 SAMPLE_SECONDS = 2.0
-"""Databases count what they write, and tell about once a second."""
+"""Between two readings of the write counters; Postgres publishes them about once a second."""
 
 slots = typer.Typer(no_args_is_help=True, help="Show and change which database owns which slots.")
 
@@ -24,9 +25,9 @@ slots = typer.Typer(no_args_is_help=True, help="Show and change which database o
 @slots.command()
 def status(
     config: Config = DEFAULT,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,  # noqa: FBT002
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show what each database has of each group: slots, players, bytes on disk, and rows written per second."""
+    """Show each database's part of each group: slots, players, bytes on disk, and rows written per second."""
 
     async def run() -> None:
         settings = settings_of(config)
@@ -52,21 +53,21 @@ async def _show(survey: Survey, *, watch: bool) -> None:
             before, began = after, now
 
 
-Groups = Annotated[list[str] | None, typer.Option("--group", help="Only this group; may be given again.")]
+Groups = Annotated[list[str] | None, typer.Option("--group", help="Only this group; repeat for more.")]
 
 
 @slots.command()
 def move(
-    slots_given: Annotated[str, typer.Argument(metavar="SLOTS", help="Such as 0-15,20.")],
-    target: Annotated[str, typer.Option("--to", help="The database that gets them.")],
-    group: Annotated[str, typer.Option(help="Of which group.")] = "players",
+    slots_given: Annotated[str, typer.Argument(metavar="SLOTS", help="The slots, such as 0-15,20.")],
+    target: Annotated[str, typer.Option("--to", help="The database to move them to.")],
+    group: Annotated[str, typer.Option(help="Their group.")] = "players",
     config: Config = DEFAULT,
 ) -> None:
-    """Move slots to another database while players play."""
+    """MoveRecord slots to another database while players play."""
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_move(moves, group, ranges.parse(slots_given), target)
-        await moving.carry_out(moves, await sharding.begin(moves, plans))
+        await move_bars.carry_out(moves, await sharding.begin(moves, plans))
 
     with_sharding(config, work)
 
@@ -83,14 +84,14 @@ def rebalance(
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
         console.print(tables.plans(plans))
         if plans and not dry_run:
-            await moving.carry_out(moves, await sharding.begin(moves, plans))
+            await move_bars.carry_out(moves, await sharding.begin(moves, plans))
 
     with_sharding(config, work)
 
 
 @slots.command("moves")
 def show_moves(config: Config = DEFAULT) -> None:
-    """Show the moves that aren't over, and what each waits for."""
+    """Show the unfinished moves, and what each waits for."""
 
     async def work(moves: Sharding) -> None:
         console.print(tables.moves(await moves.moves.unfinished()))
@@ -100,20 +101,22 @@ def show_moves(config: Config = DEFAULT) -> None:
 
 @slots.command()
 def resume(config: Config = DEFAULT) -> None:
-    """Go on with the moves that aren't over; nodes do so by themselves."""
+    """Continue the unfinished moves; running nodes do this by themselves."""
 
     async def work(moves: Sharding) -> None:
-        await moving.carry_out(moves, [each.id for each in await moves.moves.unfinished()])
+        await move_bars.carry_out(moves, [move.id for move in await moves.moves.unfinished()])
 
     with_sharding(config, work)
 
 
 @slots.command()
-def cancel(move_id: Annotated[int, typer.Argument(metavar="MOVE")], config: Config = DEFAULT) -> None:
-    """End a move where it is: what has moved stays moved, the rest stays where it is."""
+def cancel(
+    move_id: Annotated[int, typer.Argument(metavar="MOVE", help="The number of the move.")], config: Config = DEFAULT
+) -> None:
+    """End a move early: slots that have moved stay moved, the others stay where they are."""
 
     async def work(moves: Sharding) -> None:
         await moves.moves.cancel(move_id)
-        await moving.carry_out(moves, [move_id])
+        await move_bars.carry_out(moves, [move_id])
 
     with_sharding(config, work)

@@ -6,7 +6,7 @@ import structlog
 
 from gameserver.commands.accounts import Accounts
 from gameserver.rules.errors import Unavailable
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.telemetry import RESOLVED_CLAIMS
 
@@ -21,7 +21,7 @@ async def resolve(accounts: Accounts, claim: Claim) -> None:
     fate = await accounts.room.identities.resolve(claim)
     if fate is Fate.DELETED:
         await accounts.sessions.revoke_all(claim.player_id)
-    blocked = fate is Fate.DELETED and claim.key.kind is Kind.NAME and accounts.policy.deleted_names == "blocked"
+    blocked = fate is Fate.DELETED and claim.key.kind is KeyKind.NAME and accounts.policy.deleted_names == "blocked"
     if fate is Fate.HELD or blocked:
         await accounts.room.claims.confirm(claim)
     else:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from gameserver.commands.accounts import Accounts
-from gameserver.commands.admin import Operations
-from gameserver.commands.bans import BanCare
-from gameserver.commands.board_care import BoardCare
+from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.friends import Friendships
+from gameserver.commands.live import LivePlayers
+from gameserver.commands.operations import Operations
 from gameserver.commands.play import Play
-from gameserver.commands.seasons import SeasonCare
+from gameserver.commands.seasons import Seasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class Commands:
 
     accounts: Accounts
     play: Play
+    live: LivePlayers
     friends: Friendships
     leaderboards: Leaderboards
-    board_care: BoardCare
-    seasons: SeasonCare
-    bans: BanCare
+    board_repair: BoardRepair
+    seasons: Seasons
     operations: Operations

@@ -18,7 +18,7 @@ from gameserver.commands.sign_up import draft_of
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.game import Game
-from gameserver.storage.accounts.births import Birth
+from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.accounts.intake import Holder
 from gameserver.storage.ids import new_command_id
 
@@ -40,7 +40,7 @@ DOWN, UNHURT = 3, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LoadProgress:
     """How many were made, were there already, or couldn't be made.
 
     `taken` are those of whose name or device somebody else has one, or a load that was killed has opened only one.
@@ -50,8 +50,8 @@ class Progress:
     there: int = 0
     taken: int = 0
 
-    def __add__(self, other: "Progress") -> "Progress":
-        return Progress(self.made + other.made, self.there + other.there, self.taken + other.taken)
+    def __add__(self, other: "LoadProgress") -> "LoadProgress":
+        return LoadProgress(self.made + other.made, self.there + other.there, self.taken + other.taken)
 
     @property
     def done(self) -> int:
@@ -70,14 +70,14 @@ def member(number: int, game: Game) -> Application:
     return Application(f"Demo {number:07}", class_name, device=f"demo-device-{number:07}", hp=hp, exp=exp)
 
 
-async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> AsyncGenerator[Progress, None]:
+async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> AsyncGenerator[LoadProgress, None]:
     """Signs up the players from 1 on; how far it has come after each chunk.
 
     Raises DatabaseUnavailable: what was made stays, and loading again goes on.
     """
     starts = iter(range(1, players + 1, CHUNK))
-    pace, total = _Pace(leaderboards), Progress()
-    under_way: set[asyncio.Task[Progress]] = set()
+    pace, total = _Pace(leaderboards), LoadProgress()
+    under_way: set[asyncio.Task[LoadProgress]] = set()
     try:
         while True:
             while len(under_way) < AT_A_TIME and (start := next(starts, None)) is not None:
@@ -95,9 +95,9 @@ async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> 
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> Progress:
+async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgress:
     wanted = {each.name: each for each in (member(number, accounts.rulebook.game) for number in numbers)}
-    births, progress = _births(accounts, [*wanted.values()]), Progress()
+    births, progress = _births(accounts, [*wanted.values()]), LoadProgress()
     for _ in range(TRIES):
         reserved = await accounts.room.intake.reserve(births)
         chances = _chances(births, reserved.holders)
@@ -106,14 +106,14 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> Progress:
         unmade = [each for each in chances.good if each.command_id not in made]
         if unmade or chances.taken:
             await accounts.room.intake.release([*unmade, *chances.taken], reserved)
-        progress += Progress(len(made), chances.there, len(chances.taken))
+        progress += LoadProgress(len(made), chances.there, len(chances.taken))
         births = chances.again + _births(accounts, [wanted[each.player.name] for each in unmade])
         if not births:
             return progress
     raise DatabaseUnavailable("Some players can't be loaded now: load again.", retry_after=1)
 
 
-def _births(accounts: Accounts, wanted: Sequence[Application]) -> list[Birth]:
+def _births(accounts: Accounts, wanted: Sequence[Application]) -> list[Enrolment]:
     """Sign-ups under new command ids; each at a time of its own, as no two players' creation needs to be equal."""
     now, milliseconds = accounts.policy.now(), int(time.time() * 1000)
     times = (now - timedelta(microseconds=index) for index in range(len(wanted), 0, -1))
@@ -131,13 +131,13 @@ class _Chances:
     Those that an earlier load has begun and not finished are tried `again` under that one's command.
     """
 
-    good: list[Birth] = field(default_factory=list)
-    again: list[Birth] = field(default_factory=list)
-    taken: list[Birth] = field(default_factory=list)
+    good: list[Enrolment] = field(default_factory=list)
+    again: list[Enrolment] = field(default_factory=list)
+    taken: list[Enrolment] = field(default_factory=list)
     there: int = 0
 
 
-def _chances(births: Sequence[Birth], holders: Mapping[str, Holder]) -> _Chances:
+def _chances(births: Sequence[Enrolment], holders: Mapping[str, Holder]) -> _Chances:
     found = _Chances()
     for birth in births:
         held = [holder for key in birth.keys if (holder := holders.get(key)) is not None]
@@ -154,7 +154,7 @@ def _chances(births: Sequence[Birth], holders: Mapping[str, Holder]) -> _Chances
     return found
 
 
-def _adopted(birth: Birth, holder: Holder) -> Birth:
+def _adopted(birth: Enrolment, holder: Holder) -> Enrolment:
     return replace(birth, command_id=holder.command_id, player=birth.player._replace(id=holder.player_id))
 
 
@@ -163,7 +163,7 @@ class _Pace:
 
     def __init__(self, leaderboards: Leaderboards) -> None:
         self._backend = leaderboards
-        whole = (each for each in leaderboards.seasons.calendar.boards() if not each.kept and each.ranks_all)
+        whole = (each for each in leaderboards.seasons.calendar.boards() if not each.stores_scores and each.ranks_all)
         self._board = next((each.name for each in whole), "")
         self._first: int | None = None
 

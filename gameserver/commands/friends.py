@@ -11,7 +11,7 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
 from gameserver.storage.rooms import SocialRoom
 from gameserver.storage.sessions.sessions import Session
-from gameserver.storage.social.friends import Befriending
+from gameserver.storage.social.friends import FriendChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ async def befriend(social: Friendships, session: Session, friend_id: int) -> Non
     if friend_id == session.player_id:
         raise BadInput("You can't be your own friend.", errors=[FieldProblem("id", "is your own")])
     await play.read(social.play, friend_id)
-    await social.room.friends.add(Befriending(session.player_id, session.epoch, friend_id))
+    await social.room.friends.add(FriendChange(session.player_id, session.epoch, friend_id))
 
 
 async def unfriend(social: Friendships, session: Session, friend_id: int) -> None:
@@ -39,7 +39,7 @@ async def unfriend(social: Friendships, session: Session, friend_id: int) -> Non
 
     Raises SessionRevoked and what is unavailable.
     """
-    await social.room.friends.remove(Befriending(session.player_id, session.epoch, friend_id))
+    await social.room.friends.remove(FriendChange(session.player_id, session.epoch, friend_id))
 
 
 async def friends(social: Friendships, session: Session) -> tuple[Sequence[Player], int]:

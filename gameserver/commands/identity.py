@@ -15,10 +15,11 @@ from gameserver.commands.keys import taken
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
 from gameserver.rules.errors import DatabaseUnavailable, NotAuthenticated, PlayerNotFound
-from gameserver.storage.accounts.claims import Key, Kind
+from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
-from gameserver.storage.sessions.sessions import Session, identify
+from gameserver.storage.sessions.sessions import Session
+from gameserver.storage.sessions.tokens import identify
 
 ROUNDS = 5
 """How often a change is begun anew because others change or judge the player's claims."""
@@ -32,7 +33,7 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
     """
     name = names.parse(text)
     change = Change(command_id, session.player_id, "rename", {"name": name.shown}, session.epoch)
-    wanted = Key(Kind.NAME, name.key)
+    wanted = Key(KeyKind.NAME, name.key)
     opened: set[Key] = set()
     try:
         for _ in range(ROUNDS):
@@ -43,7 +44,7 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
             if wanted not in identity.keys:
                 opened.add(wanted)
                 await _take(accounts, wanted, change)
-                await _doubt(accounts, identity, {Kind.NAME}, opened)
+                await _doubt(accounts, identity, {KeyKind.NAME}, opened)
             if (receipt := await accounts.room.identities.rename(change, identity.claims_epoch)) is not None:
                 return receipt
     finally:
@@ -53,7 +54,7 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
 
 def _former(receipt: Receipt) -> Key:
     """The key of the name that a rename took from its player."""
-    return Key(Kind.NAME, names.key_of(receipt.events[0]["from"]))
+    return Key(KeyKind.NAME, names.key_of(receipt.events[0]["from"]))
 
 
 async def _take(accounts: Accounts, key: Key, change: Change) -> None:
@@ -66,7 +67,7 @@ async def _take(accounts: Accounts, key: Key, change: Change) -> None:
         raise taken(key)
 
 
-async def _doubt(accounts: Accounts, identity: Identity, kinds: Collection[Kind], opened: set[Key]) -> None:
+async def _doubt(accounts: Accounts, identity: Identity, kinds: Collection[KeyKind], opened: set[Key]) -> None:
     """Opens the claims of these kinds that the player is about to lose."""
     for key in identity.keys:
         if key.kind in kinds:
@@ -99,7 +100,7 @@ async def _delete(accounts: Accounts, change: Change) -> None:
     try:
         for _ in range(ROUNDS):
             identity = await accounts.room.identities.find(change)
-            await _doubt(accounts, identity, set(Kind), opened)
+            await _doubt(accounts, identity, set(KeyKind), opened)
             if await accounts.room.identities.remove(change, identity.claims_epoch):
                 return
     finally:

@@ -3,16 +3,16 @@
 import hashlib
 
 from gameserver.rules.errors import DeviceTaken, NameTaken
-from gameserver.storage.accounts.claims import Key, Kind
+from gameserver.storage.accounts.claims import Key, KeyKind
 
 
 def device_key(device: str) -> Key:
     """The key of a device: a hash, so that no device id is stored."""
-    return Key(Kind.DEVICE, hashlib.sha256(device.encode()).hexdigest())
+    return Key(KeyKind.DEVICE, hashlib.sha256(device.encode()).hexdigest())
 
 
 def taken(key: Key) -> NameTaken | DeviceTaken:
     """Why a key can't be had."""
-    if key.kind is Kind.NAME:
+    if key.kind is KeyKind.NAME:
         return NameTaken("Another player has this name.")
     return DeviceTaken("Another player has this device.")

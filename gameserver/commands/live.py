@@ -27,26 +27,26 @@ class LivePlayers:
     now: Callable[[], datetime]
 
 
-async def enter(connected: LivePlayers, player_id: int, seen: Seen) -> Opened:
+async def enter(live: LivePlayers, player_id: int, seen: Seen) -> Opened:
     """A player connects: from here on he is told of changes. Without Redis he has an empty stream and is told later."""
-    await connected.room.presence.join(player_id)
+    await live.room.presence.join(player_id)
     try:
-        return await connected.room.pushes.open(player_id, seen)
+        return await live.room.pushes.open(player_id, seen)
     except PresenceUnavailable:
         return Opened(stream="", seq=0, resumed=False, missed=())
 
 
-async def proclaim(connected: LivePlayers, text: str, player_id: int | None) -> int:
+async def proclaim(live: LivePlayers, text: str, player_id: int | None) -> int:
     """Tells one player, or all, also those who resume within the hours that notices are kept; the notice's number.
 
     Raises PresenceUnavailable.
     """
-    told = {"text": text, "at": rfc3339(connected.now())}
+    told = {"text": text, "at": rfc3339(live.now())}
     if player_id is None:
-        return await connected.room.pushes.add_notice(told)
-    number = await connected.room.pushes.keep(player_id, "notice", told)
+        return await live.room.pushes.add_notice(told)
+    number = await live.room.pushes.keep(player_id, "notice", told)
     try:
-        await connected.room.presence.announce(presence.KEPT, [(player_id, number)])
+        await live.room.presence.announce(presence.KEPT, [(player_id, number)])
     except PresenceUnavailable as error:
         log.warning("told when Redis is back", player=player_id, error=error.detail)
     return number

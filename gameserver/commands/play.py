@@ -8,7 +8,7 @@ from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ids import is_ledger_id
 from gameserver.storage.items.inventory import Stack
-from gameserver.storage.ledger.history import Entry, History
+from gameserver.storage.ledger.history import History, HistoryEntry
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.players import Players
@@ -21,7 +21,7 @@ from gameserver.telemetry import command_ended
 class HistoryPage:
     """Ledger rows by command id, newest first; `cursor` continues, None at the end."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[HistoryEntry]
     cursor: str | None
 
 

@@ -2,59 +2,59 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
-from gameserver.commands.crowd import Progress as Loaded
+from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.seasons import Preview
 from gameserver.storage.accounts.bans import BanChange, BanState
-from gameserver.storage.boards.check import Verdict
+from gameserver.storage.boards.check import CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
-from gameserver.storage.ledger.history import Entry
+from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
-from gameserver.storage.live.pushes import Kept, Opened, Seen
+from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.reports import Count, Question, Ranking
-from gameserver.storage.operators.survey import Holding, Share, SlotRange
+from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
-from gameserver.storage.seasons.book import Chapter
+from gameserver.storage.seasons.records import SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
+from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
-from gameserver.storage.sharding.mover import Progress as MoveProgress
-from gameserver.storage.sharding.record import Move, Plan
+from gameserver.storage.sharding.move import MoveRecord, PlannedMove
 
 __all__ = [
     "BanChange",
     "BanState",
-    "Chapter",
+    "CheckReport",
     "Contest",
     "Count",
-    "Entry",
+    "GroupUsage",
+    "HistoryEntry",
     "HistoryPage",
     "Holding",
-    "Kept",
     "Listed",
     "LiveNode",
-    "Loaded",
+    "LoadProgress",
     "MailPage",
     "Member",
-    "Move",
     "MoveProgress",
+    "MoveRecord",
     "Opened",
     "Origin",
     "Page",
-    "Plan",
+    "PlannedMove",
     "Preview",
     "Question",
     "Ranked",
     "Ranking",
     "Receipt",
+    "SeasonRecord",
     "Seen",
     "Session",
-    "Share",
     "SlotRange",
     "Stack",
     "Standing",
-    "Verdict",
+    "StoredPush",
     "Welcome",
 ]

@@ -9,9 +9,11 @@ import structlog
 
 from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict, GameError
+from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
-from gameserver.storage.sharding.mover import Mover, Progress, Tell
-from gameserver.storage.sharding.record import Moves, Plan, TurnLost
+from gameserver.storage.sharding.move import LeaseLost, PlannedMove
+from gameserver.storage.sharding.mover import Mover
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -27,11 +29,11 @@ class Sharding:
 
     slots: Slots
     membership: Membership
-    moves: Moves
+    moves: MoveRecords
     mover: Mover
 
 
-async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[Plan]:
+async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[PlannedMove]:
     """Moves of these slots from wherever they are. Raises Conflict."""
     _require_group(sharding, group)
     await sharding.slots.refresh()
@@ -48,7 +50,7 @@ async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], tar
     return _parts(group, by_owner)
 
 
-async def plan_rebalance(sharding: Sharding, groups: Sequence[str]) -> list[Plan]:
+async def plan_rebalance(sharding: Sharding, groups: Sequence[str]) -> list[PlannedMove]:
     """The fewest moves after which every database of these groups has its share; none if it has. Raises Conflict."""
     for group in groups:
         _require_group(sharding, group)
@@ -57,15 +59,15 @@ async def plan_rebalance(sharding: Sharding, groups: Sequence[str]) -> list[Plan
     return [plan for group in groups for plan in _balanced(sharding, group, members)]
 
 
-def _balanced(sharding: Sharding, group: str, members: Sequence[Member]) -> list[Plan]:
+def _balanced(sharding: Sharding, group: str, members: Sequence[Member]) -> list[PlannedMove]:
     owners = [sharding.slots.owner(group, slot).name for slot in range(sharding.slots.size(group))]
     keepers = [each.database for each in members if each.group == group and not each.draining]
     return _parts(group, rebalance.plan(owners, keepers))
 
 
-def _parts(group: str, moves: rebalance.Moves) -> list[Plan]:
+def _parts(group: str, moves: rebalance.Moves) -> list[PlannedMove]:
     return [
-        Plan(group, source, target, slots[first : first + LARGEST_MOVE])
+        PlannedMove(group, source, target, slots[first : first + LARGEST_MOVE])
         for (source, target), slots in moves.items()
         for first in range(0, len(slots), LARGEST_MOVE)
     ]
@@ -76,20 +78,20 @@ def _require_group(sharding: Sharding, group: str) -> None:
         raise Conflict(f"There is no group {group!r}: there are {', '.join(sharding.slots.groups())}.")
 
 
-async def begin(sharding: Sharding, plans: Sequence[Plan]) -> list[int]:
+async def begin(sharding: Sharding, plans: Sequence[PlannedMove]) -> list[int]:
     """Records the moves, all or none, after a look at every database; their ids. Raises Conflict with the reason."""
     for plan in plans:
         await sharding.mover.require_fit(plan)
     return await sharding.moves.make(plans, sharding.mover.name)
 
 
-async def drain(sharding: Sharding, name: str) -> list[Plan]:
+async def drain(sharding: Sharding, name: str) -> list[PlannedMove]:
     """Lets a database have no slot any more; the moves by which it loses those that it has. Raises Conflict."""
     groups = await sharding.membership.drain(name)
     return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
 
 
-async def begin_drain(sharding: Sharding, name: str, plans: Sequence[Plan]) -> list[int]:
+async def begin_drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove]) -> list[int]:
     """Records a drain's moves; if they are refused, the database keeps its part. Raises Conflict."""
     try:
         return await begin(sharding, plans)
@@ -100,25 +102,25 @@ async def begin_drain(sharding: Sharding, name: str, plans: Sequence[Plan]) -> l
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
     """Carries the moves out, one after the other; watches those that another process carries out."""
-    turns = {}
+    leased = {}
     try:
         for move_id in ids:
-            with contextlib.suppress(TurnLost):
-                turns[move_id] = await sharding.mover.take(move_id, tell)
+            with contextlib.suppress(LeaseLost):
+                leased[move_id] = await sharding.mover.take(move_id, tell)
         for move_id in ids:
-            if move_id in turns:
-                with contextlib.suppress(TurnLost):
-                    await turns[move_id].go_on()
+            if move_id in leased:
+                with contextlib.suppress(LeaseLost):
+                    await leased[move_id].go_on()
             await _watch(sharding, move_id, tell)
     finally:
-        for turn in turns.values():
-            await turn.close()
+        for move in leased.values():
+            await move.close()
 
 
 async def _watch(sharding: Sharding, move_id: int, tell: Tell) -> None:
     while True:
         move = await sharding.moves.find(move_id)
-        tell(Progress(move, note=move.problem or ""))
+        tell(MoveProgress(move, note=move.problem or ""))
         if move.ended_at is not None:
             return
         await asyncio.sleep(LOOK_SECONDS)

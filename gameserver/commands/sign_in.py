@@ -8,7 +8,7 @@ from gameserver.rules.errors import (
     PlayerNotFound,
     WrongCredentials,
 )
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
@@ -38,7 +38,7 @@ async def sign_in_by_password(
     when the password was changed meanwhile.
     """
     await accounts.attempts.sign_in(address, name)
-    claim = await accounts.room.claims.find(Key(Kind.NAME, _name_key(name)))
+    claim = await accounts.room.claims.find(Key(KeyKind.NAME, _name_key(name)))
     hashed, epoch = (None, 0) if claim is None else await accounts.room.credentials.password(claim.player_id)
     fits = await accounts.passwords.verify(hashed, password)
     if not fits or claim is None or not await _holds(accounts, claim):

@@ -20,8 +20,8 @@ from gameserver.rules.errors import (
     FieldProblem,
     PlayerNotFound,
 )
-from gameserver.storage.accounts.births import Birth
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
+from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
 ATTEMPTS = 4
@@ -55,7 +55,7 @@ class _UnderWay(Exception):
     """The same command, sent twice at once, has reserved for another id of its own."""
 
 
-async def enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Birth, bool]:
+async def enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
     """A sign-up without its session; whether it had been made before."""
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
@@ -67,13 +67,13 @@ async def enroll(accounts: Accounts, application: Application, command_id: str) 
     raise DatabaseUnavailable("The sign-up is under way elsewhere: send it again.", retry_after=1)
 
 
-async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Birth, bool]:
+async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
     """One round. Raises _UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
     claims = [claim for key in _keys(draft) if (claim := await accounts.room.claims.find(key)) is not None]
     if (earlier := await _earlier(accounts, draft, claims)) is not None:
         return await _retried(accounts, application, draft, earlier), True
-    accounts.policy.window.refuse(command_id, accounts.policy.now())
+    accounts.policy.window.check(command_id, accounts.policy.now())
     for claim in claims:
         if claim.command_id != command_id and not claim.overdue:
             raise taken(claim.key)
@@ -81,57 +81,59 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     for draft in _drafts(accounts, application, command_id, claims):
         if await _make(accounts, draft, hashed):
             return draft, False
-        if (born := await accounts.room.births.find(draft.player.id, command_id)) is not None:
+        if (born := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
             return await _retried(accounts, application, draft, born), True
     raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
 
 
-async def _make(accounts: Accounts, draft: Birth, hashed: str | None) -> bool:
+async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:
     """Makes the sign-up's player under this id, unless the id is taken. Raises NameTaken, DeviceTaken."""
     held = await _reserve(accounts, draft)
-    made = await accounts.room.births.create(draft, hashed)
+    made = await accounts.room.enrolments.create(draft, hashed)
     for claim in held:
         await (accounts.room.claims.confirm(claim) if made else resolve(accounts, claim))
     return made
 
 
-async def _earlier(accounts: Accounts, draft: Birth, claims: Sequence[Claim]) -> Birth | None:
+async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]) -> Enrolment | None:
     """What this command has made before: under its first id, or under the one that its claims name."""
     command_id = draft.command_id
     ids = [draft.player.id, *(claim.player_id for claim in claims if claim.command_id == command_id)]
     for player_id in dict.fromkeys(ids):
-        if (born := await accounts.room.births.find(player_id, command_id)) is not None:
+        if (born := await accounts.room.enrolments.find(player_id, command_id)) is not None:
             return born
     return None
 
 
-def _drafts(accounts: Accounts, application: Application, command_id: str, claims: Sequence[Claim]) -> Sequence[Birth]:
+def _drafts(
+    accounts: Accounts, application: Application, command_id: str, claims: Sequence[Claim]
+) -> Sequence[Enrolment]:
     """The players that may be tried, one after the other; only those that an earlier try reserved for, if one did."""
     drafts = [draft_of(accounts, application, command_id, attempt) for attempt in range(ATTEMPTS)]
     reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
     return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
 
 
-def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Birth:
+def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Enrolment:
     """What this command would make at its `attempt`, from 0. Raises BadInput."""
     name = names.parse(application.name, application.shortest_name)
     player = accounts.rulebook.new_player(
-        accounts.room.births.id_of(command_id, attempt),
+        accounts.room.enrolments.id_of(command_id, attempt),
         name.shown,
         application.class_name,
         accounts.policy.now(),
         application.hp,
         application.exp,
     )
-    keys = [Key(Kind.NAME, name.key)]
+    keys = [Key(KeyKind.NAME, name.key)]
     if application.device is not None:
         keys.append(device_key(application.device))
     args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
     max_hp = accounts.rulebook.game.max_hp(player.class_name, player.level)
-    return Birth(command_id, args, [str(key) for key in keys], player, max_hp)
+    return Enrolment(command_id, args, [str(key) for key in keys], player, max_hp)
 
 
-def _keys(birth: Birth) -> list[Key]:
+def _keys(birth: Enrolment) -> list[Key]:
     return [Key.parse(each) for each in birth.keys]
 
 
@@ -139,7 +141,7 @@ async def _hashed(accounts: Accounts, application: Application) -> str | None:
     return None if application.password is None else await accounts.passwords.hash(application.password)
 
 
-async def _retried(accounts: Accounts, application: Application, draft: Birth, earlier: Birth) -> Birth:
+async def _retried(accounts: Accounts, application: Application, draft: Enrolment, earlier: Enrolment) -> Enrolment:
     """The first answer of a sign-up that was sent again.
 
     Raises CommandMismatch if it isn't the same one, and PlayerNotFound if its player has been deleted since.
@@ -158,7 +160,7 @@ async def _retried(accounts: Accounts, application: Application, draft: Birth, e
     return replace(earlier, epoch=epoch)
 
 
-async def _reserve(accounts: Accounts, draft: Birth) -> list[Claim]:
+async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
     """Reserves every key, or none. Raises NameTaken, DeviceTaken, _UnderWay.
 
     The same command, sent twice at once, may rely on what is reserved here: it is freed only when the sign-up is

@@ -140,9 +140,14 @@ class Settings(BaseSettings):
         """The file with the embedded stack's own admin key."""
         return self.data / "admin.key"
 
+    @property
+    def game_file(self) -> Path:
+        """The game's game.toml."""
+        return self._absolute(self.game)
+
     def game_mapping(self) -> dict[str, Any]:
         """The content of game.toml. Raises ConfigFault."""
-        return read_toml(self._folder / self.game)
+        return read_toml(self.game_file)
 
     def database_url(self, name: str) -> SecretStr:
         """postgresql://… of a database. Raises ConfigFault for a password that can't be read or made."""

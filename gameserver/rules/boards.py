@@ -1,7 +1,7 @@
 """The leaderboards of the game: what each ranks, which players, in which order, and for how long.
 
-A board of exp or level without seasons follows the players' present state. Every other board is *kept*: scores are
-added up in rows of its own, in the transaction of the action that scored.
+A board of exp or level without seasons follows the players' present state. Every other board stores scores: they are
+added up in rows of the board's own, in the transaction of the action that scored.
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ class Board:
     rewards: tuple[Reward, ...] = ()
 
     @property
-    def kept(self) -> bool:
+    def stores_scores(self) -> bool:
         """Whether scores are stored in rows of the board's own."""
         return self.schedule is not None or self.score.startswith(POINTS)
 
@@ -64,7 +64,7 @@ class Board:
         return not (self.class_name or self.min_level or self.max_level or self.size)
 
     def admits(self, class_name: str, level: int) -> bool:
-        """Whether a player of this class and level is on the board; for a kept board, whether it scores."""
+        """Whether a player of this class and level is on the board; for one that stores scores, whether it scores."""
         if self.class_name is not None and class_name != self.class_name:
             return False
         return (self.min_level or 0) <= level and (self.max_level is None or level <= self.max_level)

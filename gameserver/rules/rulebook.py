@@ -16,21 +16,17 @@ from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel
 
-from gameserver.rules import arguments
+from gameserver.rules import arguments, outcomes
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.arguments import LARGEST_ID, MailArguments
-from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Letter, Moment, Outcome, Player, settled
 
-Event = dict[str, Any]
 LETTERS = 8
 MAIL = "mail:"
-TAKEN, GRANTED = "items_taken", "items_granted"
-"""The types of the events that report which items an action took and granted."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,7 +112,7 @@ class Rulebook:
             raise
         except Exception as error:
             raise RuleBroken(f"action {action!r} raised {type(error).__name__}: {error}") from error
-        fault = _fault(player, outcome) or self._grants_fault(outcome)
+        fault = outcomes.fault(player, outcome) or self._grants_fault(outcome)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
         if outcome.letters:
@@ -124,7 +120,7 @@ class Rulebook:
         outcome = self._settled(action, player, outcome, moment.now)
         if entry.takes is None and not outcome.grants:
             return outcome
-        return _with_item_events(outcome, () if entry.takes is None else self.takes(action, args))
+        return outcomes.with_item_events(outcome, () if entry.takes is None else self.takes(action, args))
 
     def _sealed(self, action: str, sender: Player, letters: object) -> tuple[Letter, ...]:
         """The letters as they are stored. Raises RuleBroken."""
@@ -193,68 +189,13 @@ class Rulebook:
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
             return outcome._replace(player=player)
-        return outcome._replace(player=player, events=outcome.events + _consequences(before, player))
+        return outcome._replace(player=player, events=outcome.events + outcomes.consequences(before, player))
 
     def _grants_fault(self, outcome: Outcome) -> str | None:
         """What is wrong with the items that a rule grants; the same item may occur several times."""
         if not outcome.grants:
             return None if type(outcome.grants) is tuple else "grants must be a tuple of (item, count)"
         try:
-            return fault_of(added(outcome.grants), self.game.items)
+            return fault_of(outcomes.totals(outcome.grants), self.game.items)
         except (TypeError, ValueError):
             return "grants must be a tuple of (item, count)"
-
-
-def _fault(before: Player, outcome: object) -> str | None:
-    if type(outcome) is not Outcome or type(outcome.player) is not Player:
-        return f"returned {type(outcome).__name__}, not an Outcome of a Player"
-    after = outcome.player
-    if after.id != before.id or after.name != before.name or after.created_at != before.created_at:
-        return "changed the player's id, name or created_at"
-    if type(after.class_name) is not str:
-        return f"class_name {after.class_name!r} must be a string"
-    if type(after.hp) is not int or type(after.exp) is not int:
-        return f"hp {after.hp!r} and exp {after.exp!r} must be whole numbers"
-    if after.hp < 0 or after.exp < before.exp:
-        return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
-    if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
-        return 'events must be a tuple of dicts with a "type"'
-    if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):
-        return f"points {outcome.points!r} must be pairs of a name and a whole number of at most 53 bits"
-    return None
-
-
-def _is_event(value: object) -> bool:
-    return type(value) is dict and type(kind := value.get("type")) is str and kind not in (TAKEN, GRANTED)
-
-
-def added(grants: Items) -> dict[str, int]:
-    """Total counts by item; an item may occur several times in `grants`."""
-    counts: dict[str, int] = {}
-    for item, count in grants:
-        counts[item] = counts.get(item, 0) + count
-    return counts
-
-
-def _with_item_events(outcome: Outcome, taken: Items) -> Outcome:
-    """The outcome with the events that report items, and with the grants of each item added up."""
-    granted = tuple(sorted(added(outcome.grants).items()))
-    events = [{"type": kind, "items": dict(items)} for kind, items in ((TAKEN, taken), (GRANTED, granted)) if items]
-    return outcome._replace(events=(*outcome.events, *events), grants=granted)
-
-
-def _are_points(value: object) -> bool:
-    if type(value) is not tuple or len(value) != 2:
-        return False
-    name, amount = value
-    return type(name) is str and type(amount) is int and -LARGEST_SCORE <= amount <= LARGEST_SCORE
-
-
-def _consequences(before: Player, after: Player) -> tuple[Event, ...]:
-    """The events that follow from the change: a new level, and going down."""
-    events: list[Event] = []
-    if after.level > before.level:
-        events.append({"type": "level_up", "level": after.level})
-    if after.hp == 0 < before.hp:
-        events.append({"type": "went_down"})
-    return tuple(events)

@@ -22,7 +22,7 @@ from gameserver.stack.servers.redis import RedisServer
 
 def servers(settings: Settings) -> list[Child]:
     """The embedded Postgres instances and Redis."""
-    data, password = settings.data, settings.server_password().get_secret_value()
+    data, password = settings.data, settings.server_password()
     children: list[Child] = [
         PostgresServer(
             name=name,

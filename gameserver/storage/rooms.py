@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from gameserver.storage.accounts.bans import Bans
-from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
@@ -16,10 +17,10 @@ from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
-from gameserver.storage.seasons.book import SeasonBook
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
@@ -30,7 +31,7 @@ class AccountsRoom:
     """Who a player is."""
 
     claims: Claims
-    births: Births
+    enrolments: Enrolments
     identities: Identities
     credentials: Credentials
     bans: Bans
@@ -39,10 +40,11 @@ class AccountsRoom:
 
 @dataclass(frozen=True, slots=True)
 class BoardsRoom:
-    """Boards as Redis has them, and their comparison with the databases."""
+    """Boards as Redis has them, their comparison with the databases, and their generations."""
 
     standings: Boards
     checks: BoardCheck
+    lifecycle: BoardLifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class SeasonsRoom:
     """Seasons as this node knows them, as the control database has them, their end, and past standings."""
 
     calendar: Calendar
-    book: SeasonBook
+    records: SeasonRecords
     end: SeasonEnd
     past: PastStandings
 

@@ -1,6 +1,8 @@
-"""Top pages as encoded bytes: kept for a moment, shared by who asks at the same time, and served while Redis is away.
+"""A cache of top pages as encoded bytes, each for a moment, and for longer while Redis is away.
 
-Law: a page is at most PAGE_SECONDS older than its `as_of` says, unless it says that it is stale.
+Law: a page is at most PAGE_SECONDS older than its `as_of` says, unless it says that it is stale. Requests for one page
+share one read of it; that isn't `gameserver.coalescing`, which joins different questions in one call and keeps no
+answer.
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from gameserver.rules.game import Game
 from gameserver.rules.player import Player
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
-from gameserver.storage.live.pushes import Kept, Seen
+from gameserver.storage.live.pushes import Seen, StoredPush
 from gameserver.storage.players.players import Players
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sessions.sessions import Session
@@ -37,7 +37,7 @@ RANK_SECONDS = 1.0
 RANKS = 100
 
 
-class Connection(Protocol):
+class OpenSocket(Protocol):
     """A player's open socket."""
 
     session: Session | None
@@ -46,21 +46,21 @@ class Connection(Protocol):
     def seen(self) -> Seen:
         """Up to where it has got the kept pushes."""
 
-    def knows(self, version: int) -> bool:
-        """Whether it was told the player's state of this version, or a later one."""
+    def has_state(self, version: int) -> bool:
+        """Whether the player's state of this version, or of a later one, has been sent."""
 
-    def show(self, player: Player, max_hp: int) -> None: ...
-    def deliver(self, stream: str, kept: Sequence[Kept]) -> None: ...
-    def rank(self, board: str, rank: int, score: int, total: int) -> None: ...
+    def push_state(self, player: Player, max_hp: int) -> None: ...
+    def push_kept(self, stream: str, kept: Sequence[StoredPush]) -> None: ...
+    def push_rank(self, board: str, rank: int, score: int, total: int) -> None: ...
 
 
-class Connections(Protocol):
+class OpenSockets(Protocol):
     """The open sockets of this node."""
 
     def __len__(self) -> int: ...
     def players(self) -> Collection[int]: ...
-    def of(self, player_id: int) -> Collection[Connection]: ...
-    def ranked(self) -> Mapping[str, Sequence[Connection]]: ...
+    def of(self, player_id: int) -> Collection[OpenSocket]: ...
+    def ranked(self) -> Mapping[str, Sequence[OpenSocket]]: ...
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Live:
     players: Players
     leaderboards: Leaderboards
     game: Game
-    connections: Connections
+    connections: OpenSockets
     _changed: set[int] = field(default_factory=set)
     _kept: set[int] = field(default_factory=set)
     _notices: bool = False
@@ -108,7 +108,7 @@ class Live:
             self._wake.set()
 
     def _is_behind(self, player_id: int, version: int) -> bool:
-        return not all(each.knows(version) for each in self.connections.of(player_id))
+        return not all(each.has_state(version) for each in self.connections.of(player_id))
 
     async def _tell(self) -> None:
         while True:
@@ -138,10 +138,10 @@ class Live:
                 self._kept.update(ids)
                 raise
 
-    async def _deliver_to(self, asked: Sequence[tuple[int, Connection]]) -> None:
+    async def _deliver_to(self, asked: Sequence[tuple[int, OpenSocket]]) -> None:
         found = await self.room.pushes.catch_up([(each, own.seen) for each, own in asked])
         for (_, own), opened in zip(asked, found, strict=True):
-            own.deliver(opened.stream, opened.missed)
+            own.push_kept(opened.stream, opened.missed)
 
     async def _show_changed(self) -> None:
         game = self.game
@@ -154,7 +154,7 @@ class Live:
                 raise
             for player in found.values():
                 for own in self.connections.of(player.id):
-                    own.show(player, game.max_hp(player.class_name, player.level))
+                    own.push_state(player, game.max_hp(player.class_name, player.level))
 
     async def _rank(self) -> None:
         while True:
@@ -165,8 +165,8 @@ class Live:
                 except GameError as error:
                     log.info("places can't be told", board=board, error=error.detail)
 
-    async def _rank_on(self, board: str, asked: Sequence[Connection]) -> None:
-        by_player: dict[int, list[Connection]] = {}
+    async def _rank_on(self, board: str, asked: Sequence[OpenSocket]) -> None:
+        by_player: dict[int, list[OpenSocket]] = {}
         for connection in asked:
             if connection.session is not None:
                 by_player.setdefault(connection.session.player_id, []).append(connection)
@@ -174,7 +174,7 @@ class Live:
             page = (await boards.ranks(self.leaderboards, board, boards.CURRENT, ids)).page
             for standing in page.standings:
                 for connection in by_player[standing.player_id]:
-                    connection.rank(board, standing.rank, standing.score, page.total)
+                    connection.push_rank(board, standing.rank, standing.score, page.total)
 
 
 def _taken(waiting: set[int], most: int) -> list[int]:

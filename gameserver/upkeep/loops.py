@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gameserver.commands import board_care
+from gameserver.commands import board_repair
 from gameserver.commands.accounts import Accounts, Policy
-from gameserver.commands.board_care import BoardCare
+from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ledger.partitions import ensure_partitions
@@ -51,9 +51,9 @@ async def attend_seasons_for_ever(course: Closing) -> None:
     await _for_ever("seasons", SEASON_SECONDS, lambda: closing.attend(course))
 
 
-async def check_boards_for_ever(care: BoardCare) -> None:
+async def check_boards_for_ever(repair: BoardRepair) -> None:
     """Compares a few places with the databases now and then, and puts right what differs."""
-    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_care.check_some(care))
+    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_repair.check_some(repair))
 
 
 async def sweep_items_for_ever(players: Players) -> None:

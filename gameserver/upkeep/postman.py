@@ -23,7 +23,7 @@ from gameserver.storage.ids import command_milliseconds, slot_of
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.live.presence import KEPT
 from gameserver.storage.mail.inbox import Mail
-from gameserver.storage.mail.mailbag import Letter, LetterSettled
+from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
 from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.players import Players
@@ -61,14 +61,14 @@ class Postman:
     def __post_init__(self) -> None:
         self.kinds = self.rulebook.mail_kinds()
 
-    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+    async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """As Deliverer says."""
         await self._make_room(letters)
         found = await asyncio.gather(*(self._deliver(each) for each in letters))
         await self._tell([told for _, told in found if told is not None])
         return [ending for ending, _ in found]
 
-    async def _deliver(self, letter: Letter) -> tuple[Ending | None, Told | None]:
+    async def _deliver(self, letter: SentLetter) -> tuple[Ending | None, Told | None]:
         command = Command(letter.mail_id, letter.recipient, letter.kind, UNREAD, ANY_EPOCH, letter)
         try:
             receipt = await self.players.act(command)
@@ -81,7 +81,7 @@ class Postman:
             return None, None
         return Ending(), (letter.recipient, _mail(command.id, letter, receipt))
 
-    async def _make_room(self, letters: Sequence[Letter]) -> None:
+    async def _make_room(self, letters: Sequence[SentLetter]) -> None:
         """Gives a ledger that is younger than a letter the partition that its row goes into."""
         now = self.policy.now()
         oldest = min(command_milliseconds(each.command_id) for each in letters)
@@ -96,7 +96,7 @@ class Postman:
                 except Unavailable as error:
                     log.warning("old letters wait", database=home.name, error=error.detail)
 
-    def _homes(self, letters: Sequence[Letter]) -> set[Database]:
+    def _homes(self, letters: Sequence[SentLetter]) -> set[Database]:
         slots = {slot_of(each.recipient) for each in letters}
         return {self.slots.owner(self.group, slot) for slot in slots if slot < self.slots.size(self.group)}
 
@@ -122,6 +122,6 @@ class Postman:
             await self._tell([])
 
 
-def _mail(mail_id: str, letter: Letter, receipt: Receipt) -> Mail:
+def _mail(mail_id: str, letter: SentLetter, receipt: Receipt) -> Mail:
     args = orjson.loads(letter.payload)
     return Mail(mail_id, letter.kind.removeprefix(MAIL), letter.player_id, args, receipt.events, letter.at)

@@ -1,4 +1,4 @@
-"""A `gameserver up` as a process tree that can be asked, waited for and killed."""
+"""A `gameserver up` as a process tree that tests wait for, inspect and kill."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from tests.support.wait import wait_until
 
 
 class RunningUp:
-    """One folder with its data, and the processes that run on it, if they do."""
+    """One folder with its data, and the processes that run on it."""
 
     def __init__(self, folder: Path, settings: str, nodes: int) -> None:
         """`settings` is TOML whose ports are names in braces; `nodes` is how many have a port above that of `node`."""
@@ -38,18 +38,18 @@ class RunningUp:
 
     async def start(self) -> None:
         self.popen = self.launch()
-        await wait_until(lambda: self.ended() or "Ctrl-C" in self.told(), 60, "everything is up")
-        assert not self.ended(), self.told()
+        await wait_until(lambda: self.ended() or "Ctrl-C" in self.output(), 60, "everything is up")
+        assert not self.ended(), self.output()
         self.family = self._all()
 
-    def told(self) -> str:
+    def output(self) -> str:
         return (self.folder / "output").read_text("utf-8")
 
     def ended(self) -> bool:
         return self.popen is None or self.popen.poll() is not None
 
     def kill(self) -> None:
-        """All of it at once, as when the machine loses its power."""
+        """Every process at once, as when the machine loses its power."""
         self.family = self.family if self.ended() else self._all()
         for pid in self.family:
             with suppress(ProcessLookupError):
@@ -65,7 +65,7 @@ class RunningUp:
 
 
 def free_ports(count: int) -> int:
-    """The first of some free ports in a row: the nodes' own ones lie above the one that they share."""
+    """The first of `count` free ports in a row: the port that nodes share, then one port per node."""
     while True:
         first = free_port()
         with suppress(OSError):
@@ -77,7 +77,7 @@ def free_ports(count: int) -> int:
 
 @contextmanager
 def prepared(settings: str, nodes: int) -> Iterator[RunningUp]:
-    """One that isn't started; all of it is dead when the block is over."""
+    """Not started yet; every process is dead when the block is over."""
     folder = Path(tempfile.mkdtemp(prefix="gameserver-up-", dir=roomy()))
     folder.chmod(0o755)
     run = RunningUp(folder, settings, nodes)

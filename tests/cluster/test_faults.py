@@ -1,4 +1,4 @@
-"""Real processes, real kills, and the bots as judges: nothing lost, nothing doubled, boards equal to the database."""
+"""Real processes are killed while bots play and prove: nothing lost, nothing doubled, boards equal to the database."""
 
 import asyncio
 import os
@@ -39,9 +39,9 @@ class Cluster:
         )  # fmt: skip
         await asyncio.sleep(SECONDS / 3)
         await disturb()
-        told, _ = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, told.decode()
-        assert b"PROVED" in told
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, output.decode()
+        assert b"PROVED" in output
 
 
 @pytest.fixture
@@ -96,14 +96,14 @@ async def test_a_node_that_is_told_to_stop_ends_well_and_what_it_answered_is_kep
     async with Api(node.address) as api, Api(other.address) as elsewhere:
         players = [await api.sign_up() for _ in range(5)]
         keys = [command_id() for _ in players]
-        acting = [asyncio.create_task(api.act(who, key=key)) for who, key in zip(players, keys, strict=True)]
+        acting = [asyncio.create_task(api.act(player, key=key)) for player, key in zip(players, keys, strict=True)]
         await asyncio.sleep(0)
         os.kill(pid, signal.SIGTERM)
         answers = await asyncio.gather(*acting, return_exceptions=True)
         await wait_until(lambda: node.process.status is not None, what="the node has ended")
         assert node.process.status == 0
-        for who, key, answer in zip(players, keys, answers, strict=True):
-            again = await elsewhere.act(who, key=key)
+        for player, key, answer in zip(players, keys, answers, strict=True):
+            again = await elsewhere.act(player, key=key)
             assert again.status == 200
             if isinstance(answer, BaseException):  # the node closed the connection before it had read the request
                 assert isinstance(answer, ClientError)

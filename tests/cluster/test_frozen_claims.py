@@ -1,4 +1,4 @@
-"""A node as a process, frozen between two steps of a sign-up, a rename or a deletion, and woken after the sweeper."""
+"""A node process frozen between two steps of a sign-up, rename or deletion, and woken after the sweeper ran."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import connected
 from tests.support.nodes import node_process
@@ -28,8 +28,8 @@ create function doze() returns trigger language plpgsql as 'begin perform pg_sle
 create constraint trigger doze after {event} deferrable initially deferred
     for each row when ({condition}) execute function doze()
 """
-"""Makes the commit of what the condition names take half a second, so that a node can be frozen while it waits for it:
-what it has written is kept, and what comes next hasn't begun."""
+"""A commit of a row that meets the condition takes half a second, in which a node can be frozen: its write is committed
+then, and its next step hasn't begun."""
 SLEEPERS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
 Ask = Callable[[Api], Awaitable[Answer]]
 
@@ -48,7 +48,7 @@ async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
 async def frozen(
     core: Core, node: NodeProcess, event: str, condition: str, ask: Ask
 ) -> AsyncIterator[asyncio.Task[Answer]]:
-    """The node stands still after the commit of `event`, which asking brings about; it goes on after the block."""
+    """The node is frozen after the commit of `event`, which `ask` causes; it goes on after the block."""
     pid = node.process.pid
     assert pid is not None
     urls = [core.databases[name].url for name in ("one", "two")]
@@ -67,23 +67,23 @@ async def frozen(
         for url in urls:
             async with connected(url) as connection:
                 await connection.execute(DOZE.format(event=event, condition=condition))
-        asked = asyncio.ensure_future(ask(api))
+        asking = asyncio.ensure_future(ask(api))
         await wait_until(sleepers, what="the commit is under way")
         os.kill(pid, signal.SIGSTOP)
-        await wait_until(none_sleep, what="what the node wrote is kept")
+        await wait_until(none_sleep, what="the write of the node is committed")
         for url in urls:
             async with connected(url) as connection:
                 await connection.execute("drop function doze() cascade")
         try:
-            yield asked
+            yield asking
         finally:
             os.kill(pid, signal.SIGCONT)
-            await asyncio.wait([asked])
+            await asyncio.wait([asking])
 
 
-async def answered(node: NodeProcess, asked: asyncio.Task[Answer], ask: Ask) -> Answer:
-    """What came of it, if need be by asking again: who was frozen may find that he waited too long."""
-    answer = await asked
+async def answer_of(node: NodeProcess, asking: asyncio.Task[Answer], ask: Ask) -> Answer:
+    """The answer, asked again if need be: the request of a frozen node may have timed out."""
+    answer = await asking
     async with Api(node.address) as api:
         while answer.status == 503:
             answer = await ask(api)
@@ -95,18 +95,18 @@ def signing_up(name: str) -> Ask:
     return lambda api: api.ask("POST", "/v1/players", body=body, key=key)
 
 
-def renaming(who: Signed, name: str) -> Ask:
+def renaming(player: Signed, name: str) -> Ask:
     key = command_id()
-    return lambda api: api.ask("POST", "/v1/players/me/name", token=who.token, body={"name": name}, key=key)
+    return lambda api: api.ask("POST", "/v1/players/me/name", token=player.token, body={"name": name}, key=key)
 
 
-def deleting(who: Signed) -> Ask:
+def deleting(player: Signed) -> Ask:
     key = command_id()
-    return lambda api: api.ask("DELETE", "/v1/players/me", token=who.token, key=key)
+    return lambda api: api.ask("DELETE", "/v1/players/me", token=player.token, key=key)
 
 
 async def take(core: Core, name: str) -> None:
-    """Somebody else signs up under a name."""
+    """Another player signs up under a name."""
     await enroll(core.commands.accounts, Application(name, "mage", device=f"another device for {name}"), command_id())
 
 
@@ -116,7 +116,7 @@ async def ann(node: NodeProcess) -> Signed:
 
 
 async def claim(core: Core, name: str) -> Claim | None:
-    return await core.rooms.accounts.claims.find(Key(Kind.NAME, name))
+    return await core.rooms.accounts.claims.find(Key(KeyKind.NAME, name))
 
 
 BEA = "new.key = 'bea lee'"
@@ -128,62 +128,62 @@ BEA = "new.key = 'bea lee'"
 async def test_a_node_frozen_between_reserving_and_its_commit_creates_nothing_after_the_sweeper(
     core: Core, node: NodeProcess, what: str, event: str
 ) -> None:
-    who = await ann(node)
-    ask = signing_up("Bea Lee") if what == "sign up" else renaming(who, "Bea Lee")
+    player = await ann(node)
+    ask = signing_up("Bea Lee") if what == "sign up" else renaming(player, "Bea Lee")
     condition = BEA if event.startswith("insert") else "new.key = 'ann lee'"
-    async with frozen(core, node, event, condition, ask) as asked:
+    async with frozen(core, node, event, condition, ask) as asking:
         assert await claim(core, "bea lee") is not None
         await sweep_all(core)
         assert await claim(core, "bea lee") is None
         await take(core, "Bea Lee")
         await assert_unique(core)
-    answer = await answered(node, asked, ask)
+    answer = await answer_of(node, asking, ask)
     assert (answer.status, answer.code) == (409, "name_taken")
-    found = await assert_unique(core)
-    assert sorted(found.living.values()) == ["Ann Lee", "Bea Lee"]
+    identities = await assert_unique(core)
+    assert sorted(identities.living.values()) == ["Ann Lee", "Bea Lee"]
 
 
 @pytest.mark.parametrize("what", ["sign up", "rename"])
 async def test_a_node_frozen_between_its_commit_and_the_confirmation_keeps_the_name_whatever_the_sweeper_does(
     core: Core, node: NodeProcess, what: str
 ) -> None:
-    who = await ann(node)
-    ask = signing_up("Bea Lee") if what == "sign up" else renaming(who, "Bea Lee")
+    player = await ann(node)
+    ask = signing_up("Bea Lee") if what == "sign up" else renaming(player, "Bea Lee")
     event = "insert on players" if what == "sign up" else "update of name on players"
-    async with frozen(core, node, event, "new.name = 'Bea Lee'", ask) as asked:
+    async with frozen(core, node, event, "new.name = 'Bea Lee'", ask) as asking:
         assert await sweep_all(core) == 2
-        found = await assert_unique(core)
-        assert "Bea Lee" in found.living.values()
+        identities = await assert_unique(core)
+        assert "Bea Lee" in identities.living.values()
         if what == "rename":
             await take(core, "Ann Lee")
-    answer = await answered(node, asked, ask)
+    answer = await answer_of(node, asking, ask)
     assert (answer.status, answer.told["player"]["name"]) == (201 if what == "sign up" else 200, "Bea Lee")
-    found = await assert_unique(core)
-    assert sorted(found.living.values()) == ["Ann Lee", "Bea Lee"]
+    identities = await assert_unique(core)
+    assert sorted(identities.living.values()) == ["Ann Lee", "Bea Lee"]
 
 
 async def test_a_node_frozen_in_the_middle_of_a_deletion_takes_nothing_from_who_came_after(
     core: Core, node: NodeProcess
 ) -> None:
-    who = await ann(node)
-    ask = deleting(who)
-    async with frozen(core, node, "update of deleted on players", "new.deleted", ask) as asked:
+    player = await ann(node)
+    ask = deleting(player)
+    async with frozen(core, node, "update of deleted on players", "new.deleted", ask) as asking:
         assert await sweep_all(core) == 2
-        assert await core.rooms.sessions.listed(int(who.id)) == []
-        await enroll(core.commands.accounts, Application("Ann Lee", "mage", device=who.device), command_id())
+        assert await core.rooms.sessions.listed(int(player.id)) == []
+        await enroll(core.commands.accounts, Application("Ann Lee", "mage", device=player.device), command_id())
         await assert_unique(core)
-    assert (await answered(node, asked, ask)).status == 204
-    found = await assert_unique(core)
-    assert (list(found.living.values()), list(found.deleted.values())) == (["Ann Lee"], ["Ann Lee"])
+    assert (await answer_of(node, asking, ask)).status == 204
+    identities = await assert_unique(core)
+    assert (list(identities.living.values()), list(identities.deleted.values())) == (["Ann Lee"], ["Ann Lee"])
 
 
 async def test_a_node_frozen_before_it_commits_a_deletion_deletes_nobody_after_the_sweeper_until_it_begins_anew(
     core: Core, node: NodeProcess
 ) -> None:
-    who = await ann(node)
-    ask = deleting(who)
-    async with frozen(core, node, "update on claims", "new.key = 'ann lee' and not new.confirmed", ask) as asked:
+    player = await ann(node)
+    ask = deleting(player)
+    async with frozen(core, node, "update on claims", "new.key = 'ann lee' and not new.confirmed", ask) as asking:
         await sweep_all(core)
         assert list((await assert_unique(core)).living.values()) == ["Ann Lee"]
-    assert (await answered(node, asked, ask)).status == 204
+    assert (await answer_of(node, asking, ask)).status == 204
     assert list((await assert_unique(core)).deleted.values()) == ["Ann Lee"]

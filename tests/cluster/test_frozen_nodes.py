@@ -1,4 +1,4 @@
-"""A node as a process, frozen or told to stop while its transaction is under way."""
+"""A node process that is frozen or signalled to stop while a transaction is under way."""
 
 import asyncio
 import os
@@ -40,11 +40,11 @@ async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
 
 
 @asynccontextmanager
-async def slow_rest(core: Core, who: Signed) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Makes the player's rest take half a second; gives a wait for its transaction to be in the middle."""
-    async with connected(core.slots.owner("players", slot_of(int(who.id))).url) as connection:
+async def slow_rest(core: Core, player: Signed) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """The player's rest takes half a second; yields a wait until its transaction is under way."""
+    async with connected(core.slots.owner("players", slot_of(int(player.id))).url) as connection:
         await connection.execute(SLOW_REST)
-        await connection.execute("update players set hp = 50 where id = $1", int(who.id))
+        await connection.execute("update players set hp = 50 where id = $1", int(player.id))
 
         async def sleeps() -> bool:
             return bool(await connection.fetchval(SLEEPERS))
@@ -64,45 +64,45 @@ async def test_a_node_frozen_in_a_transaction_holds_its_player_for_seconds_and_i
     core: Core, node: NodeProcess
 ) -> None:
     async with Api(node.address) as api:
-        who, key = await api.sign_up(), command_id()
-        async with slow_rest(core, who) as is_under_way:
-            asked = asyncio.create_task(api.act(who, "rest", key))
+        player, key = await api.sign_up(), command_id()
+        async with slow_rest(core, player) as is_under_way:
+            acting = asyncio.create_task(api.act(player, "rest", key))
             await is_under_way()
             os.kill(pid_of(node), signal.SIGSTOP)
-            receipt = await act(core, int(who.id), "rest", key)
+            receipt = await act(core, int(player.id), "rest", key)
             assert (receipt.replayed, receipt.player.version) == (False, 2)
-            assert not asked.done()
+            assert not acting.done()
             os.kill(pid_of(node), signal.SIGCONT)
-            answer = await asked
+            answer = await acting
     assert (answer.status, answer.told["replayed"], answer.told["player"]["version"]) == (200, True, 2)
-    assert len(await assert_ledger_begins(core, who)) == 2
+    assert len(await assert_ledger_begins(core, player)) == 2
 
 
 async def test_a_node_frozen_across_a_cut_over_wakes_with_an_old_map_and_writes_only_where_the_slot_is_now(
     core: Core, node: NodeProcess
 ) -> None:
     async with Api(node.address) as api:
-        who, key = await api.sign_up(), command_id()
-        player_id, source = int(who.id), owner(core, int(who.id))
+        player, key = await api.sign_up(), command_id()
+        player_id, source = int(player.id), owner(core, int(player.id))
         target = "two" if source == "one" else "one"
-        async with slow_rest(core, who) as is_under_way:
-            asked = asyncio.create_task(api.act(who, "rest", key))
+        async with slow_rest(core, player) as is_under_way:
+            acting = asyncio.create_task(api.act(player, "rest", key))
             await is_under_way()
             os.kill(pid_of(node), signal.SIGSTOP)
             await move(core, [slot_of(player_id)], target)
             elsewhere = await act(core, player_id, "rest")
-            assert not asked.done()
+            assert not acting.done()
             os.kill(pid_of(node), signal.SIGCONT)
-            answer = await asked
+            answer = await acting
     assert (answer.status, answer.told["replayed"]) == (200, False)
-    assert [row["key"] for row in (await assert_ledger_begins(core, who))[1:]] == [elsewhere.command_id, key]
+    assert [row["key"] for row in (await assert_ledger_begins(core, player))[1:]] == [elsewhere.command_id, key]
     assert owner(core, player_id) == target
     await assert_settled(core)
 
 
-async def assert_ledger_begins(core: Core, who: Signed) -> list[Mapping[str, Any]]:
+async def assert_ledger_begins(core: Core, player: Signed) -> list[Mapping[str, Any]]:
     """Its versions are consecutive from the sign-up on."""
-    rows = await ledger(core, int(who.id))
+    rows = await ledger(core, int(player.id))
     assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
     return rows
 
@@ -119,14 +119,14 @@ async def test_a_node_told_to_stop_answers_what_it_has_begun_takes_nothing_new_a
         return False
 
     async with Api(node.address) as api:
-        who = await api.sign_up()
-        async with slow_rest(core, who) as is_under_way:
-            asked = asyncio.create_task(api.act(who, "rest"))
+        player = await api.sign_up()
+        async with slow_rest(core, player) as is_under_way:
+            acting = asyncio.create_task(api.act(player, "rest"))
             await is_under_way()
             os.kill(pid_of(node), signal.SIGTERM)
             await wait_until(refuses, 2, "new connections are refused")
-            assert not asked.done()
-            answer = await asked
+            assert not acting.done()
+            answer = await acting
         assert (answer.status, answer.told["player"]["version"]) == (200, 2)
         await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
         assert node.process.status == 0
@@ -136,15 +136,15 @@ async def test_a_socket_of_a_node_told_to_stop_is_told_so_and_gets_the_answer_to
     core: Core, node: NodeProcess
 ) -> None:
     async with Api(node.address) as api:
-        who = await api.sign_up()
-        socket = await api.socket(who.token)
-        async with slow_rest(core, who) as is_under_way:
+        player = await api.sign_up()
+        socket = await api.socket(player.token)
+        async with slow_rest(core, player) as is_under_way:
             await socket.connection.send_json({"id": 77, "op": "act", "action": "rest", "args": {}})
             await is_under_way()
             os.kill(pid_of(node), signal.SIGTERM)
-            told = [message.json() async for message in socket.connection]
+            messages = [message.json() async for message in socket.connection]
         assert socket.connection.close_code == 1001
         await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
         assert node.process.status == 0
-    assert [each["push"] for each in told if "push" in each] == ["going_away"]
-    assert [each["ok"]["player"]["version"] for each in told if each.get("id") == 77] == [2]
+    assert [message["push"] for message in messages if "push" in message] == ["going_away"]
+    assert [message["ok"]["player"]["version"] for message in messages if message.get("id") == 77] == [2]

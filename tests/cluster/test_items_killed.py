@@ -1,4 +1,4 @@
-"""A node that is killed while players deal in items of another database: each command took and granted once."""
+"""A node is killed while players use items of another database: each command takes and grants once."""
 
 import asyncio
 import itertools
@@ -44,18 +44,18 @@ async def core(apart: Settings) -> AsyncIterator[Core]:
 async def nodes(apart: Settings) -> AsyncIterator[list[NodeProcess]]:
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         both = [node_process(apart, Path(folder), f"node-{number}") for number in (1, 2)]
-        await asyncio.gather(*(each.start() for each in both))
+        await asyncio.gather(*(node.start() for node in both))
         yield both
-        for each in both:
-            each.kill()
+        for node in both:
+            node.kill()
 
 
-async def insist(apis: list[Api], who: Signed, action: str, args: dict[str, object]) -> Answer:
-    """Asks one node after the other under one command id until there is an answer for good."""
+async def insist(apis: list[Api], player: Signed, action: str, args: dict[str, object]) -> Answer:
+    """Asks the nodes in turn under one command id until there is a final answer."""
     key = command_id()
     for api in itertools.cycle(apis):
         try:
-            answer = await api.act(who, action, key, **args)
+            answer = await api.act(player, action, key, **args)
         except (ClientError, TimeoutError):
             await asyncio.sleep(0.05)
             continue
@@ -70,24 +70,26 @@ async def test_a_killed_node_takes_and_grants_nothing_twice_and_nothing_for_noth
 ) -> None:
     acknowledged = 0
 
-    async def play(who: Signed, apis: list[Api]) -> None:
+    async def play(player: Signed, apis: list[Api]) -> None:
         nonlocal acknowledged
         while acknowledged < 40 * PLAYERS:
             for action, args in ROUNDS:
-                answer = await insist(apis, who, action, dict(args))
+                answer = await insist(apis, player, action, dict(args))
                 assert answer.status == 200, answer.told
                 acknowledged += 1
 
     async with Api(nodes[0].address) as one, Api(nodes[1].address) as two:
         players = [await one.sign_up() for _ in range(PLAYERS)]
-        playing = [asyncio.create_task(play(who, [one, two] if n % 2 else [two, one])) for n, who in enumerate(players)]
+        playing = [
+            asyncio.create_task(play(player, [one, two] if n % 2 else [two, one])) for n, player in enumerate(players)
+        ]
         await wait_until(lambda: acknowledged > 10 * PLAYERS, what="everybody plays")
         nodes[0].kill()
         await wait_until(lambda: acknowledged > 20 * PLAYERS, what="everybody plays on")
         await nodes[0].start()
         await asyncio.gather(*playing)
-        for who in players:
-            told = await two.ask("GET", "/v1/players/me/items", token=who.token)
-            owned = {each["item"]: each["count"] for each in told.told["items"] if each["count"]}
-            assert owned == dict(await ledger_sum(core, int(who.id)))
-            await assert_sums(core, int(who.id))
+        for player in players:
+            answer = await two.ask("GET", "/v1/players/me/items", token=player.token)
+            owned = {item["item"]: item["count"] for item in answer.told["items"] if item["count"]}
+            assert owned == dict(await ledger_sum(core, int(player.id)))
+            await assert_sums(core, int(player.id))

@@ -1,4 +1,4 @@
-"""Who is connected, when nodes die or freeze: leases leave no ghosts, and nobody misses a change for good."""
+"""Connected players when nodes die or freeze: their leases end, and no player misses a change for good."""
 
 import os
 import signal
@@ -24,21 +24,21 @@ SOON = LEASE_SECONDS + 10
 async def nodes(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
     with tempfile.TemporaryDirectory(dir=roomy()) as folder:
         both = [node_process(settings, Path(folder), name) for name in ("node-1", "node-2")]
-        for each in both:
-            await each.start()
+        for node in both:
+            await node.start()
         yield both
-        for each in both:
-            each.kill()
+        for node in both:
+            node.kill()
 
 
-async def seen(api: Api) -> list[int]:
-    """The players of each node that lives."""
-    told: dict[str, Any] = (await api.admin("nodes")).told
-    return sorted(each["players"] for each in told["nodes"])
+async def connected_players(api: Api) -> list[int]:
+    """How many players are connected to each living node."""
+    answer: dict[str, Any] = (await api.admin("nodes")).told
+    return sorted(node["players"] for node in answer["nodes"])
 
 
 async def sees(api: Api, expected: list[int]) -> bool:
-    return await seen(api) == expected
+    return await connected_players(api) == expected
 
 
 async def test_a_killed_nodes_players_are_gone_within_its_lease(nodes: list[NodeProcess]) -> None:
@@ -54,14 +54,14 @@ async def test_a_frozen_nodes_players_are_gone_and_come_back_with_it_and_are_tol
     nodes: list[NodeProcess],
 ) -> None:
     async with Api(nodes[0].address) as freezing, Api(nodes[1].address) as living:
-        who = await freezing.sign_up()
-        own = await freezing.socket(who.token)
-        await wait_until(lambda: sees(living, [0, 1]), what="he is there")
+        player = await freezing.sign_up()
+        connected = await freezing.socket(player.token)
+        await wait_until(lambda: sees(living, [0, 1]), what="the player is there")
         assert nodes[0].process.pid is not None
         os.kill(nodes[0].process.pid, signal.SIGSTOP)
-        await wait_until(lambda: sees(living, [0]), SOON, "he is gone with his node")
-        acted = await living.act(who)
+        await wait_until(lambda: sees(living, [0]), SOON, "the player is gone with its node")
+        acted = await living.act(player)
         os.kill(nodes[0].process.pid, signal.SIGCONT)
-        await wait_until(lambda: sees(living, [0, 1]), SOON, "he is back with his node")
-        push = await own.connection.receive_json(timeout=10)
+        await wait_until(lambda: sees(living, [0, 1]), SOON, "the player is back with its node")
+        push = await connected.connection.receive_json(timeout=10)
         assert (push["push"], push["data"]) == ("player", acted.told["player"])

@@ -1,4 +1,4 @@
-"""Redis is killed, loses everything, or comes back as it was earlier: play goes on, and nothing ended is revived."""
+"""Redis is killed, loses everything, or returns with older data: play goes on, and no ended session is revived."""
 
 import shutil
 from contextlib import AsyncExitStack
@@ -25,24 +25,24 @@ async def test_a_kill_of_redis_interrupts_no_play_and_its_restart_keeps_the_sess
     async with alone(tmp_path) as redis, AsyncExitStack() as stack:
         all_of = await played(stack, settings, redis)
         api, (server,) = all_of.api, redis.servers
-        who = await play(all_of)
+        player = await play(all_of)
         await on_disk(server)
-        async with playing(api, who):
+        async with playing(api, player):
             server.kill()
             for path in ("/v1/boards/exp", "/v1/boards/exp/friends"):
-                answer = await api.ask("GET", path, token=who.token)
+                answer = await api.ask("GET", path, token=player.token)
                 assert (answer.status, answer.code) == (503, "board_unavailable")
                 assert int(answer.headers["Retry-After"]) >= 1
-            for path, told in (("feed", "entries"), ("friends", "friends")):
-                assert (await api.ask("GET", f"/v1/players/me/{path}", token=who.token)).told[told], "from Postgres"
-            answer = await api.ask("POST", "/v1/sessions", body={"device": who.device})
+            for path, key in (("feed", "entries"), ("friends", "friends")):
+                assert (await api.ask("GET", f"/v1/players/me/{path}", token=player.token)).told[key], "from Postgres"
+            answer = await api.ask("POST", "/v1/sessions", body={"device": player.device})
             assert (answer.status, answer.code) == (503, "sessions_unavailable")
-            friends = (await api.ask("GET", "/v1/players/me/friends", token=who.token)).told["friends"]
-            answer = await api.ask("DELETE", f"/v1/players/me/friends/{friends[0]['id']}", token=who.token)
+            friends = (await api.ask("GET", "/v1/players/me/friends", token=player.token)).told["friends"]
+            answer = await api.ask("DELETE", f"/v1/players/me/friends/{friends[0]['id']}", token=player.token)
             assert (answer.status, answer.code) == (503, "friends_unavailable")
             await server.start()
-            await until_open(api, who)
-        await until_back(api, who)
+            await until_open(api, player)
+        await until_back(api, player)
 
 
 async def test_an_older_redis_revives_no_session_that_has_ended(settings: Settings, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_an_older_redis_revives_no_session_that_has_ended(settings: Settin
         all_of = await played(stack, settings, redis)
         api, (server,) = all_of.api, redis.servers
         stays, renews, leaves, banned = [await api.sign_up() for _ in range(4)]
-        held = [each for who in (renews, leaves, banned) for each in (who, await again(api, who))]
+        ended = [session for player in (renews, leaves, banned) for session in (player, await again(api, player))]
         await until_ranked(api, stays, renews, leaves, banned)
         await on_disk(server)
         shutil.copytree(server.folder / FILES, tmp_path / "older")
@@ -70,23 +70,23 @@ async def test_an_older_redis_revives_no_session_that_has_ended(settings: Settin
         await until_open(api, stays)
         later = await start_node(stack, on_another_port(all_of.node.core.settings))
         for door in (api, await stack.enter_async_context(Api(later.url))):
-            for each in held:
-                assert await refused(door, each) <= {"session_revoked", "not_authenticated"}
+            for session in ended:
+                assert await refused(door, session) <= {"session_revoked", "not_authenticated"}
             assert (await door.act(stays)).status == 200
-        await until_ranked(api, stays, *[await again(api, each) for each in (renews, leaves, banned)])
+        await until_ranked(api, stays, *[await again(api, player) for player in (renews, leaves, banned)])
 
 
 async def test_who_plays_when_redis_loses_everything_signs_in_again(settings: Settings, tmp_path: Path) -> None:
     async with alone(tmp_path) as redis, AsyncExitStack() as stack:
         all_of = await played(stack, settings, redis)
         api, (server,) = all_of.api, redis.servers
-        who = await play(all_of)
-        connection = (await api.socket(who.token)).connection
+        player = await play(all_of)
+        connection = (await api.socket(player.token)).connection
         server.kill()
         shutil.rmtree(server.folder / FILES)
         await server.start()
         while (code := (await closing_of(connection))[1]) is None:
             pass
         assert code == 4409
-        await until_open(api, who)
-        await until_back(api, await again(api, who))
+        await until_open(api, player)
+        await until_back(api, await again(api, player))

@@ -43,13 +43,13 @@ async def test_everything_works_on_a_cluster_and_again_after_a_kill_of_one_of_it
 ) -> None:
     async with cluster(tmp_path) as redis, AsyncExitStack() as stack:
         all_of = await played(stack, settings, redis)
-        who = await play(all_of)
+        player = await play(all_of)
         victim = redis.servers[0]
         victim.kill()
-        async with playing(all_of.api, who):
+        async with playing(all_of.api, player):
             await victim.start()
-            await until_open(all_of.api, who)
-        await until_back(all_of.api, who)
+            await until_open(all_of.api, player)
+        await until_back(all_of.api, player)
 
 
 async def test_a_failover_by_sentinel_interrupts_no_play_and_loses_no_session(
@@ -57,13 +57,13 @@ async def test_a_failover_by_sentinel_interrupts_no_play_and_loses_no_session(
 ) -> None:
     async with behind_sentinel(tmp_path) as redis, AsyncExitStack() as stack:
         all_of = await played(stack, settings, redis)
-        who = await play(all_of)
-        async with playing(all_of.api, who):
+        player = await play(all_of)
+        async with playing(all_of.api, player):
             redis.servers[0].kill()
-            await until_open(all_of.api, who)
-        await until_back(all_of.api, who)
+            await until_open(all_of.api, player)
+        await until_back(all_of.api, player)
         await redis.servers[0].start()
-        assert (await all_of.api.act(who)).status == 200
+        assert (await all_of.api.act(player)).status == 200
 
 
 @pytest.mark.timeout(300)
@@ -81,19 +81,19 @@ async def test_the_tests_of_the_storage_pass_as_the_user_of_the_acl(
             env={**os.environ, OTHER_REDIS: redis.url},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        told, _ = await process.communicate()
-        assert process.returncode == 0, told.decode()
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
 
 
 def test_the_acl_allows_what_the_scripts_do_and_nothing_else() -> None:
-    (line,) = [each for each in ACL.read_text("utf-8").splitlines() if each.startswith("user gameserver")]
+    (line,) = [line for line in ACL.read_text("utf-8").splitlines() if line.startswith("user gameserver")]
     allowed = set(re.findall(r"\+(\S+)", line))
-    scripts = "".join(each.read_text("utf-8") for each in (ROOT / "gameserver" / "storage").rglob("*.lua"))
-    done = {each.lower() for each in re.findall(r"redis\.call\('([A-Z]+)'", scripts)}
-    done |= {"sadd", "srem"}  # the presence's beat, whose command is a variable
-    by_the_code = {"xadd", "lrange", "zrange", "sadd", "eval", "evalsha", "subscribe", "unsubscribe"}
-    by_the_driver = {"ping", "select", "cluster|slots", "command", "asking"}
-    needed = done | by_the_code | by_the_driver
+    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "gameserver" / "storage").rglob("*.lua"))
+    used_by_scripts = {command.lower() for command in re.findall(r"redis\.call\('([A-Z]+)'", scripts)}
+    used_by_scripts |= {"sadd", "srem"}  # the heartbeat of presence, whose command is a variable
+    used_by_code = {"xadd", "lrange", "zrange", "sadd", "eval", "evalsha", "subscribe", "unsubscribe"}
+    used_by_driver = {"ping", "select", "cluster|slots", "command", "asking"}
+    needed = used_by_scripts | used_by_code | used_by_driver
     assert not needed - allowed, f"config/redis.acl lacks +{' +'.join(sorted(needed - allowed))}"
     assert not allowed - needed, f"config/redis.acl needn't allow +{' +'.join(sorted(allowed - needed))}"
     assert not allowed & set(TESTS_OWN)

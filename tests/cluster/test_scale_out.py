@@ -52,7 +52,7 @@ SHOWN = re.compile(r"^ *(node-\d) +(\S+:\d+) +(\S+(?: \d/\d)?) +(\S+(?: \d/\d)?)
 
 @dataclass(frozen=True)
 class CommandOutput:
-    """What a `nodes` command said, and how it ended."""
+    """The output of a `nodes` command, and its exit status."""
 
     status: int | None
     text: str
@@ -60,11 +60,11 @@ class CommandOutput:
     @property
     def nodes(self) -> dict[str, tuple[str, str, str]]:
         """State over HTTP, state for sockets and pid, by name."""
-        return {found[1]: (found[3], found[4], found[6]) for found in SHOWN.finditer(self.text)}
+        return {row[1]: (row[3], row[4], row[6]) for row in SHOWN.finditer(self.text)}
 
 
 class Operators:
-    """The commands of whoever runs the stack."""
+    """The commands of the stack's operators."""
 
     def __init__(self, up: RunningUp) -> None:
         self.up = up
@@ -76,8 +76,8 @@ class Operators:
         run = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
-        told, _ = await run.communicate()
-        return CommandOutput(run.returncode, told.decode())
+        output, _ = await run.communicate()
+        return CommandOutput(run.returncode, output.decode())
 
     def pid_of(self, program: str) -> int | None:
         """The process of `up` whose command or environment names it."""
@@ -88,13 +88,13 @@ class Operators:
         )
 
     async def is_back(self, name: str) -> bool:
-        found = (await self.nodes("list")).nodes
-        return name in found and found[name][:2] == ("UP", "UP")
+        nodes = (await self.nodes("list")).nodes
+        return name in nodes and nodes[name][:2] == ("UP", "UP")
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[RunningUp]:
-    """One for all tests of this module: each leaves node-1 and node-2 in rotation and a place free."""
+    """One for all tests of this module: every test leaves node-1 and node-2 in rotation and a place free."""
     require_haproxy()
     with prepared(CONFIG, nodes=3) as prepared_up:
         asyncio.run(prepared_up.start())
@@ -114,45 +114,45 @@ async def api(operators: Operators) -> AsyncIterator[Api]:
 
 @asynccontextmanager
 async def load_on(api: Api) -> AsyncIterator[list[tuple[int, str | None]]]:
-    """Four players that act over keep-alive connections while the block runs; gives what each request got."""
+    """Four players act over keep-alive connections while the block runs; yields the answer to each request."""
     answers: list[tuple[int, str | None]] = []
     over = asyncio.Event()
     players = [await api.sign_up() for _ in range(4)]
-    playing = [asyncio.create_task(_play(api, who, over, answers)) for who in players]
+    playing = [asyncio.create_task(_play(api, player, over, answers)) for player in players]
     try:
         yield answers
     finally:
         over.set()
         acted = await asyncio.gather(*playing)
-    for who, count in zip(players, acted, strict=True):
-        me = await api.ask("GET", "/v1/players/me", token=who.token)
+    for player, count in zip(players, acted, strict=True):
+        me = await api.ask("GET", "/v1/players/me", token=player.token)
         assert me.told["version"] == 1 + count, "each acknowledged command took effect once"
 
 
-async def _play(api: Api, who: Signed, over: asyncio.Event, answers: list[tuple[int, str | None]]) -> int:
+async def _play(api: Api, player: Signed, over: asyncio.Event, answers: list[tuple[int, str | None]]) -> int:
     """How many commands changed the player."""
     done = 0
     while not over.is_set():
-        answer = await api.act(who, "rest" if len(answers) % 2 else "hunt", key=command_id())
+        answer = await api.act(player, "rest" if len(answers) % 2 else "hunt", key=command_id())
         answers.append((answer.status, answer.code))
         done += answer.status == 200
     return done
 
 
 def failed(answers: list[tuple[int, str | None]]) -> list[tuple[int, str | None]]:
-    """All but what a rule allowed or refused."""
-    return [each for each in answers if each[0] != 200 and each[1] not in ("player_is_down", "full_hp")]
+    """The answers that are neither a success nor a refusal by a rule."""
+    return [(status, code) for status, code in answers if status != 200 and code not in ("player_is_down", "full_hp")]
 
 
 async def test_a_rolling_restart_fails_no_request_and_renews_every_node(operators: Operators, api: Api) -> None:
     before = (await operators.nodes("list")).nodes
     async with load_on(api) as answers:
-        told = await operators.nodes("restart")
-        assert told.status == 0, told.text
+        outcome = await operators.nodes("restart")
+        assert outcome.status == 0, outcome.text
     assert failed(answers) == []
     assert len(answers) > 200
-    assert {name: found[:2] for name, found in told.nodes.items()} == dict.fromkeys(before, ("UP", "UP"))
-    assert not {found[2] for found in told.nodes.values()} & {found[2] for found in before.values()}
+    assert {name: row[:2] for name, row in outcome.nodes.items()} == dict.fromkeys(before, ("UP", "UP"))
+    assert not {row[2] for row in outcome.nodes.values()} & {row[2] for row in before.values()}
 
 
 async def test_a_node_is_added_drained_and_removed_without_a_failed_request_and_killing_haproxy_changes_nothing(
@@ -167,7 +167,7 @@ async def test_a_node_is_added_drained_and_removed_without_a_failed_request_and_
     assert failed(answers) == []
     await kill_haproxy(operators)
     listed = await operators.nodes("list")
-    assert {name: found[:2] for name, found in listed.nodes.items()} == {
+    assert {name: row[:2] for name, row in listed.nodes.items()} == {
         "node-1": ("UP", "UP"), "node-2": ("MAINT", "MAINT"), "node-3": ("UP", "UP")}  # fmt: skip
     async with load_on(api) as answers:
         assert (await operators.nodes("remove", "node-2")).status == 0
@@ -220,8 +220,8 @@ async def test_a_killed_node_comes_back_into_rotation_by_itself(operators: Opera
     os.kill(int(pid), signal.SIGKILL)
 
     async def another_is_up() -> bool:
-        found = (await operators.nodes("list")).nodes["node-1"]
-        return found[2] not in (pid, "-") and found[:2] == ("UP", "UP")
+        row = (await operators.nodes("list")).nodes["node-1"]
+        return row[2] not in (pid, "-") and row[:2] == ("UP", "UP")
 
     await wait_until(another_is_up, 20, "node-1 is back")
 
@@ -247,10 +247,10 @@ async def test_what_cant_be_done_is_refused_with_its_reason_and_changes_nothing(
     ports = operators.up.ports
     given = {"HAPROXY": f"127.0.0.1:{ports['players']}", "NODE": f"127.0.0.1:{ports['node'] + 1}"}
     before = (await operators.nodes("list")).nodes
-    told = await operators.nodes(*(given.get(each, each) for each in arguments))
-    assert told.status == 1
-    assert reason in told.text
-    assert "Traceback" not in told.text
+    outcome = await operators.nodes(*(given.get(word, word) for word in arguments))
+    assert outcome.status == 1
+    assert reason in outcome.text
+    assert "Traceback" not in outcome.text
     assert (await operators.nodes("list")).nodes == before
 
 
@@ -258,8 +258,8 @@ async def test_the_last_node_that_is_ready_is_neither_drained_nor_removed_nor_re
     assert (await operators.nodes("drain", "node-2")).status == 0
     try:
         for command in (("drain", "node-1"), ("remove", "node-1"), ("restart",)):
-            told = await operators.nodes(*command)
-            assert (told.status, "node-1 is the only node that is ready" in told.text) == (1, True)
+            outcome = await operators.nodes(*command)
+            assert (outcome.status, "node-1 is the only node that is ready" in outcome.text) == (1, True)
         twice = await operators.nodes("drain", "node-2")
         assert (twice.status, "drained already" in twice.text) == (1, True)
         assert await operators.is_back("node-1")
@@ -283,7 +283,7 @@ async def test_no_place_left_is_said_and_two_changes_at_a_time_are_one_too_many(
 async def test_players_and_operators_have_doors_of_their_own_and_it_is_shown_what_runs_where(
     operators: Operators, api: Api
 ) -> None:
-    assert f"Players: {operators.url}" in operators.up.told()
+    assert f"Players: {operators.url}" in operators.up.output()
     assert (await api.ask("GET", "/stats")).status == 404
     async with Api(f"http://127.0.0.1:{operators.up.ports['operators']}") as door:
         assert b"node-3" in (await door.ask("GET", "/stats")).told

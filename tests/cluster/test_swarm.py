@@ -1,4 +1,4 @@
-"""The swarm against real nodes: what it tells of a node that goes, and that misbehaving clients disturb nobody."""
+"""The swarm against real nodes: its report on a node that goes, and misbehaving clients that disturb no other."""
 
 import asyncio
 import os
@@ -53,10 +53,10 @@ async def bots(nodes: Sequence[NodeProcess], *words: str, meanwhile: Callable[[]
         sys.executable, "-m", "bots", *words, *urls, "--json", "-",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    telling = asyncio.create_task(process.communicate())
+    communicating = asyncio.create_task(process.communicate())
     try:
         await meanwhile()
-        report, output = await asyncio.wait_for(telling, 60)
+        report, output = await asyncio.wait_for(communicating, 60)
     finally:
         if process.returncode is None:
             process.kill()
@@ -70,9 +70,9 @@ def run(seconds: int) -> tuple[str, ...]:
 
 async def open_sockets(node: NodeProcess) -> int:
     async with Api(node.address) as api:
-        told = (await api.ask("GET", "/metrics")).told
-    found = re.search(rb"^gameserver_sockets (\S+)$", told, re.MULTILINE)
-    return int(float(found[1])) if found else 0
+        metrics = (await api.ask("GET", "/metrics")).told
+    line = re.search(rb"^gameserver_sockets (\S+)$", metrics, re.MULTILINE)
+    return int(float(line[1])) if line else 0
 
 
 async def has_sockets(nodes: Sequence[NodeProcess]) -> None:
@@ -88,10 +88,14 @@ def send(node: NodeProcess, number: signal.Signals) -> None:
 
 
 async def test_a_swarm_that_nothing_disturbs_sees_no_error(nodes: list[NodeProcess]) -> None:
-    told = await bots(nodes, *run(2), meanwhile=lambda: has_sockets(nodes))
-    assert told.code == 0, told.output
-    assert (told.report["saw_no_error"], told.report["interruptions"], told.report["proof"]["pushes"]) == (True, {}, 0)
-    assert sum(attempts for _, attempts, _ in told.report["connections"]["first"]) == PLAYERS
+    outcome = await bots(nodes, *run(2), meanwhile=lambda: has_sockets(nodes))
+    assert outcome.code == 0, outcome.output
+    assert (outcome.report["saw_no_error"], outcome.report["interruptions"], outcome.report["proof"]["pushes"]) == (
+        True,
+        {},
+        0,
+    )
+    assert sum(attempts for _, attempts, _ in outcome.report["connections"]["first"]) == PLAYERS
 
 
 async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_how_long(
@@ -101,13 +105,13 @@ async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_
         await has_sockets(nodes)
         nodes[0].kill()
 
-    told = await bots(nodes, *run(6), meanwhile=kill)
-    assert told.code == SAW_ERRORS, told.output
-    assert told.report["ok"] is True
-    assert told.report["interruptions"]["lost"]["count"] >= 1
-    assert "worst second" in told.output
-    again = told.report["connections"]["again"]
-    assert sum(successes for *_, successes in again) == told.report["happened"]["reconnects"]
+    outcome = await bots(nodes, *run(6), meanwhile=kill)
+    assert outcome.code == SAW_ERRORS, outcome.output
+    assert outcome.report["ok"] is True
+    assert outcome.report["interruptions"]["lost"]["count"] >= 1
+    assert "worst second" in outcome.output
+    again = outcome.report["connections"]["again"]
+    assert sum(successes for *_, successes in again) == outcome.report["happened"]["reconnects"]
 
 
 async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is_closed(
@@ -117,19 +121,22 @@ async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is
         await has_sockets(nodes)
         send(nodes[0], signal.SIGTERM)
 
-    told = await bots(nodes, *run(6), meanwhile=stop)
-    happened = told.report["happened"]
-    assert told.report["ok"] is True, told.output
+    outcome = await bots(nodes, *run(6), meanwhile=stop)
+    happened = outcome.report["happened"]
+    assert outcome.report["ok"] is True, outcome.output
     assert happened["going_away"] >= 1
-    assert (told.report["going_away_heeded"], happened.get("closed before the move", 0)) == (happened["going_away"], 0)
-    assert "going_away" not in told.report["interruptions"], "nobody stood without a socket"
+    assert (outcome.report["going_away_heeded"], happened.get("closed before the move", 0)) == (
+        happened["going_away"],
+        0,
+    )
+    assert "going_away" not in outcome.report["interruptions"], "no player was without a socket"
     assert happened["resumed"] >= 1
 
 
 async def test_misbehaving_clients_do_not_disturb_an_honest_one(nodes: list[NodeProcess]) -> None:
     words = ("misbehave", "mute", "resume", "--seconds", "6")
-    told = await bots(nodes[:1], *words, meanwhile=lambda: asyncio.sleep(0))
-    assert told.code == 0, told.output
-    assert [incident["kind"] for incident in told.report] == ["alone", "mute", "resume"]
-    assert all(incident["harmless"] for incident in told.report)
-    assert told.report[2]["heard"]["another's: resumed false"] == 1
+    outcome = await bots(nodes[:1], *words, meanwhile=lambda: asyncio.sleep(0))
+    assert outcome.code == 0, outcome.output
+    assert [incident["kind"] for incident in outcome.report] == ["alone", "mute", "resume"]
+    assert all(incident["harmless"] for incident in outcome.report)
+    assert outcome.report[2]["heard"]["another's: resumed false"] == 1

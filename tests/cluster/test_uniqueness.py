@@ -1,4 +1,4 @@
-"""Races for names over several nodes, some of which are killed in the middle: one holder for each, no claim left."""
+"""Races for names over several nodes, some of which are killed meanwhile: one holder per name, no open claim left."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Field:
-    """Nodes as processes, a client of each, and what was asked."""
+    """Node processes, a client of each, and counts of the requests."""
 
     nodes: Sequence[NodeProcess]
     apis: Sequence[Api]
@@ -42,13 +42,13 @@ class Field:
     retries: int = 0
     kills: int = 0
 
-    async def ask(self, method: str, path: str, **asked: Any) -> Answer:
-        """The answer, from whichever node gives one: whoever gets none asks again under the same key."""
+    async def ask(self, method: str, path: str, **request: Any) -> Answer:
+        """The answer of any node; a request without an answer is sent again under the same key."""
         async with self.room:
             key, end = command_id(), time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 try:
-                    answer = await random.choice(self.apis).ask(method, path, key=key, **asked)
+                    answer = await random.choice(self.apis).ask(method, path, key=key, **request)
                 except (ClientError, TimeoutError):
                     answer = None
                 if answer is not None and answer.status != 503:
@@ -59,7 +59,7 @@ class Field:
         raise AssertionError(f"no answer to {method} {path} in {PATIENCE:g} s")
 
     async def kill(self, node: NodeProcess) -> None:
-        """As when its machine is gone; another one comes in its place."""
+        """As when its machine fails; it is started again at once."""
         node.kill()
         self.kills += 1
         await node.start()
@@ -86,9 +86,9 @@ async def field(settings: Settings, nodes: int) -> AsyncIterator[Field]:
         yield Field(processes, apis, asyncio.Semaphore(AT_ONCE))
 
 
-async def race_to_sign_up(nodes: Field, names: int, each: int) -> Counter[tuple[int, str | None]]:
-    """`each` sign-ups for every one of so many names, in any order; statuses and codes."""
-    wanted = [(f"Racer {name}", f"device {name} of {number}") for name in range(names) for number in range(each)]
+async def race_to_sign_up(nodes: Field, names: int, per_name: int) -> Counter[tuple[int, str | None]]:
+    """`per_name` sign-ups for each name, in random order; counts the statuses and codes."""
+    wanted = [(f"Racer {name}", f"device {name} of {number}") for name in range(names) for number in range(per_name)]
     random.shuffle(wanted)
     bodies = [{"name": name, "class": "mage", "device": device} for name, device in wanted]
     answers = await asyncio.gather(*(nodes.ask("POST", "/v1/players", body=body) for body in bodies))
@@ -97,9 +97,9 @@ async def race_to_sign_up(nodes: Field, names: int, each: int) -> Counter[tuple[
 
 @dataclass
 class Renamer:
-    """A player who takes one name after the other, and at last deletes himself, perhaps."""
+    """A player that takes one name after the other, and in the end may delete itself."""
 
-    who: Signed
+    player: Signed
     name: str
     done: int = 0
     deleted: bool = False
@@ -108,12 +108,12 @@ class Renamer:
         for _ in range(times):
             name = random.choice(pool)
             body = {"name": name}
-            answer = await nodes.ask("POST", "/v1/players/me/name", token=self.who.token, body=body)
+            answer = await nodes.ask("POST", "/v1/players/me/name", token=self.player.token, body=body)
             assert (answer.status, answer.code) in ((200, None), (409, "name_taken")), answer.told
             if answer.status == 200:
                 self.name, self.done = name, self.done + 1
         if random.random() < 0.2:
-            answer = await nodes.ask("DELETE", "/v1/players/me", token=self.who.token)
+            answer = await nodes.ask("DELETE", "/v1/players/me", token=self.player.token)
             assert answer.status == 204, answer.told
             self.deleted = True
 
@@ -121,26 +121,29 @@ class Renamer:
 async def race_to_rename(nodes: Field, players: int, pool: Sequence[str], times: int) -> list[Renamer]:
     async def enter(number: int) -> Renamer:
         body = {"name": f"Renamer {number}", "class": "mage", "device": f"device of renamer {number}"}
-        told = (await nodes.ask("POST", "/v1/players", body=body)).told
-        who = Signed(told["player"]["id"], body["name"], body["device"], told["session"]["token"])
-        return Renamer(who, body["name"])
+        answer = (await nodes.ask("POST", "/v1/players", body=body)).told
+        player = Signed(answer["player"]["id"], body["name"], body["device"], answer["session"]["token"])
+        return Renamer(player, body["name"])
 
-    found = await asyncio.gather(*map(enter, range(players)))
-    await asyncio.gather(*(each.play(nodes, pool, times) for each in found))
-    return found
+    renamers = await asyncio.gather(*map(enter, range(players)))
+    await asyncio.gather(*(renamer.play(nodes, pool, times) for renamer in renamers))
+    return renamers
 
 
-async def assert_each_has_the_name_he_was_told(core: Core, found: Identities, renamers: Sequence[Renamer]) -> None:
-    for each in renamers:
-        own = int(each.who.id)
-        assert each.deleted == (own in found.deleted)
-        if not each.deleted:
-            assert found.living[own] == each.name
-            assert [row["action"] for row in await assert_ledger_explains(core, own)].count("rename") == each.done
+async def assert_each_has_the_name_of_its_last_answer(
+    core: Core, identities_now: Identities, renamers: Sequence[Renamer]
+) -> None:
+    for renamer in renamers:
+        player_id = int(renamer.player.id)
+        assert renamer.deleted == (player_id in identities_now.deleted)
+        if not renamer.deleted:
+            assert identities_now.living[player_id] == renamer.name
+            actions = [row["action"] for row in await assert_ledger_explains(core, player_id)]
+            assert actions.count("rename") == renamer.done
 
 
 async def killing(work: Callable[[], Awaitable[Any]], kills: Awaitable[None]) -> Any:
-    """What the work gives, while nodes are killed."""
+    """The result of `work`, during which nodes are killed."""
     task = asyncio.ensure_future(kills)
     try:
         return await work()
@@ -153,16 +156,16 @@ async def test_of_600_sign_ups_for_60_names_over_two_nodes_one_of_which_is_kille
     core: Core, settings: Settings
 ) -> None:
     async with field(settings, 2) as nodes:
-        told = await killing(lambda: race_to_sign_up(nodes, 60, 10), nodes.kill_when(200))
+        outcomes = await killing(lambda: race_to_sign_up(nodes, 60, 10), nodes.kill_when(200))
         renaming = race_to_rename(nodes, 16, [f"Name {number}" for number in range(8)], 6)
         renamers = await killing(lambda: renaming, nodes.kill_when(nodes.answers + 50))
         assert nodes.kills == 2
-    assert told == {(201, None): 60, (409, "name_taken"): 540}
+    assert outcomes == {(201, None): 60, (409, "name_taken"): 540}
     await assert_unique(core, open_claims=True)
     await sweep_all(core)
-    found = await assert_unique(core)
-    assert len([each for each in found.living.values() if each.startswith("Racer")]) == 60
-    await assert_each_has_the_name_he_was_told(core, found, renamers)
+    identities_now = await assert_unique(core)
+    assert len([name for name in identities_now.living.values() if name.startswith("Racer")]) == 60
+    await assert_each_has_the_name_of_its_last_answer(core, identities_now, renamers)
 
 
 async def left(core: Core) -> int:
@@ -176,14 +179,16 @@ async def test_of_10_000_sign_ups_for_1_000_names_over_three_nodes_that_are_kill
 ) -> None:
     async with working(settings) as core, field(settings, 3) as nodes:
         started = time.monotonic()
-        told = await killing(lambda: race_to_sign_up(nodes, 1000, 10), nodes.kill_for_ever(3))
-        await tell(capsys, core, nodes, started, f"{told[201, None]} players, {told[409, 'name_taken']} refused")
+        outcomes = await killing(lambda: race_to_sign_up(nodes, 1000, 10), nodes.kill_for_ever(3))
+        await tell(
+            capsys, core, nodes, started, f"{outcomes[201, None]} players, {outcomes[409, 'name_taken']} refused"
+        )
         await assert_unique(core, open_claims=True)
-        assert told == {(201, None): 1000, (409, "name_taken"): 9000}
+        assert outcomes == {(201, None): 1000, (409, "name_taken"): 9000}
         await wait_until(lambda: settled(core), 90, "the nodes' sweepers have settled every claim")
-        found = await assert_unique(core)
-        assert len(found.living) == 1000
-        assert len(found.claims) == 2000
+        identities_now = await assert_unique(core)
+        assert len(identities_now.living) == 1000
+        assert len(identities_now.claims) == 2000
 
 
 @pytest.mark.soak
@@ -193,11 +198,11 @@ async def test_players_who_grab_each_others_names_over_three_nodes_that_are_kill
     async with working(settings) as core, field(settings, 3) as nodes:
         started, pool = time.monotonic(), [f"Name {number}" for number in range(260)]
         renamers = await killing(lambda: race_to_rename(nodes, 200, pool, 30), nodes.kill_for_ever(3))
-        done, gone = sum(each.done for each in renamers), sum(each.deleted for each in renamers)
+        done, gone = sum(renamer.done for renamer in renamers), sum(renamer.deleted for renamer in renamers)
         await tell(capsys, core, nodes, started, f"{done} of {200 * 30} renames done, {gone} of 200 players deleted")
         await assert_unique(core, open_claims=True)
         await wait_until(lambda: settled(core), 90, "the nodes' sweepers have settled every claim")
-        await assert_each_has_the_name_he_was_told(core, await assert_unique(core), renamers)
+        await assert_each_has_the_name_of_its_last_answer(core, await assert_unique(core), renamers)
 
 
 async def tell(capsys: pytest.CaptureFixture[str], core: Core, nodes: Field, started: float, what: str) -> None:

@@ -40,20 +40,20 @@ def up() -> Iterator[RunningUp]:
 
 async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_the_next_start(up: RunningUp) -> None:
     await up.start()
-    assert re.search(r"node-2.*\n", up.told()), "it shows what runs where"
+    assert re.search(r"node-2.*\n", up.output()), "it prints what runs where"
     key = (up.folder / "var" / "admin.key").read_text()
     async with Api(f"http://127.0.0.1:{up.port}") as api:
         players = [await api.sign_up() for _ in range(6)]
-        told = dict(await asyncio.gather(*(play(api, who) for who in players)))
+        players_by_id = dict(await asyncio.gather(*(play(api, player) for player in players)))
         up.kill()
     await wait_until(lambda: not up.alive(), what="all of it is dead")
     await up.start()
     async with Api(f"http://127.0.0.1:{up.port}") as api:
-        for who in players:
-            back = await api.ask("POST", "/v1/sessions", body={"device": who.device})
-            assert back.told["player"] == told[who.id]
+        for player in players:
+            back = await api.ask("POST", "/v1/sessions", body={"device": player.device})
+            assert back.told["player"] == players_by_id[player.id]
         ranked = await api.ask("GET", "/admin/v1/rankings", token=key)
-        assert {each["player"]["id"] for each in ranked.told["entries"]} == set(told)
+        assert {entry["player"]["id"] for entry in ranked.told["entries"]} == set(players_by_id)
 
         async def boards_are_back() -> bool:
             return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
@@ -63,14 +63,14 @@ async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_th
     assert up.popen is not None
     up.popen.terminate()
     await wait_until(up.ended, 30, "it has ended")
-    assert up.popen.returncode == 0, up.told()
+    assert up.popen.returncode == 0, up.output()
     assert up.alive() == []
 
 
-async def play(api: Api, who: Signed) -> tuple[str, object]:
-    """A player's id and what he was last told of himself."""
+async def play(api: Api, player: Signed) -> tuple[str, object]:
+    """A player's id and its state in the last answer."""
     last: object = None
     for _ in range(15):
-        answer = await api.act(who)
+        answer = await api.act(player)
         last = answer.told["player"] if answer.status == 200 else last
-    return who.id, last
+    return player.id, last

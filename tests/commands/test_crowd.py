@@ -8,15 +8,15 @@ from contextlib import aclosing
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import admin, crowd
+from gameserver.commands import crowd, operations
 from gameserver.commands.accounts import Application
-from gameserver.commands.crowd import Progress
+from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import draft_of, enroll
 from gameserver.rules.errors import WrongCredentials
 from gameserver.rules.player import Player
-from gameserver.storage.accounts.births import Birth
 from gameserver.storage.accounts.claims import Key
+from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.operators.reports import Question
 from gameserver.upkeep import loops
 from tests.support.client import command_id
@@ -29,7 +29,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "CHUNK", 50)
 
 
-async def load(core: Core, players: int) -> Progress:
+async def load(core: Core, players: int) -> LoadProgress:
     return [each async for each in crowd.load(core.commands.accounts, core.commands.leaderboards, players)][-1]
 
 
@@ -38,7 +38,7 @@ async def everybody(core: Core) -> Sequence[Player]:
 
 
 async def claims(core: Core) -> list[tuple[str, int, bool]]:
-    """Kind, player and whether confirmed, of all."""
+    """KeyKind, player and whether confirmed, of all."""
     found = []
     for database in core.slots.databases("accounts"):
         async with connected(database.url) as connection:
@@ -59,9 +59,9 @@ async def assert_loaded(core: Core, players: int) -> None:
 
 
 async def test_a_crowd_is_loaded_once_and_a_larger_one_adds_to_it(core: Core) -> None:
-    assert await load(core, 120) == Progress(made=120)
-    assert await load(core, 120) == Progress(there=120)
-    assert await load(core, 170) == Progress(made=50, there=120)
+    assert await load(core, 120) == LoadProgress(made=120)
+    assert await load(core, 120) == LoadProgress(there=120)
+    assert await load(core, 170) == LoadProgress(made=50, there=120)
     await assert_loaded(core, 170)
 
 
@@ -82,14 +82,14 @@ async def test_its_players_are_real(core: Core) -> None:
 async def test_a_name_or_device_of_somebody_else_is_left_to_him(core: Core) -> None:
     for name, device in (("DEMO 0000003", "another-device"), ("Somebody", "demo-device-0000007")):
         await enroll(core.commands.accounts, Application(name, "mage", device=device), command_id())
-    assert await load(core, 10) == Progress(made=8, taken=2)
-    assert await load(core, 10) == Progress(there=8, taken=2)
+    assert await load(core, 10) == LoadProgress(made=8, taken=2)
+    assert await load(core, 10) == LoadProgress(there=8, taken=2)
     with pytest.raises(WrongCredentials):
         await sign_in_by_device(core.commands.accounts, "demo-device-0000003")
     assert all(confirmed for *_, confirmed in await claims(core))
 
 
-def drafts(core: Core, *numbers: int) -> list[Birth]:
+def drafts(core: Core, *numbers: int) -> list[Enrolment]:
     game = core.rulebook.game
     return [draft_of(core.commands.accounts, crowd.member(number, game), command_id(), 0) for number in numbers]
 
@@ -98,7 +98,7 @@ async def test_a_load_that_was_killed_between_its_steps_is_finished_by_the_next(
     reserved, created = drafts(core, 1, 2, 3), drafts(core, 4, 5, 6)
     assert (await core.rooms.accounts.intake.reserve([*reserved, *created])).holders == {}
     assert await core.rooms.accounts.intake.create(created) == {each.command_id for each in created}
-    assert await load(core, 10) == Progress(made=10)
+    assert await load(core, 10) == LoadProgress(made=10)
     await assert_loaded(core, 10)
     ids = {each.name: each.id for each in await everybody(core)}
     assert all(ids[each.player.name] == each.player.id for each in (*reserved, *created))
@@ -110,10 +110,10 @@ async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_key
     births = drafts(core, 1, 2)
     reserved = await core.rooms.accounts.intake.reserve(births)
     await core.rooms.accounts.intake.create(births)
-    names = [Birth(each.command_id, each.args, each.keys[:1], each.player, each.max_hp) for each in births]
+    names = [Enrolment(each.command_id, each.args, each.keys[:1], each.player, each.max_hp) for each in births]
     await core.rooms.accounts.intake.confirm(names, reserved)
     assert sorted(confirmed for *_, confirmed in await claims(core)) == [False, False, True, True]
-    assert await load(core, 2) == Progress(made=2)
+    assert await load(core, 2) == LoadProgress(made=2)
     await assert_loaded(core, 2)
 
 
@@ -156,7 +156,7 @@ async def test_two_loads_at_a_time_make_each_player_once(core: Core, second: Cor
 
 async def test_of_two_sign_ups_that_drew_the_same_id_one_makes_its_player_and_the_other_none(core: Core) -> None:
     first, other = drafts(core, 1, 2)
-    other = Birth(other.command_id, other.args, other.keys, other.player._replace(id=first.player.id), other.max_hp)
+    other = Enrolment(other.command_id, other.args, other.keys, other.player._replace(id=first.player.id), other.max_hp)
     made = await core.rooms.accounts.intake.create([first, other])
     assert made in ({first.command_id}, {other.command_id})
     assert [each.name for each in await everybody(core)] == [
@@ -170,7 +170,7 @@ async def test_what_is_loaded_while_slots_move_is_there_once(core: Core, second:
     for slot in range(0, SLOTS, 9):
         await core.slots.refresh()
         await move_slot(core, slot, {"one": "two", "two": "one"}[core.slots.owner("players", slot).name])
-    assert await loading == Progress(made=600)
+    assert await loading == LoadProgress(made=600)
     await core.slots.refresh()
     await assert_loaded(core, 600)
-    assert sum(each.players for each in (await admin.stats(core.commands.operations))[0]) == 600
+    assert sum(each.players for each in (await operations.stats(core.commands.operations))[0]) == 600

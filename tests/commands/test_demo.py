@@ -3,7 +3,7 @@
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import admin, demo
+from gameserver.commands import demo, operations
 from gameserver.config.files import read_toml
 from gameserver.rules.errors import BadInput
 from gameserver.storage.operators.reports import Question
@@ -16,9 +16,9 @@ async def test_the_demos_players_are_loaded_once_and_ranked_by_exp_and_hp(core: 
     names = ["A", "B", "C", "D"]
     assert list(await demo.load(core.commands.accounts, read_toml(DEMO))) == [(name, True) for name in names]
     assert list(await demo.load(core.commands.accounts, read_toml(DEMO))) == [(name, False) for name in names]
-    by_exp = await admin.rank(core.commands.operations, Question("exp", 10))
+    by_exp = await operations.rank(core.commands.operations, Question("exp", 10))
     assert [(each.name, each.exp) for each in by_exp.players] == [("B", 200), ("D", 120), ("A", 100), ("C", 50)]
-    by_hp = await admin.rank(core.commands.operations, Question("hp", 10))
+    by_hp = await operations.rank(core.commands.operations, Question("hp", 10))
     assert [(each.name, each.hp) for each in by_hp.players] == [("A", 100), ("B", 98), ("C", 70), ("D", 66)]
     assert {each.name: each.class_name for each in by_hp.players} == {
         "A": "warrior",
@@ -34,4 +34,4 @@ async def test_a_demo_file_with_faults_names_each_and_loads_nobody(core: Core) -
         await demo.load(core.commands.accounts, {"players": [good, {**good, "hp": "many"}, {"name": "B"}], "colour": 1})
     fields = {each.field for each in refused.value.errors}
     assert {"players.1.hp", "players.2.class", "players.2.hp", "players.2.exp", "colour"} == fields
-    assert (await admin.stats(core.commands.operations))[0] == []
+    assert (await operations.stats(core.commands.operations))[0] == []

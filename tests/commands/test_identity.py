@@ -25,7 +25,7 @@ from gameserver.rules.errors import (
     WrongCredentials,
 )
 from gameserver.rules.player import Player
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sessions.sessions import Session
@@ -33,7 +33,7 @@ from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, connected, present
 from tests.support.uniqueness import assert_unique, let_pass, sweep_all
 
-ANN, BEA = Key(Kind.NAME, "ann lee"), Key(Kind.NAME, "bea lee")
+ANN, BEA = Key(KeyKind.NAME, "ann lee"), Key(KeyKind.NAME, "bea lee")
 
 
 class Signed(NamedTuple):

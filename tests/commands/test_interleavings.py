@@ -17,9 +17,9 @@ from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.identity import delete, rename
 from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import GameError
-from gameserver.storage.accounts.births import Births
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
@@ -61,7 +61,7 @@ class Actor:
         turning = replace(
             room,
             claims=cast("Claims", Turns(room.claims, self._turn)),
-            births=cast("Births", Turns(room.births, self._turn)),
+            enrolments=cast("Enrolments", Turns(room.enrolments, self._turn)),
             identities=cast("Identities", Turns(room.identities, self._turn)),
             credentials=cast("Credentials", Turns(room.credentials, self._turn)),
         )

@@ -15,14 +15,14 @@ from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll
 from gameserver.rules import names
 from gameserver.rules.errors import Conflict, DeviceTaken, NameTaken, PlayerNotFound, WrongCredentials
-from gameserver.storage.accounts.births import Birth
-from gameserver.storage.accounts.claims import Claim, Key, Kind
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
+from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import act, connected
 
 ANN = Application("Ann Lee", "mage", device="anns-device")
-NAME = Key(Kind.NAME, "ann lee")
+NAME = Key(KeyKind.NAME, "ann lee")
 
 
 async def rows(core: Core, asked: str) -> list[Any]:
@@ -110,16 +110,16 @@ async def test_a_refused_device_leaves_the_name_free(core: Core) -> None:
     await assert_claims_are_those_of_the_players(core)
 
 
-def draft(core: Core, key: str, attempt: int = 0) -> Birth:
+def draft(core: Core, key: str, attempt: int = 0) -> Enrolment:
     """The player that a sign-up of Ann by her name alone would make."""
     player = core.rulebook.new_player(
-        core.rooms.accounts.births.id_of(key, attempt), "Ann Lee", "mage", datetime.now(UTC)
+        core.rooms.accounts.enrolments.id_of(key, attempt), "Ann Lee", "mage", datetime.now(UTC)
     )
     args = {"name": "Ann Lee", "class": "mage", "hp": None, "exp": 0}
-    return Birth(key, args, [str(NAME)], player, player.hp)
+    return Enrolment(key, args, [str(NAME)], player, player.hp)
 
 
-async def reserved(core: Core, birth: Birth) -> Claim:
+async def reserved(core: Core, birth: Enrolment) -> Claim:
     return await core.rooms.accounts.claims.reserve(NAME, birth.player.id, birth.command_id)
 
 
@@ -155,7 +155,7 @@ async def test_whoever_wants_a_name_whose_reservation_has_run_out_neednt_wait_fo
 async def test_a_sign_up_killed_after_it_made_its_player_keeps_the_name(core: Core, by: str) -> None:
     birth = draft(core, command_id())
     await reserved(core, birth)
-    assert await core.rooms.accounts.births.create(birth, None)
+    assert await core.rooms.accounts.enrolments.create(birth, None)
     await let_pass(core)
     if by == "sweeper":
         assert await sweep(core.commands.accounts) == 1
@@ -173,7 +173,7 @@ async def test_a_sign_up_that_wakes_after_the_sweeper_gave_its_name_away_makes_n
     await let_pass(core)
     await sweep(core.commands.accounts)
     taker, _ = await enroll(core.commands.accounts, ANN, command_id())
-    assert not await core.rooms.accounts.births.create(frozen, None)
+    assert not await core.rooms.accounts.enrolments.create(frozen, None)
     with pytest.raises(NameTaken):
         await enroll(core.commands.accounts, Application("Ann Lee", "mage", device="another-device"), key)
     assert await holders(core) == [taker.player.id]
@@ -207,7 +207,7 @@ async def test_a_frozen_sign_up_frees_nothing_of_the_same_command_that_went_on_w
     birth = draft(core, key, attempt=1)
     claim = await reserved(core, birth)
     await core.rooms.accounts.claims.release(seen)
-    assert await core.rooms.accounts.births.create(birth, None)
+    assert await core.rooms.accounts.enrolments.create(birth, None)
     await core.rooms.accounts.claims.confirm(claim)
     with pytest.raises(NameTaken):
         await enroll(core.commands.accounts, ANN, command_id())
@@ -231,7 +231,7 @@ async def test_a_sign_up_killed_under_its_second_id_can_be_sent_again_at_once(co
 async def test_a_reserved_device_lets_nobody_sign_in_before_its_player_is_made(core: Core) -> None:
     """The reservation may name an id that turns out to be another sign-up's player."""
     birth, _ = await enroll(core.commands.accounts, ANN, command_id())
-    device = Key(Kind.DEVICE, hashlib.sha256(b"beas-device").hexdigest())
+    device = Key(KeyKind.DEVICE, hashlib.sha256(b"beas-device").hexdigest())
     await core.rooms.accounts.claims.reserve(device, birth.player.id, command_id())
     with pytest.raises(WrongCredentials):
         await sign_in_by_device(core.commands.accounts, "beas-device")

@@ -1,4 +1,4 @@
-"""URLs of Redis and what goes with them: each kind understood, each fault named, and no password told."""
+"""URLs of Redis and what goes with them: every kind is parsed, every fault is named, and no password is shown."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.config.test_settings import GOOD
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("redis://a", RedisUrl("server", False, (("a", 6379),), None, None)),
         ("redis://:p%40s:s@a:7/3", RedisUrl("server", False, (("a", 7),), None, SecretStr("p@s:s"), database=3)),
@@ -28,8 +28,8 @@ from tests.config.test_settings import GOOD
         ("rediss+cluster://:p@a:1/0", RedisUrl("cluster", True, (("a", 1),), None, SecretStr("p"))),
     ],
 )
-def test_each_kind_of_url_is_understood(text: str, found: RedisUrl) -> None:
-    assert parse(SecretStr(text)) == found
+def test_each_kind_of_url_is_understood(text: str, expected: RedisUrl) -> None:
+    assert parse(SecretStr(text)) == expected
 
 
 FAULTS = [
@@ -53,7 +53,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("text", "fault"), FAULTS)
-def test_each_fault_of_a_url_is_named_at_the_start(tmp_path: Path, text: str, fault: str) -> None:
+def test_every_fault_of_a_url_is_reported_at_start_without_the_password(tmp_path: Path, text: str, fault: str) -> None:
     file = tmp_path / "a.toml"
     given = text.replace("://a", "://:topsecret@a") if "topsecret" not in text else text
     file.write_text(GOOD.replace("embedded = { port = 16379 }", f'url = "{given}"'))
@@ -71,14 +71,14 @@ def test_each_fault_of_a_url_is_named_at_the_start(tmp_path: Path, text: str, fa
         ('url = "redis://a"\nsentinel_password = "x"', "are for redis\\+sentinel"),
     ],
 )
-def test_what_doesnt_fit_the_url_is_named(tmp_path: Path, section: str, fault: str) -> None:
+def test_settings_that_dont_fit_the_url_are_reported(tmp_path: Path, section: str, fault: str) -> None:
     file = tmp_path / "a.toml"
     file.write_text(GOOD.replace("embedded = { port = 16379 }", section))
     with pytest.raises(ConfigFault, match=f"redis: .*{fault}"):
         load(file)
 
 
-def test_files_of_tls_are_relative_to_the_settings_and_must_be_there_and_hold_what_they_should(tmp_path: Path) -> None:
+def test_tls_files_are_relative_to_the_settings_and_must_exist_and_be_valid(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text(GOOD.replace("embedded = { port = 16379 }", 'url = "rediss://a"\nca = "ca.pem"'))
     settings = load(file)

@@ -1,4 +1,4 @@
-"""Settings from a file and the environment: every fault by its path, and secrets that only their owner reads."""
+"""Settings from a file and the environment: faults are reported with their paths, and no text shows a secret."""
 
 import os
 import subprocess
@@ -59,15 +59,15 @@ def test_paths_are_relative_to_the_file_wherever_the_command_runs(
         settings.game_mapping()
 
 
-def test_every_fault_is_named_at_once_by_its_path(file: Path) -> None:
+def test_every_fault_is_reported_at_once_with_its_path(file: Path) -> None:
     broken = GOOD.replace("port = 8080", 'port = 99999\ncolour = "red"').replace("slots = 256", 'slots = "many"')
     broken = broken.replace('[control]\ndatabase = "one"', "[control]").replace("port = 16379", "port = 0")
     file.write_text("colour = 1\n" + broken + "[writes]\ndeadline_seconds = -1\n")
     with pytest.raises(ConfigFault) as refused:
         load(file)
-    told = str(refused.value)
-    assert told.startswith(f"{file} can't be used:\n")
-    paths = {line.strip().partition(":")[0] for line in told.splitlines()[1:]}
+    text = str(refused.value)
+    assert text.startswith(f"{file} can't be used:\n")
+    paths = {line.strip().partition(":")[0] for line in text.splitlines()[1:]}
     assert paths == {
         "colour",
         "node.port",
@@ -79,7 +79,7 @@ def test_every_fault_is_named_at_once_by_its_path(file: Path) -> None:
     }
 
 
-def test_every_name_that_leads_nowhere_is_named_at_once(file: Path) -> None:
+def test_every_unknown_name_is_reported_at_once(file: Path) -> None:
     broken = GOOD.replace('databases = ["one"]', 'databases = ["three"]').replace("groups.players", "groups.plyers")
     file.write_text(broken.replace('database = "one"', 'database = "four"'))
     with pytest.raises(ConfigFault) as refused:
@@ -102,12 +102,12 @@ frames_per_socket = { per_minute = 7, burst = 1 }
 """
 
 
-def test_a_limit_that_cant_be_meant_is_a_fault_by_its_path_that_shows_no_key(file: Path) -> None:
+def test_invalid_limits_and_keys_are_reported_with_their_paths_and_no_key_is_shown(file: Path) -> None:
     file.write_text(GOOD.replace("port = 8080", 'trusted_proxies = ["nobody"]') + LIMITS)
     with pytest.raises(ConfigFault) as refused:
         load(file)
-    told = str(refused.value)
-    paths = {line.strip().partition(":")[0] for line in told.splitlines()[1:]}
+    text = str(refused.value)
+    paths = {line.strip().partition(":")[0] for line in text.splitlines()[1:]}
     assert paths == {
         "node.trusted_proxies.0",
         "backend.keys.shop",
@@ -120,8 +120,8 @@ def test_a_limit_that_cant_be_meant_is_a_fault_by_its_path_that_shows_no_key(fil
         "limits.frames_per_socket.per_second",
         "limits.frames_per_socket.per_minute",
     }
-    assert "too-short" not in told
-    assert "thirty-two" not in told
+    assert "too-short" not in text
+    assert "thirty-two" not in text
 
 
 SECRETS = {
@@ -175,7 +175,7 @@ def test_no_fault_of_the_settings_shows_a_secret(secretive: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", ["nan", "inf", "-1", "1e9", '"many"'])
-def test_a_rate_is_a_number_that_can_be_kept(file: Path, rate: str) -> None:
+def test_a_rate_is_a_positive_number_within_bounds(file: Path, rate: str) -> None:
     file.write_text(GOOD + f"[limits]\nactions_per_player = {{ per_second = {rate}, burst = 1 }}\n")
     with pytest.raises(ConfigFault, match=r"limits\.actions_per_player\.per_second"):
         load(file)
@@ -184,14 +184,14 @@ def test_a_rate_is_a_number_that_can_be_kept(file: Path, rate: str) -> None:
 def test_the_configurations_of_one_machine_let_the_bots_in_and_play() -> None:
     for name in ("local", "one"):
         limits = load(CONFIG / f"{name}.toml").limits
-        assert [str(each) for each in limits.exempt] == ["127.0.0.0/8", "::1/128"]
+        assert [str(network) for network in limits.exempt] == ["127.0.0.0/8", "::1/128"]
         assert limits.actions_per_player.per_second >= 5_000
         assert limits.frames_per_socket.per_second >= 10_000
     assert LimitSettings().exempt == ()
 
 
 @pytest.mark.parametrize("server", ["", 'url = "redis://a"\nembedded = { port = 1 }'])
-def test_a_server_is_embedded_or_elsewhere_and_not_both_or_neither(file: Path, server: str) -> None:
+def test_a_server_has_either_a_url_or_a_port_to_be_embedded_at(file: Path, server: str) -> None:
     file.write_text(GOOD.replace("embedded = { port = 16379 }", server))
     with pytest.raises(ConfigFault, match=r"redis: .*either `url` or `embedded"):
         load(file)
@@ -214,14 +214,14 @@ FRONT = "[haproxy]\nport = 8000\noperators_port = 8001\n"
         ("8001", "8001\nconnections = 0", "haproxy.connections"),
     ],
 )
-def test_a_fault_of_haproxy_is_named_by_its_path(file: Path, changed: str, to: str, path: str) -> None:
+def test_a_fault_of_haproxy_is_reported_with_its_path(file: Path, changed: str, to: str, path: str) -> None:
     file.write_text(GOOD + FRONT.replace(changed, to))
     with pytest.raises(ConfigFault) as refused:
         load(file)
     assert [line.strip().partition(": ")[0] for line in str(refused.value).splitlines()[1:]] == [path]
 
 
-def test_what_keeps_nodes_from_their_places_is_named_at_once(file: Path) -> None:
+def test_everything_that_keeps_nodes_from_standing_behind_haproxy_is_reported_at_once(file: Path) -> None:
     front = FRONT.replace("8001", "8083\nplaces = 4").replace("8000", "8081")
     file.write_text(GOOD.replace('data = "var"', 'data = "var"\nnodes = 5') + front)
     with pytest.raises(ConfigFault) as refused:
@@ -245,7 +245,7 @@ def test_a_certificate_is_relative_to_the_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["a = ", "\x80\x81"])
-def test_a_file_that_isnt_toml_or_isnt_there_is_told_in_a_sentence(file: Path, text: str) -> None:
+def test_a_file_that_isnt_toml_or_doesnt_exist_is_reported_in_a_sentence(file: Path, text: str) -> None:
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigFault, match=r"a\.toml"):
         load(file)
@@ -253,9 +253,7 @@ def test_a_file_that_isnt_toml_or_isnt_there_is_told_in_a_sentence(file: Path, t
         load(file.with_name("nowhere.toml"))
 
 
-def test_the_environment_overrides_the_file_and_leaves_the_rest_of_a_table(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_overrides_single_values_of_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAMESERVER_NODE__PORT", "9090")
     monkeypatch.setenv("GAMESERVER_DATABASES__TWO__URL", "postgresql://elsewhere/game")
     monkeypatch.setenv("GAMESERVER_LOG", "warning")
@@ -302,12 +300,12 @@ def test_processes_that_make_the_same_secret_at_once_get_the_same_one(tmp_path: 
     running = [
         subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
-    told = {process.communicate()[0].strip() for process in running}
-    assert told == {path.read_text().strip()}
-    assert [each.name for each in path.parent.iterdir()] == ["a.key"]
+    secrets = {process.communicate()[0].strip() for process in running}
+    assert secrets == {path.read_text().strip()}
+    assert [file.name for file in path.parent.iterdir()] == ["a.key"]
 
 
-def test_a_secret_that_cant_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_secret_that_cant_be_created_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigFault, match="can't be read or made"):
         files.secret(tmp_path / "file" / "a.key")
@@ -334,5 +332,5 @@ def test_items_with_another_number_of_slots_than_players_are_refused(file: Path)
 
 
 @pytest.mark.parametrize("name", ["local", "one", "scaleout", "vertical"])
-def test_the_configurations_that_come_with_it_can_be_used(name: str) -> None:
+def test_the_configurations_in_the_repository_can_be_used(name: str) -> None:
     assert load(CONFIG / f"{name}.toml").groups.keys() == {"accounts", "players", "items"}

@@ -48,11 +48,11 @@ class DockerFront:
         return await asyncio.to_thread(ask)
 
     async def server_metric(self, metric: str, server: str, label: str) -> float:
-        """A figure that HAProxy tells of a server of the backend `play`."""
-        _, told = await self.ask("/metrics", door="operators")
+        """A figure that HAProxy reports for a server of the backend `play`."""
+        _, metrics = await self.ask("/metrics", door="operators")
         name = re.escape(f'{metric}{{proxy="play",server="{server}",{label}}}')
-        found = re.search(rf"^{name} (\S+)$", told.decode(), re.MULTILINE)
-        return float(found[1]) if found else 0
+        line = re.search(rf"^{name} (\S+)$", metrics.decode(), re.MULTILINE)
+        return float(line[1]) if line else 0
 
     async def state_is(self, server: str, state: str) -> bool:
         return await self.server_metric("haproxy_server_status", server, f'state="{state}"') == 1
@@ -60,13 +60,13 @@ class DockerFront:
 
 def require_haproxy() -> str:
     """The program. Without it the test is skipped; under CI=true it fails."""
-    found = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
-    if found is None:
-        said = "HAProxy is not installed: nothing is known of docker/haproxy.cfg (apt-get install haproxy)"
+    program = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+    if program is None:
+        reason = "HAProxy is not installed: docker/haproxy.cfg is not tested (apt-get install haproxy)"
         if os.environ.get("CI") == "true":
-            pytest.fail(said)
-        pytest.skip(said)
-    return found
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return program
 
 
 def _configuration(front: DockerFront, nodes: Sequence[int], quick: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The game of config/game.toml, players of it, and what they may ask for."""
+"""The game of config/game.toml, players of it, and actions that they may take."""
 
 import tomllib
 from datetime import UTC, datetime, timedelta

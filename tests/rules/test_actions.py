@@ -23,8 +23,8 @@ def _code(attempt: Callable[[], object]) -> str:
     return caught.value.code
 
 
-@given(players().filter(lambda each: each.hp > 0), st.sampled_from(FOES), SEEDS)
-def test_a_hunt_takes_the_hp_and_gives_the_exp_that_it_tells(player, foe, seed):
+@given(players().filter(lambda player: player.hp > 0), st.sampled_from(FOES), SEEDS)
+def test_a_hunt_takes_the_hp_and_gives_the_exp_in_its_event(player, foe, seed):
     outcome = play(player, "hunt", {"foe": foe}, seed)
     event = outcome.events[0]
     assert event["type"] == "hunted"
@@ -59,7 +59,7 @@ def test_enough_damage_brings_a_player_down():
 
 def test_enough_exp_raises_the_level():
     won = (play(sample_player(exp=49), "hunt", {"foe": "slime"}, seed) for seed in range(50))
-    outcome = next(each for each in won if each.events[0]["won"])
+    outcome = next(hunt for hunt in won if hunt.events[0]["won"])
     assert outcome.player.level == 2
     assert outcome.events[1:] == ({"type": "level_up", "level": 2},)
 
@@ -67,7 +67,7 @@ def test_enough_exp_raises_the_level():
 def test_exp_that_a_hunt_would_lift_above_the_cap_stays_at_it():
     player = sample_player(exp=EXP_CAP - 3)
     won = (play(player, "hunt", {"foe": "slime"}, seed) for seed in range(50))
-    outcome = next(each for each in won if each.events[0]["won"])
+    outcome = next(hunt for hunt in won if hunt.events[0]["won"])
     assert outcome.events[0]["exp"] == 3
     assert outcome.player.exp == EXP_CAP
 
@@ -79,7 +79,7 @@ def test_a_higher_level_is_never_a_lower_chance_to_win(level, class_name, foe):
     assert tuning.least_chance <= chance <= win_chance(level + 1, own, what, tuning) <= tuning.most_chance
 
 
-def test_a_foe_that_slips_past_the_door_is_still_unknown():
+def test_an_unknown_foe_that_passes_validation_is_still_refused():
     with pytest.raises(UnknownFoe):
         hunt(sample_player(), Hunt(foe="unicorn"), Moment(LATER, Dice(1), GAME))
 
@@ -96,7 +96,7 @@ def test_rest_gives_the_same_share_to_every_class_and_heal_depends_on_its_power(
 
 
 def test_a_priest_heals_more_than_a_warrior_with_the_same_dice():
-    seed = next(each for each in range(50) if _healed("priest", each).events[0]["type"] == "healed")
+    seed = next(candidate for candidate in range(50) if _healed("priest", candidate).events[0]["type"] == "healed")
     assert _healed("priest", seed).player.hp > _healed("warrior", seed).player.hp
 
 
@@ -105,23 +105,23 @@ def _healed(class_name: str, seed: int) -> Outcome:
 
 
 def test_a_heal_sometimes_fizzles_and_then_changes_nothing_but_the_version():
-    fizzled = next(each for each in (_healed("mage", seed) for seed in range(100)) if each.player.hp == 1)
+    fizzled = next(outcome for outcome in (_healed("mage", seed) for seed in range(100)) if outcome.player.hp == 1)
     assert fizzled.events == ({"type": "heal_fizzled"},)
     assert fizzled.player.version == 2
 
 
 @pytest.mark.parametrize("action", ["rest", "heal"])
-def test_who_is_at_full_hp_can_neither_rest_nor_heal(action):
+def test_a_player_at_full_hp_can_neither_rest_nor_heal(action):
     assert _code(lambda: play(sample_player(), action)) == "full_hp"
 
 
-def test_revive_raises_a_player_who_is_down_to_half_his_hp():
+def test_revive_raises_a_player_that_is_down_to_half_its_hp():
     outcome = play(sample_player(hp=0), "revive")
     assert outcome.player.hp == 55
     assert outcome.events == ({"type": "revived", "hp": 55},)
 
 
-def test_who_is_up_cannot_be_revived():
+def test_a_player_that_is_up_cannot_be_revived():
     assert _code(lambda: play(sample_player(hp=1), "revive")) == "player_is_up"
 
 
@@ -142,11 +142,11 @@ def test_changing_class_back_and_forth_gains_no_hp(classes, hp):
         assert 0 < player.hp <= hp
 
 
-def test_the_class_one_has_cannot_be_chosen_again():
+def test_the_present_class_cannot_be_chosen_again():
     assert _code(lambda: play(sample_player(exp=300), "change_class", {"class": "warrior"})) == "same_class"
 
 
-def test_a_change_of_class_below_its_exp_is_refused_with_what_it_takes():
+def test_a_change_of_class_below_the_exp_needed_is_refused_and_names_that():
     with pytest.raises(Refused) as caught:
         play(sample_player(exp=299), "change_class", {"class": "mage"})
     assert caught.value.code == "not_enough_exp"

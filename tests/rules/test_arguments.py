@@ -1,4 +1,4 @@
-"""Arguments at the door: what is wrong is named by its field, and nothing unfit passes."""
+"""Validation of arguments: faults are reported by field, and nothing that can't be stored passes."""
 
 import math
 from typing import Any
@@ -23,14 +23,14 @@ def _problems(action: str, raw: object) -> dict[str, str]:
     with pytest.raises(BadInput) as caught:
         STUDIO.arguments(action, raw)
     assert caught.value.errors
-    return {each.field: each.problem for each in caught.value.errors}
+    return {fault.field: fault.problem for fault in caught.value.errors}
 
 
 def _fields_at_fault(action: str, raw: object) -> list[str]:
     try:
         STUDIO.arguments(action, raw)
     except BadInput as error:
-        return [each.field for each in error.errors]
+        return [fault.field for fault in error.errors]
     return []
 
 
@@ -43,14 +43,14 @@ def test_a_known_foe_is_accepted(foe):
     assert RULEBOOK.arguments("hunt", {"foe": foe}).model_dump() == {"foe": foe}
 
 
-def test_an_unknown_foe_is_refused_at_the_door_with_those_there_are():
+def test_an_unknown_foe_is_refused_with_the_known_ones():
     with pytest.raises(UnknownFoe) as caught:
         RULEBOOK.arguments("hunt", {"foe": "unicorn"})
     (problem,) = caught.value.errors
     assert (problem.field, problem.problem) == ("args.foe", "must be one of: slime, wolf, ogre, dragon")
 
 
-def test_an_unknown_class_is_refused_at_the_door_with_those_there_are():
+def test_an_unknown_class_is_refused_with_the_known_ones():
     with pytest.raises(UnknownClass) as caught:
         RULEBOOK.arguments("change_class", {"class": "druid"})
     (problem,) = caught.value.errors
@@ -91,7 +91,7 @@ def test_an_unknown_class_is_refused_at_the_door_with_those_there_are():
         ("pray", {"whom": _nested(500)}, "args.whom" + ".inner" * 7),
     ],
 )
-def test_what_is_wrong_with_arguments_is_named_by_its_field(action, raw, field):
+def test_faults_of_arguments_are_reported_by_field(action, raw, field):
     assert field in _problems(action, raw)
 
 
@@ -109,14 +109,14 @@ def test_a_flood_of_wrong_fields_gets_a_short_answer():
 
 
 @given(st.sampled_from(["hunt", "rest", "change_class", "pray"]), ANYTHING)
-def test_no_json_brings_the_door_down(action, raw):
-    assert all(each.startswith("args") for each in _fields_at_fault(action, raw))
+def test_no_json_crashes_the_validation(action, raw):
+    assert all(field.startswith("args") for field in _fields_at_fault(action, raw))
 
 
 @pytest.mark.parametrize(
     ("action", "raw"),
     [("hunt", {"foe": "wolf"}), ("change_class", {"class": "mage"}), ("pray", {"times": 3})],
 )
-def test_arguments_written_out_can_be_read_in_again(action, raw):
+def test_serialized_arguments_can_be_parsed_again(action, raw):
     args = STUDIO.arguments(action, raw)
     assert STUDIO.arguments(action, args.model_dump(mode="json")) == args

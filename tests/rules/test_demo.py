@@ -11,11 +11,11 @@ def test_the_demo_holds_the_four_players_of_the_talk_and_all_are_legal():
     demo = tomllib.loads((CONFIG / "demo.toml").read_text("utf-8"))["players"]
     made = [
         RULEBOOK.new_player(
-            number, parse(each["name"], shortest=1).shown, each["class"], START, each["hp"], each["exp"]
+            number, parse(entry["name"], shortest=1).shown, entry["class"], START, entry["hp"], entry["exp"]
         )
-        for number, each in enumerate(demo, 1)
+        for number, entry in enumerate(demo, 1)
     ]
-    assert [(each.name, each.class_name, each.hp, each.exp, each.level) for each in made] == [
+    assert [(player.name, player.class_name, player.hp, player.exp, player.level) for player in made] == [
         ("A", "warrior", 100, 100, 2),
         ("B", "fighter", 98, 200, 3),
         ("C", "mage", 70, 50, 2),

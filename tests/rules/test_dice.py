@@ -1,4 +1,4 @@
-"""Dice repeat, are fair, and stay within their bounds."""
+"""Dice are repeatable, fair, and within their bounds."""
 
 from collections import Counter
 
@@ -15,8 +15,8 @@ def test_the_generator_is_splitmix64():
     # the first values for seed 1234567 of the reference implementation (Vigna, splitmix64.c)
     dice = Dice(1234567)
     assert [dice.roll(0, 2**63 - 1) for _ in range(5)] == [
-        each >> 1
-        for each in (
+        value >> 1
+        for value in (
             6457827717110365317,
             3203168211198807973,
             9817491932198370423,
@@ -70,17 +70,17 @@ def test_a_wide_span_is_not_favoured_in_its_lower_part():
     dice = Dice(9)
     span = 3 << 62
     thirds = Counter(dice.roll(0, span - 1) % 3 for _ in range(6_000))
-    assert all(abs(thirds[each] - 2_000) < 150 for each in range(3))
+    assert all(abs(thirds[third] - 2_000) < 150 for third in range(3))
 
 
 @given(SEEDS)
-def test_no_chance_never_and_certainty_always_comes_off(seed):
+def test_a_chance_of_0_never_and_of_100_always_succeeds(seed):
     assert not Dice(seed).chance(0)
     assert not Dice(seed).chance(-5)
     assert Dice(seed).chance(100)
     assert Dice(seed).chance(300)
 
 
-def test_a_chance_comes_off_about_as_often_as_it_says():
+def test_a_chance_succeeds_about_as_often_as_it_says():
     dice = Dice(7)
     assert 2_300 < sum(dice.chance(25) for _ in range(10_000)) < 2_700

@@ -8,27 +8,29 @@ from gameserver.rules.errors import BadInput, FieldProblem, GameError, Internal,
 
 
 def _below(kind: type[GameError]) -> Iterator[type[GameError]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from _below(each)
+    for error_class in kind.__subclasses__():
+        yield error_class
+        yield from _below(error_class)
 
 
 def _tree() -> list[type[GameError]]:
-    return [each for each in _below(GameError) if each.__module__ == errors.__name__]
+    return [error_class for error_class in _below(GameError) if error_class.__module__ == errors.__name__]
 
 
 def test_every_kind_but_a_broken_rule_has_a_code_of_its_own():
-    codes = [each.code for each in _tree() if each is not RuleBroken]
+    codes = [error_class.code for error_class in _tree() if error_class is not RuleBroken]
     assert len(codes) == len(set(codes))
 
 
 def test_the_drawing_shows_every_kind_with_its_code():
     drawing = errors.__doc__ or ""
-    assert all(f"{each.__name__} {each.code}" in drawing for each in _tree() if each is not Refused)
+    assert all(
+        f"{error_class.__name__} {error_class.code}" in drawing for error_class in _tree() if error_class is not Refused
+    )
 
 
 def test_every_kind_is_described_for_people():
-    assert all(getdoc(each) and each.sentence.endswith(".") for each in _tree())
+    assert all(getdoc(error_class) and error_class.sentence.endswith(".") for error_class in _tree())
 
 
 def test_an_error_without_details_says_its_sentence():
@@ -49,7 +51,7 @@ def test_a_refusal_carries_the_code_of_its_rule():
     assert (refusal.code, refusal.detail, Refused.code) == ("full_hp", "The player is at full HP.", "refused")
 
 
-def test_a_broken_rule_tells_the_log_and_not_the_client():
+def test_a_broken_rule_is_shown_to_the_log_and_not_to_the_client():
     error = RuleBroken("action 'pray': hp 12.5")
     assert str(error) == error.fault == "action 'pray': hp 12.5"
     assert (error.code, error.detail) == ("internal", Internal.sentence)

@@ -1,4 +1,4 @@
-"""game.toml: what is right is read, and every fault is named at once by its path."""
+"""game.toml: valid data is read, and every fault is reported at once with its path."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,25 +26,25 @@ def _put(path: str, value: object) -> Change:
     *tables, last = path.split(".")
 
     def change(table: dict[str, Any]) -> None:
-        for each in tables:
-            table = table.setdefault(each, {})
+        for name in tables:
+            table = table.setdefault(name, {})
         table[last] = value
 
     return change
 
 
 def test_the_four_classes_have_their_korean_titles():
-    titles = {name: each.title for name, each in RULEBOOK.game.classes.items()}
+    titles = {name: player_class.title for name, player_class in RULEBOOK.game.classes.items()}
     assert titles == {"warrior": "전사", "fighter": "격투가", "mage": "마법사", "priest": "승려"}
 
 
 def test_each_class_differs_from_every_other_in_growth():
-    growths = {(each.base_hp, each.hp_per_level) for each in RULEBOOK.game.classes.values()}
+    growths = {(player_class.base_hp, player_class.hp_per_level) for player_class in RULEBOOK.game.classes.values()}
     assert len(growths) == 4
 
 
 def test_there_is_a_board_of_all_players_and_one_of_each_class():
-    plain = {name: board for name, board in RULEBOOK.game.boards.items() if not board.kept}
+    plain = {name: board for name, board in RULEBOOK.game.boards.items() if not board.stores_scores}
     assert plain == {
         "exp": Board("exp", "exp"),
         **{name: Board(name, "exp", name) for name in RULEBOOK.game.classes},
@@ -159,23 +159,23 @@ def test_classes_are_in_the_order_of_the_file_with_their_figures():
         (_put("actions.pray", "tests.rules.studio:take_unheard_of"), "can't read the annotations of"),
     ],
 )
-def test_a_fault_is_named_by_its_path(change, fault):
+def test_a_fault_is_reported_with_its_path(change, fault):
     problems = _faults(change)
-    assert any(fault in each for each in problems), problems
+    assert any(fault in problem for problem in problems), problems
 
 
-def test_a_single_fault_is_named_once():
+def test_a_single_fault_is_reported_once():
     assert _faults(_put("foes.wolf.exp", -1)) == ["foes.wolf.exp: Input should be greater than or equal to 0"]
 
 
-def test_faults_of_all_tables_are_named_at_once():
+def test_faults_of_all_tables_are_reported_at_once():
     def change(game: dict[str, Any]) -> None:
         del game["levels"], game["foes"]["slime"]["exp"]
         game["classes"]["mage"]["base_hp"] = 0
         game["boards"]["druid"] = {"score": "exp", "class": "druid"}
         game["actions"] |= {"pray": "nowhere:pray", "sing": 3}
 
-    paths = [each.split(": ")[0] for each in _faults(change)]
+    paths = [fault.split(": ")[0] for fault in _faults(change)]
     assert sorted(paths) == [
         "actions.pray", "actions.sing", "boards.druid.class", "classes.mage.base_hp", "foes.slime.exp", "levels",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What actions take and grant: said before they run, counted after, and told in events."""
+"""What actions take and grant: declared before they run, counted after, and reported in events."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_what_an_action_takes_follows_from_its_arguments_alone() -> None:
     assert takes("hunt", {"foe": "slime"}) == ()
 
 
-def test_what_it_takes_and_grants_is_told_by_the_last_events_each_item_once() -> None:
+def test_the_last_events_report_what_an_action_takes_and_grants_each_item_once() -> None:
     outcome = play(sample_player(), "brew", {"whom": {}}, rulebook=STUDIO)
     assert outcome.grants == (("herb", 1), ("potion", 3))
     assert outcome.events == (
@@ -39,12 +39,12 @@ def test_what_it_takes_and_grants_is_told_by_the_last_events_each_item_once() ->
     [("offer", {"words": "gold"}), ("offer", {"words": "herb", "times": 0}), ("offer", {"words": "herb", "times": -1}),
      ("offer_nowhere", {})],
 )  # fmt: skip
-def test_an_action_that_takes_what_cannot_be_breaks_a_rule(action: str, raw: dict[str, Any]) -> None:
+def test_an_action_that_takes_impossible_counts_is_a_broken_rule(action: str, raw: dict[str, Any]) -> None:
     with pytest.raises(RuleBroken):
         takes(action, {"whom": {}, **raw})
 
 
-def test_using_an_item_heals_for_each_and_never_beyond_the_most() -> None:
+def test_using_items_heals_for_each_of_them_and_never_above_max_hp() -> None:
     heal = RULEBOOK.game.items["potion"].heal
     assert heal is not None
     one = play(sample_player(hp=10), "use", {"item": "potion"})
@@ -63,15 +63,15 @@ def test_what_cannot_be_used_is_refused(hp: int | None, item: str, code: str) ->
     assert caught.value.code == code
 
 
-def test_an_unknown_item_is_named_with_those_there_are() -> None:
+def test_an_unknown_item_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownItem) as caught:
         RULEBOOK.arguments("use", {"item": "sword"})
-    assert [each.field for each in caught.value.errors] == ["args.item"]
+    assert [fault.field for fault in caught.value.errors] == ["args.item"]
     assert "potion, herb" in caught.value.errors[0].problem
 
 
 @pytest.mark.parametrize("count", [0, -1, 2**53, 2**63, 2**70, 1.0, True, None, "1"])
-def test_a_count_that_is_none_is_bad_input(count: object) -> None:
+def test_an_invalid_count_is_bad_input(count: object) -> None:
     with pytest.raises(BadInput):
         RULEBOOK.arguments("use", {"item": "potion", "count": count})
 
@@ -90,8 +90,8 @@ def test_drops_come_with_a_win_and_change_nothing_else_of_a_hunt(seed: int) -> N
 
 
 def test_a_wolf_drops_about_as_often_as_the_game_says() -> None:
-    won = [each for seed in range(2_000)
-           if (each := play(sample_player(exp=1_000), "hunt", {"foe": "wolf"}, seed)).events[0]["won"]]  # fmt: skip
+    won = [outcome for seed in range(2_000)
+           if (outcome := play(sample_player(exp=1_000), "hunt", {"foe": "wolf"}, seed)).events[0]["won"]]  # fmt: skip
     for drop in RULEBOOK.game.foes["wolf"].drops:
-        share = sum(dict(each.grants).get(drop.item, 0) > 0 for each in won) / len(won)
+        share = sum(dict(outcome.grants).get(drop.item, 0) > 0 for outcome in won) / len(won)
         assert abs(share - drop.chance / 100) < 0.05

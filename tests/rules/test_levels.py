@@ -35,5 +35,5 @@ def test_the_level_is_the_highest_whose_threshold_is_reached(curve, data):
 
 
 @given(CURVES)
-def test_no_exp_buys_more_than_the_highest_level(curve):
+def test_no_exp_gives_more_than_the_highest_level(curve):
     assert curve.level_of(EXP_CAP) == curve.max_level

@@ -36,8 +36,8 @@ def other(player: Player) -> Player:
     return player._replace(id=8, name="Bea")
 
 
-@given(players().filter(lambda each: each.hp > 0), players(), SEEDS)
-def test_a_spell_for_another_costs_its_caster_hp_and_gives_the_other_no_more_than_his_room(caster, target, seed):
+@given(players().filter(lambda player: player.hp > 0), players(), SEEDS)
+def test_a_spell_for_another_costs_its_caster_hp_and_heals_the_other_at_most_to_max_hp(caster, target, seed):
     caster = caster._replace(class_name="priest", hp=RULEBOOK.game.max_hp("priest", caster.level))
     outcome = play(caster, "heal_other", {"player": OTHER}, seed)
     (letter,) = outcome.letters
@@ -63,23 +63,26 @@ def test_a_spell_for_another_costs_its_caster_hp_and_gives_the_other_no_more_tha
         ("priest", 0, OTHER, "player_is_down"),
     ],
 )
-def test_healing_another_is_refused_to_oneself_to_other_classes_and_to_the_weak(class_name, hp, target, code):
+def test_healing_is_refused_for_oneself_for_other_classes_and_with_too_few_hp(class_name, hp, target, code):
     with pytest.raises(Refused) as caught:
         play(sample_player(class_name, hp), "heal_other", {"player": target})
     assert caught.value.code == code
 
 
-@given(players().filter(lambda each: each.hp > 0), players().filter(lambda each: each.hp > 0), SEEDS)
-def test_a_duel_has_one_winner_who_gains_exp_and_one_loser_who_loses_hp(challenger, target, seed):
+@given(players().filter(lambda player: player.hp > 0), players().filter(lambda player: player.hp > 0), SEEDS)
+def test_a_duel_has_one_winner_that_gains_exp_and_one_loser_that_loses_hp(challenger, target, seed):
     (challenge,) = play(challenger, "duel", {"player": OTHER}).letters
     fought = receive(other(target), challenge, seed)
     (end,) = fought.letters
     assert (end.recipient, end.kind) == (7, "mail:duelled")
     ended = receive(challenger, end, seed)
-    (told,) = [each for each in fought.events if each["type"] == "challenged"]
-    (own,) = [each for each in ended.events if each["type"] == "duelled"]
-    assert told["won"] is not own["won"]
-    for before, after, event, loser in ((target, fought, told, challenger), (challenger, ended, own, target)):
+    (challenge_event,) = [event for event in fought.events if event["type"] == "challenged"]
+    (duel_event,) = [event for event in ended.events if event["type"] == "duelled"]
+    assert challenge_event["won"] is not duel_event["won"]
+    for before, after, event, loser in (
+        (target, fought, challenge_event, challenger),
+        (challenger, ended, duel_event, target),
+    ):
         won = event["won"]
         assert after.player.exp - before.exp == event["exp"]
         assert event["exp"] == (min(10 * loser.level, EXP_CAP - before.exp) if won else 0)
@@ -88,7 +91,7 @@ def test_a_duel_has_one_winner_who_gains_exp_and_one_loser_who_loses_hp(challeng
     assert not ended.letters, "nothing is answered any more"
 
 
-def test_a_player_who_is_down_neither_challenges_nor_fights_but_hears_how_his_duel_ended():
+def test_a_player_that_is_down_neither_challenges_nor_fights_but_gets_the_result_of_its_duel():
     down = sample_player(hp=0)
     with pytest.raises(Refused):
         play(down, "duel", {"player": OTHER})
@@ -111,14 +114,14 @@ def test_the_chance_of_a_duel_is_even_among_equals_and_within_its_bounds(power, 
         assert chance == 50
 
 
-def test_a_returned_letter_tells_which_and_why():
+def test_a_returned_letter_says_which_it_was_and_why():
     args = {"sender": "7", "kind": "healed", "to": OTHER, "reason": "player_not_found", "args": {"points": 3}}
     model = RULEBOOK.recorded("mail:returned", args)
     outcome = RULEBOOK.apply("mail:returned", sample_player(hp=0), model, Moment(LATER, Dice(1), RULEBOOK.game))
     assert outcome.events == ({"type": "mail_returned", "kind": "healed", "to": OTHER, "reason": "player_not_found"},)
 
 
-@given(players().filter(lambda each: each.hp > 0), SEEDS)
+@given(players().filter(lambda player: player.hp > 0), SEEDS)
 def test_letters_replay_to_the_same_player(player, seed):
     (challenge,) = play(sample_player(), "duel", {"player": OTHER}).letters
     after = receive(other(player), challenge, seed).player
@@ -130,13 +133,13 @@ def test_letters_replay_to_the_same_player(player, seed):
     "given_id", ["0", "", "-1", "01", "1.0", "x", str(2**63), "9" * 19, "9" * 40, "１", 7, None, True]
 )
 @pytest.mark.parametrize("action", ["heal_other", "duel"])
-def test_what_is_no_player_id_is_refused_by_its_field(action, given_id):
+def test_an_invalid_player_id_is_refused_by_field(action, given_id):
     with pytest.raises(BadInput) as caught:
         RULEBOOK.arguments(action, {"player": given_id})
-    assert [each.field for each in caught.value.errors] == ["args.player"]
+    assert [fault.field for fault in caught.value.errors] == ["args.player"]
 
 
-def test_the_largest_id_is_one():
+def test_the_largest_id_is_a_player_id():
     assert RULEBOOK.arguments("duel", {"player": str(2**63 - 1)})
 
 
@@ -144,7 +147,7 @@ def test_a_letters_rule_is_no_action():
     for name in ("mail:healed", "healed"):
         with pytest.raises(UnknownAction):
             RULEBOOK.arguments(name, {"sender": "8", "points": 100})
-    assert not any(":" in each for each in RULEBOOK.actions())
+    assert not any(":" in name for name in RULEBOOK.actions())
 
 
 def _sending(*letters: Any) -> Callable[[Player, Pray, Moment], Outcome]:
@@ -190,7 +193,7 @@ def test_an_action_whose_letters_cant_be_sent_is_a_broken_rule(name):
         play(sample_player(), "send", rulebook=Rulebook.parse(changed))
 
 
-def test_the_sender_is_the_one_who_sends_whatever_the_rule_says():
+def test_the_sender_is_the_player_that_sends_whatever_the_rule_says():
     changed = mapping()
     changed["actions"] |= {"send": f"{__name__}:from_another", "many": f"{__name__}:as_many_as_may_be"}
     rulebook = Rulebook.parse(changed)
@@ -209,12 +212,12 @@ def test_the_sender_is_the_one_who_sends_whatever_the_rule_says():
         (3, "mail: Input should be a valid dictionary"),
     ],
 )
-def test_a_fault_of_the_mail_table_is_named_by_its_path(mail, fault):
+def test_a_fault_of_the_mail_table_is_reported_with_its_path(mail, fault):
     changed = mapping()
     changed["mail"] = mail
     with pytest.raises(GameFault) as caught:
         Rulebook.parse(changed)
-    assert any(each.startswith(fault) for each in caught.value.problems), caught.value.problems
+    assert any(problem.startswith(fault) for problem in caught.value.problems), caught.value.problems
 
 
 def test_a_game_may_do_without_mail():
@@ -226,7 +229,7 @@ def test_a_game_may_do_without_mail():
     assert play(sample_player(), "hunt", {"foe": "slime"}, rulebook=rulebook).letters == ()
 
 
-def test_the_example_of_the_page_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (DOCS / "mail.md").read_text("utf-8")
     (code,), (tables,) = (re.findall(rf"^```{kind}\n(.*?)^```", page, re.M | re.S) for kind in ("python", "toml"))
     (tmp_path / "mygame.py").write_text(code)

@@ -1,4 +1,4 @@
-"""Names: which are taken for the same, and which nobody can have."""
+"""Names: which share a key, and which no player can have."""
 
 from unicodedata import category, normalize
 
@@ -146,7 +146,7 @@ def test_length_counts_after_normalising():
     assert _problem("\ufdfa" * 2)
 
 
-def test_a_single_letter_is_a_name_where_that_is_asked_for():
+def test_a_single_letter_is_a_name_where_the_caller_allows_it():
     assert parse("A", shortest=1) == Name("A", "a")
     assert _problem("A")
 
@@ -188,6 +188,6 @@ def test_an_accepted_name_holds_nothing_but_letters_marks_digits_and_plain_punct
     assume(name is not None)
     assert name is not None
     assert 1 <= len(name.shown) <= LONGEST
-    assert all(category(each)[0] in "LMN" or each in " _-.'" for each in name.shown)
+    assert all(category(character)[0] in "LMN" or character in " _-.'" for character in name.shown)
     assert "  " not in name.shown
     assert name.shown == name.shown.strip()

@@ -1,4 +1,4 @@
-"""The law of limits, against a bucket of tokens and against what it promises of every window of time."""
+"""The algorithm of limits, compared with a token bucket and with its bound for every window of time."""
 
 from collections.abc import Sequence
 
@@ -12,26 +12,24 @@ PACES = st.builds(Pace, st.integers(1, 100), st.integers(1, 20))
 
 
 def admitted(pace: Pace, times: Sequence[int]) -> list[bool]:
-    rest, found = 0, []
+    rest, results = 0, []
     for now in times:
         admits = pace.wait(rest, now) <= 0
         rest = pace.spent(rest, now) if admits else rest
-        found.append(admits)
-    return found
+        results.append(admits)
+    return results
 
 
 def times_of(pauses: Sequence[int]) -> list[int]:
-    now, found = 10_000, []
+    now, results = 10_000, []
     for pause in pauses:
         now += pause
-        found.append(now)
-    return found
+        results.append(now)
+    return results
 
 
 @given(PACES, PAUSES)
-def test_it_admits_what_a_bucket_of_tokens_admits_from_which_a_denial_takes_nothing(
-    pace: Pace, pauses: list[int]
-) -> None:
+def test_it_admits_what_a_token_bucket_admits_that_denials_take_nothing_from(pace: Pace, pauses: list[int]) -> None:
     full, expected = pace.interval * pace.burst, []
     tokens, last = full, 0
     for now in times_of(pauses):
@@ -51,7 +49,9 @@ def test_no_window_holds_more_than_the_burst_and_one_for_every_interval_in_it(pa
 
 
 @given(PACES, PAUSES)
-def test_who_waits_as_long_as_he_is_told_is_admitted_and_not_before(pace: Pace, pauses: list[int]) -> None:
+def test_a_caller_that_waits_as_long_as_the_denial_says_is_admitted_and_not_before(
+    pace: Pace, pauses: list[int]
+) -> None:
     rest = 0
     for now in times_of(pauses):
         wait = pace.wait(rest, now)
@@ -63,7 +63,7 @@ def test_who_waits_as_long_as_he_is_told_is_admitted_and_not_before(pace: Pace, 
 
 
 @given(st.integers(1, 10**13))
-def test_a_refusal_never_tells_too_short_a_wait(wait: int) -> None:
-    told = refusal("Too often.", wait).retry_after
-    assert told is not None
-    assert wait <= round(told * 1000) * 1_000_000 < wait + 1_000_000
+def test_the_wait_in_a_denial_is_never_too_short(wait: int) -> None:
+    retry_after = refusal("Too often.", wait).retry_after
+    assert retry_after is not None
+    assert wait <= round(retry_after * 1000) * 1_000_000 < wait + 1_000_000

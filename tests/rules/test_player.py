@@ -18,7 +18,7 @@ def test_changing_a_player_is_the_same_as_replacing_fields(player, hp, exp, clas
 
 
 @given(players(), st.integers(1, 100), st.integers(0, 2**31), st.integers(1, 2**31))
-def test_settling_a_player_sets_only_what_is_the_rulebooks(player, level, hp, version):
+def test_settling_a_player_sets_only_the_fields_of_the_rulebook(player, level, hp, version):
     expected = player._replace(level=level, hp=hp, version=version, exp_reached_at=LATER)
     assert settled(player, level, hp, version, LATER) == expected
 

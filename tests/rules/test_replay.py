@@ -1,4 +1,4 @@
-"""The ledger's records, played again, lead to the same player."""
+"""The records of the ledger, replayed, lead to the same player."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_a_replay_may_stop_anywhere_and_go_on(player, attempts):
     assert replay(RULEBOOK, replay(RULEBOOK, player, ledger[:half]), ledger[half:]) == after
 
 
-def test_nothing_replayed_is_the_player_himself():
+def test_replaying_nothing_gives_the_same_player():
     player = sample_player()
     assert replay(RULEBOOK, player, []) is player
 
@@ -58,7 +58,7 @@ def test_renames_and_the_deletion_between_actions_are_replayed_too(player, attem
     assert replayed == after._replace(name="Bea Lee", version=after.version + 2)
 
 
-def test_a_ledger_that_the_rules_refuse_is_told_apart():
+def test_a_ledger_that_the_rules_refuse_raises_their_error():
     with pytest.raises(Refused):
         replay(RULEBOOK, sample_player(), [Record("revive", {}, 1, LATER)])
     with pytest.raises(UnknownFoe):

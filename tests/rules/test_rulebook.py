@@ -1,4 +1,4 @@
-"""The rulebook holds every action to the law of players, whoever wrote it."""
+"""The rulebook holds every action to the law of players, built-in or not."""
 
 import pytest
 from hypothesis import given
@@ -47,11 +47,11 @@ def test_the_law_of_players_holds_through_any_actions(player, attempts):
         assert player.version == before.version + 1
         assert player.exp_reached_at == (before.exp_reached_at if player.exp == before.exp else attempt.at)
         assert before.hp > 0 or attempt.action == "revive"
-        assert before._replace(**{each: getattr(player, each) for each in CHANGEABLE}) == player
+        assert before._replace(**{field: getattr(player, field) for field in CHANGEABLE}) == player
         assert all(type(event["type"]) is str for event in outcome.events)
 
 
-@given(players().filter(lambda each: each.hp > 0), st.sampled_from(FAULTY))
+@given(players().filter(lambda player: player.hp > 0), st.sampled_from(FAULTY))
 def test_a_faulty_action_ends_in_a_broken_rule_and_leaves_the_player_alone(player, action):
     copy = player._replace()
     with pytest.raises(RuleBroken) as caught:
@@ -85,7 +85,7 @@ def test_an_action_cannot_set_level_version_or_times():
     assert play(player, "idle", rulebook=STUDIO).player == player._replace(version=2)
 
 
-def test_a_player_who_loses_his_last_hp_is_told_so():
+def test_losing_the_last_hp_is_an_event():
     outcome = play(sample_player(), "bury", rulebook=STUDIO)
     assert outcome.player.hp == 0
     assert outcome.events == ({"type": "went_down"},)
@@ -98,19 +98,19 @@ def test_exp_beyond_the_cap_becomes_the_cap():
     assert outcome.events == ({"type": "level_up", "level": RULEBOOK.game.levels.max_level},)
 
 
-def test_a_player_at_the_cap_keeps_the_time_he_reached_it():
+def test_a_player_at_the_cap_keeps_the_time_at_which_it_reached_it():
     assert play(sample_player(exp=EXP_CAP), "ascend", rulebook=STUDIO).player.exp_reached_at == START
 
 
 @pytest.mark.parametrize("action", ["hunt", "rest", "heal", "change_class", "pray", "crash"])
-def test_a_player_who_is_down_is_refused_every_action_but_revive(action):
+def test_a_player_that_is_down_is_refused_every_action_but_revive(action):
     args = {"hunt": {"foe": "slime"}, "change_class": {"class": "mage"}}.get(action, {})
     with pytest.raises(Refused) as caught:
         play(sample_player(hp=0, exp=10_000), action, args, rulebook=STUDIO)
     assert caught.value.code == "player_is_down"
 
 
-def test_an_unknown_action_is_named_with_those_there_are():
+def test_an_unknown_action_is_refused_with_the_known_ones():
     moment = Moment(LATER, Dice(1), RULEBOOK.game)
     for attempt in (
         lambda: RULEBOOK.arguments("dance", {}),
@@ -156,7 +156,7 @@ def test_a_new_player_is_of_version_one_and_at_full_hp():
 
 
 @given(players())
-def test_a_player_may_be_brought_in_with_any_legal_hp_and_exp(player):
+def test_a_player_may_be_created_with_any_legal_hp_and_exp(player):
     again = RULEBOOK.new_player(player.id, player.name, player.class_name, START, player.hp, player.exp)
     assert again == player
 
@@ -165,10 +165,10 @@ def test_a_player_may_be_brought_in_with_any_legal_hp_and_exp(player):
     ("hp", "exp", "field"),
     [(-1, 0, "hp"), (111, 0, "hp"), (2**70, 0, "hp"), (None, -1, "exp"), (None, EXP_CAP + 1, "exp")],
 )
-def test_a_player_cannot_be_brought_in_with_hp_or_exp_out_of_range(hp, exp, field):
+def test_a_player_cannot_be_created_with_hp_or_exp_out_of_range(hp, exp, field):
     with pytest.raises(BadInput) as caught:
         sample_player(hp=hp, exp=exp)
-    assert [each.field for each in caught.value.errors] == [field]
+    assert [fault.field for fault in caught.value.errors] == [field]
 
 
 def test_a_player_cannot_be_made_of_an_unknown_class():

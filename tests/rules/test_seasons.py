@@ -1,4 +1,4 @@
-"""Seasons follow one another without a gap, end when it was said, and heed zones and clock changes."""
+"""Seasons follow one another without a gap, end when planned, and follow time zones and daylight saving."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from gameserver.rules.schedule import Schedule
 from gameserver.rules.seasons import Season, next_season, season_at
 
 WEEKLY = Schedule.parse("0 0 * * 1", "Asia/Seoul")
-moments = st.datetimes(datetime(2024, 1, 1), datetime(2034, 1, 1)).map(lambda each: each.replace(tzinfo=UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(2024, 1, 1), datetime(2034, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001
 schedules = st.sampled_from(
     [WEEKLY, Schedule.parse("*/7 * * * *", "UTC"), Schedule.parse("30 2 * * *", "Europe/Berlin"),
      Schedule.parse("0 0 1 * *", "America/New_York")]
@@ -28,7 +28,7 @@ def test_a_moment_is_within_its_season_and_the_next_begins_where_it_ends(schedul
 
 
 @given(schedules, moments, st.integers(1, 10**6))
-def test_a_season_that_has_begun_ends_when_it_was_said_to(schedule: Schedule, moment: datetime, lasts: int) -> None:
+def test_a_season_that_has_begun_ends_as_planned_at_its_start(schedule: Schedule, moment: datetime, lasts: int) -> None:
     start = int(moment.timestamp())
     begun = [Season(start - 100, start), Season(start, start + lasts)]
     for second in (start, start + lasts - 1):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
@@ -16,8 +17,6 @@ from gameserver.stack.servers.redis import RedisServer
 
 FAST = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
 PASSWORD = "a'b\"c/\\ü"
-
-
 ROOM = 1 << 30
 
 
@@ -29,7 +28,7 @@ def roomy() -> str:
 
 @contextmanager
 def open_folder(parent: str) -> Iterator[Path]:
-    """A folder that every account can enter, as pytest's own are not."""
+    """A folder that every account can enter, unlike those of pytest."""
     made = Path(tempfile.mkdtemp(prefix="gameserver-test-", dir=parent))
     made.chmod(0o755)
     yield made
@@ -44,13 +43,13 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def pristine() -> Iterator[Path]:
-    """A data folder as the first start leaves it, to copy: making one takes longer than most tests."""
+    """A data folder as the first start leaves it, to copy: making a new one takes longer than most tests."""
     with open_folder(roomy()) as made:
         server = PostgresServer(
             name="one",
             data=made / "one",
             port=free_port(),
-            password=PASSWORD,
+            password=SecretStr(PASSWORD),
             log=made / "log",
             settings=FAST,
         )
@@ -77,7 +76,7 @@ async def postgres(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., 
             name="one",
             data=data or folder / "one",
             port=free_port(),
-            password=PASSWORD,
+            password=SecretStr(PASSWORD),
             log=folder / "log" / "one.log",
             settings=settings,
         )
@@ -97,7 +96,7 @@ async def valkey(folder: Path) -> AsyncIterator[RedisServer]:
         name="redis",
         data=folder / "redis",
         port=free_port(),
-        password=PASSWORD,
+        password=SecretStr(PASSWORD),
         log=folder / "log" / "redis.log",
     )
     yield server

@@ -1,7 +1,7 @@
 """A process that behaves like a node towards the stack: `python played_node.py MANNER PORT`.
 
-MANNER is usual, stubborn (deaf to SIGTERM), late (never ready) or broken. It makes its ready file, and when
-told to end it writes beside it whether PORT was still listened on.
+MANNER is usual, stubborn (ignores SIGTERM), late (never ready) or broken. It makes its ready file; on SIGTERM it writes
+beside it whether PORT was still listened on, and ends.
 """
 
 import os

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import uvloop
+from pydantic import SecretStr
 from rich.console import Console
 
 from gameserver.stack.errors import StackError
@@ -22,9 +23,11 @@ from tests.stack.conftest import FAST, PASSWORD
 def children(folder: Path, ports: list[int], manner: str) -> tuple[PostgresServer, RedisServer, list[NodeProcess]]:
     log = folder / "log"
     postgres = PostgresServer(
-        name="one", data=folder / "one", port=ports[0], password=PASSWORD, log=log / "one.log", settings=FAST
+        name="one", data=folder / "one", port=ports[0], password=SecretStr(PASSWORD), log=log / "one.log", settings=FAST
     )
-    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password=PASSWORD, log=log / "redis.log")
+    redis = RedisServer(
+        name="redis", data=folder / "redis", port=ports[1], password=SecretStr(PASSWORD), log=log / "redis.log"
+    )
     played = [sys.executable, str(Path(__file__).with_name("played_node.py")), manner, str(ports[1])]
     nodes = [
         NodeProcess(

@@ -18,18 +18,19 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.rules.replay import Record, replay
-from gameserver.storage.boards.follower import Boarding, Follower
+from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.mail.courier import Deliverer
 from gameserver.storage.players.command import Command, Receipt
+from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.slots.attendance import attend
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.servers import GAME, SLOTS, Servers
 from tests.support.wait import wait_until
 
-FENCE = 7_710_002
+FENCE = FENCES["players"]
 _numbers = iter(range(1, 1 << 62))
 
 
@@ -96,7 +97,7 @@ async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database
         number = next(_numbers)
         wanted = Application(f"Player {number}", class_name, device=f"device-{number:06}", exp=exp)
         key = command_id()
-        if database is None or owner(core, core.rooms.accounts.births.id_of(key, 0)) == database:
+        if database is None or owner(core, core.rooms.accounts.enrolments.id_of(key, 0)) == database:
             birth, _ = await enroll(core.commands.accounts, wanted, key)
             return birth.player
 
@@ -181,11 +182,11 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
 @asynccontextmanager
 async def following(core: Core) -> AsyncIterator[None]:
     """A node's followers of all its databases."""
-    boarding = Boarding(
+    followed_boards = FollowedBoards(
         lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: names_of(core)
     )
     writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
-    followers = [Follower(each, writer, presence, boarding) for each in core.slots.databases("players")]
+    followers = [Follower(each, writer, presence, followed_boards) for each in core.slots.databases("players")]
     tasks = [asyncio.create_task(each.run()) for each in followers]
     yield
     await cancel_and_wait(tasks)

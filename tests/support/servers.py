@@ -112,12 +112,17 @@ async def running_servers() -> AsyncIterator[Servers]:
     folder.chmod(0o755)
     postgres = {
         name: PostgresServer(
-            name=name, data=folder / name, port=free_port(), password="test", log=folder / f"{name}.log", settings=FAST
+            name=name,
+            data=folder / name,
+            port=free_port(),
+            password=SecretStr("test"),
+            log=folder / f"{name}.log",
+            settings=FAST,
         )
         for name in NAMES
     }
     redis = RedisServer(
-        name="redis", data=folder / "redis", port=free_port(), password="test", log=folder / "redis.log"
+        name="redis", data=folder / "redis", port=free_port(), password=SecretStr("test"), log=folder / "redis.log"
     )
     children: list[Child] = [*postgres.values(), *([] if OTHER_REDIS in os.environ else [redis])]
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gameserver.config.settings import Settings
-from gameserver.storage.sessions import sessions
+from gameserver.storage.sessions import endings
 from tests.support.redis_kinds import alone
 from tests.support.redis_play import played
 from tests.transport.doors import closing_of
@@ -17,7 +17,7 @@ from tests.transport.http.test_sessions import WITHIN
 async def test_idle_sockets_of_an_ended_epoch_are_closed_with_and_without_redis(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr(endings, "RECHECK_SECONDS", 0.1)
     async with alone(tmp_path) as redis, AsyncExitStack() as stack:
         all_of = await played(stack, settings, redis)
         api, credentials = all_of.api, all_of.node.core.rooms.accounts.credentials

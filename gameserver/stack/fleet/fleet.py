@@ -69,6 +69,7 @@ class Fleet:
             try:
                 await self._rotation.let_in(node)
             except StackError:
+                # It never got players: its place is free again, and its process ends.
                 self._roster.drop(node)
                 await self._take_out(node)
                 raise

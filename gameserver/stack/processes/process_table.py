@@ -16,7 +16,7 @@ def require() -> None:
     try:
         _psutil()
     except ImportError:
-        raise StackError("The package psutil is missing: `pip install 'gameserver[embedded]'` brings it.") from None
+        raise StackError("The package psutil is missing: `pip install 'heroledger[embedded]'` brings it.") from None
 
 
 def descendants(pid: int) -> list[int]:

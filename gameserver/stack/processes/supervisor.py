@@ -109,12 +109,15 @@ class Supervisor:
             for number in self._signals:
                 asyncio.get_running_loop().remove_signal_handler(number)
             self._lock.release()
+        # Only the cancellation by our own signal handler ends here; any other is passed on.
         if not self._signalled or self._owner is None or self._owner.uncancel() > 0:
             return False
         return kind is not None and issubclass(kind, asyncio.CancelledError)
 
     async def _stop(self) -> None:
+        # The watchers first, so that none restarts a child that is being stopped.
         await cancel_and_wait(self._watchers.values())
+        # The phases from last to first; then the children that no phase has started, whose locks are still held.
         started = {child for phase in self._phases for child in phase}
         never_started = [child for child in self._children if child not in started]
         for phase in (*reversed(self._phases), never_started):

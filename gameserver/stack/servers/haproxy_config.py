@@ -18,7 +18,7 @@ SOCKET = "haproxy.sock"
 """The runtime API of the HAProxy that `up` runs, in the folder where it is started."""
 _NOWHERE = "127.0.0.1:1"
 _RESOLVERS = """\
-# The containers' own resolver. A node that isn't there, or comes back at another address, is found when it is.
+# The containers' resolver. A node that is missing, or returns with another address, is found once it is there.
 resolvers containers
     parse-resolv-conf
     timeout resolve 1s

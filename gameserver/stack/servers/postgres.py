@@ -17,6 +17,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 import asyncpg
+from pydantic import SecretStr
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
@@ -62,7 +63,7 @@ class PostgresServer(ManagedServer):
 
     data: Path
     port: int
-    password: str = field(repr=False)
+    password: SecretStr
     settings: Mapping[str, str] = field(default_factory=dict)
     """Server settings that override DURABLE."""
     stop_seconds: float = 30
@@ -131,8 +132,9 @@ class PostgresServer(ManagedServer):
         secret = self._folder.with_name(self._folder.name + ".password")
         setup = Process(f"The set-up of Postgres {self.name}", self.log)
         try:
+            # Under another name, which only a complete folder loses.
             await asyncio.to_thread(datafolder.make_empty, made, self._account)
-            datafolder.write_secret(secret, self.password, self._account)
+            datafolder.write_secret(secret, self.password.get_secret_value(), self._account)
             setup.start(self._launch(self._initdb_command(made, secret), self._folder.parent, signal.SIGKILL))
             if not await setup.ended(_INITDB_SECONDS) or setup.status != 0:
                 raise StackError(f"{setup.name} failed ({setup.status_text}){setup.last_words()}")
@@ -192,7 +194,7 @@ class PostgresServer(ManagedServer):
             if not await connection.fetchval("select exists(select from pg_roles where rolname = $1)", ROLE):
                 create = f"create role {ROLE} login createdb in role pg_monitor password %L"
                 await connection.execute(
-                    await connection.fetchval("select format($1, $2::text)", create, self.password)
+                    await connection.fetchval("select format($1, $2::text)", create, self.password.get_secret_value())
                 )
             await connection.execute(f"alter role {ROLE} replication")
             await connection.execute(f"grant pg_create_subscription to {ROLE}")
@@ -202,4 +204,4 @@ class PostgresServer(ManagedServer):
             await connection.close()
 
     def _url(self, role: str, database: str) -> str:
-        return f"postgresql://{role}:{quote(self.password, safe='')}@{HOST}:{self.port}/{database}"
+        return f"postgresql://{role}:{quote(self.password.get_secret_value(), safe='')}@{HOST}:{self.port}/{database}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
@@ -26,7 +28,7 @@ class RedisServer(ManagedServer):
 
     data: Path
     port: int
-    password: str = field(repr=False)
+    password: SecretStr
     stop_seconds: float = 15
     what: str = field(default="Valkey", init=False)
 
@@ -35,7 +37,7 @@ class RedisServer(ManagedServer):
 
     @property
     def url(self) -> str:
-        return f"redis://:{quote(self.password, safe='')}@{HOST}:{self.port}/0"
+        return f"redis://:{quote(self.password.get_secret_value(), safe='')}@{HOST}:{self.port}/0"
 
     @property
     def address(self) -> str:
@@ -71,7 +73,7 @@ class RedisServer(ManagedServer):
             (
                 f"bind {HOST}",
                 f"port {self.port}",
-                f"requirepass {_quoted(self.password)}",
+                f"requirepass {_quoted(self.password.get_secret_value())}",
                 "dir ./",
                 "appendonly yes",
                 "appendfsync everysec",
@@ -87,7 +89,7 @@ class RedisServer(ManagedServer):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 reader, writer = await asyncio.open_connection(HOST, self.port)
                 try:
-                    writer.write(f"AUTH {_quoted(self.password)}\r\nPING\r\n".encode())
+                    writer.write(f"AUTH {_quoted(self.password.get_secret_value())}\r\nPING\r\n".encode())
                     return await reader.readexactly(len(_ANSWER)) == _ANSWER
                 finally:
                     writer.close()

@@ -1,10 +1,10 @@
 """Follows one database's ledger for the boards and the connected: one node at a time, by a lock on the database.
 
-Law: a checkpoint lies with what was derived up to it and moves in the same call, so a follower that is killed,
-frozen or doubled can neither lose nor undo anything: whoever comes after goes on from there, and a call that expects
-another checkpoint changes nothing. A generation without a checkpoint (a new board, or a Redis that lost its memory)
-is loaded from the tables, chunk by chunk between turns of following, from a snapshot taken before the first chunk,
-and isn't served before every database's follower has caught up with what was there after the last load.
+Law: a checkpoint is stored with what was derived up to it and moves in the same call, so a follower that is killed,
+frozen or doubled can neither lose nor undo anything: the next one goes on from there, and a call that expects another
+checkpoint changes nothing. A generation without a checkpoint (a new board, or a Redis that lost its memory) is loaded
+from the tables, chunk by chunk between turns of following, from a snapshot taken before the first chunk. It isn't
+served before every database's follower has caught up with what was there after the last load.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ import structlog
 from redis.exceptions import RedisError
 
 from gameserver.rules.errors import PresenceUnavailable
-from gameserver.storage.boards.layout import Contest, Place
-from gameserver.storage.boards.loading import Load
-from gameserver.storage.boards.rows import kept_arguments, place_of
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.ledger_reader import SQL, LedgerChanges, LedgerReader
+from gameserver.storage.boards.loading import BoardLoad
+from gameserver.storage.boards.rows import ranked_player_of, stored_score_arguments
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
 from gameserver.storage.live.presence import CHANGED, Presence
-from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.locks import FOLLOWING
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 
 log = structlog.get_logger()
 
-SQL = statements.load(__package__, "follower.sql")
 TURN_SECONDS = 0.05
 QUIET_SECONDS = 0.05
 LOADING_SECONDS = 0.005
@@ -43,15 +43,10 @@ BUILDING_SECONDS = 0.1
 RETRY_SECONDS = 0.5
 STUMBLES = 3
 """How often in a row Redis may fail a follower before it gives its database to another node."""
-SUMMARIZE_SECONDS = 2.0
 TELL_SECONDS = 1.0
-"""How often the boards are told the time up to which they are, while nothing happens."""
+"""How often the boards get the time up to which they are, while nothing happens."""
 OLDEST_READ_SECONDS = 30.0
 """What was read longer ago isn't written any more: the tombstones that guard against it may be gone."""
-TRANSACTIONS = 2_000
-"""Transaction ids read in one turn, at the most; fewer after a turn that brought more than CHUNK players."""
-FEW_TRANSACTIONS = 16
-"""Read in the first turn: each of a bulk load's may have written thousands of players."""
 CHUNK = 5_000
 """Players loaded in one turn, at the most."""
 PART = 1_000
@@ -65,40 +60,29 @@ SETTINGS = {
 }
 
 
-class Boarding(NamedTuple):
+class FollowedBoards(NamedTuple):
     """What there is to follow for, as of now: the contests, and the names of all databases that they rank."""
 
     contests: Callable[[], Sequence[Contest]]
     names: Callable[[], Sequence[str]]
 
 
-class _Read(NamedTuple):
-    """One reading of the ledger."""
-
-    reached: Checkpoint
-    places: list[Place]
-    as_of: int
-    more: bool
-
-
 class Follower:
     """Keeps the boards up to one database."""
 
-    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, boarding: Boarding) -> None:
-        self._database = database
-        self._writer = writer
-        self._presence = presence
-        self._boarding = boarding
-        self._load: Load | None = None
+    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, boards: FollowedBoards) -> None:
+        self._database, self._writer, self._presence, self._boards = database, writer, presence, boards
+        self._ledger = LedgerReader(database.name)
+        self._load: BoardLoad | None = None
         self._followed: list[tuple[Contest, Generation]] = []
         self._points: dict[tuple[str, int], Snapshot] = {}
+        """By generation and its loads: what its followers have to catch up with before it may become live."""
         self._starting, self._building, self._stumbles = True, False, 0
-        self._span = FEW_TRANSACTIONS
-        self._looked = self._summarized = self._told = 0.0
+        self._looked = self._written = 0.0
         self._current = time.monotonic()
 
     async def run(self) -> None:
-        """Follows until cancelled; whatever it loses it finds again."""
+        """Follows until cancelled; after any loss it begins again at the checkpoint."""
         FOLLOWER_AGE.labels(self._database.name).set_function(lambda: time.monotonic() - self._current)
         link = Link(self._database, SETTINGS)
         try:
@@ -108,7 +92,7 @@ class Follower:
                 except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
                     log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
                     link.drop()
-                    self._span = max(1, self._span // 4)
+                    self._ledger.fail()
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             await link.close()
@@ -116,15 +100,19 @@ class Follower:
     async def _follow(self, link: Link) -> None:
         """Turn after turn while it holds the lock; returns when another node does."""
         connection = await link.open()
-        if not await connection.fetchval(SQL["lock"]):
+        if not await connection.fetchval(SQL["lock"], FOLLOWING):
             self._current = time.monotonic()
             return
+
+        # A new connection: checkpoints of the same server count, after it was compared with what they were taken on.
         row = await connection.fetchrow(SQL["identity"])
         source = Source(row["system"], row["timeline"], secrets.token_hex(6))
         self._load, self._looked = None, 0.0
         self._points.clear()
+
         while True:
             try:
+                # Which generations are there, what has changed for them, and the next chunk of those without anything.
                 await self._look(connection, source)
                 busy = await self._turn(connection, source)
                 if self._load is not None:
@@ -149,21 +137,25 @@ class Follower:
         if time.monotonic() - self._looked < (BUILDING_SECONDS if self._building else STATE_SECONDS):
             return
         self._looked, self._building = time.monotonic(), False
-        contests, names = self._boarding.contests(), self._boarding.names()
+        contests, names = self._boards.contests(), self._boards.names()
         listed = await self._writer.generations(contests, self._database.name, names, starting=self._starting)
         self._starting = False
         empty: list[tuple[Contest, str]] = []
         self._followed = []
-        for contest, found in zip(contests, listed, strict=True):
-            for generation in found:
+        for contest, generations in zip(contests, listed, strict=True):
+            for generation in generations:
                 self._building = self._building or generation.is_next
                 if not generation.checkpoint:
+                    # Nothing of this database is in it yet.
                     empty.append((contest, generation.name))
                 elif Checkpoint.load(generation.checkpoint).on(source) is None:
+                    # It follows another server or timeline, whose rows may not be here.
                     await self._writer.renew(contest, unusable=generation.name)
                 else:
                     self._followed.append((contest, generation))
                     await self._catch_up(connection, source, contest, generation)
+
+        # A load goes on as long as it is for what is empty; another set is loaded from the beginning.
         if self._load is None or self._load.targets != empty:
             self._load = await self._begin(connection, source, empty) if empty else None
 
@@ -178,89 +170,76 @@ class Follower:
             self._points[key] = Snapshot.parse(await connection.fetchval(SQL["snapshot"]))
         checkpoint = Checkpoint.load(generation.checkpoint).on(source)
         if checkpoint is not None and checkpoint.snapshot.covers(self._points[key]):
-            names = self._boarding.names()
+            names = self._boards.names()
             if await self._writer.ready(contest, generation.name, self._database.name, names):
                 log.info("a board is live", board=contest.board.name, season=contest.season)
                 self._points.pop(key)
 
-    async def _begin(self, connection: asyncpg.Connection, source: Source, targets: list[tuple[Contest, str]]) -> Load:
-        load = Load(secrets.token_hex(6), self._database.name, targets, self._writer)
+    async def _begin(
+        self, connection: asyncpg.Connection, source: Source, targets: list[tuple[Contest, str]]
+    ) -> BoardLoad:
+        # Earlier loads end first: from then on nobody else writes these generations for this database.
+        load = BoardLoad(secrets.token_hex(6), self._database.name, targets, self._writer)
         await load.begin()
         for contest, _ in targets:
             FOLLOWER_LOADS.labels(contest.board.name, self._database.name).inc()
+
+        # The checkpoint that the load will end with is taken before its first chunk.
         committed = await connection.fetchval(SQL["mark"])
         snapshot = Snapshot.parse(await connection.fetchval(SQL["snapshot"]))
         load.checkpoint = Checkpoint(source, snapshot, committed).dump()
         log.info("loading boards", database=self._database.name, boards=load.boards())
         return load
 
-    async def _load_chunk(self, connection: asyncpg.Connection, load: Load) -> None:
+    async def _load_chunk(self, connection: asyncpg.Connection, load: BoardLoad) -> None:
         contests = [contest for contest, _ in load.targets]
         started = time.monotonic()
-        rows = await connection.fetch(SQL["scan"], *load.after, CHUNK, *kept_arguments(contests))
-        places = [place_of(row, contests) for row in rows]
+        rows = await connection.fetch(SQL["scan"], *load.after, CHUNK, *stored_score_arguments(contests))
+        players = [ranked_player_of(row, contests) for row in rows]
         if time.monotonic() - started > OLDEST_READ_SECONDS:
             return
-        fine = await load.write(places, last=len(rows) < CHUNK)
+        fine = await load.write(players, last=len(rows) < CHUNK)
         if not fine or len(rows) < CHUNK:
             self._load, self._looked = None, 0.0
 
     async def _turn(self, connection: asyncpg.Connection, source: Source) -> bool:
         """Reads what has become visible since the oldest checkpoint and writes it everywhere; whether there is more."""
-        checkpoints = [Checkpoint.load(found.checkpoint).on(source) for _, found in self._followed]
-        since = min((each for each in checkpoints if each), key=lambda each: each.snapshot.age(), default=None)
+        checkpoints = [Checkpoint.load(generation.checkpoint).on(source) for _, generation in self._followed]
+        usable = (checkpoint for checkpoint in checkpoints if checkpoint)
+        since = min(usable, key=lambda checkpoint: checkpoint.snapshot.age(), default=None)
         if since is None:
             return False
         started = time.monotonic()
-        read = await self._changed(connection, since)
-        if read.reached != since:
-            await self._presence.announce(CHANGED, [(each.player.id, each.player.version) for each in read.places])
-            await self._summarize(connection)
+        changes = await self._ledger.read(connection, since, [contest for contest, _ in self._followed])
+
+        # The connected hear of their changes first, the boards follow.
+        if changes.reached != since:
+            versions = [(ranked.player.id, ranked.player.version) for ranked in changes.players]
+            await self._presence.announce(CHANGED, versions)
+            await self._ledger.summarize(connection)
         if time.monotonic() - started > OLDEST_READ_SECONDS:
             return True
-        if read.reached != since or started - self._told > TELL_SECONDS:
-            await self._write(read)
-            self._told = started
+        if changes.reached != since or started - self._written > TELL_SECONDS:
+            await self._write(changes)
+            self._written = started
         self._current = time.monotonic()
-        return bool(read.places) or read.more
+        return bool(changes.players) or changes.more
 
-    async def _write(self, read: _Read) -> None:
+    async def _write(self, changes: LedgerChanges) -> None:
         """Part by part; the checkpoints move with the last one."""
-        text, name, done = read.reached.dump(), self._database.name, 0
+        checkpoint, name, done = changes.reached.dump(), self._database.name, 0
         followed = self._followed
-        while len(read.places) - done > PART:
-            await self._writer.apply(followed, name, "", read.places[done : done + PART])
+        while len(changes.players) - done > PART:
+            await self._writer.apply(followed, name, "", changes.players[done : done + PART])
             done += PART
-        as_of = None if read.more else read.as_of
-        written = await self._writer.apply(followed, name, text, read.places[done:], as_of)
+        as_of = None if changes.more else changes.as_of
+        written = await self._writer.apply(followed, name, checkpoint, changes.players[done:], as_of)
+
+        # Where another follower has moved the checkpoint, Redis is asked again.
         if not all(written):
             self._looked = 0.0
         self._followed = [
-            (contest, replace(found, checkpoint=text) if fine else found)
-            for (contest, found), fine in zip(followed, written, strict=True)
+            (contest, replace(generation, checkpoint=checkpoint) if fine else generation)
+            for (contest, generation), fine in zip(followed, written, strict=True)
         ]
-        FOLLOWED.labels(self._database.name).inc(len(read.places))
-
-    async def _changed(self, connection: asyncpg.Connection, since: Checkpoint) -> _Read:
-        last = since.snapshot
-        until = last.xmax + min(self._span, TRANSACTIONS)
-        contests = [contest for contest, _ in self._followed]
-        asked = (last.lowest, until, last.xmax, list(last.running), *kept_arguments(contests))
-        rows = await connection.fetch(SQL["changed"], *asked)
-        changes = [row for row in rows if row["id"] is not None]
-        self._span = min(self._span * 2, TRANSACTIONS) if len(changes) <= CHUNK else max(1, self._span // 2)
-        seen = Snapshot.parse(rows[0]["snapshot"])
-        committed = max([since.committed, *(row["txid"] for row in changes)])
-        reached = Checkpoint(since.source, seen.until(until), committed)
-        as_of = int(rows[0]["at"].timestamp() * 1000)
-        more = seen.xmax > until
-        return _Read(reached, [place_of(row, contests) for row in changes], as_of, more)
-
-    async def _summarize(self, connection: asyncpg.Connection) -> None:
-        if time.monotonic() - self._summarized < SUMMARIZE_SECONDS:
-            return
-        self._summarized = time.monotonic()
-        try:
-            await connection.execute(SQL["summarize"])
-        except asyncpg.LockNotAvailableError:
-            log.debug("the ledger's index is being vacuumed", database=self._database.name)
+        FOLLOWED.labels(self._database.name).inc(len(changes.players))

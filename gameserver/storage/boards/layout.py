@@ -1,13 +1,15 @@
-"""How boards lie in Redis: their keys, and what is packed into members, cards, rows and cursors.
+"""How boards lie in Redis: their keys, and what is packed into members, records, cards, rows and cursors.
 
-A contest is a board in one season, with standings of its own. Its keys share a hash tag with those of its board's
-other seasons. A generation's name says how to read it: the sign of its scores, its ties, and the definition of the
-board that it was built by, so that a board that was defined anew is served as it was until it has been rebuilt.
+Law: this file is the one place of the layout; the Lua scripts get it as CONSTANTS. A contest is a board in one season,
+with standings of its own. Its keys share a hash tag with those of its board's other seasons. A generation's name says
+how to read it: the sign of its scores, its ties, and the definition of the board that it was built by. So a board whose
+definition has changed is served as it was until it has been rebuilt. A member of the order is the time at which its
+score was reached and the player's id; a player's record is that time, the player's version, and its card.
 """
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -21,7 +23,7 @@ from gameserver.storage.redis.legend import Constant
 ALL_TIME = 0
 """The season of a board without seasons; others are named by the Unix seconds of their start."""
 LAYOUT = 2
-"""Part of every definition: what was laid out otherwise is rebuilt."""
+"""Part of every definition: a board with another layout is rebuilt."""
 START = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 NEGATED = "-"
@@ -61,7 +63,7 @@ class Contest:
 
     @property
     def prefix(self) -> str:
-        """Of its keys, which share a slot of a Redis cluster."""
+        """How its keys begin; they share a slot of a Redis cluster."""
         return f"gs:{{board:{self.board.name}}}:{self.season}:"
 
     @property
@@ -82,6 +84,8 @@ class Contest:
         return Parts(*(self.key(generation, part) for part in Parts._fields))
 
 
+ID_BYTES = 8
+"""Of a player's id, packed."""
 LOADING = "loading:"
 """How the field of the checkpoints begins that names the load of a database."""
 
@@ -109,39 +113,6 @@ CONSTANTS: Mapping[str, Constant] = {
 """What the Lua scripts of this room are given of the layout; positions count from 1."""
 
 
-class Score(NamedTuple):
-    """A player's score in a contest, and when he reached it."""
-
-    score: int
-    reached_at: datetime
-
-
-class Place(NamedTuple):
-    """A player's present state, as boards need it: `kept` are his scores by contest, `gone` takes him off them all."""
-
-    player: Player
-    level_reached_at: datetime
-    gone: bool
-    kept: Mapping[tuple[str, int], Score]
-    card: bytes = b""
-    """What a board shows of him, packed; empty for what isn't packed yet."""
-    moved: bool = True
-    """Whether another database may have told of him."""
-
-    def score(self, contest: Contest) -> Score | None:
-        """What he stands there with; None if he doesn't."""
-        board, player = contest.board, self.player
-        if self.gone:
-            return None
-        if board.kept:
-            return self.kept.get((board.name, contest.season))
-        if not board.admits(player.class_name, player.level):
-            return None
-        if board.score == "level":
-            return Score(player.level, self.level_reached_at)
-        return Score(player.exp, player.exp_reached_at)
-
-
 class Card(NamedTuple):
     """What a board shows of a player."""
 
@@ -154,25 +125,8 @@ def microseconds(moment: datetime) -> int:
     return (moment - START) // MICROSECOND
 
 
-def pack(contest: Contest, places: Iterable[Place], *, all_absent: bool = True) -> bytes:
-    """Rows for board_apply.lua. Who never was in a contest whose scores are kept, and isn't gone, has none.
-
-    Unless `all_absent`, nobody has who isn't there, and isn't gone, and whom no other database can have put there.
-    """
-    board, sign = contest.board, -1 if contest.board.order == "desc" else 1
-    rows = []
-    for place in places:
-        found = place.score(contest)
-        if found is not None:
-            card = place.card or pack_card(place.player)
-            at = microseconds(found.reached_at)
-            rows.append(_row(place.player, at, sign * found.score, there=True, card=card))
-        elif place.gone or (not board.kept and (all_absent or place.moved)):
-            rows.append(_row(place.player, 0, 0, there=False, card=b""))
-    return b"".join(rows)
-
-
-def _row(player: Player, reached: int, score: int, *, there: bool, card: bytes) -> bytes:
+def pack_row(player: Player, reached: int, score: int, *, there: bool, card: bytes) -> bytes:
+    """One row for apply.lua; `score` as it is stored, `reached` in µs since 1970."""
     return _ROW.pack(player.id, reached, player.version, score, there, len(card)) + card
 
 
@@ -182,8 +136,12 @@ def pack_card(player: Player) -> bytes:
 
 
 def card_of(record: bytes) -> Card:
-    level, length = _CARD.unpack_from(record, _RECORD.size)
-    names = record[_RECORD.size + _CARD.size :]
+    return unpack_card(record[_RECORD.size :])
+
+
+def unpack_card(card: bytes) -> Card:
+    level, length = _CARD.unpack_from(card)
+    names = card[_CARD.size :]
     return Card(names[length:].decode(), names[:length].decode(), level)
 
 
@@ -198,7 +156,7 @@ def member_of(reached: int, player_id: int) -> bytes:
 
 
 def unpack_member(member: bytes) -> tuple[int, int]:
-    """Its µs since 1970, and the player's id."""
+    """When the score was reached, in µs since 1970, and the player's id."""
     reached, player_id = _MEMBER.unpack(member)
     return reached, player_id
 
@@ -212,12 +170,12 @@ def ties_of(generation: str) -> Ties:
 
 
 def pack_id(player_id: int) -> bytes:
-    """Of an id that can't be, one that no player has."""
-    return player_id.to_bytes(8) if 0 <= player_id <= LARGEST_ID else bytes(8)
+    """An id that can't exist becomes one that no player has."""
+    return player_id.to_bytes(ID_BYTES) if 0 <= player_id <= LARGEST_ID else bytes(ID_BYTES)
 
 
 def cursor(contest: Contest, score: int, reached: int, player_id: int) -> str:
-    """Behind a standing, wherever it has gone meanwhile."""
+    """The position behind a standing, which holds also after that has moved."""
     return f"{contest.board.name}~{contest.season}~{score}~{member_of(reached, player_id).hex()}"
 
 

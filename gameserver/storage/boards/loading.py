@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gameserver.storage.boards.layout import Contest, Place
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.ranked import RankedPlayer
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 
@@ -16,8 +17,11 @@ PART = 1_000
 
 
 @dataclass(slots=True)
-class Load:
-    """`targets` are the generations that it fills, `after` is where it stands, `checkpoint` the one to start from."""
+class BoardLoad:
+    """`targets` are the generations that it fills, `after` is the last player loaded, `checkpoint` ends the load.
+
+    `first` are the generations that had nothing of the database when it began.
+    """
 
     name: str
     database: str
@@ -26,34 +30,33 @@ class Load:
     checkpoint: str = ""
     after: tuple[int, int] = (-1, -1)
     first: set[str] = field(default_factory=set)
-    """The generations that had nothing of the database when it began."""
 
     def boards(self) -> list[str]:
         return [contest.board.name for contest, _ in self.targets]
 
     async def begin(self) -> None:
-        """Ends whatever load was under way. Raises RedisError."""
+        """Ends any load that was under way. Raises RedisError."""
         for contest, generation in self.targets:
             if await self.writer.begin_load(contest, generation, self.database, self.name):
                 self.first.add(generation)
 
-    async def write(self, places: Sequence[Place], *, last: bool) -> bool:
+    async def write(self, players: Sequence[RankedPlayer], *, last: bool) -> bool:
         """Writes a chunk; with the last one the checkpoint. False when the load was superseded. Raises RedisError."""
         for contest, generation in self.targets:
-            fine = await self._write(contest, generation, places)
+            fine = await self._write(contest, generation, players)
             if fine and last:
                 fine = await self.writer.end_load(contest, generation, self.database, self.name, self.checkpoint)
             if not fine:
                 return False
-        if places:
-            self.after = (slot_of(places[-1].player.id), places[-1].player.id)
+        if players:
+            self.after = (slot_of(players[-1].player.id), players[-1].player.id)
         if last:
             log.info("boards loaded", database=self.database, boards=self.boards())
         return True
 
-    async def _write(self, contest: Contest, generation: str, places: Sequence[Place]) -> bool:
-        for start in range(0, len(places), PART):
-            part, guarded = places[start : start + PART], (self.database, self.name)
+    async def _write(self, contest: Contest, generation: str, players: Sequence[RankedPlayer]) -> bool:
+        for start in range(0, len(players), PART):
+            part, guarded = players[start : start + PART], (self.database, self.name)
             if not await self.writer.apply_load(contest, generation, guarded, part, first=generation in self.first):
                 return False
         return True

@@ -1,30 +1,33 @@
-"""Rows of the players' database as boards need them: a player, and what he has scored in the contests that are kept."""
+"""Rows of a players' database as boards need them: a player, and its stored scores in the contests that store them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gameserver.storage.boards.layout import Contest, Place, Score, pack_card
+from gameserver.storage.boards.layout import Contest, pack_card
+from gameserver.storage.boards.ranked import RankedPlayer, Score
 from gameserver.storage.tables import player_of
 
-_NOTHING: Mapping[tuple[str, int], Score] = {}
+_NO_SCORES: Mapping[tuple[str, int], Score] = {}
 
 
-def _kept(contests: Sequence[Contest]) -> list[tuple[str, int]]:
-    return list(dict.fromkeys((each.board.name, each.season) for each in contests if each.board.kept))
+def _storing(contests: Sequence[Contest]) -> list[tuple[str, int]]:
+    return list(
+        dict.fromkeys((contest.board.name, contest.season) for contest in contests if contest.board.stores_scores)
+    )
 
 
-def kept_arguments(contests: Sequence[Contest]) -> tuple[list[str], list[int]]:
-    """Boards and seasons whose scores the statements ask for."""
-    kept = _kept(contests)
-    return [board for board, _ in kept], [season for _, season in kept]
+def stored_score_arguments(contests: Sequence[Contest]) -> tuple[list[str], list[int]]:
+    """Boards and seasons whose stored scores the statements ask for."""
+    storing = _storing(contests)
+    return [board for board, _ in storing], [season for _, season in storing]
 
 
-def place_of(row: Any, contests: Sequence[Contest]) -> Place:
-    """Of a row that was asked for with the arguments of these contests."""
-    scores = _NOTHING
+def ranked_player_of(row: Any, contests: Sequence[Contest]) -> RankedPlayer:
+    """The player of a row that was asked for with the `stored_score_arguments` of these contests."""
+    scores = _NO_SCORES
     if row["wanted"]:
-        kept = _kept(contests)
-        told = zip(row["wanted"], row["scores"], row["reached"], strict=True)
-        scores = {kept[number - 1]: Score(score, reached) for number, score, reached in told}
+        storing = _storing(contests)
+        triples = zip(row["wanted"], row["scores"], row["reached"], strict=True)
+        scores = {storing[number - 1]: Score(score, reached) for number, score, reached in triples}
     player = player_of(row)
-    return Place(player, row["level_reached_at"], row["gone"], scores, pack_card(player), row.get("moved", True))
+    return RankedPlayer(player, row["level_reached_at"], row["gone"], scores, pack_card(player), row.get("moved", True))

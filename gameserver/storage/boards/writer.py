@@ -12,11 +12,12 @@ from typing import Literal, NamedTuple
 
 from redis.asyncio import Redis
 
-from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest, Place, pack
+from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest
+from gameserver.storage.boards.ranked import RankedPlayer, pack
 from gameserver.storage.redis.scripts import Script
 
 TOMBSTONE_SECONDS = 120
-"""Far longer than a row can be on its way: a follower drops what it read before OLDEST_READ_SECONDS."""
+"""Far longer than a row can be under way: a follower drops what it read before OLDEST_READ_SECONDS."""
 WANTED_SECONDS = 10
 """Nodes ask for their definition of a board twice a second."""
 Rows = Literal["follow", "load", "repair"]
@@ -148,7 +149,7 @@ class BoardWriter:
         return bool(await self._begin(BeginLoadCall(checkpoints=checkpoints, database=database, load=load)))
 
     async def apply_load(
-        self, contest: Contest, generation: str, guarded: tuple[str, str], places: Sequence[Place], *,
+        self, contest: Contest, generation: str, guarded: tuple[str, str], players: Sequence[RankedPlayer], *,
         first: bool = False,
     ) -> bool:  # fmt: skip
         """Writes a part of a load, `guarded` by its database and name; False when it has been superseded.
@@ -157,7 +158,7 @@ class BoardWriter:
         """
         database, load = guarded
         field = LOADING + database
-        rows = pack(contest, places, all_absent=not first)
+        rows = pack(contest, players, all_absent=not first)
         return bool(
             await self._apply(_call(contest, generation, Guard(field, load, field, ""), "load", rows, database))
         )
@@ -172,7 +173,7 @@ class BoardWriter:
         followed: Sequence[tuple[Contest, Generation]],
         database: str,
         checkpoint: str,
-        places: Sequence[Place],
+        players: Sequence[RankedPlayer],
         as_of: int | None = None,
     ) -> list[bool]:
         """Writes what has changed since the checkpoints of the generations; False where it has another one.
@@ -182,14 +183,14 @@ class BoardWriter:
         calls = []
         for contest, generation in followed:
             guard = Guard(database, generation.checkpoint, database, checkpoint)
-            call = _call(contest, generation.name, guard, "follow", pack(contest, places), database)
+            call = _call(contest, generation.name, guard, "follow", pack(contest, players), database)
             calls.append(call if as_of is None else call._replace(ledger_ms=as_of))
         return [bool(answer) for answer in await self._apply.many(calls)]
 
-    async def repair(self, contest: Contest, generation: str, places: Sequence[Place]) -> bool:
+    async def repair(self, contest: Contest, generation: str, players: Sequence[RankedPlayer]) -> bool:
         """Writes over what is there, unless it is newer; False when the generation is gone."""
         guard = Guard("repair", "", "repair", "")
-        return bool(await self._apply(_call(contest, generation, guard, "repair", pack(contest, places))))
+        return bool(await self._apply(_call(contest, generation, guard, "repair", pack(contest, players))))
 
     async def ready(self, contest: Contest, generation: str, database: str, names: Sequence[str]) -> bool:
         """Says that the database's follower has caught up; True if the generation has become the live one."""

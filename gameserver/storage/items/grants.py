@@ -8,7 +8,7 @@ import structlog
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.items.inventory import Grant, Inventory
 from gameserver.storage.items.stacks import KIND
-from gameserver.storage.mail.mailbag import Letter
+from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.mail.outbox import Ending
 
 log = structlog.get_logger()
@@ -22,7 +22,7 @@ class Grants:
     group: str = "items"
     kinds: Sequence[str] = (KIND,)
 
-    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+    async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """As Deliverer says."""
         grants = [Grant(each.recipient, each.command_id, each.payload) for each in letters]
         try:

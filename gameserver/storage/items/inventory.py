@@ -21,7 +21,7 @@ from gameserver.rules.items import Item, Items
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.stacks import SQL
-from gameserver.storage.postgres.coalescing import Coalescer
+from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
@@ -87,7 +87,7 @@ class Inventory:
         self._catalogue = catalogue
         self._paid: list[Reservation] = []
         self._wake = asyncio.Event()
-        self._reserving = Coalescer(_reserve)
+        self._reserving = DatabaseCoalescer(_reserve)
 
     async def read(self, player_id: int) -> tuple[list[Stack], list[Open]]:
         """The player's stacks, and what is reserved of them. Raises DatabaseUnavailable."""

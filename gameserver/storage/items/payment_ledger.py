@@ -19,7 +19,7 @@ from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.inventory import Grant
 from gameserver.storage.items.stacks import KIND, NUMBER, SQL
-from gameserver.storage.postgres.coalescing import Coalescer
+from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
@@ -38,7 +38,7 @@ class Look(NamedTuple):
 class PaymentLedger:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._looking = Coalescer(_look)
+        self._looking = DatabaseCoalescer(_look)
 
     async def look(self, player_id: int, command_id: str = NO_COMMAND) -> Look:
         """What has to be known before something is reserved. Raises DatabaseUnavailable."""

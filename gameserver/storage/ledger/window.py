@@ -10,12 +10,12 @@ from gameserver.times import rfc3339
 
 @dataclass(slots=True)
 class Window:
-    """How far a new command's id may lie from the server's time, in milliseconds."""
+    """How far a new command id's time may be from the server's, in milliseconds."""
 
     back: int
     ahead: int
 
-    def refuse(self, command_id: str, now: datetime) -> None:
+    def check(self, command_id: str, now: datetime) -> None:
         """Raises CommandExpired, with the server's time."""
         age = now.timestamp() * 1000 - command_milliseconds(command_id)
         if not -self.ahead <= age <= self.back:

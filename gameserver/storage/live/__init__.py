@@ -1,1 +1,4 @@
-"""Who is connected to which node, and the pushes stored for them."""
+"""Who is connected, and the pushes stored for players.
+
+Door: `presence` (Presence, LiveNode), `pushes` (Pushes, StoredPush, Opened, Seen).
+"""

@@ -1,8 +1,8 @@
 """Who is connected where: every node tells Redis its players under a lease, so a node that dies leaves no ghosts.
 
-Law: a player's node knows of him before his state is read for him, and changes are announced after they are visible;
-so a connected player misses no change, save while Redis is away, after which everything is told and read anew. A node
-that was frozen past its lease finds its players gone and tells them all again.
+Law: a player's node is known before the player's state is read for it, and changes are announced after they are
+visible. So a connected player misses no change, except while Redis is away; after that, everything is sent and read
+again. A node that was frozen past its lease finds its players gone, and sends them all again.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ LEASE_SECONDS = 6.0
 BEAT_SECONDS = 0.25
 RENEW_SECONDS = 2.0
 HEAR_SECONDS = 1.0
-AWAY = "Who is connected can't be told right now."
+AWAY = "Who is connected isn't known right now."
 CHANGED, KEPT, NOTICE = b"v", b"k", b"n"
-"""How messages begin: players whose version rose, players for whom a push was kept, a notice to all."""
+"""How messages begin: players whose version rose, players for whom a push was stored, a notice to all."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveNode:
-    """A node that lives; `here` are those of the players asked for who are connected to it."""
+    """A live node; `here` are those of the players asked for who are connected to it."""
 
     name: str
     address: str
@@ -47,13 +47,13 @@ class LiveNode:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a node hears: `kind` is CHANGED, KEPT or NOTICE; a number (a version, a push's) by player id."""
+    """What a node receives: `kind` is CHANGED, KEPT or NOTICE; a version or the number of a push, by player id."""
 
     kind: bytes
     numbers: dict[int, int]
 
 
-class BeatCall(NamedTuple):
+class PresenceBeatCall(NamedTuple):
     nodes: str
     players: str
     description: str
@@ -66,21 +66,21 @@ class BeatCall(NamedTuple):
     is_whole: int
 
 
-class LeaveCall(NamedTuple):
+class PresenceLeaveCall(NamedTuple):
     nodes: str
     players: str
     description: str
     name: str
 
 
-class NodesCall(NamedTuple):
+class PresenceNodesCall(NamedTuple):
     nodes: str
     players_prefix: str
     description_prefix: str
     ids: str
 
 
-class AnnounceCall(NamedTuple):
+class PresenceAnnounceCall(NamedTuple):
     nodes: str
     players_prefix: str
     channel_prefix: str
@@ -93,45 +93,45 @@ class Presence:
     """One per node. `beat` and `hear` run until they are cancelled."""
 
     def __init__(self, redis: Redis, name: str, address: str, started_at: str) -> None:
-        """`name` for people; the node's key has a part of its own, so that it can't be taken for the one before it."""
+        """`name` is for people; the key has a random suffix, so a restarted node isn't mistaken for its predecessor."""
         self.name = name
         self._redis = redis
         self._key = f"{name}~{secrets.token_hex(4)}"
         self._described = {"name": name, "address": address, "started_at": started_at}
-        self._beat = Script(redis, __package__, "presence_beat", BeatCall)
-        self._leave = Script(redis, __package__, "presence_leave", LeaveCall)
-        self._nodes = Script(redis, __package__, "presence_nodes", NodesCall)
-        self._announce = Script(redis, __package__, "presence_announce", AnnounceCall)
-        self._told: set[int] = set()
+        self._beat = Script(redis, __package__, "presence_beat", PresenceBeatCall)
+        self._leave = Script(redis, __package__, "presence_leave", PresenceLeaveCall)
+        self._nodes = Script(redis, __package__, "presence_nodes", PresenceNodesCall)
+        self._announce = Script(redis, __package__, "presence_announce", PresenceAnnounceCall)
+        self._sent: set[int] = set()
         self._between_beats = asyncio.Event()
         self._between_beats.set()
         self._gap = False
-        """Whether Redis may have lost players of this node, so that changes of theirs weren't told."""
+        """Whether Redis may have lost players of this node, so that changes of theirs weren't announced."""
 
     async def join(self, player_id: int) -> bool:
-        """Tells of one player at once; False when Redis is away, and `beat` makes up for it.
+        """Adds one player at once; False when Redis is away, and `beat` makes up for it.
 
-        After a beat that is under way, which may still take him off.
+        It waits for a beat that is under way, which might remove the player again.
         """
         await self._between_beats.wait()
         try:
             await self._redis.sadd(PLAYERS + self._key, player_id)
         except LOST:
             return False
-        self._told.add(player_id)
+        self._sent.add(player_id)
         return True
 
     async def beat(self, players: Callable[[], Iterable[int]], sockets: Callable[[], int]) -> None:
-        """Tells who comes and goes, and that the node lives."""
+        """Sends who comes and goes, and renews the lease."""
         loop = asyncio.get_running_loop()
         renewed, counted = -RENEW_SECONDS, 0
         try:
             while True:
                 now, count = set(players()), sockets()
-                if (now, count) != (self._told, counted) or loop.time() - renewed >= RENEW_SECONDS:
+                if (now, count) != (self._sent, counted) or loop.time() - renewed >= RENEW_SECONDS:
                     self._between_beats.clear()
                     try:
-                        renewed = loop.time() if await self._tell(now, players, count) else -RENEW_SECONDS
+                        renewed = loop.time() if await self._update(now, players, count) else -RENEW_SECONDS
                         counted = count
                     finally:
                         self._between_beats.set()
@@ -139,23 +139,23 @@ class Presence:
         finally:
             await self._sign_off()
 
-    async def _tell(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
+    async def _update(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
         try:
-            if not await self._send(now, now - self._told, self._told - now, sockets, whole=False):
+            if not await self._send(now, now - self._sent, self._sent - now, sockets, whole=False):
                 now = set(players())
                 await self._send(now, now, (), sockets, whole=True)
                 self._gap = True
-                log.info("told who is connected anew", players=len(now))
+                log.info("all connected players sent again", players=len(now))
         except LOST as error:
-            log.warning("presence can't be told", error=described(error))
+            log.warning("presence can't be sent", error=described(error))
             return False
-        self._told = now
+        self._sent = now
         return True
 
     async def _send(
         self, now: set[int], came: Iterable[int], left: Iterable[int], sockets: int, *, whole: bool
     ) -> bool:
-        call = BeatCall(
+        call = PresenceBeatCall(
             nodes=NODES,
             players=PLAYERS + self._key,
             description=DESCRIPTION + self._key,
@@ -171,44 +171,47 @@ class Presence:
 
     async def _sign_off(self) -> None:
         try:
-            await self._leave(LeaveCall(NODES, PLAYERS + self._key, DESCRIPTION + self._key, self._key))
+            await self._leave(PresenceLeaveCall(NODES, PLAYERS + self._key, DESCRIPTION + self._key, self._key))
         except LOST:
             log.info("the lease will end by itself")
 
     async def hear(self) -> AsyncIterator[Message | None]:
-        """What concerns this node's players, as it is told. None at the start and after each gap.
+        """Messages for this node's players, as they come. None at the start and after each gap.
 
         Raises PresenceUnavailable.
         """
         with translated(PresenceUnavailable, AWAY):
-            async for each in self._heard():
-                yield each
+            async for message in self._messages():
+                yield message
 
-    async def _heard(self) -> AsyncIterator[Message | None]:
+    async def _messages(self) -> AsyncIterator[Message | None]:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(EVERYWHERE, CHANNEL + self._key)
             yield None
             while True:
-                found: Any = await channel.get_message(timeout=HEAR_SECONDS)
-                if found is not None:
-                    yield _message(found["data"])
+                received: Any = await channel.get_message(timeout=HEAR_SECONDS)
+                if received is not None:
+                    yield _message(received["data"])
                 if self._gap:
                     self._gap = False
                     yield None
 
     async def nodes(self, players: Sequence[int] = ()) -> list[LiveNode]:
-        """The nodes that live, and where the players asked for are connected. Raises PresenceUnavailable."""
+        """The live nodes, and where the players asked for are connected. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            rows = await self._nodes(NodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
+            rows = await self._nodes(PresenceNodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
         return [_live_node(*row) for row in rows if row[1]]
 
     async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
-        """Tells the nodes of those of the players who are connected to them; how many. Raises PresenceUnavailable."""
+        """Tells the nodes what has changed for players connected to them; how many those are.
+
+        Raises PresenceUnavailable.
+        """
         if not numbers:
             return 0
-        ids, said = _list(each[0] for each in numbers), _list(each[1] for each in numbers)
+        ids, values = _list(player_id for player_id, _ in numbers), _list(number for _, number in numbers)
         with translated(PresenceUnavailable, AWAY):
-            return int(await self._announce(AnnounceCall(NODES, PLAYERS, CHANNEL, kind, ids, said)))
+            return int(await self._announce(PresenceAnnounceCall(NODES, PLAYERS, CHANNEL, kind, ids, values)))
 
 
 def _list(numbers: Iterable[int]) -> str:
@@ -216,12 +219,9 @@ def _list(numbers: Iterable[int]) -> str:
 
 
 def _message(data: bytes) -> Message:
-    pairs = (each.split(b":") for each in data[1:].split(b",") if each)
+    pairs = (pair.split(b":") for pair in data[1:].split(b",") if pair)
     return Message(data[:1], {int(player_id): int(number) for player_id, number in pairs})
 
 
 def _live_node(_: bytes, description: bytes, players: int, here: Sequence[bytes]) -> LiveNode:
-    told = orjson.loads(description)
-    return LiveNode(
-        told["name"], told["address"], told["started_at"], told["sockets"], players, [int(each) for each in here]
-    )
+    return LiveNode(**orjson.loads(description), players=players, here=[int(player_id) for player_id in here])

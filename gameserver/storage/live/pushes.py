@@ -1,9 +1,9 @@
-"""Pushes that are kept: each player's numbered stream in Redis, of which a bounded tail can be followed by a resume.
+"""Stored pushes: each player's numbered stream in Redis, of which a client that resumes gets what it missed.
 
-Law: a stream's numbers rise by one and are never given twice under its name; when Redis has lost a stream, the next
-one has another name, so a client can't take one for the other. Nothing here is the only copy of anything: mail lies in
-its inbox in Postgres. Notices to all are put into a player's stream when he is told of them, or comes back while they
-are kept.
+Law: a stream's numbers rise by one and are never given twice under its name. When Redis has lost a stream, the next one
+has another name, so a client can't confuse the two. Only a bounded tail is stored, and nothing here is the only copy of
+anything: mail is in its inbox in Postgres. Notices to all join a player's stream when they are pushed to the player, or
+when the player comes back while they are stored.
 """
 
 import secrets
@@ -22,21 +22,21 @@ from gameserver.storage.redis.scripts import Argument, Script
 KEPT_PUSHES = 100
 KEPT_NOTICES = 20
 KEPT_MS = 6 * 3600 * 1000
-"""How long a stream stays after the last that was asked of it or put into it."""
+"""How long a stream stays after it was last read or written."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client has seen last: a stream's name, and a number in it."""
+    """The last push that a client has seen: a stream's name, and a number in it."""
 
     stream: str = ""
     seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A kept push; `data` is decoded JSON."""
+class StoredPush:
+    """A stored push; `data` is decoded JSON."""
 
     seq: int
     kind: str
@@ -45,15 +45,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Where a stream stands; `resumed`: `missed` is all that came after what the client has seen."""
+    """A stream's last number; with `resumed`, `missed` is everything after what the client has seen."""
 
     stream: str
     seq: int
     resumed: bool
-    missed: Sequence[Kept]
+    missed: Sequence[StoredPush]
 
 
-class OpenCall(NamedTuple):
+class PushOpenCall(NamedTuple):
     stream: str
     tail: str
     name: str
@@ -66,7 +66,7 @@ class OpenCall(NamedTuple):
     notices: Sequence[Argument]
 
 
-class KeepCall(NamedTuple):
+class PushKeepCall(NamedTuple):
     stream: str
     tail: str
     name: str
@@ -75,7 +75,7 @@ class KeepCall(NamedTuple):
     push: bytes
 
 
-class AddNoticeCall(NamedTuple):
+class NoticeAddCall(NamedTuple):
     last: str
     notices: str
     push: bytes
@@ -86,33 +86,33 @@ class AddNoticeCall(NamedTuple):
 
 
 class Pushes:
-    """One per node. `load_notices` has to be called whenever one may have been added."""
+    """One per node. `load_notices` must be called whenever a notice may have been added."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._open = Script(redis, __package__, "push_open", OpenCall)
-        self._keep = Script(redis, __package__, "push_keep", KeepCall)
-        self._add = Script(redis, __package__, "notice_add", AddNoticeCall)
+        self._open = Script(redis, __package__, "push_open", PushOpenCall)
+        self._keep = Script(redis, __package__, "push_keep", PushKeepCall)
+        self._add = Script(redis, __package__, "notice_add", NoticeAddCall)
         self._notices: list[Argument] = []
         self._newest = 0
 
     async def open(self, player_id: int, seen: Seen) -> Opened:
-        """A player's stream, to be followed from here. Raises PresenceUnavailable."""
+        """A player's stream, and what it got since `seen`. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            return _opened(await self._open(self._question(player_id, seen, whole=False)))
+            return _opened(await self._open(self._call(player_id, seen, whole=False)))
 
-    async def catch_up(self, asked: Sequence[tuple[int, Seen]]) -> list[Opened]:
-        """The same for sockets that are open; where something is missing, `missed` is all that is still kept.
+    async def catch_up(self, players: Sequence[tuple[int, Seen]]) -> list[Opened]:
+        """The same for open sockets; where something is missing, `missed` is everything that is still stored.
 
         Raises PresenceUnavailable.
         """
         with translated(PresenceUnavailable, AWAY):
-            found = await self._open.many([self._question(*each, whole=True) for each in asked])
-        return [_opened(each) for each in found]
+            rows = await self._open.many([self._call(player_id, seen, whole=True) for player_id, seen in players])
+        return [_opened(row) for row in rows]
 
-    def _question(self, player_id: int, seen: Seen, *, whole: bool) -> OpenCall:
+    def _call(self, player_id: int, seen: Seen, *, whole: bool) -> PushOpenCall:
         stream, tail = _keys(player_id)
-        return OpenCall(
+        return PushOpenCall(
             stream=stream,
             tail=tail,
             name=secrets.token_hex(8),
@@ -133,7 +133,7 @@ class Pushes:
     async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
         """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
         calls = [
-            KeepCall(*_keys(player_id), secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data))
+            PushKeepCall(*_keys(player_id), secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data))
             for player_id, data in pushes
         ]
         with translated(PresenceUnavailable, AWAY):
@@ -141,7 +141,7 @@ class Pushes:
 
     async def add_notice(self, data: object) -> int:
         """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable."""
-        call = AddNoticeCall(
+        call = NoticeAddCall(
             last=NOTICE_NUMBER,
             notices=NOTICES,
             push=_text("notice", data),
@@ -154,11 +154,11 @@ class Pushes:
             return int(await self._add(call))
 
     async def load_notices(self) -> None:
-        """Learns the notices of late. Raises PresenceUnavailable."""
+        """Reads the latest notices. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             rows: Any = await self._redis.lrange(NOTICES, 0, -1)
         pairs = [row.split(b" ", 1) for row in rows]
-        self._notices = [each for number, text in pairs for each in (int(number), text)]
+        self._notices = [part for number, text in pairs for part in (int(number), text)]
         self._newest = int(pairs[-1][0]) if pairs else 0
 
 
@@ -172,10 +172,10 @@ def _text(kind: str, data: object) -> bytes:
 
 def _opened(row: Any) -> Opened:
     stream, seq, resumed, missed = row
-    return Opened(stream.decode(), int(seq), bool(resumed), [_kept(each) for each in missed])
+    return Opened(stream.decode(), int(seq), bool(resumed), [_push(push) for push in missed])
 
 
-def _kept(row: bytes) -> Kept:
+def _push(row: bytes) -> StoredPush:
     seq, text = row.split(b" ", 1)
     kind, data = orjson.loads(text)
-    return Kept(int(seq), kind, data)
+    return StoredPush(int(seq), kind, data)

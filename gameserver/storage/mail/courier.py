@@ -14,11 +14,12 @@ import asyncpg
 import structlog
 
 from gameserver.rules.rulebook import MAIL
-from gameserver.storage.mail.mailbag import Letter
+from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.mail.outbox import SQL, Ending, Outbox
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.locks import CARRYING
 from gameserver.storage.slots.attendance import attend
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.telemetry import MAIL_OLDEST, MAIL_SETTLED, MAIL_WAITING
@@ -49,7 +50,7 @@ class Deliverer(Protocol):
     """The table group in whose slots the recipients live."""
     kinds: Sequence[str]
 
-    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+    async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """For each letter how it ended, or None if it has to be tried again. One that has ended may come again."""
 
 
@@ -78,7 +79,7 @@ class Courier:
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         """Empties the outbox while it holds the lock; returns when another node does."""
-        if not await connection.fetchval(SQL["lock"]):
+        if not await connection.fetchval(SQL["lock"], CARRYING):
             return
         outbox = Outbox(connection)
         try:
@@ -138,13 +139,13 @@ class Lane:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _read(self) -> list[Letter]:
+    async def _read(self) -> list[SentLetter]:
         group, name = self._deliverer.group, self._destination.name
         last = self._slots.size(group) - 1
         here = [slot for slot in range(last + 1) if self._slots.owner(group, slot).name == name]
         return await self._outbox.read(self._deliverer.kinds, last, here)
 
-    async def _carry(self, letters: Sequence[Letter]) -> bool:
+    async def _carry(self, letters: Sequence[SentLetter]) -> bool:
         """Delivers, then clears up; whether anything has got on."""
         try:
             endings = await self._deliverer.deliver(letters)

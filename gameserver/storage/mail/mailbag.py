@@ -26,7 +26,7 @@ HOPS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class SentLetter:
     """A row of the outbox; `payload` is JSON text, `at` when it was sent, `mail_id` follows from the first three."""
 
     player_id: int
@@ -39,7 +39,7 @@ class Letter:
     mail_id: str
 
 
-class Posting(NamedTuple):
+class OutboxRow(NamedTuple):
     """A row for the outbox, in the order of the statement's arguments; `payload` is JSON text."""
 
     slot: int
@@ -51,7 +51,7 @@ class Posting(NamedTuple):
     payload: str
 
 
-class _Arrival(NamedTuple):
+class _InboxRow(NamedTuple):
     """A row for the inbox, in the order of the statement's arguments."""
 
     slot: int
@@ -76,12 +76,14 @@ class LetterSettled(Exception):
 class Mailbag:
     """One per batch; `look_up` after the players are locked, `write` before the commit."""
 
-    posted: list[Posting] = field(default_factory=list)
-    _arrived: list[_Arrival] = field(default_factory=list)
+    posted: list[OutboxRow] = field(default_factory=list)
+    _arrived: list[_InboxRow] = field(default_factory=list)
     _refused: dict[tuple[int, str], str] = field(default_factory=dict)
     _waiting: Counter[int] = field(default_factory=Counter)
 
-    async def look_up(self, connection: asyncpg.Connection, letters: Sequence[Letter], senders: Sequence[int]) -> None:
+    async def look_up(
+        self, connection: asyncpg.Connection, letters: Sequence[SentLetter], senders: Sequence[int]
+    ) -> None:
         """Learns which of the letters were refused before, and how many letters of the senders wait."""
         if letters:
             recipients = [each.recipient for each in letters]
@@ -92,11 +94,11 @@ class Mailbag:
             rows = await connection.fetch(SQL["waiting"], [slot_of(each) for each in senders], senders, WAITING)
             self._waiting.update({row["player_id"]: row["waiting"] for row in rows})
 
-    def refused_before(self, letter: Letter) -> str | None:
+    def refused_before(self, letter: SentLetter) -> str | None:
         """Why the letter was refused when it was delivered before."""
         return self._refused.get((letter.recipient, letter.mail_id))
 
-    def postings(self, player_id: int, command_id: str, things: Sequence[tuple[str, int, str]]) -> list[Posting]:
+    def postings(self, player_id: int, command_id: str, things: Sequence[tuple[str, int, str]]) -> list[OutboxRow]:
         """Rows for what a command sends, each of a kind, to a recipient, with a payload; to be given to `post`.
 
         Raises Overloaded when too many letters of the player wait, save for answers to letters, which must not be
@@ -107,18 +109,18 @@ class Mailbag:
         if self._waiting[player_id] >= WAITING and not hops(command_id):
             raise Overloaded("Too many letters of the player wait to be delivered.", retry_after=1)
         key = slot_of(player_id), player_id, command_id
-        return [Posting(*key, number, *each) for number, each in enumerate(things)]
+        return [OutboxRow(*key, number, *each) for number, each in enumerate(things)]
 
-    def post(self, postings: Sequence[Posting]) -> None:
+    def post(self, postings: Sequence[OutboxRow]) -> None:
         self.posted += postings
         for each in postings:
             self._waiting[each.player_id] += 1
 
-    def take_in(self, letter: Letter, payload: str) -> None:
+    def take_in(self, letter: SentLetter, payload: str) -> None:
         """Notes that the letter takes effect; `payload` is what its reader is shown, as JSON text."""
         self._arrived.append(_arrival(letter, payload, None))
 
-    def refuse(self, letter: Letter, why: str) -> LetterSettled:
+    def refuse(self, letter: SentLetter, why: str) -> LetterSettled:
         """Notes that the letter is refused for good."""
         self._refused[letter.recipient, letter.mail_id] = why
         self._arrived.append(_arrival(letter, letter.payload, why))
@@ -131,9 +133,9 @@ class Mailbag:
             await connection.fetch(SQL["arrive"], *_columns(self._arrived))
 
 
-def _arrival(letter: Letter, payload: str, refused: str | None) -> _Arrival:
+def _arrival(letter: SentLetter, payload: str, refused: str | None) -> _InboxRow:
     key = slot_of(letter.recipient), letter.recipient, letter.mail_id
-    return _Arrival(*key, letter.kind, letter.player_id, payload, letter.at, refused)
+    return _InboxRow(*key, letter.kind, letter.player_id, payload, letter.at, refused)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ import structlog
 from gameserver.rules.game import RETURNED
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
-from gameserver.storage.mail.mailbag import Letter
+from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.postgres import statements
 from gameserver.telemetry import MAIL_RETURNED
 
@@ -43,12 +43,12 @@ class Outbox:
         self._connection = connection
         self._turn = asyncio.Lock()
 
-    async def read(self, kinds: Sequence[str], last_slot: int, slots: Sequence[int]) -> list[Letter]:
+    async def read(self, kinds: Sequence[str], last_slot: int, slots: Sequence[int]) -> list[SentLetter]:
         """The oldest letters of these kinds to recipients in these slots."""
         rows = await self._ask("read", kinds, last_slot, slots, CHUNK)
-        return [Letter(**row, mail_id=mail_id(row["player_id"], row["command_id"], row["number"])) for row in rows]
+        return [SentLetter(**row, mail_id=mail_id(row["player_id"], row["command_id"], row["number"])) for row in rows]
 
-    async def settle(self, endings: Sequence[tuple[Letter, Ending]]) -> None:
+    async def settle(self, endings: Sequence[tuple[SentLetter, Ending]]) -> None:
         """Takes letters out, or turns them round; one that was turned round before is dropped."""
         rows = [
             (slot_of(each.player_id), each.player_id, each.command_id, each.number, each.kind, _answer(each, ending))
@@ -71,7 +71,7 @@ class Outbox:
             return list(await self._connection.fetch(SQL[name], *arguments))
 
 
-def _answer(letter: Letter, ending: Ending) -> str | None:
+def _answer(letter: SentLetter, ending: Ending) -> str | None:
     if ending.refused is None:
         return None
     kind = letter.kind.removeprefix(MAIL)

@@ -2,7 +2,8 @@
 -- own are a copy of it, or what a move has left, and are passed over.
 
 -- name: lock
-select pg_try_advisory_lock(7710103)
+-- $1 the lock: whether this connection has got it.
+select pg_try_advisory_lock($1)
 
 -- name: read
 -- $1 kinds, $2 the group's last slot, $3 the slots of the recipients wanted, $4 how many: the oldest first. A recipient

@@ -23,7 +23,7 @@ Role = Literal["primary", "replica", "away"]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class GroupUsage:
     """What a database has of a group: slots that it owns, bytes of its tables, and rows written since it counts."""
 
     group: str
@@ -39,7 +39,7 @@ class Holding:
     database: str
     role: Role
     players: int = 0
-    shares: Sequence[Share] = ()
+    shares: Sequence[GroupUsage] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ async def _is_set_up(connection: AsyncConnection, group: str) -> bool:
     return found.scalar() is not None
 
 
-async def _share(connection: AsyncConnection, group: str) -> Share:
+async def _share(connection: AsyncConnection, group: str) -> GroupUsage:
     owned = OWNED[group].c
     slots = (await connection.execute(select(func.count()).where(owned.owned))).scalar_one()
     names = [table.name for table in tables.METADATA[group].sorted_tables]
     row = (await connection.execute(SQL["tables"], {"tables": names})).one()
-    return Share(group, slots, row.bytes, row.writes)
+    return GroupUsage(group, slots, row.bytes, row.writes)

@@ -1,37 +1,29 @@
 """One group commit: a transaction over the commands of some players, in its named steps.
 
-Law: a verdict that is handed out was committed before. A command in the ledger is answered from there and changes
-nothing; one that a rule refuses changes nothing and leaves its neighbours alone. Dedupe is a statement of its own
-after the locks. Items are the matter of `Stacks`. What isn't sure (the commit's answer was lost, or the server warned
-that its wait for a standby was cancelled) raises `FateUnknown`, and only the ledger can tell.
+Law: a verdict that is handed out was committed before. A command that is in the ledger is answered from there and
+changes nothing; one that a rule refuses changes nothing and leaves its neighbours alone. The ledger is read after the
+locks, in a statement of its own, so no duplicate can slip in between. Items are left to `Stacks`. A commit whose fate
+isn't sure (its answer was lost, or the server warned that its wait for a standby was cancelled) raises `FateUnknown`.
 """
 
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import asyncpg
 import orjson
 import structlog
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import (
-    GameError,
-    Internal,
-    PlayerNotFound,
-    Refused,
-    RuleBroken,
-    SessionRevoked,
-)
-from gameserver.rules.player import Moment, Outcome, Player
+from gameserver.rules.errors import GameError, Internal, PlayerNotFound, Refused, RuleBroken, SessionRevoked
+from gameserver.rules.player import Moment, Outcome
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Stacks, Unpaid
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
-from gameserver.storage.mail.mailbag import Letter, LetterSettled, Mailbag, Posting
+from gameserver.storage.mail.mailbag import LetterSettled, Mailbag, OutboxRow, SentLetter
 from gameserver.storage.players.command import (
     Command,
     FateUnknown,
@@ -41,24 +33,12 @@ from gameserver.storage.players.command import (
     first_answer,
     replay,
 )
-from gameserver.storage.postgres import statements
+from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.seasons.scoring import Scores, Scoring
 from gameserver.storage.slots.slot_map import SlotMoved
-from gameserver.storage.tables import player_of
 
 log = structlog.get_logger()
-
-SQL = statements.load(__package__, "batch.sql")
-
-
-@dataclass(slots=True)
-class _Row:
-    """A locked player: as he was and as the batch leaves him."""
-
-    player: Player
-    session_epoch: int
-    changed: bool = False
 
 
 @dataclass(slots=True, repr=False)
@@ -70,68 +50,44 @@ class Batch:
     commands: Sequence[Command]
     stacks: Stacks
     scoring: Scoring
-    _rows: dict[int, _Row] = field(default_factory=dict)
-    _absent: dict[int, GameError | LockedElsewhere | SlotMoved] = field(default_factory=dict)
-    _known: dict[tuple[int, str], Recorded] = field(default_factory=dict)
+    _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
     _mail: Mailbag = field(default_factory=Mailbag)
-    _now: datetime = field(init=False)
-    """The database's time under the fence: one for the batch."""
     _seeds: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
         drawn = os.urandom(8 * len(self.commands))
-        self._seeds = (each >> 1 for (each,) in struct.iter_unpack("Q", drawn))
+        self._seeds = (number >> 1 for (number,) in struct.iter_unpack("Q", drawn))
 
-    async def commit(self, link: Link, go_on: Callable[[], bool]) -> list[Verdict]:
+    async def commit(self, link: Link, has_more: Callable[[], bool]) -> list[Verdict]:
         """A verdict for each command. Raises FateUnknown, LOST or another driver error, with nothing written.
 
-        Asks `go_on` at the end whether to begin the next transaction in the same round trip.
+        Asks `has_more` at the end whether to begin the next transaction in the same round trip.
         """
         connection = await link.open()
         link.warned = False
+        # Begin, unless the last commit has already begun this transaction.
         if not connection.is_in_transaction():
             await connection.execute("begin")
-        await self._gather(connection)
-        if takers := [each for each in self.commands if each.takes and self._is_new(each)]:
+        # Lock the players, then read what the decisions depend on.
+        self._gathered = await gather(connection, self.commands)
+        if takers := [command for command in self.commands if command.takes and self._is_new(command)]:
             await self.stacks.load(connection, takers)
         await self._look_up_mail(connection)
+        # Decide in the order of submission, in memory; then write everything at once.
         verdicts = [self._decide(command) for command in self.commands]
         await self._write(connection)
-        await _end(connection, link, "commit and chain" if go_on() else "commit")
+        # Only after the commit may a verdict leave.
+        await _end(connection, link, "commit and chain" if has_more() else "commit")
         return verdicts
 
-    async def _gather(self, connection: asyncpg.Connection) -> None:
-        ids = sorted({command.player_id for command in self.commands})
-        commands = [command.id for command in self.commands]
-        players = [command.player_id for command in self.commands]
-        rows = await connection.fetch(
-            SQL["gather"],
-            [slot_of(each) for each in ids],
-            ids,
-            [slot_of(each) for each in players],
-            players,
-            commands,
-            min(commands),
-            max(commands),
-        )
-        for row in rows:
-            if row["command_id"] is None:
-                self._rows[row["id"]] = _Row(player_of(row), row["session_epoch"])
-                self._now = row["now"]
-            else:
-                known = Recorded(row["action"], row["args"], row["outcome"], row["version"])
-                self._known[row["id"], row["command_id"]] = known
-        if absent := [each for each in ids if each not in self._rows]:
-            for row in await connection.fetch(SQL["absent"], [slot_of(each) for each in absent], absent):
-                self._absent[row["id"]] = _why_absent(row)
-
     def _is_new(self, command: Command) -> bool:
-        return command.player_id in self._rows and (command.player_id, command.id) not in self._known
+        known = self._gathered
+        return command.player_id in known.locked and (command.player_id, command.id) not in known.recorded
 
     async def _look_up_mail(self, connection: asyncpg.Connection) -> None:
-        """Costs a statement only if some of the commands have to do with mail."""
+        """Costs a statement only if some of the commands send or deliver mail."""
         sending = self.rulebook.sending
         letters = [command.letter for command in self.commands if command.letter is not None]
         senders = {command.player_id for command in self.commands if command.action in sending}
@@ -139,20 +95,20 @@ class Batch:
             await self._mail.look_up(connection, letters, list(senders))
 
     def has_posted(self) -> bool:
-        """Whether something now waits in the outbox."""
+        """Whether the batch has put something into the outbox."""
         return bool(self._mail.posted) or self.stacks.sent
 
     def _decide(self, command: Command) -> Verdict:
-        row = self._rows.get(command.player_id)
+        locked = self._gathered.locked.get(command.player_id)
         if command.letter is not None:
-            return self._deliver(command, command.letter, row)
-        if row is None:
-            return self._absent[command.player_id]
+            return self._deliver(command, command.letter, locked)
+        if locked is None:
+            return self._gathered.absent[command.player_id]
         try:
-            if command.session_epoch < row.session_epoch:
+            if command.session_epoch < locked.session_epoch:
                 raise SessionRevoked("The session has ended.")
-            known = self._known.get((command.player_id, command.id))
-            return self._apply(command, row) if known is None else replay(command, known, row.player)
+            recorded = self._gathered.recorded.get((command.player_id, command.id))
+            return self._apply(command, locked) if recorded is None else replay(command, recorded, locked.player)
         except RuleBroken as error:
             log.error("a rule is broken", action=command.action, player=command.player_id, fault=error.fault)
             return error
@@ -162,24 +118,28 @@ class Batch:
             log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
             return Internal("The action could not be carried out.")
 
-    def _deliver(self, command: Command, letter: Letter, row: _Row | None) -> Verdict:
-        """What came of the letter when it was delivered before; else it takes effect, or is refused for good."""
-        absent = self._absent[command.player_id] if row is None else None
+    def _deliver(self, command: Command, letter: SentLetter, locked: LockedPlayer | None) -> Verdict:
+        """An earlier delivery's result; without one, the letter takes effect now or is refused for good."""
+        absent = self._gathered.absent[command.player_id] if locked is None else None
+        # Another database, or a later transaction, has to decide.
         if isinstance(absent, LockedElsewhere | SlotMoved):
             return absent
-        if (why := self._mail.refused_before(letter)) is not None:
-            return LetterSettled(why)
-        known = self._known.get((command.player_id, command.id))
-        if known is not None:
-            return LetterSettled(None) if row is None else first_answer(command, known, row.player)
-        if row is None:
+        # Delivered before: refused, or taken effect.
+        if (refused := self._mail.refused_before(letter)) is not None:
+            return LetterSettled(refused)
+        recorded = self._gathered.recorded.get((command.player_id, command.id))
+        if recorded is not None:
+            return LetterSettled(None) if locked is None else first_answer(command, recorded, locked.player)
+        # New: there must be a recipient.
+        if locked is None:
             return self._mail.refuse(letter, PlayerNotFound.code)
-        return self._open(command, letter, row)
+        return self._open(command, letter, locked)
 
-    def _open(self, command: Command, letter: Letter, row: _Row) -> Receipt | LetterSettled:
+    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Receipt | LetterSettled:
+        """Applies the letter's rule; whatever it raises refuses the letter for good."""
         try:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
-            receipt = self._apply(replace(command, args=args), row)
+            receipt = self._apply(replace(command, args=args), locked)
         except GameError as error:
             if not isinstance(error, Refused):
                 log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=_cause(error))
@@ -191,49 +151,56 @@ class Batch:
         self._mail.take_in(letter, shown)
         return receipt
 
-    def _apply(self, command: Command, row: _Row) -> Receipt:
+    def _apply(self, command: Command, locked: LockedPlayer) -> Receipt:
+        """Applies a new command to its player, in memory. Raises GameError, Unpaid, and whatever a rule raises."""
+        now = self._gathered.now
+        # May it take effect at all?
         if command.letter is None:
-            self.window.refuse(command.id, self._now)
+            self.window.check(command.id, now)
         if command.takes:
             self.stacks.check(command)
+        # Ask the rule.
         seed = next(self._seeds)
-        moment = Moment(self._now, Dice(seed), self.rulebook.game)
-        outcome = self.rulebook.apply(command.action, row.player, command.args, moment)
+        moment = Moment(now, Dice(seed), self.rulebook.game)
+        outcome = self.rulebook.apply(command.action, locked.player, command.args, moment)
         if outcome.grants and command.letter is None:
             self.stacks.require_room(command, outcome.grants)
-        postings: Sequence[Posting] = ()
+        postings: Sequence[OutboxRow] = ()
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
-        self.scoring.note(self._scores, row.player, outcome)
-        paid = {} if command.payment is None else {"payment": command.payment.token}
-        answer = json_of(outcome_of(outcome.player, max_hp, outcome.events, **paid))
-        args = json_of(command.args)
-        row.player, row.changed = outcome.player, True
+        # The ledger row. What can't be JSON raises here, before the command has left a trace.
+        answer = outcome_of(outcome.player, max_hp, outcome.events)
+        token = None
+        if command.payment is not None:
+            token = answer["payment"] = command.payment.token
+        answer_json, args_json = json_of(answer), json_of(command.args)
         player_id, version = command.player_id, outcome.player.version
+        # Note all of it for `_write`, and for later commands of the same player.
+        self.scoring.note(self._scores, locked.player, outcome)
+        locked.player, locked.changed = outcome.player, True
         self._entries.append(
-            BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, answer, version)
+            BatchRow(slot_of(player_id), player_id, command.id, command.action, args_json, seed, answer_json, version)
         )
-        self._known[player_id, command.id] = Recorded(command.action, args, answer, version)
+        self._gathered.recorded[player_id, command.id] = Recorded(command.action, args_json, answer_json, version)
         if postings:
             self._mail.post(postings)
         if command.takes or outcome.grants:
             self.stacks.record(command, outcome.grants)
-        token = None if command.payment is None else command.payment.token
-        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=self._now)
+        return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
 
-    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[Posting], Outcome]:
-        """The rows of the outcome's letters, and the outcome with an event that tells of each."""
-        letters = [(each.kind, each.recipient, json_of(each.args)) for each in outcome.letters]
+    def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
+        """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
+        letters = [(letter.kind, letter.recipient, json_of(letter.args)) for letter in outcome.letters]
         postings = self._mail.postings(command.player_id, command.id, letters)
         events = tuple(
             {
                 "type": "mail_sent",
-                "mail_id": mail_id(each.player_id, each.command_id, each.number),
-                "kind": each.kind.removeprefix(MAIL),
-                "to": str(each.recipient),
+                "mail_id": mail_id(posting.player_id, posting.command_id, posting.number),
+                "kind": posting.kind.removeprefix(MAIL),
+                "to": str(posting.recipient),
             }
-            for each in postings
+            for posting in postings
         )
         return postings, outcome._replace(events=outcome.events + events)
 
@@ -241,17 +208,20 @@ class Batch:
         await self._mail.write(connection)
         if not self._entries:
             return
-        changed = [row.player for row in self._rows.values() if row.changed]
+        now = self._gathered.now
+        # Ledger rows and players in one statement; scores and items only if there are any.
+        changed = [locked.player for locked in self._gathered.locked.values() if locked.changed]
         states = [(slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version) for who in changed]
-        await connection.fetch(SQL["write"], self._now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
+        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
         if self._scores:
-            versions = {who.id: who.version for who in changed}
-            await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, self._now))
+            versions = {player.id: player.version for player in changed}
+            await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, now))
         if self.stacks.changed:
-            await self.stacks.write(connection, self._now)
+            await self.stacks.write(connection, now)
 
 
 async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
+    """Commits. Raises FateUnknown when the commit may have taken place, another driver error when it hasn't."""
     try:
         await connection.execute(how)
     except asyncpg.PostgresError as error:
@@ -262,12 +232,6 @@ async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
         raise FateUnknown(f"{type(error).__name__}: {error}") from error
     if link.warned:
         raise FateUnknown("the server warned on commit")
-
-
-def _why_absent(row: asyncpg.Record) -> GameError | LockedElsewhere | SlotMoved:
-    if not row["owned"]:
-        return SlotMoved()
-    return LockedElsewhere() if row["exists"] else PlayerNotFound("There is no such player.")
 
 
 def _cause(error: GameError) -> str:

@@ -1,4 +1,4 @@
--- The statements of one group commit, in their order. Tables: players, players_owned_slots, ledger, scores,
+-- The statements of one group commit, in their order, and the reader's. Tables: players, players_owned_slots, ledger, scores,
 -- season_floors.
 -- Arguments are arrays of equal length, one element for each player ($slots, $ids) or ledger row.
 
@@ -6,11 +6,12 @@
 -- $1 slots, $2 player ids; $3 slots, $4 player ids, $5 command ids, $6 and $7 the lowest and highest of these (partitions
 -- between them are read). A function of the database (migrations/players), three statements in one round trip: takes
 -- the fence, locks the players, then looks the commands up in the ledger. Rows without a command id are locked
--- players; who is locked elsewhere, of another database or void doesn't come back. The others are ledger rows.
+-- players; a player that is locked elsewhere, owned by another database or void isn't returned. The others are ledger
+-- rows.
 select * from gather($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
 
 -- name: absent
--- $1 slots, $2 player ids: why `lock` didn't return these.
+-- $1 slots, $2 player ids: why `gather` didn't return these.
 select wanted.id, p.id is not null and not p.void as exists, coalesce(o.owned, false) as owned
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 left join players p on p.slot = wanted.slot and p.id = wanted.id
@@ -35,9 +36,10 @@ from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint
 where p.slot = s.slot and p.id = s.id
 
 -- name: score
--- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add up, those
--- in $9 keep the highest, those in $10 the lowest, others the last. A season that has ended here isn't scored in any
--- more: the next one is. What is scored for all time, season 0, stays there, also on a board that once had seasons.
+-- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add scores up,
+-- boards in $9 keep the highest, boards in $10 the lowest, others the last. A score for a season that has ended here
+-- goes to the next one (season_floors). Season 0 is all time: it is never replaced, also on a board that once had
+-- seasons.
 insert into scores as s (slot, player_id, board, season, score, reached_at, version)
 select e.slot, e.player_id, e.board, case when e.season = 0 then 0 else greatest(e.season, f.season) end, e.amount,
        $1::timestamptz, e.version
@@ -56,7 +58,7 @@ set (score, reached_at, version) = (
 )
 
 -- name: read
--- $1 slots, $2 player ids: those that exist here, and whether this database owns their slot.
+-- $1 slots, $2 player ids: a row for each; its columns of `players` are null if no such player exists here.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
        coalesce(o.owned, false) as owned, wanted.id as wanted_id, p.session_epoch
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)

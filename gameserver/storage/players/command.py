@@ -1,4 +1,8 @@
-"""A command for one player, what it can come to, and the answer a retry of it gets."""
+"""A command for one player, what a group commit can make of it, and the answer that a retry gets.
+
+Law: a batch gives every command one `Verdict`. An `Answer` is final and goes to the caller: a `Receipt` is returned,
+anything else is raised. A `Postponement` stays inside this room: the command goes back to a queue and is tried again.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.storage.items.stacks import Payment, Unpaid
 from gameserver.storage.ledger.rows import Recorded, json_of, player_from, require_same
-from gameserver.storage.mail.mailbag import Letter, LetterSettled
+from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
 from gameserver.storage.slots.slot_map import SlotMoved
 
 
@@ -29,7 +33,7 @@ class Command:
     action: str
     args: BaseModel
     session_epoch: int
-    letter: Letter | None = None
+    letter: SentLetter | None = None
     """The letter that this command delivers: its id is the mail id, `action` its kind, and `args` aren't read."""
     takes: Items = ()
     payment: Payment | None = None
@@ -45,20 +49,29 @@ class Receipt:
     events: Sequence[dict[str, Any]]
     replayed: bool
     payment: str | None = None
-    """The token of the reservation that paid for it, if its items were in another database."""
+    """The token of the reservation that paid for the command, if its items are in another database."""
     at: datetime | None = None
-    """When it took effect; None for one that is replayed."""
+    """When the command took effect; None for a replay."""
 
 
 class LockedElsewhere(Exception):
-    """Another transaction holds the player: the command goes back to the queue."""
+    """Another transaction holds the player's row: the command goes back to its queue."""
 
 
 class FateUnknown(Exception):
-    """The commit may or may not have taken place."""
+    """The commit may or may not have taken place: only the ledger can tell."""
 
 
-Verdict = Receipt | GameError | LockedElsewhere | SlotMoved | Unpaid | LetterSettled
+Answer = Receipt | GameError | Unpaid | LetterSettled
+"""Final. Receipt: the command took effect, now or before. GameError: it was refused, or its fate isn't known.
+Unpaid: what it takes isn't in this database, so `Payments` reserves it elsewhere first. LetterSettled: the letter
+that it delivers was refused for good, or had taken effect before.
+"""
+
+Postponement = LockedElsewhere | SlotMoved
+"""Not final. LockedElsewhere: tried again on this database. SlotMoved: tried on the database that owns the slot."""
+
+Verdict = Answer | Postponement
 
 
 def replay(command: Command, recorded: Recorded, player: Player) -> Receipt:

@@ -1,69 +1,66 @@
 """Actions that take items, wherever those are: with the player, or in another database.
 
-Law: what an action takes is taken exactly once with it, and not without it. Where items lie with their player, both are
-one transaction. Where they don't, they are reserved in their database under the command and a token of this attempt;
-the command's commit, whose ledger row names the token, is the commit point; then the reservation is confirmed. One
-that is refused is given back at once. One of unknown fate stays reserved until whoever needs the items, or the
-sweeper, asks the ledger in a way after which the attempt can't commit any more (`PaymentLedger.judge`): a node that
-was frozen in between and wakes up is refused as unpaid, and begins again if its caller still waits.
+Law: an action and what it takes happen both or not at all, exactly once. Where the items lie with their player, both
+are one transaction. Where they don't, the items are reserved in their database under the command id and a token of
+this attempt; the command's commit, whose ledger row names the token, is the commit point; then the reservation is
+confirmed. The reservation of a refused command is given back at once. That of a command of unknown fate stays until
+the sweeper, or another command that needs the items, asks the ledger in a way after which the attempt can't commit any
+more (`PaymentLedger.judge`): a node that stalled in between is then refused as unpaid, and begins again if its caller
+still waits.
 
-In both placements the answers are the same: before a player is told that he hasn't enough, what he was granted has
-been delivered, his earlier commands on this node have ended, and what dead attempts had put aside is back. A player's
-commands take effect in the order in which they came: while one of his is being paid for, later ones stand in line.
+Answers don't depend on the placement: before a player is refused for lack of items, its grants have been delivered,
+its earlier commands on this node have ended, and what dead attempts had reserved is back. A player's commands take
+effect in the order in which they came: while one is being paid for, later ones stand in line behind it.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import NamedTuple
 from uuid import uuid4
 
 import structlog
 
-from gameserver.rules.errors import DatabaseUnavailable, GameError, OutcomeUnknown, Overloaded, Refused
+from gameserver.rules.errors import DatabaseUnavailable, GameError, OutcomeUnknown, Refused
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.inventory import Inventory, Reservation, Stack
 from gameserver.storage.items.payment_ledger import Look, PaymentLedger
 from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
 from gameserver.storage.players.command import Command, Receipt
-from gameserver.storage.players.pending import Limits
+from gameserver.storage.players.pending import CommitLimits, queue_full
+from gameserver.storage.players.routing import Router
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
 
 RIVAL_SECONDS = 0.5
-"""How long another node's attempt may take before its reservation is judged by whoever waits for it."""
+"""How old another attempt's reservation must be before a command that needs the items has it resolved."""
 RIVAL_PAUSE = 0.02
+"""Seconds until a younger reservation is looked at again."""
 OVERDUE_SECONDS = 15.0
-"""How old a reservation is when the sweeper judges it: far older than any attempt's deadline."""
+"""How old a reservation is when the sweeper resolves it: far older than any attempt's deadline."""
 PAID_BEFORE = Payment("", -1)
-"""For a command that has committed: it is answered from the ledger or, if it isn't there after all, tried again."""
+"""For a command that has committed: the ledger answers it or, if it isn't there after all, it is tried again."""
 
 
-class Again(Exception):
-    """The attempt found something in its way, which has been dealt with."""
-
-
-class Paths(NamedTuple):
-    """How a node submits a command, and waits until a player has none queued or in flight."""
-
-    submit: Callable[[Command], Awaitable[Receipt]]
-    quiet: Callable[[int], Awaitable[None]]
+class Retry(Exception):
+    """What was in the attempt's way has been dealt with: the next attempt may succeed."""
 
 
 class Payments:
-    """One per node."""
+    """One per node; `run` confirms what has been paid, until it is cancelled."""
 
-    def __init__(self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, paths: Paths, limits: Limits) -> None:
+    def __init__(
+        self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, router: Router, limits: CommitLimits
+    ) -> None:
         self._slots = slots
         self._inventory = inventory
         self._ledger = ledger
-        self._paths = paths
+        self._router = router
         self._deadline = limits.deadline
         self._longest_line = limits.queue
         self._lines: dict[int, asyncio.Future[None]] = {}
+        """By player: done when the last command in its line has ended."""
         self._lined_up = 0
 
     def has_line(self, player_id: int) -> bool:
@@ -72,10 +69,11 @@ class Payments:
 
     async def act(self, command: Command) -> Receipt:
         """Commits a command that takes items, or whose player has a line; raises what `Players.act` does."""
+        # Without a line and with the items in the player's database, one transaction does it all.
         if self.has_line(command.player_id) or not self._together(command.player_id):
             return await self._in_line(command)
         try:
-            return await self._paths.submit(command)
+            return await self._router.submit(command)
         except Unpaid:
             return await self._in_line(command)
         except Refused as refusal:
@@ -84,87 +82,93 @@ class Payments:
             return await self._in_line(command)
 
     async def holdings(self, player_id: int) -> list[Stack]:
-        """What a player owns: all that was granted by acknowledged commands and not taken by one that has committed.
+        """What a player owns: all grants of acknowledged commands, less what committed commands have taken.
 
         Raises DatabaseUnavailable.
         """
         await self._deliver(player_id, await self._ledger.look(player_id))
         stacks, reserved = await self._inventory.read(player_id)
-        counts = {each.item: each for each in stacks}
+        owned = {stack.item: stack for stack in stacks}
         if reserved:
-            paid = await self._ledger.tokens(player_id, [each.reservation.command_id for each in reserved])
-            for each in reserved:
-                if paid.get(each.reservation.command_id) != each.reservation.token:
-                    for item, count in each.items.items():
-                        counts[item] = replace(counts[item], count=counts[item].count + count)
-        return list(counts.values())
+            # What is reserved for a command that hasn't committed is still the player's.
+            tokens = await self._ledger.tokens(player_id, [held.reservation.command_id for held in reserved])
+            for held in reserved:
+                if tokens.get(held.reservation.command_id) != held.reservation.token:
+                    for item, count in held.items.items():
+                        owned[item] = replace(owned[item], count=owned[item].count + count)
+        return list(owned.values())
 
     async def sweep(self, limit: int) -> int:
-        """Settles overdue reservations; how many."""
-        settled = 0
-        for each in await self._inventory.overdue(OVERDUE_SECONDS, limit):
+        """Resolves overdue reservations; how many."""
+        resolved = 0
+        for reservation in await self._inventory.overdue(OVERDUE_SECONDS, limit):
             try:
-                await self._judge(each)
-                settled += 1
+                await self._resolve(reservation)
+                resolved += 1
             except DatabaseUnavailable as error:
-                log.warning("a reservation waits", command=each.command_id, error=error.detail)
-        return settled
+                log.warning("reservation not resolved yet", command=reservation.command_id, error=error.detail)
+        return resolved
 
     async def run(self) -> None:
-        """Confirms what has been paid, until cancelled."""
+        """Works until cancelled."""
         await self._inventory.run()
 
     def _together(self, player_id: int) -> bool:
-        """Whether the map has the player and his items in one database."""
+        """Whether the slot map has the player and its items in one database."""
         slot = slot_of(player_id)
         return self._slots.owner("items", slot) is self._slots.owner("players", slot)
 
     async def _in_line(self, command: Command) -> Receipt:
-        """Runs the command after those of his that came before; entered before the first await."""
+        """Runs the command after the player's earlier ones; takes its place in the line before the first await."""
         if self._lined_up >= self._longest_line:
-            raise Overloaded("Too many commands are waiting.", retry_after=1)
+            raise queue_full()
         player_id, before = command.player_id, self._lines.get(command.player_id)
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines[player_id] = mine
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines[player_id] = done
         self._lined_up += 1
         ends = time.monotonic() + self._deadline
         try:
             if before is not None and not (await asyncio.wait([before], timeout=self._deadline))[0]:
                 raise DatabaseUnavailable("Earlier commands take too long.", retry_after=1)
-            return await (self._take(command, ends) if command.takes else self._paths.submit(command))
+            return await (self._take(command, ends) if command.takes else self._router.submit(command))
         finally:
             self._lined_up -= 1
-            self._leave(player_id, mine, before)
+            self._leave(player_id, done, before)
 
-    def _leave(self, player_id: int, mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
-        """Lets the next in line go on, not before whoever was in front has."""
+    def _leave(self, player_id: int, done: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
+        """Lets the next in line go on, but not before the one in front has left."""
         if before is not None and not before.done():
-            before.add_done_callback(lambda _: self._leave(player_id, mine, None))
+            before.add_done_callback(lambda _: self._leave(player_id, done, None))
             return
-        mine.set_result(None)
-        if self._lines.get(player_id) is mine:
+        done.set_result(None)
+        if self._lines.get(player_id) is done:
             del self._lines[player_id]
 
     async def _take(self, command: Command, ends: float) -> Receipt:
+        """Attempts until one succeeds, is refused for good, or time is up."""
         while time.monotonic() < ends:
             together = self._together(command.player_id)
             try:
-                return await (self._paths.submit(command) if together else self._pay(command, ends))
-            except Again:
+                return await (self._router.submit(command) if together else self._pay(command, ends))
+            except Retry:
                 continue
             except Unpaid:
+                # The items are elsewhere by now, or the payment was voided.
                 await self._slots.moved(ends)
             except Refused as refusal:
+                # Not enough items where they lie; more may be on their way.
                 if not (together and refusal.code == NOT_ENOUGH and await self._relieve(command.player_id)):
                     raise
         raise DatabaseUnavailable("What the action takes could not be reserved in time.", retry_after=1)
 
     async def _pay(self, command: Command, ends: float) -> Receipt:
-        """One attempt with a reservation. Raises Again, Unpaid, and what the command is refused with."""
+        """One attempt with a reservation. Raises Retry, Unpaid, and what the command is refused with."""
         player_id = command.player_id
+        # A command that has committed needs no payment.
         look = await self._ledger.look(player_id, command.id)
         if look.known:
             return await self._replay(command)
+        # Grants that wait count as the player's: deliver them first.
         await self._deliver(player_id, look)
         reservation = Reservation(player_id, command.id, str(uuid4()))
         match await self._inventory.reserve(reservation, command.takes):
@@ -172,13 +176,15 @@ class Payments:
                 return await self._spend(command, reservation, look.epoch, ends)
             case "short":
                 if await self._relieve(player_id):
-                    raise Again
-                return await self._paths.submit(replace(command, payment=Payment(None, look.epoch)))
-        await self._settle_reserved(player_id)
-        raise Again
+                    raise Retry
+                # There is nothing more: the player's database refuses the command, or replays it.
+                return await self._router.submit(replace(command, payment=Payment(None, look.epoch)))
+        # Another attempt of this command has reserved.
+        await self._resolve_reserved(player_id)
+        raise Retry
 
     async def _replay(self, command: Command) -> Receipt:
-        receipt = await self._paths.submit(replace(command, payment=PAID_BEFORE))
+        receipt = await self._router.submit(replace(command, payment=PAID_BEFORE))
         if receipt.payment is not None:
             self._inventory.confirm_soon(Reservation(command.player_id, command.id, receipt.payment))
         return receipt
@@ -187,12 +193,13 @@ class Payments:
         try:
             if time.monotonic() > ends:
                 raise DatabaseUnavailable("What the action takes could not be reserved in time.", retry_after=1)
-            receipt = await self._paths.submit(replace(command, payment=Payment(reservation.token, epoch)))
+            receipt = await self._router.submit(replace(command, payment=Payment(reservation.token, epoch)))
         except OutcomeUnknown:
-            raise
+            raise  # it may have committed: the reservation stays until it is resolved
         except (GameError, Unpaid):
             await self._give_back(reservation)
             raise
+        # A replay names the token of the attempt that committed, which may be another one.
         if receipt.payment == reservation.token:
             self._inventory.confirm_soon(reservation)
         else:
@@ -200,29 +207,29 @@ class Payments:
         return receipt
 
     async def _give_back(self, reservation: Reservation) -> None:
-        """If the items' database is away, the sweeper does it."""
+        """Left to the sweeper if the items' database is away."""
         with contextlib.suppress(DatabaseUnavailable):
             await self._inventory.give_back(reservation)
 
     async def _relieve(self, player_id: int) -> bool:
-        """Brings in what a player who hasn't enough may still have; whether there was anything."""
-        await self._paths.quiet(player_id)
+        """Brings in what a player without enough items may still get; whether there was anything."""
+        await self._router.quiet(player_id)
         look = await self._ledger.look(player_id)
         await self._deliver(player_id, look)
-        return await self._settle_reserved(player_id) or bool(look.waiting)
+        return await self._resolve_reserved(player_id) or bool(look.waiting)
 
-    async def _settle_reserved(self, player_id: int) -> bool:
-        """Judges what is reserved of a player's items and no attempt's any more; whether anything is reserved."""
+    async def _resolve_reserved(self, player_id: int) -> bool:
+        """Resolves the player's reservations that no attempt still works on; whether anything is reserved."""
         await self._inventory.confirm_all()
         _, reserved = await self._inventory.read(player_id)
-        for each in reserved:
-            if each.age > RIVAL_SECONDS:
-                await self._judge(each.reservation)
+        for held in reserved:
+            if held.age > RIVAL_SECONDS:
+                await self._resolve(held.reservation)
             else:
                 await asyncio.sleep(RIVAL_PAUSE)
         return bool(reserved)
 
-    async def _judge(self, reservation: Reservation) -> None:
+    async def _resolve(self, reservation: Reservation) -> None:
         """Confirms a reservation whose command has committed with it; any other never will, and is given back."""
         if await self._ledger.judge(reservation.player_id, reservation.command_id) == reservation.token:
             self._inventory.confirm_soon(reservation)
@@ -231,7 +238,7 @@ class Payments:
             await self._inventory.give_back(reservation)
 
     async def _deliver(self, player_id: int, look: Look) -> None:
-        """Gives a player the grants that wait for him."""
+        """Adds the grants that wait for a player to its items."""
         if look.waiting:
             await self._inventory.grant_all(look.waiting)
-            await self._ledger.end_delivery(player_id, [each.command_id for each in look.waiting])
+            await self._ledger.end_delivery(player_id, [grant.command_id for grant in look.waiting])

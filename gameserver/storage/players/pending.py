@@ -1,17 +1,15 @@
-"""A command that waits for its verdict, wherever it waits."""
+"""A command that waits for its answer, in whichever queue it is."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gameserver.rules.errors import DatabaseUnavailable, GameError, OutcomeUnknown
-from gameserver.storage.items.stacks import Unpaid
-from gameserver.storage.mail.mailbag import LetterSettled
-from gameserver.storage.players.command import Command, Receipt
+from gameserver.rules.errors import DatabaseUnavailable, GameError, OutcomeUnknown, Overloaded
+from gameserver.storage.players.command import Answer, Command, Receipt
 
 
-class Limits(NamedTuple):
-    """Of group commit: players in a batch, batches in flight, commands queued; the others are seconds."""
+class CommitLimits(NamedTuple):
+    """Bounds of group commit: players per batch, batches in flight, commands queued; the others are seconds."""
 
     players: int
     in_flight: int
@@ -22,31 +20,46 @@ class Limits(NamedTuple):
 
 @dataclass(slots=True)
 class Pending:
+    """A command, the future that its caller awaits, and its deadline by the monotonic clock."""
+
     command: Command
-    verdict: asyncio.Future[Receipt]
+    future: asyncio.Future[Receipt]
     deadline: float
     unsure: bool = False
-    """Whether a transaction that held it may have committed unseen."""
+    """Whether a transaction that held the command may have committed unseen."""
     moved: bool = False
     """Whether the database that it was brought to doesn't own the player's slot."""
     answered: bool = False
-    """Whether it has had its verdict, which a caller who has left doesn't hear."""
+    """Whether it has had its answer, also when the caller no longer waits for it."""
 
-    def answer(self, verdict: Receipt | GameError | Unpaid | LetterSettled) -> None:
-        """Tells the caller, if he still listens."""
+    def answer(self, answer: Answer) -> None:
+        """Gives the caller its answer, if it still waits."""
         self.answered = True
-        if self.verdict.done():
+        if self.future.done():
             return
-        if isinstance(verdict, Receipt):
-            self.verdict.set_result(verdict)
+        if isinstance(answer, Receipt):
+            self.future.set_result(answer)
         else:
-            self.verdict.set_exception(verdict)
+            self.future.set_exception(answer)
 
-    def unknown(self) -> GameError:
-        return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
 
-    def too_late(self) -> GameError:
-        """What to answer at the deadline."""
-        if self.unsure:
-            return self.unknown()
-        return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
+def fate_unknown() -> GameError:
+    """The answer when a transaction's fate isn't known."""
+    return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
+
+
+def too_late(pending: Pending) -> GameError:
+    """The answer at the command's deadline."""
+    if pending.unsure:
+        return fate_unknown()
+    return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
+
+
+def queue_full() -> GameError:
+    """The answer when no more commands may be queued."""
+    return Overloaded("Too many commands are waiting.", retry_after=1)
+
+
+def stopping() -> GameError:
+    """The answer to commands that are still queued when the node stops."""
+    return Overloaded("The node is stopping.", retry_after=1)

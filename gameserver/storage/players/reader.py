@@ -1,20 +1,21 @@
-"""Coalesced reads of one database: whoever asks while a query is in flight shares the next one.
+"""Coalesced reads of one database's players.
 
 A read sees every write that was acknowledged before it was asked. A query is bounded by its connection's deadline.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from copy import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
 import structlog
 
-from gameserver.rules.errors import DatabaseUnavailable, GameError, Overloaded
+from gameserver.coalescing import Bounds, Coalescer
+from gameserver.rules.errors import DatabaseUnavailable, GameError
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.players.batch import SQL
+from gameserver.storage.players.gathering import SQL
+from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
@@ -23,110 +24,64 @@ from gameserver.storage.tables import player_of
 
 log = structlog.get_logger()
 
-LARGEST_QUERY = 1000
-LONGEST_QUEUE = 20_000
-IN_FLIGHT = 2
+BOUNDS = Bounds(flights=2, together=1000, waiting=20_000, seconds=5.0)
 
 
-class Read(NamedTuple):
-    """A player, and the epoch below which his sessions have ended."""
+class PlayerState(NamedTuple):
+    """A player, and the epoch below which its sessions have ended."""
 
     player: Player
     session_epoch: int
 
 
-Asked = dict[int, list[asyncio.Future[Read | None]]]
-Found = Read | None | SlotMoved | GameError
-
-
 class Reader:
-    """Reads players of one database; `run` works until it is cancelled."""
+    """Reads players of one database; `run` owns its connections until it is cancelled."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bounds: Bounds = BOUNDS) -> None:
         self._database = database
-        self._asked: Asked = {}
-        self._waiting = 0
-        self._wake = asyncio.Event()
-        self._closed = False
+        self._coalescer: Coalescer[int, PlayerState | None] = Coalescer(self._query, bounds, overloaded)
+        self._links = [Link(database, {**HOT_PATH, "statement_timeout": "2000"}) for _ in range(bounds.flights)]
+        self._free = list(self._links)
 
-    def ask(self, player_id: int) -> asyncio.Future[Read | None]:
+    def ask(self, player_id: int) -> asyncio.Future[PlayerState | None]:
         """The player to come, or None; it may raise SlotMoved or Unavailable. Raises Overloaded at once."""
-        if self._waiting >= LONGEST_QUEUE or self._closed:
-            raise Overloaded("Too many reads are waiting.", retry_after=1)
-        future: asyncio.Future[Read | None] = asyncio.get_running_loop().create_future()
-        self._asked.setdefault(player_id, []).append(future)
-        self._waiting += 1
-        self._wake.set()
-        return future
+        return self._coalescer.ask(player_id)
 
     async def run(self) -> None:
-        """Works until cancelled; then whatever still waits is answered as overloaded."""
+        """Waits until it is cancelled; then what still waits is refused as overloaded, and the connections close."""
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(IN_FLIGHT):
-                    group.create_task(self._work())
+            await asyncio.get_running_loop().create_future()
         finally:
-            self._closed = True
-            self._answer(self._asked, dict.fromkeys(self._asked, _stopping()))
+            await self._coalescer.close()
+            for link in self._links:
+                await link.close()
 
-    async def _work(self) -> None:
-        link = Link(self._database, {**HOT_PATH, "statement_timeout": "2000"})
+    async def _query(self, ids: Sequence[int]) -> Sequence[PlayerState | Exception | None]:
+        link = self._free.pop()
         try:
-            while True:
-                await self._wake.wait()
-                asked = self._take()
-                if asked:
-                    await self._work_off(link, asked)
+            rows = await self._rows(link, list(dict.fromkeys(ids)))
         finally:
-            await link.close()
+            self._free.append(link)
+        outcomes = {row["wanted_id"]: _outcome(row) for row in rows}
+        return [outcomes.get(player_id) for player_id in ids]
 
-    def _take(self) -> Asked:
-        if len(self._asked) <= LARGEST_QUERY:
-            asked, self._asked = self._asked, {}
-            self._wake.clear()
-            return asked
-        return {each: self._asked.pop(each) for each in list(self._asked)[:LARGEST_QUERY]}
-
-    async def _work_off(self, link: Link, asked: Asked) -> None:
-        found: dict[int, Found] = dict.fromkeys(asked, _stopping())
-        try:
-            found = await self._query(link, asked)
-        finally:
-            self._answer(asked, found)
-
-    def _answer(self, asked: Asked, found: Mapping[int, Found]) -> None:
-        for player_id, futures in asked.items():
-            what = found.get(player_id)
-            self._waiting -= len(futures)
-            for future in futures:
-                if future.done():
-                    continue
-                if isinstance(what, SlotMoved | GameError):
-                    future.set_exception(copy(what))
-                else:
-                    future.set_result(what)
-
-    async def _query(self, link: Link, ids: Iterable[int]) -> dict[int, Found]:
-        wanted = list(ids)
+    async def _rows(self, link: Link, ids: list[int]) -> Sequence[asyncpg.Record]:
+        """Raises DatabaseUnavailable; the connection is dropped then."""
         try:
             with translated(self._database.name):
                 connection = await link.open()
-                rows = await connection.fetch(SQL["read"], [slot_of(each) for each in wanted], wanted)
-        except GameError as error:
+                rows: Sequence[asyncpg.Record] = await connection.fetch(SQL["read"], [slot_of(id_) for id_ in ids], ids)
+                return rows
+        except GameError:
             link.drop()
-            return dict.fromkeys(wanted, error)
+            raise
         except asyncpg.PostgresError as error:
             log.exception("a read failed", database=self._database.name)
             link.drop()
-            return dict.fromkeys(wanted, DatabaseUnavailable(f"A read failed: {type(error).__name__}.", retry_after=1))
-        return {row["wanted_id"]: _found(row) for row in rows}
+            raise DatabaseUnavailable(f"A read failed: {type(error).__name__}.", retry_after=1) from error
 
 
-def _found(row: asyncpg.Record) -> Read | SlotMoved | None:
+def _outcome(row: asyncpg.Record) -> PlayerState | SlotMoved | None:
     if not row["owned"]:
         return SlotMoved()
-    return None if row["id"] is None else Read(player_of(row), row["session_epoch"])
-
-
-def _stopping() -> Overloaded:
-    return Overloaded("The node is stopping.", retry_after=1)
+    return None if row["id"] is None else PlayerState(player_of(row), row["session_epoch"])

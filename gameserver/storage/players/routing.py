@@ -1,8 +1,8 @@
-"""Brings every command to the committer of the database that owns its player's slot, wherever that is by then.
+"""Brings every command to the committer of the database that owns its player's slot, also while slots move.
 
-Law: a player's commands take effect in the order in which they were submitted, also while his slot moves: what a
-database refuses comes back with everything behind it, waits here, and what he asks meanwhile waits behind that. Every
-command has its verdict at its deadline; the number of those who wait is bounded.
+Law: a player's commands take effect in the order in which they were submitted, also while its slot moves: what a
+database refuses comes back with everything behind it and is parked here; later commands of the player are parked
+behind it. Every command has its answer at its deadline; how many commands may be parked is bounded.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from gameserver.rules.errors import Overloaded
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import Committer, GiveBack
-from gameserver.storage.players.pending import Limits, Pending
+from gameserver.storage.players.pending import CommitLimits, Pending, queue_full, stopping, too_late
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import LOOK_SECONDS, Slots
 from gameserver.waiting import Bell
@@ -24,38 +24,39 @@ MakeCommitter = Callable[[Database, GiveBack], Committer]
 class Router:
     """One per node; `run` works the committers' queues until it is cancelled."""
 
-    def __init__(self, slots: Slots, limits: Limits, make: MakeCommitter) -> None:
+    def __init__(self, slots: Slots, limits: CommitLimits, make: MakeCommitter) -> None:
         self._slots = slots
         self._limits = limits
         self._make = make
         self._committers: dict[str, Committer] = {}
         self._parked: dict[int, list[Pending]] = {}
-        self._waiting = 0
-        self._someone = asyncio.Event()
+        """Commands by player whose slot is moving."""
+        self._parked_count = 0
+        self._has_parked = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     def submit(self, command: Command) -> asyncio.Future[Receipt]:
-        """Queues a command; its verdict comes in the future. Raises Overloaded at once when too many wait."""
+        """Queues a command; the future gets its answer. Raises Overloaded at once when too many are queued."""
         pending = Pending(command, asyncio.get_running_loop().create_future(), time.monotonic() + self._limits.deadline)
         if self._parked and command.player_id in self._parked:
-            if self._waiting >= self._limits.queue:
-                raise Overloaded("Too many commands are waiting.", retry_after=1)
+            if self._parked_count >= self._limits.queue:
+                raise queue_full()
             self._park([pending])
         else:
             self._behind_earlier(command.player_id).submit(pending)
-        return pending.verdict
+        return pending.future
 
     def posted(self, database: Database) -> Bell:
         """Rings when this node has put something into the outbox of a database."""
         return self._committer(database).posted
 
     def _behind_earlier(self, player_id: int) -> Committer:
-        """The owner's committer, or the one that still has something of the player: it gives back all of it."""
-        own = self._committer(self._owner(player_id))
+        """The owner's committer, or another that still holds commands of the player and will give them back."""
+        owners = self._committer(self._owner(player_id))
         for other in self._committers.values():
-            if other is not own and other.holds(player_id):
+            if other is not owners and other.holds(player_id):
                 return other
-        return own
+        return owners
 
     async def quiet(self, player_id: int) -> None:
         """Waits until no command of the player is queued or in flight, at the longest until their deadlines."""
@@ -66,23 +67,25 @@ class Router:
                 return
 
     async def run(self) -> None:
-        """Works until cancelled; then whatever still waits is answered as overloaded."""
+        """Works until cancelled; then whatever is still parked is answered as overloaded."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                # Committers made so far start here, later ones as they are made.
                 self._tasks = tasks
                 for committer in self._committers.values():
                     tasks.create_task(committer.run())
                 for database in self._slots.databases("players"):
                     self._committer(database)
                 while True:
-                    await self._someone.wait()
+                    # Parked commands are sent on whenever the slot map changes, or may have changed unheard.
+                    await self._has_parked.wait()
                     await self._slots.changed(LOOK_SECONDS)
-                    await self._slots.look()
+                    await self._slots.try_refresh()
                     self._send_on()
         finally:
-            for waiting in self._parked.values():
-                for pending in waiting:
-                    pending.answer(Overloaded("The node is stopping.", retry_after=1))
+            for parked in self._parked.values():
+                for pending in parked:
+                    pending.answer(stopping())
             self._parked.clear()
 
     def _owner(self, player_id: int) -> Database:
@@ -96,23 +99,24 @@ class Router:
                 self._tasks.create_task(committer.run())
         return committer
 
-    def _park(self, refused: list[Pending]) -> None:
-        for pending in refused:
+    def _park(self, commands: list[Pending]) -> None:
+        for pending in commands:
             self._parked.setdefault(pending.command.player_id, []).append(pending)
-        self._waiting += len(refused)
-        self._someone.set()
+        self._parked_count += len(commands)
+        self._has_parked.set()
 
     def _send_on(self) -> None:
-        """Brings everybody to the owner that the map names now; who is refused again comes back."""
-        parked, self._parked, self._waiting = self._parked, {}, 0
-        self._someone.clear()
+        """Submits parked commands to the owners that the map names now; a refused one is parked again."""
+        # A committer may park commands while this loop runs, so it works on what was parked before.
+        parked, self._parked, self._parked_count = self._parked, {}, 0
+        self._has_parked.clear()
         now = time.monotonic()
-        for player_id, waiting in parked.items():
+        for player_id, commands in parked.items():
             committer = self._committer(self._owner(player_id))
-            for pending in waiting:
+            for pending in commands:
                 pending.moved = False
                 if pending.deadline < now:
-                    pending.answer(pending.too_late())
+                    pending.answer(too_late(pending))
                     continue
                 try:
                     committer.submit(pending)

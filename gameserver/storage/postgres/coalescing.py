@@ -1,53 +1,33 @@
-"""Questions to a database that come while one is under way share the next statement."""
+"""Questions to one database that come while one is under way share the next statement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic
 
+from gameserver.coalescing import Bounds, Coalescer, QuestionT, ReplyT
+from gameserver.rules.errors import Overloaded
 from gameserver.storage.postgres.database import Database
 
-Question = TypeVar("Question")
-Reply = TypeVar("Reply")
-LARGEST = 256
-"""Questions in one statement, at the most."""
+BOUNDS = Bounds(flights=1, together=256, waiting=20_000, seconds=5.0)
 
 
-class Coalescer(Generic[Question, Reply]):
-    """Asks `run` for many questions at once, whose replies come in their order; its callers bound how many wait."""
+def overloaded(detail: str) -> Overloaded:
+    """The refusal of whatever asks a database."""
+    return Overloaded(detail, retry_after=1)
 
-    def __init__(self, run: Callable[[Database, Sequence[Question]], Awaitable[Sequence[Reply]]]) -> None:
+
+class DatabaseCoalescer(Generic[QuestionT, ReplyT]):
+    """One coalescer for each database; `run` asks one for many questions, and gives the replies in their order."""
+
+    def __init__(self, run: Callable[[Database, Sequence[QuestionT]], Awaitable[Sequence[ReplyT | Exception]]]) -> None:
         self._run = run
-        self._waiting: dict[str, list[tuple[Question, asyncio.Future[Reply]]]] = {}
-        self._working: dict[str, asyncio.Task[None]] = {}
+        self._coalescers: dict[str, Coalescer[QuestionT, ReplyT]] = {}
 
-    async def ask(self, database: Database, question: Question) -> Reply:
-        """Raises what `run` does."""
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(database.name, []).append((question, reply))
-        if database.name not in self._working:
-            self._working[database.name] = asyncio.create_task(self._work(database))
-        return await reply
-
-    async def _work(self, database: Database) -> None:
-        """Goes on until nobody waits."""
-        try:
-            while waiting := self._waiting.pop(database.name, []):
-                asked, later = waiting[:LARGEST], waiting[LARGEST:]
-                if later:
-                    self._waiting[database.name] = later
-                await self._answer(database, asked)
-        finally:
-            del self._working[database.name]
-
-    async def _answer(self, database: Database, asked: Sequence[tuple[Question, asyncio.Future[Reply]]]) -> None:
-        try:
-            replies = await self._run(database, [question for question, _ in asked])
-        except Exception as error:
-            for _, future in asked:
-                if not future.done():
-                    future.set_exception(copy(error))
-            return
-        for (_, future), reply in zip(asked, replies, strict=True):
-            if not future.done():
-                future.set_result(reply)
+    def ask(self, database: Database, question: QuestionT) -> asyncio.Future[ReplyT]:
+        """The reply to come; it raises what `run` does. Raises Overloaded when too many questions wait."""
+        coalescer = self._coalescers.get(database.name)
+        if coalescer is None:
+            coalescer = Coalescer(partial(self._run, database), BOUNDS, overloaded)
+            self._coalescers[database.name] = coalescer
+        return coalescer.ask(question)

@@ -75,6 +75,14 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    @contextlib.asynccontextmanager
+    async def driver_snapshot(self) -> AsyncIterator[asyncpg.Connection]:
+        """The driver's connection within a `snapshot`, for statements with `$1`…. Raises DatabaseUnavailable."""
+        async with self.snapshot() as connection:
+            # The engine begins a transaction only with a statement that it sends itself.
+            await connection.execute(text("select 1"))
+            yield (await connection.get_raw_connection()).driver_connection
+
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
         """The rows of one statement with `$1`…, which is a transaction of its own. Raises DatabaseUnavailable."""
         with translated(self.name):

@@ -1,22 +1,22 @@
 """Every advisory lock of the product: one registry, so that no two purposes share a number.
 
-Hand-written SQL takes them as parameters; nothing else in the code may name one of these numbers.
+Law: SQL takes these numbers as parameters; only this file and the migrations, which are history, may spell one out.
 """
 
 FENCES = {"accounts": 7_710_001, "players": 7_710_002, "items": 7_710_003}
-"""Of each group: writers hold it shared, a change of ownership takes it exclusively."""
+"""By group: writers hold it shared; a change of ownership takes it exclusively."""
 
 MIGRATING = 7_710_100
-"""Of the one who brings a database's tables to their newest revision."""
+"""Held while a database's tables are brought to their newest revision."""
 
 FOLLOWING = 7_710_101
-"""Of the one follower of a database's ledger."""
+"""Held by the one follower of a database's ledger."""
 
 MAKING_PARTITIONS = 7_710_102
-"""Of the one who makes the ledger's partitions."""
+"""Held while partitions of the ledger are made."""
 
 CARRYING = 7_710_103
-"""Of the one courier of a database's outbox."""
+"""Held by the one courier of a database's outbox."""
 
 CLOSING = 7_710_104
-"""Of the one who closes seasons."""
+"""Held by the one node that closes seasons."""

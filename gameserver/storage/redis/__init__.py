@@ -1,1 +1,5 @@
-"""Clients for every kind of Redis, and Lua scripts called by name."""
+"""Clients for every kind of Redis, and Lua scripts called by name.
+
+Door: `clients` (connect), `scripts` (Script), `legend` (assemble), `coalescing` (CoalescedScript), `faults` (LOST,
+translated).
+"""

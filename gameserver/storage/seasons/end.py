@@ -20,6 +20,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = statements.load(__package__, "end.sql")
@@ -63,7 +64,7 @@ class SeasonEnd:
             )
             try:
                 async with connection.transaction():
-                    await connection.execute(SQL["fence"])
+                    await connection.execute(SQL["fence"], FENCES["players"])
                     return {row["slot"] for row in await connection.fetch(SQL["floor"], board, end)}
             finally:
                 connection.terminate()

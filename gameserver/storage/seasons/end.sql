@@ -1,8 +1,8 @@
 -- What the end of a season asks of one database. Tables: players, players_owned_slots, scores, season_floors.
 
 -- name: fence
--- Waits for every write that has begun, and lets none begin before this transaction ends.
-select pg_advisory_xact_lock(7710002)
+-- $1 the fence of players: waits for every write that has begun, and lets none begin before this transaction ends.
+select pg_advisory_xact_lock($1)
 
 -- name: floor
 -- $1 board, $2 the Unix seconds at which its season ended: from here on scores of the slots that it owns go to the

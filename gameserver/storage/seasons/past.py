@@ -1,10 +1,14 @@
-"""Standings of seasons that are over, from the control database, asked as those of the present ones are."""
+"""Standings of seasons that are over, from the control database, with the same questions as those of the live boards.
+
+Law: they never change once they are stored, but for players who are hidden (banned) or shown again. A hidden player
+keeps its row; whoever is behind it is shown with the rank that would be right without it.
+"""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import text
+import asyncpg
 
 from gameserver.rules.errors import NotOnBoard
 from gameserver.storage.boards.layout import Card, Contest, cursor, microseconds, parse_cursor, unpack_member
@@ -17,78 +21,73 @@ LAST = (1 << 63) - 1
 
 
 class PastStandings:
-    """Every method raises DatabaseUnavailable. `as_of` is 0: they hold for good."""
+    """Every method raises DatabaseUnavailable. `as_of` is always 0, since what is stored doesn't change."""
 
     def __init__(self, control: Database) -> None:
         self._control = control
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
-        """At most `limit` standings from the top, or behind `after`. Raises BadInput."""
+        """At most `limit` standings from the top, or behind the cursor `after`. Raises BadInput."""
         score_and_member = parse_cursor(contest, after) if after else None
-        async with self._control.snapshot() as connection:
-            driver = await _driver(connection)
+        async with self._control.driver_snapshot() as connection:
             position = 0
             if score_and_member is not None:
-                _, who = unpack_member(score_and_member[1])
-                position = await driver.fetchval(SQL["position"], *_of(contest), who)
-            rows = await driver.fetch(
-                SQL["page"], *_of(contest), LAST if position is None else position, limit + 1, LAST
+                _, player_id = unpack_member(score_and_member[1])
+                position = await connection.fetchval(SQL["position"], *_key(contest), player_id)
+            rows = await connection.fetch(
+                SQL["page"], *_key(contest), LAST if position is None else position, limit + 1, LAST
             )
-            lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
-        page = Page(total, 0, [_standing(row, lost) for row in rows[:limit]])
+            hidden_ranks, total = await _hidden_ranks_and_total(connection, contest)
+        page = Page(total, 0, [_standing(row, hidden_ranks) for row in rows[:limit]])
         if len(rows) > limit:
             last = page.standings[-1]
             page.after = cursor(contest, last.score, last.reached_at, last.player_id)
         return page
 
     async def around(self, contest: Contest, player_id: int, radius: int) -> Page:
-        """A player and at most `radius` on either side. Raises NotOnBoard."""
-        async with self._control.snapshot() as connection:
-            driver = await _driver(connection)
-            found = await driver.fetch(SQL["players"], *_of(contest), [player_id])
-            if not found:
+        """A player and at most `radius` standings on either side. Raises NotOnBoard."""
+        async with self._control.driver_snapshot() as connection:
+            rows = await connection.fetch(SQL["players"], *_key(contest), [player_id])
+            if not rows:
                 raise NotOnBoard("The player wasn't on this board.")
-            own = found[0]["position"]
-            before = [row["position"] for row in await driver.fetch(SQL["before"], *_of(contest), own, radius)]
-            first = before[-1] if before else own
-            rows = await driver.fetch(SQL["page"], *_of(contest), first - 1, len(before) + 1 + radius, LAST)
-            lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
-        return Page(total, 0, [_standing(row, lost) for row in rows])
+            position = rows[0]["position"]
+            before = [
+                row["position"] for row in await connection.fetch(SQL["before"], *_key(contest), position, radius)
+            ]
+            first = before[-1] if before else position
+            rows = await connection.fetch(SQL["page"], *_key(contest), first - 1, len(before) + 1 + radius, LAST)
+            hidden_ranks, total = await _hidden_ranks_and_total(connection, contest)
+        return Page(total, 0, [_standing(row, hidden_ranks) for row in rows])
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
-        """The standings of those who were on the board, in the order asked."""
-        async with self._control.snapshot() as connection:
-            driver = await _driver(connection)
-            found = {row["player_id"]: row for row in await driver.fetch(SQL["players"], *_of(contest), list(ids))}
-            lost, total = await _lost(driver, contest), await driver.fetchval(SQL["total"], *_of(contest))
+        """The standings of those of the players who were on the board, in the order of `ids`."""
+        async with self._control.driver_snapshot() as connection:
+            rows = await connection.fetch(SQL["players"], *_key(contest), list(ids))
+            hidden_ranks, total = await _hidden_ranks_and_total(connection, contest)
+        rows_by_id = {row["player_id"]: row for row in rows}
         standings = []
-        for each in ids:
-            if each in found:
-                standing = _standing(found[each], lost)
-                standing.behind = found[each]["behind"]
+        for player_id in ids:
+            if player_id in rows_by_id:
+                standing = _standing(rows_by_id[player_id], hidden_ranks)
+                standing.behind = rows_by_id[player_id]["behind"]
                 standings.append(standing)
         return Page(total, 0, standings)
 
 
-def _of(contest: Contest) -> tuple[str, int]:
+def _key(contest: Contest) -> tuple[str, int]:
     return contest.board.name, contest.season
 
 
-async def _driver(connection: Any) -> Any:
-    """The driver's connection, in the transaction of the engine's."""
-    await connection.execute(text("select 1"))
-    return (await connection.get_raw_connection()).driver_connection
+async def _hidden_ranks_and_total(connection: asyncpg.Connection, contest: Contest) -> tuple[list[int], int]:
+    """The ranks that only hidden players have, ascending, and how many players are shown."""
+    rows = await connection.fetch(SQL["hidden_ranks"], *_key(contest), contest.board.ties == "dense")
+    return [row["rank"] for row in rows], await connection.fetchval(SQL["total"], *_key(contest))
 
 
-async def _lost(driver: Any, contest: Contest) -> list[int]:
-    """The ranks that those behind them are better by, since nobody who is shown has them."""
-    return [row["rank"] for row in await driver.fetch(SQL["lost"], *_of(contest), contest.board.ties == "dense")]
-
-
-def _standing(row: Any, lost: Sequence[int]) -> Standing:
+def _standing(row: Any, hidden_ranks: Sequence[int]) -> Standing:
     card = Card(row["name"], row["class"], row["level"])
     return Standing(
-        row["rank"] - bisect_left(lost, row["rank"]),
+        row["rank"] - bisect_left(hidden_ranks, row["rank"]),
         row["score"],
         microseconds(row["reached_at"]),
         row["player_id"],

@@ -1,8 +1,8 @@
--- Reads of standings in which seasons ended. Table: season_standings. Who is hidden isn't there, and those behind him
--- are better by the ranks that are lost with him.
+-- Reads of the standings in which seasons ended. Tables: season_standings, seasons.
+-- A hidden (banned) player is left out of every answer but `position`, and the ranks behind it close up.
 
 -- name: page
--- $1 board, $2 season, $3 position after which to go on, $4 how many, $5 the last position that is shown.
+-- $1 board, $2 season, $3 the position behind which to begin, $4 limit, $5 the last position to return.
 select s.position, s.rank, s.score, s.reached_at, s.player_id, s.name, s.class, s.level
 from season_standings s
 where s.board = $1 and s.start = $2 and s.position > $3 and s.position <= $5 and not s.hidden
@@ -10,13 +10,14 @@ order by s.position
 limit $4
 
 -- name: position
--- $1 board, $2 season, $3 player id: where he stands, hidden or not.
+-- $1 board, $2 season, $3 player id: its position, hidden or not.
 select s.position from season_standings s
 where s.board = $1 and s.start = $2 and s.player_id = $3
 
--- name: lost
--- $1 board, $2 season, $3 whether ranks are dense: the ranks that those behind them are better by, in their order; of
--- dense ones those that nobody who is shown has: neither the next before nor the next behind one who is hidden.
+-- name: hidden_ranks
+-- $1 board, $2 season, $3 whether ranks are dense: the ranks by which everyone behind them moves up, ascending.
+-- One row for each hidden player; with dense ranks one for each rank that no shown player has, which is so when neither
+-- the next shown player before nor the next one behind a hidden player has its rank.
 select h.rank from season_standings h
 where h.board = $1 and h.start = $2 and h.hidden and not $3
 union all
@@ -33,15 +34,15 @@ where h.board = $1 and h.start = $2 and h.hidden and $3
 order by rank
 
 -- name: before
--- $1 board, $2 season, $3 position, $4 how many: the positions before it, the nearest first.
+-- $1 board, $2 season, $3 position, $4 limit: the positions of shown players before it, nearest first.
 select s.position from season_standings s
 where s.board = $1 and s.start = $2 and s.position < $3 and not s.hidden
 order by s.position desc
 limit $4
 
 -- name: players
--- $1 board, $2 season, $3 player ids: where they stand, and how many of those who are shown have a worse rank: all who
--- stand behind the last one with the same score, but for those who are hidden.
+-- $1 board, $2 season, $3 player ids: their standings, and as `behind` how many shown players have a worse rank: all
+-- behind the last one with the same score, less those who are hidden.
 select s.position, s.rank, s.score, s.reached_at, s.player_id, s.name, s.class, s.level,
        (select t.players from seasons t where t.board = s.board and t.start = s.start) - last.position
        - (select count(*) from season_standings h
@@ -55,5 +56,6 @@ cross join lateral (
 where s.board = $1 and s.start = $2 and s.player_id = any($3::bigint[]) and not s.hidden
 
 -- name: total
+-- $1 board, $2 season: how many players are shown.
 select (select s.players from seasons s where s.board = $1 and s.start = $2)
      - (select count(*) from season_standings h where h.board = $1 and h.start = $2 and h.hidden) as total

@@ -17,7 +17,7 @@ class Scoring:
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
-        kept = [each for each in calendar.boards() if each.kept]
+        kept = [each for each in calendar.boards() if each.stores_scores]
         self._figures = [each for each in kept if each.points is None]
         self._points: dict[str, list[Board]] = {}
         for board in kept:

@@ -1,1 +1,4 @@
-"""Sessions, and the attempts to get one."""
+"""Sessions, and the attempts to get one.
+
+Door: `sessions` (Sessions, Session, Origin, Listed), `tokens` (identify), `attempts` (Attempts).
+"""

@@ -1,14 +1,14 @@
-"""How often one may sign up and sign in, counted over all nodes in Redis.
+"""How often an address, a name or a player may sign up, sign in or change a password, counted over all nodes in Redis.
 
 Law: an attempt counts against every limit that it falls under, or against none of them; one Lua call decides, by
-Redis' own clock. What is denied has changed nothing, and whoever waits as long as he is told is admitted, unless
-others of his address or name were faster.
+Redis' own clock. A denied attempt has changed nothing. Retry-After is exact unless another client spends the allowance
+first.
 
-For that the limits of a kind share one hash tag, so on a Redis Cluster the sign-ins of everybody are counted on one
-of its servers. A decision takes it some 10 µs, less than a thousandth of what hashing the password takes the nodes;
-asking address and name one by one on servers of their own would spread that, but count what is then denied, and
-name a Retry-After that isn't true.
-A name is kept as the hash of its key, so that Redis doesn't list who signs in. Keys end when they say nothing more.
+For that the limits of a kind share one hash tag, so on a Redis Cluster all sign-ins are counted on one of its servers.
+A decision takes it some 10 µs, less than a thousandth of what hashing the password takes the nodes. Asking for address
+and name one by one on servers of their own would spread that, but it would count attempts that are then denied, and
+give a Retry-After that isn't true. A name is stored as the hash of its key, so that Redis doesn't list who signs in.
+Keys expire when they have no effect any more.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ AWAY = "Attempts can't be counted right now."
 
 @dataclass(frozen=True, slots=True)
 class AttemptPaces:
-    """How often each may be tried, by everybody together who shares the address or the name."""
+    """How often each may be tried, by all clients together that share the address or the name."""
 
     sign_ups_per_address: Pace
     sign_ins_per_address: Pace
@@ -48,16 +48,16 @@ class _Limit:
     detail: str
 
 
-class SpendCall(NamedTuple):
+class AttemptsSpendCall(NamedTuple):
     limits: Sequence[str]
     paces: Sequence[int]
 
 
 class Attempts:
-    """One per node. An `address` of None is a caller whom these limits don't hold."""
+    """One per node. An `address` of None is a caller to whom these limits don't apply."""
 
     def __init__(self, redis: Redis, paces: AttemptPaces) -> None:
-        self._spent, self._paces = Script(redis, __package__, "attempts_spend", SpendCall), paces
+        self._spent, self._paces = Script(redis, __package__, "attempts_spend", AttemptsSpendCall), paces
 
     async def sign_up(self, address: str | None) -> None:
         """Counts a sign-up. Raises RateLimited, SessionsUnavailable."""
@@ -78,7 +78,7 @@ class Attempts:
         await self._spend(limits)
 
     async def change_password(self, address: str | None, player_id: int) -> None:
-        """Counts a change of a player's password, and as a sign-in of its address: it tries a password, too.
+        """Counts a change of a player's password, and a sign-in of its address, since it tries a password, too.
 
         Raises RateLimited, SessionsUnavailable.
         """
@@ -96,7 +96,7 @@ class Attempts:
     async def _spend(self, limits: Sequence[_Limit]) -> None:
         paces = [number for limit in limits for number in (_microseconds(limit.pace), limit.pace.burst)]
         with translated(SessionsUnavailable, AWAY):
-            denying, wait = await self._spent(SpendCall(limits=[limit.key for limit in limits], paces=paces))
+            denying, wait = await self._spent(AttemptsSpendCall(limits=[limit.key for limit in limits], paces=paces))
         if denying:
             limit = limits[denying - 1]
             denied(limit.kind).inc()
@@ -108,5 +108,5 @@ def _microseconds(pace: Pace) -> int:
 
 
 def _hashed(name: str) -> str:
-    """Alike for all names of one key."""
+    """The same for all names that have one key."""
     return hashlib.sha256(names.key_of(name).encode()).hexdigest()

@@ -15,11 +15,15 @@ from gameserver.telemetry import SESSIONS_CACHED
 FRESH_SECONDS = 1.0
 RECHECK_SECONDS = 30.0
 REMEMBERED = 200_000
+"""Sessions that a node remembers, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A checked session. `name` is the hash of its token, in hexadecimal; `epoch` guards writes."""
+    """A checked session. `name` is the hash of its token, in hexadecimal; `epoch` guards writes.
+
+    `expires_at` slides with its use; `ends_at` doesn't.
+    """
 
     name: str
     player_id: int
@@ -27,43 +31,42 @@ class Session:
     opened_at: datetime
     expires_at: datetime
     ends_at: datetime
-    """However much it is used."""
 
 
 class Memory:
     """`away` says that the revocations can't be read: that Redis is away, or so slow that it might be."""
 
     def __init__(self, idle_seconds: float) -> None:
-        """What is used is asked for anew so often that it ends, for want of use, a quarter too early at the most."""
+        """Active sessions are checked again four times per idle period, so they expire at most 25 % early."""
         self.away = False
         self._recheck = min(RECHECK_SECONDS, idle_seconds / 4)
         self._known: dict[str, tuple[Session, float]] = {}
         self._ended: dict[str, float] = {}
-        self._heard = -FRESH_SECONDS
+        self._current = -FRESH_SECONDS
         SESSIONS_CACHED.set_function(lambda: len(self._known))
 
     def __len__(self) -> int:
         return len(self._known)
 
     def trusted(self, name: str) -> Session | None:
-        """A session that needn't be asked for."""
-        found = self._known.get(name)
-        if found is None:
+        """A session that needn't be checked again."""
+        entry = self._known.get(name)
+        if entry is None:
             return None
-        session, checked = found
+        session, checked = entry
         now = time.monotonic()
-        if now - checked > self._recheck or (not self.away and now - self._heard > FRESH_SECONDS):
+        if now - checked > self._recheck or (not self.away and now - self._current > FRESH_SECONDS):
             return None
         end = session.ends_at if self.away else session.expires_at
         return session if end.timestamp() > time.time() else None
 
     def last(self, name: str) -> Session | None:
-        """A session as it was checked last, unless its end has come: to go on with while it can't be asked for."""
+        """A session as it was last checked, unless its end has come: to go on with while it can't be checked."""
         session, _ = self._known.get(name, (None, 0.0))
         return session if session is not None and session.ends_at.timestamp() > time.time() else None
 
     def has_ended(self, name: str) -> bool:
-        """Whether its end was heard of lately."""
+        """Whether its end was read lately."""
         return name in self._ended
 
     def keep(self, session: Session) -> Session:
@@ -89,9 +92,9 @@ class Memory:
         while self._ended and next(iter(self._ended.values())) < now - RECHECK_SECONDS:
             del self._ended[next(iter(self._ended))]
 
-    def heard(self, moment: float) -> None:
-        """All that was revoked until this moment, of the monotonic clock, has been heard."""
-        self._heard = moment
+    def set_current(self, moment: float) -> None:
+        """All revocations until this moment, of the monotonic clock, have been read."""
+        self._current = moment
 
     def clear(self) -> None:
         self._known.clear()

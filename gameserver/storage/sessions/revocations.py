@@ -1,9 +1,9 @@
-"""The ends of sessions, as every node hears of them: a stream in Redis in which a gap shows.
+"""Revocations of sessions, as every node reads them: a stream in Redis in which a gap shows.
 
-Law: a revocation is its entry in the stream, and what else it takes follows from the entry, by whoever reads it; so a
-node that dies in the middle of one has either ended the session everywhere or not at all. A read begins with the entry
-that was read last: where that is missing, since the stream was trimmed beyond it, lost, or is an older one again, the
-reader is told that it may have missed some, and trusts nothing that it knew.
+Law: a revocation is its entry in the stream; every node that reads the entry does the rest. So a node that dies in the
+middle of a revocation has either ended the session everywhere or not at all. A read begins with the entry that was
+read last. Where that entry is missing (the stream was trimmed beyond it, lost, or replaced by an older one), the reader
+learns that it may have missed some, and trusts nothing that it knew.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ STREAM = "gs:revocations:log"
 LENGTH = 10_000
 AT_A_TIME = 1000
 OVERLAP_MS = 60_000
-"""How far before the newest entry one begins to read after a gap: longer than any revocation takes."""
+"""How far before the newest entry a reader begins after a gap: longer than any revocation takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedSession:
     """A session that has ended; `name` is the hash of its token, in hexadecimal."""
 
     player_id: int
@@ -30,15 +30,15 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What has ended since the last read; `gap`: and perhaps more; `more`: there is more to be read now."""
+class RevocationsRead:
+    """What has ended since the last read; with `gap`, perhaps others, too; with `more`, there is more to read now."""
 
-    ended: Sequence[Ended]
+    ended: Sequence[EndedSession]
     gap: bool
     more: bool
 
 
-class ReadCall(NamedTuple):
+class RevocationsReadCall(NamedTuple):
     stream: str
     last: str
     limit: int
@@ -51,25 +51,25 @@ class Revocations:
     def __init__(self, redis: Redis, stream: Redis) -> None:
         """`stream` is a client for reading alone, which mustn't wait behind anything else."""
         self._redis = redis
-        self._read = Script(stream, __package__, "revocations_read", ReadCall)
+        self._read = Script(stream, __package__, "revocations_read", RevocationsReadCall)
         self._last = ""
 
     async def announce(self, player_id: int, names: Sequence[str]) -> None:
         """Tells all nodes that these sessions of a player have ended."""
         if names:
-            told = {"ended": f"{player_id} {' '.join(names)}"}
-            await self._redis.xadd(STREAM, told, maxlen=LENGTH, approximate=True)  # type: ignore[arg-type]
+            entry = {"ended": f"{player_id} {' '.join(names)}"}
+            await self._redis.xadd(STREAM, entry, maxlen=LENGTH, approximate=True)  # type: ignore[arg-type]
 
-    async def read(self) -> Heard:
+    async def read(self) -> RevocationsRead:
         """What was announced since the last call; the first one finds a gap."""
-        followed, last, told = await self._read(
-            ReadCall(stream=STREAM, last=self._last, limit=AT_A_TIME, overlap_ms=OVERLAP_MS)
+        followed, last, texts = await self._read(
+            RevocationsReadCall(stream=STREAM, last=self._last, limit=AT_A_TIME, overlap_ms=OVERLAP_MS)
         )
         self._last = last.decode()
-        ended = [each for text in told for each in _ended(text.decode())]
-        return Heard(ended, gap=not followed, more=not followed or len(told) == AT_A_TIME)
+        ended = [session for text in texts for session in _ended(text.decode())]
+        return RevocationsRead(ended, gap=not followed, more=not followed or len(texts) == AT_A_TIME)
 
 
-def _ended(text: str) -> Sequence[Ended]:
+def _ended(text: str) -> Sequence[EndedSession]:
     owner, *names = text.split() or [""]
-    return [Ended(int(owner), name) for name in names]
+    return [EndedSession(int(owner), name) for name in names]

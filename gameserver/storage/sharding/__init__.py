@@ -1,1 +1,6 @@
-"""Changing the slot map while players play."""
+"""Changing the slot map while players play.
+
+Door: `provision` and `admission` (`admit`) set databases up; `membership` (`Membership`, `Member`) says which ones a
+group may use; `move` (`MoveRecord`, `PlannedMove`, `LeaseLost`), `records` (`MoveRecords`), `mover` (`Mover`) and
+`attempt` (`MoveProgress`, `Tell`) are for those who move slots.
+"""

@@ -1,4 +1,4 @@
-"""Makes one more database fit for a group's slots, and lets it join."""
+"""Adds a database to groups: its tables are brought to their heads, and it may be given slots."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,9 @@ from gameserver.storage.tables import migrations
 
 
 async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Sequence[str]) -> None:
-    """Brings its tables to their heads and records it; it owns no slot yet. Safe to run again.
+    """Brings the database's tables to their heads and records it; it owns no slot yet. Safe to run again.
 
-    Raises Conflict for one that can't be used, with the reason, ConfigFault, DatabaseUnavailable.
+    Raises Conflict, with the reason, for a database that can't be used; ConfigFault, DatabaseUnavailable.
     """
     databases = provision.open_databases(settings, patient=True)
     try:
@@ -39,8 +39,8 @@ async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Se
 def _named(
     settings: Settings, databases: Databases, name: str, url: SecretStr | None, groups: Sequence[str]
 ) -> Database:
-    if strange := [group for group in groups if group not in settings.groups]:
-        raise Conflict(f"There is no group {strange[0]!r}: there are {', '.join(settings.groups)}.")
+    if unknown := [group for group in groups if group not in settings.groups]:
+        raise Conflict(f"There is no group {unknown[0]!r}: there are {', '.join(settings.groups)}.")
     if url is not None and name in databases:
         raise Conflict(f"The settings name the database {name} already: leave its address out.")
     if url is not None:

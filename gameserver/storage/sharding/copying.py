@@ -1,10 +1,10 @@
 """The copy of a move: the rows of its slots, by Postgres's own logical replication, from one database to another.
 
-A publication on the source has the slots' rows of every table of the group, and of the marks; a subscription on the
-target copies what is there and applies what comes after, in the order of the source's commits. Both go on by
-themselves after either server was killed. So a mark that was written on the source and is seen on the target proves
-that everything before it has arrived. The ledger goes through its root, without the transaction ids, which the target
-gives anew.
+Law: a publication on the source has the slots' rows of every table of the group, and their marks; a subscription on the
+target copies the rows there are, then applies changes in the order of the source's commits. So a mark that was written
+on the source and is visible on the target proves that everything before it has arrived. Both servers go on by
+themselves after either was killed. The ledger is published through its root table, without transaction ids: the target
+assigns its own.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ PATIENT = {
     "synchronous_commit": "on",
     "idle_in_transaction_session_timeout": "1000",
 }
-"""In milliseconds; the last takes the fence from a mover that froze."""
+"""Times in milliseconds; the last one frees the fence of a mover that froze in a transaction."""
 STATEMENT_SECONDS = 60.0
 CREATE_SECONDS = 120.0
-"""Making a replication slot waits for every transaction that runs on the source."""
+"""Creating a replication slot waits for every transaction that runs on the source."""
 DROP_TRIES = 50
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
@@ -42,14 +42,14 @@ EVICT = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
     " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
 )
-KEPT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
+HAS_SLOT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
 _SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
-"""Of `Copy.servers`: the target's system identifier and the subscription's number."""
+"""In the text of `Copy.servers`: the target's system identifier and the subscription's number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """Rows that have arrived, of so many; `ready` when only changes are left to follow; `errors` so far."""
+class CopyProgress:
+    """Rows that have arrived, of `total`; `ready` once only changes are left to apply; how many errors so far."""
 
     rows: int
     total: int
@@ -59,7 +59,7 @@ class Copied:
 
 @contextlib.asynccontextmanager
 async def opened(database: Database, name: str = "gameserver") -> AsyncIterator[asyncpg.Connection]:
-    """A connection of a mover's own, by which the server knows it under this name. Raises one of LOST."""
+    """A driver connection with a mover's patient settings, under this application name. Raises one of LOST."""
     connection = await database.connect({**PATIENT, "application_name": name})
     try:
         yield connection
@@ -68,7 +68,7 @@ async def opened(database: Database, name: str = "gameserver") -> AsyncIterator[
 
 
 async def require_fit(source: Database, target: Database) -> None:
-    """Raises Conflict for servers that can't replicate to each other, with what to do about it."""
+    """Raises Conflict, with what to do about it, for servers that can't replicate from the one to the other."""
     async with opened(source) as connection:
         if (level := await connection.fetchval("show wal_level")) != "logical":
             raise Conflict(f"{source.name} has wal_level {level}: set it to logical and restart it.")
@@ -82,44 +82,48 @@ async def require_fit(source: Database, target: Database) -> None:
 
 
 class Copy:
-    """The copy of one move, between connections of its mover."""
+    """The copy of one move; its methods work over connections of the move's mover."""
 
     def __init__(self, move_id: int, group: str, slots: Sequence[int], source: Database, target: Database) -> None:
         deployment = hashlib.blake2b(source.url.get_secret_value().encode(), digest_size=4).hexdigest()
         self.name = f"gs_{deployment}_move_{move_id}"
-        """Of the publication, the replication slot and the subscription; servers may hold several deployments."""
+        """The name of publication, replication slot and subscription; servers may hold several deployments."""
         self.mover = f"{self.name}_mover"
-        """Of its mover's connections."""
+        """The application name of its mover's connections."""
         self._id, self._group = move_id, group
         self._slots = list(slots)
         self._tables = [table.name for table in moved_tables(group)]
-        self._source, self._target = source, target
-        self._counted: dict[str, int] | None = None
+        self.source, self.target = source, target
+        self._totals: dict[str, int] | None = None
+
+    def opened(self, database: Database) -> contextlib.AbstractAsyncContextManager[asyncpg.Connection]:
+        """A connection that a later mover can evict. Raises one of LOST."""
+        return opened(database, self.mover)
 
     async def evict(self, *connections: asyncpg.Connection) -> None:
-        """Ends what earlier movers have open: one that was frozen does nothing more when it wakes."""
+        """Closes the connections of earlier movers: one that was frozen can do nothing more when it wakes."""
         for connection in connections:
             await connection.fetch(EVICT, self.mover, timeout=STATEMENT_SECONDS)
 
     async def servers(self, source: asyncpg.Connection, target: asyncpg.Connection) -> str:
-        """Which servers and timelines the copy is between, and by which subscription.
+        """Identifies the two servers, their timelines and the subscription.
 
-        Another answer later says that it lacks something: one of them was failed over, or the copy has lost its log.
+        Another answer later means that the copy lacks something: a server was failed over, or its log was lost.
         """
-        told = [await each.fetchval(IDENTITY, timeout=STATEMENT_SECONDS) for each in (source, target)]
-        kept = await source.fetchval(KEPT, self.name, timeout=STATEMENT_SECONDS)
+        identities = [await each.fetchval(IDENTITY, timeout=STATEMENT_SECONDS) for each in (source, target)]
+        has_slot = await source.fetchval(HAS_SLOT, self.name, timeout=STATEMENT_SECONDS)
         number = await target.fetchval("select oid from pg_subscription where subname = $1", self.name)
-        return f"{told[0]}, {told[1]}, subscription {number if kept else 'lost'}"
+        return f"{identities[0]}, {identities[1]}, subscription {number if has_slot else 'lost'}"
 
     async def begin(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
-        """Empties the target's part of these slots and starts the copy; what is left of an earlier try is removed.
+        """Erases these slots on the target and starts the copy; what an earlier attempt has left is removed.
 
-        `servers` as they were recorded of that one, empty if there was none.
+        `servers` is as recorded for that attempt, empty if there was none.
         """
         await self.end(source, target, servers)
         await self.erase(target)
         await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
-        url = await target.fetchval("select quote_literal($1::text)", self._source.url.get_secret_value())
+        url = await target.fetchval("select quote_literal($1::text)", self.source.url.get_secret_value())
         await target.execute(
             f"create subscription {self.name} connection {url} publication {self.name}"
             f" with (slot_name = '{self.name}', synchronous_commit = 'on', streaming = off)",
@@ -127,16 +131,16 @@ class Copy:
         )
 
     def _publication(self) -> str:
-        chosen = ", ".join(map(str, self._slots))
+        slots = ", ".join(map(str, self._slots))
         parts = [
-            f'"{table.name}" ({", ".join(columns(table))}) where (slot in ({chosen}))'
+            f'"{table.name}" ({", ".join(columns(table))}) where (slot in ({slots}))'
             for table in moved_tables(self._group)
         ]
-        parts.append(f"{self._group}_marks where (slot in ({chosen}))")
+        parts.append(f"{self._group}_marks where (slot in ({slots}))")
         return f"create publication {self.name} for table {', '.join(parts)} with (publish_via_partition_root = true)"
 
     async def end(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
-        """Ends the copy for good; nothing may be erased on the source before it. Both servers have to be there."""
+        """Ends the copy for good; nothing may be erased on the source before. Both servers have to answer."""
         if await target.fetchval("select exists(select from pg_subscription where subname = $1)", self.name):
             await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
             await target.execute(f"alter subscription {self.name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
@@ -144,23 +148,24 @@ class Copy:
         await self.end_on_source(source, servers)
 
     async def end_on_source(self, source: asyncpg.Connection, servers: str) -> None:
-        """Ends it without the target, whose subscription finds nothing more: the source keeps no log for it.
+        """Ends the copy without the target, so that the source stores no log for it; the subscription gets no more.
 
-        `servers` as they were recorded, for what is still being copied for the first time.
+        `servers` is as recorded; it names the slots of tables that are still being copied for the first time.
         """
         await self._drop_slot(source, self.name)
-        if (found := _SUBSCRIPTION.search(servers)) is not None:
-            pattern = f"pg_{found[2]}_sync_%_{found[1]}"
-            mine = "select slot_name from pg_replication_slots where slot_name like $1"
-            for row in await source.fetch(mine, pattern, timeout=STATEMENT_SECONDS):
+        if (match := _SUBSCRIPTION.search(servers)) is not None:
+            pattern = f"pg_{match[2]}_sync_%_{match[1]}"
+            query = "select slot_name from pg_replication_slots where slot_name like $1"
+            for row in await source.fetch(query, pattern, timeout=STATEMENT_SECONDS):
                 await self._drop_slot(source, row["slot_name"])
         await source.execute(f"drop publication if exists {self.name}", timeout=STATEMENT_SECONDS)
 
     async def forget_marks(self, connection: asyncpg.Connection) -> None:
-        done = f"delete from {self._group}_marks where move = $1"  # noqa: S608
-        await connection.execute(done, self._id, timeout=STATEMENT_SECONDS)
+        statement = f"delete from {self._group}_marks where move = $1"  # noqa: S608
+        await connection.execute(statement, self._id, timeout=STATEMENT_SECONDS)
 
     async def _drop_slot(self, source: asyncpg.Connection, name: str) -> None:
+        """Drops a replication slot, ending the connection that uses it, if any."""
         for attempt in range(DROP_TRIES):
             try:
                 await source.fetch(
@@ -177,7 +182,7 @@ class Copy:
                 await asyncio.sleep(0.1)
 
     async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> None:
-        """Deletes these slots' rows (all of the move's if none are named) from a database that doesn't own them."""
+        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay."""
         for slot in self._slots if slots is None else slots:
             for table in (*self._tables, f"{self._group}_marks"):
                 await connection.execute(
@@ -187,8 +192,8 @@ class Copy:
                     timeout=STATEMENT_SECONDS,
                 )
 
-    async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> Copied:
-        """How far the first copy is; of a table under way by what the server tells of it."""
+    async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> CopyProgress:
+        """How far the first copy is; for a table under way by Postgres's own progress report."""
         rows = await target.fetch(
             "select r.srrelid::regclass::text as name, r.srsubstate = any('{s,r}') as whole,"
             " coalesce(c.tuples_processed, 0) as done"
@@ -196,19 +201,19 @@ class Copy:
             " left join pg_stat_progress_copy c on c.relid = r.srrelid where s.subname = $1",
             self.name,
         )
-        totals = await self._totals(source)
+        totals = await self._rows_by_table(source)
         arrived = sum(totals.get(row["name"], 0) if row["whole"] else row["done"] for row in rows)
         errors = await target.fetchval(
             "select coalesce(sum(apply_error_count + sync_error_count), 0)::bigint from pg_stat_subscription_stats"
             " where subname = $1",
             self.name,
         )
-        return Copied(arrived, sum(totals.values()), bool(rows) and all(row["whole"] for row in rows), errors)
+        return CopyProgress(arrived, sum(totals.values()), bool(rows) and all(row["whole"] for row in rows), errors)
 
-    async def _totals(self, source: asyncpg.Connection) -> dict[str, int]:
-        """By table, of one look: it is for showing how far the copy is."""
-        if self._counted is None:
-            self._counted = {
+    async def _rows_by_table(self, source: asyncpg.Connection) -> dict[str, int]:
+        """Counted once: good enough to show how far the copy is."""
+        if self._totals is None:
+            self._totals = {
                 name: await source.fetchval(
                     f'select count(*) from "{name}" where slot = any($1::smallint[])',  # noqa: S608
                     self._slots,
@@ -216,4 +221,4 @@ class Copy:
                 )
                 for name in self._tables
             }
-        return self._counted
+        return self._totals

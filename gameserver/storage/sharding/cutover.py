@@ -1,8 +1,8 @@
 """The cut-over of one slot: fence, catch up, verify, flip, grant. Writes to the slot pause from the fence to the grant.
 
-Law: the source gives the slot up under its fence, so no writer is half-way through; the target is granted it only
-after the flip is recorded, and only where the mark of this fence has arrived, with all that was written before it. A
-slot whose rows differ, or whose target is too slow, goes back to the source under a higher epoch.
+Law: the source gives the slot up under its fence, so no write is under way when it does; the target is granted the slot
+only after the flip is recorded, and only once it has the mark of this fence, and so everything that was written before
+it. A slot whose rows differ, or whose target lags, goes back to the source under a higher epoch.
 """
 
 import asyncio
@@ -13,63 +13,68 @@ import asyncpg
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding import digest
 from gameserver.storage.sharding.digest import Base
-from gameserver.storage.sharding.record import Move, Moves, SlotStep
+from gameserver.storage.sharding.move import MoveRecord, SlotStep
+from gameserver.storage.sharding.slot_steps import SlotSteps
 
 FENCE_MS = 500
-"""How long the writers of a database may be held up while the last one of them ends."""
+"""How long new writes to the source may be held up while those under way end."""
 CATCH_UP_SECONDS = 1.5
-"""What of a pause the target may take to catch up."""
+"""How much of a pause the target may spend on catching up."""
 PAUSE_SECONDS = 3.0
-"""A server that has not even answered by then counts as away."""
+"""A server that hasn't answered by then counts as away."""
 LAG_SECONDS = 0.3
-"""A target that is further behind isn't cut over to."""
+"""No cut-over begins to a target that lags by more."""
 STATEMENT_SECONDS = 5.0
 LOOK_SECONDS = 0.002
 
 
-class Differs(Exception):
-    """What is on the target isn't what is on the source; the text says where."""
+class RowsDiffer(Exception):
+    """The slot's rows on the target differ from those on the source; the text says where."""
 
 
-class TooSlow(Exception):
-    """The target didn't catch up, or the source's writers didn't let go, in time."""
+class CutoverDelayed(Exception):
+    """The move can't go on right now, for instance because the target lags; it may be tried again."""
 
 
 class Cutover:
-    """Cuts over the slots of one move between connections of its mover."""
+    """Cuts over the slots of one move, over two connections of its mover."""
 
-    def __init__(self, moves: Moves, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
-        self._moves = moves
+    def __init__(self, steps: SlotSteps, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+        self._steps = steps
         self._source, self._target = source, target
         self.lag_ms = 0
-        """How far the target was behind when it was last asked."""
+        """The target's lag, as measured before the last cut-over."""
 
-    async def carry_out(self, move: Move, slot: int) -> int:
-        """Brings a waiting slot to the target; the milliseconds of its pause.
+    async def carry_out(self, move: MoveRecord, slot: int) -> int:
+        """Moves a waiting slot to the target; returns how long writes to it paused, in ms.
 
-        Raises TooSlow or Differs, with the slot back at the source, TurnLost, or what the servers raise.
+        Raises CutoverDelayed or RowsDiffer, with the slot back at the source; LeaseLost; or what the servers raise.
         """
+        # 1. Wait until the target is close behind, and sum up beforehand the rows that never change.
         await self._require_near(move, slot)
         bases = await asyncio.gather(
             digest.base(self._source, move.group, slot), digest.base(self._target, move.group, slot)
         )
-        epoch = await self._moves.begin_fencing(move, slot)
+        # 2. Record the fence before taking it: whoever takes over knows what to give back.
+        epoch = await self._steps.begin_fencing(move, slot)
         began = time.monotonic()
         try:
+            # 3. Stop writes on the source, wait for its last ones on the target, and compare.
             began = await self._fence(move, slot, epoch)
             async with asyncio.timeout(PAUSE_SECONDS):
                 await self._arrived(move, slot, epoch, CATCH_UP_SECONDS)
                 await self._verify(move, slot, *bases)
-        except (TooSlow, Differs):
-            await give_back(self._moves, self._source, move, slot, epoch)
+        except (CutoverDelayed, RowsDiffer):
+            await give_back(self._steps, self._source, move, slot, epoch)
             raise
-        granted = await self._moves.flip(move, slot, epoch)
-        return await self.grant(move, slot, granted, began)
+        # 4. Commit: the map changes here. Then let the target write.
+        granted_epoch = await self._steps.flip(move, slot, epoch)
+        return await self.grant(move, slot, granted_epoch, began)
 
-    async def grant(self, move: Move, slot: int, epoch: int, began: float | None = None) -> int:
-        """Lets the target write a slot that has flipped; the milliseconds since `began`, 0 if nobody knows.
+    async def grant(self, move: MoveRecord, slot: int, epoch: int, began: float | None = None) -> int:
+        """Lets the target write a flipped slot; returns the ms since `began`, or 0 if that isn't known.
 
-        Raises TooSlow when the mark of the fence isn't there: the target hasn't got back what it had before a crash.
+        Raises CutoverDelayed when the target lacks the mark of the fence: it hasn't recovered from a crash yet.
         """
         await self._arrived(move, slot, epoch - 1, STATEMENT_SECONDS)
         await self._target.execute(
@@ -80,12 +85,12 @@ class Cutover:
             timeout=STATEMENT_SECONDS,
         )
         pause = 0 if began is None else round((time.monotonic() - began) * 1000)
-        await self._moves.settle(move, slot, SlotStep.FLIPPED, SlotStep.MOVED, pause)
+        await self._steps.settle(move, slot, SlotStep.FLIPPED, SlotStep.MOVED, pause)
         return pause
 
-    async def _require_near(self, move: Move, slot: int) -> None:
-        """Raises TooSlow unless what is written on the source now is seen on the target soon."""
-        ping, asked = -time.time_ns(), time.monotonic()
+    async def _require_near(self, move: MoveRecord, slot: int) -> None:
+        """Measures the target's lag by a mark of its own. Raises CutoverDelayed when it is above LAG_SECONDS."""
+        ping, began = -time.time_ns(), time.monotonic()
         await self._source.execute(
             f"insert into {move.group}_marks (slot, move, epoch) values ($1, $2, $3)",  # noqa: S608
             slot,
@@ -94,22 +99,19 @@ class Cutover:
             timeout=STATEMENT_SECONDS,
         )
         await self._arrived(move, slot, ping, LAG_SECONDS)
-        self.lag_ms = round((time.monotonic() - asked) * 1000)
+        self.lag_ms = round((time.monotonic() - began) * 1000)
 
-    async def _fence(self, move: Move, slot: int, epoch: int) -> float:
-        """The moment from which on nobody writes the slot, by our clock. Raises TooSlow."""
+    async def _fence(self, move: MoveRecord, slot: int, epoch: int) -> float:
+        """Stops writes to the slot on the source; returns since when, by `time.monotonic`. Raises CutoverDelayed."""
         group, source = move.group, self._source
         try:
             async with source.transaction():
+                # The exclusive lock waits for every write under way and holds up new ones until the commit.
                 await source.execute(f"set local lock_timeout = {FENCE_MS}")
                 await source.execute(f"select pg_advisory_xact_lock({FENCES[group]})", timeout=STATEMENT_SECONDS)
                 began = time.monotonic()
-                await source.execute(
-                    f"update {group}_owned_slots set owned = false, epoch = $2, txid = default"  # noqa: S608
-                    " where slot = $1 and epoch < $2",
-                    slot,
-                    epoch,
-                )
+                await take_from(source, group, slot, epoch)
+                # The mark commits with it, so the target has everything once it has the mark.
                 await source.execute(
                     f"insert into {group}_marks (slot, move, epoch) values ($1, $2, $3) on conflict do nothing",  # noqa: S608
                     slot,
@@ -117,34 +119,46 @@ class Cutover:
                     epoch,
                 )
         except asyncpg.LockNotAvailableError:
-            raise TooSlow("the source's writers don't let go") from None
+            raise CutoverDelayed("writes on the source don't end") from None
         return began
 
-    async def _arrived(self, move: Move, slot: int, epoch: int, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        asked = f"select exists(select from {move.group}_marks where slot = $1 and move = $2 and epoch = $3)"  # noqa: S608
-        while not await self._target.fetchval(asked, slot, move.id, epoch, timeout=STATEMENT_SECONDS):
-            if time.monotonic() > end:
-                raise TooSlow(f"the target is more than {seconds:g} s behind")
+    async def _arrived(self, move: MoveRecord, slot: int, epoch: int, seconds: float) -> None:
+        """Returns when the target has a mark. Raises CutoverDelayed after so many seconds."""
+        deadline = time.monotonic() + seconds
+        query = f"select exists(select from {move.group}_marks where slot = $1 and move = $2 and epoch = $3)"  # noqa: S608
+        while not await self._target.fetchval(query, slot, move.id, epoch, timeout=STATEMENT_SECONDS):
+            if time.monotonic() > deadline:
+                raise CutoverDelayed(f"the target is more than {seconds:g} s behind")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _verify(self, move: Move, slot: int, on_source: Base, on_target: Base) -> None:
-        found, copied = await asyncio.gather(
-            digest.whole(self._source, move.group, slot, on_source),
-            digest.whole(self._target, move.group, slot, on_target),
+    async def _verify(self, move: MoveRecord, slot: int, source_base: Base, target_base: Base) -> None:
+        on_source, on_target = await asyncio.gather(
+            digest.whole(self._source, move.group, slot, source_base),
+            digest.whole(self._target, move.group, slot, target_base),
         )
-        if differences := found.differences(copied):
-            raise Differs(f"slot {slot}: {'; '.join(differences)}")
+        if differences := on_source.differences(on_target):
+            raise RowsDiffer(f"slot {slot}: {'; '.join(differences)}")
 
 
-async def give_back(moves: Moves, source: asyncpg.Connection, move: Move, slot: int, epoch: int) -> None:
-    """Leaves a slot that was being fenced with the source. Raises TurnLost."""
-    await moves.begin_return(move, slot, epoch)
-    await end_return(moves, source, move, slot, epoch + 1)
+async def take_from(connection: asyncpg.Connection, group: str, slot: int, epoch: int) -> None:
+    """Ends a database's ownership of a slot, unless it has seen this epoch or a later one."""
+    await connection.execute(
+        f"update {group}_owned_slots set owned = false, epoch = $2, txid = default"  # noqa: S608
+        " where slot = $1 and epoch < $2",
+        slot,
+        epoch,
+        timeout=STATEMENT_SECONDS,
+    )
 
 
-async def end_return(moves: Moves, source: asyncpg.Connection, move: Move, slot: int, epoch: int) -> None:
-    """Lets the source write the slot again. Raises TurnLost."""
+async def give_back(steps: SlotSteps, source: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int) -> None:
+    """Leaves a slot that was being fenced with the source. Raises LeaseLost."""
+    await steps.begin_return(move, slot, epoch)
+    await end_return(steps, source, move, slot, epoch + 1)
+
+
+async def end_return(steps: SlotSteps, source: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int) -> None:
+    """Lets the source write the slot again. Raises LeaseLost."""
     await source.execute(
         f"update {move.group}_owned_slots set owned = true, epoch = $2, txid = default"  # noqa: S608
         " where slot = $1 and epoch < $2",
@@ -152,24 +166,27 @@ async def end_return(moves: Moves, source: asyncpg.Connection, move: Move, slot:
         epoch,
         timeout=STATEMENT_SECONDS,
     )
-    await moves.settle(move, slot, SlotStep.RETURNING, SlotStep.WAITING, None)
+    await steps.settle(move, slot, SlotStep.RETURNING, SlotStep.WAITING)
+
+
+async def give_back_all(steps: SlotSteps, source: asyncpg.Connection, move: MoveRecord) -> None:
+    """Returns to the source every slot that an earlier attempt has left between fence and flip. Raises LeaseLost."""
+    for record in move.slots:
+        if record.step is SlotStep.FENCING:
+            await give_back(steps, source, move, record.slot, record.epoch)
+        elif record.step is SlotStep.RETURNING:
+            await end_return(steps, source, move, record.slot, record.epoch)
 
 
 async def require_granted(
-    source: asyncpg.Connection, target: asyncpg.Connection, move: Move, slot: int, epoch: int
+    source: asyncpg.Connection, target: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int
 ) -> None:
-    """Before a moved slot is erased on the source: the target has it still, and the source has it no more.
+    """Makes sure, before a moved slot is erased on the source, that the target still owns it and the source doesn't.
 
-    A server that was failed over to a standby that lagged may have forgotten either. Raises TooSlow.
+    A server that was failed over to a lagging standby may have forgotten either. Raises CutoverDelayed.
     """
     owned = f"select exists(select from {move.group}_owned_slots where slot = $1 and owned and epoch >= $2)"  # noqa: S608
     moved_on = f"select exists(select from {move.group}_owned_slots where slot = $1 and epoch > $2)"  # noqa: S608
     if not await target.fetchval(owned, slot, epoch) and not await target.fetchval(moved_on, slot, epoch):
-        raise TooSlow(f"{move.target} doesn't know that it owns slot {slot}: nothing is erased on {move.source}")
-    await source.execute(
-        f"update {move.group}_owned_slots set owned = false, epoch = $2, txid = default"  # noqa: S608
-        " where slot = $1 and epoch < $2",
-        slot,
-        epoch - 1,
-        timeout=STATEMENT_SECONDS,
-    )
+        raise CutoverDelayed(f"{move.target} doesn't know that it owns slot {slot}: nothing is erased on {move.source}")
+    await take_from(source, move.group, slot, epoch - 1)

@@ -1,4 +1,4 @@
-"""Which databases a group may use: they join, are drained, and leave, while players play."""
+"""Which databases a group may use; they join, are drained and leave while players play."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _OPEN = MOVES.c.ended_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A database's part in a group: how many of its slots it owns, and whether it is to lose them."""
+    """A database as a member of a group: how many of the group's slots it owns, and whether it is to lose them."""
 
     group: str
     database: str
@@ -34,19 +34,19 @@ class Membership:
         self._control = control
 
     async def listed(self) -> Sequence[Member]:
-        """By group and database."""
+        """All members, by group and database."""
         owned = (MAP.c.group == MEMBERS.c.group) & (MAP.c.database == MEMBERS.c.database)
-        chosen = (
+        query = (
             select(MEMBERS.c.group, MEMBERS.c.database, func.count(MAP.c.slot), MEMBERS.c.draining)
             .join_from(MEMBERS, MAP, owned, isouter=True)
             .group_by(MEMBERS.c.group, MEMBERS.c.database, MEMBERS.c.draining)
             .order_by(MEMBERS.c.group, MEMBERS.c.database)
         )
         async with self._control.snapshot() as connection:
-            return [Member(*row) for row in await connection.execute(chosen)]
+            return [Member(*row) for row in await connection.execute(query)]
 
     async def join(self, group: str, name: str, url: SecretStr | None) -> None:
-        """Lets the group use a database; one that was being drained may have slots again."""
+        """Lets the group use a database; one that was being drained may be given slots again."""
         async with self._control.transaction() as connection:
             secret = None if url is None else url.get_secret_value()
             known = upsert(DATABASES).values(name=name, url=secret)
@@ -60,7 +60,7 @@ class Membership:
             await connection.execute(select(func.pg_notify(CHANNEL, group)))
 
     async def drain(self, name: str) -> list[str]:
-        """Gives a database no slot any more; the groups that it is in. Raises Conflict if it is the last of one."""
+        """Stops giving slots to a database; returns its groups. Raises Conflict if it is the last one of a group."""
         async with self._control.transaction() as connection:
             groups = await _groups(connection, name)
             for group in groups:
@@ -72,12 +72,12 @@ class Membership:
             return groups
 
     async def keep(self, name: str) -> None:
-        """Takes a drain back."""
+        """Revokes a drain."""
         async with self._control.transaction() as connection:
             await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=False))
 
     async def leave(self, name: str) -> None:
-        """Raises Conflict while it owns a slot or has a part in a move."""
+        """Removes a database from its groups. Raises Conflict while it owns a slot or has a part in a move."""
         async with self._control.transaction() as connection:
             await _groups(connection, name)
             owned = (await connection.execute(select(func.count()).where(MAP.c.database == name))).scalar_one()
@@ -92,7 +92,10 @@ class Membership:
 
 
 async def _groups(connection: AsyncConnection, name: str) -> list[str]:
-    """Locks every membership, so that two who drain at once don't drain everything. Raises Conflict for a stranger."""
+    """The database's groups, with every membership locked, so that two drains at once don't drain everything.
+
+    Raises Conflict for a database that no group uses.
+    """
     rows = (await connection.execute(select(MEMBERS).order_by(MEMBERS.c.group).with_for_update())).mappings().all()
     groups = [row["group"] for row in rows if row["database"] == name]
     if not groups:

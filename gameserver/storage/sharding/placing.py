@@ -12,10 +12,10 @@ from gameserver.storage.slots.slot_map import OWNED
 
 
 async def assign(control: Database, members: Mapping[str, Sequence[Database]], sizes: Mapping[str, int]) -> None:
-    """Spreads the slots that have no owner yet evenly over their group's databases, and tells each what it owns.
+    """Spreads the slots that have no owner yet evenly over their group's databases, and grants each what it owns.
 
-    Safe to run again, to be killed anywhere, and beside moves: what is in the map stays, and a slot that was ever moved
-    is its mover's.
+    Safe to run again, to be killed anywhere, and during moves: what is in the map stays, and a slot that was ever moved
+    (its epoch is above 1) is left to its mover.
     """
     async with control.transaction() as connection:
         for group, databases in members.items():
@@ -24,7 +24,7 @@ async def assign(control: Database, members: Mapping[str, Sequence[Database]], s
                 for slot in range(sizes[group])
             ]
             await connection.execute(upsert(tables.slots).on_conflict_do_nothing(), rows)
-            await _admit(connection, group, databases)
+            await _record_members(connection, group, databases)
         placed = (await connection.execute(select(tables.slots))).mappings().all()
     for group, databases in members.items():
         for database in databases:
@@ -40,11 +40,11 @@ def _share(databases: Sequence[Database], slot: int, slots: int) -> Database:
     return databases[slot * len(databases) // slots]
 
 
-async def _admit(connection: AsyncConnection, group: str, databases: Sequence[Database]) -> None:
-    """The first members of a group; who joined or left since stays so."""
+async def _record_members(connection: AsyncConnection, group: str, databases: Sequence[Database]) -> None:
+    """Records the first members of a group; later the members change only by joining and leaving."""
     known = await connection.execute(select(tables.members.c.database).where(tables.members.c.group == group))
     if known.first() is None:
-        rows = [{"group": group, "database": each.name, "draining": False} for each in databases]
+        rows = [{"group": group, "database": database.name, "draining": False} for database in databases]
         await connection.execute(upsert(tables.members).on_conflict_do_nothing(), rows)
 
 

@@ -1,4 +1,4 @@
-"""Makes databases fit for nodes: tables at the head of their histories, and an owner for every slot."""
+"""Sets databases up for nodes: tables at the heads of their histories, and an owner for every slot."""
 
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -8,7 +8,7 @@ from gameserver.rules.errors import Conflict
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.sharding import placing
-from gameserver.storage.sharding.record import Moves
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
 from gameserver.storage.tables import migrations
 
@@ -21,14 +21,14 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
 async def require_ready(settings: Settings, databases: Databases) -> None:
     """Refuses databases that nodes can't work on. Raises OutdatedDatabase, IncompleteMap, DatabaseUnavailable."""
     control = databases[settings.control.database]
-    groups = {name: [databases[each] for each in group.databases] for name, group in settings.groups.items()}
+    groups = {name: [databases[member] for member in group.databases] for name, group in settings.groups.items()}
     if await migrations.current(control, "control") == migrations.head("control"):
         groups = await members(settings, databases)
     await migrations.require_heads({"control": [control], **groups})
 
 
 async def members(settings: Settings, databases: Databases) -> dict[str, list[Database]]:
-    """The databases of each group: those of the settings before it is set up, and whoever belongs to it since.
+    """The databases of each group: its recorded members or, before it is set up, those that the settings name.
 
     Raises IncompleteMap, DatabaseUnavailable.
     """
@@ -37,14 +37,15 @@ async def members(settings: Settings, databases: Databases) -> dict[str, list[Da
         for name, url in await connection.execute(select(tables.databases)):
             if url is not None:
                 databases.join(name, SecretStr(url))
-        found = (await connection.execute(select(tables.members).order_by(tables.members.c.database))).mappings().all()
-    names = {group: [row["database"] for row in found if row["group"] == group] for group in settings.groups}
-    if strange := {each for own in names.values() for each in own if each not in databases}:
+        rows = (await connection.execute(select(tables.members).order_by(tables.members.c.database))).mappings().all()
+    names = {group: [row["database"] for row in rows if row["group"] == group] for group in settings.groups}
+    if unknown := {name for members in names.values() for name in members if name not in databases}:
         raise slot_map.IncompleteMap(
-            f"{sorted(strange)} have a part in a group, and `databases` names no such database"
+            f"{sorted(unknown)} are members of a group, but the settings name no such database"
         )
     return {
-        name: [databases[each] for each in names[name] or group.databases] for name, group in settings.groups.items()
+        name: [databases[member] for member in names[name] or group.databases]
+        for name, group in settings.groups.items()
     }
 
 
@@ -63,9 +64,9 @@ async def migrate(settings: Settings) -> None:
         control = databases[settings.control.database]
         await migrations.upgrade(control, "control")
         groups = await members(settings, databases)
-        moving = {move.group for move in await Moves(control).unfinished()}
-        for group, own in groups.items():
-            for database in own:
+        moving = {move.group for move in await MoveRecords(control).unfinished()}
+        for group, group_members in groups.items():
+            for database in group_members:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
                     raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
                 await migrations.upgrade(database, group)

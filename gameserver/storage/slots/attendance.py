@@ -1,4 +1,4 @@
-"""One worker for every database of a group, as databases join and leave."""
+"""One worker for each database of a group, as databases join and leave."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,15 +12,16 @@ LOOK_SECONDS = 5.0
 
 
 async def attend(slots: Slots, group: str, work: Callable[[Database], Coroutine[Any, Any, None]]) -> None:
-    """Runs `work` once for each database that owns a slot of the group, until cancelled; raises what one raises.
+    """Runs `work` once for each database that owns a slot of the group, until cancelled.
 
-    Starts it for one that gets its first slot, and cancels it for one that has given away its last.
+    Starts it for a database that gets its first slot, and cancels it for one that gives away its last. Raises what a
+    worker raises.
     """
     tasks: dict[str, asyncio.Task[None]] = {}
     changed = asyncio.ensure_future(slots.changed(0))
     try:
         while True:
-            owners = {each.name: each for each in slots.databases(group)}
+            owners = {database.name: database for database in slots.databases(group)}
             for name in owners.keys() - tasks.keys():
                 tasks[name] = asyncio.create_task(work(owners[name]))
             await cancel_and_wait([tasks.pop(name) for name in tasks.keys() - owners.keys()])

@@ -1,4 +1,4 @@
-"""Changes to what belongs to a player, on the database that owns his slot, wherever that is by then."""
+"""Reads and changes what belongs to a player, on the database that owns its slot at that moment."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -19,7 +19,7 @@ async def on_owner(
 ) -> T:
     """Runs `work` in a fenced transaction, or in a snapshot if it only `reads`.
 
-    Raises PlayerNotFound for an id that nobody can have, DatabaseUnavailable.
+    Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
     """
     if slot_of(player_id) >= slots.size("players"):
         raise PlayerNotFound("There is no such player.")
@@ -27,13 +27,13 @@ async def on_owner(
 
 
 async def lock_player(connection: AsyncConnection, player_id: int, epoch: int) -> None:
-    """Holds a player's row for a change that a session of `epoch` asks for. Raises PlayerNotFound, SessionRevoked."""
+    """Locks a player's row for a change requested by a session of `epoch`. Raises PlayerNotFound, SessionRevoked."""
     rows = tables.player_rows
-    mine = (rows.c.slot == slot_of(player_id)) & (rows.c.id == player_id) & ~rows.c.void
-    present = (
-        await connection.execute(select(rows.c.session_epoch).where(mine).with_for_update(key_share=True))
+    this_player = (rows.c.slot == slot_of(player_id)) & (rows.c.id == player_id) & ~rows.c.void
+    session_epoch = (
+        await connection.execute(select(rows.c.session_epoch).where(this_player).with_for_update(key_share=True))
     ).scalar()
-    if present is None:
+    if session_epoch is None:
         raise PlayerNotFound("There is no such player.")
-    if present > epoch:
+    if session_epoch > epoch:
         raise SessionRevoked("The session has ended.")

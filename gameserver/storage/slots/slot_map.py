@@ -1,18 +1,19 @@
 """Which database owns which slot of which group, as the control database has it.
 
-The map only routes. What keeps a stale node from writing is each database's own table of owned slots, read under
-its fence: a write that is refused there goes on elsewhere when the map has changed. `run` hears of changes at once and
-looks now and then besides; while the control database is away everybody goes on with the map he has.
+Law: the map only routes. What keeps a node with a stale map from writing is each database's own table of owned slots,
+read under its fence: a write that is refused there is sent on once the map has changed. `run` is notified of changes
+and polls besides; while the control database is away every node goes on with the map it has.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import TypeVar
 
 import asyncpg
 import structlog
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,25 +33,25 @@ OWNED = {
 }
 CHANNEL = "slots"
 LOOK_SECONDS = 0.05
-"""How often who waits for a slot looks at the map, if nothing is heard."""
+"""How often the map is loaded again while something waits for a slot and no change is heard of."""
 POLL_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 MOVED_SECONDS = 5.0
-"""How long a slot may be without an owner before who waits for it is told so."""
+"""How long a slot may be without an owner before what waits for it fails."""
 
 log = structlog.get_logger()
 
 
 class SlotMoved(Exception):
-    """The database doesn't own the slot; caught inside storage, never shown."""
+    """The database doesn't own the slot; caught inside storage, never shown to a client."""
 
 
 class IncompleteMap(Exception):
-    """A slot has no database, or one that nobody knows."""
+    """A slot has no database, or one that this node doesn't know."""
 
 
 class Slots:
-    """The map of one moment, loaded again by `refresh`."""
+    """The map as it was loaded last; `refresh` loads it again."""
 
     def __init__(self, control: Database, databases: Databases, sizes: Mapping[str, int]) -> None:
         self._control = control
@@ -68,21 +69,21 @@ class Slots:
         return list(self._sizes)
 
     def owner(self, group: str, slot: int) -> Database:
-        """The database that owns a slot, or IndexError for a slot that the group hasn't."""
+        """The database that owns a slot. Raises IndexError for a slot that the group doesn't have."""
         return self._owners[group][slot]
 
     def databases(self, group: str) -> list[Database]:
-        """Those that own a slot of the group, by name."""
-        return sorted({owner.name: owner for owner in self._owners[group]}.values(), key=lambda each: each.name)
+        """The databases that own a slot of the group, by name."""
+        return sorted({owner.name: owner for owner in self._owners[group]}.values(), key=lambda owner: owner.name)
 
     def members(self, group: str) -> list[Database]:
-        """Those that may own slots of the group, by name; some may own none yet."""
+        """The databases that may own slots of the group, by name; some may own none yet."""
         return self._members[group]
 
     async def routed(
         self, group: str, slot: int, work: Callable[[AsyncConnection], Awaitable[T]], *, reads: bool = False
     ) -> T:
-        """Runs `work` where the slot is: in a fenced transaction, or in a snapshot if it only `reads`.
+        """Runs `work` on the owner of the slot: in a fenced transaction, or in a snapshot if it only `reads`.
 
         Raises DatabaseUnavailable, also when the slot has no owner for too long.
         """
@@ -95,21 +96,21 @@ class Slots:
             await self.moved(deadline)
 
     async def moved(self, deadline: float) -> None:
-        """Waits a moment for another map; to be called by who was refused. Raises DatabaseUnavailable."""
+        """Waits a moment for a newer map, after a database has refused a slot. Raises DatabaseUnavailable."""
         if time.monotonic() > deadline:
-            raise DatabaseUnavailable("What was asked for is being moved.", retry_after=1)
+            raise DatabaseUnavailable("This data is being moved between databases.", retry_after=1)
         await self.changed(LOOK_SECONDS)
-        await self.look()
+        await self.try_refresh()
 
-    async def look(self) -> None:
-        """Loads the map if that goes; else the one that is there stays."""
+    async def try_refresh(self) -> None:
+        """Loads the map; if that fails, the present one stays."""
         try:
             await self.refresh()
         except (DatabaseUnavailable, IncompleteMap) as error:
             log.warning("the slot map stays as it is", error=str(error))
 
     async def changed(self, seconds: float) -> None:
-        """Returns when another map has been loaded, or after so many seconds."""
+        """Returns when a map that differs has been loaded, or after so many seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
@@ -121,18 +122,18 @@ class Slots:
         await asyncio.shield(self._refreshing)
 
     async def close(self) -> None:
-        """Lets a query under way end, before the databases are closed."""
+        """Waits for a query under way; to be called before the databases are closed."""
         if self._refreshing is not None:
             await asyncio.wait([self._refreshing])
 
     async def run(self) -> None:
         """Follows the map's changes until cancelled."""
         link = Link(self._control, {})
-        heard = asyncio.Event()
+        notified = asyncio.Event()
         try:
             while True:
                 try:
-                    await self._listen(link, heard)
+                    await self._listen(link, notified)
                 except (*LOST, asyncpg.PostgresError, DatabaseUnavailable, IncompleteMap) as error:
                     log.warning("the slot map can't be followed", error=f"{type(error).__name__}: {error}")
                     link.drop()
@@ -140,50 +141,53 @@ class Slots:
         finally:
             await link.close()
 
-    async def _listen(self, link: Link, heard: asyncio.Event) -> None:
+    async def _listen(self, link: Link, notified: asyncio.Event) -> None:
         connection = await link.open()
-        await connection.add_listener(CHANNEL, lambda *_: heard.set())
+        await connection.add_listener(CHANNEL, lambda *_: notified.set())
         while True:
-            heard.clear()
+            notified.clear()
             await self.refresh()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
-                    await heard.wait()
+                    await notified.wait()
+            # Notices a connection that was lost without a word.
             await connection.execute("select 1")
 
     async def _load(self) -> None:
-        async with self._control.snapshot() as connection:
-            map_rows = (await connection.exec_driver_sql(SQL["map"])).all()
-            members = (await connection.exec_driver_sql(SQL["members"])).all()
-            urls = (await connection.exec_driver_sql(SQL["urls"])).all()
-        for name, url in map(tuple, urls):
-            self._databases.join(name, url)
-        owners: dict[str, list[str]] = dict(map(tuple, map_rows))
-        belongs: set[tuple[str, str]] = set(map(tuple, members))
+        owner_names, member_names, urls = await _read(self._control)
+        for name, url in urls:
+            self._databases.join(name, SecretStr(url))
         known = set(self._databases.names())
-        for group, size in self._sizes.items():
-            placed = owners.get(group, [])
-            strange = set(placed) - known
-            if len(placed) != size or strange:
-                raise IncompleteMap(
-                    f"{group}: {len(placed)} of {size} slots have an owner; not known: {strange or '-'}"
-                )
-        ours = {each for each in belongs if each[1] in known}
-        if ours != belongs:
-            log.warning("databases have joined that nobody named to this node", databases=sorted(belongs - ours))
-        self._take_over(
-            {group: [self._databases[name] for name in owners[group]] for group in self._sizes},
-            {
-                group: [self._databases[name] for of, name in sorted(belongs & ours) if of == group]
-                for group in self._sizes
-            },
-        )
-
-    def _take_over(self, owners: dict[str, list[Database]], members: dict[str, list[Database]]) -> None:
+        _require_complete(self._sizes, owner_names, known)
+        if unknown := [pair for pair in member_names if pair[1] not in known]:
+            log.warning("databases have joined that this node's settings don't name", databases=unknown)
+        owners = {group: [self._databases[name] for name in owner_names[group]] for group in self._sizes}
+        members = {
+            group: [self._databases[name] for of, name in member_names if of == group and name in known]
+            for group in self._sizes
+        }
         if (owners, members) != (self._owners, self._members):
             self._owners, self._members = owners, members
             self._changed.set()
             self._changed = asyncio.Event()
+
+
+async def _read(control: Database) -> tuple[dict[str, list[str]], list[tuple[str, str]], list[tuple[str, str]]]:
+    """Each group's owners by slot; pairs of group and member, sorted; and the URLs of databases that joined."""
+    async with control.snapshot() as connection:
+        owners = (await connection.exec_driver_sql(SQL["map"])).all()
+        members = (await connection.exec_driver_sql(SQL["members"])).all()
+        urls = (await connection.exec_driver_sql(SQL["urls"])).all()
+    return dict(map(tuple, owners)), sorted(map(tuple, members)), list(map(tuple, urls))
+
+
+def _require_complete(sizes: Mapping[str, int], owners: Mapping[str, Sequence[str]], known: Set[str]) -> None:
+    """Raises IncompleteMap unless every slot of every group has an owner that is known."""
+    for group, size in sizes.items():
+        placed = owners.get(group, [])
+        unknown = set(placed) - known
+        if len(placed) != size or unknown:
+            raise IncompleteMap(f"{group}: {len(placed)} of {size} slots have an owner; not known: {unknown or '-'}")
 
 
 async def owns(connection: AsyncConnection, group: str, slot: int) -> bool:

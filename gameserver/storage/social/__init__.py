@@ -1,1 +1,4 @@
-"""Friends and feeds: truth in Postgres, read from Redis."""
+"""Friends and feeds: truth in Postgres, read from Redis.
+
+Door: `friends` (Friends, FriendChange), `feeds` (Feeds).
+"""

@@ -1,9 +1,9 @@
-"""What a player did last: a capped list in Redis for those whose feed is looked at, derived from the ledger.
+"""What a player did last: a capped list in Redis, derived from the ledger, for players whose feed is read.
 
-Law: a feed that is told is whole up to the player's present version. An entry carries the version that it led to, and
-versions have no gaps; a list whose newest entry isn't the present one, or that Redis has lost, is read again from the
-ledger. So the list may be behind or lost at any time, and nothing on the way of an action waits for it: only feeds
-that were read on this node of late are kept up, by one pipeline for all that was done meanwhile.
+Law: a returned feed is complete up to the player's version. An entry carries the version that it led to, and versions
+have no gaps; a list whose newest entry isn't of the present version, or that Redis has lost, is read again from the
+ledger. So the list may be behind or lost at any time, and no action waits for it: only feeds that were lately read on
+this node are kept up to date, by one pipeline for everything that was done meanwhile.
 """
 
 import asyncio
@@ -30,26 +30,26 @@ log = structlog.get_logger()
 
 LENGTH = 50
 LIFETIME_MS = 600_000
-LOOKED_AT = 10_000
-"""Players whose feeds a node keeps up, at the most."""
+WATCHED = 10_000
+"""Players whose feeds a node keeps up to date, at the most."""
 LONGEST_QUEUE = 5_000
 LEDGER = tables.ledger
 
 
-class ReadCall(NamedTuple):
+class FeedReadCall(NamedTuple):
     feed: str
     lifetime_ms: int
     limit: int
 
 
-class FillCall(NamedTuple):
+class FeedFillCall(NamedTuple):
     feed: str
     lifetime_ms: int
     version: int
     entries: Sequence[bytes]
 
 
-class AddCall(NamedTuple):
+class FeedAddCall(NamedTuple):
     feed: str
     version: int
     entry: bytes
@@ -61,30 +61,30 @@ class Feeds:
 
     def __init__(self, redis: Redis, slots: Slots) -> None:
         self._slots = slots
-        self._read = Script(redis, __package__, "feed_read", ReadCall)
-        self._fill = Script(redis, __package__, "feed_fill", FillCall)
-        self._add = Script(redis, __package__, "feed_add", AddCall)
-        self._looked_at: dict[int, float] = {}
-        self._queue: list[AddCall] = []
+        self._read = Script(redis, __package__, "feed_read", FeedReadCall)
+        self._fill = Script(redis, __package__, "feed_fill", FeedFillCall)
+        self._add = Script(redis, __package__, "feed_add", FeedAddCall)
+        self._watched_until: dict[int, float] = {}
+        self._queue: list[FeedAddCall] = []
         self._wake = asyncio.Event()
 
     def note(self, receipt: Receipt, action: str) -> None:
-        """A command has taken effect. Costs one look-up for players whose feed nobody looks at."""
+        """A command has taken effect. Costs one look-up for players whose feed nobody reads."""
         player_id = receipt.player.id
-        until = self._looked_at.get(player_id)
+        until = self._watched_until.get(player_id)
         if until is None or receipt.replayed or receipt.at is None or len(self._queue) >= LONGEST_QUEUE:
             return
         if until < time.monotonic():
-            del self._looked_at[player_id]
+            del self._watched_until[player_id]
             return
         version = receipt.player.version
         entry = {"version": version, "command_id": receipt.command_id, "action": action, "events": receipt.events,
                  "at": receipt.at.timestamp()}  # fmt: skip
-        self._queue.append(AddCall(_key(player_id), version, _text(entry), LENGTH))
+        self._queue.append(FeedAddCall(_key(player_id), version, _text(entry), LENGTH))
         self._wake.set()
 
     async def run(self) -> None:
-        """Adds to the lists what was noted meanwhile, all in one write."""
+        """Adds the noted entries to their lists, all in one write."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -99,44 +99,48 @@ class Feeds:
 
         `at` in seconds since 1970. Raises PlayerNotFound, DatabaseUnavailable.
         """
-        self._looked_at.pop(player_id, None)
-        self._looked_at[player_id] = time.monotonic() + LIFETIME_MS / 1000
-        if len(self._looked_at) > LOOKED_AT:
-            del self._looked_at[next(iter(self._looked_at))]
-        listed = await self._listed(player_id, limit)
-        if listed and listed[0]["version"] >= version:
-            return listed
+        self._watched_until.pop(player_id, None)
+        self._watched_until[player_id] = time.monotonic() + LIFETIME_MS / 1000
+        if len(self._watched_until) > WATCHED:
+            del self._watched_until[next(iter(self._watched_until))]
+        cached = await self._cached(player_id, limit)
+        if cached and cached[0]["version"] >= version:
+            return cached
         entries = await on_owner(
             self._slots, player_id, lambda connection: _newest(connection, player_id, version), reads=True
         )
         if entries:
-            await self._keep(player_id, entries)
+            await self._fill_cache(player_id, entries)
         return entries[:limit]
 
-    async def _listed(self, player_id: int, limit: int) -> list[dict[str, Any]]:
-        """Nothing while Redis is away, as if it had lost the list."""
+    async def _cached(self, player_id: int, limit: int) -> list[dict[str, Any]]:
+        """An empty list while Redis is away, as if it had lost the feed."""
         try:
-            rows = await self._read(ReadCall(_key(player_id), LIFETIME_MS, limit))
+            rows = await self._read(FeedReadCall(_key(player_id), LIFETIME_MS, limit))
         except LOST:
             return []
         return [orjson.loads(row.split(b" ", 1)[1]) for row in rows]
 
-    async def _keep(self, player_id: int, entries: Sequence[Mapping[str, Any]]) -> None:
-        texts = [_text(each) for each in entries]
+    async def _fill_cache(self, player_id: int, entries: Sequence[Mapping[str, Any]]) -> None:
+        texts = [_text(entry) for entry in entries]
         try:
-            await self._fill(FillCall(_key(player_id), LIFETIME_MS, entries[0]["version"], texts))
+            await self._fill(FeedFillCall(_key(player_id), LIFETIME_MS, entries[0]["version"], texts))
         except LOST:
             log.info("a feed is read from the ledger for now", player=player_id)
 
 
 async def _newest(connection: AsyncConnection, player_id: int, version: int) -> list[dict[str, Any]]:
     """The entries of the highest versions. Mostly those of the newest command ids, which the ledger has in order."""
-    mine = select(LEDGER).where((LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id))
-    rows = (await connection.execute(mine.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH))).mappings().all()
-    found = sorted((_entry(row) for row in rows), key=lambda each: -each["version"])[:LENGTH]
-    if len(rows) < 2 * LENGTH or [each["version"] for each in found] == list(range(version, version - LENGTH, -1)):
-        return found
-    late = mine.order_by(LEDGER.c.version.desc()).limit(LENGTH)
+    rows_of_player = select(LEDGER).where((LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id))
+    rows = (
+        (await connection.execute(rows_of_player.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH)))
+        .mappings()
+        .all()
+    )
+    entries = sorted((_entry(row) for row in rows), key=lambda entry: -entry["version"])[:LENGTH]
+    if len(rows) < 2 * LENGTH or [entry["version"] for entry in entries] == list(range(version, version - LENGTH, -1)):
+        return entries
+    late = rows_of_player.order_by(LEDGER.c.version.desc()).limit(LENGTH)
     return [_entry(row) for row in (await connection.execute(late)).mappings()]
 
 

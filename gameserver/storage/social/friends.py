@@ -1,10 +1,9 @@
 """A player's friends: a table in Postgres, and a set in Redis that reads are answered from.
 
-Law: Postgres is the truth, and the set is never older than an answered change. A change takes the set away before it
-commits, bars its filling meanwhile, and takes it away again afterwards; where Redis can't be asked beforehand, nothing
-is changed. A reader fills the set only with what he read under a leave of his own that no change has ended. Whatever
-Redis loses is read again from Postgres. What an old dump brings back is older than the set's lifetime, or was ten
-minutes ago.
+Law: Postgres is the truth, and the set is never older than an answered change. A change deletes the set before it
+commits, bars its filling meanwhile, and deletes it again afterwards; when Redis can't be reached beforehand, nothing is
+changed. A reader fills the set only with what it read under a leave of its own that no change has ended. Whatever Redis
+loses is read again from Postgres. A restored dump can serve stale friends for at most ten minutes.
 """
 
 import secrets
@@ -37,7 +36,7 @@ AWAY = "Friends can't be changed right now."
 
 
 @dataclass(frozen=True, slots=True)
-class Befriending:
+class FriendChange:
     """A change that a session of `epoch` asks for."""
 
     player_id: int
@@ -45,14 +44,14 @@ class Befriending:
     friend_id: int
 
 
-class ReadCall(NamedTuple):
+class FriendsReadCall(NamedTuple):
     friends: str
     guard: str
     token: str
     leave_ms: int
 
 
-class FillCall(NamedTuple):
+class FriendsFillCall(NamedTuple):
     friends: str
     guard: str
     token: str
@@ -60,7 +59,7 @@ class FillCall(NamedTuple):
     members: Sequence[int]
 
 
-class GuardCall(NamedTuple):
+class FriendsGuardCall(NamedTuple):
     friends: str
     guard: str
     token: str
@@ -72,82 +71,82 @@ class Friends:
 
     def __init__(self, redis: Redis, slots: Slots, most: int) -> None:
         self._slots, self.most = slots, most
-        self._read = Script(redis, __package__, "friends_read", ReadCall)
-        self._fill = Script(redis, __package__, "friends_fill", FillCall)
-        self._guard = Script(redis, __package__, "friends_guard", GuardCall)
+        self._read = Script(redis, __package__, "friends_read", FriendsReadCall)
+        self._fill = Script(redis, __package__, "friends_fill", FriendsFillCall)
+        self._guard = Script(redis, __package__, "friends_guard", FriendsGuardCall)
 
     async def of(self, player_id: int) -> list[int]:
         """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
         keys, token = _keys(player_id), secrets.token_hex(8)
         try:
             with translated(FriendsUnavailable, AWAY):
-                there, found = await self._read(ReadCall(*keys, token, LEAVE_MS))
-            if there:
-                return sorted(int(each) for each in found if int(each) != player_id)
+                cached, answer = await self._read(FriendsReadCall(*keys, token, LEAVE_MS))
+            if cached:
+                return sorted(int(member) for member in answer if int(member) != player_id)
         except FriendsUnavailable:
-            found = b""
+            answer = b""
         friends = await on_owner(self._slots, player_id, lambda connection: _select(connection, player_id), reads=True)
-        if found:
-            await self._keep(player_id, token, friends)
+        if answer:
+            await self._fill_cache(player_id, token, friends)
         return friends
 
-    async def _keep(self, player_id: int, token: str, friends: Sequence[int]) -> None:
-        """With the player himself, since Redis has no empty sets."""
+    async def _fill_cache(self, player_id: int, token: str, friends: Sequence[int]) -> None:
+        """With the player itself, since Redis has no empty sets."""
         try:
             with translated(FriendsUnavailable, AWAY):
-                await self._fill(FillCall(*_keys(player_id), token, LIFETIME_MS, [player_id, *friends]))
+                await self._fill(FriendsFillCall(*_keys(player_id), token, LIFETIME_MS, [player_id, *friends]))
         except FriendsUnavailable:
             log.info("friends are read from Postgres for now", player=player_id)
 
-    async def add(self, asked: Befriending) -> bool:
-        """Adds a friend, whom the caller knows to exist; False if he was one already.
+    async def add(self, change: FriendChange) -> bool:
+        """Adds a friend, which the caller knows to exist; False if it was one already.
 
         Raises TooManyFriends, SessionRevoked, PlayerNotFound, FriendsUnavailable, DatabaseUnavailable.
         """
 
         async def write(connection: AsyncConnection) -> bool:
-            await lock_player(connection, asked.player_id, asked.epoch)
-            row = {"slot": slot_of(asked.player_id), "player_id": asked.player_id, "friend_id": asked.friend_id,
+            await lock_player(connection, change.player_id, change.epoch)
+            row = {"slot": slot_of(change.player_id), "player_id": change.player_id, "friend_id": change.friend_id,
                    "added_at": func.clock_timestamp()}  # fmt: skip
             added = upsert(FRIENDS).values(row).on_conflict_do_nothing().returning(FRIENDS.c.friend_id)
             if (await connection.execute(added)).first() is None:
                 return False
-            if len(await _select(connection, asked.player_id)) > self.most:
+            if len(await _select(connection, change.player_id)) > self.most:
                 raise TooManyFriends(f"You can't have more than {self.most} friends.")
             return True
 
-        return await self._changed(asked.player_id, write)
+        return await self._changed(change.player_id, write)
 
-    async def remove(self, asked: Befriending) -> bool:
-        """Takes a friend away; False if he was none. Raises as `add` does."""
+    async def remove(self, change: FriendChange) -> bool:
+        """Removes a friend; False if it was none. Raises what `add` does."""
 
         async def write(connection: AsyncConnection) -> bool:
-            await lock_player(connection, asked.player_id, asked.epoch)
-            gone = delete(FRIENDS).where(_mine(asked.player_id), FRIENDS.c.friend_id == asked.friend_id)
+            await lock_player(connection, change.player_id, change.epoch)
+            gone = delete(FRIENDS).where(_of_player(change.player_id), FRIENDS.c.friend_id == change.friend_id)
             return (await connection.execute(gone.returning(FRIENDS.c.friend_id))).first() is not None
 
-        return await self._changed(asked.player_id, write)
+        return await self._changed(change.player_id, write)
 
     async def _changed(self, player_id: int, write: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
         keys, token = _keys(player_id), secrets.token_hex(8)
         with translated(FriendsUnavailable, AWAY):
-            await self._guard(GuardCall(*keys, token, GUARD_MS))
+            await self._guard(FriendsGuardCall(*keys, token, GUARD_MS))
         try:
             return await on_owner(self._slots, player_id, write)
         finally:
             try:
                 with translated(FriendsUnavailable, AWAY):
-                    await self._guard(GuardCall(*keys, token, ""))
+                    await self._guard(FriendsGuardCall(*keys, token, ""))
             except FriendsUnavailable:
                 log.info("the guard of a player's friends will end by itself", player=player_id)
 
 
 async def _select(connection: AsyncConnection, player_id: int) -> list[int]:
-    chosen = select(FRIENDS.c.friend_id).where(_mine(player_id)).order_by(FRIENDS.c.friend_id)
+    chosen = select(FRIENDS.c.friend_id).where(_of_player(player_id)).order_by(FRIENDS.c.friend_id)
     return list((await connection.execute(chosen)).scalars())
 
 
-def _mine(player_id: int) -> Any:
+def _of_player(player_id: int) -> Any:
     return (FRIENDS.c.slot == slot_of(player_id)) & (FRIENDS.c.player_id == player_id)
 
 

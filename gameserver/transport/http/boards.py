@@ -13,8 +13,7 @@ JSON = "application/json"
 
 
 async def list_boards(request: web.Request) -> web.Response:
-    listed = boards.listed(request.app[COMMANDS].leaderboards)
-    return answer({"boards": [answers.listed_board(board, season) for board, season in listed]})
+    return answer(answers.board_list(boards.listed(request.app[COMMANDS].leaderboards)))
 
 
 async def read_board(request: web.Request) -> web.Response:

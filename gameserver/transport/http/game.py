@@ -2,15 +2,14 @@
 
 from aiohttp import web
 
+from gameserver.transport import answers
 from gameserver.transport.http.replies import answer
 from gameserver.transport.keys import RULEBOOK
 
 
 async def list_actions(request: web.Request) -> web.Response:
-    schemas = request.app[RULEBOOK].actions()
-    return answer({"actions": [{"name": name, "args": schema} for name, schema in schemas.items()]})
+    return answer(answers.action_list(request.app[RULEBOOK].actions()))
 
 
 async def list_classes(request: web.Request) -> web.Response:
-    classes = request.app[RULEBOOK].game.classes.items()
-    return answer({"classes": [{"name": name, **player_class.model_dump()} for name, player_class in classes]})
+    return answer(answers.class_list(request.app[RULEBOOK].game.classes))

@@ -18,7 +18,7 @@ async def sign_up(request: web.Request) -> web.Response:
     application = Application(fields.name, fields.class_name, fields.device, fields.password)
     key, address, origin = command_id(request), callers.address(request), callers.origin(request, fields.label)
     welcome = await signing_up.sign_up(request.app[COMMANDS].accounts, application, key, address, origin)
-    return answer({**answers.welcome(welcome), "replayed": welcome.replayed}, status=201)
+    return answer(answers.sign_up(welcome), status=201)
 
 
 async def read_me(request: web.Request, session: Session) -> web.Response:
@@ -44,8 +44,7 @@ async def read_player(request: web.Request, _: Session) -> web.Response:
 async def read_players(request: web.Request, _: Session) -> web.Response:
     ids = [player_id(text, "ids") for text in query(request, wire.PlayersQuery).ids]
     players = await play.read_many(request.app[COMMANDS].play, ids)
-    game = request.app[RULEBOOK].game
-    return answer({"players": [answers.player_now(player, game) for player in players]})
+    return answer(answers.player_list(players, request.app[RULEBOOK].game))
 
 
 async def _one(request: web.Request, wanted: int) -> web.Response:

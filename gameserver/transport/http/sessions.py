@@ -30,7 +30,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:
-    return answer(answers.sessions(await sessions.sessions(request.app[COMMANDS].accounts, session), session))
+    return answer(answers.session_list(await sessions.sessions(request.app[COMMANDS].accounts, session), session))
 
 
 async def sign_out(request: web.Request, session: Session) -> web.Response:

@@ -27,8 +27,7 @@ async def unfriend(request: web.Request, session: Session) -> web.Response:
 
 async def list_friends(request: web.Request, session: Session) -> web.Response:
     players, most = await friends.friends(request.app[COMMANDS].friends, session)
-    game = request.app[RULEBOOK].game
-    return answer({"friends": [answers.player_now(player, game) for player in players], "most": most})
+    return answer(answers.friends(players, most, request.app[RULEBOOK].game))
 
 
 async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:

@@ -1,4 +1,4 @@
-"""The lean HTTP client frames answers right, however the segments fall, against a real server on a real socket."""
+"""The lean HTTP client frames answers correctly, however they are cut into segments, on a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +22,7 @@ EXPECTED = [(200, b'{"hp":\r\n\r\n1'), (409, b"{}"), (204, b""), (503, b"")]
 
 @asynccontextmanager
 async def serving(segments: Sequence[bytes]) -> AsyncIterator[int]:
-    """Serve each connection these segments, each flushed on its own, then the end."""
+    """Send these segments on each connection, each flushed on its own, then close it."""
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):  # a client that can't frame an answer aborts
@@ -82,16 +82,16 @@ def test_segments_may_fall_anywhere(cuts: set[int]) -> None:
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40_000, "head_too_long"),
     ],
 )
-async def test_what_cannot_be_framed_ends_the_connection(answer: bytes, reason: str) -> None:
+async def test_an_answer_that_cannot_be_framed_ends_the_connection(answer: bytes, reason: str) -> None:
     assert await read([answer]) == ([], reason)
 
 
-async def test_an_answer_calls_for_the_next_request() -> None:
-    got: list[bytes] = []
+async def test_an_answer_triggers_the_next_request() -> None:
+    requests: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(3):
-            got.append(await reader.readuntil(b"\r\n\r\n"))
+            requests.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(ANSWERS[1])
         writer.close()
         await writer.wait_closed()
@@ -104,4 +104,4 @@ async def test_an_answer_calls_for_the_next_request() -> None:
         await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", port)
         connection.send(b"GET /first\r\n\r\n")
         await asyncio.wait_for(ended, 5)
-    assert got == [b"GET /first\r\n\r\n", b"GET /next\r\n\r\n", b"GET /next\r\n\r\n"]
+    assert requests == [b"GET /first\r\n\r\n", b"GET /next\r\n\r\n", b"GET /next\r\n\r\n"]

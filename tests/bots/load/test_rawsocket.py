@@ -1,4 +1,4 @@
-"""The lean WebSocket client against a real aiohttp server, and its framing against every cut of the bytes."""
+"""The lean WebSocket client against a real aiohttp server, and its framing for every way to cut the bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from bots.load.connecting import Endpoint, connect_socket
 from bots.load.rawsocket import PING, SocketConnection, frame
-from bots.wire.wire import SUBPROTOCOL
+from bots.wire.requests import SUBPROTOCOL
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[object]]
 
 
 @asynccontextmanager
 async def serving(talk: Talk, subprotocol: str = SUBPROTOCOL, path: str = "/v1/socket") -> AsyncIterator[Endpoint]:
-    """Serve sockets that talk, on a free port."""
+    """Serve sockets on a free port, each handled by `talk`."""
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse(protocols=(subprotocol,), autoping=False, compress=False)
@@ -53,7 +53,7 @@ async def test_a_message_of_any_length_comes_back(length: int) -> None:
         connection.close()
 
 
-async def test_an_answer_calls_for_the_next_request() -> None:
+async def test_an_answer_triggers_the_next_request() -> None:
     heard: list[bytes] = []
     done = asyncio.Event()
 

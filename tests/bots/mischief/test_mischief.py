@@ -1,4 +1,4 @@
-"""Every kind of mischief ends in time and counts what became of it, whatever the server does."""
+"""Every kind of mischief ends in time and counts how its sockets ended, whatever the server does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +11,7 @@ from bots.load.connecting import Endpoint
 from bots.mischief import kinds
 from bots.mischief.kinds import KINDS
 from bots.mischief.offender import STILL_OPEN, Scene, ending
-from bots.wire.wire import SUBPROTOCOL
+from bots.wire.requests import SUBPROTOCOL
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 GREETING = {"id": 0, "ok": {"stream": "s", "seq": 3, "resumed": False}}
@@ -80,7 +80,7 @@ async def scene(serve: Serve, seconds: float) -> AsyncIterator[Scene]:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         endpoint = Endpoint.parse(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        yield Scene(endpoint, ("mine", "another's"), seconds)
+        yield Scene(endpoint, ("the offender's", "another's"), seconds)
     finally:
         await runner.cleanup()
 
@@ -103,20 +103,20 @@ async def test_mischief_ends_in_time_and_is_counted(kind: str, serve: Serve) -> 
         (obeys, "many", {STILL_OPEN: 5}),
     ],
 )
-async def test_ends_are_told_by_their_codes(serve: Serve, kind: str, ended: dict[str, int]) -> None:
+async def test_ends_are_counted_by_their_codes(serve: Serve, kind: str, ended: dict[str, int]) -> None:
     async with scene(serve, 1.0) as here:
         await KINDS[kind](here)
         assert here.ended == ended
 
 
-async def test_a_stream_that_another_was_given_is_asked_for() -> None:
+async def test_the_stream_of_another_player_is_resumed() -> None:
     async with scene(obeys, 1.0) as here:
         await kinds.resume(here)
         assert here.heard["another's: resumed false"] == 1
 
 
 def test_an_end_without_a_code_keeps_its_reason() -> None:
-    assert [ending(each) for each in ("disconnected", "closed_1013", "going_away")] == [
+    assert [ending(reason) for reason in ("disconnected", "closed_1013", "going_away")] == [
         "disconnected",
         "closed_1013",
         "1001 going_away",

@@ -1,12 +1,12 @@
-"""What a bot makes of the items that it is told of."""
+"""What a bot works out about its items from the answers, and how it compares that with the server's list."""
 
 import pytest
 
 from bots.play.belongings import Belongings
-from bots.wire.wire import BadAnswerError
+from bots.wire.errors import BadAnswerError
 
 
-def _told(**counts: int) -> Belongings:
+def _granted(**counts: int) -> Belongings:
     belongings = Belongings()
     belongings.add([{"type": "hunted"}, {"type": "items_granted", "items": counts}])
     return belongings
@@ -17,7 +17,7 @@ def _stack(item: str, count: int, lost: int = 0) -> dict[str, object]:
 
 
 def test_what_was_granted_and_not_taken_is_owned() -> None:
-    belongings = _told(potion=2, herb=1)
+    belongings = _granted(potion=2, herb=1)
     belongings.add([{"type": "items_taken", "items": {"herb": 1}}, {"type": "items_granted", "items": {"potion": 1}}])
     assert belongings.owned() == ["potion"]
     assert belongings.faults({"items": [_stack("potion", 3)]}) == []
@@ -30,7 +30,7 @@ def test_what_was_granted_and_not_taken_is_owned() -> None:
     ids=["lost", "too few", "too many", "of nowhere"],
 )
 def test_a_stack_that_differs_by_one_is_a_fault(stacks: list[dict[str, object]]) -> None:
-    assert len(_told(potion=2).faults({"items": stacks})) == 1
+    assert len(_granted(potion=2).faults({"items": stacks})) == 1
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_stack_that_differs_by_one_is_a_fault(stacks: list[dict[str, object]])
 )  # fmt: skip
 def test_an_answer_outside_the_wire_is_no_inventory(body: object) -> None:
     with pytest.raises(BadAnswerError):
-        _told(potion=2).faults(body)
+        _granted(potion=2).faults(body)
 
 
 def test_an_event_without_counts_is_outside_the_wire() -> None:

@@ -9,7 +9,7 @@ from bots.load.hunter import Hunter
 from bots.play import arguments
 from bots.play.catalogue import Catalogue, parse_actions, parse_boards, parse_names
 from bots.play.choices import READS, Chooser, weigh
-from bots.wire.wire import State
+from bots.wire.bodies import State
 
 NAME = {"type": "string", "maxLength": 32}
 ACTIONS = parse_actions(
@@ -37,18 +37,18 @@ def chosen(hp: int, seed: int = 1) -> list[str]:
     return [chooser.choose(player(hp)).name for _ in range(500)]
 
 
-def test_one_who_is_down_mostly_revives() -> None:
+def test_a_player_that_is_down_mostly_revives() -> None:
     acts = [name for name in chosen(hp=0) if name not in READS]
     assert acts.count("revive") > 0.9 * len(acts)
 
 
-def test_one_who_is_well_mostly_hunts_and_seldom_rests() -> None:
+def test_a_healthy_player_mostly_hunts_and_seldom_rests() -> None:
     acts = chosen(hp=100)
     assert acts.count("hunt") > 300
     assert acts.count("rest") < 20
 
 
-def test_now_and_then_a_rule_is_given_something_to_refuse() -> None:
+def test_now_and_then_a_choice_is_one_that_a_rule_refuses() -> None:
     assert "revive" in chosen(hp=100)
 
 
@@ -60,7 +60,7 @@ def test_an_action_whose_arguments_are_unknown_is_left_alone() -> None:
     assert "pray" not in chosen(hp=100)
 
 
-def test_an_unheard_of_action_without_arguments_is_tried() -> None:
+def test_an_unknown_action_without_arguments_is_tried() -> None:
     assert weigh("dance", player(50)) > 0
 
 
@@ -79,7 +79,7 @@ def test_arguments_are_drawn_from_the_schema(schema: dict[str, Any], drawn: obje
     assert arguments.draw(whole, {}, Random(1)) == {"of": drawn}
 
 
-def test_a_schema_that_goes_round_in_a_circle_is_given_up() -> None:
+def test_a_schema_whose_references_form_a_circle_is_given_up() -> None:
     whole = {"properties": {"of": {"$ref": "#/$defs/A"}}, "required": ["of"], "$defs": {"A": {"$ref": "#/$defs/A"}}}
     with pytest.raises(arguments.CannotFillError):
         arguments.draw(whole, {}, Random(1))
@@ -87,14 +87,14 @@ def test_a_schema_that_goes_round_in_a_circle_is_given_up() -> None:
 
 def test_boards_and_classes_are_read_by_their_names() -> None:
     boards = parse_boards({"boards": [{"name": "exp", "class": None}, {"name": "m", "class": "mage"}]}, ["mage"])
-    assert [(each.name, each.class_name) for each in boards] == [("exp", None), ("m", "mage")]
+    assert [(board.name, board.class_name) for board in boards] == [("exp", None), ("m", "mage")]
     assert parse_names({"classes": [{"name": "mage"}, {"name": "priest"}]}, "classes") == ["mage", "priest"]
 
 
 def test_a_hunter_rests_when_weak_and_revives_when_down() -> None:
     hunter = Hunter()
     assert {hunter.next() for _ in range(4)} == {"hunt"}
-    hunter.heard(b'{"player":{"id":"1","hp":20},"events":[{"hp":99}]}')
+    hunter.answered(b'{"player":{"id":"1","hp":20},"events":[{"hp":99}]}')
     assert {hunter.next() for _ in range(4)} == {"hunt", "rest"}
     hunter.refused("player_is_down")
     assert hunter.next() == "revive"

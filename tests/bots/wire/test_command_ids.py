@@ -1,4 +1,4 @@
-"""Command ids are UUIDv7 and rise."""
+"""Command ids are UUIDv7 and strictly rising."""
 
 from collections.abc import Callable
 from uuid import RFC_4122, UUID
@@ -20,20 +20,20 @@ def test_ids_are_uuid7_and_rise_whatever_the_clock_does(milliseconds: list[int])
         assert (value.version, value.variant, str(value)) == (7, RFC_4122, text)
 
 
-def test_the_time_in_an_id_is_the_clock_s() -> None:
+def test_an_id_contains_the_time_of_the_clock() -> None:
     ids = CommandIds(clock=lambda: 1_700_000_000_123_456_789)
     assert UUID(ids.next()).int >> 80 == 1_700_000_000_123
 
 
 def test_a_standing_clock_and_full_randomness_leave_room_to_rise() -> None:
-    most: Callable[[int], int] = lambda bits: (1 << bits) - 1  # noqa: E731 (it takes the place of getrandbits)
+    most: Callable[[int], int] = lambda bits: (1 << bits) - 1  # noqa: E731 (it stands in for getrandbits)
     ids = CommandIds(clock=lambda: 0, entropy=most)
     made = [ids.next() for _ in range(1000)]
     assert made == sorted(set(made))
-    assert {UUID(each).int >> 80 for each in made} == {0}
+    assert {UUID(text).int >> 80 for text in made} == {0}
 
 
-def test_two_makers_of_one_millisecond_do_not_meet() -> None:
-    makers = [CommandIds(clock=lambda: 0) for _ in range(2)]
-    made = [maker.next() for maker in makers for _ in range(1000)]
+def test_two_generators_in_one_millisecond_do_not_collide() -> None:
+    generators = [CommandIds(clock=lambda: 0) for _ in range(2)]
+    made = [generator.next() for generator in generators for _ in range(1000)]
     assert len(set(made)) == len(made)

@@ -1,10 +1,10 @@
-"""What is pushed is held to its order on each socket, and to what came over the sockets before."""
+"""The order of pushes is checked on each socket, and against what came over earlier sockets."""
 
 from typing import Any
 
 import pytest
 
-from bots.wire.pushes import Delivery, Pushes
+from bots.wire.pushes import PushHistory, SocketPushes
 
 PLAYER = {"id": "7", "class": "mage", "version": 3, "level": 1, "hp": 1, "max_hp": 1, "exp": 0}
 
@@ -21,20 +21,20 @@ def player(seq: int, version: int) -> dict[str, Any]:
     return {"push": "player", "seq": seq, "data": {"player": {**PLAYER, "version": version}}}
 
 
-def delivered(pushes: Pushes, hello: dict[str, Any], *frames: dict[str, Any]) -> Delivery:
-    delivery = Delivery(pushes)
-    delivery.greeted(hello)
+def delivered(pushes: PushHistory, hello: dict[str, Any], *frames: dict[str, Any]) -> SocketPushes:
+    socket = SocketPushes(pushes)
+    socket.greeted(hello)
     for frame in frames:
-        delivery.take(frame)
-    return delivery
+        socket.take(frame)
+    return socket
 
 
 def test_there_is_nothing_to_resume_before_the_first_stream() -> None:
-    assert Pushes().resume() is None
+    assert PushHistory().resume() is None
 
 
 def test_the_highest_sequence_of_the_last_stream_is_resumed() -> None:
-    pushes = Pushes()
+    pushes = PushHistory()
     delivered(pushes, greeting("a", 4), notice(5), notice(9))
     assert pushes.resume() == {"stream": "a", "seq": 9}
     delivered(pushes, greeting("b", 0), notice(1))
@@ -42,7 +42,7 @@ def test_the_highest_sequence_of_the_last_stream_is_resumed() -> None:
 
 
 def test_a_late_push_of_a_socket_that_was_left_does_not_touch_the_next_stream() -> None:
-    pushes = Pushes()
+    pushes = PushHistory()
     old = delivered(pushes, greeting("a"), notice(1))
     delivered(pushes, greeting("b"), notice(1))
     old.take(notice(50))
@@ -61,13 +61,13 @@ def test_a_late_push_of_a_socket_that_was_left_does_not_touch_the_next_stream() 
     ],
 )
 def test_order_on_one_socket(frames: list[dict[str, Any]], faults: int) -> None:
-    pushes = Pushes()
+    pushes = PushHistory()
     delivered(pushes, greeting(), *frames)
     assert (len(pushes.faults), pushes.count) == (faults, len(frames))
 
 
-def test_a_resumed_stream_goes_on_behind_what_was_asked_for() -> None:
-    pushes = Pushes()
+def test_a_resumed_stream_goes_on_after_the_sequence_that_was_sent() -> None:
+    pushes = PushHistory()
     delivered(pushes, greeting("a"), notice(5))
     delivered(pushes, greeting("a", 8, resumed=True), notice(6), notice(7))
     assert (pushes.faults, pushes.resume()) == ([], {"stream": "a", "seq": 7})
@@ -76,18 +76,18 @@ def test_a_resumed_stream_goes_on_behind_what_was_asked_for() -> None:
 
 
 def test_a_player_is_not_pushed_older_on_the_next_socket() -> None:
-    pushes = Pushes()
+    pushes = PushHistory()
     delivered(pushes, greeting("a"), player(1, 9))
     delivered(pushes, greeting("b"), player(1, 8))
     assert len(pushes.faults) == 1
 
 
-def test_what_comes_before_the_greeting_is_read_waits_for_it() -> None:
-    pushes = Pushes()
-    heard: list[int] = []
-    pushes.on_player = lambda player: heard.append(player["version"])
-    delivery = Delivery(pushes)
-    delivery.take(player(1, 4))
-    assert heard == []
-    delivery.greeted(greeting())
-    assert (heard, pushes.resume()) == ([3, 4], {"stream": "a", "seq": 1})
+def test_pushes_that_arrive_before_the_greeting_wait_for_it() -> None:
+    pushes = PushHistory()
+    versions: list[int] = []
+    pushes.on_player = lambda player: versions.append(player["version"])
+    socket = SocketPushes(pushes)
+    socket.take(player(1, 4))
+    assert versions == []
+    socket.greeted(greeting())
+    assert (versions, pushes.resume()) == ([3, 4], {"stream": "a", "seq": 1})

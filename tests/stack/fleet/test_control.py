@@ -1,4 +1,4 @@
-"""The door of a running `up`: what comes through it, and what doesn't."""
+"""The control socket of a running `up`: commands that it answers, and requests that it refuses."""
 
 import asyncio
 import os

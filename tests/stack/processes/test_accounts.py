@@ -1,4 +1,4 @@
-"""Postgres as root and as an ordinary user, also where the account that it runs as can't enter."""
+"""Postgres started by root and by an ordinary user, also in folders that its account can't enter."""
 
 import json
 import os
@@ -28,13 +28,15 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root
 ORDINARY = """
 import asyncio, json, os, sys
 from pathlib import Path
+from pydantic import SecretStr
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
 
 async def main(folder: Path, ports: list[int]) -> None:
-    postgres = PostgresServer(name="one", data=folder / "one", port=ports[0], password="p", log=folder / "one.log")
-    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password="p", log=folder / "redis.log")
+    password = SecretStr("p")
+    postgres = PostgresServer(name="one", data=folder / "one", port=ports[0], password=password, log=folder / "one.log")
+    redis = RedisServer(name="redis", data=folder / "redis", port=ports[1], password=password, log=folder / "redis.log")
     try:
         for server in (postgres, redis):
             await server.start()
@@ -44,7 +46,7 @@ async def main(folder: Path, ports: list[int]) -> None:
     except StackError as error:
         print(json.dumps({"error": str(error)}))
     else:
-        print(json.dumps({"uid": (folder / "one").stat().st_uid, "own": os.geteuid()}))
+        print(json.dumps({"uid": (folder / "one").stat().st_uid, "runs_as": os.geteuid()}))
 
 asyncio.run(main(Path(sys.argv[1]), [int(port) for port in sys.argv[2:]]))
 """
@@ -56,7 +58,7 @@ def pythons() -> list[str]:
 
 @pytest.fixture
 def as_nobody() -> Callable[[Path], dict[str, object]]:
-    """Runs ORDINARY as nobody, who has no home, and gives what it prints."""
+    """Runs ORDINARY as the account nobody, which has no home; returns what it prints."""
     packages = os.pathsep.join([str(ROOT), str(binaries.postgres().parents[2])])
     for python in pythons():
         command = ["/usr/bin/env", f"PYTHONPATH={packages}", python, "-B", "-c"]
@@ -77,15 +79,15 @@ def as_nobody() -> Callable[[Path], dict[str, object]]:
 
 
 @needs_root
-def test_an_ordinary_user_runs_everything_as_himself(folder: Path, as_nobody: AsNobody) -> None:
-    own = folder / "own"
-    own.mkdir()
-    os.chown(own, NOBODY.uid, NOBODY.gid)
-    assert as_nobody(own) == {"uid": NOBODY.uid, "own": NOBODY.uid}
+def test_an_ordinary_user_runs_everything_under_its_own_account(folder: Path, as_nobody: AsNobody) -> None:
+    home = folder / "home"
+    home.mkdir()
+    os.chown(home, NOBODY.uid, NOBODY.gid)
+    assert as_nobody(home) == {"uid": NOBODY.uid, "runs_as": NOBODY.uid}
 
 
 @needs_root
-def test_an_ordinary_user_is_told_which_folder_he_cant_write(folder: Path, as_nobody: AsNobody) -> None:
+def test_a_folder_that_an_ordinary_user_cant_write_is_named(folder: Path, as_nobody: AsNobody) -> None:
     error = as_nobody(folder)["error"]
     assert isinstance(error, str)
     assert str(folder / "one") in error
@@ -98,7 +100,7 @@ def let_nobody_at(server: PostgresServer) -> None:
 
 
 @needs_root
-async def test_an_ordinary_user_is_told_that_the_data_is_another_accounts(
+async def test_data_of_another_account_is_refused_to_an_ordinary_user(
     folder: Path, postgres: Make, as_nobody: AsNobody
 ) -> None:
     server = postgres()
@@ -166,13 +168,13 @@ async def test_a_clone_under_roots_home_keeps_data_and_programs_where_postgres_c
         os.umask(before)
     assert await remembered(server) == [1]
     assert server.data.is_symlink()
-    kept = sorted(path.name.split("-")[0] for path in folders.HOME.iterdir())
-    assert kept == [server.data.readlink().name, "postgres"]
+    names = sorted(path.name.split("-")[0] for path in folders.HOME.iterdir())
+    assert names == [server.data.readlink().name, "postgres"]
     assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
     server.data.unlink()
     await server.stop()
     await server.start()
-    assert server.data.readlink().name.endswith("-2"), "who removes the link begins anew"
+    assert server.data.readlink().name.endswith("-2"), "without the link it starts with a new folder"
 
 
 @needs_root

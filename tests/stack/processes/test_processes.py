@@ -1,4 +1,4 @@
-"""Programs, ports, claims and deadlines of single processes."""
+"""Programs, ports, locks and deadlines of single processes."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ def played(folder: Path, manner: str) -> NodeProcess:
 
 
 @pytest.mark.parametrize("program", ["postgres", "valkey_server"])
-def test_a_missing_program_is_one_sentence_that_tells_what_to_install(program: str) -> None:
+def test_a_missing_program_is_one_sentence_that_says_what_to_install(program: str) -> None:
     code = f"import sys; from gameserver.stack.servers import binaries; sys.path = []; binaries.{program}()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PATH": "/nonexistent"},
@@ -46,7 +46,31 @@ async def test_a_process_that_ignores_its_signal_is_killed_after_its_deadline(fo
     assert node.process.status_text == "signal SIGKILL"
 
 
-async def test_a_stale_ready_file_isnt_believed(folder: Path) -> None:
+async def test_an_end_is_noticed_also_where_the_kernel_has_no_pidfd(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    node = played(folder, "usual")
+    await node.start()
+    assert not await node.process.ended(0.1)
+    await node.stop()
+    assert node.process.status_text == "exit status 0"
+
+
+def test_only_what_runs_servers_needs_psutil() -> None:
+    code = """if True:
+        import sys
+        sys.modules["psutil"] = None
+        import gameserver.__main__
+        from gameserver.stack.processes import process_table
+        process_table.require()
+    """
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("gameserver.stack.errors.StackError: The package psutil is missing")
+
+
+async def test_a_stale_ready_file_is_ignored(folder: Path) -> None:
     node = played(folder, "broken")
     node.ready_file.parent.mkdir()
     node.ready_file.touch()
@@ -71,11 +95,11 @@ async def test_a_log_that_has_grown_large_makes_room_at_a_start(folder: Path) ->
     assert node.process.log.with_name("node.log.1").exists()
 
 
-def sleeper(claim: FolderLock) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["sleep", "60"], pass_fds=(claim.descriptor,))
+def sleeper(lock: FolderLock) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"], pass_fds=(lock.descriptor,))
 
 
-async def test_a_claim_is_held_by_the_child_that_inherited_it(folder: Path) -> None:
+async def test_a_lock_is_held_by_the_child_that_inherited_it(folder: Path) -> None:
     ours, theirs = FolderLock(folder / "lock"), FolderLock(folder / "lock")
     assert ours.acquire()
     child = sleeper(ours)

@@ -1,4 +1,4 @@
-"""The supervisor as a process of its own, killed and signalled as terminals and machines do it."""
+"""The supervisor in a process of its own, which is killed and signalled as terminals and machines do it."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.support.wait import wait_until
 
 
 class SmallStack:
-    """A running `tests.stack.up`, its output, and what it has started."""
+    """A running `tests.stack.up`, its output, and the processes that it has started."""
 
     def __init__(self, folder: Path, ports: list[int], manner: str) -> None:
         self.folder = folder
@@ -42,15 +42,15 @@ class SmallStack:
         assert self.popen.poll() is None, self.text()
 
     def family(self) -> list[int]:
-        """The pids of all that it started."""
+        """The pids of all processes that it started."""
         return process_table.descendants(self.popen.pid)
 
     def server(self, program: str) -> int | None:
-        """The pid of a server; a node is known by the name of its ready file."""
+        """The pid of a server; a node is recognised by the name of its ready file."""
         for pid in self.family():
             with suppress(OSError):
-                told = process_table.command_line(pid) + Path(f"/proc/{pid}/environ").read_text()
-                if program in told:
+                identity = process_table.command_line(pid) + Path(f"/proc/{pid}/environ").read_text()
+                if program in identity:
                     return pid
         return None
 
@@ -68,7 +68,7 @@ class SmallStack:
 
 @pytest.fixture
 async def up(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., SmallStack]]:
-    """Starts `tests.stack.up`; all of it is dead when the test is over, whatever became of it."""
+    """Starts `tests.stack.up`; every process of it is dead when the test is over."""
     started: list[SmallStack] = []
     ports = [free_port(), free_port(), free_port()]
     copy(pristine, folder / "one")
@@ -92,7 +92,7 @@ def kill_all(pids: list[int]) -> None:
 
 
 def alive(pids: list[int]) -> list[str]:
-    """The commands of those that are neither gone nor zombies."""
+    """The commands of the processes that have neither ended nor are zombies."""
     return [command for pid in pids if (command := process_table.command_line(pid))]
 
 
@@ -125,15 +125,15 @@ async def test_a_killed_supervisor_leaves_no_child_and_the_next_one_has_the_data
 ) -> None:
     run = up()
     await run.is_up()
-    await run.execute("create table kept (value int)")
-    await run.execute("insert into kept values (7)")
+    await run.execute("create table written (value int)")
+    await run.execute("insert into written values (7)")
     family = run.family()
     assert len(family) > 8
     run.popen.kill()
     again = up()
     await again.is_up()
     assert alive(family) == []
-    assert await again.execute("select value from kept") == 7
+    assert await again.execute("select value from written") == 7
     again.popen.send_signal(signal.SIGINT)
     assert await again.ends() == 0
 
@@ -141,12 +141,12 @@ async def test_a_killed_supervisor_leaves_no_child_and_the_next_one_has_the_data
 async def test_after_a_kill_of_everything_at_once_it_comes_back_with_the_data(up: Callable[..., SmallStack]) -> None:
     run = up()
     await run.is_up()
-    await run.execute("create table kept (value int)")
-    await run.execute("insert into kept values (7)")
+    await run.execute("create table written (value int)")
+    await run.execute("insert into written values (7)")
     kill_all([run.popen.pid, *run.family()])
     again = up()
     await again.is_up()
-    assert await again.execute("select value from kept") == 7
+    assert await again.execute("select value from written") == 7
 
 
 async def test_a_second_signal_kills_what_will_not_end(up: Callable[..., SmallStack]) -> None:
@@ -188,8 +188,8 @@ async def test_a_second_supervisor_on_the_same_data_is_refused(folder: Path) -> 
 async def test_nothing_is_started_when_a_later_phase_cant_be(folder: Path) -> None:
     ports = [free_port(), free_port(), free_port()]
     postgres, redis, nodes = children(folder, ports, "usual")
-    told = f"Port {ports[2]} of 127.0.0.1 is taken by process {os.getpid()}"
-    with socket.create_server(("127.0.0.1", ports[2])), pytest.raises(StackError, match=told):
+    fault = f"Port {ports[2]} of 127.0.0.1 is taken by process {os.getpid()}"
+    with socket.create_server(("127.0.0.1", ports[2])), pytest.raises(StackError, match=fault):
         async with Supervisor([postgres, redis, *nodes], lock=folder / "up.lock") as supervisor:
             await supervisor.start(postgres, redis)
     assert not postgres.data.exists()

@@ -1,4 +1,4 @@
-"""HAProxy as a child: what it is given is valid, TLS, and what stands in its way is told in a sentence."""
+"""HAProxy as a child: its configuration is valid, it serves TLS, and what prevents a start is named."""
 
 import asyncio
 import shutil
@@ -58,7 +58,7 @@ def certificate(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def started(tmp_path: Path) -> AsyncIterator[Callable[[HAProxyServer], Any]]:
-    """Checks and starts a child, which is gone when the test is over."""
+    """Checks and starts a child, which is stopped when the test is over."""
     require_haproxy()
     running: list[HAProxyServer] = []
 
@@ -84,9 +84,9 @@ async def started(tmp_path: Path) -> AsyncIterator[Callable[[HAProxyServer], Any
     ],
 )
 def test_haproxy_accepts_what_the_settings_ask_for(settings: Settings, tmp_path: Path, section: dict[str, Any]) -> None:
-    asked = behind(settings, **section)
+    fronted = behind(settings, **section)
     file = tmp_path / "haproxy.cfg"
-    file.write_text(render(asked, first_places(asked)), "utf-8")
+    file.write_text(render(fronted, first_places(fronted)), "utf-8")
     checked = subprocess.run([require_haproxy(), "-c", "-f", file], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "WARNING" not in checked.stderr
@@ -95,14 +95,14 @@ def test_haproxy_accepts_what_the_settings_ask_for(settings: Settings, tmp_path:
 async def test_players_speak_tls_over_http_1_and_2_and_over_sockets(
     settings: Settings, tmp_path: Path, certificate: Path, started: Callable[[HAProxyServer], Any]
 ) -> None:
-    asked = behind(settings, certificate=certificate)
+    fronted = behind(settings, certificate=certificate)
     async with AsyncExitStack() as stack:
-        await start_node(stack, asked)
+        await start_node(stack, fronted)
         front = await started(
-            child(asked, tmp_path, [HAProxyPlace("node-1", f"127.0.0.1:{settings.node.port}", open=True)])
+            child(fronted, tmp_path, [HAProxyPlace("node-1", f"127.0.0.1:{settings.node.port}", open=True)])
         )
         trusting = ssl.create_default_context(cafile=str(certificate))
-        url = f"https://localhost:{asked.haproxy.port}" if asked.haproxy else ""
+        url = f"https://localhost:{fronted.haproxy.port}" if fronted.haproxy else ""
         session = await stack.enter_async_context(ClientSession(url, connector=TCPConnector(ssl=trusting)))
         assert (await session.get("/v1/classes")).status == 200
         connection = await session.ws_connect("/v1/socket")
@@ -117,19 +117,19 @@ async def test_players_speak_tls_over_http_1_and_2_and_over_sockets(
 def _agreed_protocol(context: ssl.SSLContext, port: int) -> str | None:
     with closing(
         context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
-    ) as own:
-        return own.selected_alpn_protocol()
+    ) as connection:
+        return connection.selected_alpn_protocol()
 
 
 async def test_a_place_is_filled_drained_and_shut_while_it_runs_however_deep_its_folder_lies(
     settings: Settings, tmp_path: Path, started: Callable[[HAProxyServer], Any]
 ) -> None:
-    asked = behind(settings, places=2)
+    fronted = behind(settings, places=2)
     folder = tmp_path / ("deep" * 30)
     folder.mkdir()
     async with AsyncExitStack() as stack:
-        await start_node(stack, asked)
-        front = await started(child(asked, folder, [HAProxyPlace("node-1", "127.0.0.1:1", open=False)]))
+        await start_node(stack, fronted)
+        front = await started(child(fronted, folder, [HAProxyPlace("node-1", "127.0.0.1:1", open=False)]))
         api = front.api
 
         async def up() -> bool:
@@ -155,17 +155,17 @@ async def test_without_the_program_one_sentence_says_so(
         await child(behind(settings), tmp_path).check()
 
 
-async def test_what_stands_in_its_way_is_named(settings: Settings, tmp_path: Path, certificate: Path) -> None:
+async def test_what_prevents_a_start_is_named(settings: Settings, tmp_path: Path, certificate: Path) -> None:
     require_haproxy()
-    asked = behind(settings)
-    taken = socket.create_server(("127.0.0.1", asked.haproxy.port if asked.haproxy else 0))
+    fronted = behind(settings)
+    taken = socket.create_server(("127.0.0.1", fronted.haproxy.port if fronted.haproxy else 0))
     with taken, pytest.raises(StackError, match=r"taken .*haproxy\.port"):
-        await child(asked, tmp_path).check()
+        await child(fronted, tmp_path).check()
     certificate.write_text("nothing")
     for path in (certificate, tmp_path / "nowhere.pem"):
         with pytest.raises(StackError, match=r"haproxy\.certificate"):
             await child(behind(settings, certificate=path), tmp_path).check()
-    front = child(asked, tmp_path)
+    front = child(fronted, tmp_path)
     front.configuration = lambda: "nonsense\n"
     with pytest.raises(StackError, match="unknown keyword 'nonsense'"):
         await front.check()

@@ -1,4 +1,4 @@
-"""Postgres as a child: its data survives every kind of end, and what stands in its way is named."""
+"""Postgres as a child: its data survives every kind of end, and what prevents a start is named."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import account, process_table
@@ -22,14 +23,14 @@ Make = Callable[..., PostgresServer]
 
 async def remember(server: PostgresServer, value: int) -> None:
     connection = await asyncpg.connect(server.url)
-    await connection.execute("create table if not exists kept (value int)")
-    await connection.execute("insert into kept values ($1)", value)
+    await connection.execute("create table if not exists written (value int)")
+    await connection.execute("insert into written values ($1)", value)
     await connection.close()
 
 
 async def remembered(server: PostgresServer) -> list[int]:
     connection = await asyncpg.connect(server.url)
-    rows = await connection.fetch("select value from kept order by value")
+    rows = await connection.fetch("select value from written order by value")
     await connection.close()
     return [row["value"] for row in rows]
 
@@ -37,10 +38,11 @@ async def remembered(server: PostgresServer) -> list[int]:
 SET_UP = """
 import asyncio, sys
 from pathlib import Path
+from pydantic import SecretStr
 from gameserver.stack.servers.postgres import PostgresServer
 data = Path(sys.argv[1])
 log = data.with_name("killed.log")
-asyncio.run(PostgresServer(name="one", data=data, port=int(sys.argv[2]), password="x", log=log).start())
+asyncio.run(PostgresServer(name="one", data=data, port=int(sys.argv[2]), password=SecretStr("x"), log=log).start())
 """
 
 
@@ -114,7 +116,9 @@ async def test_a_postgres_that_somebody_else_started_on_the_data_is_left_alone(p
     foreign = start_as(server.data.stat().st_uid, command)
     try:
         await wait_until((server.data / "postmaster.pid").exists)
-        other_port = PostgresServer(name="one", data=server.data, port=server.port + 1, password="", log=server.log)
+        other_port = PostgresServer(
+            name="one", data=server.data, port=server.port + 1, password=SecretStr(""), log=server.log
+        )
         with pytest.raises(StackError, match=f"process {foreign.pid}"):
             await other_port.start()
         assert foreign.poll() is None
@@ -153,7 +157,7 @@ async def test_a_folder_of_something_else_is_refused_and_kept(postgres: Make) ->
 
 async def test_another_password_than_the_datas_is_refused(postgres: Make) -> None:
     server = postgres()
-    server.password = "another"
+    server.password = SecretStr("another")
     with pytest.raises(StackError, match="made with another password"):
         await server.start()
 
@@ -174,7 +178,7 @@ async def test_a_second_start_is_refused_while_it_runs(postgres: Make) -> None:
     assert server.process.pid == pid
 
 
-async def test_a_set_up_that_was_killed_is_not_taken_for_data(postgres: Make, folder: Path) -> None:
+async def test_the_folder_of_a_killed_set_up_is_not_used_as_data(postgres: Make, folder: Path) -> None:
     server = postgres(new=True)
     starter = start_as(os.geteuid(), [sys.executable, "-c", SET_UP, str(server.data), str(server.port)])
     half = folder / "one.new"
@@ -202,4 +206,4 @@ async def test_it_is_durable_and_asks_everyone_for_the_password(postgres: Make) 
     for url in (server.url, server.superuser_url):
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(url, password="wrong")
-    assert server.password not in repr(server)
+    assert server.password.get_secret_value() not in repr(server)

@@ -1,4 +1,4 @@
-"""Valkey as a child: what it was told is there after every kind of end."""
+"""Valkey as a child: what was written is there after every kind of end."""
 
 import os
 import signal
@@ -54,8 +54,8 @@ async def test_a_last_write_that_was_cut_off_is_dropped_and_the_rest_kept(valkey
 
 
 async def test_a_taken_port_is_named_with_its_setting_and_holder(valkey: RedisServer) -> None:
-    told = f"Port {valkey.port} .* process {os.getpid()} .*redis.embedded.port"
-    with socket.create_server(("127.0.0.1", valkey.port)), pytest.raises(StackError, match=told):
+    fault = f"Port {valkey.port} .* process {os.getpid()} .*redis.embedded.port"
+    with socket.create_server(("127.0.0.1", valkey.port)), pytest.raises(StackError, match=fault):
         await valkey.start()
 
 
@@ -66,13 +66,13 @@ async def test_a_valkey_that_dies_at_its_start_shows_the_end_of_its_log(valkey: 
         await valkey.start()
 
 
-async def test_nobody_gets_in_without_the_password_which_is_in_no_command_line(valkey: RedisServer) -> None:
+async def test_a_client_without_the_password_is_refused_and_no_command_line_shows_it(valkey: RedisServer) -> None:
     await valkey.start()
     async with client_of(f"redis://127.0.0.1:{valkey.port}/0") as client:
         with pytest.raises(AuthenticationError):
             await client.get("anything")
-    assert valkey.password not in process_table.command_line(valkey.process.pid or 0)
-    assert valkey.password not in repr(valkey)
+    assert valkey.password.get_secret_value() not in process_table.command_line(valkey.process.pid or 0)
+    assert valkey.password.get_secret_value() not in repr(valkey)
 
 
 async def test_a_death_is_noticed_with_its_signal(valkey: RedisServer) -> None:

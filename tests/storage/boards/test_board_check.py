@@ -1,6 +1,7 @@
 """Checks find exactly what differs, also under load, and put it right; rebuilding goes on beside play and bans."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -11,15 +12,16 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.cli import boards as cli
-from gameserver.commands import bans, board_care, boards
+from gameserver.commands import board_repair, boards, moderation
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards import check as board_check
 from gameserver.storage.boards import follower
-from gameserver.storage.boards.check import BoardCheck, Verdict
+from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.layout import Contest, pack_id
+from gameserver.storage.boards.writer import BoardWriter
 from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, enlist_many, following, with_actions, working
 from tests.support.wait import wait_until
@@ -39,8 +41,8 @@ async def core(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 async def check(core: Core, board: str, *, repair: bool = False) -> set[int]:
     """The players of whom a full check says that they differ."""
-    _, verdict = await board_care.check_all(
-        core.commands.board_care, board, boards.CURRENT, lambda _: None, repair=repair
+    _, verdict = await board_repair.check_all(
+        core.commands.board_repair, board, boards.CURRENT, lambda _: None, repair=repair
     )
     assert verdict.repaired == (verdict.found if repair else 0)
     return {each.player_id for each in verdict.differences}
@@ -63,11 +65,11 @@ async def live(core: Core, board: str) -> tuple[Contest, str]:
 
     async def is_live() -> bool:
         with suppress(BoardUnavailable):
-            return bool(await core.rooms.boards.checks.live(contest))
+            return bool(await core.rooms.boards.lifecycle.live(contest))
         return False
 
     await wait_until(is_live, what="the board is live")
-    return contest, await core.rooms.boards.checks.live(contest)
+    return contest, await core.rooms.boards.lifecycle.live(contest)
 
 
 async def test_a_check_names_exactly_those_who_differ_and_puts_them_right(core: Core) -> None:
@@ -106,7 +108,7 @@ async def test_the_checks_of_upkeep_put_right_what_differs(core: Core, monkeypat
 
     async def is_right() -> bool:
         with suppress(GameError):
-            await board_care.check_some(core.commands.board_care)
+            await board_repair.check_some(core.commands.board_repair)
         return bool(await core.redis.commands.hlen(contest.key(generation, "members")) == len(players))
 
     await wait_until(is_right, 20, "all are noted again")
@@ -130,11 +132,13 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
     playing = asyncio.create_task(play(core, players, 40))
 
     async def judge(player: Player, *, banned: bool) -> None:
-        await bans.change(core.commands.bans, "a test", BanChange(command_id(), player.id, banned, "a test"))
+        await moderation.change_ban(
+            core.commands.operations, "a test", BanChange(command_id(), player.id, banned, "a test")
+        )
 
     for player in banned:
         for board in before:
-            await board_care.rebuild(core.commands.board_care, "a test", board, boards.CURRENT, "a test")
+            await board_repair.rebuild(core.commands.board_repair, "a test", board, boards.CURRENT, "a test")
         await judge(player, banned=True)
     await judge(banned[0], banned=False)
     await playing
@@ -155,7 +159,7 @@ async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core:
     contest, generation = await live(core, "exp")
     assert await check(core, "exp") == set()
     await core.redis.commands.zadd(contest.key(generation, "order"), {bytes(8) + pack_id(ann.id): -7})
-    _, verdict = await board_care.check(core.commands.board_care, "exp", boards.CURRENT, 10, repair=True)
+    _, verdict = await board_repair.check(core.commands.board_repair, "exp", boards.CURRENT, 10, repair=True)
     assert (verdict.found, verdict.differences) == (1, [])
 
     async def is_right() -> bool:
@@ -168,20 +172,18 @@ async def test_a_board_with_members_that_nobody_is_noted_for_is_built_anew(core:
     ] == [ann.id]
 
 
-async def test_a_sample_is_compared_chunk_by_chunk(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sample_is_compared_chunk_by_chunk(core: Core) -> None:
     players = await enlist_many(core, 12)
-    await live(core, "exp")
-    compare, asked = BoardCheck._compare, list[Sequence[int]]()
-
-    async def noted(self: BoardCheck, contest: Contest, ids: Sequence[int], verdict: Verdict, *, repair: bool) -> None:
-        asked.append(ids)
-        await compare(self, contest, ids, verdict, repair=repair)
-
-    monkeypatch.setattr(BoardCheck, "_compare", noted)
-    monkeypatch.setattr(board_check, "CHUNK", 5)
-    _, verdict = await board_care.check(core.commands.board_care, "exp", boards.CURRENT, 1_000_000, repair=False)
-    assert {each for part in asked for each in part} == {each.id for each in players}
-    assert (verdict.found, max(map(len, asked))) == (0, 5)
+    contest, generation = await live(core, "exp")
+    assert await check(core, "exp") == set()
+    checks = BoardCheck(core.redis.commands, core.slots, BoardWriter(core.redis.commands), chunk=5)
+    compared = [0]
+    report = await checks.sample(contest, 1_000_000, compared.append, repair=False)
+    assert (report.found, report.compared) == (0, compared[-1])
+    assert max(after - before for before, after in itertools.pairwise(compared)) == 5
+    await core.redis.commands.delete(contest.key(generation, "members"))
+    report = await checks.sample(contest, 1_000_000, repair=False)
+    assert {difference.player_id for difference in report.differences} == {player.id for player in players}
 
 
 async def test_the_wait_for_a_board_that_nobody_builds_ends(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

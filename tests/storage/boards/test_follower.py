@@ -10,15 +10,16 @@ import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import bans, boards
+from gameserver.commands import boards, moderation
 from gameserver.rules.errors import BoardUnavailable, GameError, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import BanChange
-from gameserver.storage.boards import follower
+from gameserver.storage.boards import follower, ledger_reader
 from gameserver.storage.boards.layout import MICROSECOND, START, Contest
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
+from gameserver.storage.postgres.locks import FOLLOWING
 from tests.support.client import command_id
 from tests.support.deployment import (
     act,
@@ -34,7 +35,7 @@ from tests.support.deployment import (
 from tests.support.servers import Servers, running_servers
 from tests.support.wait import wait_until
 
-FOLLOWERS = """select pid from pg_locks where locktype = 'advisory' and objid = 7710101 and granted
+FOLLOWERS = f"""select pid from pg_locks where locktype = 'advisory' and objid = {FOLLOWING} and granted
 and database = (select oid from pg_database where datname = current_database())"""
 CLASSES = ("warrior", "fighter", "mage", "priest")
 
@@ -64,8 +65,8 @@ async def in_databases(core: Core, board: str) -> Places:
     rows: list[tuple[Any, ...]] = []
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:
-            asked = "select id, exp, exp_reached_at from players where not void and ($1 = 'exp' or class = $1)"
-            rows += [tuple(row) for row in await connection.fetch(asked, board)]
+            statement = "select id, exp, exp_reached_at from players where not void and ($1 = 'exp' or class = $1)"
+            rows += [tuple(row) for row in await connection.fetch(statement, board)]
     return sorted(rows, key=lambda row: (-row[1], row[2], row[0]))
 
 
@@ -134,7 +135,7 @@ async def test_rows_whose_transactions_commit_in_another_order_than_their_ids_ar
     followed: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when the follower has to go through thousands of newer transactions in turns of a few."""
-    monkeypatch.setattr(follower, "TRANSACTIONS", 20)
+    monkeypatch.setattr(ledger_reader, "TRANSACTIONS", 20)
     players = await enlist_many(followed, 12, "one")
     url, dice = followed.databases["one"].url, random.Random(7)
     connections = [await asyncpg.connect(url.get_secret_value()) for _ in players]
@@ -210,17 +211,17 @@ async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Cor
     players = await enlist_many(followed, 6)
     await assert_agrees_soon(followed)
     old, banned = await dumped(followed), players[2].id
-    await bans.change(followed.commands.bans, "a test", BanChange(command_id(), banned, True, "a test"))
+    await moderation.change_ban(followed.commands.operations, "a test", BanChange(command_id(), banned, True, "a test"))
 
     async def is_off() -> bool:
         with suppress(BoardUnavailable):
             return banned not in [who for who, _, _ in await on_board(followed, "exp")]
         return False
 
-    await wait_until(is_off, what="he is off the board")
+    await wait_until(is_off, what="the player is off the board")
     await restore(followed, old)
     assert not await is_off()
-    await wait_until(is_off, what="he is off the board again")
+    await wait_until(is_off, what="the player is off the board again")
     await play(followed, [each for each in players if each.id != banned])
     assert await is_off()
 
@@ -300,8 +301,8 @@ async def test_boards_equal_the_databases_after_postgres_was_killed_again_and_ag
         await own.postgres["one"].start()
         acknowledged += await playing
     await assert_agrees_soon(core)
-    kept = [row["key"] for player in players for row in await assert_ledger_explains(core, player.id)]
-    assert set(acknowledged) <= set(kept), "an acknowledged command was lost"
+    recorded = [row["key"] for player in players for row in await assert_ledger_explains(core, player.id)]
+    assert set(acknowledged) <= set(recorded), "an acknowledged command was lost"
 
 
 async def enlist_more(core: Core) -> list[Player]:
@@ -348,8 +349,8 @@ async def test_a_board_is_loaded_anew_for_a_database_of_another_system(core: Cor
     async with following(core):
         await assert_agrees_soon(core)
     for key in await core.redis.commands.keys("*:checkpoints"):
-        kept: dict[Any, Any] = await core.redis.commands.hgetall(key)
-        for field, text in kept.items():
+        fields: dict[Any, Any] = await core.redis.commands.hgetall(key)
+        for field, text in fields.items():
             if field not in (b"one", b"two"):
                 continue
             here = Checkpoint.load(text.decode())

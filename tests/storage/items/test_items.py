@@ -16,6 +16,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import CommandExpired, CommandMismatch, Refused, SessionRevoked
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.postgres.locks import FENCES
 from tests.storage.items.deployment import assert_sums, give, held, move, part, with_studio
 from tests.support.client import command_id
 from tests.support.deployment import (
@@ -290,7 +291,7 @@ async def test_a_batch_without_items_asks_nothing_of_them(core: Core) -> None:
     player = await enlist(core)
     await hurt(core, player.id)
     async with connected(core.databases[owner(core, player.id)].url) as connection, connection.transaction():
-        await connection.execute("select pg_advisory_xact_lock(7710003)")
+        await connection.execute(f"select pg_advisory_xact_lock({FENCES['items']})")
         await connection.execute("lock table stacks, item_ledger in access exclusive mode")
         told = await settled(core, [order(core, player.id, "rest"), order(core, player.id, "revive")])
     assert [getattr(each, "code", "done") for each in told] == ["done", "player_is_up"]

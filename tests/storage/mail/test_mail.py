@@ -14,9 +14,10 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.mail.mailbag import HOPS, WAITING, Letter
+from gameserver.storage.mail.mailbag import HOPS, WAITING, SentLetter
 from gameserver.storage.mail.outbox import Ending, Outbox
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.postgres.locks import CARRYING
 from gameserver.upkeep import loops
 from tests.storage.sharding import moving
 from tests.support.client import command_id
@@ -41,7 +42,7 @@ from tests.support.deployment import (
 from tests.support.servers import SLOTS, running_servers
 from tests.support.wait import wait_until
 
-CARRIERS = "select pid from pg_locks where locktype = 'advisory' and objid = 7710103"
+CARRIERS = f"select pid from pg_locks where locktype = 'advisory' and objid = {CARRYING}"
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Gate:
         self._postman = postman_of(self.core)
         self.group, self.kinds = self._postman.group, self._postman.kinds
 
-    async def deliver(self, letters: Sequence[Letter]) -> Sequence[Ending | None]:
+    async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         if self.step == "before the delivery":
             await self._stand_still()
         endings = await self._postman.deliver(letters)
@@ -245,7 +246,7 @@ async def test_only_one_courier_at_a_time_empties_an_outbox(core: Core, second: 
         for _ in range(5):
             await act(core, one.id, "duel", player=str(two.id))
         await drained(core)
-        databases = await watcher.fetchval("select count(distinct database) from pg_locks where objid = 7710103")
+        databases = await watcher.fetchval(f"select count(distinct database) from pg_locks where objid = {CARRYING}")
         assert len(await watcher.fetch(CARRIERS)) == databases
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from gameserver.app import Core
-from gameserver.commands import admin
+from gameserver.commands import operations
 from gameserver.rules.errors import UnknownClass
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
@@ -119,7 +119,7 @@ async def test_the_pages_of_a_ranking_are_the_whole_order_of_all_databases(
 async def test_the_counts_are_those_of_each_database_class_and_level(core: Core, crowd: list[Player]) -> None:
     await put(core, crowd)
     before = datetime.now(UTC) - timedelta(seconds=1)
-    counts, as_of = await admin.stats(core.commands.operations)
+    counts, as_of = await operations.stats(core.commands.operations)
     found = {(each.database, each.class_name, each.level): each.players for each in counts}
     assert len(found) == len(counts)
     assert found == Counter(
@@ -142,7 +142,7 @@ async def test_pages_and_counts_stay_exact_while_slots_move_to_and_fro(core: Cor
         asked = 0
         while not moving.is_set():
             assert await walk(second, Question("exp", 40)) == wanted
-            assert sum(each.players for each in (await admin.stats(second.commands.operations))[0]) == len(crowd)
+            assert sum(each.players for each in (await operations.stats(second.commands.operations))[0]) == len(crowd)
             asked += 1
         return asked
 
@@ -200,4 +200,4 @@ async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_th
 
 async def test_a_ranking_of_a_class_that_the_game_hasnt_is_refused(core: Core) -> None:
     with pytest.raises(UnknownClass):
-        await admin.rank(core.commands.operations, Question("exp", 5, class_name="druid"))
+        await operations.rank(core.commands.operations, Question("exp", 5, class_name="druid"))

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from gameserver.app import Core
+from gameserver.coalescing import Bounds
 from gameserver.rules.errors import DatabaseUnavailable, GameError, Overloaded
 from gameserver.storage.ids import LARGEST_ID
 from gameserver.storage.players import reader
@@ -34,7 +35,7 @@ async def test_however_many_reads_wait_a_node_asks_a_database_no_more_than_two_q
     async with connected(url) as watcher, connected(url) as other:
 
         async def queries_wait() -> bool:
-            return bool(await watcher.fetchval(queries) == reader.IN_FLIGHT)
+            return bool(await watcher.fetchval(queries) == reader.BOUNDS.flights)
 
         async with other.transaction():
             await other.execute("lock table players in access exclusive mode")
@@ -78,12 +79,10 @@ async def test_a_read_that_the_database_doesnt_answer_is_refused_in_time_and_the
 
 
 async def test_more_reads_than_may_wait_are_refused_at_once_and_the_others_served(
-    core: Core, monkeypatch: pytest.MonkeyPatch
+    core: Core,
 ) -> None:
-    monkeypatch.setattr(reader, "LONGEST_QUEUE", 50)
-    monkeypatch.setattr(reader, "LARGEST_QUERY", 7)
     players = await enlist_many(core, 20, "one")
-    own = Reader(core.databases["one"])
+    own = Reader(core.databases["one"], Bounds(flights=2, together=7, waiting=50, seconds=5.0))
     asked = [own.ask(each.id) for each in players] + [own.ask(players[0].id) for _ in range(30)]
     with pytest.raises(Overloaded):
         own.ask(players[1].id)

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
-import pytest
 from redis.exceptions import RedisError
 
-from gameserver.storage.redis import coalescing
-from gameserver.storage.redis.coalescing import Coalesced
+from gameserver.coalescing import Bounds
+from gameserver.storage.redis.coalescing import BOUNDS, CoalescedScript
 from gameserver.storage.redis.scripts import Script
 
 
@@ -17,7 +17,7 @@ class Question(NamedTuple):
 
 
 class Scripted:
-    """Answers with what it was asked, and remembers how many came together."""
+    """Answers each question with itself, and counts how many came together."""
 
     def __init__(self) -> None:
         self.together: list[int] = []
@@ -31,9 +31,9 @@ class Scripted:
         return [call.number for call in calls]
 
 
-def scripted() -> tuple[Scripted, Coalesced[Question]]:
+def scripted(bounds: Bounds = BOUNDS) -> tuple[Scripted, CoalescedScript[Question]]:
     script = Scripted()
-    return script, Coalesced(cast("Script[Question]", script))
+    return script, CoalescedScript(cast("Script[Question]", script), bounds)
 
 
 async def test_each_gets_its_own_answer_and_few_round_trips_carry_many_questions() -> None:
@@ -43,14 +43,14 @@ async def test_each_gets_its_own_answer_and_few_round_trips_carry_many_questions
     assert await ask(Question(-1)) == -1
 
 
-async def test_a_fault_reaches_all_who_asked_and_ends_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_reaches_all_who_asked_and_ends_with_them() -> None:
     script, ask = scripted()
     script.away = True
     faults = await asyncio.gather(*(ask(Question(each)) for each in range(5)), return_exceptions=True)
     assert [type(each) for each in faults] == [RedisError] * 5
     script.away = False
     assert await ask(Question(1)) == 1
-    monkeypatch.setattr(coalescing, "WAITING", 2)
+    _, ask = scripted(replace(BOUNDS, waiting=2))
     found = await asyncio.gather(*(ask(Question(each)) for each in range(3)), return_exceptions=True)
     assert found[:2] == [0, 1]
     assert isinstance(found[2], RedisError)

@@ -36,9 +36,9 @@ async def stored(core: Core, board: Board) -> str:
     """A season of the scores, which has been counted; its name."""
     now = core.rooms.seasons.calendar.season(board, core.commands.accounts.policy.now())
     assert now is not None
-    book, start = core.rooms.seasons.book, now.start - 604_800
-    await book.begin(board.name, Season(start, now.start))
-    await book.step(board.name, start, "running", "ended")
+    records, start = core.rooms.seasons.records, now.start - 604_800
+    await records.begin(board.name, Season(start, now.start))
+    await records.step(board.name, start, "running", "ended")
 
     async def rows() -> AsyncIterator[list[tuple[object, ...]]]:
         yield [
@@ -59,7 +59,7 @@ async def stored(core: Core, board: Board) -> str:
             for who, (rank, score) in enumerate(zip(RANKS[board.ties], SCORES, strict=True), 1)
         ]
 
-    await book.store(board.name, start, rows())
+    await records.store(board.name, start, rows())
     await seasons.learn(core.commands.seasons)
     return boards.PREVIOUS
 
@@ -75,7 +75,7 @@ async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(co
         ([A, B, C, D, E, F, J], {"first": [1, 2], "competition": [1, 1], "dense": [1, 1]}),
     ]:  # fmt: skip
         for who in range(A, J + 1):
-            await core.rooms.seasons.book.hide(who, hidden=who in banned)
+            await core.rooms.seasons.records.hide(who, hidden=who in banned)
         page = (await boards.top(core.commands.leaderboards, ties, season, 20, None)).page
         assert [each.rank for each in page.standings] == expected[ties]
         there = [each.player_id for each in page.standings]
@@ -87,6 +87,6 @@ async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(co
 async def test_a_page_goes_on_behind_one_who_was_banned_since(core: Core) -> None:
     season = await stored(core, core.rooms.seasons.calendar.board("first"))
     first = (await boards.top(core.commands.leaderboards, "first", season, 3, None)).page
-    await core.rooms.seasons.book.hide(C, hidden=True)
+    await core.rooms.seasons.records.hide(C, hidden=True)
     rest = (await boards.top(core.commands.leaderboards, "first", season, 3, first.after)).page
     assert [(each.rank, each.player_id) for each in rest.standings] == [(3, D), (4, E), (5, F)]

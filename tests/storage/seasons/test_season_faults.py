@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import bans, board_care, boards, seasons
+from gameserver.commands import board_repair, boards, moderation, seasons
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import BadInput, BoardUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
-from gameserver.storage.boards.check import BoardCheck
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
 from gameserver.upkeep import closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
@@ -61,11 +61,11 @@ async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_
 async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(core: Core) -> None:
     ann, now = await enlist(core), this_week(core)
     first = Season(now.start - 4 * WEEK, now.start - 3 * WEEK)
-    await core.rooms.seasons.book.begin("weekly", first)
+    await core.rooms.seasons.records.begin("weekly", first)
     missed = Season(now.start - 2 * WEEK, now.start - WEEK)
     await gives(core, ann.id, missed.start, 7)
     await until_closed(core, missed)
-    found = [each.season for each in await core.rooms.seasons.book.chapters() if each.board == "weekly"]
+    found = [each.season for each in await core.rooms.seasons.records.all() if each.board == "weekly"]
     assert found == [Season(now.start + week * WEEK, now.start + (week + 1) * WEEK) for week in range(-4, 1)]
     assert await standings(core, missed) == [(1, 7, ann.id)]
     assert len(await rewards(core, ann)) == 1
@@ -76,38 +76,40 @@ async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
 ) -> None:
     monkeypatch.setattr(closing, "AT_A_TIME", 2)
     now = this_week(core)
-    await core.rooms.seasons.book.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
+    await core.rooms.seasons.records.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
     for _ in range(3):
         await attend(core)
-    found = [each.season.start for each in await core.rooms.seasons.book.chapters() if each.board == "weekly"]
+    found = [each.season.start for each in await core.rooms.seasons.records.all() if each.board == "weekly"]
     assert found == [now.start + week * WEEK for week in range(-6, 1)]
 
 
 async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     now = this_week(core)
     old, ended = Season(now.start - 2 * WEEK, now.start - WEEK), Season(now.start - WEEK, now.start)
-    await core.rooms.seasons.book.begin("weekly", old)
-    await core.rooms.seasons.book.step("weekly", old.start, "running", "closed")
-    await core.rooms.seasons.book.begin("weekly", ended)
+    await core.rooms.seasons.records.begin("weekly", old)
+    await core.rooms.seasons.records.step("weekly", old.start, "running", "closed")
+    await core.rooms.seasons.records.begin("weekly", ended)
 
     async def away(*_: Any) -> None:
         raise BoardUnavailable
 
     monkeypatch.setattr(closing, "DROP_SECONDS", (-10, 3600))
-    monkeypatch.setattr(BoardCheck, "drop", away)
+    monkeypatch.setattr(BoardLifecycle, "drop", away)
     await until_closed(core, ended)
 
 
 async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core) -> None:
     await attend(core)
     before = int(core.commands.accounts.policy.now().timestamp())
-    chapter = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
-    found = {each.season.start: each.season.end for each in await core.rooms.seasons.book.chapters()}
-    assert found[chapter.season.start] >= before + 3
+    record = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
+    found = {each.season.start: each.season.end for each in await core.rooms.seasons.records.all()}
+    assert found[record.season.start] >= before + 3
 
 
 async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
-    await bans.change(core.commands.bans, "a test", BanChange(command_id(), player_id, banned, "a test"))
+    await moderation.change_ban(
+        core.commands.operations, "a test", BanChange(command_id(), player_id, banned, "a test")
+    )
 
 
 async def exp(core: Core, player_id: int) -> int:
@@ -118,7 +120,7 @@ async def ended_last_week(core: Core, *scores: int) -> tuple[Season, list[int]]:
     """Last week's season, with a player for each of the scores."""
     now = this_week(core)
     season = Season(now.start - WEEK, now.start)
-    await core.rooms.seasons.book.begin("weekly", season)
+    await core.rooms.seasons.records.begin("weekly", season)
     ids = [each.id for each in await enlist_many(core, len(scores))]
     for player_id, score in zip(ids, scores, strict=True):
         await gives(core, player_id, season.start, score)
@@ -137,9 +139,9 @@ async def test_who_is_banned_when_a_season_is_counted_has_his_place_back_later_a
 
 async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: Core) -> None:
     season, (a, b) = await ended_last_week(core, 9, 8)
-    book, end = core.rooms.seasons.book, core.rooms.seasons.end
-    await book.step("weekly", season.start, "running", "ended")
-    await book.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    records, end = core.rooms.seasons.records, core.rooms.seasons.end
+    await records.step("weekly", season.start, "running", "ended")
+    await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
     await judge(core, a)
     await until_closed(core, season)
     assert [await exp(core, each) for each in (a, b)] == [0, 10]
@@ -147,7 +149,7 @@ async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: C
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:
     season, (a, b) = await ended_last_week(core, 9, 8)
-    await core.rooms.seasons.book.step("weekly", season.start, "running", "ended")
+    await core.rooms.seasons.records.step("weekly", season.start, "running", "ended")
     control = core.databases[core.settings.control.database].url
     hiding: list[asyncio.Task[None]] = []
 
@@ -159,11 +161,11 @@ async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_i
                 return hiding[0].done() or waits
 
             async for part in core.rooms.seasons.end.standings(weekly(core), season.start, banned=True):
-                hiding.append(asyncio.create_task(core.rooms.seasons.book.hide(a, hidden=True)))
+                hiding.append(asyncio.create_task(core.rooms.seasons.records.hide(a, hidden=True)))
                 await wait_until(is_past, what="the ban has passed the count, or waits for it")
                 yield part
 
-    await core.rooms.seasons.book.store("weekly", season.start, counted())
+    await core.rooms.seasons.records.store("weekly", season.start, counted())
     await asyncio.gather(*hiding)
     await seasons.learn(core.commands.seasons)
     assert await standings(core, season) == [(1, 8, b)]
@@ -176,11 +178,11 @@ def weekly(core: Core) -> Board:
 async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Core) -> None:
     season, _ = await ended_last_week(core, 9)
     await until_closed(core, season)
-    asked = (core.commands.board_care, "weekly", boards.PREVIOUS)
+    asked = (core.commands.board_repair, "weekly", boards.PREVIOUS)
     for refused in (
-        board_care.rebuild(core.commands.board_care, "a test", "weekly", boards.PREVIOUS, "a test"),
-        board_care.check(*asked, 10, repair=False),
-        board_care.check_all(*asked, lambda _: None, repair=False),
+        board_repair.rebuild(core.commands.board_repair, "a test", "weekly", boards.PREVIOUS, "a test"),
+        board_repair.check(*asked, 10, repair=False),
+        board_repair.check_all(*asked, lambda _: None, repair=False),
     ):
         with pytest.raises(BadInput):
             await refused

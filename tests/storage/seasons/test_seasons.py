@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core, postman_of
-from gameserver.commands import bans, boards, seasons
+from gameserver.commands import boards, moderation, seasons
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError, NotOnBoard, SeasonNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.ids import slot_of
-from gameserver.storage.seasons.book import SeasonBook
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.postman import Postman
@@ -53,7 +53,7 @@ async def begin(core: Core, count: int) -> list[Season]:
     start = int(time.time())
     found = [Season(start + each * SECONDS, start + (each + 1) * SECONDS) for each in range(count)]
     for season in found:
-        await core.rooms.seasons.book.begin("weekly", season)
+        await core.rooms.seasons.records.begin("weekly", season)
     await seasons.learn(core.commands.seasons)
     return found
 
@@ -64,13 +64,13 @@ def postman(core: Core) -> Postman:
 
 async def attend(core: Core) -> None:
     with suppress(GameError):
-        await closing.attend(Closing(core.commands.seasons, core.rooms.boards.checks, postman(core)))
+        await closing.attend(Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman(core)))
 
 
 async def until_closed(core: Core, season: Season) -> None:
     async def is_closed() -> bool:
         await attend(core)
-        found = await core.rooms.seasons.book.chapters()
+        found = await core.rooms.seasons.records.all()
         return ("weekly", season, "closed") in [(each.board, each.season, each.state) for each in found]
 
     await wait_until(is_closed, 20, "the season is closed")
@@ -122,10 +122,10 @@ def interrupted(core: Core, monkeypatch: pytest.MonkeyPatch, dice: random.Random
     """A third of the calls of a closing's steps die before they have done anything, and a third after they have."""
     for owner, name in (
         (core.rooms.seasons.end, "fence"),
-        (core.rooms.seasons.book, "step"),
-        (core.rooms.seasons.book, "store"),
-        (core.rooms.seasons.book, "prizes"),
-        (core.rooms.seasons.book, "settle"),
+        (core.rooms.seasons.records, "step"),
+        (core.rooms.seasons.records, "store"),
+        (core.rooms.seasons.records, "due_rewards"),
+        (core.rooms.seasons.records, "settle"),
     ):
         whole = getattr(type(owner), name)
 
@@ -209,7 +209,7 @@ async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_b
     await until_closed(core, season)
     a, b, c, d, e = (each.id for each in players)
     assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d), (5, 5, e)]
-    await bans.change(core.commands.bans, "a test", BanChange(command_id(), b, True, "a test"))
+    await moderation.change_ban(core.commands.operations, "a test", BanChange(command_id(), b, True, "a test"))
     assert await standings(core, season) == [(1, 9, a), (2, 7, c), (3, 6, d), (4, 5, e)]
     previous = boards.PREVIOUS
     near = (await boards.around(core.commands.leaderboards, "weekly", previous, c, 1)).page
@@ -224,7 +224,7 @@ async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_b
         await boards.around(core.commands.leaderboards, "weekly", previous, b, 1)
     with pytest.raises(SeasonNotFound):
         await boards.top(core.commands.leaderboards, "kills", previous, 2, None)
-    await bans.change(core.commands.bans, "a test", BanChange(command_id(), b, False, "a test"))
+    await moderation.change_ban(core.commands.operations, "a test", BanChange(command_id(), b, False, "a test"))
     assert (await standings(core, season))[1] == (2, 8, b)
 
 
@@ -237,17 +237,17 @@ async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_beg
     await act(core, ann.id, "score", points={"kills": 3})
     found = await seasons.preview(core.commands.seasons, "weekly", 10)
     assert found.entries == [(1, 3, ann.id, ann.name, {"exp": 100, "text": "First"})]
-    chapter = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
-    (now,) = [each for each in await core.rooms.seasons.book.chapters() if each.board == "weekly"]
+    record = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
+    (now,) = [each for each in await core.rooms.seasons.records.all() if each.board == "weekly"]
     await until_closed(core, now.season)
-    assert chapter.season.start == now.season.start
+    assert record.season.start == now.season.start
     await act(core, ann.id, "score", points={"kills": 4})
     assert (await scored(core))[now.season.end] == {ann.id: [4]}
     assert len(await rewards(core, ann)) == 1
 
 
 async def test_what_was_noted_of_a_season_holds_whatever_the_configuration_says_since(core: Core) -> None:
-    book: SeasonBook = core.rooms.seasons.book
+    records: SeasonRecords = core.rooms.seasons.records
     (season,) = await begin(core, 1)
-    await book.begin("weekly", Season(season.start, season.end + 77))
-    assert [each.season for each in await book.chapters() if each.board == "weekly"] == [season]
+    await records.begin("weekly", Season(season.start, season.end + 77))
+    assert [each.season for each in await records.all() if each.board == "weekly"] == [season]

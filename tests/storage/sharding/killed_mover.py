@@ -17,21 +17,23 @@ from gameserver.config.settings import load
 from gameserver.rules import ranges
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import Cutover
-from gameserver.storage.sharding.record import Moves, SlotStep, Step
+from gameserver.storage.sharding.move import SlotStep, Step
+from gameserver.storage.sharding.records import MoveRecords
+from gameserver.storage.sharding.slot_steps import SlotSteps
 
 STEPS: dict[str, tuple[type, str, Callable[..., bool]]] = {
     "begin": (Copy, "begin", lambda *_: True),
-    "copying": (Moves, "advance", lambda _, step, **__: step is Step.COPYING),
-    "moving": (Moves, "advance", lambda _, step, **__: step is Step.MOVING),
-    "fencing": (Moves, "begin_fencing", lambda *_: True),
+    "copying": (MoveRecords, "advance", lambda _, step, **__: step is Step.COPYING),
+    "moving": (MoveRecords, "advance", lambda _, step, **__: step is Step.MOVING),
+    "fencing": (SlotSteps, "begin_fencing", lambda *_: True),
     "fence": (Cutover, "_fence", lambda *_: True),
     "verify": (Cutover, "_verify", lambda *_: True),
-    "flip": (Moves, "flip", lambda *_: True),
-    "grant": (Moves, "settle", lambda *args: args[-2] is SlotStep.MOVED),
-    "cleaning": (Moves, "advance", lambda _, step, **__: step is Step.CLEANING),
+    "flip": (SlotSteps, "flip", lambda *_: True),
+    "grant": (SlotSteps, "settle", lambda *args: SlotStep.MOVED in args),
+    "cleaning": (MoveRecords, "advance", lambda _, step, **__: step is Step.CLEANING),
     "end": (Copy, "end", lambda *_: True),
     "erase": (Copy, "erase", lambda *_: True),
-    "done": (Moves, "advance", lambda _, step, **__: step is Step.DONE),
+    "done": (MoveRecords, "advance", lambda _, step, **__: step is Step.DONE),
 }
 """What is called at each step of a move, and which of its calls is meant."""
 SECOND_CALLS = ("end", "erase")

@@ -14,7 +14,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sharding.digest import moved_tables
-from gameserver.storage.sharding.record import Move
+from gameserver.storage.sharding.move import MoveRecord
 from tests.support.deployment import act, assert_ledger_explains, connected, slots_of
 
 LEFT = (
@@ -24,7 +24,7 @@ LEFT = (
 )
 
 
-async def move(core: Core, slots: Sequence[int], target: str, group: str = "players") -> Move:
+async def move(core: Core, slots: Sequence[int], target: str, group: str = "players") -> MoveRecord:
     """Moves slots from wherever they are; the last move at its end."""
     plans = await sharding.plan_move(core.sharding, group, slots, target)
     ids = await sharding.begin(core.sharding, plans)

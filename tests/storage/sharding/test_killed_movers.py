@@ -12,8 +12,8 @@ from gameserver.commands import sharding
 from gameserver.config.settings import Settings
 from gameserver.rules import ranges
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.sharding.record import SlotStep
-from gameserver.upkeep import moves
+from gameserver.storage.sharding.move import SlotStep
+from gameserver.upkeep import takeover
 from tests.storage.sharding import moving
 from tests.storage.sharding.killed_mover import STEPS
 from tests.support.deployment import act, enlist_many, owner
@@ -70,7 +70,7 @@ async def test_a_node_takes_over_the_move_of_a_mover_that_died_with_a_slot_fence
 ) -> None:
     (player,) = await enlist_many(core, 1, "one")
     await kill_at(settings, tmp_path, moving.slot_with([player]), "two", "after", "fence")
-    node = asyncio.create_task(moves.take_over_for_ever(core.sharding))
+    node = asyncio.create_task(takeover.take_over_for_ever(core.sharding))
     try:
         assert (await asyncio.wait_for(act(core, player.id), 15)).player.version == 2
 

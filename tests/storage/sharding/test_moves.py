@@ -15,10 +15,11 @@ from gameserver.commands.sign_up import enroll
 from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding.cutover import Cutover
-from gameserver.storage.sharding.record import MovingSlot, Plan, SlotStep, Step, TurnLost
+from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord, SlotStep, Step
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, enlist_many, order, owner, settled, slots_of
+from tests.support.wait import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +182,8 @@ async def test_a_move_that_is_cancelled_leaves_what_has_not_moved_where_it_was(
         if count == 2:
             (move,) = await core.sharding.moves.unfinished()
             await core.sharding.moves.cancel(move.id)
-            await asyncio.sleep(1.2)
+            for _ in range(2):
+                await _until_renewed(core)
         return pause
 
     monkeypatch.setattr(Cutover, "carry_out", cancel_after_two)
@@ -193,10 +195,21 @@ async def test_a_move_that_is_cancelled_leaves_what_has_not_moved_where_it_was(
         await core.sharding.moves.cancel(ended.id)
 
 
+async def _until_renewed(core: Core) -> None:
+    """The mover renews its lease; when it has done so twice it has read what was recorded before."""
+    async with connected(core.databases["one"].url) as connection:
+        lease = await connection.fetchval("select lease from moves")
+
+        async def is_renewed() -> bool:
+            return bool(await connection.fetchval("select lease from moves") != lease)
+
+        await wait_until(is_renewed, what="the mover renews its lease")
+
+
 async def test_a_move_that_cannot_be_is_refused_with_the_reason_and_nothing_is_recorded(core: Core) -> None:
     moves = core.sharding
     mine = slots_of(core, "one")
-    refused: dict[str, Callable[[], Awaitable[list[Plan]]]] = {
+    refused: dict[str, Callable[[], Awaitable[list[PlannedMove]]]] = {
         "isn't a database of players": (lambda: sharding.plan_move(moves, "players", mine, "nowhere")),
         "There is no group": (lambda: sharding.plan_move(moves, "planets", mine, "two")),
         "and not 64-70": (lambda: sharding.plan_move(moves, "players", range(60, 71), "two")),
@@ -209,8 +222,8 @@ async def test_a_move_that_cannot_be_is_refused_with_the_reason_and_nothing_is_r
     assert await moves.moves.unfinished() == []
 
 
-async def _plan(group: str, source: str, target: str, slots: Sequence[int]) -> list[Plan]:
-    return [Plan(group, source, target, slots)]
+async def _plan(group: str, source: str, target: str, slots: Sequence[int]) -> list[PlannedMove]:
+    return [PlannedMove(group, source, target, slots)]
 
 
 async def test_a_move_to_a_database_whose_tables_are_old_is_refused(core: Core) -> None:
@@ -225,34 +238,36 @@ async def test_a_move_to_a_database_whose_tables_are_old_is_refused(core: Core) 
 async def test_slots_that_are_in_a_move_cannot_be_in_another_one(core: Core) -> None:
     moves = core.sharding.moves
     mine = slots_of(core, "one")
-    (first,) = await moves.make([Plan("players", "one", "two", mine[:3])], "tester")
+    (first,) = await moves.make([PlannedMove("players", "one", "two", mine[:3])], "tester")
     with pytest.raises(Conflict, match="in a move already"):
-        await moves.make([Plan("players", "one", "two", mine[4:6]), Plan("players", "one", "two", mine[2:4])], "tester")
+        await moves.make(
+            [PlannedMove("players", "one", "two", mine[4:6]), PlannedMove("players", "one", "two", mine[2:4])], "tester"
+        )
     assert [move.id for move in await moves.unfinished()] == [first]
 
 
 async def test_a_mover_who_has_lost_his_turn_can_record_nothing(core: Core) -> None:
     moves = core.sharding.moves
     slot = slots_of(core, "one")[0]
-    (made,) = await moves.make([Plan("players", "one", "two", [slot])], "first")
+    (made,) = await moves.make([PlannedMove("players", "one", "two", [slot])], "first")
     late = await moves.take(made, "first")
-    with pytest.raises(TurnLost):
+    with pytest.raises(LeaseLost):
         await moves.take(made, "second")
-    epoch = await moves.begin_fencing(late, slot)
+    epoch = await moves.slots.begin_fencing(late, slot)
     await moving.lapse(core.sharding, core.databases["one"].url)
     now = await moves.take(made, "second")
     for record in (
-        moves.flip(late, slot, epoch),
-        moves.begin_return(late, slot, epoch),
+        moves.slots.flip(late, slot, epoch),
+        moves.slots.begin_return(late, slot, epoch),
         moves.advance(late, Step.DONE),
         moves.renew(late),
     ):
-        with pytest.raises(TurnLost):
+        with pytest.raises(LeaseLost):
             await record
-    await moves.begin_return(now, slot, epoch)
-    with pytest.raises(TurnLost):
-        await moves.flip(now, slot, epoch)
-    assert (await moves.find(made)).slots == [MovingSlot(slot, SlotStep.RETURNING, epoch + 1, None)]
+    await moves.slots.begin_return(now, slot, epoch)
+    with pytest.raises(LeaseLost):
+        await moves.slots.flip(now, slot, epoch)
+    assert (await moves.find(made)).slots == [SlotRecord(slot, SlotStep.RETURNING, epoch + 1, None)]
     await core.slots.refresh()
     assert core.slots.owner("players", slot).name == "one"
 
@@ -262,15 +277,15 @@ async def test_a_late_fence_of_an_earlier_mover_takes_nothing_away(core: Core) -
     player = await enlist(core, database="one")
     (slot,) = moving.slot_with([player])
     moves = core.sharding.moves
-    (made,) = await moves.make([Plan("players", "one", "two", [slot])], "first")
+    (made,) = await moves.make([PlannedMove("players", "one", "two", [slot])], "first")
     late = await moves.take(made, "first")
-    epoch = await moves.begin_fencing(late, slot)
+    epoch = await moves.slots.begin_fencing(late, slot)
     await moving.lapse(core.sharding, core.databases["one"].url)
     async with connected(core.databases["one"].url) as source, connected(core.databases["two"].url) as target:
-        turn = await core.sharding.mover.take(made, lambda _: None)
-        await turn._give_back(source)
-        await turn.close()
-        await Cutover(moves, source, target)._fence(late, slot, epoch)
+        leased = await core.sharding.mover.take(made, lambda _: None)
+        await leased.give_back(source)
+        await leased.close()
+        await Cutover(moves.slots, source, target)._fence(late, slot, epoch)
     assert (await act(core, player.id)).player.version == 2
     (answer,) = await settled(core, [order(core, player.id)])
     assert not isinstance(answer, GameError) or isinstance(answer, Refused)
@@ -282,7 +297,7 @@ async def test_whoever_takes_a_move_over_ends_what_the_mover_before_had_open(cor
     plans = await sharding.plan_move(core.sharding, "players", moving.slot_with([player]), "two")
     (made,) = await sharding.begin(core.sharding, plans)
     frozen = await core.sharding.mover.take(made, lambda _: None)
-    async with frozen._opened(core.databases["one"]) as source, frozen._opened(core.databases["two"]) as target:
+    async with frozen.copy.opened(core.databases["one"]) as source, frozen.copy.opened(core.databases["two"]) as target:
         await moving.lapse(core.sharding, core.databases["one"].url)
         await sharding.carry_out(core.sharding, [made], lambda _: None)
         for connection in (source, target):

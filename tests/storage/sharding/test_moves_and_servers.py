@@ -16,7 +16,7 @@ from gameserver.storage.players.command import Receipt
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import Cutover
-from gameserver.storage.sharding.record import SlotStep
+from gameserver.storage.sharding.move import SlotStep
 from gameserver.storage.tables import migrations
 from tests.storage.sharding import moving
 from tests.support.client import command_id

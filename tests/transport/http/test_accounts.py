@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gameserver.config.settings import Settings
-from gameserver.storage.accounts.claims import Key, Kind
+from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.ids import command_milliseconds, new_command_id, player_id_of
 from tests.support.client import Answer, Api, command_id
 from tests.support.nodes import InProcessNode, start_node
@@ -173,7 +173,7 @@ async def test_a_command_id_made_to_draw_anothers_id_opens_nothing_of_his(api: A
     ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).told["entries"]
     key = forged(int(victim.id), ledger[-1]["command_id"])
     thief: dict[str, Any] = {"name": "Thief", "device": "device-of-a-thief", "password": None}
-    claimed = Key(Kind.DEVICE, sha256(thief["device"].encode()).hexdigest())
+    claimed = Key(KeyKind.DEVICE, sha256(thief["device"].encode()).hexdigest())
 
     claim = await node.core.rooms.accounts.claims.reserve(claimed, int(victim.id), key)
     entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})

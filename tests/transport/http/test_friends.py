@@ -9,7 +9,7 @@ import pytest
 from gameserver.config.sections import FriendSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import SessionRevoked
-from gameserver.storage.social.friends import Befriending
+from gameserver.storage.social.friends import FriendChange
 from tests.support.client import Answer, Api, Signed
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
@@ -142,9 +142,9 @@ async def test_a_session_that_has_ended_changes_no_friends(api: Api, node: InPro
     accounts, friends = node.core.rooms.accounts, node.core.rooms.social.friends
     await accounts.credentials.raise_session_epoch(int(who.id))
     with pytest.raises(SessionRevoked):
-        await friends.add(Befriending(int(who.id), 0, int(other.id)))
+        await friends.add(FriendChange(int(who.id), 0, int(other.id)))
     with pytest.raises(SessionRevoked):
-        await friends.remove(Befriending(int(who.id), 0, int(friend.id)))
+        await friends.remove(FriendChange(int(who.id), 0, int(friend.id)))
     assert await friends.of(int(who.id)) == [int(friend.id)]
 
 

@@ -1,0 +1,117 @@
+"""Sends one bot's commands and enters their answers into its record.
+
+A small share of commands is sent twice on purpose under the same id, at once, in a row, or some turns later, and the
+second time over any channel: the two answers must agree.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from bots.count.tally import Tally
+from bots.play.identities import BotIdentity
+from bots.play.record import BotRecord
+from bots.wire import requests
+from bots.wire.answers import Answer, AnswerKind
+from bots.wire.bodies import parse_letters, parse_state, player_id
+from bots.wire.command_ids import CommandIds
+from bots.wire.player_client import PlayerClient, Reply
+from bots.wire.requests import Request
+
+SENT_TWICE_AT_ONCE = 0.01
+SENT_TWICE_IN_A_ROW = 0.01
+SENT_AGAIN_LATE = 0.02
+
+
+class CommandSender:
+    """Sends the commands of one bot, one after another."""
+
+    def __init__(
+        self, identity: BotIdentity, client: PlayerClient, record: BotRecord, ids: CommandIds, tally: Tally
+    ) -> None:
+        self._identity = identity
+        self._client = client
+        self._record = record
+        self._ids = ids
+        self._tally = tally
+        self._earlier: tuple[Request, Answer] | None = None
+
+    async def act(self, action: str, args: Mapping[str, Any], planned: float, random: Random) -> None:
+        """Send an action that was planned for `planned`, in seconds of the loop's clock."""
+        request = requests.act(self._ids.next(), action, args)
+        self._record.send(str(request.key))
+        first, second = await self._send(request, random)
+        settled = first if first.answer is not None else second or first
+        self._settle(request, settled, uncertain=first.uncertain or (second is not None and second.uncertain))
+        if settled.ok:
+            self._tally.acknowledge(action, planned, asyncio.get_running_loop().time())
+        self._compare(str(request.key), first, second)
+
+    async def sometimes_resend(self, random: Random) -> None:
+        """Now and then send an acknowledged command of some turns ago again: its first answer must come back."""
+        if self._earlier is None or random.random() >= SENT_AGAIN_LATE:
+            return
+        request, answer = self._earlier
+        self._earlier = None
+        second = await self._client.send(request, self._identity.any_channel(random))
+        self._compare(str(request.key), Reply(answer), second)
+
+    async def _send(self, request: Request, random: Random) -> tuple[Reply, Reply | None]:
+        """Send a command once, or twice at once, or twice in a row."""
+        chance = random.random()
+        if chance < SENT_TWICE_AT_ONCE:
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(self._client.send(request, self._identity.channel))
+                second = group.create_task(self._client.send(request, self._identity.any_channel(random)))
+            return first.result(), second.result()
+        reply = await self._client.send(request, self._identity.channel)
+        if chance < SENT_TWICE_AT_ONCE + SENT_TWICE_IN_A_ROW:
+            return reply, await self._client.send(request, self._identity.any_channel(random))
+        return reply, None
+
+    def _settle(self, request: Request, reply: Reply, *, uncertain: bool) -> None:
+        """Enter a command's final answer into the record."""
+        answer, command_id = reply.answer, str(request.key)
+        if answer is None:
+            self._tally.happened["unknown fate"] += 1
+        elif answer.ok:
+            self._check_ids(answer.body, command_id)
+            state = parse_state(answer.body.get("player"))
+            self._record.acknowledge(command_id, state, parse_letters(answer.body.get("events")))
+            self._record.belongings.add(answer.body.get("events"))
+            # Later reads have to show what was just acknowledged.
+            self._client.consistency = f"{self._record.player_id}:{state.version}"
+            if self._earlier is None:
+                self._earlier = request, answer
+        else:
+            self._record.refuse(command_id, uncertain=uncertain)
+            count_refusal(self._tally, answer)
+
+    def _check_ids(self, body: Mapping[str, Any], command_id: str) -> None:
+        answered = body.get("command_id"), player_id(body.get("player"))
+        if answered != (command_id, self._record.player_id):
+            self._record.problems.append(
+                f"{command_id} of player {self._record.player_id} got the answer to command {answered[0]} "
+                f"of player {answered[1]}"
+            )
+
+    def _compare(self, command_id: str, first: Reply, second: Reply | None) -> None:
+        if second is None:
+            return
+        self._tally.happened["sent twice"] += 1
+        if first.answer is None or second.answer is None:
+            return
+        if first.ok and second.ok:
+            self._record.compare(command_id, first.body, second.body)
+        elif first.answer.code != second.answer.code:
+            codes = [answer.code or "ok" for answer in (first.answer, second.answer)]
+            self._record.disagreements.append(f"{command_id}: answered with {codes[0]} and with {codes[1]}")
+
+
+def count_refusal(tally: Tally, answer: Answer) -> None:
+    """Count a final answer that is no success."""
+    if answer.kind is AnswerKind.REFUSED:
+        tally.refused[answer.code] += 1
+    elif answer.kind is AnswerKind.FAILED:
+        tally.errors[answer.code] += 1

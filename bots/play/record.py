@@ -1,0 +1,76 @@
+"""The record of one bot: every answer and push that it got, for the proof to compare with the server.
+
+The law: a command is open from before it is first sent until a final answer comes. A command that is still open at
+the end has an unknown fate: it may be in the ledger once or not at all. A refusal is certain only if no attempt under
+that id went without an answer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bots.play.belongings import Belongings
+from bots.wire.bodies import MailSent, State
+
+
+class BotRecord:
+    """The record of one bot; `first` is the state at sign-up, `latest` the state of the highest version seen."""
+
+    def __init__(self) -> None:
+        self.player_id = ""
+        self.sign_up_id = ""
+        self.first: State | None = None
+        self.latest: State | None = None
+        self.acknowledged: dict[str, State] = {}
+        self.letters: dict[str, tuple[MailSent, ...]] = {}
+        self.belongings = Belongings()
+        self.refused: set[str] = set()
+        self.open: set[str] = set()
+        self.problems: list[str] = []
+        self.disagreements: list[str] = []
+
+    def signed_up(self, sign_up_id: str, player_id: str, state: State) -> None:
+        """Record the player that the sign-up made."""
+        self.sign_up_id, self.player_id, self.first = sign_up_id, player_id, state
+        self.see(state)
+
+    def send(self, command_id: str) -> None:
+        """Record that a command is about to be sent for the first time."""
+        self.open.add(command_id)
+
+    def acknowledge(self, command_id: str, state: State, letters: tuple[MailSent, ...] = ()) -> None:
+        """Record a command's acknowledgement, the state after it, and the letters that it sent."""
+        self.open.discard(command_id)
+        self.acknowledged[command_id] = state
+        if letters:
+            self.letters[command_id] = letters
+        self.see(state)
+
+    def refuse(self, command_id: str, *, uncertain: bool) -> None:
+        """Record a refusal; after an attempt without an answer the fate stays open."""
+        if not uncertain:
+            self.open.discard(command_id)
+            self.refused.add(command_id)
+
+    def see(self, state: State) -> None:
+        """Record a state from any answer or push; two different states of one version are a problem."""
+        if self.latest is None or state.version > self.latest.version:
+            self.latest = state
+        elif state.version == self.latest.version and state != self.latest:
+            self.problems.append(f"version {state.version} was answered as {self.latest} and as {state}")
+
+    def read_back(self, state: State, floor: int) -> None:
+        """Record the answer to a read that was sent after version `floor` had been seen: it must not be older."""
+        if state.version < floor:
+            self.problems.append(f"a read returned version {state.version} after version {floor} had been answered")
+        self.see(state)
+
+    def compare(self, command_id: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+        """Record whether two answers under one command id agree in everything but `replayed`."""
+        if _without_replayed(first) != _without_replayed(second):
+            self.disagreements.append(f"{command_id}: answered with {first!r:.300} and then with {second!r:.300}")
+        elif first.get("replayed") is False and second.get("replayed") is False:
+            self.disagreements.append(f"{command_id}: two answers both say that they are the first")
+
+
+def _without_replayed(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "replayed"}

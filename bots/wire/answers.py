@@ -1,0 +1,126 @@
+"""The answers of the server, sorted by what the client has to do next.
+
+An answer is sorted by its code where that is known (codes are stable and the same on both channels), otherwise by its
+HTTP status.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+NEEDS_LOGIN = frozenset({"not_authenticated", "session_revoked"})
+RETRYABLE = frozenset(
+    {
+        "unavailable",
+        "overloaded",
+        "database_unavailable",
+        "outcome_unknown",
+        "board_unavailable",
+        "sessions_unavailable",
+        "internal",
+        "too_many_messages",
+        "rate_limited",
+    }
+)
+# The documentation says of these that nothing took effect; after any other retryable error the fate is open.
+NO_EFFECT = frozenset(
+    {"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable", "rate_limited"}
+)
+NOT_A_RULE = frozenset(
+    {
+        "bad_input",
+        "bad_json",
+        "bad_frame",
+        "too_large",
+        "method_not_allowed",
+        "unknown_action",
+        "unknown_class",
+        "unknown_foe",
+        "unknown_op",
+        "command_mismatch",
+        "command_expired",
+        "wrong_credentials",
+        "forbidden",
+        "not_found",
+        "player_not_found",
+        "board_not_found",
+    }
+)
+CLOSE_CODES = {
+    1001: "going_away",
+    1006: "disconnected",
+    1011: "internal",
+    4400: "bad_frame",
+    4401: "not_authenticated",
+    4408: "too_slow",
+    4409: "session_revoked",
+    4429: "too_many_messages",
+}
+
+
+class AnswerKind(Enum):
+    """What an answer means: success, a refusal by a rule, retry, log in and retry, or a failure that is final."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    RETRY = "retry"
+    LOGIN = "login"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; `retry_after` is in seconds.
+
+    `uncertain` means that the request may have taken effect, or still may, whatever the answer says. `lost` stands
+    for a request that got no answer of its own.
+    """
+
+    kind: AnswerKind
+    code: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    retry_after: float | None = None
+    uncertain: bool = False
+    detail: str = ""
+    lost: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request succeeded."""
+        return self.kind is AnswerKind.OK
+
+
+class LostError(Exception):
+    """A request that got no answer of its own: no connection, a broken one, or a timeout."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.code)
+        self.answer = answer
+
+
+def lost(code: str, *, arrived: bool) -> LostError:
+    """Make the error for a request without an answer; `arrived` is whether it may have reached the server."""
+    kind = AnswerKind.LOGIN if code in NEEDS_LOGIN else AnswerKind.RETRY
+    return LostError(Answer(kind, code, uncertain=arrived, lost=True))
+
+
+def kind_of(code: str, status: int | None, retry_after: float | None) -> AnswerKind:
+    """Sort an error by its code, then by its HTTP status, which is None on a socket."""
+    if code in NEEDS_LOGIN:
+        return AnswerKind.LOGIN
+    if code in RETRYABLE or retry_after is not None or status == 429 or (status or 0) >= 500:
+        return AnswerKind.RETRY
+    if code in NOT_A_RULE:
+        return AnswerKind.FAILED
+    if status in (None, 409) or code == "not_on_board":
+        return AnswerKind.REFUSED
+    return AnswerKind.FAILED
+
+
+def refusal(error: Mapping[str, Any], status: int | None, retry_after: float | None) -> Answer:
+    """Read an error body: a problem document over HTTP or the `error` of a socket's answer."""
+    code = str(error.get("code") or f"http_{status}")
+    kind = kind_of(code, status, retry_after)
+    uncertain = kind is AnswerKind.RETRY and code not in NO_EFFECT
+    return Answer(kind, code, error, retry_after, uncertain, str(error.get("detail", "")))

@@ -1,0 +1,77 @@
+"""HTTP as a bot speaks it: every request has a deadline, and ends in an Answer or in LostError."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+
+from bots.wire import answers
+from bots.wire.answers import Answer, AnswerKind
+from bots.wire.requests import Request
+
+CONNECT_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the connection pool of HTTP and sockets; it has no bound, since each bot sends one request at a time."""
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield session
+
+
+async def send(
+    session: aiohttp.ClientSession,
+    url: str,
+    request: Request,
+    headers: Mapping[str, str],
+    seconds: float,
+) -> Answer:
+    """Send one request to the node at `url` and read its answer; raises LostError if none came in time."""
+    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds))
+    data = None if request.body is None else orjson.dumps(request.body)
+    try:
+        async with session.request(
+            request.method, url + request.path, data=data, headers=_headers(request, headers), timeout=timeout
+        ) as response:
+            return _answer(response.status, await response.read(), response.headers)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise answers.lost("cannot_connect", arrived=False) from error
+    except TimeoutError as error:
+        raise answers.lost("timeout", arrived=True) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise answers.lost("disconnected", arrived=True) from error
+
+
+def _headers(request: Request, headers: Mapping[str, str]) -> dict[str, str]:
+    all_headers = dict(headers)
+    if request.body is not None:
+        all_headers["Content-Type"] = "application/json"
+    if request.key is not None:
+        all_headers["Idempotency-Key"] = request.key
+    return all_headers
+
+
+def _answer(status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
+    body = _json(data)
+    if status < 400:
+        return Answer(AnswerKind.OK, body=body)
+    return answers.refusal(body, status, _seconds(headers.get("Retry-After")))
+
+
+def _json(data: bytes) -> Mapping[str, Any]:
+    """Read a JSON object; a proxy's error page, or any other value, counts as an empty one."""
+    try:
+        value = orjson.loads(data) if data else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:
+        return None

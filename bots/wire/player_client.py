@@ -1,0 +1,180 @@
+"""One player's client: its session, its socket, and the retries of each request until there is a final answer.
+
+The law: a request that got no answer, or a retryable one, is sent again under the same key, over any channel and to
+any node, until a final answer or the time limit. A reply without an answer says whether the request may have taken
+effect.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from bots.count.tally import Tally
+from bots.wire import http, requests
+from bots.wire.answers import Answer, AnswerKind, LostError
+from bots.wire.backoff import Backoff
+from bots.wire.channel import Channel
+from bots.wire.connection import PlayerConnection
+from bots.wire.errors import BadAnswerError
+from bots.wire.interruptions import LOST
+from bots.wire.network import Network
+from bots.wire.requests import Request
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a request ended: its final answer, or None, and the answers to the failed attempts before it."""
+
+    answer: Answer | None
+    failures: Sequence[Answer] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the final answer is a success."""
+        return self.answer is not None and self.answer.ok
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The body of the final answer; empty without one."""
+        return {} if self.answer is None else self.answer.body
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether a failed attempt may have taken effect, whatever the final answer says."""
+        return any(attempt.uncertain for attempt in self.failures)
+
+    @property
+    def last_code(self) -> str:
+        """The code of the last attempt that failed."""
+        return self.failures[-1].code if self.failures else ""
+
+    def require(self, what: str, error: type[Exception]) -> Mapping[str, Any]:
+        """Return the body of a successful answer; raises `error` with a sentence about `what` otherwise."""
+        if self.answer is None:
+            raise error(f"no answer to {what} ({self.last_code})")
+        if not self.answer.ok:
+            raise error(f"{what} was answered with {self.answer.code}: {self.answer.detail}")
+        return self.body
+
+
+class PlayerClient:
+    """Sends requests on behalf of one player; several may be under way at a time."""
+
+    def __init__(self, network: Network, tally: Tally, random: Random, device: str | None) -> None:
+        self._network = network
+        self._tally = tally
+        self._random = random
+        self._device = device
+        self._connection = PlayerConnection(network, tally, random, lambda: self.token)
+        self.pushes = self._connection.pushes
+        self.token: str | None = None
+        self.consistency: str | None = None
+
+    async def send(self, request: Request, channel: Channel) -> Reply:
+        """Send a request until there is a final answer or the time limit has passed."""
+        reply = await self._send_until_final(request, channel)
+        if request.op == "act":
+            self._count_action(reply)
+        return reply
+
+    async def _send_until_final(self, request: Request, channel: Channel) -> Reply:
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._network.patience_seconds
+        backoff, failures = Backoff(self._random, FIRST_PAUSE, LONGEST_PAUSE), list[Answer]()
+        while True:
+            answer = await self._attempt(request, channel, deadline - now())
+            if answer.kind is AnswerKind.LOGIN:
+                answer = await self._renew(answer, deadline - now())
+            if answer.kind is not AnswerKind.RETRY:
+                return Reply(answer, failures=failures)
+            failures.append(answer)
+            pause = _pause(backoff.next(), answer.retry_after, self._random)
+            if now() + pause >= deadline:
+                return Reply(None, failures=failures)
+            await asyncio.sleep(pause)
+            channel = self._next_channel(request, channel)
+
+    def _count_action(self, reply: Reply) -> None:
+        """Count what went wrong before an action's final answer, and end an interruption."""
+        if reply.answer is None:
+            self._tally.hurt["given up"] += 1
+        elif any(attempt.lost for attempt in reply.failures):
+            self._tally.hurt["retried after a lost connection"] += 1
+        elif reply.failures:
+            self._tally.hurt["retried after an error"] += 1
+        if reply.ok:
+            self._connection.interruption.acknowledged()
+
+    async def log_in(self) -> Reply:
+        """Open a new session with the device; a failed attempt is retried as for any request."""
+        reply = await self.send(requests.log_in(self._device), Channel.HTTP)
+        if reply.ok:
+            self._tally.happened["logins"] += 1
+            self.open_session(reply.body)
+        return reply
+
+    def open_session(self, body: Mapping[str, Any]) -> None:
+        """Take the token from the answer to a sign-up or log-in."""
+        session = body.get("session")
+        token = session.get("token") if isinstance(session, Mapping) else None
+        if not isinstance(token, str):
+            raise BadAnswerError(f"no session.token in {body!r:.120}")
+        self.token = token
+
+    async def close(self) -> None:
+        """Close the socket, if there is one."""
+        await self._connection.close()
+
+    async def _attempt(self, request: Request, channel: Channel, seconds: float) -> Answer:
+        seconds = max(0.1, min(seconds, self._network.attempt_seconds))
+        try:
+            if channel is Channel.SOCKET and request.op:
+                answer = await self._connection.send(request.op, request.fields, seconds)
+            else:
+                url = self._random.choice(self._network.urls)
+                answer = await http.send(self._network.session, url, request, self._headers(), seconds)
+        except LostError as error:
+            answer = error.answer
+            if answer.kind is AnswerKind.RETRY:
+                self._connection.interruption.begin(LOST)
+            if channel is Channel.SOCKET and answer.code == "timeout":
+                await self.close()
+        if answer.kind is AnswerKind.RETRY:
+            self._tally.errors[answer.code] += 1
+            self._tally.happened["retries"] += 1
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        if self.consistency is not None:
+            headers["Consistency-Token"] = self.consistency
+        return headers
+
+    def _next_channel(self, request: Request, channel: Channel) -> Channel:
+        if not request.op or not self._connection.had_socket:
+            return channel
+        return self._random.choice((Channel.HTTP, Channel.SOCKET))
+
+    async def _renew(self, denied: Answer, seconds: float) -> Answer:
+        """Log in again after a denial; returns an answer that says to retry, or the log-in's failure."""
+        self._tally.errors[denied.code] += 1
+        if self._device is None:
+            return replace(denied, kind=AnswerKind.FAILED)
+        answer = await self._attempt(requests.log_in(self._device), Channel.HTTP, seconds)
+        if not answer.ok:
+            kind = AnswerKind.FAILED if answer.kind is AnswerKind.LOGIN else answer.kind
+            return replace(answer, kind=kind, uncertain=denied.uncertain)
+        self._tally.happened["logins"] += 1
+        self.open_session(answer.body)
+        await self.close()
+        return Answer(AnswerKind.RETRY, denied.code, uncertain=denied.uncertain)
+
+
+def _pause(backoff: float, retry_after: float | None, random: Random) -> float:
+    """Return the seconds to wait: the backoff, but never less than the server's Retry-After."""
+    return max(backoff, (retry_after or 0.0) * random.uniform(1.0, 1.25))

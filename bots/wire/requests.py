@@ -1,0 +1,64 @@
+"""The requests that the bots send, each in both of its forms, so that a retry may go over either channel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SUBPROTOCOL = "gameserver.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: `key` is the command id; `op` is its name on a socket, empty where only HTTP has it."""
+
+    name: str
+    method: str
+    path: str
+    op: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    key: str | None = None
+
+
+def sign_up(name: str, class_name: str, device: str, key: str) -> Request:
+    """Ask for a new player, whose device opens later sessions."""
+    body = {"name": name, "class": class_name, "device": device}
+    return Request("sign_up", "POST", "/v1/players", body=body, key=key)
+
+
+def log_in(device: str | None) -> Request:
+    """Ask for a new session of the player with this device."""
+    return Request("log_in", "POST", "/v1/sessions", body={"device": device})
+
+
+def act(command_id: str, action: str, args: Mapping[str, Any]) -> Request:
+    """Ask for an action under a command id that the client made."""
+    body = {"action": action, "args": args}
+    fields = {"command_id": command_id, **body}
+    return Request(action, "POST", "/v1/players/me/actions", "act", fields, body, command_id)
+
+
+def read_me() -> Request:
+    """Ask for the player's present state."""
+    return Request("read", "GET", "/v1/players/me", "read")
+
+
+def read_items() -> Request:
+    """Ask for what the player owns."""
+    return Request("items", "GET", "/v1/players/me/items", "items")
+
+
+def board_top(board: str, limit: int) -> Request:
+    """Ask for the first `limit` places of a board."""
+    return Request("board", "GET", f"/v1/boards/{board}?limit={limit}", "board", {"board": board, "limit": limit})
+
+
+def board_around(board: str, radius: int) -> Request:
+    """Ask for the player's own place and the `radius` places above and below it."""
+    path = f"/v1/boards/{board}/around/me?radius={radius}"
+    return Request("around", "GET", path, "around", {"board": board, "radius": radius})
+
+
+def get(name: str, path: str) -> Request:
+    """Ask for a resource that only HTTP has."""
+    return Request(name, "GET", path)

@@ -1,0 +1,70 @@
+"""Progress bars of slot moves: rows copied, slots cut over, lag, pauses and time left."""
+
+from collections.abc import Sequence
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from gameserver.cli.running import console
+from gameserver.commands import sharding
+from gameserver.commands.results import MoveProgress
+from gameserver.commands.sharding import Sharding
+
+
+async def carry_out(moves: Sharding, ids: Sequence[int]) -> None:
+    """Carries out moves, with two progress bars for each; Ctrl-C leaves them to the running nodes."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        progress = MoveBars(bars)
+        await sharding.carry_out(moves, ids, progress.show)
+    for line in progress.ends:
+        console.print(line)
+
+
+class MoveBars:
+    """The bars of the moves of one command; `ends` has a sentence for each move that has ended."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[int, tuple[TaskID, TaskID]] = {}
+        self._ended: dict[int, str] = {}
+
+    @property
+    def ends(self) -> Sequence[str]:
+        return list(self._ended.values())
+
+    def show(self, progress: MoveProgress) -> None:
+        move = progress.move
+        copying, cutting = self._of(progress)
+        if progress.copied is not None:
+            self._bars.update(copying, completed=progress.copied.rows, total=progress.copied.total)
+            if progress.copied.ready:
+                self._bars.update(copying, completed=progress.copied.total)
+        lag = (
+            "" if progress.lag_ms is None else f"lag {progress.lag_ms} ms, longest pause {progress.longest_pause_ms} ms"
+        )
+        self._bars.update(cutting, completed=progress.over, note=progress.note or lag)
+        if move.ended_at is not None:
+            stayed = len(move.slots) - progress.moved
+            self._ended[move.id] = (
+                f"Move {move.id}: {progress.moved} slots of {move.group} from {move.source} to {move.target}, "
+                f"longest pause {progress.longest_pause_ms} ms"
+                + (f"; {stayed} stayed on {move.source}" if stayed else "")
+                + (f": {move.problem}" if stayed and move.problem else ".")
+            )
+
+    def _of(self, progress: MoveProgress) -> tuple[TaskID, TaskID]:
+        move = progress.move
+        if move.id not in self._tasks:
+            title = f"{move.id}: {move.group}, {move.source} to {move.target}"
+            self._tasks[move.id] = (
+                self._bars.add_task(title, total=None, unit="rows", note=""),
+                self._bars.add_task(" " * len(title), total=len(move.slots), unit="slots", note=""),
+            )
+        return self._tasks[move.id]

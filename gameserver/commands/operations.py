@@ -1,0 +1,66 @@
+"""What operators ask over all databases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gameserver.commands import live, play
+from gameserver.commands.live import LivePlayers
+from gameserver.commands.play import Play
+from gameserver.storage.accounts.bans import Bans
+from gameserver.storage.live.presence import LiveNode
+from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.survey import Holding, SlotRange
+from gameserver.storage.rooms import OperatorsRoom
+from gameserver.storage.seasons.records import SeasonRecords
+from gameserver.storage.sessions.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What operators' questions, notices and bans need; one per node."""
+
+    room: OperatorsRoom
+    play: Play
+    live: LivePlayers
+    bans: Bans
+    records: SeasonRecords
+    sessions: Sessions
+
+
+async def rank(operations: Operations, question: Question) -> Ranking:
+    """Players by exp, level, hp or age, exact over all databases. Raises UnknownClass, DatabaseUnavailable."""
+    if question.class_name is not None:
+        operations.play.rulebook.game.player_class(question.class_name)
+    return await operations.room.reports.rank(question)
+
+
+async def stats(operations: Operations) -> tuple[Sequence[Count], datetime]:
+    """Players per database, class and level, and the moment it holds for. Raises DatabaseUnavailable."""
+    return await operations.room.reports.count()
+
+
+async def slots(operations: Operations) -> Sequence[SlotRange]:
+    """Which database owns which slots, as the map has it. Raises DatabaseUnavailable."""
+    return await operations.room.survey.ranges()
+
+
+async def databases(operations: Operations) -> Sequence[Holding]:
+    """What each database holds, as it tells itself; also of those that are away."""
+    return await operations.room.survey.take()
+
+
+async def nodes(operations: Operations, players: Sequence[int]) -> list[LiveNode]:
+    """The nodes that live, and which of the players are connected to each. Raises PresenceUnavailable."""
+    return await operations.live.room.presence.nodes(players)
+
+
+async def proclaim(operations: Operations, admin: str, text: str, reason: str, player_id: int | None) -> int:
+    """Tells all players, or one; the notice's number.
+
+    Raises PlayerNotFound, PresenceUnavailable, DatabaseUnavailable.
+    """
+    if player_id is not None:
+        await play.read(operations.play, player_id)
+    await operations.room.audit.note(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
+    return await live.proclaim(operations.live, text, player_id)

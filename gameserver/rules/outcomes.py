@@ -1,0 +1,70 @@
+"""What the rulebook checks and adds when a rule has run: faults of an outcome, totals of its items, and events.
+
+A rule may be untyped code of a studio, so types are checked exactly: nothing else may reach storage.
+"""
+
+from typing import Any
+
+from gameserver.rules.boards import LARGEST_SCORE
+from gameserver.rules.items import Items
+from gameserver.rules.player import Outcome, Player
+
+Event = dict[str, Any]
+TAKEN, GRANTED = "items_taken", "items_granted"
+"""The types of the events that report which items an action took and granted."""
+
+
+def fault(before: Player, outcome: object) -> str | None:
+    """How an outcome breaks the law of players, if it does. The rulebook itself checks grants, level and max_hp."""
+    if type(outcome) is not Outcome or type(outcome.player) is not Player:
+        return f"returned {type(outcome).__name__}, not an Outcome of a Player"
+    after = outcome.player
+    if after.id != before.id or after.name != before.name or after.created_at != before.created_at:
+        return "changed the player's id, name or created_at"
+    if type(after.class_name) is not str:
+        return f"class_name {after.class_name!r} must be a string"
+    if type(after.hp) is not int or type(after.exp) is not int:
+        return f"hp {after.hp!r} and exp {after.exp!r} must be whole numbers"
+    if after.hp < 0 or after.exp < before.exp:
+        return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
+    if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
+        return 'events must be a tuple of dicts with a "type"'
+    if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):
+        return f"points {outcome.points!r} must be pairs of a name and a whole number of at most 53 bits"
+    return None
+
+
+def _is_event(value: object) -> bool:
+    return type(value) is dict and type(kind := value.get("type")) is str and kind not in (TAKEN, GRANTED)
+
+
+def _are_points(value: object) -> bool:
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    name, amount = value
+    return type(name) is str and type(amount) is int and -LARGEST_SCORE <= amount <= LARGEST_SCORE
+
+
+def totals(grants: Items) -> dict[str, int]:
+    """Total counts by item; an item may occur several times in `grants`."""
+    counts: dict[str, int] = {}
+    for item, count in grants:
+        counts[item] = counts.get(item, 0) + count
+    return counts
+
+
+def with_item_events(outcome: Outcome, taken: Items) -> Outcome:
+    """The outcome with the events that report items, and with the grants of each item added up."""
+    granted = tuple(sorted(totals(outcome.grants).items()))
+    events = [{"type": kind, "items": dict(items)} for kind, items in ((TAKEN, taken), (GRANTED, granted)) if items]
+    return outcome._replace(events=(*outcome.events, *events), grants=granted)
+
+
+def consequences(before: Player, after: Player) -> tuple[Event, ...]:
+    """The events that follow from the change: a new level, and going down."""
+    events: list[Event] = []
+    if after.level > before.level:
+        events.append({"type": "level_up", "level": after.level})
+    if after.hp == 0 < before.hp:
+        events.append({"type": "went_down"})
+    return tuple(events)

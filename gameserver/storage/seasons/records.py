@@ -1,0 +1,152 @@
+"""Seasons as the control database has them: which have begun, how far the closing of each is, how they ended.
+
+Law: a season goes through `running`, `ended` (no database takes a score for it any more), `counted` (its standings are
+stored, for good) and `closed` (its rewards have arrived), one step at a time and never back; whoever is killed between
+two steps leaves it to another node to go on.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from gameserver.rules.seasons import Season
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.locks import CLOSING
+
+SEASONS, STANDINGS = tables.seasons, tables.season_standings
+COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_at", "name", "class", "level", "reward",
+           "hidden")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonRecord:
+    """A season of a board; `players` is how many stood on it, once that was counted."""
+
+    board: str
+    season: Season
+    state: str
+    players: int | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueReward:
+    """A reward that hasn't arrived yet."""
+
+    position: int
+    rank: int
+    player_id: int
+    reward: dict[str, Any]
+
+
+class SeasonRecords:
+    """Every method raises DatabaseUnavailable."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def all(self) -> list[SeasonRecord]:
+        """All seasons that have begun, by board and start."""
+        chosen = select(SEASONS).order_by(SEASONS.c.board, SEASONS.c.start)
+        async with self._control.snapshot() as connection:
+            rows = (await connection.execute(chosen)).mappings().all()
+        return [
+            SeasonRecord(
+                row["board"], Season(row["start"], row["end"]), row["state"], row["players"], row["changed_at"]
+            )
+            for row in rows
+        ]
+
+    async def begin(self, board: str, season: Season) -> None:
+        """Notes that a season has begun and when it is to end, unless it was noted before."""
+        row = {"board": board, "start": season.start, "end": season.end, "state": "running"}
+        async with self._control.transaction() as connection:
+            await connection.execute(upsert(SEASONS).values(row).on_conflict_do_nothing())
+
+    async def end_early(self, board: str, start: int, end: int) -> bool:
+        """Makes a running season end at another time than it was to; False when it is over."""
+        mine = (SEASONS.c.board == board) & (SEASONS.c.start == start) & (SEASONS.c.state == "running")
+        async with self._control.transaction() as connection:
+            changed = await connection.execute(update(SEASONS).where(mine, SEASONS.c.end > end).values(end=end))
+            return bool(changed.rowcount)
+
+    async def step(self, board: str, start: int, state: str, to: str) -> None:
+        """Goes one step on, unless another node has."""
+        mine = (SEASONS.c.board == board) & (SEASONS.c.start == start) & (SEASONS.c.state == state)
+        async with self._control.transaction() as connection:
+            await connection.execute(update(SEASONS).where(mine).values(state=to, changed_at=text("clock_timestamp()")))
+
+    async def store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
+        """Stores standings, in the order of COLUMNS, and the step to `counted` with them; how many players."""
+        with translated(self._control.name):
+            return await self._store(board, start, rows)
+
+    async def _store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
+        connection = await self._control.connect({})
+        try:
+            async with connection.transaction():
+                mine = "board = $1 and start = $2"
+                asked = f"select state from seasons where {mine} for update"  # noqa: S608
+                if await connection.fetchval(asked, board, start) != "ended":
+                    return 0
+                await connection.execute(f"delete from season_standings where {mine}", board, start)  # noqa: S608
+                count = 0
+                async for part in rows:
+                    await connection.copy_records_to_table("season_standings", records=part, columns=COLUMNS)
+                    count += len(part)
+                await connection.execute(
+                    "update seasons set state = 'counted', players = $3, changed_at = clock_timestamp()"
+                    " where board = $1 and start = $2 and state = 'ended'",
+                    board, start, count,
+                )  # fmt: skip
+            return count
+        finally:
+            connection.terminate()
+
+    async def due_rewards(self, board: str, start: int, limit: int) -> list[DueReward]:
+        """Rewards that haven't arrived yet, the first ranks first; who is hidden by now gets none."""
+        columns = STANDINGS.c
+        mine = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None) & ~columns.hidden
+        chosen = select(columns.position, columns.rank, columns.player_id, columns.reward)
+        chosen = chosen.where(mine, columns.rewarded.is_(None)).order_by(columns.position).limit(limit)
+        async with self._control.snapshot() as connection:
+            return [DueReward(*row) for row in await connection.execute(chosen)]
+
+    async def settle(self, board: str, start: int, ends: Iterable[tuple[int, str]]) -> None:
+        """Notes what became of rewards, by position."""
+        async with self._control.transaction() as connection:
+            for position, end in ends:
+                mine = (STANDINGS.c.board == board) & (STANDINGS.c.start == start) & (STANDINGS.c.position == position)
+                await connection.execute(update(STANDINGS).where(mine).values(rewarded=end))
+
+    async def hide(self, player_id: int, *, hidden: bool) -> None:
+        """Takes a player off the standings of all seasons, or puts him back.
+
+        A season that is being counted is waited for: whoever counts locks it before he reads, so either he knew of it,
+        or what he stored is there then.
+        """
+        counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
+        async with self._control.transaction() as connection:
+            await connection.execute(counted)
+            mine = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
+            await connection.execute(update(STANDINGS).where(mine).values(hidden=hidden))
+
+    @asynccontextmanager
+    async def closing(self) -> AsyncIterator[bool]:
+        """Whether this node may close seasons now: one at a time does."""
+        with translated(self._control.name):
+            connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "60000"})
+        try:
+            with translated(self._control.name):
+                alone = bool(await connection.fetchval(f"select pg_try_advisory_lock({CLOSING})"))
+            yield alone
+        finally:
+            connection.terminate()

@@ -1,0 +1,125 @@
+"""How a node ends the sessions that its sockets hold: as they are revoked, and as Postgres says every 30 s.
+
+Law: a revocation that was read ends the session in this node's memory, on its sockets, and in Redis. After a gap in
+the revocations, and after Redis was away, nothing that was known before is trusted: held sessions are checked again.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from gameserver.rules.errors import Unavailable
+from gameserver.storage.redis.faults import LOST, described
+from gameserver.storage.sessions.memory import RECHECK_SECONDS, Memory, Session
+from gameserver.storage.sessions.revocations import EndedSession, Revocations
+from gameserver.storage.sessions.store import SessionStore
+
+log = structlog.get_logger()
+
+READ_SECONDS = 0.25
+"""How often the revocations are read."""
+AT_A_TIME = 500
+"""Held sessions checked in one call, at the most."""
+DELETED_AGAIN = 1000
+"""Sessions that a node deletes again after Redis was away: a replica in its place may lack the last moments."""
+Epochs = Callable[[Iterable[int]], Awaitable[Mapping[int, int]]]
+"""The epochs of players who exist, below which their sessions have ended. Raises Unavailable."""
+
+
+class Holders(Protocol):
+    """Those who hold sessions open on this node: its sockets."""
+
+    def sessions(self) -> Sequence[Session]: ...
+    def end_sessions(self, names: Sequence[str]) -> None: ...
+
+
+class Endings:
+    """One per node. `run` works until it is cancelled."""
+
+    def __init__(self, store: SessionStore, revocations: Revocations, memory: Memory, epochs: Epochs) -> None:
+        self._store, self._revocations, self._memory, self._epochs = store, revocations, memory, epochs
+        self._to_delete: list[EndedSession] = []
+        self._deleted: deque[EndedSession] = deque(maxlen=DELETED_AGAIN)
+        self._unsure = False
+        """Whether revocations were missed, and the sessions that sockets hold have to be checked again."""
+
+    async def run(self, holders: Holders) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(holders))
+            group.create_task(self._check_for_ever(holders))
+
+    async def _follow(self, holders: Holders) -> None:
+        """Reads the revocations every READ_SECONDS."""
+        while True:
+            try:
+                await self._read(holders)
+                if self._memory.away:
+                    # The server that is back may be a replica that lacks the last deletions.
+                    self._to_delete += self._deleted
+                    self._memory.away = False
+                await self._delete()
+                await self._recheck(holders)
+            except LOST as error:
+                self._memory.away = True
+                log.warning("revocations can't be read", error=described(error))
+            except Unavailable as error:
+                log.warning("sessions can't be checked anew", error=error.detail)
+            await asyncio.sleep(READ_SECONDS)
+
+    async def _read(self, holders: Holders) -> None:
+        """Ends what was revoked since the last read; after a gap everything is uncertain."""
+        more = True
+        while more:
+            started = time.monotonic()
+            read = await self._revocations.read()
+            if read.gap:
+                log.info("all sessions are checked anew", remembered=len(self._memory))
+                self._memory.clear()
+                self._unsure = True
+            names = [session.name for session in read.ended]
+            self._memory.end(names)
+            holders.end_sessions(names)
+            self._to_delete += read.ended
+            more = read.more
+        self._memory.set_current(started)
+
+    async def _delete(self) -> None:
+        """What has ended; the node that announced it did so already, if it lived."""
+        if self._to_delete:
+            await self._store.delete_all(self._to_delete)
+            self._deleted.extend(self._to_delete)
+            self._to_delete.clear()
+
+    async def _recheck(self, holders: Holders) -> None:
+        """After a gap: ends the held sessions that don't exist any more."""
+        if self._unsure:
+            held = list(holders.sessions())
+            for first in range(0, len(held), AT_A_TIME):
+                part = held[first : first + AT_A_TIME]
+                holders.end_sessions([*await self._store.missing(part), *await self._outdated(part)])
+            self._unsure = False
+
+    async def _check_for_ever(self, holders: Holders) -> None:
+        """Ends the held sessions whose time or epoch is over, also while Redis is away and no revocation comes."""
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            held, now = list(holders.sessions()), datetime.now(UTC)
+            holders.end_sessions([session.name for session in held if session.ends_at < now])
+            for first in range(0, len(held), AT_A_TIME):
+                try:
+                    over = await self._outdated(held[first : first + AT_A_TIME])
+                except Unavailable as error:
+                    log.warning("epochs can't be looked at", error=error.detail)
+                    continue
+                self._memory.end(over)
+                holders.end_sessions(over)
+
+    async def _outdated(self, held: Sequence[Session]) -> list[str]:
+        """The names of those whose epoch is over."""
+        epochs = await self._epochs({session.player_id for session in held})
+        return [session.name for session in held if session.epoch < epochs.get(session.player_id, session.epoch + 1)]

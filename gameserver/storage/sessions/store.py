@@ -1,0 +1,160 @@
+"""Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+
+from gameserver.storage.redis.scripts import Script
+from gameserver.storage.sessions.memory import Session
+from gameserver.storage.sessions.revocations import EndedSession
+
+SHOWN = 16
+"""Digits of a session's name that its owner knows it by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a session was opened: what the client calls itself, at most 64 characters, and its address."""
+
+    label: str = ""
+    address: str = ""
+
+
+UNKNOWN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session as its owner sees it."""
+
+    name: str
+    opened_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    origin: Origin
+    epoch: int
+
+    @property
+    def id(self) -> str:
+        return self.name[:SHOWN]
+
+
+class SessionOpenCall(NamedTuple):
+    session: str
+    sessions: str
+    idle_ms: int
+    longest_ms: int
+    per_player: int
+    name: str
+    prefix: str
+    epoch: int
+    label: str
+    address: str
+
+
+class SessionTouchCall(NamedTuple):
+    session: str
+    idle_ms: int
+
+
+class SessionListCall(NamedTuple):
+    sessions: str
+    prefix: str
+
+
+class SessionRevokeCall(NamedTuple):
+    sessions: str
+    prefix: str
+    names: Sequence[str]
+
+
+class SessionStore:
+    """One per node. `lifetimes` are those of an idle session and of any, in seconds."""
+
+    def __init__(self, redis: Redis, lifetimes: tuple[int, int], per_player: int) -> None:
+        self._redis = redis
+        self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
+        self._per_player = per_player
+        self._open = Script(redis, __package__, "session_open", SessionOpenCall)
+        self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
+        self._list = Script(redis, __package__, "session_list", SessionListCall)
+        self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
+
+    async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]]:
+        """A new session, and the names of the player's oldest, which are too many now and have to be ended."""
+        call = SessionOpenCall(
+            session=_prefix(player_id) + name,
+            sessions=_index(player_id),
+            idle_ms=self._idle_ms,
+            longest_ms=self._longest_ms,
+            per_player=self._per_player,
+            name=name,
+            prefix=_prefix(player_id),
+            epoch=epoch,
+            label=origin.label,
+            address=origin.address,
+        )
+        now, over = await self._open(call)
+        expiry = now + min(self._idle_ms, self._longest_ms)
+        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(now + self._longest_ms))
+        return session, [other.decode() for other in over]
+
+    async def touch(self, player_id: int, name: str) -> Session | None:
+        """A session, whose expiry slides; None if there is no such session (any more)."""
+        row = await self._touch(self._touch_call(player_id, name))
+        return None if row is None else _session(player_id, name, row)
+
+    async def missing(self, sessions: Sequence[Session]) -> list[str]:
+        """The names of those that aren't there any more; the expiry of the others slides."""
+        rows = await self._touch.many([self._touch_call(session.player_id, session.name) for session in sessions])
+        return [session.name for session, row in zip(sessions, rows, strict=True) if row is None]
+
+    def _touch_call(self, player_id: int, name: str) -> SessionTouchCall:
+        return SessionTouchCall(session=_prefix(player_id) + name, idle_ms=self._idle_ms)
+
+    async def listed(self, player_id: int) -> list[Listed]:
+        """A player's sessions, oldest first."""
+        rows = await self._list(SessionListCall(sessions=_index(player_id), prefix=_prefix(player_id)))
+        return [_listed(row) for row in rows]
+
+    async def names(self, player_id: int) -> list[str]:
+        """The names of a player's sessions, also of some that have expired."""
+        names: Any = await self._redis.zrange(_index(player_id), 0, -1)
+        return [name.decode() for name in names]
+
+    async def delete(self, player_id: int, names: Sequence[str]) -> None:
+        await self._revoke(_revoke_call(player_id, names))
+
+    async def delete_all(self, ended: Sequence[EndedSession]) -> None:
+        """Deletes sessions of any players, all in one write."""
+        await self._revoke.many([_revoke_call(session.player_id, [session.name]) for session in ended])
+
+
+def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
+    return SessionRevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names)
+
+
+def _session(player_id: int, name: str, row: Sequence[int]) -> Session:
+    epoch, opened, expiry, end = row
+    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end))
+
+
+def _listed(row: Sequence[Any]) -> Listed:
+    name, epoch, opened, used, expiry, label, address = row
+    origin = Origin(label.decode(), address.decode())
+    return Listed(name.decode(), _time(opened), _time(used), _time(expiry), origin, epoch)
+
+
+def _prefix(player_id: int) -> str:
+    return f"gs:session:{{{player_id}}}:"
+
+
+def _index(player_id: int) -> str:
+    return f"gs:sessions:{{{player_id}}}"
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

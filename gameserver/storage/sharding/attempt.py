@@ -1,0 +1,185 @@
+"""One attempt to carry a move to its end, over two open connections, from whatever step it has reached.
+
+Law: each step is recorded before the next one begins and may be carried out twice, so an attempt that fails anywhere is
+followed by another one, of this mover or of the next.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncpg
+
+from gameserver.storage.ledger import partitions
+from gameserver.storage.sharding import copying, cutover
+from gameserver.storage.sharding.copying import Copy, CopyProgress
+from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, RowsDiffer
+from gameserver.storage.sharding.lease import MoveLease
+from gameserver.storage.sharding.move import MoveRecord, SlotStep, Step
+from gameserver.telemetry import MOVE_PAUSES
+
+LOOK_SECONDS = 0.2
+TRIES = 20
+"""How often in a row the cut-over of one slot may be delayed before the attempt ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveProgress:
+    """What a mover reports of a move: how far the copy is, the target's lag, and what it waits for."""
+
+    move: MoveRecord
+    copied: CopyProgress | None = None
+    lag_ms: int | None = None
+    note: str = ""
+
+    @property
+    def over(self) -> int:
+        """How many slots have moved, or won't."""
+        return sum(record.over for record in self.move.slots)
+
+    @property
+    def moved(self) -> int:
+        return len(self.move.at(SlotStep.MOVED))
+
+    @property
+    def longest_pause_ms(self) -> int:
+        return max((record.pause_ms or 0 for record in self.move.slots), default=0)
+
+
+Tell = Callable[[MoveProgress], None]
+
+
+class Attempt:
+    """Raises LeaseLost, CutoverDelayed, RowsDiffer, and what the servers raise."""
+
+    def __init__(
+        self, lease: MoveLease, copy: Copy, source: asyncpg.Connection, target: asyncpg.Connection, tell: Tell
+    ) -> None:
+        self._lease, self._copy, self._tell = lease, copy, tell
+        self._source, self._target = source, target
+        self._cutover = Cutover(lease.slots, source, target)
+
+    async def carry_out(self) -> MoveRecord:
+        """Goes through the steps that are left; returns the move's record at its end."""
+        lease = self._lease
+        await self._recover()
+        if lease.move.step is Step.PLANNED:
+            await self._begin_copy()
+        if lease.move.step is Step.COPYING:
+            await self._await_copy()
+        if lease.move.step is Step.MOVING:
+            await self._cut_over_all()
+        if lease.move.step is Step.CLEANING:
+            await self._clean()
+        self._tell(MoveProgress(lease.move))
+        return lease.move
+
+    async def _recover(self) -> None:
+        """Ends what an earlier mover has begun: its connections, its fences, and grants after its flips."""
+        await self._lease.refresh()
+        await self._copy.evict(self._source, self._target)
+        await self._lease.refresh()
+        await cutover.give_back_all(self._lease.slots, self._source, self._lease.move)
+        for record in self._lease.move.slots:
+            if record.step is SlotStep.FLIPPED:
+                await self._cutover.grant(self._lease.move, record.slot, record.epoch)
+        await self._lease.refresh()
+
+    async def _begin_copy(self) -> None:
+        if self._lease.cancelled:
+            await self._lease.begin_cleaning()
+            return
+        await copying.require_fit(self._copy.source, self._copy.target)
+        await self._make_partitions()
+        await self._copy.begin(self._source, self._target, self._lease.move.servers)
+        await self._lease.advance(Step.COPYING, servers=await self._servers(), problem=None)
+
+    async def _await_copy(self) -> None:
+        errors = 0
+        while not self._lease.cancelled:
+            if not await self._has_same_servers():
+                await self._begin_anew()
+            copied = await self._copy.copied(self._source, self._target)
+            self._tell(MoveProgress(self._lease.move, copied))
+            if copied.ready:
+                await self._lease.advance(Step.MOVING, problem=None)
+                return
+            self._lease.require()
+            if copied.errors > errors:
+                errors = copied.errors
+                target = self._copy.target.name
+                await self._lease.note(
+                    f"the copy has failed {errors} times and is tried again: see the log of {target}"
+                )
+                await self._make_partitions()
+            await asyncio.sleep(LOOK_SECONDS)
+        await self._lease.begin_cleaning()
+
+    async def _cut_over_all(self) -> None:
+        if not await self._has_same_servers():
+            await self._begin_anew()
+            return
+        for slot in self._lease.move.at(SlotStep.WAITING):
+            self._lease.require()
+            if self._lease.cancelled:
+                break
+            try:
+                pause = await self._cut_over(slot)
+            except RowsDiffer as difference:
+                # Nothing more moves: an operator has to look at it.
+                await self._lease.begin_cleaning(problem=str(difference))
+                return
+            MOVE_PAUSES.labels(self._lease.move.group).observe(pause / 1000)
+            self._lease.mark_moved(slot, pause)
+            self._tell(MoveProgress(self._lease.move, lag_ms=self._cutover.lag_ms))
+        await self._lease.begin_cleaning()
+
+    async def _cut_over(self, slot: int) -> int:
+        """Moves one slot, after as many delays as TRIES allows; returns the pause in ms."""
+        delays = 0
+        while True:
+            try:
+                return await self._cutover.carry_out(self._lease.move, slot)
+            except CutoverDelayed as delay:
+                delays += 1
+                if delays == TRIES:
+                    raise
+                self._lease.require()
+                self._tell(MoveProgress(self._lease.move, note=f"slot {slot}: {delay}"))
+            await self._make_partitions()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _clean(self) -> None:
+        # The copy ends first: a row erased on the source while it goes on would be erased on the target, too.
+        await self._copy.end(self._source, self._target, self._lease.move.servers)
+        self._tell(MoveProgress(self._lease.move, note="erasing rows that have moved"))
+        await self._lease.refresh()
+        for record in self._lease.move.slots:
+            self._lease.require()
+            moved = record.step is SlotStep.MOVED
+            if moved:
+                await cutover.require_granted(self._source, self._target, self._lease.move, record.slot, record.epoch)
+            await self._copy.erase(self._source if moved else self._target, [record.slot])
+        for connection in (self._source, self._target):
+            await self._copy.forget_marks(connection)
+        await self._lease.advance(Step.DONE)
+
+    async def _servers(self) -> str:
+        return await self._copy.servers(self._source, self._target)
+
+    async def _has_same_servers(self) -> bool:
+        return await self._servers() == self._lease.move.servers
+
+    async def _begin_anew(self) -> None:
+        """After a failover of either server the copy starts again; if slots have moved already, the move ends."""
+        reason = "a server was failed over, or the copy has lost its log"
+        if self._lease.move.at(SlotStep.MOVED):
+            await self._lease.begin_cleaning(problem=f"{reason}: move the rest again")
+            return
+        await self._lease.advance(Step.PLANNED)
+        raise CutoverDelayed(f"{reason}: the copy starts again")
+
+    async def _make_partitions(self) -> None:
+        """Gives the target the source's partitions: a row for one that it lacks would halt the copy."""
+        if self._lease.move.group == "players":
+            await partitions.copy_partitions(self._copy.source, self._copy.target)

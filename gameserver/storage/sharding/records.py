@@ -1,0 +1,157 @@
+"""The records of moves in the control database, and the lease by which each has one mover at a time.
+
+Law: leases of a move are numbered (`turn`). A mover renews its lease; once that has lapsed and another process has
+taken a lease with a higher number, whatever the first one records is refused. A slot is in at most one move that isn't
+over.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.rules import ranges
+from gameserver.rules.errors import Conflict, NotFound
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding.move import LeaseLost, MoveRecord, PlannedMove, SlotRecord, SlotStep, Step
+from gameserver.storage.sharding.slot_steps import SlotSteps, under_lease
+
+LEASE = timedelta(seconds=4)
+"""How long a mover may be silent before another one may take the lease; it renews it every second."""
+MOVES, SLOTS, MAP, MEMBERS = tables.moves, tables.move_slots, tables.slots, tables.members
+
+
+class MoveRecords:
+    """Every method raises DatabaseUnavailable while the control database is away."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+        self.slots = SlotSteps(control)
+
+    async def make(self, plans: Sequence[PlannedMove], mover: str) -> list[int]:
+        """Records the moves, all or none, leased to this mover; returns their ids. Raises Conflict with the reason."""
+        try:
+            async with self._control.transaction() as connection:
+                return [await _make(connection, plan, mover) for plan in plans]
+        except IntegrityError:
+            raise Conflict("Some of these slots are in a move already that isn't over: see `slots moves`.") from None
+
+    async def find(self, move_id: int) -> MoveRecord:
+        """Raises NotFound."""
+        records = await self._select(MOVES.c.id == move_id)
+        if not records:
+            raise NotFound(f"There is no move {move_id}.")
+        return records[0]
+
+    async def unfinished(self) -> list[MoveRecord]:
+        """The moves that aren't over, oldest first."""
+        return await self._select(MOVES.c.ended_at.is_(None))
+
+    async def lapsed(self) -> list[tuple[int, bool]]:
+        """The ids of moves whose lease has lapsed, and whether their copy is still to be made."""
+        lapsed = (MOVES.c.ended_at.is_(None), MOVES.c.lease < func.clock_timestamp())
+        query = select(MOVES.c.id, MOVES.c.step.in_([Step.PLANNED, Step.COPYING])).where(*lapsed)
+        async with self._control.snapshot() as connection:
+            return [(row[0], row[1]) for row in await connection.execute(query.order_by(MOVES.c.id))]
+
+    async def take(self, move_id: int, mover: str) -> MoveRecord:
+        """Takes the move's next lease. Raises LeaseLost while another mover holds one, or when the move is over."""
+        free = or_(MOVES.c.lease < func.clock_timestamp(), MOVES.c.mover == mover)
+        takable = and_(MOVES.c.id == move_id, MOVES.c.ended_at.is_(None), free)
+        taken = update(MOVES).where(takable).values(mover=mover, turn=MOVES.c.turn + 1, lease=_lease())
+        async with self._control.transaction() as connection:
+            if (await connection.execute(taken.returning(MOVES.c.id))).first() is None:
+                raise LeaseLost
+        return await self.find(move_id)
+
+    async def renew(self, move: MoveRecord) -> MoveRecord:
+        """Renews the lease; returns the move as it is recorded now. Raises LeaseLost."""
+        async with under_lease(self._control, move) as connection:
+            await connection.execute(update(MOVES).where(MOVES.c.id == move.id).values(lease=_lease()))
+        return await self.find(move.id)
+
+    async def note(self, move: MoveRecord, problem: str) -> None:
+        """Records what keeps the move from going on, and renews the lease. Raises LeaseLost."""
+        async with under_lease(self._control, move) as connection:
+            noted = update(MOVES).where(MOVES.c.id == move.id).values(problem=problem, lease=_lease())
+            await connection.execute(noted)
+
+    async def advance(self, move: MoveRecord, step: Step, **values: str | None) -> MoveRecord:
+        """Records the step, and more of the move's columns. Raises LeaseLost."""
+        recorded = {**values, "step": step, "lease": _lease()}
+        async with under_lease(self._control, move) as connection:
+            if step is Step.DONE:
+                recorded["ended_at"] = func.clock_timestamp()
+                await connection.execute(update(SLOTS).where(SLOTS.c.move == move.id).values(open=False))
+            await connection.execute(update(MOVES).where(MOVES.c.id == move.id).values(recorded))
+        return await self.find(move.id)
+
+    async def cancel(self, move_id: int) -> None:
+        """Asks the mover to leave the slots that haven't moved yet where they are. Raises Conflict, NotFound."""
+        cancelled = update(MOVES).where(MOVES.c.id == move_id, MOVES.c.ended_at.is_(None)).values(cancelled=True)
+        async with self._control.transaction() as connection:
+            if (await connection.execute(cancelled.returning(MOVES.c.id))).first() is not None:
+                return
+        await self.find(move_id)
+        raise Conflict(f"Move {move_id} is over.")
+
+    async def _select(self, condition: Any) -> list[MoveRecord]:
+        columns = [MOVES.c[name] for name in MoveRecord.__dataclass_fields__ if name != "slots"]
+        async with self._control.snapshot() as connection:
+            moves = (await connection.execute(select(*columns).where(condition).order_by(MOVES.c.id))).mappings().all()
+            ids = [row["id"] for row in moves]
+            query = select(SLOTS).where(SLOTS.c.move.in_(ids)).order_by(SLOTS.c.move, SLOTS.c.slot)
+            slots = (await connection.execute(query)).mappings().all()
+        return [
+            MoveRecord(
+                **{**row, "step": Step(row["step"])},
+                slots=[_slot_record(slot) for slot in slots if slot["move"] == row["id"]],
+            )
+            for row in moves
+        ]
+
+
+def _slot_record(row: Any) -> SlotRecord:
+    return SlotRecord(row["slot"], SlotStep(row["step"]), row["epoch"], row["pause_ms"])
+
+
+def _lease() -> Any:
+    return func.clock_timestamp() + LEASE
+
+
+async def _make(connection: AsyncConnection, plan: PlannedMove, mover: str) -> int:
+    await _require_member(connection, plan.group, plan.target)
+    await _require_owner(connection, plan)
+    values = {
+        "group": plan.group, "source": plan.source, "target": plan.target, "step": Step.PLANNED, "turn": 0,
+        "mover": mover, "lease": func.clock_timestamp() + LEASE, "cancelled": False, "servers": "",
+    }  # fmt: skip
+    move_id: int = (await connection.execute(insert(MOVES).values(values).returning(MOVES.c.id))).scalar_one()
+    await connection.execute(
+        insert(SLOTS),
+        [
+            {"move": move_id, "slot": slot, "group": plan.group, "step": SlotStep.WAITING, "epoch": 0, "open": True}
+            for slot in plan.slots
+        ],
+    )
+    return move_id
+
+
+async def _require_member(connection: AsyncConnection, group: str, database: str) -> None:
+    query = select(MEMBERS.c.draining).where(MEMBERS.c.group == group, MEMBERS.c.database == database)
+    draining = (await connection.execute(query.with_for_update(read=True))).scalar()
+    if draining is None:
+        raise Conflict(f"{database} isn't a database of {group}: add it first, by `databases add`.")
+    if draining:
+        raise Conflict(f"{database} is being drained: no slot can be moved to it.")
+
+
+async def _require_owner(connection: AsyncConnection, plan: PlannedMove) -> None:
+    query = select(MAP.c.slot).where(MAP.c.group == plan.group, MAP.c.database == plan.source)
+    owned = set((await connection.execute(query.with_for_update(read=True))).scalars())
+    if foreign := sorted(set(plan.slots) - owned):
+        raise Conflict(f"{plan.source} doesn't own these slots of {plan.group}: {ranges.shown(foreign)}.")

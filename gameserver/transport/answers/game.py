@@ -1,0 +1,52 @@
+"""What the game consists of, and whether the node is up."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from gameserver.rules.classes import PlayerClass
+
+
+class ActionAnswer(TypedDict):
+    """An action; `args` is the JSON schema of its arguments."""
+
+    name: str
+    args: dict[str, Any]
+
+
+class ActionsAnswer(TypedDict):
+    actions: list[ActionAnswer]
+
+
+class ClassAnswer(TypedDict):
+    """A class of the game: HP at level 1 and per further level; the modifiers in per cent."""
+
+    name: str
+    title: str
+    base_hp: int
+    hp_per_level: int
+    damage_dealt: int
+    damage_taken: int
+    exp_gained: int
+    heal_power: int
+
+
+class ClassesAnswer(TypedDict):
+    classes: list[ClassAnswer]
+
+
+class LiveAnswer(TypedDict):
+    live: bool
+
+
+class ReadyAnswer(TypedDict):
+    ready: bool
+
+
+def action_list(schemas: Mapping[str, dict[str, Any]]) -> ActionsAnswer:
+    return {"actions": [{"name": name, "args": schema} for name, schema in schemas.items()]}
+
+
+def class_list(classes: Mapping[str, PlayerClass]) -> ClassesAnswer:
+    return {"classes": [{"name": name, **entry.model_dump()} for name, entry in classes.items()]}  # type: ignore[typeddict-item]

@@ -1,0 +1,96 @@
+"""Players, and what becomes of them: sign-up, renaming, bans."""
+
+from collections.abc import Sequence
+
+from typing_extensions import TypedDict
+
+from gameserver.commands.results import BanState, Receipt, Welcome
+from gameserver.rules.game import Game
+from gameserver.rules.player import Player
+from gameserver.times import rfc3339
+from gameserver.transport.answers.sessions import SessionAnswer, session
+
+PlayerAnswer = TypedDict(
+    "PlayerAnswer",
+    {"id": str, "name": str, "class": str, "level": int, "hp": int, "max_hp": int, "exp": int, "version": int,
+     "created_at": str},
+)  # fmt: skip
+"""A player; `id` is a string because it can pass 2^53."""
+
+
+class WelcomeAnswer(TypedDict):
+    player: PlayerAnswer
+    session: SessionAnswer
+
+
+class SignUpAnswer(WelcomeAnswer):
+    """`replayed`: the sign-up had been made before under this command id; the session is new."""
+
+    replayed: bool
+
+
+class RenameAnswer(TypedDict):
+    """`replayed`: the player was already renamed under this command id; `player` is its state after that."""
+
+    player: PlayerAnswer
+    replayed: bool
+
+
+class PlayersAnswer(TypedDict):
+    players: list[PlayerAnswer]
+
+
+class BanAnswer(TypedDict):
+    """A player who was banned, or whose ban was lifted."""
+
+    player: PlayerAnswer
+    banned: bool
+    command_id: str
+    replayed: bool
+
+
+def player(shown: Player, max_hp: int) -> PlayerAnswer:
+    return {
+        "id": str(shown.id),
+        "name": shown.name,
+        "class": shown.class_name,
+        "level": shown.level,
+        "hp": shown.hp,
+        "max_hp": max_hp,
+        "exp": shown.exp,
+        "version": shown.version,
+        "created_at": rfc3339(shown.created_at),
+    }
+
+
+def player_now(shown: Player, game: Game) -> PlayerAnswer:
+    """A player with the `max_hp` that the present game gives it."""
+    return player(shown, game.max_hp(shown.class_name, shown.level))
+
+
+def player_list(shown: Sequence[Player], game: Game) -> PlayersAnswer:
+    return {"players": [player_now(entry, game) for entry in shown]}
+
+
+def welcome(signed_in: Welcome) -> WelcomeAnswer:
+    return {
+        "player": player(signed_in.player, signed_in.max_hp),
+        "session": session(signed_in.token, signed_in.session),
+    }
+
+
+def sign_up(signed_up: Welcome) -> SignUpAnswer:
+    return {**welcome(signed_up), "replayed": signed_up.replayed}
+
+
+def rename(receipt: Receipt) -> RenameAnswer:
+    return {"player": player(receipt.player, receipt.max_hp), "replayed": receipt.replayed}
+
+
+def ban_state(state: BanState, game: Game, command_id: str) -> BanAnswer:
+    return {
+        "player": player_now(state.player, game),
+        "banned": state.banned,
+        "command_id": command_id,
+        "replayed": state.replayed,
+    }

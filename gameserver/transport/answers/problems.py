@@ -1,0 +1,52 @@
+"""Errors, as HTTP and sockets answer them."""
+
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from gameserver.rules.errors import GameError
+from gameserver.transport.wire import status_of
+
+
+class FieldAnswer(TypedDict):
+    field: str
+    problem: str
+
+
+class Problem(TypedDict):
+    """application/problem+json (RFC 9457); clients branch on `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: NotRequired[list[FieldAnswer]]
+    server_time: NotRequired[str]
+
+
+def problem(error: GameError, request_id: str) -> dict[str, Any]:
+    """The body of an HTTP answer."""
+    return {
+        "type": "about:blank",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": status_of(type(error)),
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        **error.extra,
+        **_fields(error),
+    }
+
+
+def frame_error(error: GameError) -> dict[str, Any]:
+    """The error of a frame's answer, without what only HTTP has."""
+    retry_after = {} if error.retry_after is None else {"retry_after": error.retry_after}
+    return {"code": error.code, "detail": error.detail, **error.extra, **_fields(error), **retry_after}
+
+
+def _fields(error: GameError) -> dict[str, list[FieldAnswer]]:
+    if not error.errors:
+        return {}
+    return {"errors": [{"field": fault.field, "problem": fault.problem} for fault in error.errors]}

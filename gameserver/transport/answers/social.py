@@ -1,0 +1,41 @@
+"""Friends, and feeds of what a player did last."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from gameserver.rules.game import Game
+from gameserver.rules.player import Player
+from gameserver.times import rfc3339_of_seconds
+from gameserver.transport.answers.players import PlayerAnswer, player_now
+
+
+class FeedEntry(TypedDict):
+    """Something that the player did; `version` is the player's own after it."""
+
+    version: int
+    command_id: str
+    action: str
+    events: list[dict[str, Any]]
+    at: str
+
+
+class FeedAnswer(TypedDict):
+    entries: list[FeedEntry]
+
+
+class FriendsAnswer(TypedDict):
+    """By name; `most` is how many friends a player may have."""
+
+    friends: list[PlayerAnswer]
+    most: int
+
+
+def friends(players: Sequence[Player], most: int, game: Game) -> FriendsAnswer:
+    return {"friends": [player_now(player, game) for player in players], "most": most}
+
+
+def feed(entries: Sequence[Mapping[str, Any]]) -> FeedAnswer:
+    """`at` is given in Unix seconds."""
+    return {"entries": [{**entry, "at": rfc3339_of_seconds(entry["at"])} for entry in entries]}  # type: ignore[typeddict-item]

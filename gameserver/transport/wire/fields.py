@@ -1,0 +1,41 @@
+"""What bodies, queries and frames have in common: how strictly they are read, and the fields that several of them use.
+
+Neither takes a field that it doesn't know. JSON is read strictly (`"7"` is no number); a query has only text.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+
+class JsonModel(BaseModel):
+    """A body or a frame."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class QueryModel(BaseModel):
+    """The parameters behind the question mark."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+def split_at_commas(text: object) -> object:
+    """A list that a query writes as `1,2,3`."""
+    return text.split(",") if isinstance(text, str) else text
+
+
+PlayerId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
+Ids = Annotated[list[PlayerId], Field(min_length=1, max_length=100), BeforeValidator(split_at_commas)]
+ShortText = Annotated[str, Field(min_length=1, max_length=64)]
+Cursor = Annotated[str, Field(min_length=1, max_length=256)]
+Season = Annotated[
+    str, StringConstraints(pattern=r"^(current|previous|all-time|\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.0{1,6})?)?Z)$")
+]
+"""`current`, `previous`, `all-time` on a board without seasons, or the time at which the season began, in UTC."""
+BoardLimit = Annotated[int, Field(ge=1, le=200)]
+"""Entries on a page of a board."""
+Radius = Annotated[int, Field(ge=0, le=100)]
+"""Players on either side of the one in the middle."""
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Why an operator makes a change; it is written to the audit log."""

@@ -1,0 +1,70 @@
+"""The frames that a client sends over a socket: `op` says which one it is, and the answer repeats its `id`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gameserver.transport.wire.fields import BoardLimit, Cursor, JsonModel, Radius, Season, ShortText
+
+SUBPROTOCOL = "gameserver.v1"
+HEARTBEAT_SECONDS = 20
+RANK_TOPIC = "rank:"
+"""Begins the topic of a board: `rank:exp` is the player's own place on `exp`."""
+TOPICS = frozenset({"player", "mail", "notice", "season"})
+"""The topics that a socket is pushed until it subscribes to others."""
+
+
+class Frame(JsonModel):
+    id: Annotated[str, Field(max_length=64)] | Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class Resume(JsonModel):
+    """`stream` is empty for a client whose hello was answered while Redis was away."""
+
+    stream: Annotated[str, Field(max_length=64)]
+    seq: Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class HelloFrame(Frame):
+    op: Literal["hello"]
+    token: Annotated[str, Field(max_length=256)]
+    resume: Resume | None = None
+
+
+class ActFrame(Frame):
+    op: Literal["act"]
+    action: ShortText
+    args: dict[str, Any] = Field(default_factory=dict)
+    command_id: Annotated[str, Field(max_length=64)] | None = None
+
+
+class ReadFrame(Frame):
+    op: Literal["read"]
+
+
+class ItemsFrame(Frame):
+    op: Literal["items"]
+
+
+class BoardFrame(Frame):
+    op: Literal["board"]
+    board: ShortText
+    limit: BoardLimit = 50
+    cursor: Cursor | None = None
+    season: Season = "current"
+
+
+class AroundFrame(Frame):
+    op: Literal["around"]
+    board: ShortText
+    radius: Radius = 5
+    season: Season = "current"
+
+
+class SubscribeFrame(Frame):
+    op: Literal["subscribe"]
+    topics: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)]
+
+
+class PingFrame(Frame):
+    op: Literal["ping"]

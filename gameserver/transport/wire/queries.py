@@ -1,0 +1,82 @@
+"""The queries of HTTP requests."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from gameserver.transport.wire.fields import (
+    BoardLimit,
+    Cursor,
+    Ids,
+    PlayerId,
+    QueryModel,
+    Radius,
+    Reason,
+    Season,
+    ShortText,
+    split_at_commas,
+)
+
+
+class NoQuery(QueryModel):
+    pass
+
+
+class PlayersQuery(QueryModel):
+    ids: Ids
+
+
+class LedgerQuery(QueryModel):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
+class InboxQuery(LedgerQuery):
+    pass
+
+
+class FeedQuery(QueryModel):
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+
+
+class SeasonQuery(QueryModel):
+    season: Season = "current"
+
+
+class BoardQuery(SeasonQuery):
+    limit: BoardLimit = 50
+    cursor: Cursor | None = None
+
+
+class AroundQuery(SeasonQuery):
+    radius: Radius = 5
+
+
+class RanksQuery(SeasonQuery):
+    ids: Ids
+
+
+class RankingsQuery(QueryModel):
+    by: Literal["exp", "level", "hp", "created_at"] = "exp"
+    class_name: Annotated[ShortText | None, Field(alias="class")] = None
+    min_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    max_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    order: Literal["asc", "desc"] = "desc"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Cursor | None = None
+
+
+class ReasonQuery(QueryModel):
+    reason: Reason
+
+
+class CheckQuery(SeasonQuery):
+    """`sample` is about how many players are compared."""
+
+    sample: Annotated[int, Field(ge=1, le=10_000)] = 1000
+
+
+class NodesQuery(QueryModel):
+    ids: Annotated[list[PlayerId], Field(max_length=100), BeforeValidator(split_at_commas)] = Field(
+        default_factory=list
+    )

@@ -9,13 +9,15 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from gameserver import migrations
+import gameserver
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.tables.groups import METADATA
 
-FOLDER = Path(migrations.__file__).parent
+_PACKAGE = Path(gameserver.__file__).parent
+FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "migrations") if folder.is_dir())
+"""Of the histories: a wheel has them inside the package, a checkout beside it."""
 
 
 class OutdatedDatabase(Exception):

@@ -83,7 +83,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
-        postman.tell_for_ever(),
+        postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
         *live.work(),

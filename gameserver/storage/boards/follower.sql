@@ -1,4 +1,4 @@
--- What a follower asks of one database. Tables: ledger, players, players_owned_slots, scores.
+-- What a follower reads from one database. Tables: ledger, players, players_owned_slots, scores.
 
 -- name: lock
 -- $1 the lock: whether this connection has got it.
@@ -18,7 +18,7 @@ select pg_current_snapshot()::text
 
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
--- snapshot that was read last, $5 boards and $6 seasons whose scores are kept: the present state of the players whose
+-- snapshot that was read last, $5 boards and $6 seasons whose scores are stored: the present state of the players whose
 -- ledger rows became visible since, also of deleted ones, who are void, and of all in slots that were granted to this
 -- database since, and the ledger's time. Only slots that it owns: others' rows are copies, older or newer.
 select change.*, now.snapshot, now.at
@@ -26,7 +26,7 @@ from (select pg_current_snapshot()::text as snapshot, statement_timestamp() as a
 left join lateral (
     select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
            coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned or p.deleted as gone,
-           kept.wanted, kept.scores, kept.reached, l.txid
+           stored.wanted, stored.scores, stored.reached, l.txid
     from (
         select slot, player_id, max(txid) as txid from (
             select slot, player_id, txid from ledger
@@ -43,22 +43,22 @@ left join lateral (
         select array_agg(w.number) as wanted, array_agg(s.score) as scores, array_agg(s.reached_at) as reached
         from unnest($5::text[], $6::bigint[]) with ordinality as w(board, season, number)
         join scores s on s.slot = p.slot and s.player_id = p.id and s.board = w.board and s.season = w.season
-    ) as kept on cardinality($5::text[]) > 0
+    ) as stored on cardinality($5::text[]) > 0
 ) as change on true
 
 -- name: scan
--- $1 slot and $2 id after which to go on, $3 how many, $4 boards and $5 seasons whose scores are kept: the players of
+-- $1 slot and $2 id after which to go on, $3 how many, $4 boards and $5 seasons whose scores are stored: the players of
 -- its own slots, in the order of their key, and whether their slot was on another database before.
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
        coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned or p.deleted as gone,
-       kept.wanted, kept.scores, kept.reached, own.epoch > 1 as moved
+       stored.wanted, stored.scores, stored.reached, here.epoch > 1 as moved
 from players p
-join players_owned_slots own on own.slot = p.slot and own.owned
+join players_owned_slots here on here.slot = p.slot and here.owned
 left join lateral (
     select array_agg(w.number) as wanted, array_agg(s.score) as scores, array_agg(s.reached_at) as reached
     from unnest($4::text[], $5::bigint[]) with ordinality as w(board, season, number)
     join scores s on s.slot = p.slot and s.player_id = p.id and s.board = w.board and s.season = w.season
-) as kept on cardinality($4::text[]) > 0
+) as stored on cardinality($4::text[]) > 0
 where (p.slot, p.id) > ($1::smallint, $2::bigint) and (p.deleted or not p.void)
 order by p.slot, p.id
 limit $3

@@ -1,9 +1,9 @@
-"""Reads of leaderboards: one Lua call a question, so that a rank and its neighbours are of one moment.
+"""Reads of leaderboards: one Lua call for each question, so that a rank and its neighbours are of one moment.
 
-Law: a board is never silently short. What is read is the live generation, and until there is one, reads raise
-BoardUnavailable. Order is (score, time at which it was reached, id): a member of the sorted set is the time and the
-id as big-endian bytes, its score negated where the highest comes first, so equal scores stand as they were reached.
-Scores are exact to 53 bits. Every answer tells the ledger's time as of which it holds.
+Law: a board is never silently short. The live generation is read, and until there is one, reads raise
+BoardUnavailable. Order is (score, time at which it was reached, id): a member of the sorted set is the time and the id
+as big-endian bytes, and its score is negated where the highest comes first, so equal scores stand as they were
+reached. Scores are exact to 53 bits. Every answer has the ledger's time as of which it holds.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ BUILT = "The board is being built."
 class Standing:
     """One place on a board; ranks count from 1. `reached_at` is in µs since 1970.
 
-    `behind` is how many stand behind him with a worse score, where that was asked.
+    `behind` is how many are behind the player with a worse score, where `ranks` was asked.
     """
 
     rank: int
@@ -128,7 +128,7 @@ class Boards:
         return _page_of(answer)[0]
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
-        """The standings of those that are on the board, in the order asked. Raises BoardUnavailable."""
+        """The standings of those that are on the board, in the order of `ids`. Raises BoardUnavailable."""
         packed = [pack_id(player_id) for player_id in ids]
         call = RanksCall(state=contest.state, prefix=contest.prefix, places=contest.board.size, ids=packed)
         with translated(BoardUnavailable, AWAY):
@@ -144,21 +144,21 @@ class Boards:
         return Page(total, as_of, standings)
 
 
-def _page_of(found: Any) -> tuple[Page, int]:
-    """The page, and how many stand before it."""
-    if found is None:
+def _page_of(answer: Any) -> tuple[Page, int]:
+    """The page, and how many are before it."""
+    if answer is None:
         raise BoardUnavailable(BUILT, retry_after=1)
-    live, as_of, total, first, rank = found[:5]
+    live, as_of, total, first, rank = answer[:5]
     name = live.decode()
     sign, ties = sign_of(name), ties_of(name)
     standings: list[Standing] = []
     before = None
-    for at in range(5, len(found), 3):
-        score = sign * int(float(found[at + 1]))
+    for at in range(5, len(answer), 3):
+        score = sign * int(float(answer[at + 1]))
         place = (at - 5) // 3
         if place and (score != before or ties == "first"):
             rank = rank + 1 if ties == "dense" else first + place + 1
         before = score
-        reached, player_id = unpack_member(found[at])
-        standings.append(Standing(rank, score, reached, player_id, card_of(found[at + 2])))
+        reached, player_id = unpack_member(answer[at])
+        standings.append(Standing(rank, score, reached, player_id, card_of(answer[at + 2])))
     return Page(total, as_of, standings), first

@@ -28,7 +28,7 @@ LEASE_SECONDS = 6.0
 BEAT_SECONDS = 0.25
 RENEW_SECONDS = 2.0
 HEAR_SECONDS = 1.0
-AWAY = "Who is connected can't be told right now."
+AWAY = "Who is connected isn't known right now."
 CHANGED, KEPT, NOTICE = b"v", b"k", b"n"
 """How messages begin: players whose version rose, players for whom a push was stored, a notice to all."""
 
@@ -145,9 +145,9 @@ class Presence:
                 now = set(players())
                 await self._send(now, now, (), sockets, whole=True)
                 self._gap = True
-                log.info("told who is connected anew", players=len(now))
+                log.info("all connected players sent again", players=len(now))
         except LOST as error:
-            log.warning("presence can't be told", error=described(error))
+            log.warning("presence can't be sent", error=described(error))
             return False
         self._sent = now
         return True

@@ -1,7 +1,7 @@
-"""Clients of Redis in each way that it is run: one server, behind Sentinels, as a cluster.
+"""Clients for Redis in each way that it is run: one server, behind Sentinels, as a cluster.
 
-Law: every wait has a deadline, and whatever is wrong is a RedisError. All three take the same calls: the keys of one
-call share a hash tag, so a cluster runs the same scripts.
+Law: every wait has a deadline, and every failure is a RedisError. All three take the same calls: the keys of one call
+share a hash tag, so a cluster runs the same scripts.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ CONNECTIONS = 64
 WAIT_SECONDS = 2
 """How long a call may wait for one of them."""
 CALL_SECONDS = 5
-"""How long a call to a cluster, or a pipeline, may take with all its redirections and new beginnings."""
+"""How long a call to a cluster, or a pipeline, may take with all its redirections and retries."""
 REDIRECTIONS = 3
 WAITING: dict[str, Any] = {"max_connections": CONNECTIONS, "timeout": WAIT_SECONDS}
 TIMES: dict[str, Any] = {
@@ -41,7 +41,7 @@ TIMES: dict[str, Any] = {
 
 
 class _Secured(SSLConnection):
-    """Over TLS by the client's one context: to make another for each connection would hold up the node."""
+    """Over TLS, with the client's one context: making another for each connection would block the node."""
 
     def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
         super().__init__(**options)
@@ -61,7 +61,7 @@ class _Pool(BlockingConnectionPool):
     async def release(self, connection: AbstractConnection) -> None:
         lost = not connection.is_connected
         await super().release(connection)
-        if lost and any(each.is_connected for each in self._available_connections):
+        if lost and any(idle.is_connected for idle in self._available_connections):
             await self.disconnect(inuse_connections=False)
 
 
@@ -75,7 +75,7 @@ class _SentinelPool(SentinelConnectionPool, _Pool):
 
 
 class _Channel(ClusterPubSub):
-    """A subscription that finds its node by the slots of the present: the driver's own takes them as they are."""
+    """A subscription that refreshes the slots before it looks for its node, which the driver's class doesn't do."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         await self.cluster.initialize()
@@ -93,7 +93,7 @@ class _Cluster(RedisCluster):
         """`connection` is what `_secured` gives."""
         super().__init__(max_connections=2 * CONNECTIONS, **options)  # subscriptions and pipelines take some, too
         self._free = asyncio.Semaphore(CONNECTIONS)
-        self.connection_kwargs.update(connection)  # of the nodes that are found later
+        self.connection_kwargs.update(connection)  # of nodes that join later
         for node in self.nodes_manager.startup_nodes.values():
             node.connection_kwargs.update(connection)
             node.connection_class = node.connection_kwargs.pop("connection_class", node.connection_class)
@@ -104,7 +104,7 @@ class _Cluster(RedisCluster):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with in_time(), self._free:
-            await self.initialize()  # who doesn't know the slots yet would send a call anywhere
+            await self.initialize()  # without the slots it would send a call to any node
             return await super().execute_command(*args, **options)
 
     def pubsub(self, **options: Any) -> ClusterPubSub:  # type: ignore[override]
@@ -124,7 +124,7 @@ async def in_time() -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def _as_redis_error() -> Iterator[None]:
-    """What a cluster's client raises when it finds no node isn't a RedisError by itself."""
+    """A cluster's client raises something else than a RedisError when it finds no node."""
     try:
         yield
     except RedisClusterException as error:
@@ -159,7 +159,7 @@ def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str,
 
 
 def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
-    asked = {
+    to_sentinels = {
         **TIMES,
         "socket_timeout": 1,
         "username": access.sentinel_username,
@@ -167,7 +167,9 @@ def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | 
         **_secured(context, _Secured),
     }
     sentinels = Sentinel([], **options)  # type: ignore[no-untyped-call]
-    sentinels.sentinels = [Redis.from_pool(ConnectionPool(host=host, port=port, **asked)) for host, port in url.hosts]
+    sentinels.sentinels = [
+        Redis.from_pool(ConnectionPool(host=host, port=port, **to_sentinels)) for host, port in url.hosts
+    ]
     secured = _secured(context, _SecuredMaster)
     master: Redis = sentinels.master_for(
         url.master, connection_pool_class=_SentinelPool, db=url.database, **WAITING, **secured
@@ -176,7 +178,7 @@ def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | 
 
 
 def _of_cluster(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
-    """The nodes of the settings are asked again and again, since names may come to mean other addresses."""
+    """The nodes of the settings are resolved again at every refresh, since a name may get another address."""
     seeds = [ClusterNode(host, port) for host, port in url.hosts]
     retry = Retry(NoBackoff(), REDIRECTIONS)
     secured = _secured(context, _Secured)

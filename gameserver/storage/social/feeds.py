@@ -131,12 +131,16 @@ class Feeds:
 
 async def _newest(connection: AsyncConnection, player_id: int, version: int) -> list[dict[str, Any]]:
     """The entries of the highest versions. Mostly those of the newest command ids, which the ledger has in order."""
-    mine = select(LEDGER).where((LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id))
-    rows = (await connection.execute(mine.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH))).mappings().all()
-    found = sorted((_entry(row) for row in rows), key=lambda each: -each["version"])[:LENGTH]
-    if len(rows) < 2 * LENGTH or [each["version"] for each in found] == list(range(version, version - LENGTH, -1)):
-        return found
-    late = mine.order_by(LEDGER.c.version.desc()).limit(LENGTH)
+    rows_of_player = select(LEDGER).where((LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id))
+    rows = (
+        (await connection.execute(rows_of_player.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH)))
+        .mappings()
+        .all()
+    )
+    entries = sorted((_entry(row) for row in rows), key=lambda entry: -entry["version"])[:LENGTH]
+    if len(rows) < 2 * LENGTH or [entry["version"] for entry in entries] == list(range(version, version - LENGTH, -1)):
+        return entries
+    late = rows_of_player.order_by(LEDGER.c.version.desc()).limit(LENGTH)
     return [_entry(row) for row in (await connection.execute(late)).mappings()]
 
 

@@ -28,19 +28,19 @@ async def board(api: Api, name: str = "exp") -> list[tuple[str, int]] | None:
     found: list[tuple[str, int]] = []
     cursor = ""
     while True:
-        told = await api.ask("GET", f"/v1/boards/{name}?limit=3{cursor}")
-        if told.status != 200:
-            assert told.code == "board_unavailable"
+        response = await api.ask("GET", f"/v1/boards/{name}?limit=3{cursor}")
+        if response.status != 200:
+            assert response.code == "board_unavailable"
             return None
-        found += [(each["player"]["id"], each["score"]) for each in told.told["entries"]]
-        if told.told["next_cursor"] is None:
+        found += [(each["player"]["id"], each["score"]) for each in response.told["entries"]]
+        if response.told["next_cursor"] is None:
             return found
-        cursor = f"&cursor={told.told['next_cursor']}"
+        cursor = f"&cursor={response.told['next_cursor']}"
 
 
 async def database(api: Api) -> set[tuple[str, int]]:
-    told = (await api.admin("rankings", limit=1000)).told
-    return {(each["player"]["id"], each["player"]["exp"]) for each in told["entries"]}
+    response = (await api.admin("rankings", limit=1000)).told
+    return {(each["player"]["id"], each["player"]["exp"]) for each in response["entries"]}
 
 
 async def agrees(api: Api) -> bool:
@@ -79,14 +79,14 @@ async def test_equal_scores_stand_in_the_order_in_which_they_were_reached(api: A
 
 async def test_a_change_of_class_moves_a_player_between_boards(api: Api) -> None:
     who = await api.sign_up("warrior")
-    told = await api.act(who, "change_class", **{"class": "mage"})
-    while told.code == "not_enough_exp":
+    response = await api.act(who, "change_class", **{"class": "mage"})
+    while response.code == "not_enough_exp":
         hunted = await api.act(who)
         if hunted.told.get("player", {}).get("hp") == 0 or hunted.code == "player_is_down":
             await api.act(who, "revive")
-        told = await api.act(who, "change_class", **{"class": "mage"})
-    assert told.status == 200
-    await wait_until(lambda: has_total(api, "mage", 1), what="he is among the mages")
+        response = await api.act(who, "change_class", **{"class": "mage"})
+    assert response.status == 200
+    await wait_until(lambda: has_total(api, "mage", 1), what="the player is among the mages")
     await wait_until(lambda: has_total(api, "warrior", 0), what="and no longer among the warriors")
 
 
@@ -107,7 +107,7 @@ async def test_a_transaction_that_commits_late_under_an_old_id_is_not_passed_ove
         await transaction.commit()
     finally:
         await connection.close()
-    await wait_until(lambda: agrees(api), what="the late one is on the board with his new score")
+    await wait_until(lambda: agrees(api), what="the late one is on the board with the new score")
     found = await board(api)
     assert found is not None
     assert found[0] == (late.id, 1000)
@@ -179,11 +179,11 @@ def test_reading_a_part_of_a_snapshot_claims_only_what_was_read(snapshot: Snapsh
 
 @given(snapshots, st.integers(1, 10_010))
 def test_another_connection_goes_back_to_what_was_surely_committed(snapshot: Snapshot, committed: int) -> None:
-    kept = Checkpoint(SOURCE, snapshot, committed)
-    assert Checkpoint.load(kept.dump()) == kept
-    assert kept.on(SOURCE) == kept
-    resumed = kept.on(Source("system", "timeline", "another"))
+    checkpoint = Checkpoint(SOURCE, snapshot, committed)
+    assert Checkpoint.load(checkpoint.dump()) == checkpoint
+    assert checkpoint.on(SOURCE) == checkpoint
+    resumed = checkpoint.on(Source("system", "timeline", "another"))
     assert resumed is not None
     assert resumed.snapshot.xmax <= max(committed + 1, 1) or resumed.snapshot == snapshot
-    assert kept.on(Source("another", "timeline", "session")) is None
-    assert kept.on(Source("system", "promoted", "session")) is None
+    assert checkpoint.on(Source("another", "timeline", "session")) is None
+    assert checkpoint.on(Source("system", "promoted", "session")) is None

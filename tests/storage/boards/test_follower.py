@@ -65,8 +65,8 @@ async def in_databases(core: Core, board: str) -> Places:
     rows: list[tuple[Any, ...]] = []
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:
-            asked = "select id, exp, exp_reached_at from players where not void and ($1 = 'exp' or class = $1)"
-            rows += [tuple(row) for row in await connection.fetch(asked, board)]
+            statement = "select id, exp, exp_reached_at from players where not void and ($1 = 'exp' or class = $1)"
+            rows += [tuple(row) for row in await connection.fetch(statement, board)]
     return sorted(rows, key=lambda row: (-row[1], row[2], row[0]))
 
 
@@ -218,10 +218,10 @@ async def test_an_old_dump_brings_nobody_back_who_was_banned_since(followed: Cor
             return banned not in [who for who, _, _ in await on_board(followed, "exp")]
         return False
 
-    await wait_until(is_off, what="he is off the board")
+    await wait_until(is_off, what="the player is off the board")
     await restore(followed, old)
     assert not await is_off()
-    await wait_until(is_off, what="he is off the board again")
+    await wait_until(is_off, what="the player is off the board again")
     await play(followed, [each for each in players if each.id != banned])
     assert await is_off()
 
@@ -301,8 +301,8 @@ async def test_boards_equal_the_databases_after_postgres_was_killed_again_and_ag
         await own.postgres["one"].start()
         acknowledged += await playing
     await assert_agrees_soon(core)
-    kept = [row["key"] for player in players for row in await assert_ledger_explains(core, player.id)]
-    assert set(acknowledged) <= set(kept), "an acknowledged command was lost"
+    recorded = [row["key"] for player in players for row in await assert_ledger_explains(core, player.id)]
+    assert set(acknowledged) <= set(recorded), "an acknowledged command was lost"
 
 
 async def enlist_more(core: Core) -> list[Player]:
@@ -349,8 +349,8 @@ async def test_a_board_is_loaded_anew_for_a_database_of_another_system(core: Cor
     async with following(core):
         await assert_agrees_soon(core)
     for key in await core.redis.commands.keys("*:checkpoints"):
-        kept: dict[Any, Any] = await core.redis.commands.hgetall(key)
-        for field, text in kept.items():
+        fields: dict[Any, Any] = await core.redis.commands.hgetall(key)
+        for field, text in fields.items():
             if field not in (b"one", b"two"):
                 continue
             here = Checkpoint.load(text.decode())

@@ -104,7 +104,7 @@ def places(players: Iterable[Player]) -> list[tuple[int, int, datetime, int]]:
     return [(rank, each.exp, each.exp_reached_at, each.id) for rank, each in enumerate(ordered, 1)]
 
 
-def told(standings: Iterable[Standing]) -> list[tuple[int, int, datetime, int]]:
+def places_on(standings: Iterable[Standing]) -> list[tuple[int, int, datetime, int]]:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return [
         (each.rank, each.score, epoch + timedelta(microseconds=each.reached_at), each.player_id) for each in standings
@@ -116,7 +116,7 @@ async def whole(boards: Boards, board: Contest, limit: int = 200) -> list[tuple[
     found, after = [], None
     while True:
         page = await boards.top(board, limit, after)
-        found += told(page.standings)
+        found += places_on(page.standings)
         assert len(found) <= page.total
         if page.after is None:
             assert page.total == len(found)
@@ -173,12 +173,12 @@ async def test_the_places_around_a_player_are_the_boards_own_also_at_its_edges(
     expected = places(few)
     at = pick % len(few)
     page = await boards.around(EXP, expected[at][3], radius)
-    assert told(page.standings) == expected[max(0, at - radius) : at + radius + 1]
+    assert places_on(page.standings) == expected[max(0, at - radius) : at + radius + 1]
     assert page.total == len(few)
-    asked = [each.id for each in few[::2]] + [few[0].id ^ 1]
-    ranks = await boards.ranks(EXP, asked)
+    wanted = [each.id for each in few[::2]] + [few[0].id ^ 1]
+    ranks = await boards.ranks(EXP, wanted)
     by_id = {each[3]: each for each in expected}
-    assert told(ranks.standings) == [by_id[each] for each in asked if each in by_id]
+    assert places_on(ranks.standings) == [by_id[player_id] for player_id in wanted if player_id in by_id]
 
 
 async def test_scores_are_exact_up_to_53_bits(redis: Redis, writer: BoardWriter, boards: Boards) -> None:
@@ -220,7 +220,7 @@ async def test_pages_of_a_board_that_moves_show_whoever_stood_still_exactly_once
     while True:
         page = await boards.top(EXP, limit, after)
         seen += [each.player_id for each in page.standings]
-        assert told(page.standings) == sorted(told(page.standings))
+        assert places_on(page.standings) == sorted(places_on(page.standings))
         if page.after is None:
             break
         after = page.after
@@ -283,9 +283,9 @@ async def test_a_board_is_unavailable_until_every_database_is_loaded_and_every_f
     assert not await catch_up(writer, EXP, ["one", "two"])
     await load(writer, [player(2, 20)], ["two", "one"])
     assert not await catch_up(writer, EXP, ["two", "one"]), "'one' caught up before the last load began"
-    for asked in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
+    for read in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
         with pytest.raises(BoardUnavailable):
-            await asked
+            await read
     assert await catch_up(writer, EXP, ["one", "two"])
     assert [each[3] for each in await whole(boards, EXP)] == [2, 1]
 
@@ -311,8 +311,8 @@ async def test_a_board_that_is_built_anew_serves_the_old_one_until_then_and_leav
     assert [each[3] for each in await whole(boards, EXP)] == [2]
     assert await writer.apply([(EXP, live)], "one", "9", late) == [False]
     keys: list[Any] = await redis.keys(f"{EXP.prefix}*")
-    kept = {key.decode().removeprefix(EXP.prefix) for key in keys}
-    assert kept == {"state", *(f"{other.name}:{part}" for part in PARTS)}
+    parts = {key.decode().removeprefix(EXP.prefix) for key in keys}
+    assert parts == {"state", *(f"{other.name}:{part}" for part in PARTS)}
 
 
 @settings(max_examples=60)
@@ -396,7 +396,7 @@ async def test_a_cursor_that_isnt_one_of_the_board_is_refused(
 async def test_boards_of_a_redis_that_is_away_are_unavailable(servers: Servers) -> None:
     client = clients.connect(SecretStr("redis://127.0.0.1:1/0"))
     boards = Boards(client)
-    for asked in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
+    for read in (boards.top(EXP, 5, None), boards.around(EXP, 1, 2), boards.ranks(EXP, [1])):
         with pytest.raises(BoardUnavailable):
-            await asked
+            await read
     await client.aclose()

@@ -17,7 +17,7 @@ class Question(NamedTuple):
 
 
 class Scripted:
-    """Answers with what it was asked, and remembers how many came together."""
+    """Answers each question with itself, and counts how many came together."""
 
     def __init__(self) -> None:
         self.together: list[int] = []

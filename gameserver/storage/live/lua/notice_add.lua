@@ -2,7 +2,7 @@
 -- KEYS last: the last notice's number
 -- KEYS notices: number, space, push
 -- ARGV push: the notice
--- ARGV most: notices kept, at the most
+-- ARGV most: notices stored, at the most
 -- ARGV lifetime_ms: for how long
 -- ARGV channel: of all nodes
 -- ARGV message: to them

@@ -2,7 +2,7 @@
 -- KEYS stream: the player's: its name, its last number, the last notice in it
 -- KEYS tail: number, space, push
 -- ARGV name: for the stream if it is new
--- ARGV most: pushes kept, at the most
+-- ARGV most: pushes stored, at the most
 -- ARGV lifetime_ms: for how long
 -- ARGV push: the one to store
 -- Returns its number.

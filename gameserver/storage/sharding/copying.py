@@ -110,7 +110,7 @@ class Copy:
 
         Another answer later means that the copy lacks something: a server was failed over, or its log was lost.
         """
-        identities = [await each.fetchval(IDENTITY, timeout=STATEMENT_SECONDS) for each in (source, target)]
+        identities = [await server.fetchval(IDENTITY, timeout=STATEMENT_SECONDS) for server in (source, target)]
         has_slot = await source.fetchval(HAS_SLOT, self.name, timeout=STATEMENT_SECONDS)
         number = await target.fetchval("select oid from pg_subscription where subname = $1", self.name)
         return f"{identities[0]}, {identities[1]}, subscription {number if has_slot else 'lost'}"

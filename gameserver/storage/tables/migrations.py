@@ -1,4 +1,4 @@
-"""One Alembic history per table group, run over every database of the group."""
+"""One Alembic history per table group, run on every database of the group."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def head(group: str) -> str:
 
 
 async def upgrade(database: Database, group: str) -> None:
-    """Brings the group's tables to the head; several at a time wait for each other."""
+    """Brings the group's tables to the head; concurrent upgrades of a database wait for each other."""
     with translated(database.name):
         await _upgrade_locked(database, group)
 
@@ -78,10 +78,10 @@ async def _current(database: Database, group: str) -> str | None:
 async def require_heads(databases: Mapping[str, Sequence[Database]]) -> None:
     """Refuses databases that aren't at the head of a group's history. Raises OutdatedDatabase."""
     pairs = [(group, database) for group, members in databases.items() for database in members]
-    found = await asyncio.gather(*(current(database, group) for group, database in pairs))
+    revisions = await asyncio.gather(*(current(database, group) for group, database in pairs))
     faults = [
         f"database {database.name}: its {group} tables are at {revision or 'nothing'}, this code needs {head(group)}"
-        for (group, database), revision in zip(pairs, found, strict=True)
+        for (group, database), revision in zip(pairs, revisions, strict=True)
         if revision != head(group)
     ]
     if faults:

@@ -58,9 +58,9 @@ class PlayerSocket:
         held_back, self._held_back = self._held_back, None
         self._state_version, self._seen = version, Seen(opened.stream, opened.seq - len(opened.missed))
         self.channel.send(answer)
-        self.push_kept(opened.stream, opened.missed)
+        self.push_stored(opened.stream, opened.missed)
         if held_back is not None:
-            self.push_kept(opened.stream, held_back.kept)
+            self.push_stored(opened.stream, held_back.kept)
             for player, max_hp in held_back.states:
                 self.push_state(player, max_hp)
             for kind, data in held_back.pushes:
@@ -83,7 +83,7 @@ class PlayerSocket:
             if "player" in self.topics:
                 self.push("player", answers.player(player, max_hp))
 
-    def push_kept(self, stream: str, kept: Sequence[StoredPush]) -> None:
+    def push_stored(self, stream: str, kept: Sequence[StoredPush]) -> None:
         """Pushes those that haven't been sent yet."""
         if self._held_back is not None:
             self._held_back.kept.extend(kept)

@@ -41,7 +41,7 @@ async def test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_
     players = await enlist_many(core, 4, "one")
     slots = moving.slot_with(players)
     targets = ["two", "one"] * len(steps)
-    async with moving.playing(core, players) as told:
+    async with moving.playing(core, players) as receipts_by_player:
         for step, target in zip(steps, targets, strict=False):
             await kill_at(settings, tmp_path, slots, target, when, step)
             await moving.lapse(core.sharding, core.databases["one"].url)
@@ -51,7 +51,7 @@ async def test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_
             assert {each.step for each in ended.slots} == {SlotStep.MOVED}, step
             await moving.assert_settled(core)
             assert {owner(core, player.id) for player in players} == {target}
-    await moving.assert_nothing_lost(core, told)
+    await moving.assert_nothing_lost(core, receipts_by_player)
 
 
 @pytest.mark.soak

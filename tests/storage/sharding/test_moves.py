@@ -35,14 +35,14 @@ async def _no_move_is_left_open(core: Core) -> AsyncIterator[None]:
 async def test_slots_move_there_and_back_while_their_players_play_and_nothing_is_lost_or_done_twice(core: Core) -> None:
     players = await enlist_many(core, 10, "one")
     slots = moving.slot_with(players)
-    async with moving.playing(core, players) as told:
+    async with moving.playing(core, players) as receipts_by_player:
         for target in ("two", "one"):
             moved = await moving.move(core, slots, target)
-            assert {each.step for each in moved.slots} == {SlotStep.MOVED}
+            assert {slot.step for slot in moved.slots} == {SlotStep.MOVED}
             assert {owner(core, player.id) for player in players} == {target}
             await moving.assert_settled(core)
-    assert all(len(receipts) > 20 for receipts in told.values())
-    await moving.assert_nothing_lost(core, told)
+    assert all(len(receipts) > 20 for receipts in receipts_by_player.values())
+    await moving.assert_nothing_lost(core, receipts_by_player)
 
 
 async def test_a_command_that_was_acknowledged_before_its_slot_moved_gets_its_first_answer_after_it(core: Core) -> None:
@@ -58,14 +58,14 @@ async def test_what_a_player_asks_one_after_the_other_takes_effect_in_that_order
 ) -> None:
     player = await enlist(core, exp=5000, database="one")
     moves = asyncio.create_task(moving.move(core, moving.slot_with([player]), "two"))
-    asked = []
+    sent = []
     while not moves.done():
-        asked += [asyncio.ensure_future(core.rooms.players.act(order(core, player.id, "rest"))) for _ in range(5)]
-        asked += [asyncio.ensure_future(core.rooms.players.act(order(core, player.id))) for _ in range(5)]
+        sent += [asyncio.ensure_future(core.rooms.players.act(order(core, player.id, "rest"))) for _ in range(5)]
+        sent += [asyncio.ensure_future(core.rooms.players.act(order(core, player.id))) for _ in range(5)]
         await asyncio.sleep(0.005)
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(each, Refused) or not isinstance(each, BaseException) for each in answers)
-    versions = [each.player.version for each in answers if not isinstance(each, BaseException)]
+    answers = await asyncio.gather(*sent, return_exceptions=True)
+    assert all(isinstance(answer, Refused) or not isinstance(answer, BaseException) for answer in answers)
+    versions = [answer.player.version for answer in answers if not isinstance(answer, BaseException)]
     assert versions == sorted(versions)
     assert len(versions) > 20
     assert owner(core, player.id) == "two"
@@ -81,9 +81,9 @@ async def test_claims_move_while_players_sign_up_and_a_name_stays_taken(core: Co
             made.append((await enroll(core.commands.accounts, _application(f"Mover {number}"), command_id()))[0].player)
 
     task = asyncio.create_task(sign_up())
-    mine = slots_of(core, "one", "accounts")[::3]
-    await moving.move(core, mine, "two", "accounts")
-    await moving.move(core, mine, "one", "accounts")
+    slots = slots_of(core, "one", "accounts")[::3]
+    await moving.move(core, slots, "two", "accounts")
+    await moving.move(core, slots, "one", "accounts")
     stop.set()
     await task
     await moving.assert_settled(core, "accounts")
@@ -208,12 +208,12 @@ async def _until_renewed(core: Core) -> None:
 
 async def test_a_move_that_cannot_be_is_refused_with_the_reason_and_nothing_is_recorded(core: Core) -> None:
     moves = core.sharding
-    mine = slots_of(core, "one")
+    slots = slots_of(core, "one")
     refused: dict[str, Callable[[], Awaitable[list[PlannedMove]]]] = {
-        "isn't a database of players": (lambda: sharding.plan_move(moves, "players", mine, "nowhere")),
-        "There is no group": (lambda: sharding.plan_move(moves, "planets", mine, "two")),
+        "isn't a database of players": (lambda: sharding.plan_move(moves, "players", slots, "nowhere")),
+        "There is no group": (lambda: sharding.plan_move(moves, "planets", slots, "two")),
         "and not 64-70": (lambda: sharding.plan_move(moves, "players", range(60, 71), "two")),
-        "owns all of these": (lambda: sharding.plan_move(moves, "players", mine, "one")),
+        "owns all of these": (lambda: sharding.plan_move(moves, "players", slots, "one")),
         "doesn't own these slots": (lambda: _plan("players", "one", "two", slots_of(core, "two"))),
     }
     for reason, plan in refused.items():
@@ -237,11 +237,12 @@ async def test_a_move_to_a_database_whose_tables_are_old_is_refused(core: Core) 
 
 async def test_slots_that_are_in_a_move_cannot_be_in_another_one(core: Core) -> None:
     moves = core.sharding.moves
-    mine = slots_of(core, "one")
-    (first,) = await moves.make([PlannedMove("players", "one", "two", mine[:3])], "tester")
+    slots = slots_of(core, "one")
+    (first,) = await moves.make([PlannedMove("players", "one", "two", slots[:3])], "tester")
     with pytest.raises(Conflict, match="in a move already"):
         await moves.make(
-            [PlannedMove("players", "one", "two", mine[4:6]), PlannedMove("players", "one", "two", mine[2:4])], "tester"
+            [PlannedMove("players", "one", "two", slots[4:6]), PlannedMove("players", "one", "two", slots[2:4])],
+            "tester",
         )
     assert [move.id for move in await moves.unfinished()] == [first]
 
@@ -327,7 +328,7 @@ async def test_a_drain_that_is_refused_changes_nothing(core: Core) -> None:
 async def test_a_database_that_joined_and_that_a_node_was_not_told_of_leaves_its_map_as_it_is(core: Core) -> None:
     await core.sharding.membership.join("players", "strange", None)
     await core.slots.refresh()
-    assert {each.name for each in core.slots.members("players")} == {"one", "two"}
+    assert {database.name for database in core.slots.members("players")} == {"one", "two"}
     player = await enlist(core)
     assert (await act(core, player.id)).player.version == 2
     await core.sharding.membership.leave("strange")

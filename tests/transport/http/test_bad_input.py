@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gameserver.transport.http import asking
+from gameserver.transport.http import inputs
 from tests.support.client import Api
 from tests.transport.doors import Door, assert_problem, fields_of, raw_status, unchanged
 from tests.transport.samples import ACTIONS, HUNT, LARGEST, NOT_JSON, NUMBERS, SIGN_INS, SIGN_UP, SIGN_UPS
@@ -173,8 +173,8 @@ RAW = [
 async def test_a_body_that_doesnt_come_is_waited_for_no_longer_than_it_may_take(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert asking.BODY_SECONDS == 10
-    monkeypatch.setattr(asking, "BODY_SECONDS", 0.1)
+    assert inputs.BODY_SECONDS == 10
+    monkeypatch.setattr(inputs, "BODY_SECONDS", 0.1)
     assert await raw_status(api.url, b"POST /v1/players HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{") == 408
 
 

@@ -28,7 +28,7 @@ class Latencies:
         self._histogram.add(other._histogram)
 
     def at(self, percentile: float) -> float:
-        """Return the seconds that `percentile` in a hundred of all latencies stay within."""
+        """Return the latency whose rank is `percentile` in a hundred of all, rounded to a whole rank."""
         return float(self._histogram.get_value_at_percentile(percentile)) / 1e6 if self.count else 0.0
 
     def shortest(self) -> float:

@@ -52,7 +52,7 @@ def show(console: Console, report: dict[str, Any]) -> None:
             f"interruptions ({CAUSES.get(cause, cause)}): {row['count']:,}; without an acknowledged action\n"
             f"  for at most {row['max_seconds']:.2f} s, p99 {row['p99_seconds']:.2f} s"
         )
-    console.print(f"moved before a node stopped: {report['going_away_heeded']:,}")
+    console.print(f"sockets moved before their node stopped: {report['going_away_heeded']:,}")
     console.print(f"actions that met an error: {listed(report['actions_hurt'])}")
     if report["connections"]["around_worst"]:
         console.print("reconnections around the worst second, by 0.1 s (attempts, successes):")

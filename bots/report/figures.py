@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Column, Table
 
 from bots.load.idle import IdleSockets
 from bots.load.measure import LoadResult
@@ -13,8 +14,14 @@ from bots.mischief.misbehave import Incident
 
 def show_bench(console: Console, results: list[LoadResult]) -> None:
     """Print the figures of a load."""
-    table = Table("mode", "refused", "errors", title="successful answers, closed loop")
-    for column in ("per second", "p50 ms", "p99 ms", "max ms", "client CPU"):
+    table = Table(
+        Column("mode", min_width=len("read-socket")),
+        "refused",
+        "errors",
+        title="successful answers, closed loop",
+        caption="CPU: the share of one core that this client used",
+    )
+    for column in ("per s", "p50 ms", "p99 ms", "max ms", "CPU"):
         table.add_column(column, justify="right")
     for result in results:
         faults = (listed(result.refused), listed(result.errors))
@@ -32,17 +39,15 @@ def show_idle(console: Console, state: IdleSockets) -> None:
 def show_incident(console: Console, incident: Incident) -> None:
     """Print one kind of mischief, what the server did to it, and how the honest player did."""
     verdict = "[green]noticed nothing[/]" if incident.harmless else "[red]was disturbed[/]"
-    console.print(
-        f"[bold]{incident.kind}[/]\n"
-        f"  sockets ended: {listed(incident.ended)}\n"
-        f"  answers: {listed(incident.heard)}\n"
-        f"  the honest player {verdict}: {incident.honest_actions:,} actions, "
-        f"p99 {incident.honest_p99_ms:,.1f} ms\n"
-        f"  its errors: {listed(incident.honest_errors)}",
-        highlight=False,
-    )
-    for problem in incident.honest_problems:
-        console.print(Text(f"  {problem}", style="red"))
+    console.print(f"[bold]{incident.kind}[/]", highlight=False)
+    lines = [
+        f"sockets ended: {listed(incident.ended)}",
+        f"answers: {listed(incident.heard)}",
+        f"the honest player {verdict}: {incident.honest_actions:,} actions, p99 {incident.honest_p99_ms:,.1f} ms",
+        f"its errors: {listed(incident.honest_errors)}",
+        *(f"[red]{escape(problem)}[/]" for problem in incident.honest_problems),
+    ]
+    console.print(Padding("\n".join(lines), (0, 0, 0, 2)), highlight=False)
 
 
 def listed(counts: Mapping[str, int]) -> str:

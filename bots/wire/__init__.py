@@ -2,5 +2,5 @@
 
 Door: `player_client` (`PlayerClient`, `Reply`), `http` (`open_session`), `network` (`Network`), `channel` (`Channel`),
 `requests` (`Request`), `answers` (`Answer`, `AnswerKind`), `bodies` (`State`, `MailSent`), `errors`
-(`BadAnswerError`, `UnreachableError`), `command_ids` (`CommandIds`).
+(`BadAnswerError`, `UnreachableError`), `command_ids` (`CommandIds`), `interruptions` (`LOST`, `SENT_AWAY`).
 """

@@ -19,8 +19,8 @@ from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
-from gameserver.transport.http.middleware import surround
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.middleware import wrap_request
+from gameserver.transport.http.replies import json_response
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
@@ -34,7 +34,7 @@ from gameserver.upkeep.postman import Postman
 
 def build_app(core: Core) -> web.Application:
     """The application with every door."""
-    app = web.Application(middlewares=[surround], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[wrap_request], client_max_size=LARGEST_BODY)
     app[COMMANDS] = core.commands
     app[RULEBOOK] = core.rulebook
     app[CLOCK] = core.commands.accounts.policy.now
@@ -49,7 +49,7 @@ def build_app(core: Core) -> web.Application:
         app.router.add_route(route.method, route.path, route.handler)
 
     async def read_document(_: web.Request) -> web.Response:
-        return answer(document)
+        return json_response(document)
 
     app.router.add_route("GET", "/openapi.json", read_document)
     return app
@@ -83,7 +83,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
-        postman.tell_for_ever(),
+        postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
         *live.work(),
@@ -124,4 +124,4 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
         async with serving(app, settings.node, background(core, app), stop):
             if ready_file is not None:
                 ready_file.touch()
-            await stop.asked.wait()
+            await stop.requested.wait()

@@ -1,4 +1,4 @@
-"""What the commands about accounts share: what they need, who applies, and what a new session is answered with."""
+"""What the commands about accounts share: their dependencies, a sign-up's fields, and the answer of a new session."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gameserver.storage.sessions.sessions import Session, Sessions
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How new command ids are judged, the clock, and whether a deleted player's name can be had again."""
+    """The window of new command ids, the clock, and whether a deleted player's name can be taken again."""
 
     window: Window
     now: Callable[[], datetime]
@@ -39,7 +39,7 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Who wants to be a player; at least one credential. `hp` and `exp` are for an operator's imports."""
+    """A sign-up's fields, with at least one credential. `hp` and `exp` are for an operator's imports."""
 
     name: str
     class_name: str
@@ -52,7 +52,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """A player and its new session; `token` is shown this once."""
+    """A player and its new session; `token` is shown only here."""
 
     player: Player
     max_hp: int

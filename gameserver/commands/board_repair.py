@@ -1,4 +1,4 @@
-"""What keeps boards true: checks against the databases, and building them anew."""
+"""Keeps boards right: checks against the databases, repairs, and rebuilding."""
 
 import random
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class BoardRepair:
 async def check(
     board_repair: BoardRepair, board: str, season: str, sample: int, *, repair: bool
 ) -> tuple[Contest, CheckReport]:
-    """Compares some places of a board with the databases, and puts right what differs if it is to `repair`.
+    """Compares `sample` random players of a board with the databases, and corrects what differs if `repair`.
 
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
@@ -40,13 +40,13 @@ async def check(
 async def check_all(
     board_repair: BoardRepair, board: str, season: str, progress: Callable[[int], None], *, repair: bool
 ) -> tuple[Contest, CheckReport]:
-    """Compares every place; `progress` hears how many players have been compared. Raises what `check` does."""
+    """Compares every player; `progress` is called with how many have been compared. Raises as `check` does."""
     contest = _followed(board_repair, board, season)
     return contest, _counted(contest, await board_repair.checks.full(contest, progress, repair=repair))
 
 
 async def check_some(board_repair: BoardRepair) -> int:
-    """Compares a few places of one board, chosen at random, and puts right what differs; how many that were."""
+    """Compares a few players of one random board and corrects what differs; how many differed."""
     contests = board_repair.leaderboards.seasons.calendar.contests(board_repair.leaderboards.now())
     if not contests:
         return 0
@@ -55,7 +55,7 @@ async def check_some(board_repair: BoardRepair) -> int:
 
 
 async def rebuild(board_repair: BoardRepair, admin: str, board: str, season: str, reason: str) -> str:
-    """Begins to build a board anew beside the one that is served; the new generation's name.
+    """Begins to rebuild a board beside the one that is served; the new generation's name.
 
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
@@ -65,16 +65,16 @@ async def rebuild(board_repair: BoardRepair, admin: str, board: str, season: str
 
 
 async def is_live(board_repair: BoardRepair, board: str, season: str, generation: str) -> bool:
-    """Whether a generation is what is served. Raises BoardUnavailable."""
+    """Whether this generation is the one that is served. Raises BoardUnavailable."""
     return await board_repair.lifecycle.live(boards.contest(board_repair.leaderboards, board, season)) == generation
 
 
 def _followed(board_repair: BoardRepair, board: str, season: str) -> Contest:
-    """A contest that lies in Redis. Raises BoardNotFound, SeasonNotFound, and BadInput for a season that is over."""
+    """A contest whose board is in Redis. Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over."""
     contest = boards.contest(board_repair.leaderboards, board, season)
     if board_repair.leaderboards.seasons.calendar.is_over(contest.board, contest.season):
-        problem = FieldProblem("season", "is over: its standings are stored, and follow nothing any more")
-        raise BadInput("There is nothing to compare or to build.", errors=[problem])
+        problem = FieldProblem("season", "is over: its standings are stored and no longer change")
+        raise BadInput("There is nothing to compare or to rebuild.", errors=[problem])
     return contest
 
 

@@ -1,4 +1,4 @@
-"""Reading the boards: places, with what is shown of the players who hold them."""
+"""Reading boards: standings, with what is shown of the players."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Leaderboards:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A page of a board; `missing` are those asked for who aren't on it."""
+    """A page of a board; `missing` are requested players that aren't on it."""
 
     contest: Contest
     page: Page
@@ -42,56 +42,56 @@ def listed(leaderboards: Leaderboards) -> list[tuple[Board, Season | None]]:
 
 async def top(leaderboards: Leaderboards, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable, DatabaseUnavailable."""
-    asked = contest(leaderboards, board, season)
-    return Ranked(asked, await _standings(leaderboards, asked).top(asked, limit, cursor))
+    which = contest(leaderboards, board, season)
+    return Ranked(which, await _standings(leaderboards, which).top(which, limit, cursor))
 
 
 async def around(leaderboards: Leaderboards, board: str, season: str, player_id: int, radius: int) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable, DatabaseUnavailable."""
-    asked = contest(leaderboards, board, season)
-    return Ranked(asked, await _standings(leaderboards, asked).around(asked, player_id, radius))
+    which = contest(leaderboards, board, season)
+    return Ranked(which, await _standings(leaderboards, which).around(which, player_id, radius))
 
 
 async def ranks(leaderboards: Leaderboards, board: str, season: str, ids: Sequence[int]) -> Ranked:
     """Those of the ids that are on the board. Raises BoardNotFound, SeasonNotFound and what is unavailable."""
-    asked = contest(leaderboards, board, season)
-    page = await _standings(leaderboards, asked).ranks(asked, ids)
-    there = {each.player_id for each in page.standings}
-    return Ranked(asked, page, [each for each in dict.fromkeys(ids) if each not in there])
+    which = contest(leaderboards, board, season)
+    page = await _standings(leaderboards, which).ranks(which, ids)
+    ranked = {standing.player_id for standing in page.standings}
+    return Ranked(which, page, [player_id for player_id in dict.fromkeys(ids) if player_id not in ranked])
 
 
 async def rank(leaderboards: Leaderboards, board: str, season: str, player_id: int) -> Ranked:
     """One player's place. Raises BoardNotFound, SeasonNotFound, NotOnBoard and what is unavailable."""
-    found = await ranks(leaderboards, board, season, [player_id])
-    if not found.page.standings:
+    ranked = await ranks(leaderboards, board, season, [player_id])
+    if not ranked.page.standings:
         raise NotOnBoard("The player isn't on this board.")
-    return found
+    return ranked
 
 
-def _standings(leaderboards: Leaderboards, asked: Contest) -> Boards | PastStandings:
-    """Where they lie: in Redis, or, when the season is over and counted, in the control database."""
+def _standings(leaderboards: Leaderboards, which: Contest) -> Boards | PastStandings:
+    """Redis or, when the season is over and counted, the control database."""
     return (
         leaderboards.seasons.past
-        if leaderboards.seasons.calendar.is_over(asked.board, asked.season)
+        if leaderboards.seasons.calendar.is_over(which.board, which.season)
         else leaderboards.standings
     )
 
 
 def contest(leaderboards: Leaderboards, name: str, season: str) -> Contest:
-    """The season of a board that is asked for. Raises BoardNotFound, SeasonNotFound."""
+    """The contest that a board and a season's name mean. Raises BoardNotFound, SeasonNotFound."""
     board, now = leaderboards.seasons.calendar.board(name), leaderboards.now()
     number = leaderboards.seasons.calendar.number(board, now)
     if season == CURRENT or (number == ALL_TIME and season == FOR_ALL_TIME):
         return Contest(board, number)
     wanted = leaderboards.seasons.calendar.previous(board, now) if season == PREVIOUS else _parse(season)
-    known = [each.season for each in leaderboards.seasons.calendar.contests(now) if each.board is board]
+    known = [open_.season for open_ in leaderboards.seasons.calendar.contests(now) if open_.board is board]
     if not wanted or not (wanted in known or leaderboards.seasons.calendar.is_over(board, wanted)):
         raise SeasonNotFound(f"The board {name} has no such season.")
     return Contest(board, wanted)
 
 
 def _parse(season: str) -> int:
-    """The number of a season that is named by its start; ALL_TIME for what is none."""
+    """The number of a season that is named by its start; ALL_TIME if the text is no such name."""
     try:
         moment = datetime.fromisoformat(season)
     except ValueError:
@@ -100,7 +100,7 @@ def _parse(season: str) -> int:
 
 
 def season_name(which: Contest) -> str:
-    """How a season is told: by its start."""
+    """The name of a season: its start, as RFC 3339."""
     if which.season == ALL_TIME:
         return FOR_ALL_TIME
     return rfc3339_of_seconds(which.season)

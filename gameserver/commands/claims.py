@@ -14,9 +14,10 @@ log = structlog.get_logger()
 
 
 async def resolve(accounts: Accounts, claim: Claim) -> None:
-    """Settles an open claim by what its player is; whatever sign-up or rename still counted on it fails.
+    """Confirms or frees an open claim, as its player has it; a sign-up or rename that still relies on it fails.
 
-    A deleted player's sessions are ended first, since his claims are what tells that it has to be done.
+    A deleted player's sessions are ended before the claim is settled: an open claim is the only record that this is
+    still to be done.
     """
     fate = await accounts.room.identities.resolve(claim)
     if fate is Fate.DELETED:
@@ -29,12 +30,12 @@ async def resolve(accounts: Accounts, claim: Claim) -> None:
     RESOLVED_CLAIMS.labels("confirmed" if fate is Fate.HELD else "blocked" if blocked else "freed").inc()
 
 
-async def settle(accounts: Accounts, player_id: int, keys: Iterable[Key]) -> None:
-    """Settles those of the keys whose claims are this player's and open; what isn't reached is left to the sweeper."""
+async def resolve_all(accounts: Accounts, player_id: int, keys: Iterable[Key]) -> None:
+    """Resolves the player's open claims on these keys; what can't be reached is left to the sweeper."""
     for key in keys:
         try:
             claim = await accounts.room.claims.find(key)
             if claim is not None and claim.player_id == player_id and not claim.confirmed:
                 await resolve(accounts, claim)
         except Unavailable as error:
-            log.warning("a claim waits", claim=str(key), error=error.detail)
+            log.warning("claim not resolved yet", claim=str(key), error=error.detail)

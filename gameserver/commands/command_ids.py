@@ -1,4 +1,4 @@
-"""Command ids: the client's, checked, or new ones."""
+"""Command ids: a client's, checked, or new ones."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What every command needs, by the module it stands in: handed on by the doors, never looked into there."""
+"""The dependencies of all commands, by module; doors hand them on and never look inside."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
 """A crowd of made-up players for demonstrations and load tests, signed up by the thousand.
 
-Who the number N is never changes: his name, device, class, EXP and HP. So loading again adds only those that aren't
-there yet, wherever the last one was killed. They are real players: by law, in the ledger, on the boards, able to sign
-in by their devices, which anybody can guess. Not for a live game.
+Law: player N is deterministic: name, device, class, EXP and HP. So another load adds only the players that are
+missing, wherever the last one was interrupted. They are real players: in the ledger, on the boards, able to sign in by
+their devices, which anybody can guess. Not for a live game.
 """
 
 import asyncio
@@ -21,29 +21,30 @@ from gameserver.rules.game import Game
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.accounts.intake import Holder
 from gameserver.storage.ids import new_command_id
+from gameserver.waiting import cancel_and_wait
 
 CHUNK = 5_000
-"""Players in one round, so that a follower never reads more at once."""
-AT_A_TIME = 2
-"""Rounds under way: one is prepared while the databases work on the other."""
-A_MILLISECOND = 8
-"""Command ids with the same time, so that their players' ids hardly ever collide."""
-AHEAD = 40_000
-"""How many players may be loaded that the boards don't show yet."""
+"""Players in one chunk, so that a follower never reads more at once."""
+CHUNKS_AT_ONCE = 2
+"""One is prepared while the databases work on the other."""
+IDS_PER_MILLISECOND = 8
+"""Command ids with the same time; few, so that their players' ids hardly ever collide."""
+LARGEST_LAG = 40_000
+"""How many loaded players the boards may not show yet before loading waits for them."""
 PATIENCE = 3.0
-"""Seconds without any progress of a board after which nobody seems to follow, and loading goes on regardless."""
-TRIES = 5
+"""Seconds without progress of a board after which no follower seems to run, and loading no longer waits."""
+RETRIES = 5
 HIGHEST = 1.2
-"""The most EXP, in what the last level takes."""
+"""The most EXP, as a multiple of what the last level takes."""
 DOWN, UNHURT = 3, 60
-"""Per cent of players that are at 0 HP, and at their most."""
+"""Per cent of players with 0 HP, and with full HP."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """How many were made, were there already, or couldn't be made.
+    """How many players were made, were there already, or couldn't be made.
 
-    `taken` are those of whose name or device somebody else has one, or a load that was killed has opened only one.
+    taken: the name or the device is another player's, or an interrupted load claimed only one of the two.
     """
 
     made: int = 0
@@ -59,7 +60,7 @@ class LoadProgress:
 
 
 def member(number: int, game: Game) -> Application:
-    """Who the number is: EXP falls off steeply, so that many are beginners and few at the top."""
+    """Player number N. EXP falls off steeply: many are beginners, few are at the top."""
     dice, classes = Dice(number), list(game.classes)
     class_name = classes[dice.roll(0, len(classes) - 1)]
     share = dice.roll(0, 10**9) / 10**9
@@ -71,64 +72,66 @@ def member(number: int, game: Game) -> Application:
 
 
 async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> AsyncGenerator[LoadProgress, None]:
-    """Signs up the players from 1 on; how far it has come after each chunk.
+    """Signs up players 1 to `players`; yields the total progress after every chunk.
 
-    Raises DatabaseUnavailable: what was made stays, and loading again goes on.
+    Raises DatabaseUnavailable: what was made stays, and another load makes the rest.
     """
     starts = iter(range(1, players + 1, CHUNK))
     pace, total = _Pace(leaderboards), LoadProgress()
     under_way: set[asyncio.Task[LoadProgress]] = set()
     try:
         while True:
-            while len(under_way) < AT_A_TIME and (start := next(starts, None)) is not None:
+            while len(under_way) < CHUNKS_AT_ONCE and (start := next(starts, None)) is not None:
                 await pace.wait(total.made)
                 numbers = range(start, min(start + CHUNK, players + 1))
                 under_way.add(asyncio.create_task(_load_chunk(accounts, numbers)))
             if not under_way:
                 return
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            total = sum([each.result() for each in done], total)
+            total = sum([task.result() for task in done], total)
             yield total
     finally:
-        for each in under_way:
-            each.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await cancel_and_wait(under_way)
 
 
 async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgress:
-    wanted = {each.name: each for each in (member(number, accounts.rulebook.game) for number in numbers)}
-    births, progress = _births(accounts, [*wanted.values()]), LoadProgress()
-    for _ in range(TRIES):
-        reserved = await accounts.room.intake.reserve(births)
-        chances = _chances(births, reserved.holders)
-        made = await accounts.room.intake.create(chances.good)
-        await accounts.room.intake.confirm([each for each in chances.good if each.command_id in made], reserved)
-        unmade = [each for each in chances.good if each.command_id not in made]
-        if unmade or chances.taken:
-            await accounts.room.intake.release([*unmade, *chances.taken], reserved)
-        progress += LoadProgress(len(made), chances.there, len(chances.taken))
-        births = chances.again + _births(accounts, [wanted[each.player.name] for each in unmade])
-        if not births:
+    game, intake = accounts.rulebook.game, accounts.room.intake
+    applications = {wanted.name: wanted for wanted in (member(number, game) for number in numbers)}
+    enrolments, progress = _enrolments(accounts, [*applications.values()]), LoadProgress()
+    for _ in range(RETRIES):
+        # The steps of a sign-up: reserve the keys, make the players, confirm the keys.
+        reserved = await intake.reserve(enrolments)
+        sorted_ = _sorted(enrolments, reserved.holders)
+        made = await intake.create(sorted_.good)
+        await intake.confirm([enrolment for enrolment in sorted_.good if enrolment.command_id in made], reserved)
+        # Free the keys of those that make no player under their ids.
+        unmade = [enrolment for enrolment in sorted_.good if enrolment.command_id not in made]
+        if unmade or sorted_.taken:
+            await intake.release([*unmade, *sorted_.taken], reserved)
+        progress += LoadProgress(len(made), sorted_.there, len(sorted_.taken))
+        # Try the rest again: under an interrupted load's command, or under a new id.
+        enrolments = sorted_.again + _enrolments(accounts, [applications[left.player.name] for left in unmade])
+        if not enrolments:
             return progress
     raise DatabaseUnavailable("Some players can't be loaded now: load again.", retry_after=1)
 
 
-def _births(accounts: Accounts, wanted: Sequence[Application]) -> list[Enrolment]:
-    """Sign-ups under new command ids; each at a time of its own, as no two players' creation needs to be equal."""
+def _enrolments(accounts: Accounts, applications: Sequence[Application]) -> list[Enrolment]:
+    """Enrolments under new command ids, all created at different times."""
     now, milliseconds = accounts.policy.now(), int(time.time() * 1000)
-    times = (now - timedelta(microseconds=index) for index in range(len(wanted), 0, -1))
+    times = (now - timedelta(microseconds=index) for index in range(len(applications), 0, -1))
     dated = replace(accounts, policy=replace(accounts.policy, now=lambda: next(times)))
     return [
-        draft_of(dated, each, new_command_id(milliseconds - index // A_MILLISECOND), 0)
-        for index, each in enumerate(wanted)
+        draft_of(dated, application, new_command_id(milliseconds - index // IDS_PER_MILLISECOND), 0)
+        for index, application in enumerate(applications)
     ]
 
 
 @dataclass(slots=True)
-class _Chances:
-    """Sign-ups that may make their players, or that have to be tried again; how many players are `there` already.
+class _Sorted:
+    """Enrolments by what their keys' holders allow; how many players are `there` already.
 
-    Those that an earlier load has begun and not finished are tried `again` under that one's command.
+    good: may make their players; again: begun by an interrupted load, to be finished under its command.
     """
 
     good: list[Enrolment] = field(default_factory=list)
@@ -137,41 +140,48 @@ class _Chances:
     there: int = 0
 
 
-def _chances(births: Sequence[Enrolment], holders: Mapping[str, Holder]) -> _Chances:
-    found = _Chances()
-    for birth in births:
-        held = [holder for key in birth.keys if (holder := holders.get(key)) is not None]
-        whose = {holder[:2] for holder in held}
-        if len(held) == len(birth.keys) and len(whose) == 1:
+def _sorted(enrolments: Sequence[Enrolment], holders: Mapping[str, Holder]) -> _Sorted:
+    outcome = _Sorted()
+    for enrolment in enrolments:
+        held = [holder for key in enrolment.keys if (holder := holders.get(key)) is not None]
+        sign_ups = {(holder.player_id, holder.command_id) for holder in held}
+        # All keys belong to one other sign-up: its player exists, or an interrupted load is to be finished.
+        if len(held) == len(enrolment.keys) and len(sign_ups) == 1:
             if all(holder.confirmed for holder in held):
-                found.there += 1
+                outcome.there += 1
             else:
-                found.again.append(_adopted(birth, held[0]))
-        elif whose - {(birth.player.id, birth.command_id)}:
-            found.taken.append(birth)
+                outcome.again.append(_adopted(enrolment, held[0]))
+        elif sign_ups - {(enrolment.player.id, enrolment.command_id)}:
+            outcome.taken.append(enrolment)
         else:
-            found.good.append(birth)
-    return found
+            outcome.good.append(enrolment)
+    return outcome
 
 
-def _adopted(birth: Enrolment, holder: Holder) -> Enrolment:
-    return replace(birth, command_id=holder.command_id, player=birth.player._replace(id=holder.player_id))
+def _adopted(enrolment: Enrolment, holder: Holder) -> Enrolment:
+    """The enrolment under the command and the player id of the one that holds its keys."""
+    player = enrolment.player._replace(id=holder.player_id)
+    return replace(enrolment, command_id=holder.command_id, player=player)
 
 
 class _Pace:
-    """Holds loading back until the boards have nearly caught up, as long as somebody keeps them."""
+    """Holds loading back until the boards have nearly caught up, as long as a follower runs."""
 
     def __init__(self, leaderboards: Leaderboards) -> None:
-        self._backend = leaderboards
-        whole = (each for each in leaderboards.seasons.calendar.boards() if not each.stores_scores and each.ranks_all)
-        self._board = next((each.name for each in whole), "")
+        self._leaderboards = leaderboards
+        boards_of_all = (
+            board.name
+            for board in leaderboards.seasons.calendar.boards()
+            if not board.stores_scores and board.ranks_all
+        )
+        self._board = next(boards_of_all, "")
         self._first: int | None = None
 
     async def wait(self, made: int) -> None:
         shown, since = await self._shown(), time.monotonic()
         if self._first is None and shown is not None:
             self._first = shown - made
-        while shown is not None and self._first is not None and self._first + made - shown > AHEAD:
+        while shown is not None and self._first is not None and self._first + made - shown > LARGEST_LAG:
             if time.monotonic() - since > PATIENCE:
                 self._board = ""
             await asyncio.sleep(0.05)
@@ -180,10 +190,10 @@ class _Pace:
                 shown, since = now, time.monotonic()
 
     async def _shown(self) -> int | None:
-        """How many players the board of all shows; None when there is none that anybody could read."""
+        """How many players the board that ranks all shows; None without such a board, or if it can't be read."""
         if not self._board:
             return None
         try:
-            return (await boards.top(self._backend, self._board, boards.CURRENT, 1, None)).page.total
+            return (await boards.top(self._leaderboards, self._board, boards.CURRENT, 1, None)).page.total
         except BoardUnavailable:
             return None

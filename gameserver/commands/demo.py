@@ -1,4 +1,4 @@
-"""Loads players from a file's tables, once: those whose names exist are left alone."""
+"""Loads players from a file's tables, once: players whose names exist already are left alone."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,8 @@ class DemoPlayer(BaseModel):
 
 
 class Demo(BaseModel):
+    """The whole file."""
+
     model_config = ConfigDict(extra="forbid")
 
     players: list[DemoPlayer]
@@ -37,9 +39,9 @@ async def load(accounts: Accounts, mapping: Mapping[str, Any]) -> Sequence[tuple
     try:
         demo = _DEMO.validate_python(mapping)
     except ValidationError as error:
-        faults = [FieldProblem(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+        faults = [FieldProblem(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
         raise BadInput("The demo file can't be used.", errors=faults) from None
-    return [(each.name, await _sign_up(accounts, each)) for each in demo.players]
+    return [(player.name, await _sign_up(accounts, player)) for player in demo.players]
 
 
 async def _sign_up(accounts: Accounts, player: DemoPlayer) -> bool:

@@ -1,4 +1,4 @@
-"""One's friends, the board among them, and what one did last."""
+"""A player's friends, the board among them, and the feed of its last actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +24,9 @@ class Friendships:
 
 
 async def befriend(social: Friendships, session: Session, friend_id: int) -> None:
-    """Adds a friend of the caller's; again is harmless.
+    """Adds a friend to the caller's; a repeat changes nothing.
 
-    Raises BadInput for oneself, PlayerNotFound, TooManyFriends, SessionRevoked and what is unavailable.
+    Raises BadInput for the caller itself, PlayerNotFound, TooManyFriends, SessionRevoked and what is unavailable.
     """
     if friend_id == session.player_id:
         raise BadInput("You can't be your own friend.", errors=[FieldProblem("id", "is your own")])
@@ -35,7 +35,7 @@ async def befriend(social: Friendships, session: Session, friend_id: int) -> Non
 
 
 async def unfriend(social: Friendships, session: Session, friend_id: int) -> None:
-    """Takes a friend of the caller's away; again is harmless.
+    """Removes a friend from the caller's; a repeat changes nothing.
 
     Raises SessionRevoked and what is unavailable.
     """
@@ -43,24 +43,24 @@ async def unfriend(social: Friendships, session: Session, friend_id: int) -> Non
 
 
 async def friends(social: Friendships, session: Session) -> tuple[Sequence[Player], int]:
-    """The caller's friends who still exist, by name, and how many it may have. Raises DatabaseUnavailable."""
+    """The caller's friends that still exist, by name, and how many it may have. Raises DatabaseUnavailable."""
     players = await social.play.players.read(await social.room.friends.of(session.player_id))
     by_name = sorted(players.values(), key=lambda player: (player.name.lower(), player.id))
     return by_name, social.room.friends.most
 
 
 async def board_of_friends(social: Friendships, session: Session, board: str) -> Ranked:
-    """The caller and his friends as they stand on a board, in its order.
+    """The caller's and its friends' standings on a board, in its order.
 
     Raises BoardNotFound, BoardUnavailable, DatabaseUnavailable.
     """
     ids = [session.player_id, *await social.room.friends.of(session.player_id)]
-    found = await boards.ranks(social.leaderboards, board, boards.CURRENT, ids)
-    standings = sorted(found.page.standings, key=lambda each: (each.rank, each.player_id))
-    return replace(found, page=replace(found.page, standings=standings))
+    ranked = await boards.ranks(social.leaderboards, board, boards.CURRENT, ids)
+    standings = sorted(ranked.page.standings, key=lambda standing: (standing.rank, standing.player_id))
+    return replace(ranked, page=replace(ranked.page, standings=standings))
 
 
 async def feed(social: Friendships, session: Session, limit: int) -> list[dict[str, Any]]:
-    """What the caller did last, the newest first. Raises PlayerNotFound, DatabaseUnavailable."""
+    """The caller's last actions, newest first. Raises PlayerNotFound, DatabaseUnavailable."""
     player = await play.read(social.play, session.player_id)
     return await social.room.feeds.of(player.id, player.version, limit)

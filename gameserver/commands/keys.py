@@ -1,4 +1,4 @@
-"""The unique keys of a player, and what is said when somebody else has one."""
+"""The unique keys of a player, and the error when another player has one."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ def device_key(device: str) -> Key:
 
 
 def taken(key: Key) -> NameTaken | DeviceTaken:
-    """Why a key can't be had."""
+    """The error when a key is another player's."""
     if key.kind is KeyKind.NAME:
         return NameTaken("Another player has this name.")
     return DeviceTaken("Another player has this device.")

@@ -1,8 +1,4 @@
-"""What connected players are told unasked: changes made elsewhere, what was kept for them, and their places.
-
-Law: hearing never waits for a read, and what couldn't be read is tried again. After every gap in hearing all players
-of the node are read anew, so a change is told late at the worst, and a player's newest state is told.
-"""
+"""Connecting players to pushes, and sending notices."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +24,7 @@ class LivePlayers:
 
 
 async def enter(live: LivePlayers, player_id: int, seen: Seen) -> Opened:
-    """A player connects: from here on he is told of changes. Without Redis he has an empty stream and is told later."""
+    """A player connects and is pushed changes from now on; without Redis, from an empty stream and later."""
     await live.room.presence.join(player_id)
     try:
         return await live.room.pushes.open(player_id, seen)
@@ -37,16 +33,16 @@ async def enter(live: LivePlayers, player_id: int, seen: Seen) -> Opened:
 
 
 async def proclaim(live: LivePlayers, text: str, player_id: int | None) -> int:
-    """Tells one player, or all, also those who resume within the hours that notices are kept; the notice's number.
+    """Sends a notice to one player, or to all, also to those that resume while it is stored; the notice's number.
 
     Raises PresenceUnavailable.
     """
-    told = {"text": text, "at": rfc3339(live.now())}
+    notice = {"text": text, "at": rfc3339(live.now())}
     if player_id is None:
-        return await live.room.pushes.add_notice(told)
-    number = await live.room.pushes.keep(player_id, "notice", told)
+        return await live.room.pushes.add_notice(notice)
+    number = await live.room.pushes.keep(player_id, "notice", notice)
     try:
         await live.room.presence.announce(presence.KEPT, [(player_id, number)])
     except PresenceUnavailable as error:
-        log.warning("told when Redis is back", player=player_id, error=error.detail)
+        log.warning("notice is pushed when Redis is back", player=player_id, error=error.detail)
     return number

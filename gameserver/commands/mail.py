@@ -21,7 +21,7 @@ class MailPage:
 
 
 async def inbox(play: Play, session: Session, limit: int, cursor: str | None) -> MailPage:
-    """A page of the caller's inbox. Raises BadInput for a cursor that is none."""
+    """A page of the caller's inbox. Raises BadInput for a malformed cursor."""
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the inbox")])
     mails = await play.inbox.page(session.player_id, limit + 1, cursor)
@@ -30,14 +30,14 @@ async def inbox(play: Play, session: Session, limit: int, cursor: str | None) ->
 
 
 async def forget(play: Play, session: Session, mail_id: str) -> None:
-    """Deletes one of the caller's mails, if there is one. Raises BadInput for an id that is none."""
+    """Deletes one of the caller's mails, if there is one. Raises BadInput for a malformed id."""
     if not is_ledger_id(mail_id.lower()):
         raise BadInput("This isn't a mail id.", errors=[FieldProblem("mail_id", "must be a mail id")])
     await play.inbox.forget(session.player_id, mail_id.lower())
 
 
 def shown(mail: Mail) -> dict[str, Any]:
-    """What a player is shown of a mail: ids as strings."""
+    """A mail as its player sees it: ids are strings."""
     return {
         "mail_id": mail.mail_id,
         "kind": mail.kind,

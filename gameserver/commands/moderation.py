@@ -5,20 +5,20 @@ from gameserver.commands.operations import Operations
 from gameserver.storage.accounts.bans import BanChange, BanState
 
 
-async def change_ban(operations: Operations, admin: str, wanted: BanChange) -> BanState:
+async def change_ban(operations: Operations, admin: str, change: BanChange) -> BanState:
     """Bans a player or lifts its ban; a ban also ends all of its sessions, on every node within a second.
 
-    On SessionsUnavailable the ban is stored; a retry under the same command id ends the sessions, too. So it is on
-    DatabaseUnavailable when past standings can't be reached, or a season is being counted.
+    The ban is stored when this raises SessionsUnavailable, or DatabaseUnavailable because past standings can't be
+    reached or a season is being counted: a retry under the same command id finishes.
     Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
     """
-    await play.read(operations.play, wanted.player_id)
-    details = {"command_id": wanted.command_id}
-    await operations.room.audit.note(admin, wanted.action, str(wanted.player_id), wanted.reason, details)
-    state = await operations.bans.change(wanted)
+    await play.read(operations.play, change.player_id)
+    details = {"command_id": change.command_id}
+    await operations.room.audit.note(admin, change.action, str(change.player_id), change.reason, details)
+    state = await operations.bans.change(change)
     try:
-        await operations.records.hide(wanted.player_id, hidden=state.banned)
+        await operations.records.hide(change.player_id, hidden=state.banned)
     finally:
         if state.banned:
-            await operations.sessions.revoke_all(wanted.player_id)
+            await operations.sessions.revoke_all(change.player_id)
     return state

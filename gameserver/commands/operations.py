@@ -1,4 +1,4 @@
-"""What operators ask over all databases."""
+"""Operators' questions over all databases, and their notices to players."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,27 +36,27 @@ async def rank(operations: Operations, question: Question) -> Ranking:
 
 
 async def stats(operations: Operations) -> tuple[Sequence[Count], datetime]:
-    """Players per database, class and level, and the moment it holds for. Raises DatabaseUnavailable."""
+    """Players per database, class and level, and the moment they were counted. Raises DatabaseUnavailable."""
     return await operations.room.reports.count()
 
 
 async def slots(operations: Operations) -> Sequence[SlotRange]:
-    """Which database owns which slots, as the map has it. Raises DatabaseUnavailable."""
+    """Which database owns which slots, by the slot map. Raises DatabaseUnavailable."""
     return await operations.room.survey.ranges()
 
 
 async def databases(operations: Operations) -> Sequence[Holding]:
-    """What each database holds, as it tells itself; also of those that are away."""
+    """What every database itself reports to hold; databases that are away are listed, too."""
     return await operations.room.survey.take()
 
 
 async def nodes(operations: Operations, players: Sequence[int]) -> list[LiveNode]:
-    """The nodes that live, and which of the players are connected to each. Raises PresenceUnavailable."""
+    """The nodes that are alive, with which of the players are connected to them. Raises PresenceUnavailable."""
     return await operations.live.room.presence.nodes(players)
 
 
 async def proclaim(operations: Operations, admin: str, text: str, reason: str, player_id: int | None) -> int:
-    """Tells all players, or one; the notice's number.
+    """Sends a notice to all players, or to one; its number.
 
     Raises PlayerNotFound, PresenceUnavailable, DatabaseUnavailable.
     """

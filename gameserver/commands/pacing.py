@@ -1,12 +1,12 @@
 """How often each player may act on this node.
 
-Law: a caller whose time of rest has passed is the same as one who was never seen, so nobody needs to be kept for
-longer than a burst takes to recover. The players of the present and of the last such time are two tables; the older
-one is dropped whole, which costs nothing per call. A table that is full ages early: then some players get their
-burst back too soon, and the memory of a node stays bounded (100,000 players, about 15 MB).
+Law: a fully recovered player equals an unknown one, so an entry is needed no longer than a burst takes to recover.
+Entries of the present and of the previous such period are in two tables; the older one is dropped whole, which costs
+nothing per call. A full table is replaced early: then some players get their burst back too soon, but the memory of a
+node stays bounded (100,000 players, about 15 MB).
 
-A node counts what goes through itself: a player at two nodes has twice the limit. It guards a node's time, where a
-limit over all nodes would cost every action a round trip to Redis.
+A node counts only its own traffic: a player on two nodes has twice the limit. The limit protects a node's time; one
+over all nodes would cost every action a round trip to Redis.
 """
 
 import time
@@ -35,7 +35,7 @@ class ActionPacing:
     def spend(self, player_id: int) -> None:
         """Counts one action of a player. Raises RateLimited.
 
-        Pace's law written out: two calls less on the way of every action.
+        The arithmetic of `rules.pacing.Pace` written out, which saves every action two calls.
         """
         now = self._clock()
         present = self._present

@@ -1,4 +1,4 @@
-"""Argon2id in a few threads, with a bound on how many may wait for one.
+"""Argon2id in a few threads, with a bound on how many hashes may wait.
 
 Parameters: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet).
 """
@@ -20,22 +20,24 @@ LONGEST_QUEUE = 64
 
 
 class Passwords:
+    """One per node; to be closed."""
+
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+        self._no_password = self._hasher.hash(secrets.token_urlsafe(16))
         self._waiting = 0
 
     async def hash(self, password: str) -> str:
-        """Raises Overloaded."""
+        """The hash of a new password. Raises Overloaded."""
         return await self._run(lambda: self._hasher.hash(password))
 
     async def verify(self, hashed: str | None, password: str) -> bool:
-        """Whether the password fits; takes as long when there is no hash to compare with. Raises Overloaded."""
+        """Whether the password is right; takes as long without a hash to compare with. Raises Overloaded."""
 
         def work() -> bool:
             try:
-                return self._hasher.verify(hashed or self._nobody, password) and hashed is not None
+                return self._hasher.verify(hashed or self._no_password, password) and hashed is not None
             except (VerificationError, InvalidHashError):
                 return False
 

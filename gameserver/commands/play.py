@@ -1,4 +1,4 @@
-"""Acting, reading players, and a player's history."""
+"""Acting, reading players, and a player's items and history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Play:
 async def act(play: Play, session: Session, action: str, args: object, command_id: str) -> Receipt:
     """Applies an action to the caller's player, once per command id.
 
-    Queued before the first await, so that the commands of one socket take effect in the order sent.
+    Queued before the first await, so the commands of one socket take effect in the order in which they were sent.
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
     model = play.rulebook.arguments(action, args)
@@ -56,7 +56,7 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
 
 
 async def read(play: Play, player_id: int) -> Player:
-    """Raises PlayerNotFound."""
+    """One player. Raises PlayerNotFound."""
     players = await play.players.read([player_id])
     if player_id not in players:
         raise PlayerNotFound("There is no such player.")
@@ -69,12 +69,12 @@ async def items(play: Play, session: Session) -> list[Stack]:
 
 
 async def read_many(play: Play, ids: Sequence[int]) -> list[Player]:
-    """Those that exist, in the order asked."""
+    """The players that exist, in the order of `ids`."""
     return list((await play.players.read(ids)).values())
 
 
 async def history(play: Play, session: Session, limit: int, cursor: str | None) -> HistoryPage:
-    """A page of the caller's ledger. Raises BadInput for a cursor that is none."""
+    """A page of the caller's ledger. Raises BadInput for a malformed cursor."""
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
     entries = await play.history.page(session.player_id, limit + 1, cursor)

@@ -1,4 +1,4 @@
-"""What commands return, for the doors, which don't know storage."""
+"""Types that commands take and return, for doors, which don't import storage."""
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked

@@ -1,7 +1,4 @@
-"""The course of seasons: they begin, end on every database, are counted, and their rewards arrive, once.
-
-Each step can be taken again, by any node, after whatever killed the one that took it.
-"""
+"""Seasons as operators see them, and the calendar of this node, which follows the control database."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,12 +15,12 @@ log = structlog.get_logger()
 
 
 CLOSE_SECONDS = 5
-"""How far ahead the end of a season lies that is ended early: every node has learned of it by then."""
+"""How far ahead an early end is set: every node knows of it by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seasons:
-    """What the course of seasons needs; one per node."""
+    """What commands about seasons need; one per node."""
 
     room: SeasonsRoom
     audit: Audit
@@ -32,7 +29,7 @@ class Seasons:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Who would stand where if the season ended now, with what they would get."""
+    """The standings and rewards as if the season ended now."""
 
     record: SeasonRecord
     entries: Sequence[tuple[int, int, int, str, dict[str, object] | None]]
@@ -40,12 +37,12 @@ class Preview:
 
 
 async def learn(seasons: Seasons) -> list[SeasonRecord]:
-    """Tells the node's calendar what the control database knows. Raises DatabaseUnavailable."""
+    """Updates the node's calendar from the control database. Raises DatabaseUnavailable."""
     records = await seasons.room.records.all()
     for board in seasons.room.calendar.boards():
-        own = [each for each in records if each.board == board.name]
-        still_open = [each.season.start for each in own if each.state in ("running", "ended")]
-        seasons.room.calendar.learn(board.name, [each.season for each in own], still_open)
+        of_board = [record for record in records if record.board == board.name]
+        still_open = [record.season.start for record in of_board if record.state in ("running", "ended")]
+        seasons.room.calendar.learn(board.name, [record.season for record in of_board], still_open)
     return records
 
 
@@ -55,7 +52,7 @@ async def listed(seasons: Seasons) -> list[SeasonRecord]:
 
 
 async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> SeasonRecord:
-    """Makes the running season of a board end in CLOSE_SECONDS instead of when it was to; the nodes that run close it.
+    """Makes the running season of a board end in CLOSE_SECONDS; the running nodes then close it.
 
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
     """
@@ -74,21 +71,21 @@ async def preview(seasons: Seasons, name: str, limit: int) -> Preview:
     record = await _running(seasons, name)
     board = seasons.room.calendar.board(name)
     parts = seasons.room.end.standings(board, record.season.start, limit, banned=False)
-    found = [row async for part in parts for row in part]
-    rewards = {each: reward for reward in board.rewards for each in range(reward.first, reward.last + 1)}
-    entries = [
-        (row[3], row[5], row[4], row[7], {"exp": rewards[row[3]].exp, "text": rewards[row[3]].text})
-        if row[3] in rewards
-        else (row[3], row[5], row[4], row[7], None)
-        for row in found
-    ]
+    rewards = {rank: reward for reward in board.rewards for rank in range(reward.first, reward.last + 1)}
+    entries = []
+    async for part in parts:
+        for row in part:
+            rank, player_id, score, name = row[3], row[4], row[5], row[7]
+            reward = rewards.get(rank)
+            shown = None if reward is None else {"exp": reward.exp, "text": reward.text}
+            entries.append((rank, score, player_id, name, shown))
     return Preview(record, entries)
 
 
 async def _running(seasons: Seasons, name: str) -> SeasonRecord:
     seasons.room.calendar.board(name)
-    found = [each for each in await learn(seasons) if each.board == name and each.state == "running"]
-    if not found:
-        problem = FieldProblem("board", "has no season that is running")
+    running = [record for record in await learn(seasons) if record.board == name and record.state == "running"]
+    if not running:
+        problem = FieldProblem("board", "has no running season")
         raise BadInput("There is no season to close or preview.", errors=[problem])
-    return found[-1]
+    return running[-1]

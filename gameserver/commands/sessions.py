@@ -20,7 +20,7 @@ async def sign_out_elsewhere(accounts: Accounts, session: Session, listed_id: st
 
 
 async def sign_out_everywhere(accounts: Accounts, session: Session) -> None:
-    """Ends all sessions of the caller, also in a Redis that forgets it: Postgres is told first."""
+    """Ends all sessions of the caller; in Postgres first, so it holds even if Redis loses its data."""
     await accounts.room.credentials.raise_session_epoch(session.player_id)
     await accounts.sessions.revoke_all(session.player_id)
 

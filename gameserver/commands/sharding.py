@@ -1,4 +1,4 @@
-"""Moving slots between databases: what operators ask, and what any node goes on with when a mover has died."""
+"""Moving slots between databases: plans, drains, and carrying moves out."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,9 @@ from gameserver.storage.slots.slot_map import Slots
 log = structlog.get_logger()
 
 LARGEST_MOVE = 128
-"""Slots in one move: what is left of a larger one after a failover would be copied again."""
+"""Slots in one move, at the most: after a failover the rest of a move is copied again."""
 LOOK_SECONDS = 1.0
+"""How often a move that another process carries out is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ class Sharding:
 
 
 async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[PlannedMove]:
-    """Moves of these slots from wherever they are. Raises Conflict."""
+    """Moves of these slots from their present owners to `target`. Raises Conflict."""
     _require_group(sharding, group)
     await sharding.slots.refresh()
     size = sharding.slots.size(group)
-    if strange := sorted(slot for slot in wanted if not 0 <= slot < size):
-        raise Conflict(f"{group} has the slots 0-{size - 1}, and not {ranges.shown(strange)}.")
+    if unknown := sorted(slot for slot in wanted if not 0 <= slot < size):
+        raise Conflict(f"{group} has the slots 0-{size - 1}, and not {ranges.shown(unknown)}.")
     by_owner: dict[tuple[str, str], list[int]] = {}
     for slot in sorted(wanted):
         owner = sharding.slots.owner(group, slot).name
@@ -51,7 +52,7 @@ async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], tar
 
 
 async def plan_rebalance(sharding: Sharding, groups: Sequence[str]) -> list[PlannedMove]:
-    """The fewest moves after which every database of these groups has its share; none if it has. Raises Conflict."""
+    """The fewest moves after which every database of these groups has its share. Raises Conflict."""
     for group in groups:
         _require_group(sharding, group)
     await sharding.slots.refresh()
@@ -61,7 +62,7 @@ async def plan_rebalance(sharding: Sharding, groups: Sequence[str]) -> list[Plan
 
 def _balanced(sharding: Sharding, group: str, members: Sequence[Member]) -> list[PlannedMove]:
     owners = [sharding.slots.owner(group, slot).name for slot in range(sharding.slots.size(group))]
-    keepers = [each.database for each in members if each.group == group and not each.draining]
+    keepers = [member.database for member in members if member.group == group and not member.draining]
     return _parts(group, rebalance.plan(owners, keepers))
 
 
@@ -79,20 +80,20 @@ def _require_group(sharding: Sharding, group: str) -> None:
 
 
 async def begin(sharding: Sharding, plans: Sequence[PlannedMove]) -> list[int]:
-    """Records the moves, all or none, after a look at every database; their ids. Raises Conflict with the reason."""
+    """Records the moves, all or none, after checking every database; their ids. Raises Conflict with the reason."""
     for plan in plans:
         await sharding.mover.require_fit(plan)
     return await sharding.moves.make(plans, sharding.mover.name)
 
 
 async def drain(sharding: Sharding, name: str) -> list[PlannedMove]:
-    """Lets a database have no slot any more; the moves by which it loses those that it has. Raises Conflict."""
+    """Marks a database as draining; the moves that take its slots away. Raises Conflict."""
     groups = await sharding.membership.drain(name)
     return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
 
 
 async def begin_drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove]) -> list[int]:
-    """Records a drain's moves; if they are refused, the database keeps its part. Raises Conflict."""
+    """Records a drain's moves; if they are refused, the database isn't draining any more. Raises Conflict."""
     try:
         return await begin(sharding, plans)
     except GameError:
@@ -101,7 +102,7 @@ async def begin_drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove
 
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
-    """Carries the moves out, one after the other; watches those that another process carries out."""
+    """Carries the moves out, one after the other; reports on those that another process carries out."""
     leased = {}
     try:
         for move_id in ids:

@@ -3,11 +3,7 @@
 from gameserver.commands.accounts import Accounts, Welcome, max_hp_of
 from gameserver.commands.keys import device_key
 from gameserver.rules import names
-from gameserver.rules.errors import (
-    BadInput,
-    PlayerNotFound,
-    WrongCredentials,
-)
+from gameserver.rules.errors import BadInput, PlayerNotFound, WrongCredentials
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
@@ -16,7 +12,7 @@ from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 async def sign_in_by_device(
     accounts: Accounts, device: str, address: str | None = None, origin: Origin = UNKNOWN
 ) -> Welcome:
-    """Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
+    """Opens a session. Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
     await accounts.attempts.sign_in(address)
     claim = await accounts.room.claims.find(device_key(device))
     if claim is None or not await _holds(accounts, claim):
@@ -25,14 +21,14 @@ async def sign_in_by_device(
 
 
 async def _holds(accounts: Accounts, claim: Claim) -> bool:
-    """Whether the key is its player's: of an open claim that isn't sure, and it may name somebody else's id."""
+    """Whether the key is the player's: an open claim may name the id of another sign-up's player."""
     return claim.confirmed or await accounts.room.identities.fate(claim) is Fate.HELD
 
 
 async def sign_in_by_password(
     accounts: Accounts, name: str, password: str, address: str | None = None, origin: Origin = UNKNOWN
 ) -> Welcome:
-    """Limited by `address`, if there is one, and then by `name`, too.
+    """Opens a session. Limited by `address`, if there is one, and by `name`.
 
     Raises RateLimited, WrongCredentials after about the same time whether the name exists or not, and SessionRevoked
     when the password was changed meanwhile.
@@ -47,19 +43,19 @@ async def sign_in_by_password(
 
 
 def _name_key(name: str) -> str:
-    """The key of a name; of one that nobody can have, a key that nobody has."""
+    """The key of a name; of a name that no player can have, a key that no player has."""
     try:
         return names.parse(name, 1).key
     except BadInput:
         return ""
 
 
-async def _welcome(accounts: Accounts, player_id: int, origin: Origin, proven: int | None = None) -> Welcome:
-    """Opens a session of the epoch at which a password was `proven`: if it was changed since, it has ended already."""
+async def _welcome(accounts: Accounts, player_id: int, origin: Origin, verified: int | None = None) -> Welcome:
+    """Opens a session of the epoch at which the password was `verified`; SessionRevoked if it was changed since."""
     try:
         epoch = await accounts.room.credentials.session_epoch(player_id)
         player = (await accounts.players.read([player_id]))[player_id]
     except (PlayerNotFound, KeyError):
         raise WrongCredentials("These credentials don't fit any player.") from None
-    token, session = await accounts.sessions.open(player_id, epoch if proven is None else proven, origin)
+    token, session = await accounts.sessions.open(player_id, epoch if verified is None else verified, origin)
     return Welcome(player, max_hp_of(accounts, player), token, session)

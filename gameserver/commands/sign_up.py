@@ -1,7 +1,7 @@
 """Sign-up: a player is made once per command id.
 
-The command id leads to the player's id, so a retry, on any node, finds what the first one made. The password isn't part
-of what the ledger stores: a retry has to know it again.
+Law: the player's id is derived from the command id, so a retry, on any node, finds the player that the first request
+made. The ledger doesn't store the password: a retry has to send the same one again.
 """
 
 import asyncio
@@ -10,24 +10,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
-from gameserver.commands.claims import resolve, settle
+from gameserver.commands.claims import resolve, resolve_all
 from gameserver.commands.keys import device_key, taken
 from gameserver.rules import names
-from gameserver.rules.errors import (
-    BadInput,
-    CommandMismatch,
-    DatabaseUnavailable,
-    FieldProblem,
-    PlayerNotFound,
-)
+from gameserver.rules.errors import BadInput, CommandMismatch, DatabaseUnavailable, FieldProblem, PlayerNotFound
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
 ATTEMPTS = 4
+"""How many ids a sign-up tries."""
 ROUNDS = 20
+"""How often a sign-up waits for the same command on another node."""
 UNDER_WAY_PAUSE = 0.05
-"""Seconds; while the same command, sent twice at once, makes the player."""
+"""Seconds between these rounds."""
 
 
 async def sign_up(
@@ -45,18 +41,19 @@ async def sign_up(
     and what is unavailable.
     """
     await accounts.attempts.sign_up(address)
-    birth, replayed = await enroll(accounts, application, command_id)
-    await accounts.room.credentials.session_epoch(birth.player.id)
-    token, session = await accounts.sessions.open(birth.player.id, birth.epoch, origin)
-    return Welcome(birth.player, birth.max_hp, token, session, replayed)
+    enrolment, replayed = await enroll(accounts, application, command_id)
+    player = enrolment.player
+    await accounts.room.credentials.session_epoch(player.id)  # raises Banned
+    token, session = await accounts.sessions.open(player.id, enrolment.epoch, origin)
+    return Welcome(player, enrolment.max_hp, token, session, replayed)
 
 
 class _UnderWay(Exception):
-    """The same command, sent twice at once, has reserved for another id of its own."""
+    """The same command, sent twice at once, has reserved a key for another of its ids."""
 
 
 async def enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
-    """A sign-up without its session; whether it had been made before."""
+    """A sign-up without its session; whether the player had been made before."""
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
@@ -71,24 +68,28 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     """One round. Raises _UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
     claims = [claim for key in _keys(draft) if (claim := await accounts.room.claims.find(key)) is not None]
+    # A retry gets the first answer.
     if (earlier := await _earlier(accounts, draft, claims)) is not None:
         return await _retried(accounts, application, draft, earlier), True
+    # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
     for claim in claims:
         if claim.command_id != command_id and not claim.overdue:
             raise taken(claim.key)
     hashed = await _hashed(accounts, application)
+    # Try one id after the other until there is a player, made here or by the same command on another node.
     for draft in _drafts(accounts, application, command_id, claims):
         if await _make(accounts, draft, hashed):
             return draft, False
-        if (born := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
-            return await _retried(accounts, application, draft, born), True
+        if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
+            return await _retried(accounts, application, draft, made), True
     raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
 
 
 async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:
     """Makes the sign-up's player under this id, unless the id is taken. Raises NameTaken, DeviceTaken."""
     held = await _reserve(accounts, draft)
+    # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
     for claim in held:
         await (accounts.room.claims.confirm(claim) if made else resolve(accounts, claim))
@@ -96,26 +97,26 @@ async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> boo
 
 
 async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]) -> Enrolment | None:
-    """What this command has made before: under its first id, or under the one that its claims name."""
+    """The player that this command has made before: under its first id, or under the id that its claims name."""
     command_id = draft.command_id
     ids = [draft.player.id, *(claim.player_id for claim in claims if claim.command_id == command_id)]
     for player_id in dict.fromkeys(ids):
-        if (born := await accounts.room.enrolments.find(player_id, command_id)) is not None:
-            return born
+        if (made := await accounts.room.enrolments.find(player_id, command_id)) is not None:
+            return made
     return None
 
 
 def _drafts(
     accounts: Accounts, application: Application, command_id: str, claims: Sequence[Claim]
 ) -> Sequence[Enrolment]:
-    """The players that may be tried, one after the other; only those that an earlier try reserved for, if one did."""
+    """The players to try, in order; only those that an earlier request reserved keys for, if one did."""
     drafts = [draft_of(accounts, application, command_id, attempt) for attempt in range(ATTEMPTS)]
     reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
     return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
 
 
 def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Enrolment:
-    """What this command would make at its `attempt`, from 0. Raises BadInput."""
+    """The enrolment that this command would make at its `attempt`, from 0. Raises BadInput."""
     name = names.parse(application.name, application.shortest_name)
     player = accounts.rulebook.new_player(
         accounts.room.enrolments.id_of(command_id, attempt),
@@ -133,8 +134,8 @@ def draft_of(accounts: Accounts, application: Application, command_id: str, atte
     return Enrolment(command_id, args, [str(key) for key in keys], player, max_hp)
 
 
-def _keys(birth: Enrolment) -> list[Key]:
-    return [Key.parse(each) for each in birth.keys]
+def _keys(enrolment: Enrolment) -> list[Key]:
+    return [Key.parse(text) for text in enrolment.keys]
 
 
 async def _hashed(accounts: Accounts, application: Application) -> str | None:
@@ -144,10 +145,11 @@ async def _hashed(accounts: Accounts, application: Application) -> str | None:
 async def _retried(accounts: Accounts, application: Application, draft: Enrolment, earlier: Enrolment) -> Enrolment:
     """The first answer of a sign-up that was sent again.
 
-    Raises CommandMismatch if it isn't the same one, and PlayerNotFound if its player has been deleted since.
+    Raises CommandMismatch if it isn't the same sign-up, and PlayerNotFound if its player has been deleted since.
     """
     if not await accounts.room.identities.exists(earlier.player.id):
         raise PlayerNotFound("The player was deleted.")
+    # The same fields, and the same password or none.
     same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
     hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
     if same and application.password is not None:
@@ -156,29 +158,31 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
         same = False
     if not same:
         raise CommandMismatch("The command id was used before, for another sign-up.")
-    await settle(accounts, earlier.player.id, _keys(earlier))
+    # The first request may have been killed before it confirmed its claims.
+    await resolve_all(accounts, earlier.player.id, _keys(earlier))
     return replace(earlier, epoch=epoch)
 
 
 async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
     """Reserves every key, or none. Raises NameTaken, DeviceTaken, _UnderWay.
 
-    The same command, sent twice at once, may rely on what is reserved here: it is freed only when the sign-up is
-    sure to make no player under this id any more.
+    The same command, sent twice at once, may rely on what is reserved here, so it isn't released but resolved: freed
+    only once this sign-up can't make a player under this id any more.
     """
     command_id, player_id = draft.command_id, draft.player.id
     held: list[Claim] = []
     for key in _keys(draft):
         claim = await _claim(accounts, key, player_id, command_id)
         if (claim.command_id, claim.player_id) != (command_id, player_id):
-            for each in held:
-                await resolve(accounts, each)
+            for reserved in held:
+                await resolve(accounts, reserved)
             raise _UnderWay if claim.command_id == command_id else taken(key)
         held.append(claim)
     return held
 
 
 async def _claim(accounts: Accounts, key: Key, player_id: int, command_id: str) -> Claim:
+    """Reserves a key, after another sign-up's overdue claim on it is resolved; the claim as it is now."""
     claim = await accounts.room.claims.reserve(key, player_id, command_id)
     if claim.overdue and claim.command_id != command_id:
         await resolve(accounts, claim)

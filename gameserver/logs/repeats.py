@@ -20,7 +20,7 @@ LONGEST_SECONDS = 300.0
 QUIET_SECONDS = 10.0
 KINDS = 500
 """How many kinds are remembered; the one that began first is forgotten for another."""
-KIND = ("logger", "database", "what", "board", "move", "route", "method", "kind", "action", "to", "address")
+KIND = ("logger", "database", "what", "board", "move", "route", "method", "kind", "action", "address")
 """The fields that tell one kind from another, besides the event and the beginning of its error."""
 
 Tell = Callable[[str, Mapping[str, Any]], None]

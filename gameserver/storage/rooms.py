@@ -1,4 +1,4 @@
-"""One small dataclass per room: what app.py opens, and what commands are given."""
+"""One small dataclass per room: what the application opens, and what commands are given."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ class BoardsRoom:
 
 @dataclass(frozen=True, slots=True)
 class SeasonsRoom:
-    """Seasons as this node knows them, as the control database has them, their end, and past standings."""
+    """Seasons as this node knows them and as the control database has them, how they end, and past standings."""
 
     calendar: Calendar
     records: SeasonRecords

@@ -19,21 +19,26 @@ from gameserver.transport import answers
 from gameserver.transport.answers import BoardAnswer
 
 PAGE_SECONDS = 0.2
+"""How long a page is served without a new read."""
 STALE_SECONDS = 3600.0
 """How old a page may be that is served while Redis is away."""
 RETRY_SECONDS = 1.0
+"""How long a stale page is served before the board is read again."""
 PAGES = 512
+"""How many pages are cached; the one that was read longest ago goes first."""
 STALE = b',"stale":true}'
-"""How a page ends that says so."""
+"""The end of a page that is marked as stale."""
 Key = tuple[str, str, int]
+"""A board, a season as it was asked for, and the length of the page."""
 
 
 @dataclass(slots=True)
 class BoardPage:
-    """`etag` is of what the page shows, whatever time it holds for."""
+    """A page as encoded bytes, read at the monotonic time `read`, and served without a new read before `until`."""
 
     body: bytes
     etag: str
+    """A hash of what the page shows, leaving out `as_of`."""
     read: float
     until: float
 
@@ -43,46 +48,45 @@ class BoardPages:
 
     def __init__(self) -> None:
         self._pages: OrderedDict[Key, BoardPage] = OrderedDict()
-        self._asking: dict[Key, asyncio.Task[BoardPage]] = {}
+        self._reading: dict[Key, asyncio.Task[BoardPage]] = {}
 
-    def fresh(self, key: Key) -> BoardPage | None:
-        """The page, if there is one that is young enough."""
-        found = self._pages.get(key)
-        return found if found is not None and time.monotonic() < found.until else None
+    async def read(self, key: Key, read: Callable[[], Awaitable[BoardAnswer]]) -> BoardPage:
+        """The cached page while it is young, or one that `read` gets.
 
-    async def read(self, key: Key, ask: Callable[[], Awaitable[BoardAnswer]]) -> BoardPage:
-        """The page, asked for if need be. Raises what `ask` does; BoardUnavailable only if no older page will do."""
-        if (found := self.fresh(key)) is not None:
-            return found
-        if key not in self._asking:
-            task = self._asking[key] = asyncio.create_task(self._ask(key, ask))
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(self._asking[key])
+        Raises what `read` raises; BoardUnavailable only if there is no older page that will do.
+        """
+        page = self._pages.get(key)
+        if page is not None and time.monotonic() < page.until:
+            return page
+        if key not in self._reading:
+            task = self._reading[key] = asyncio.create_task(self._renew(key, read))
+            task.add_done_callback(lambda _: self._reading.pop(key, None))
+        return await asyncio.shield(self._reading[key])
 
-    async def _ask(self, key: Key, ask: Callable[[], Awaitable[BoardAnswer]]) -> BoardPage:
+    async def _renew(self, key: Key, read: Callable[[], Awaitable[BoardAnswer]]) -> BoardPage:
         try:
-            told = await ask()
+            answer = await read()
         except BoardUnavailable:
             if (stale := self._stale(key)) is None:
                 raise
             return stale
         now = time.monotonic()
-        shown = hashlib.blake2b(answers.encode({**told, "as_of": None}), digest_size=12).hexdigest()
-        page = self._pages[key] = BoardPage(answers.encode(told), f'W/"{shown}"', now, now + PAGE_SECONDS)
+        digest = hashlib.blake2b(answers.encode({**answer, "as_of": None}), digest_size=12).hexdigest()
+        page = self._pages[key] = BoardPage(answers.encode(answer), f'W/"{digest}"', now, now + PAGE_SECONDS)
         self._pages.move_to_end(key)
         if len(self._pages) > PAGES:
             self._pages.popitem(last=False)
         return page
 
     def _stale(self, key: Key) -> BoardPage | None:
-        """The page that there is, marked."""
-        found, now = self._pages.get(key), time.monotonic()
-        if found is None or now - found.read > STALE_SECONDS:
+        """The cached page, marked as stale; None if there is none, or it is too old even for that."""
+        page, now = self._pages.get(key), time.monotonic()
+        if page is None or now - page.read > STALE_SECONDS:
             return None
-        if not found.body.endswith(STALE):
-            found.body, found.etag = found.body[:-1] + STALE, found.etag.removesuffix('"') + '-stale"'
-        found.until = now + RETRY_SECONDS
-        return found
+        if not page.body.endswith(STALE):
+            page.body, page.etag = page.body[:-1] + STALE, page.etag.removesuffix('"') + '-stale"'
+        page.until = now + RETRY_SECONDS
+        return page
 
 
 BOARD_PAGES = web.AppKey("board_pages", BoardPages)

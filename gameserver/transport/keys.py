@@ -1,7 +1,7 @@
-"""Typed keys of what the application and its requests carry."""
+"""Typed keys of what the application carries for every handler."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
@@ -13,10 +13,10 @@ from gameserver.rules.rulebook import Rulebook
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether new work is welcome; off while draining."""
+    """Whether the node takes new work; off while it drains."""
 
     ready: bool = False
-    in_flight: int = field(default=0)
+    in_flight: int = 0
     """HTTP requests being answered."""
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the route table and the types that the handlers use."""
+"""The OpenAPI 3.1 document, made from the route table and from the types that the handlers use."""
 
 import functools
 import re
@@ -31,12 +31,12 @@ KEYS: dict[str, tuple[type[GameError], ...]] = {
     "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
     "admin": (Forbidden,),
 }
-"""The errors that go with asking for a key, besides NotAuthenticated: a wrong back-end's key has that everywhere."""
+"""The errors of checking each kind of key; every operation has NotAuthenticated, for a wrong back end's key."""
 BACKEND_KEY = {
     "type": "apiKey",
     "in": "header",
     "name": callers.HEADER,
-    "description": "A back end's key, beside what an operation asks for: its requests are never limited.",
+    "description": "A back end's key, sent beside the key that an operation needs: its requests are never limited.",
 }
 
 
@@ -77,26 +77,26 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     text = {"type": "string"}
-    found = [
+    parameters = [
         {"name": name, "in": "path", "required": True, "schema": text} for name in re.findall(r"{(\w+)}", route.path)
     ]
     if route.terms.takes_command_id:
         schema = {"type": "string", "format": "uuid"}
-        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
+        parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
     query = route.terms.query.model_json_schema(ref_template=TEMPLATE)
     schemas.update(query.pop("$defs", {}))
     for name, schema in query.get("properties", {}).items():
         required = name in query.get("required", [])
         style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
-        found.append({"name": name, "in": "query", "required": required, "schema": schema, **style})
-    return found
+        parameters.append({"name": name, "in": "query", "required": required, "schema": schema, **style})
+    return parameters
 
 
 def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"description": route.summary}
+    response: dict[str, Any] = {"description": route.summary}
     if route.terms.answer is not None:
-        told["content"] = {"application/json": {"schema": _reference(route.terms.answer, schemas)}}
-    return {str(route.terms.status): told}
+        response["content"] = {"application/json": {"schema": _reference(route.terms.answer, schemas)}}
+    return {str(route.terms.status): response}
 
 
 def _failures(route: Route) -> dict[str, Any]:
@@ -110,6 +110,7 @@ def _failures(route: Route) -> dict[str, Any]:
 
 
 def _reference(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """A reference to the schema of a type, which is added to `schemas` with all that it refers to."""
     schema = TypeAdapter(kind).json_schema(ref_template=TEMPLATE)
     schemas.update(schema.pop("$defs", {}))
     schemas[kind.__name__] = schema

@@ -1,7 +1,7 @@
-"""One operation of HTTP: its path, the key it asks for, what it takes and what it answers.
+"""One HTTP operation: its path, the key that it needs, what it takes and what it answers.
 
-The key is checked here, before the operation's own function is called: a handler can't forget it, and is given what the
-key stands for (a session, or the name of an admin key).
+Law: the key is checked here, before the handler is called. A handler can't forget to check it, and is given what the
+key stands for: a session, or the name of an admin key.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,12 +14,13 @@ from pydantic import BaseModel
 from gameserver.commands.results import Session
 from gameserver.rules import errors
 from gameserver.transport import wire
-from gameserver.transport.http import asking
+from gameserver.transport.http import inputs
 
 Response = Awaitable[web.StreamResponse]
 Handler = Callable[[web.Request], Response]
 SessionHandler = Callable[[web.Request, Session], Response]
 KeyHandler = Callable[[web.Request, str], Response]
+"""Is given the bearer token, or the name of the admin key."""
 Error = type[errors.GameError]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -38,9 +39,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation; made by `public`, `player`, `bearer` or `admin`, which say what key the request must carry.
+    """One operation; made by `public`, `player`, `bearer` or `admin`, which say what key a request must carry.
 
-    `handler` is what is served: the key is checked before the operation's own function is called.
+    `handler` is what the application serves: it checks the key and then calls the operation's own function.
     """
 
     method: Method
@@ -72,18 +73,18 @@ def player(method: Method, path: str, handler: SessionHandler, summary: str, **t
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_query(request, checked)
-        return await handler(request, await asking.session(request))
+        return await handler(request, await inputs.session(request))
 
     return Route(method, path, handler.__name__, handle, summary, "session", checked)
 
 
 def bearer(method: Method, path: str, handler: KeyHandler, summary: str, **terms: Any) -> Route:
-    """An operation for a player whose session may have ended by a first sending of it: its handler judges the token."""
+    """An operation for a player that may be sent again after it has ended the session: its handler checks the token."""
     checked = Terms(**terms)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_query(request, checked)
-        return await handler(request, asking.bearer(request))
+        return await handler(request, inputs.bearer(request))
 
     return Route(method, path, handler.__name__, handle, summary, "session", checked)
 
@@ -94,12 +95,12 @@ def admin(method: Method, path: str, handler: KeyHandler, summary: str, **terms:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_query(request, checked)
-        return await handler(request, asking.admin(request))
+        return await handler(request, inputs.admin(request))
 
     return Route(method, path, handler.__name__, handle, summary, "admin", checked)
 
 
 def _refuse_query(request: web.Request, terms: Terms) -> None:
-    """Raises BadInput for any query of an operation that takes none."""
+    """Raises BadInput for a query of an operation that takes none."""
     if request.query_string and terms.query is wire.NoQuery:
-        asking.query(request, wire.NoQuery)
+        inputs.query(request, wire.NoQuery)

@@ -1,8 +1,8 @@
-"""Listens, and lets go: the outer life of a node's application.
+"""Serves a node's application, and drains it at the end.
 
-Stop: readiness off, and for a notice's time all goes on, so that whoever sends players here can see it; then no new
-connections, sockets told to go elsewhere, requests in flight answered, background work ended; each step with a
-deadline. A second signal skips the waiting.
+Law: draining has five steps, each with a deadline, and a second signal skips the waiting. Readiness goes off and
+everything goes on for `notice_seconds`, so that load balancers notice; then no new connections are accepted; sockets
+are told to reconnect elsewhere; requests in flight are answered; background work is cancelled.
 """
 
 import asyncio
@@ -23,31 +23,31 @@ log = structlog.get_logger()
 
 KEEP_ALIVE_SECONDS = 75
 CANCEL_SECONDS = 5
-"""How long background work may go on after it was cancelled."""
+"""How long background work may take to end after it was cancelled."""
 Work = Coroutine[Any, Any, None]
 
 
 class Stop:
-    """What ends a node: the first signal begins the end, the second ends the waiting."""
+    """Ends a node: the first signal begins to drain it, a second one skips the waiting."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
+        self.requested = asyncio.Event()
         self.hurried = asyncio.Event()
 
     def on_signals(self) -> None:
-        """Hears SIGTERM and SIGINT of this process."""
+        """Handles SIGTERM and SIGINT of this process."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._hear)
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
 
-    def _hear(self) -> None:
-        (self.hurried if self.asked.is_set() else self.asked).set()
+    def _on_signal(self) -> None:
+        (self.hurried if self.requested.is_set() else self.requested).set()
 
 
 @contextlib.asynccontextmanager
 async def serving(
     app: web.Application, node: NodeSettings, background: Sequence[Work], stop: Stop
 ) -> AsyncIterator[None]:
-    """Serves while the block runs; drains at its end. Raises OSError for a port that is taken."""
+    """Serves while the block runs, and drains at its end. Raises OSError if the port is taken."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -56,7 +56,7 @@ async def serving(
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=node.drain_seconds,
     )
-    tasks = [asyncio.create_task(_watched(each, stop)) for each in background]
+    tasks = [asyncio.create_task(_watched(work, stop)) for work in background]
     try:
         await runner.setup()
         await _listen(runner, node)
@@ -65,12 +65,15 @@ async def serving(
         yield
         log.info("draining")
     finally:
+        # Readiness off; load balancers have the notice's time to see it.
         await _unless_hurried(_give_notice(app, node), stop)
         if not node.notice_seconds:
             await _stop_listening(runner)
+        # Sockets leave, then what is in flight is answered.
         await _unless_hurried(app[SOCKETS].go_away(node.drain_seconds), stop)
         await _stop_listening(runner)
         await _unless_hurried(_clean_up(runner, node.drain_seconds), stop)
+        # Background work ends last: requests in flight may need it.
         await cancel_and_wait(tasks, CANCEL_SECONDS)
         log.info("stopped")
     for task in tasks:
@@ -79,14 +82,14 @@ async def serving(
 
 
 async def _watched(work: Work, stop: Stop) -> None:
-    """Background work never ends by itself: if it does, the node does too."""
+    """Background work never ends by itself: if it does, the node ends, too."""
     try:
         await work
     except Exception:
         log.exception("background work died")
         raise
     finally:
-        stop.asked.set()
+        stop.requested.set()
 
 
 async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
@@ -103,10 +106,11 @@ async def _give_notice(app: web.Application, node: NodeSettings) -> None:
 
 
 async def _stop_listening(runner: web.AppRunner) -> None:
-    """Before the sockets leave where nodes share a port, or newcomers would still come here.
+    """Accepts no more connections.
 
-    After that behind a proxy, which sends none and takes a node that doesn't answer its checks for dead, with all
-    its sockets.
+    Nodes that share a port do this before their sockets leave, or new clients would still connect here. A node behind
+    a proxy does it after that: the proxy sends it no new clients, but would cut all sockets of a node that fails its
+    checks.
     """
     for site in list(runner.sites):
         await site.stop()
@@ -119,6 +123,7 @@ async def _clean_up(runner: web.AppRunner, seconds: float) -> None:
 
 
 async def _unless_hurried(work: Work, stop: Stop) -> None:
+    """Does the work, but no longer than until a second signal."""
     task, hurried = asyncio.create_task(work), asyncio.create_task(stop.hurried.wait())
     await asyncio.wait([task, hurried], return_when=asyncio.FIRST_COMPLETED)
     await cancel_and_wait([task, hurried], CANCEL_SECONDS)

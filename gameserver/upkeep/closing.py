@@ -1,4 +1,7 @@
-"""Begins seasons, and closes those that are over."""
+"""Begins seasons, and closes those that are over: fenced on every database, counted, and rewarded, once.
+
+Law: every step is recorded in the control database and can be repeated by any node, whatever killed the one before.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,19 +26,16 @@ log = structlog.get_logger()
 
 
 THE_SERVER = 0
-"""Who sends rewards."""
-
-
-AT_A_TIME = 100
-
-
+"""The sender of rewards."""
+CHUNK = 100
+"""Seasons begun, or rewards delivered, at once."""
 DROP_SECONDS = (60, 3600)
-"""When the boards of a season that is over go from Redis: once every node has heard that it is."""
+"""The age at which a closed season's board leaves Redis: old enough for every node to know that it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What the course of seasons needs besides what operators ask of it."""
+    """What beginning and closing seasons needs; one per node."""
 
     seasons: Seasons
     boards: BoardLifecycle
@@ -43,82 +43,87 @@ class Closing:
 
 
 async def attend(closing: Closing) -> int:
-    """Begins the seasons whose time it is, and closes those that are over; how many steps that took."""
+    """Begins the seasons whose time has come, and closes those that are over; how many steps that took."""
+    room = closing.seasons.room
     records, now = await learn(closing.seasons), closing.seasons.now()
-    new = [
-        (board.name, season)
-        for board in closing.seasons.room.calendar.boards()
-        for season in _missing(closing, board, records)
-    ]
+    # Begin what has begun by the clock.
+    new = [(board.name, season) for board in room.calendar.boards() for season in _missing(closing, board, records)]
     for name, season in new:
-        await closing.seasons.room.records.begin(name, season)
+        await room.records.begin(name, season)
     if new:
         records = await learn(closing.seasons)
-    due = [each for each in records if each.state != "closed" and each.season.end <= now.timestamp()]
+    # Close what has ended by the clock, and drop the boards of what is closed.
+    due = [record for record in records if record.state != "closed" and record.season.end <= now.timestamp()]
     steps = len(new) + await _close_all(closing, due)
     await _drop(closing, records, now)
     return steps
 
 
 def _missing(closing: Closing, board: Board, records: Sequence[SeasonRecord]) -> list[Season]:
-    """The seasons that have begun unnoted, oldest first: the present one, and those that nobody could note."""
-    now = closing.seasons.room.calendar.season(board, closing.seasons.now())
-    begun = [each.season for each in records if each.board == board.name]
-    if now is None or now.start in [each.start for each in begun]:
+    """The seasons without a record that have begun, oldest first: also those that began while no node ran."""
+    calendar = closing.seasons.room.calendar
+    present = calendar.season(board, closing.seasons.now())
+    begun = [record.season for record in records if record.board == board.name]
+    if present is None or present.start in [season.start for season in begun]:
         return []
-    found: list[Season] = []
-    last = max(begun, default=Season(now.start, now.start))
-    while last.end < now.start and len(found) < AT_A_TIME:
-        last = closing.seasons.room.calendar.following(board, last)
-        found.append(last)
-    return found if last.end < now.start else [*found, now]
+    missing: list[Season] = []
+    last = max(begun, default=Season(present.start, present.start))
+    while last.end < present.start and len(missing) < CHUNK:
+        last = calendar.following(board, last)
+        missing.append(last)
+    return missing if last.end < present.start else [*missing, present]
 
 
 async def _close_all(closing: Closing, due: Sequence[SeasonRecord]) -> int:
-    """Goes on with the seasons that are over, unless another node is at it; how many steps that took."""
+    """Carries on the closing of seasons, unless another node does; how many steps that took."""
     if not due:
         return 0
-    async with closing.seasons.room.records.closing() as mine:
-        return sum([await _close(closing, each) for each in due]) if mine else 0
+    async with closing.seasons.room.records.closing() as is_ours:
+        return sum([await _close(closing, record) for record in due]) if is_ours else 0
 
 
 async def _close(closing: Closing, record: SeasonRecord) -> int:
-    """Takes the steps that are left, as far as it can."""
-    board = next((each for each in closing.seasons.room.calendar.boards() if each.name == record.board), None)
+    """Takes the steps that are left, as far as possible; each can be repeated by any node after a crash."""
+    board = _board(closing, record.board)
     if board is None:
         return 0
-    steps, state, start = 0, record.state, record.season.start
+    room, start = closing.seasons.room, record.season.start
+    steps, state = 0, record.state
+    # Fence it: no database may score in it any more.
     if state == "running":
-        if not await closing.seasons.room.end.fence(board.name, record.season.end):
+        if not await room.end.fence(board.name, record.season.end):
             return 0
-        await closing.seasons.room.records.step(board.name, start, "running", "ended")
+        await room.records.step(board.name, start, "running", "ended")
         steps, state = steps + 1, "ended"
+    # Count it: store the standings of all databases.
     if state == "ended":
-        players = await closing.seasons.room.records.store(
-            board.name, start, closing.seasons.room.end.standings(board, start, banned=True)
-        )
+        players = await room.records.store(board.name, start, room.end.standings(board, start, banned=True))
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
+    # Reward it: when every letter has arrived, the season is closed.
     if state == "counted" and await _reward(closing, board, record.season):
-        await closing.seasons.room.records.step(board.name, start, "counted", "closed")
+        await room.records.step(board.name, start, "counted", "closed")
         steps += 1
     await learn(closing.seasons)
     return steps
 
 
 async def _reward(closing: Closing, board: Board, season: Season) -> bool:
-    """Delivers rewards; whether all have arrived. Each is a letter whose id says whose it is, so it arrives once."""
-    while rewards := await closing.seasons.room.records.due_rewards(board.name, season.start, AT_A_TIME):
-        ends = await closing.postman.deliver([_letter(board, season, each) for each in rewards])
-        settled = [(each.position, end.refused or "arrived") for each, end in zip(rewards, ends, strict=True) if end]
-        await closing.seasons.room.records.settle(board.name, season.start, settled)
+    """Delivers rewards; whether all have arrived. A reward is a letter whose id names its player: it arrives once."""
+    records = closing.seasons.room.records
+    while rewards := await records.due_rewards(board.name, season.start, CHUNK):
+        ends = await closing.postman.deliver([_letter(board, season, reward) for reward in rewards])
+        settled = [
+            (reward.position, end.refused or "arrived") for reward, end in zip(rewards, ends, strict=True) if end
+        ]
+        await records.settle(board.name, season.start, settled)
         if len(settled) < len(rewards):
             return False
     return True
 
 
 def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
-    told = {
+    args = {
         "sender": str(THE_SERVER),
         "board": board.name,
         "season": boards.season_name(Contest(board, season.start)),
@@ -128,16 +133,17 @@ def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
     at = datetime.fromtimestamp(season.end, UTC)
     command = reward_id(board.name, season.start, reward.player_id, season.end * 1000)
     mail = mail_id(THE_SERVER, command, 0)
-    return SentLetter(THE_SERVER, command, 0, f"{MAIL}rewarded", reward.player_id, json_of(told), at, mail)
+    return SentLetter(THE_SERVER, command, 0, f"{MAIL}rewarded", reward.player_id, json_of(args), at, mail)
 
 
 async def _drop(closing: Closing, records: Sequence[SeasonRecord], now: datetime) -> None:
+    """Drops the boards of closed seasons from Redis; their standings are stored."""
     least, most = DROP_SECONDS
-    for each in records:
-        age = (now - each.changed_at).total_seconds()
-        if each.state == "closed" and least < age < most and (board := _board(closing, each.board)) is not None:
-            await closing.boards.drop(Contest(board, each.season.start))
+    for record in records:
+        age = (now - record.changed_at).total_seconds()
+        if record.state == "closed" and least < age < most and (board := _board(closing, record.board)) is not None:
+            await closing.boards.drop(Contest(board, record.season.start))
 
 
 def _board(closing: Closing, name: str) -> Board | None:
-    return next((each for each in closing.seasons.room.calendar.boards() if each.name == name), None)
+    return next((board for board in closing.seasons.room.calendar.boards() if board.name == name), None)

@@ -1,4 +1,8 @@
-"""Carries pushes from Redis to the sockets of this node."""
+"""Carries pushes from Redis to the sockets of this node: changed players, stored pushes and notices, and ranks.
+
+Law: listening never waits for a read, and a failed read is tried again. After every gap in listening all players of
+the node are read again, so a change may be shown late but is never missed, and always a player's newest state is shown.
+"""
 
 import asyncio
 from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -24,17 +28,11 @@ from gameserver.telemetry import ONLINE
 log = structlog.get_logger()
 
 
-AT_A_TIME = 100
-
-
+CHUNK = 100
+"""Players in one read."""
 RETRY_SECONDS = 0.5
-
-
 RANK_SECONDS = 1.0
-"""How often places on boards are looked up for those who want to hear of them."""
-
-
-RANKS = 100
+"""How often ranks are looked up for the sockets that subscribe to a board."""
 
 
 class OpenSocket(Protocol):
@@ -44,14 +42,14 @@ class OpenSocket(Protocol):
 
     @property
     def seen(self) -> Seen:
-        """Up to where it has got the kept pushes."""
+        """Up to where it has received its player's stored pushes."""
 
-    def knows(self, version: int) -> bool:
-        """Whether it was told the player's state of this version, or a later one."""
+    def has_state(self, version: int) -> bool:
+        """Whether the player's state of this version, or of a later one, has been sent."""
 
-    def show(self, player: Player, max_hp: int) -> None: ...
-    def deliver(self, stream: str, kept: Sequence[StoredPush]) -> None: ...
-    def rank(self, board: str, rank: int, score: int, total: int) -> None: ...
+    def push_state(self, player: Player, max_hp: int) -> None: ...
+    def push_stored(self, stream: str, kept: Sequence[StoredPush]) -> None: ...
+    def push_rank(self, board: str, rank: int, score: int, total: int) -> None: ...
 
 
 class OpenSockets(Protocol):
@@ -65,120 +63,125 @@ class OpenSockets(Protocol):
 
 @dataclass
 class Live:
-    """One per node, whose `work` goes on as long as the node."""
+    """One per node; `work` goes on as long as the node runs."""
 
     room: LiveRoom
     players: Players
     leaderboards: Leaderboards
     game: Game
-    connections: OpenSockets
+    sockets: OpenSockets
     _changed: set[int] = field(default_factory=set)
-    _kept: set[int] = field(default_factory=set)
+    """Players to be shown again."""
+    _stored: set[int] = field(default_factory=set)
+    """Players with stored pushes to deliver."""
     _notices: bool = False
+    """Whether notices to all are to be loaded again."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """Each as a task of its own, to be cancelled until it ends: the driver can swallow a cancellation."""
-        ONLINE.set_function(lambda: len(self.connections.players()))
-        beat = self.room.presence.beat(self.connections.players, lambda: len(self.connections))
-        return beat, self._hear(), self._tell(), self._rank()
+        """Coroutines to be run as tasks, and cancelled until they end: the driver can swallow a cancellation."""
+        ONLINE.set_function(lambda: len(self.sockets.players()))
+        beat = self.room.presence.beat(self.sockets.players, lambda: len(self.sockets))
+        return beat, self._listen(), self._push(), self._push_ranks()
 
-    async def _hear(self) -> None:
+    async def _listen(self) -> None:
         while True:
             try:
                 async for message in self.room.presence.hear():
                     self._note(message)
             except PresenceUnavailable as error:
-                log.warning("changes can't be heard", error=error.detail)
+                log.warning("no pushes from Redis", error=error.detail)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _note(self, message: Message | None) -> None:
+        """Notes what a message makes necessary; None is a gap, in which anything may have been missed."""
         if message is None:
-            self._changed.update(self.connections.players())
-            self._kept.update(self.connections.players())
+            self._changed.update(self.sockets.players())
+            self._stored.update(self.sockets.players())
             self._notices = True
         elif message.kind == presence.NOTICE:
-            self._kept.update(self.connections.players())
+            self._stored.update(self.sockets.players())
             self._notices = True
         elif message.kind == presence.KEPT:
-            self._kept.update(message.numbers)
+            self._stored.update(message.numbers)
         else:
-            self._changed.update(each for each, version in message.numbers.items() if self._is_behind(each, version))
-        if self._changed or self._kept or self._notices:
+            versions = message.numbers.items()
+            self._changed.update(player_id for player_id, version in versions if self._is_behind(player_id, version))
+        if self._changed or self._stored or self._notices:
             self._wake.set()
 
     def _is_behind(self, player_id: int, version: int) -> bool:
-        return not all(each.knows(version) for each in self.connections.of(player_id))
+        return not all(socket.has_state(version) for socket in self.sockets.of(player_id))
 
-    async def _tell(self) -> None:
+    async def _push(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self._deliver_kept()
+                await self._deliver_stored()
                 await self._show_changed()
             except GameError as error:
-                log.warning("players can't be told", error=error.detail)
+                log.warning("pushes wait", error=error.detail)
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 
-    async def _deliver_kept(self) -> None:
+    async def _deliver_stored(self) -> None:
         if self._notices:
-            self._notices = False  # before the wait: another notice may come during it
+            self._notices = False  # before the load: another notice may come during it
             try:
                 await self.room.pushes.load_notices()
             except GameError:
                 self._notices = True
                 raise
-        while self._kept:
-            ids = _taken(self._kept, AT_A_TIME)
+        while self._stored:
+            ids = _taken(self._stored, CHUNK)
             try:
-                await self._deliver_to([(each, own) for each in ids for own in self.connections.of(each)])
+                await self._deliver_to([(id_, socket) for id_ in ids for socket in self.sockets.of(id_)])
             except GameError:
-                self._kept.update(ids)
+                self._stored.update(ids)
                 raise
 
-    async def _deliver_to(self, asked: Sequence[tuple[int, OpenSocket]]) -> None:
-        found = await self.room.pushes.catch_up([(each, own.seen) for each, own in asked])
-        for (_, own), opened in zip(asked, found, strict=True):
-            own.deliver(opened.stream, opened.missed)
+    async def _deliver_to(self, sockets: Sequence[tuple[int, OpenSocket]]) -> None:
+        streams = await self.room.pushes.catch_up([(player_id, socket.seen) for player_id, socket in sockets])
+        for (_, socket), opened in zip(sockets, streams, strict=True):
+            socket.push_stored(opened.stream, opened.missed)
 
     async def _show_changed(self) -> None:
         game = self.game
         while self._changed:
-            ids = _taken(self._changed, AT_A_TIME)
+            ids = _taken(self._changed, CHUNK)
             try:
-                found = await self.players.read(ids)
+                players = await self.players.read(ids)
             except GameError:
                 self._changed.update(ids)
                 raise
-            for player in found.values():
-                for own in self.connections.of(player.id):
-                    own.show(player, game.max_hp(player.class_name, player.level))
+            for player in players.values():
+                for socket in self.sockets.of(player.id):
+                    socket.push_state(player, game.max_hp(player.class_name, player.level))
 
-    async def _rank(self) -> None:
+    async def _push_ranks(self) -> None:
         while True:
             await asyncio.sleep(RANK_SECONDS)
-            for board, asked in self.connections.ranked().items():
+            for board, subscribed in self.sockets.ranked().items():
                 try:
-                    await self._rank_on(board, asked)
+                    await self._push_ranks_on(board, subscribed)
                 except GameError as error:
-                    log.warning("places can't be told", board=board, error=error.detail)
+                    log.warning("ranks wait", board=board, error=error.detail)
 
-    async def _rank_on(self, board: str, asked: Sequence[OpenSocket]) -> None:
+    async def _push_ranks_on(self, board: str, subscribed: Sequence[OpenSocket]) -> None:
         by_player: dict[int, list[OpenSocket]] = {}
-        for connection in asked:
-            if connection.session is not None:
-                by_player.setdefault(connection.session.player_id, []).append(connection)
-        for ids in _parts(by_player, RANKS):
+        for socket in subscribed:
+            if socket.session is not None:
+                by_player.setdefault(socket.session.player_id, []).append(socket)
+        for ids in _parts(by_player, CHUNK):
             page = (await boards.ranks(self.leaderboards, board, boards.CURRENT, ids)).page
             for standing in page.standings:
-                for connection in by_player[standing.player_id]:
-                    connection.rank(board, standing.rank, standing.score, page.total)
+                for socket in by_player[standing.player_id]:
+                    socket.push_rank(board, standing.rank, standing.score, page.total)
 
 
 def _taken(waiting: set[int], most: int) -> list[int]:
-    """Some of those who wait, who don't any more; who comes again meanwhile waits again."""
+    """Removes and returns up to `most` of the waiting; what is added meanwhile waits for the next call."""
     taken = list(islice(waiting, most))
     waiting.difference_update(taken)
     return taken

@@ -1,4 +1,4 @@
-"""Background work that any node may do at any time: overdue claims and reservations, partitions, and old mail."""
+"""Periodic work that any node may do at any time: overdue claims and reservations, partitions, old mail, seasons."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,18 +31,19 @@ OLD_MAIL_CHUNK = 1000
 
 
 async def sweep(accounts: Accounts) -> int:
-    """Settles overdue claims; how many."""
-    settled = 0
+    """Resolves overdue claims; how many."""
+    resolved = 0
     for claim in await accounts.room.claims.overdue(CLAIMS_A_SWEEP):
         try:
             await resolve(accounts, claim)
-            settled += 1
+            resolved += 1
         except Unavailable as error:
-            log.warning("a claim waits", claim=str(claim.key), error=error.detail)
-    return settled
+            log.warning("claim not resolved yet", claim=str(claim.key), error=error.detail)
+    return resolved
 
 
 async def sweep_for_ever(accounts: Accounts) -> None:
+    """Resolves overdue claims."""
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(accounts))
 
 
@@ -52,23 +53,23 @@ async def attend_seasons_for_ever(course: Closing) -> None:
 
 
 async def check_boards_for_ever(repair: BoardRepair) -> None:
-    """Compares a few places with the databases now and then, and puts right what differs."""
-    await _for_ever("board places put right", CHECK_SECONDS, lambda: board_repair.check_some(repair))
+    """Compares a few players on boards with the databases now and then, and corrects what differs."""
+    await _for_ever("board entries corrected", CHECK_SECONDS, lambda: board_repair.check_some(repair))
 
 
 async def sweep_items_for_ever(players: Players) -> None:
-    """Settles reservations of items whose nodes died before they did."""
+    """Resolves reservations of items whose nodes died before they confirmed or gave them back."""
     await _for_ever("items", SWEEP_SECONDS, lambda: players.payments.sweep(RESERVATIONS_A_SWEEP))
 
 
 async def forget_old_items_for_ever(players: Players) -> None:
-    """Deletes what item ledgers have kept for long enough."""
+    """Deletes rows of item ledgers that are older than they have to be kept."""
 
     async def work() -> int:
-        done = 0
-        while gone := await players.inventory.forget_old(OLD_MAIL_CHUNK):
-            done += gone
-        return done
+        deleted = 0
+        while chunk := await players.inventory.forget_old(OLD_MAIL_CHUNK):
+            deleted += chunk
+        return deleted
 
     await _for_ever("old items", OLD_MAIL_SECONDS, work)
 
@@ -85,7 +86,7 @@ async def make_partitions_for_ever(policy: Policy, databases: Callable[[], Seque
 async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
     """Makes the partitions that are missing; how many."""
     back = timedelta(milliseconds=policy.window.back)
-    return sum([await ensure_partitions(each, policy.now(), back) for each in databases])
+    return sum([await ensure_partitions(database, policy.now(), back) for database in databases])
 
 
 async def forget_old_mail_for_ever(
@@ -100,12 +101,12 @@ async def forget_old_mail_for_ever(
 
 
 async def forget_old_mail(now: datetime, databases: Sequence[Database], keep: float) -> int:
-    """Deletes what is too old, a chunk at a time so that nobody waits for it; how many."""
-    done = 0
+    """Deletes what is too old, a chunk at a time so that no player waits for it; how many."""
+    deleted = 0
     for database in databases:
-        while gone := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
-            done += gone
-    return done
+        while chunk := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
+            deleted += chunk
+    return deleted
 
 
 async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:

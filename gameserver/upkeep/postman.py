@@ -1,8 +1,9 @@
-"""Delivers mail: applies each letter's rule to its recipient, and tells him if he is connected.
+"""Delivers mail: applies each letter's rule to its recipient, and pushes the mail if the recipient is connected.
 
-A delivery is a command on the recipient's own group commit, under the mail id: that gives it the locks, the ledger's
-dedupe and the fence. He is told before the letter leaves the outbox, so again after a crash; what Redis couldn't take
-is told when it is back, unless this node has died by then, and lies in his inbox anyway.
+Law: a delivery is a command on the recipient's own group commit, under the mail id, which gives it the locks, the
+ledger's deduplication and the fence. The recipient is pushed the mail before the letter leaves the outbox, so again
+after a crash; what Redis can't take is pushed when it is back, unless this node has died by then. The mail is in the
+inbox in any case.
 """
 
 import asyncio
@@ -34,13 +35,14 @@ from gameserver.storage.slots.slot_map import Slots
 log = structlog.get_logger()
 
 ANY_EPOCH = (1 << 31) - 1
-"""No session has to be alive for a letter to arrive."""
+"""A letter arrives whatever sessions its recipient has."""
 UNREAD = Arguments()
-UNTOLD = 10_000
-"""Pushes that wait for Redis, at the most; the oldest go."""
+MOST_WAITING = 10_000
+"""Pushes that wait for Redis, at the most; the oldest are dropped."""
 RETRY_SECONDS = 1.0
 
-Told = tuple[int, Mail]
+Push = tuple[int, Mail]
+"""A recipient and its mail."""
 
 
 @dataclass(slots=True)
@@ -54,72 +56,75 @@ class Postman:
     slots: Slots
     group: str = "players"
     kinds: Sequence[str] = field(init=False)
-    _untold: deque[Told] = field(default_factory=lambda: deque(maxlen=UNTOLD))
-    _room: dict[str, int] = field(default_factory=dict)
-    """How far back each database's ledger has been given partitions, in Unix milliseconds."""
+    _waiting: deque[Push] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    _partitioned_from: dict[str, int] = field(default_factory=dict)
+    """By database: the oldest Unix milliseconds that its ledger has been given a partition for here."""
 
     def __post_init__(self) -> None:
         self.kinds = self.rulebook.mail_kinds()
 
     async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """As Deliverer says."""
-        await self._make_room(letters)
-        found = await asyncio.gather(*(self._deliver(each) for each in letters))
-        await self._tell([told for _, told in found if told is not None])
-        return [ending for ending, _ in found]
+        # A letter may be older than the recipient's ledger.
+        await self._make_partitions(letters)
+        # Deliver all at once: group commit puts them into few transactions.
+        deliveries = await asyncio.gather(*(self._deliver(letter) for letter in letters))
+        # Push what has arrived, then let the courier remove the letters.
+        await self._push([push for _, push in deliveries if push is not None])
+        return [ending for ending, _ in deliveries]
 
-    async def _deliver(self, letter: SentLetter) -> tuple[Ending | None, Told | None]:
+    async def _deliver(self, letter: SentLetter) -> tuple[Ending | None, Push | None]:
         command = Command(letter.mail_id, letter.recipient, letter.kind, UNREAD, ANY_EPOCH, letter)
         try:
             receipt = await self.players.act(command)
         except LetterSettled as settled:
             return Ending(settled.refused), None
         except PlayerNotFound as error:
-            return Ending(error.code), None  # an id of a slot that the group hasn't: nobody will ever have it
+            return Ending(error.code), None  # a slot that the group doesn't have: no player can have this id
         except GameError as error:
-            log.warning("a letter waits", mail=command.id, to=letter.recipient, error=error.detail)
+            log.warning("letter not delivered yet", mail=command.id, to=letter.recipient, error=error.detail)
             return None, None
         return Ending(), (letter.recipient, _mail(command.id, letter, receipt))
 
-    async def _make_room(self, letters: Sequence[SentLetter]) -> None:
-        """Gives a ledger that is younger than a letter the partition that its row goes into."""
+    async def _make_partitions(self, letters: Sequence[SentLetter]) -> None:
+        """Makes the partitions that rows of letters from before the ledger's oldest partition go into."""
         now = self.policy.now()
-        oldest = min(command_milliseconds(each.command_id) for each in letters)
+        oldest = min(command_milliseconds(letter.command_id) for letter in letters)
         age = int(now.timestamp() * 1000) - oldest
         if age <= self.policy.window.back:
             return
-        for home in self._homes(letters):
-            if self._room.get(home.name, oldest + 1) > oldest:
+        for database in self._owners(letters):
+            if self._partitioned_from.get(database.name, oldest + 1) > oldest:
                 try:
-                    await ensure_partitions(home, now, timedelta(milliseconds=age))
-                    self._room[home.name] = oldest
+                    await ensure_partitions(database, now, timedelta(milliseconds=age))
+                    self._partitioned_from[database.name] = oldest
                 except Unavailable as error:
-                    log.warning("old letters wait", database=home.name, error=error.detail)
+                    log.warning("old letters not delivered yet", database=database.name, error=error.detail)
 
-    def _homes(self, letters: Sequence[SentLetter]) -> set[Database]:
-        slots = {slot_of(each.recipient) for each in letters}
+    def _owners(self, letters: Sequence[SentLetter]) -> set[Database]:
+        slots = {slot_of(letter.recipient) for letter in letters}
         return {self.slots.owner(self.group, slot) for slot in slots if slot < self.slots.size(self.group)}
 
-    async def _tell(self, told: Sequence[Told]) -> None:
-        waiting = [*self._untold, *told]
+    async def _push(self, pushes: Sequence[Push]) -> None:
+        """Stores pushes and announces them, together with those that still wait for Redis."""
+        waiting = [*self._waiting, *pushes]
         if not waiting:
             return
-        self._untold.clear()
+        self._waiting.clear()
         try:
-            numbers = await self.live.pushes.keep_many(
-                "mail", [(player_id, shown(mail)) for player_id, mail in waiting]
-            )
+            shown_mail = [(player_id, shown(mail)) for player_id, mail in waiting]
+            numbers = await self.live.pushes.keep_many("mail", shown_mail)
             ids = [player_id for player_id, _ in waiting]
             await self.live.presence.announce(KEPT, list(zip(ids, numbers, strict=True)))
         except PresenceUnavailable as error:
-            self._untold.extend(waiting)
-            log.warning("mail is told when Redis is back", letters=len(self._untold), error=error.detail)
+            self._waiting.extend(waiting)
+            log.warning("mail is pushed when Redis is back", letters=len(self._waiting), error=error.detail)
 
-    async def tell_for_ever(self) -> None:
-        """Tells what couldn't be told, as soon as it can."""
+    async def push_for_ever(self) -> None:
+        """Pushes what waits for Redis as soon as it is back."""
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            await self._tell([])
+            await self._push([])
 
 
 def _mail(mail_id: str, letter: SentLetter, receipt: Receipt) -> Mail:

@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 async def take_over_for_ever(sharding: Sharding) -> None:
-    """Goes on with moves whose mover has died; one copy at a time, since servers have few workers for them."""
+    """Carries on moves whose mover has died; one copy at a time, since servers have few replication workers."""
     ours: dict[int, asyncio.Task[None]] = {}
     try:
         while True:
@@ -22,7 +22,7 @@ async def take_over_for_ever(sharding: Sharding) -> None:
             try:
                 lapsed = await sharding.moves.lapsed()
             except GameError as error:
-                log.warning("moves can't be looked at", error=error.detail)
+                log.warning("moves can't be read", error=error.detail)
                 continue
             for move_id, copies in lapsed:
                 if move_id not in ours and not (copies and ours):
@@ -40,6 +40,6 @@ async def _take_over(sharding: Sharding, move_id: int) -> None:
         finally:
             await leased.close()
     except (GameError, LeaseLost) as error:
-        log.info("another one goes on with a move", move=move_id, error=str(error))
+        log.info("another process carries the move on", move=move_id, error=str(error))
     except Exception:
         log.exception("a move failed", move=move_id)

@@ -1,9 +1,9 @@
-"""`make bench`: what one machine acknowledges through the whole system, beside what its databases can do at most.
+"""`make bench`: what one machine acknowledges through the whole system, beside the most that its databases can do.
 
-Everything runs in one go on fresh embedded servers with fsync and synchronous_commit on: the load over sockets and
-over HTTP, reads, all of it straight to the nodes' own ports and once more through HAProxy, then the raw limit, which is
-the write path's own SQL in a bare loop, without doors, sessions, rules or queues. At last 10,000 sockets that say
-nothing, on one node; with `--sockets` these alone. Machines are noisy: trust the ratios of one run, not figures of two.
+Everything runs in one go on fresh embedded servers with fsync and synchronous_commit on: actions over HTTP and over
+sockets, and reads, each directly to the nodes' own ports and again through HAProxy; then the raw limit, which is the
+write path's own SQL in a bare loop without HTTP, sessions, rules or queues. Last come 10,000 idle sockets on one node;
+with `--sockets` only these. Machines are noisy: trust the ratios of one run, don't compare the figures of two.
 """
 
 import asyncio
@@ -76,19 +76,19 @@ async def measure(settings: Settings, folder: Path, running: Sequence[NodeProces
         async with haproxy(folder, settings, ports) as url:
             rows = await loads(direct, [url])
     else:
-        console.print(f"[bold red]{PROGRAM} isn't installed: what it costs is NOT MEASURED[/]")
+        console.print(f"[bold red]{PROGRAM} isn't installed: its cost is NOT MEASURED[/]")
         rows = await loads(direct)
     show_speeds(rows, await raw_limit(settings))
     console.print(f"{CONFIG}: {len(running)} nodes, databases {', '.join(settings.groups['players'].databases)}")
 
 
 async def loads(*ways: Sequence[str]) -> list[list[dict[str, Any]]]:
-    """For each kind of load its figures by each way; the ways take turns, so that noise troubles all of them."""
-    found = []
+    """Each mode's figures by each way to the nodes; the ways take turns, so that noise affects all of them."""
+    rows = []
     for mode in MODES:
         by_way = [await load_of(urls, mode) for urls in ways]
-        found += [[*rows] for rows in zip(*by_way, strict=True)]
-    return found
+        rows += [[*row] for row in zip(*by_way, strict=True)]
+    return rows
 
 
 async def measure_sockets(settings: Settings, node: NodeProcess) -> None:
@@ -104,15 +104,15 @@ async def bots(*arguments: str) -> list[dict[str, Any]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bots", *arguments, "--json", "-", stdout=asyncio.subprocess.PIPE
     )
-    told, _ = await asyncio.wait_for(process.communicate(), 600)
+    output, _ = await asyncio.wait_for(process.communicate(), 600)
     if process.returncode != 0:
-        raise SystemExit(f"the load ended with {process.returncode}")
-    found: list[dict[str, Any]] = orjson.loads(told)
-    return found
+        raise SystemExit(f"the bots ended with exit code {process.returncode}")
+    results: list[dict[str, Any]] = orjson.loads(output)
+    return results
 
 
 async def raw_limit(settings: Settings) -> float:
-    """Ledger rows committed per second over all databases: batches of 200 on two connections of each."""
+    """Ledger rows committed per second over all databases: batches of 200, on two connections to each."""
     databases = provision.open_databases(settings)
     slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
     await slots.refresh()
@@ -138,31 +138,32 @@ async def raw_loop(database: Database, part: int, end: float) -> int:
 
 
 async def raw_players(connection: Any, part: int) -> list[int]:
-    """Players of their own for each loop, so that no two wait for each other."""
+    """New players for each loop, so that no two loops lock the same row."""
     slots = [
         row["slot"] for row in await connection.fetch("select slot from players_owned_slots where owned limit 100")
     ]
-    ids = [part << 40 | slots[each % len(slots)] << 10 | each for each in range(RAW_BATCH)]
+    ids = [part << 40 | slots[number % len(slots)] << 10 | number for number in range(RAW_BATCH)]
     await connection.executemany(
         "insert into players values ($1, $2, 'raw', 'mage', 1, 50, 5, 1, 0, false, now(), now())",
-        [(slot_of(each), each) for each in ids],
+        [(slot_of(player), player) for player in ids],
     )
     return sorted(ids)
 
 
 async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
-    slots, commands = [slot_of(each) for each in ids], [new_command_id(int(time.time() * 1000)) for _ in ids]
+    slots, commands = [slot_of(player) for player in ids], [new_command_id(int(time.time() * 1000)) for _ in ids]
     if not connection.is_in_transaction():
         await connection.execute("begin")
-    found = await connection.fetch(SQL["gather"], slots, ids, slots, ids, commands, min(commands), max(commands))
-    players = {row["id"]: row for row in found}
+    rows = await connection.fetch(SQL["gather"], slots, ids, slots, ids, commands, min(commands), max(commands))
+    players = {row["id"]: row for row in rows}
     count = len(ids)
     outcome = '{"name":"raw","class":"mage","level":1,"hp":50,"max_hp":70,"exp":5,"events":[{"type":"hunted"}]}'
-    versions = [players[each]["version"] + 1 for each in ids]
+    versions = [players[player]["version"] + 1 for player in ids]
+    exps = [players[player]["exp"] + 5 for player in ids]
     await connection.fetch(
         SQL["write"], players[ids[0]]["now"],
         slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [1] * count, [outcome] * count, versions,
-        slots, ids, ["mage"] * count, [1] * count, [50] * count, [players[each]["exp"] + 5 for each in ids], versions,
+        slots, ids, ["mage"] * count, [1] * count, [50] * count, exps, versions,
     )  # fmt: skip
     await connection.execute("commit and chain")
 
@@ -173,7 +174,7 @@ def show_speeds(rows: Sequence[Sequence[dict[str, Any]]], raw: float) -> None:
     for direct, *proxied in rows:
         share = f"{direct['per_second'] / raw:.0%}" if not direct["mode"].startswith("read") else ""
         faults = f"{sum(direct['refused'].values())} refused, {sum(direct['errors'].values())} errors"
-        through = [cell for each in proxied for cell in proxy_cells(direct, each)]
+        through = [cell for row in proxied for cell in proxy_cells(direct, row)]
         table.add_row(direct["mode"], *speed_cells(direct), share, faults, *through)
     table.add_row("raw limit", f"{raw:,.0f}", "", "", "100%")
     console.print(table)

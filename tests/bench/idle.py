@@ -1,4 +1,4 @@
-"""What open sockets that say nothing cost one node: memory for each, and the processor time of their heartbeats."""
+"""What idle sockets cost one node: the memory of each, and the processor time of their heartbeats."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ OPENING_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class IdleCost:
     """Resident bytes before and with `sockets` open, and CPU in per cent of one core before and with them."""
 
     sockets: int
@@ -27,8 +27,8 @@ class Cost:
     cpu_with: float
 
 
-async def idle_cost(node: NodeProcess, url: str) -> Cost:
-    """Measures a node without load, then with 10,000 sockets for a minute; SystemExit if they don't all stay open."""
+async def idle_cost(node: NodeProcess, url: str) -> IdleCost:
+    """Measure a node without load, then with 10,000 sockets for a minute; SystemExit if they don't all stay open."""
     process = psutil.Process(node.process.pid)
     cpu_before, bytes_before = await cpu(process, QUIET_SECONDS), process.memory_info().rss
     arguments = ("--sockets", str(SOCKETS), "--players", str(PLAYERS), "--seconds", str(SECONDS + 5))
@@ -46,7 +46,7 @@ async def idle_cost(node: NodeProcess, url: str) -> Cost:
             await bots.wait()
     if code != 0:
         raise SystemExit("the idle sockets did not all stay open")
-    return Cost(SOCKETS, bytes_before, bytes_with, cpu_before, cpu_with)
+    return IdleCost(SOCKETS, bytes_before, bytes_with, cpu_before, cpu_with)
 
 
 async def all_up(bots: asyncio.subprocess.Process) -> None:
@@ -64,10 +64,12 @@ async def cpu(process: psutil.Process, seconds: float) -> float:
     return float(process.cpu_percent())
 
 
-def show_cost(console: Console, node: NodeProcess, cost: Cost) -> None:
+def show_cost(console: Console, node: NodeProcess, cost: IdleCost) -> None:
     table = Table(f"{node.name}, {SECONDS} s", "resident", "CPU of one core")
     table.add_row("without sockets", f"{cost.bytes_before / 1e6:.0f} MB", f"{cost.cpu_before:.1f}%")
     table.add_row(f"{cost.sockets:,} idle sockets", f"{cost.bytes_with / 1e6:.0f} MB", f"{cost.cpu_with:.1f}%")
-    each = (cost.bytes_with - cost.bytes_before) / cost.sockets
-    table.add_row("their cost", f"{each / 1e3:.1f} kB a socket", f"{cost.cpu_with - cost.cpu_before:.1f}% (heartbeats)")
+    per_socket = (cost.bytes_with - cost.bytes_before) / cost.sockets
+    table.add_row(
+        "their cost", f"{per_socket / 1e3:.1f} kB a socket", f"{cost.cpu_with - cost.cpu_before:.1f}% (heartbeats)"
+    )
     console.print(table)

@@ -1,15 +1,14 @@
-"""What a page of a ranking takes over HTTP, at the top and in the middle, and what a plain scan of it would take.
+"""How long a page of a ranking takes over HTTP, at the top and in the middle, and how long a plain scan would take.
 
     make run CONFIG=config/sharded.toml
     .venv/bin/gameserver demo --config config/sharded.toml --players 1000000
     CONFIG=config/sharded.toml .venv/bin/python -m tests.bench.rankings
 
-Machines are noisy: the fastest and the middle one of each are shown; trust the ratios of one run.
+Machines are noisy: the fastest and the median round of each are printed; trust the ratios of one run.
 """
 
 import asyncio
 import os
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select, text
 
+from bots.count.latencies import Latencies
 from gameserver.app import open_core
 from gameserver.commands.results import Question
 from gameserver.config.settings import load
@@ -37,7 +37,7 @@ PLAIN = """
 select id, name, class, level, hp, exp, version, created_at, exp_reached_at from players
 where not void and slot in (select slot from players_owned_slots where owned) order by exp desc, id limit 101
 """
-"""A page in one statement: every row asked for its owner, all columns carried along."""
+"""A page in one statement, which looks up the owner of every row and sorts whole rows."""
 
 
 async def main() -> None:
@@ -49,34 +49,34 @@ async def main() -> None:
         databases = core.slots.databases("players")
         class_name = next(iter(core.rulebook.game.classes))
         for by in get_args(By):
-            for chosen in (None, class_name):
-                question = Question(by, LIMIT, class_name=chosen)
-                asked = {"by": by, "limit": str(LIMIT)} | ({"class": chosen} if chosen else {})
-                middle = cursors.behind(await someone_in_the_middle(databases[0], by), question)
-                queries = (asked, {**asked, "cursor": middle})
-                times = [await timed(partial(page, session, url, query)) for query in queries]
-                table.add_row(by, chosen or "", *(cell for each in times for cell in shown(each)))
-        plain = await timed(lambda: asyncio.gather(*(scan(each) for each in databases)))
-        table.add_row("exp, plain SQL", "", *shown(plain), "", "")
+            for of_class in (None, class_name):
+                question = Question(by, LIMIT, class_name=of_class)
+                top = {"by": by, "limit": str(LIMIT)} | ({"class": of_class} if of_class else {})
+                middle = cursors.behind(await median_player(databases[0], by), question)
+                queries = (top, {**top, "cursor": middle})
+                pages = [await timed(partial(read_page, session, url, query)) for query in queries]
+                table.add_row(by, of_class or "", *(cell for latencies in pages for cell in cells(latencies)))
+        plain = await timed(lambda: asyncio.gather(*(scan(database) for database in databases)))
+        table.add_row("exp, plain SQL", "", *cells(plain), "", "")
         players = (await core.rooms.operators.reports.count())[0]
     Console().print(table)
-    Console().print(f"{sum(each.players for each in players):,} players on {len(databases)} databases, {ROUNDS} rounds")
+    Console().print(f"{sum(row.players for row in players):,} players on {len(databases)} databases, {ROUNDS} rounds")
 
 
-async def someone_in_the_middle(database: Database, by: By) -> Player:
-    """As far as the ranking is concerned."""
+async def median_player(database: Database, by: By) -> Player:
+    """A made-up player whose value is the median, for the cursor of the page in the middle."""
     value = func.percentile_disc(0.5).within_group(tables.player_rows.c[by])
     async with database.snapshot() as connection:
-        found = (await connection.execute(select(value).where(~tables.player_rows.c.void))).scalar_one()
+        median = (await connection.execute(select(value).where(~tables.player_rows.c.void))).scalar_one()
     now = datetime.now(UTC)
-    return Player(1 << 61, "", "", 1, 0, 0, 1, now, now)._replace(**{by: found})
+    return Player(1 << 61, "", "", 1, 0, 0, 1, now, now)._replace(**{by: median})
 
 
-async def page(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> None:
+async def read_page(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> None:
     async with session.get(url, params=query) as response:
-        told = await response.json()
-        assert response.status == 200, told
-        assert len(told["entries"]) == LIMIT, told
+        body = await response.json()
+        assert response.status == 200, body
+        assert len(body["entries"]) == LIMIT, body
 
 
 async def scan(database: Database) -> None:
@@ -84,18 +84,19 @@ async def scan(database: Database) -> None:
         assert len((await connection.execute(text(PLAIN))).all()) == LIMIT + 1
 
 
-async def timed(work: Callable[[], Awaitable[Any]]) -> list[float]:
-    """Milliseconds of each round, after one that isn't counted."""
-    times = []
-    for _ in range(ROUNDS + 1):
+async def timed(work: Callable[[], Awaitable[Any]]) -> Latencies:
+    """How long the work takes in each round, after a first time that isn't counted."""
+    latencies = Latencies()
+    await work()
+    for _ in range(ROUNDS):
         began = time.perf_counter()
         await work()
-        times.append((time.perf_counter() - began) * 1000)
-    return times[1:]
+        latencies.record(time.perf_counter() - began)
+    return latencies
 
 
-def shown(times: list[float]) -> tuple[str, str]:
-    return f"{min(times):.1f}", f"{statistics.median(times):.1f}"
+def cells(latencies: Latencies) -> tuple[str, str]:
+    return f"{1000 * latencies.shortest():.1f}", f"{1000 * latencies.at(50):.1f}"
 
 
 if __name__ == "__main__":

@@ -37,11 +37,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
-    there = {str(path.relative_to(ROOT)) for path in (ROOT / "gameserver").rglob("*")
-             if path.is_file() and "__pycache__" not in path.parts}  # fmt: skip
-    kinds = {Path(name).suffix for name in there}
-    assert {".py", ".lua", ".sql", ".mako", ".toml"} <= kinds
-    assert there <= set(zipfile.ZipFile(wheel).namelist())
+    paths = [path for name in ("gameserver", "migrations") for path in (ROOT / name).rglob("*") if path.is_file()]
+    names = {str(path.relative_to(ROOT)) for path in paths if "__pycache__" not in path.parts}
+    assert {".py", ".lua", ".sql", ".mako", ".toml"} <= {Path(name).suffix for name in names}
+    expected = {f"gameserver/{name}" if name.startswith("migrations/") else name for name in names}
+    assert expected <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_image_is_built_of_hashed_packages_and_never_root() -> None:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -38,7 +39,7 @@ async def running(settings: Settings, folder: Path) -> AsyncIterator[NodeProcess
         await node.stop()
 
 
-def lines(node: NodeProcess) -> list[dict]:
+def lines(node: NodeProcess) -> list[dict[str, Any]]:
     return [json.loads(line) for line in node.log.read_text().splitlines()]
 
 

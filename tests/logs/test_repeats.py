@@ -42,9 +42,8 @@ async def test_a_flood_is_one_line_then_counts_at_growing_intervals_then_its_end
     assert 1 <= len(again) <= 5
     assert all(line["times"] > 1 for line in again)
     await wait_until(lambda: log.lines[-1]["event"] == "over", 2)
-    assert log.lines[-1] | {"for_seconds": 0} == {
-        "event": "over", "was": "the map can't be followed", "database": "two", "times": written, "for_seconds": 0,
-    }  # fmt: skip
+    over = {name: value for name, value in log.lines[-1].items() if name != "for_seconds"}
+    assert over == {"event": "over", "was": "the map can't be followed", "database": "two", "times": written}
     assert log.lines[-1]["for_seconds"] >= 0.9
 
 

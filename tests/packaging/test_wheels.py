@@ -17,7 +17,7 @@ import gameserver
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
 from tests.cluster.running_up import free_ports
-from tests.packaging.environment import Environment, build
+from tests.packaging.environment import PROJECTS, Environment, build
 from tests.support.client import Api
 from tests.support.repository import CONFIG, ROOT
 from tests.support.servers import roomy
@@ -85,6 +85,9 @@ def test_the_metadata_is_complete_and_names_no_address(wheels: Path) -> None:
     found = {package: metadata_of(wheel_of(wheels, package)) for package in NAMES}
     assert {package: metadata["Name"] for package, metadata in found.items()} == NAMES
     assert len({metadata["Version"] for metadata in found.values()}) == 1
+    licences = {(folder / "LICENSE").read_text("utf-8") for folder in PROJECTS}
+    assert len(licences) == 1
+    assert "://" not in licences.pop()
     for metadata in found.values():
         assert metadata["License-Expression"] == "Apache-2.0"
         assert metadata["Author"] == "the heroledger authors"
@@ -136,8 +139,8 @@ async def test_a_new_game_is_served_and_its_own_action_played(environment: Envir
     async with up(environment, game) as url, Api(url) as api:
         player = await api.sign_up("mage", "Ada")
         answer = await api.act(player, "pray")
-        assert answer.status == 200, answer.told
-        assert [event["type"] for event in answer.told["events"]] == ["prayed"]
+        assert answer.status == 200, answer.body
+        assert [event["type"] for event in answer.body["events"]] == ["prayed"]
         bots = ["run", "--players", "4", "--seconds", "1", "--url", url, "--admin-key-file", "var/admin.key"]
         swarm = environment.run("bots", *bots, cwd=game)
         assert swarm.returncode == 0, swarm.stdout + swarm.stderr

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import PlayerNotFound
@@ -17,8 +17,8 @@ from gameserver.rules.game import Game
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.accounts.commit import at_commit_point
-from gameserver.storage.ids import slot_of
-from gameserver.storage.ledger.rows import outcome_of, require_same, row_of
+from gameserver.storage.accounts.player_rows import is_player
+from gameserver.storage.ledger.rows import outcome_of, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
@@ -61,7 +61,7 @@ class Bans:
         self._slots, self._window, self._game = slots, window, game
 
     async def change(self, change: BanChange) -> BanState:
-        """Bans a player or lifts its ban, once per command id; one that finds the player so already changes nothing.
+        """Bans a player or lifts its ban, once per command id; nothing changes if the player is so already.
 
         Raises PlayerNotFound, CommandMismatch, CommandExpired; OutcomeUnknown when the commit may have taken place.
         """
@@ -69,22 +69,25 @@ class Bans:
         return await at_commit_point("it took effect", work)
 
     async def _change(self, connection: AsyncConnection, change: BanChange) -> BanState:
-        chosen = select(*tables.PLAYER, PLAYERS.c.banned, func.clock_timestamp().label("now")).where(_is(change))
+        same = is_player(change.player_id)
+        chosen = select(*tables.PLAYER, PLAYERS.c.banned, func.clock_timestamp().label("now")).where(same)
         row = (await connection.execute(chosen.with_for_update(key_share=True))).first()
         if row is None:
             raise PlayerNotFound("There is no such player.")
         player = player_of(row)
+        # A change under the same command id before, or to the state that it is in, changes nothing.
         if await _took_effect(connection, change):
             return BanState(player, row.banned, replayed=True)
         self._window.check(change.command_id, row.now)
         if row.banned == change.banned:
             return BanState(player, row.banned, replayed=False)
+        # A version of its own, so that whatever is derived from the player follows.
         after = player._replace(version=player.version + 1)
         await connection.execute(insert(LEDGER).values(self._row(change, after, row.now)))
         values: dict[str, Any] = {"banned": change.banned, "version": after.version}
         if change.banned:
             values["session_epoch"] = PLAYERS.c.session_epoch + 1
-        await connection.execute(update(PLAYERS).where(_is(change)).values(values))
+        await connection.execute(update(PLAYERS).where(same).values(values))
         return BanState(after, change.banned, replayed=False)
 
     def _row(self, change: BanChange, player: Player, now: datetime) -> dict[str, Any]:
@@ -95,15 +98,10 @@ class Bans:
 
 async def _took_effect(connection: AsyncConnection, change: BanChange) -> bool:
     """Whether the ledger has the change. Raises CommandMismatch."""
-    ledger = LEDGER.c
-    same = (ledger.slot == slot_of(change.player_id)) & (ledger.player_id == change.player_id)
-    chosen = select(ledger.action, ledger.args).where(same, ledger.command_id == change.command_id)
+    chosen = select(LEDGER.c.action, LEDGER.c.args).where(
+        rows_of(change.player_id), LEDGER.c.command_id == change.command_id
+    )
     row = (await connection.execute(chosen)).first()
     if row is not None:
         require_same((row.action, row.args), (change.action, change.args))
     return row is not None
-
-
-def _is(change: BanChange) -> ColumnElement[bool]:
-    same = (PLAYERS.c.slot == slot_of(change.player_id)) & (PLAYERS.c.id == change.player_id)
-    return same & ~PLAYERS.c.void

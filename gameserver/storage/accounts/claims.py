@@ -1,14 +1,14 @@
-"""Claims: the unique keys of players (a name, a device), each in the database that a hash of it points to.
+"""Claims: the unique keys of players (a name, a device), each in the database that a hash of the key points to.
 
-Law: a confirmed claim is a key of its player, for certain (or a name that a deleted player has left blocked). One that
-isn't confirmed is open: it blocks everybody else all the same, and is settled by asking the players' database
-(`identities.judge`). Whatever may make a confirmed claim wrong writes the doubt down first: a sign-up reserves before
-it inserts its player, and a rename or deletion reserves the new key and opens the present ones anew before it commits.
-So whoever is killed anywhere leaves open claims, and the sweeper finds them by their deadlines.
+Law: a confirmed claim certainly is its player's (or is the name of a deleted player that stays blocked). An
+unconfirmed claim is open: it keeps everyone else out all the same, and is resolved by asking the players' database
+(`Identities.resolve`). Whatever may make a confirmed claim wrong must mark it unconfirmed first: a sign-up reserves
+its keys before it inserts its player; a rename or deletion reserves the new key and reopens the present ones before it
+commits. So whatever is killed at any step leaves open claims, and the sweeper finds them by their deadlines.
 
-Every reservation and every doubt gives the claim a deadline that it never had, which makes it one of its kind: to
-confirm or release names the deadline that was seen, and changes nothing if somebody has relied on the claim, or has
-doubted it, since. So a node that froze between asking and writing undoes nothing when it wakes.
+Every write sets a later deadline, which serves as a version: `confirm` and `release` are a compare-and-set on the one
+that was read, and change nothing if the claim has been reserved or reopened since. So a node that stalled between
+asking and writing undoes nothing when it wakes.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ CLAIMS = tables.claims
 OWNED = tables.accounts_owned_slots
 OPEN_FOR = timedelta(seconds=30)
 """Far longer than a sign-up or a rename takes."""
-TRIES = 5
+RETRIES = 5
 
 
 class KeyKind(StrEnum):
@@ -53,80 +53,84 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The key that is written so."""
+        """Parses `kind:text`, as `str` writes it."""
         kind, _, rest = text.partition(":")
         return cls(KeyKind(kind), rest)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """A claim as it was read; `deadline` is its version."""
+
     key: Key
     player_id: int
     command_id: str
     confirmed: bool
     deadline: datetime
     overdue: bool
-    """Whether it is open past its deadline."""
+    """Whether it is open and its deadline has passed."""
 
 
 class Claims:
+    """Reads and writes claims on the databases that own their keys' slots."""
+
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
     async def find(self, key: Key) -> Claim | None:
-        """Who holds a key, reserved or confirmed. Raises DatabaseUnavailable."""
+        """The claim on a key, open or confirmed. Raises DatabaseUnavailable."""
         work = functools.partial(_find, which=self._is(key))
         return await self._slots.routed("accounts", self._slot(key), work, reads=True)
 
     async def reserve(self, key: Key, player_id: int, command_id: str) -> Claim:
-        """Opens a claim for a sign-up if the key is free, or anew if the sign-up has reserved it before.
+        """Opens a claim for a sign-up if the key is free, or reopens it if the same sign-up has reserved it before.
 
-        Whoever holds it now. Raises DatabaseUnavailable.
+        Returns the claim as it is now, whoever holds it. Raises DatabaseUnavailable.
         """
-        again = (CLAIMS.c.player_id == player_id) & (CLAIMS.c.command_id == command_id) & ~CLAIMS.c.confirmed
-        return await self._open(key, player_id, command_id, again)
+        same_sign_up = (CLAIMS.c.player_id == player_id) & (CLAIMS.c.command_id == command_id) & ~CLAIMS.c.confirmed
+        return await self._open(key, player_id, command_id, same_sign_up)
 
     async def retake(self, key: Key, player_id: int, command_id: str) -> Claim:
-        """Opens a claim for a player who is known to be there if the key is free, or anew if it is his already.
+        """Opens a claim for a player that is known to exist if the key is free, or reopens the player's own.
 
-        Whoever holds it now. Raises DatabaseUnavailable.
+        Returns the claim as it is now, whoever holds it. Raises DatabaseUnavailable.
         """
         return await self._open(key, player_id, command_id, CLAIMS.c.player_id == player_id)
 
     async def doubt(self, key: Key, player_id: int) -> Claim | None:
-        """Opens a player's own claim anew before he may lose it; None if he has none. Raises DatabaseUnavailable."""
-        opened = update(CLAIMS).values(confirmed=False, deadline=_another_deadline())
-        mine = self._is(key) & (CLAIMS.c.player_id == player_id)
+        """Reopens a player's claim before the player may lose it; None if it has none. Raises DatabaseUnavailable."""
+        reopen = update(CLAIMS).values(confirmed=False, deadline=_later_deadline())
+        its_claim = self._is(key) & (CLAIMS.c.player_id == player_id)
 
         async def write(connection: AsyncConnection) -> Claim | None:
-            await connection.execute(opened.where(mine))
+            await connection.execute(reopen.where(its_claim))
             claim = await _find(connection, self._is(key))
             return claim if claim is not None and claim.player_id == player_id else None
 
         return await self._owned(key, write)
 
     async def confirm(self, claim: Claim) -> None:
-        """Settles an open claim as its player's, unless it isn't as it was seen. Raises DatabaseUnavailable."""
-        await self._settle(claim, update(CLAIMS).values(confirmed=True))
+        """Confirms an open claim if it hasn't changed since it was read. Raises DatabaseUnavailable."""
+        await self._compare_and_set(claim, update(CLAIMS).values(confirmed=True))
 
     async def release(self, claim: Claim) -> None:
-        """Frees an open claim's key, unless the claim isn't as it was seen. Raises DatabaseUnavailable."""
-        await self._settle(claim, delete(CLAIMS))
+        """Frees an open claim's key if the claim hasn't changed since it was read. Raises DatabaseUnavailable."""
+        await self._compare_and_set(claim, delete(CLAIMS))
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
         """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns."""
-        found: list[Claim] = []
-        here = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
+        claims: list[Claim] = []
+        is_owned = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
         for database in self._slots.databases("accounts"):
-            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), here)
+            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), is_owned)
             with contextlib.suppress(DatabaseUnavailable):
                 async with database.snapshot() as connection:
                     rows = await connection.execute(overdue.order_by(CLAIMS.c.deadline).limit(limit))
-                    found += [_claim(row) for row in rows.mappings()]
-        return found
+                    claims += [_claim(row) for row in rows.mappings()]
+        return claims
 
-    async def _open(self, key: Key, player_id: int, command_id: str, anew: ColumnElement[bool]) -> Claim:
-        """Inserts an open claim, or opens the one that is there anew if it is as `anew` says."""
+    async def _open(self, key: Key, player_id: int, command_id: str, may_reopen: ColumnElement[bool]) -> Claim:
+        """Inserts an open claim; or reopens the present one if `may_reopen` holds for it."""
         values = {
             "slot": self._slot(key),
             "kind": key.kind,
@@ -136,27 +140,28 @@ class Claims:
             "confirmed": False,
             "deadline": func.clock_timestamp() + OPEN_FOR,
         }
-        opened = {"command_id": command_id, "confirmed": False, "deadline": _another_deadline()}
+        reopened = {"command_id": command_id, "confirmed": False, "deadline": _later_deadline()}
 
         async def write(connection: AsyncConnection) -> Claim | None:
             inserted = upsert(CLAIMS).values(values)
-            await connection.execute(inserted.on_conflict_do_update(CLAIMS.primary_key, set_=opened, where=anew))
+            upserted = inserted.on_conflict_do_update(CLAIMS.primary_key, set_=reopened, where=may_reopen)
+            await connection.execute(upserted)
             return await _find(connection, self._is(key))
 
-        for _ in range(TRIES):  # who held it may let go between the two statements
+        for _ in range(RETRIES):  # the claim may be released between the two statements
             if (claim := await self._owned(key, write)) is not None:
                 return claim
         raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)
 
-    async def _settle(self, claim: Claim, statement: Any) -> None:
-        as_seen = (
+    async def _compare_and_set(self, claim: Claim, statement: Any) -> None:
+        unchanged = (
             self._is(claim.key)
             & (CLAIMS.c.command_id == claim.command_id)
             & (CLAIMS.c.player_id == claim.player_id)
             & (CLAIMS.c.deadline == claim.deadline)
             & ~CLAIMS.c.confirmed
         )
-        await self._owned(claim.key, lambda connection: connection.execute(statement.where(as_seen)))
+        await self._owned(claim.key, lambda connection: connection.execute(statement.where(unchanged)))
 
     async def _owned(self, key: Key, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the key's slot."""
@@ -173,8 +178,8 @@ def _selected() -> Any:
     return select(CLAIMS, (~CLAIMS.c.confirmed & (CLAIMS.c.deadline < func.now())).label("overdue"))
 
 
-def _another_deadline() -> Any:
-    """One that the claim has never had, whatever the clock says."""
+def _later_deadline() -> Any:
+    """Later than the claim's present one, whatever the clock says."""
     return func.greatest(func.clock_timestamp() + OPEN_FOR, CLAIMS.c.deadline + timedelta(microseconds=1))
 
 

@@ -1,4 +1,4 @@
-"""A commit point outside the group commit: when its database goes away, the fate of the change is unknown."""
+"""A commit point outside group commit: when its database goes away, the fate of the change isn't known."""
 
 from collections.abc import Awaitable
 from typing import TypeVar

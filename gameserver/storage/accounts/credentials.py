@@ -1,17 +1,18 @@
 """Passwords and session epochs, which change together.
 
 Law: a session counts only while its epoch is at least the player's `session_epoch`. Changing the password raises it in
-the same transaction, so no session opened before outlives the old password, whatever an old dump of Redis brings back.
+the same transaction, so no session opened before outlives the old password, whatever an old dump of Redis restores.
 """
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.storage import tables
+from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.slots.owner import lock_player, on_owner
 from gameserver.storage.slots.slot_map import Slots
@@ -29,9 +30,9 @@ class Credentials:
         """The argon2 hash of a player's password, or None, and its session epoch at the same moment."""
 
         async def query(connection: AsyncConnection) -> tuple[str | None, int]:
-            known = CREDENTIALS.c
-            same = (known.slot == PLAYERS.c.slot) & (known.player_id == PLAYERS.c.id)
-            chosen = select(known.password_hash, PLAYERS.c.session_epoch).where(_is(player_id))
+            columns = CREDENTIALS.c
+            same = (columns.slot == PLAYERS.c.slot) & (columns.player_id == PLAYERS.c.id)
+            chosen = select(columns.password_hash, PLAYERS.c.session_epoch).where(is_player(player_id))
             row = (await connection.execute(chosen.select_from(PLAYERS.outerjoin(CREDENTIALS, same)))).first()
             return (None, 0) if row is None else (row.password_hash, row.session_epoch)
 
@@ -41,7 +42,7 @@ class Credentials:
         """The epoch that a session opened now belongs to. Raises PlayerNotFound, Banned."""
 
         async def query(connection: AsyncConnection) -> Any:
-            chosen = select(PLAYERS.c.session_epoch, PLAYERS.c.banned).where(_is(player_id))
+            chosen = select(PLAYERS.c.session_epoch, PLAYERS.c.banned).where(is_player(player_id))
             return (await connection.execute(chosen)).first()
 
         row = await on_owner(self._slots, player_id, query)
@@ -53,17 +54,16 @@ class Credentials:
         return epoch
 
     async def raise_session_epoch(self, player_id: int) -> None:
-        """Ends every session opened so far for writes, also one that an old dump of Redis brings back.
+        """Ends every session opened so far for writes, also one that an old dump of Redis restores.
 
         Raises PlayerNotFound, DatabaseUnavailable.
         """
-        if await on_owner(self._slots, player_id, lambda connection: _raise_epoch(connection, player_id)) is None:
-            raise PlayerNotFound("There is no such player.")
+        await on_owner(self._slots, player_id, lambda connection: _raise_epoch(connection, player_id))
 
     async def change(self, player_id: int, epoch: int, password_hash: str) -> int:
         """Sets a password for a caller whose session is of `epoch`; the epoch that sessions have from now on.
 
-        Of two changes at the same time the second one finds that its session has ended. Raises PlayerNotFound,
+        Of two changes at the same time the second one is refused, since its session has ended. Raises PlayerNotFound,
         SessionRevoked, DatabaseUnavailable (nothing has changed) and OutcomeUnknown.
         """
         begun = False
@@ -77,8 +77,6 @@ class Credentials:
             upserted = upsert(CREDENTIALS).values(row)
             key = CREDENTIALS.primary_key
             await connection.execute(upserted.on_conflict_do_update(key, set_={"password_hash": password_hash}))
-            if raised is None:
-                raise PlayerNotFound("There is no such player.")
             return raised
 
         try:
@@ -90,11 +88,10 @@ class Credentials:
             raise OutcomeUnknown(detail, retry_after=1) from error
 
 
-async def _raise_epoch(connection: AsyncConnection, player_id: int) -> int | None:
-    raised = update(PLAYERS).where(_is(player_id)).values(session_epoch=PLAYERS.c.session_epoch + 1)
+async def _raise_epoch(connection: AsyncConnection, player_id: int) -> int:
+    """The new epoch. Raises PlayerNotFound."""
+    raised = update(PLAYERS).where(is_player(player_id)).values(session_epoch=PLAYERS.c.session_epoch + 1)
     epoch: int | None = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar()
+    if epoch is None:
+        raise PlayerNotFound("There is no such player.")
     return epoch
-
-
-def _is(player_id: int) -> ColumnElement[bool]:
-    return (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id) & ~PLAYERS.c.void

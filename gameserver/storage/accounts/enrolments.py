@@ -1,6 +1,6 @@
-"""The birth of a player: its row, its ledger entry and its password, written in one transaction.
+"""The commit point of a sign-up: a player's row, ledger row and password, written in one transaction.
 
-That transaction is the commit point of a sign-up: before it the claims are reserved, after it they are confirmed.
+Before it the claims are reserved, after it they are confirmed (claims.py).
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.accounts.commit import at_commit_point
+from gameserver.storage.accounts.player_rows import new_row
 from gameserver.storage.ids import player_id_of, slot_of
-from gameserver.storage.ledger.rows import outcome_of, player_from, row_of
+from gameserver.storage.ledger.rows import outcome_of, player_from, row_of, rows_of
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 
@@ -38,7 +39,7 @@ class Enrolment:
 
 
 class Enrolments:
-    """Makes players."""
+    """Makes players on the databases that own them."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
@@ -47,7 +48,7 @@ class Enrolments:
         """The id of the player that a sign-up makes at its `attempt`, from 0."""
         return player_id_of(command_id, attempt, self._slots.size("players"))
 
-    async def create(self, birth: Enrolment, password_hash: str | None) -> bool:
+    async def create(self, enrolment: Enrolment, password_hash: str | None) -> bool:
         """Inserts the player; False when there is a row of this id already.
 
         Raises OutcomeUnknown when the commit may have taken place.
@@ -55,17 +56,17 @@ class Enrolments:
 
         async def write(connection: AsyncConnection) -> bool:
             inserted = await connection.execute(
-                upsert(PLAYERS).values(new_row(birth.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+                upsert(PLAYERS).values(new_row(enrolment.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
             )
             if inserted.first() is None:
                 return False
-            await connection.execute(insert(LEDGER).values(enrolment_row(birth)))
+            await connection.execute(insert(LEDGER).values(enrolment_row(enrolment)))
             if password_hash is not None:
-                key = {"slot": slot_of(birth.player.id), "player_id": birth.player.id}
+                key = {"slot": slot_of(enrolment.player.id), "player_id": enrolment.player.id}
                 await connection.execute(insert(tables.credentials).values(**key, password_hash=password_hash))
             return True
 
-        return await at_commit_point("the player was made", on_owner(self._slots, birth.player.id, write))
+        return await at_commit_point("the player was made", on_owner(self._slots, enrolment.player.id, write))
 
     async def find(self, player_id: int, command_id: str) -> Enrolment | None:
         """What the sign-up `command_id` made under this id, as its first answer showed it; None if nothing."""
@@ -76,38 +77,21 @@ class Enrolments:
         return await on_owner(self._slots, player_id, query)
 
 
-def new_row(player: Player) -> dict[str, Any]:
-    """The columns of a new player."""
-    return {
-        "slot": slot_of(player.id),
-        "id": player.id,
-        "name": player.name,
-        "class": player.class_name,
-        "level": player.level,
-        "hp": player.hp,
-        "exp": player.exp,
-        "version": player.version,
-        "session_epoch": 0,
-        "void": False,
-        "created_at": player.created_at,
-        "exp_reached_at": player.exp_reached_at,
-    }
-
-
-def enrolment_row(birth: Enrolment) -> dict[str, Any]:
+def enrolment_row(enrolment: Enrolment) -> dict[str, Any]:
     """The columns of a sign-up's ledger row."""
-    outcome = outcome_of(birth.player, birth.max_hp, [], keys=list(birth.keys))
-    return row_of(birth.command_id, "sign_up", birth.args, birth.player, outcome, birth.player.created_at)
+    player = enrolment.player
+    outcome = outcome_of(player, enrolment.max_hp, [], keys=list(enrolment.keys))
+    return row_of(enrolment.command_id, "sign_up", enrolment.args, player, outcome, player.created_at)
 
 
 async def _find(connection: AsyncConnection, player_id: int, command_id: str) -> Enrolment | None:
-    ledger = LEDGER.c
-    same = (ledger.slot == slot_of(player_id)) & (ledger.player_id == player_id) & (ledger.command_id == command_id)
-    locked = select(LEDGER).where(same).with_for_update(read=True, key_share=True)
+    locked = select(LEDGER).where(rows_of(player_id), LEDGER.c.command_id == command_id)
+    locked = locked.with_for_update(read=True, key_share=True)
     row = (await connection.execute(locked)).mappings().first()  # a lock writes, so its commit waits for the standby
     if row is None or row["action"] != "sign_up":
         return None
     outcome, at = row["outcome"], row["at"]
-    newborn = Player(player_id, "", "", level=0, hp=0, exp=0, version=0, created_at=at, exp_reached_at=at)
-    player = player_from(outcome, newborn, row["version"])
+    # The outcome holds all the rest, as the first answer showed it.
+    unknown = Player(player_id, "", "", level=0, hp=0, exp=0, version=0, created_at=at, exp_reached_at=at)
+    player = player_from(outcome, unknown, row["version"])
     return Enrolment(command_id, row["args"], outcome["keys"], player, outcome["max_hp"])

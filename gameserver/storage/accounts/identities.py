@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,8 +28,9 @@ from gameserver.rules.player import Player, renamed
 from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.commit import at_commit_point
+from gameserver.storage.accounts.player_rows import has_id, is_player, void_row
 from gameserver.storage.ids import sign_up_ids, slot_of
-from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of
+from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail import inbox
 from gameserver.storage.players.command import Receipt
@@ -51,7 +52,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A rename or a deletion that a player asks for; `session_epoch` is the epoch its session was opened in."""
+    """A rename or a deletion under its command id; `session_epoch` is the epoch the caller's session was opened in."""
 
     command_id: str
     player_id: int
@@ -123,7 +124,7 @@ class Identities:
         """Whether there is such a player, not deleted, on the database that owns its slot."""
 
         async def query(connection: AsyncConnection) -> bool:
-            chosen = select(PLAYERS.c.id).where(_is(player_id), ~PLAYERS.c.void)
+            chosen = select(PLAYERS.c.id).where(is_player(player_id))
             return (await connection.execute(chosen)).first() is not None
 
         return await self._on_owner(player_id, query)
@@ -162,15 +163,17 @@ class Identities:
 
 
 async def _find(connection: AsyncConnection, window: Window, change: Change, *, locked: bool = False) -> Identity:
-    """The player as the change finds it, `locked` for its commit."""
+    """The player before the change, `locked` if it is to be committed."""
     columns = (*tables.PLAYER, PLAYERS.c.session_epoch, PLAYERS.c.claims_epoch, func.clock_timestamp().label("now"))
-    chosen = select(*columns).where(_is(change.player_id), ~PLAYERS.c.void)
+    chosen = select(*columns).where(is_player(change.player_id))
+    # The player, and whether the session may still change it.
     row = (await connection.execute(chosen.with_for_update(key_share=True) if locked else chosen)).first()
     if row is None:
         raise PlayerNotFound("There is no such player.")
     player = player_of(row)
     if change.session_epoch < row.session_epoch:
         raise SessionRevoked("The session has ended.")
+    # A retry gets the first answer; a new command's id must be inside the window.
     earlier = await _earlier(connection, change, player)
     if earlier is None:
         window.check(change.command_id, row.now)
@@ -186,14 +189,16 @@ async def _removed(connection: AsyncConnection, change: Change) -> tuple[Key, ..
 
 
 async def _resolve(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
-    await connection.execute(upsert(PLAYERS).values(_void_row(player_id)).on_conflict_do_nothing())
-    raised = update(PLAYERS).where(_is(player_id)).values(claims_epoch=PLAYERS.c.claims_epoch + 1)
+    # Stop what may still commit: a sign-up can't insert over a row, a rename needs an unchanged claims_epoch.
+    await connection.execute(upsert(PLAYERS).values(void_row(player_id)).on_conflict_do_nothing())
+    raised = update(PLAYERS).where(has_id(player_id)).values(claims_epoch=PLAYERS.c.claims_epoch + 1)
     await connection.execute(raised)
+    # Nothing that began before can change the answer any more.
     return await _fate(connection, player_id, key)
 
 
 async def _fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
-    chosen = select(PLAYERS.c.name, PLAYERS.c.void, PLAYERS.c.deleted).where(_is(player_id))
+    chosen = select(PLAYERS.c.name, PLAYERS.c.void, PLAYERS.c.deleted).where(has_id(player_id))
     row = (await connection.execute(chosen)).first()
     if row is None or (row.void and not row.deleted) or key not in await _keys(connection, player_id, row.name):
         return Fate.NOT_HELD
@@ -204,14 +209,14 @@ async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple
     """The keys of a player that exists or existed: the devices of its sign-up, and its last name."""
     low, high = sign_up_ids(player_id)
     when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
-    outcome = (await connection.execute(select(LEDGER.c.outcome).where(_of(player_id), when))).scalar()
+    outcome = (await connection.execute(select(LEDGER.c.outcome).where(rows_of(player_id), when))).scalar()
     claimed = [Key.parse(text) for text in outcome["keys"]] if outcome is not None else []
     return (*(key for key in claimed if key.kind is KeyKind.DEVICE), Key(KeyKind.NAME, names.key_of(name)))
 
 
 async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:
     """The ledger's row of the change, locked: a lock writes, so its commit waits for the standby."""
-    chosen = select(LEDGER).where(_of(change.player_id), LEDGER.c.command_id == change.command_id)
+    chosen = select(LEDGER).where(rows_of(change.player_id), LEDGER.c.command_id == change.command_id)
     return (await connection.execute(chosen.with_for_update(read=True, key_share=True))).mappings().first()
 
 
@@ -235,18 +240,4 @@ async def _record(
 
 async def _update(connection: AsyncConnection, after: Player, **values: Any) -> None:
     raised = {"version": after.version, "claims_epoch": PLAYERS.c.claims_epoch + 1}
-    await connection.execute(update(PLAYERS).where(_is(after.id)).values(**raised, **values))
-
-
-def _void_row(player_id: int) -> dict[str, Any]:
-    zero = datetime.fromtimestamp(0).astimezone()
-    return {"slot": slot_of(player_id), "id": player_id, "name": "", "class": "", "level": 0, "hp": 0, "exp": 0,
-            "version": 0, "session_epoch": 0, "void": True, "created_at": zero, "exp_reached_at": zero}  # fmt: skip
-
-
-def _is(player_id: int) -> ColumnElement[bool]:
-    return (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id)
-
-
-def _of(player_id: int) -> ColumnElement[bool]:
-    return (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
+    await connection.execute(update(PLAYERS).where(has_id(after.id)).values(**raised, **values))

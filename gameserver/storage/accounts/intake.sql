@@ -11,7 +11,7 @@ select slot from players_owned_slots where owned and slot = any(cast(:slots as s
 select clock_timestamp() + cast(:open_for as interval)
 
 -- name: reserve
--- Opens the claims of what is free, and anew those that the same sign-ups have open already.
+-- Opens claims on the keys that are free, and reopens those that the same sign-ups have opened before.
 insert into claims as c (slot, kind, key, player_id, command_id, confirmed, deadline)
 select n.slot, n.kind, n.key, n.player_id, n.command_id, false, cast(:deadline as timestamptz)
 from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
@@ -21,7 +21,7 @@ where c.player_id = excluded.player_id and c.command_id = excluded.command_id an
       and c.deadline < excluded.deadline
 
 -- name: holders
--- Of those keys that `reserve` has not opened.
+-- Of the keys that `reserve` has not opened.
 select c.kind, c.key, c.player_id, cast(c.command_id as text) as command_id, c.confirmed
 from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
             cast(:commands as uuid[])) as n(slot, kind, key, player_id, command_id)
@@ -30,26 +30,26 @@ where c.command_id <> n.command_id or c.player_id <> n.player_id or c.confirmed
       or c.deadline <> cast(:deadline as timestamptz)
 
 -- name: confirm
--- Of claims that are as they were opened. Without a word on `confirmed`, or the index of the open ones might be read
--- whole for each of them.
+-- Claims that haven't changed since they were opened. The condition leaves `confirmed` out: with it, the planner might
+-- read the whole index of open claims for each of them.
 update claims c set confirmed = true
 from unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
             cast(:commands as uuid[]), cast(:deadlines as timestamptz[]))
-     as mine(slot, kind, key, player_id, command_id, deadline)
-where c.slot = mine.slot and c.kind = mine.kind and c.key = mine.key and c.command_id = mine.command_id
-      and c.player_id = mine.player_id and c.deadline = mine.deadline
+     as opened(slot, kind, key, player_id, command_id, deadline)
+where c.slot = opened.slot and c.kind = opened.kind and c.key = opened.key and c.command_id = opened.command_id
+      and c.player_id = opened.player_id and c.deadline = opened.deadline
 
 -- name: release
--- The cast keeps the index of the open ones out of it.
+-- The cast keeps the planner from using the index of open claims.
 delete from claims c
 using unnest(cast(:slots as smallint[]), cast(:kinds as text[]), cast(:keys as text[]), cast(:players as bigint[]),
              cast(:commands as uuid[]), cast(:deadlines as timestamptz[]))
-      as mine(slot, kind, key, player_id, command_id, deadline)
-where c.slot = mine.slot and c.kind = mine.kind and c.key = mine.key and c.command_id = mine.command_id
-      and c.player_id = mine.player_id and c.deadline = mine.deadline and cast(c.confirmed as int) = 0
+      as opened(slot, kind, key, player_id, command_id, deadline)
+where c.slot = opened.slot and c.kind = opened.kind and c.key = opened.key and c.command_id = opened.command_id
+      and c.player_id = opened.player_id and c.deadline = opened.deadline and cast(c.confirmed as int) = 0
 
 -- name: create
--- Players and their ledger rows; of those whose id somebody has already, or a void row, neither is written.
+-- Players and their ledger rows; where a row with the id exists, also a void one, neither is written.
 with made as (
     insert into players (slot, id, name, class, level, hp, exp, version, session_epoch, void, created_at, exp_reached_at)
     select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, 1, 0, false, p.at, p.at
@@ -66,7 +66,8 @@ from unnest(cast(:slots as smallint[]), cast(:players as bigint[]), cast(:comman
      as l(slot, player_id, command_id, name, args, outcome, at)
 join made on made.id = l.player_id and made.name = l.name
 
--- name: born
+-- name: made
+-- The commands that have made a player.
 select cast(l.command_id as text)
 from unnest(cast(:slots as smallint[]), cast(:players as bigint[]), cast(:commands as uuid[]))
      as wanted(slot, player_id, command_id)

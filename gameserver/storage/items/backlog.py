@@ -1,4 +1,4 @@
-"""Whether the outboxes have room for more grants: their bound while a database of items is away."""
+"""Whether the outboxes have room for more grants: the back-pressure while a database of items is away."""
 
 import asyncio
 
@@ -12,12 +12,12 @@ from gameserver.storage.slots.slot_map import Slots
 log = structlog.get_logger()
 
 MOST = 100_000
-"""Rows that wait in one database's outbox, at the most, for commands that grant to take effect; about 20 MB."""
+"""A database with so many rows in its outbox, about 20 MB, takes no more commands that grant items."""
 LOOK_SECONDS = 2.0
 
 
 class Backlog:
-    """One per node. `run` looks until it is cancelled; in between more may come in than there is room for."""
+    """One per node. `run` counts now and then until it is cancelled; in between the bound may be exceeded."""
 
     def __init__(self, slots: Slots, most: int = MOST) -> None:
         self._slots = slots
@@ -33,7 +33,7 @@ class Backlog:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Counts what waits in every outbox; one that can't be asked stays as it was."""
+        """Counts the rows of every outbox; of a database that is away the last count stays."""
         for database in self._slots.databases("players"):
             try:
                 ((waiting,),) = await database.ask(SQL["waiting"], self._most)

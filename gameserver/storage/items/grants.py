@@ -1,4 +1,4 @@
-"""Carries what commands granted from the outbox to the databases of items: the Deliverer of all grants."""
+"""Delivers what commands granted from the outbox to the databases of items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Grants:
-    """One per node."""
+    """The Deliverer of grants; one per node."""
 
     inventory: Inventory
     group: str = "items"
     kinds: Sequence[str] = (KIND,)
 
     async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
-        """As Deliverer says."""
-        grants = [Grant(each.recipient, each.command_id, each.payload) for each in letters]
+        """See `Deliverer`."""
+        grants = [Grant(letter.recipient, letter.command_id, letter.payload) for letter in letters]
         try:
-            left = {(each.player_id, each.command_id) for each in await self.inventory.grant(grants)}
+            left = {(grant.player_id, grant.command_id) for grant in await self.inventory.grant(grants)}
         except DatabaseUnavailable as error:
             log.warning("grants wait", grants=len(grants), error=error.detail)
             return [None] * len(letters)
-        return [None if (each.player_id, each.command_id) in left else Ending() for each in grants]
+        return [None if (grant.player_id, grant.command_id) in left else Ending() for grant in grants]

@@ -1,7 +1,7 @@
 """What players own, in the databases of the group `items`: reserve, give back, confirm, grant, read.
 
-Law: each step is one transaction there, under the fence of items, refused by a database that doesn't own the slot, and
-done once however often it is asked for: a reservation by its token, a grant by its command.
+Law: each step is one transaction there, under the fence of items, and is refused by a database that doesn't own the
+slot. Each is idempotent: a reservation by its token, a grant by its command.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
 log = structlog.get_logger()
 
-KEPT = timedelta(days=30)
-"""How long it is remembered what was taken and granted. Far longer than a command id may be old, and than a node may
-stay frozen with a grant that it was about to deliver."""
+RETENTION = timedelta(days=30)
+"""How long rows of the items' ledger are stored: far longer than a command id is accepted, and than a node may stay
+frozen with a grant that it was about to deliver."""
 LONGEST_QUEUE = 10_000
-"""Reservations of commands that have committed and that wait to be confirmed; the sweeper does what is beyond."""
+"""The most reservations of committed commands that wait to be confirmed; the sweeper confirms what is beyond."""
 
 
 class Reservation(NamedTuple):
-    """Items of a player that are put aside for one attempt at a command, which `token` names."""
+    """Items of a player put aside for one attempt at a command; `token` identifies the attempt."""
 
     player_id: int
     command_id: str
@@ -64,7 +64,7 @@ Owned = TypeVar("Owned", Reservation, Grant)
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """`lost` is what was granted when the stack was full."""
+    """`lost` counts what was granted while the stack was full."""
 
     item: str
     count: int
@@ -72,7 +72,7 @@ class Stack:
 
 
 class Open(NamedTuple):
-    """A reservation of which the items' database doesn't know how it ended; `age` in seconds."""
+    """A reservation that isn't settled yet; `age` in seconds."""
 
     reservation: Reservation
     items: Mapping[str, int]
@@ -80,7 +80,7 @@ class Open(NamedTuple):
 
 
 class Inventory:
-    """One per node. `run` confirms in the background until it is cancelled."""
+    """One per node. `run` confirms reservations in the background until it is cancelled."""
 
     def __init__(self, slots: Slots, catalogue: Mapping[str, Item]) -> None:
         self._slots = slots
@@ -90,9 +90,9 @@ class Inventory:
         self._reserving = DatabaseCoalescer(_reserve)
 
     async def read(self, player_id: int) -> tuple[list[Stack], list[Open]]:
-        """The player's stacks, and what is reserved of them. Raises DatabaseUnavailable."""
+        """The player's stacks, and the open reservations of them. Raises DatabaseUnavailable."""
         row = await self._ask("read", player_id)
-        stacks = [Stack(*each) for each in orjson.loads(row.stacks or "[]")]
+        stacks = [Stack(*stack) for stack in orjson.loads(row.stacks or "[]")]
         reserved = [
             Open(Reservation(player_id, command_id, token), items, age)
             for command_id, token, items, age in orjson.loads(row.reserved or "[]")
@@ -100,16 +100,16 @@ class Inventory:
         return stacks, reserved
 
     async def reserve(self, reservation: Reservation, items: Items) -> str:
-        """Puts items aside: `done`, `short` (nothing changed) or `rival` (the command has a reservation or had one).
+        """Puts items aside: `done`, `short` (nothing changed) or `rival` (another attempt has or had a reservation).
 
-        Raises DatabaseUnavailable; then it may have been done.
+        Raises DatabaseUnavailable, in which case the items may have been reserved.
         """
         text = orjson.dumps(dict(items)).decode()
         slot, deadline = slot_of(reservation.player_id), time.monotonic() + MOVED_SECONDS
         while True:
-            what = await self._reserving.ask(self._slots.owner("items", slot), _Wanted(*reservation, text))
-            if what != "moved":
-                return what
+            outcome = await self._reserving.ask(self._slots.owner("items", slot), _Wanted(*reservation, text))
+            if outcome != "moved":
+                return outcome
             await self._slots.moved(deadline)
 
     async def give_back(self, reservation: Reservation) -> None:
@@ -123,79 +123,78 @@ class Inventory:
             self._wake.set()
 
     async def grant(self, grants: Sequence[Grant]) -> list[Grant]:
-        """Gives what commands granted, each once; those whose slots have moved, for another try.
+        """Applies grants, each once; returns those whose slots have moved, to be tried again.
 
-        Raises DatabaseUnavailable; then any may have been given.
+        Raises DatabaseUnavailable, in which case any of them may have been applied.
         """
         left: list[Grant] = []
-        names, caps = list(self._catalogue), [each.max_stack for each in self._catalogue.values()]
-        for database, mine in self._by_owner(grants):
-            slots = [slot_of(each.player_id) for each in mine]
-            moved = await database.ask(SQL["grant"], slots, *map(list, zip(*mine, strict=True)), names, caps)
+        names, caps = list(self._catalogue), [item.max_stack for item in self._catalogue.values()]
+        for database, part in self._by_owner(grants):
+            slots = _slots(part)
+            moved = await database.ask(SQL["grant"], slots, *_columns(part), names, caps)
             elsewhere = {row.slot for row in moved}
-            left += [each for slot, each in zip(slots, mine, strict=True) if slot in elsewhere]
+            left += [grant for slot, grant in zip(slots, part, strict=True) if slot in elsewhere]
         if left:
             with contextlib.suppress(DatabaseUnavailable):
                 await self._slots.refresh()
         return left
 
     async def grant_all(self, grants: Sequence[Grant]) -> None:
-        """Gives what commands granted, each once, wherever the slots are. Raises DatabaseUnavailable."""
+        """Applies grants, each once, on whichever databases own the slots. Raises DatabaseUnavailable."""
         deadline = time.monotonic() + MOVED_SECONDS
         while grants := await self.grant(grants):
             await self._slots.moved(deadline)
 
-    def _by_owner(self, things: Sequence[Owned]) -> list[tuple[Database, list[Owned]]]:
-        found: dict[str, tuple[Database, list[Owned]]] = {}
-        for each in things:
-            database = self._slots.owner("items", slot_of(each.player_id))
-            found.setdefault(database.name, (database, []))[1].append(each)
-        return list(found.values())
+    def _by_owner(self, rows: Sequence[Owned]) -> list[tuple[Database, list[Owned]]]:
+        parts: dict[str, tuple[Database, list[Owned]]] = {}
+        for row in rows:
+            database = self._slots.owner("items", slot_of(row.player_id))
+            parts.setdefault(database.name, (database, []))[1].append(row)
+        return list(parts.values())
 
     async def overdue(self, seconds: float, limit: int) -> list[Reservation]:
-        """Reservations that are older, at most `limit` of each database that answers."""
-        found: list[Reservation] = []
+        """Open reservations that are older, at most `limit` from each database that answers."""
+        reservations: list[Reservation] = []
         for database in self._slots.databases("items"):
             try:
-                found += [Reservation(*row) for row in await database.ask(SQL["overdue"], seconds, limit)]
+                reservations += [Reservation(*row) for row in await database.ask(SQL["overdue"], seconds, limit)]
             except DatabaseUnavailable as error:
                 log.warning("reservations wait", database=database.name, error=error.detail)
-        return found
+        return reservations
 
     async def forget_old(self, most: int) -> int:
-        """Deletes what was settled KEPT ago, at most so many rows of each database; how many.
+        """Deletes settled rows older than RETENTION, at most `most` on each database; returns how many.
 
         Raises DatabaseUnavailable.
         """
         ledger, owned = tables.item_ledger.c, tables.items_owned_slots.c
         key = tuple_(ledger.slot, ledger.player_id, ledger.command_id, ledger.kind)
-        mine = ledger.slot.in_(select(owned.slot).where(owned.owned))
-        old = select(*key.clauses).where(ledger.at < func.now() - KEPT, ledger.settled, mine).limit(most)
-        gone = 0
+        here = ledger.slot.in_(select(owned.slot).where(owned.owned))
+        old = select(*key.clauses).where(ledger.at < func.now() - RETENTION, ledger.settled, here).limit(most)
+        deleted = 0
         for database in self._slots.databases("items"):
             async with database.fenced("items") as connection:
-                gone += (await connection.execute(delete(tables.item_ledger).where(key.in_(old)))).rowcount
-        return gone
+                deleted += (await connection.execute(delete(tables.item_ledger).where(key.in_(old)))).rowcount
+        return deleted
 
     async def run(self) -> None:
-        """Confirms what has been paid; what fails is left to the sweeper."""
+        """Confirms reservations as their commands commit."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             await self.confirm_all()
 
     async def confirm_all(self) -> None:
-        """Confirms whatever waits for it; what fails is left to the sweeper."""
+        """Confirms every reservation that waits for it; those that fail are left to the sweeper."""
         paid, self._paid = self._paid, []
-        for database, mine in self._by_owner(paid):
-            slots = [slot_of(each.player_id) for each in mine]
+        for database, part in self._by_owner(paid):
             try:
-                await database.ask(SQL["confirm"], slots, *map(list, zip(*mine, strict=True)))
+                await database.ask(SQL["confirm"], _slots(part), *_columns(part))
             except DatabaseUnavailable as error:
                 log.warning("confirmations wait", database=database.name, error=error.detail)
 
     async def _ask(self, statement: str, player_id: int, *arguments: object) -> Any:
-        """The row with which the owner of the player's items answers."""
+        """The row with which the owner of the player's items answers, after as many tries as a move takes."""
         slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
         while True:
             (row,) = await self._slots.owner("items", slot).ask(SQL[statement], slot, player_id, *arguments)
@@ -205,5 +204,12 @@ class Inventory:
 
 
 async def _reserve(database: Database, wanted: Sequence[_Wanted]) -> Sequence[str]:
-    slots = [slot_of(each.player_id) for each in wanted]
-    return [row.what for row in await database.ask(SQL["reserve"], slots, *map(list, zip(*wanted, strict=True)))]
+    return [row.what for row in await database.ask(SQL["reserve"], _slots(wanted), *_columns(wanted))]
+
+
+def _slots(rows: Sequence[_Wanted | Reservation | Grant]) -> list[int]:
+    return [slot_of(row.player_id) for row in rows]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,35 +1,37 @@
--- What players own. Tables: stacks, item_ledger, items_owned_slots; the functions are of migrations/items.
+-- What players own. Tables: stacks, item_ledger, items_owned_slots; the functions are defined in migrations/items.
+-- An array argument has one element per row, in the order of the rows.
 
 -- name: lock
--- $1 slots, $2 player ids, $3 items: takes the fence; the slots owned here, as rows without a player, and the stacks.
+-- $1 slots, $2 player ids, $3 items: takes the fence and returns the slots owned here, as rows without a player, and
+-- the stacks, locked.
 select slot, player_id, item, count from lock_stacks($1::smallint[], $2::bigint[], $3::text[])
 
 -- name: change
--- A stack each: $1 slots, $2 player ids, $3 items, $4 what comes, $5 what was lost, $6 max_stack.
--- Takes the fence; the slots that aren't owned here.
+-- One row per stack: $1 slots, $2 player ids, $3 items, $4 changes of the count, $5 counts lost, $6 max_stack.
+-- Takes the fence and returns the slots that aren't owned here.
 select change_stacks($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) as slot
 
 -- name: epochs
--- $1 slots, $2 player ids: the epochs of those whose payments were ever declared void. Table: payment_epochs (players).
+-- $1 slots, $2 player ids: the payment epochs above 0. Table: payment_epochs (players).
 select e.player_id, e.epoch
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, id)
 join payment_epochs e on e.slot = wanted.slot and e.player_id = wanted.id
 
 -- name: send
--- A grant each: $1 slots, $2 player ids, $3 command ids, $4 items; $5 number, $6 kind, $7 the batch's time.
+-- One row per grant: $1 slots, $2 player ids, $3 command ids, $4 items; $5 number, $6 kind, $7 the batch's time.
 -- Table: outbox (players).
 insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)
 select g.slot, g.player_id, g.command_id, $5::smallint, $6::text, g.player_id, g.items, $7::timestamptz
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as g(slot, player_id, command_id, items)
 
 -- name: waiting
--- $1 how far to count: the rows of the outbox. Table: outbox (players).
+-- $1 up to what to count: the rows of the outbox. Table: outbox (players).
 select count(*) from (select from outbox limit $1::int) as these
 
 -- name: look
--- A command each: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the slot,
--- whether the command has committed, the epoch that a payment reserved now belongs to, and the grants that wait to be
--- delivered (locked, so that they are told only when a standby has them, too).
+-- One row per command: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the
+-- slot, whether the command has committed, the epoch of a payment reserved now, and the grants that wait for delivery
+-- (locked, so that the answer is given only once a standby has them, too).
 select case when (select o.owned from players_owned_slots o where o.slot = a.slot) then 'done' else 'moved' end as what,
        exists (select from ledger l where l.slot = a.slot and l.player_id = a.id and l.command_id = a.command_id) as known,
        coalesce((select e.epoch from payment_epochs e where e.slot = a.slot and e.player_id = a.id), 0) as epoch,
@@ -40,7 +42,7 @@ from unnest($1::smallint[], $2::bigint[], $3::uuid[]) with ordinality as a(slot,
 order by a.number
 
 -- name: read
--- $1 slot, $2 player id: the player's stacks, and what is reserved of them for how many seconds already.
+-- $1 slot, $2 player id: the player's stacks, and its open reservations with their age in seconds.
 select case when (select o.owned from items_owned_slots o where o.slot = $1::smallint) then 'done' else 'moved' end
            as what,
        (select json_agg(json_build_array(s.item, s.count, s.lost) order by s.item)::text
@@ -49,24 +51,24 @@ select case when (select o.owned from items_owned_slots o where o.slot = $1::sma
         from item_ledger l where l.slot = $1 and l.player_id = $2 and not l.settled) as reserved
 
 -- name: reserve
--- A command each: $1 slots, $2 player ids, $3 command ids, $4 tokens, $5 items as JSON.
+-- One row per command: $1 slots, $2 player ids, $3 command ids, $4 tokens, $5 items as JSON.
 select what from reserve_items($1, $2, $3, $4, $5) order by number
 
 -- name: give_back
--- $1 slot, $2 player id, $3 command id, $4 token.
+-- Undoes a reservation: $1 slot, $2 player id, $3 command id, $4 token.
 select give_back_items($1, $2, $3, $4) as what
 
 -- name: confirm
--- A reservation each: $1 slots, $2 player ids, $3 command ids, $4 tokens.
+-- One row per reservation: $1 slots, $2 player ids, $3 command ids, $4 tokens.
 select confirm_items($1, $2, $3, $4)
 
 -- name: grant
--- A grant each: $1 slots, $2 player ids, $3 command ids, $4 items as JSON. $5 the game's items, $6 their max_stack.
--- The slots that aren't owned here, whose players got nothing.
+-- One row per grant: $1 slots, $2 player ids, $3 command ids, $4 items as JSON. $5 the game's items, $6 their max_stack.
+-- Returns the slots that aren't owned here: nothing was applied for them.
 select grant_items($1, $2, $3, $4, $5, $6) as slot
 
 -- name: overdue
--- $1 seconds, $2 how many: reservations that are older.
+-- $1 seconds, $2 limit: open reservations that are older, the oldest first.
 select l.player_id, l.command_id::text, l.token::text
 from item_ledger l join items_owned_slots o on o.slot = l.slot and o.owned
 where not l.settled and l.at < now() - make_interval(secs => $1::float8)

@@ -1,10 +1,10 @@
 """The items of one group commit: what its commands take from stacks, and what they grant.
 
-Law: a command that takes items is applied only with a payment that still counts, reserved on the items' database, or
-when this database owns the slot's items and the stacks have that much; both are read in statements after the players'
-locks. What is granted goes into the stacks if this database owns them, and else into the outbox, in the same
-transaction. Where the node believes the items to be decides nothing: the database is asked under the fence of items.
-A batch without items costs nothing.
+Law: a command that takes items is applied only with a payment, reserved on the items' database, that still counts; or
+when this database owns the items of the slot and the stacks have enough. Both are read in statements after the players'
+locks. What is granted goes into the stacks if this database owns them, else into the outbox, in the same transaction.
+Where the node believes the items to be decides nothing: the database checks ownership under the fence of items. A batch
+without items costs nothing.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,25 +22,25 @@ from gameserver.storage.postgres import statements
 
 SQL = statements.load(__package__, "inventory.sql")
 KIND = "items"
-"""The kind of an outbox row whose payload is counts by item for its player."""
+"""The kind of an outbox row that grants: its payload is counts by item, its recipient the player itself."""
 NUMBER = -1
-"""The number of such a row among those of its command; letters count from 0."""
+"""The number of such a row among the outbox rows of its command; letters are numbered from 0."""
 NOT_ENOUGH = "not_enough_items"
 
 
 class Payment(NamedTuple):
-    """What a command takes has been reserved under `token`, in the player's epoch; no token: there isn't that much."""
+    """Items reserved under `token`, in the player's payment epoch; without a token there weren't enough."""
 
     token: str | None
     epoch: int
 
 
 class Unpaid(Exception):
-    """What the command takes isn't here, or its payment doesn't count any more; caught inside storage."""
+    """The items that the command takes aren't here, or its payment doesn't count any more; caught inside storage."""
 
 
 class Taker(Protocol):
-    """What a command says of the items that it takes."""
+    """A command, as far as the items that it takes are concerned."""
 
     @property
     def id(self) -> str: ...
@@ -61,7 +61,7 @@ class _Grant(NamedTuple):
 
 @dataclass(slots=True)
 class _Stack:
-    """A stack that the batch changes; `count` is that under the lock and as the batch leaves it, None if not read."""
+    """A stack that the batch changes; `count` is as read under the lock and changed since, None if it wasn't read."""
 
     count: int | None
     delta: int = 0
@@ -70,9 +70,10 @@ class _Stack:
 
 @dataclass(slots=True)
 class Stacks:
-    """The items of one batch; `here` says whether the node believes the items of a slot to be in this database.
+    """The items of one batch.
 
-    `full` says whether so much waits in the outbox that no more may be sent.
+    `here` says whether the node believes this database to own the items of a slot, `full` whether the outbox has
+    reached its bound.
     """
 
     catalogue: Mapping[str, Item]
@@ -83,21 +84,21 @@ class Stacks:
     _owned: set[int] = field(default_factory=set)
     _grants: list[_Grant] = field(default_factory=list)
     sent: bool = False
-    """Whether something went into the outbox."""
+    """Whether a grant went into the outbox."""
 
     async def load(self, connection: asyncpg.Connection, takers: Collection[Taker]) -> None:
-        """Reads what decides whether these may take what they take; their players are locked."""
-        if paid := sorted({each.player_id for each in takers if each.payment is not None}):
-            rows = await connection.fetch(SQL["epochs"], [slot_of(each) for each in paid], paid)
+        """Reads what decides whether these commands may take their items; called under the players' locks."""
+        if paid := sorted({taker.player_id for taker in takers if taker.payment is not None}):
+            rows = await connection.fetch(SQL["epochs"], list(map(slot_of, paid)), paid)
             self._epochs = dict(map(tuple, rows))
-        unpaid = [each for each in takers if each.payment is None and self.here(slot_of(each.player_id))]
-        if wanted := sorted({(each.player_id, item) for each in unpaid for item, _ in each.takes}):
+        unpaid = [taker for taker in takers if taker.payment is None and self.here(slot_of(taker.player_id))]
+        if wanted := sorted({(taker.player_id, item) for taker in unpaid for item, _ in taker.takes}):
             await self._lock(connection, wanted)
 
     async def _lock(self, connection: asyncpg.Connection, wanted: Sequence[tuple[int, str]]) -> None:
         self._stacks = {key: _Stack(0) for key in wanted}
         players, items = zip(*wanted, strict=True)
-        for row in await connection.fetch(SQL["lock"], [slot_of(each) for each in players], players, items):
+        for row in await connection.fetch(SQL["lock"], list(map(slot_of, players)), players, items):
             if row["player_id"] is None:
                 self._owned.add(row["slot"])
             else:
@@ -109,7 +110,7 @@ class Stacks:
         return bool(self._stacks or self._grants)
 
     def check(self, command: Taker) -> None:
-        """Raises Unpaid, or Refused when there isn't enough."""
+        """Raises Unpaid, or Refused when there aren't enough items."""
         if (payment := command.payment) is not None:
             if payment.token is None:
                 raise not_enough(command.takes)
@@ -124,7 +125,7 @@ class Stacks:
                 raise not_enough(command.takes)
 
     def require_room(self, command: Taker, grants: Items) -> None:
-        """Raises Overloaded when the command's grants would have to wait, and too many do."""
+        """Raises Overloaded when the command's grants would go into an outbox that is full."""
         if grants and not self.here(slot_of(command.player_id)) and self.full():
             raise Overloaded("Too many grants wait to be delivered.", retry_after=2)
 
@@ -145,41 +146,42 @@ class Stacks:
 
     @staticmethod
     def _add(stack: _Stack, count: int, cap: int) -> None:
-        """Adds as the database does; a stack that wasn't read only gains, so there the order doesn't matter."""
+        """Adds as the database does, up to `cap`. A stack that wasn't read only gains: the database applies its cap."""
         if stack.count is None:
             stack.delta += count
             return
-        kept = min(count, max(cap - stack.count, 0))
-        stack.count += kept
-        stack.delta += kept
-        stack.lost += count - kept
+        fits = min(count, max(cap - stack.count, 0))
+        stack.count += fits
+        stack.delta += fits
+        stack.lost += count - fits
 
     def _cap(self, item: str) -> int:
         return cap_of(self.catalogue, item)
 
     async def write(self, connection: asyncpg.Connection, now: datetime) -> None:
-        """Writes the stacks that are here, and to the outbox what was granted elsewhere."""
-        changes = [(slot_of(who), who, item, each.delta, each.lost, self._cap(item))
-                   for (who, item), each in sorted(self._stacks.items()) if each.delta or each.lost]  # fmt: skip
+        """Changes the stacks that this database owns, and puts the other grants into the outbox."""
+        changes = [(slot_of(player_id), player_id, item, stack.delta, stack.lost, self._cap(item))
+                   for (player_id, item), stack in sorted(self._stacks.items())
+                   if stack.delta or stack.lost]  # fmt: skip
         elsewhere = set[int]()
         if changes:
             rows = await connection.fetch(SQL["change"], *zip(*changes, strict=True))
             elsewhere = {row["slot"] for row in rows}
-        sent = [(slot, each.player_id, each.command_id, orjson.dumps(dict(each.items)).decode())
-                for each in self._grants
-                if (slot := slot_of(each.player_id)) in elsewhere or not each.here]  # fmt: skip
+        sent = [(slot, grant.player_id, grant.command_id, orjson.dumps(dict(grant.items)).decode())
+                for grant in self._grants
+                if (slot := slot_of(grant.player_id)) in elsewhere or not grant.here]  # fmt: skip
         if sent:
             self.sent = True
             await connection.fetch(SQL["send"], *zip(*sent, strict=True), NUMBER, KIND, now)
 
 
 def cap_of(catalogue: Mapping[str, Item], item: str) -> int:
-    """The most that a stack of the item holds; of one that the game has no more, whatever there is."""
-    known = catalogue.get(item)
-    return MAX_COUNT if known is None else known.max_stack
+    """The most that a stack of the item holds; no bound for an item that the game doesn't have any more."""
+    definition = catalogue.get(item)
+    return MAX_COUNT if definition is None else definition.max_stack
 
 
 def not_enough(takes: Items) -> Refused:
-    """What a player is told who hasn't what an action takes; `extra` says what that is."""
+    """The refusal of an action whose player doesn't have the items it takes; `extra` says which."""
     needed = ", ".join(f"{count} {item}" for item, count in takes)
     return Refused(NOT_ENOUGH, f"This takes {needed}.", extra={"takes": dict(takes)})

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import tables
-from gameserver.storage.ids import slot_of
+from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 
@@ -33,20 +33,19 @@ def entry_of(row: RowMapping) -> HistoryEntry:
 
 
 class History:
-    """Reads ledgers, wherever the players' slots lie."""
+    """Reads the ledgers of the databases that own the players."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
     async def page(self, player_id: int, limit: int, before: str | None) -> list[HistoryEntry]:
-        """At most `limit` entries from the newest command id; `before` is the last one of the page before.
+        """At most `limit` entries from the newest command id; `before` is the last one of the previous page.
 
         Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
         """
 
         async def query(connection: AsyncConnection) -> list[HistoryEntry]:
-            same = (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
-            chosen = select(LEDGER).where(same).order_by(LEDGER.c.command_id.desc()).limit(limit)
+            chosen = select(LEDGER).where(rows_of(player_id)).order_by(LEDGER.c.command_id.desc()).limit(limit)
             if before is not None:
                 chosen = chosen.where(LEDGER.c.command_id < before)
             return [entry_of(row) for row in (await connection.execute(chosen)).mappings()]

@@ -1,4 +1,4 @@
-"""The ledger's partitions, a week of command ids each, and the transaction id that its followers read by."""
+"""The ledger's partitions, a week of command ids each."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import MAKING_PARTITIONS
 
 WEEKS_AHEAD = 4
+"""How far ahead of time partitions are made."""
 NAME = "ledger_%Y%m%d"
 PARTITIONS = "select inhrelid::regclass::text from pg_inherits where inhparent = 'ledger'::regclass"
 
@@ -22,7 +23,7 @@ def _week_start(moment: datetime) -> datetime:
 def weeks(now: datetime, back: timedelta) -> list[datetime]:
     """The Mondays (UTC) whose weeks hold the command ids from `back` before now to WEEKS_AHEAD after it."""
     first, last = _week_start(now - back), _week_start(now + timedelta(weeks=WEEKS_AHEAD))
-    return [first + timedelta(weeks=each) for each in range((last - first).days // 7 + 1)]
+    return [first + timedelta(weeks=number) for number in range((last - first).days // 7 + 1)]
 
 
 async def ensure_partitions(database: Database, now: datetime, back: timedelta) -> int:
@@ -34,11 +35,11 @@ async def copy_partitions(source: Database, target: Database) -> int:
     """Makes the partitions that the source has and the target lacks; how many."""
     async with source.transaction() as connection:
         names = (await connection.execute(text(PARTITIONS))).scalars().all()
-    return await _make(target, [datetime.strptime(name, f"{NAME}%z") for name in (f"{each}+0000" for each in names)])
+    return await _make(target, [datetime.strptime(name, f"{NAME}%z") for name in (f"{name}+0000" for name in names)])
 
 
 async def _make(database: Database, mondays: Sequence[datetime]) -> int:
-    """Attached rather than created in place, which would lock out every writer."""
+    """Makes missing partitions; attached rather than created in place, which would lock out every writer."""
     made = 0
     async with database.transaction() as connection:
         await connection.execute(text(f"select pg_advisory_xact_lock({MAKING_PARTITIONS})"))
@@ -47,9 +48,7 @@ async def _make(database: Database, mondays: Sequence[datetime]) -> int:
             name = monday.strftime(NAME)
             if (await connection.execute(text("select to_regclass(:name)"), {"name": name})).scalar() is not None:
                 continue
-            low, high = (
-                first_command_id(int(each.timestamp() * 1000)) for each in (monday, monday + timedelta(weeks=1))
-            )
+            low, high = (first_command_id(int(day.timestamp() * 1000)) for day in (monday, monday + timedelta(weeks=1)))
             await connection.execute(
                 text(f"create table {name} (like ledger including defaults including constraints)")
             )

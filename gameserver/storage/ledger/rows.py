@@ -1,7 +1,7 @@
 """The shape of a ledger row: written here for every kind of command, and read here.
 
-Law: `outcome` is the first answer, so a retry is answered from the row alone. `args` and `action` say which command the
-row belongs to: the same command id with others is a mismatch.
+Law: `outcome` is the first answer, so a retry is answered from the row alone. `action` and `args` say which command the
+row belongs to: the same command id with another action or other arguments is a mismatch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import ColumnClause, literal_column
+from sqlalchemy import ColumnClause, ColumnElement, literal_column
 
 from gameserver.rules.errors import CommandMismatch
 from gameserver.rules.player import Player
+from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 
+LEDGER = tables.ledger
 TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bigint)")
+"""The id of the transaction that writes the row; followers read by it (snapshot.py)."""
 
 
 class BatchRow(NamedTuple):
@@ -33,7 +36,7 @@ class BatchRow(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """What a group commit finds under a command id; `args` and `outcome` are JSON."""
+    """What a group commit reads under a command id; `args` and `outcome` are JSON."""
 
     action: str
     args: str
@@ -49,7 +52,7 @@ def json_of(value: object) -> str:
 
 
 def outcome_of(player: Player, max_hp: int, events: Sequence[Mapping[str, Any]], **extra: object) -> dict[str, Any]:
-    """The row's `outcome`: the player after the command, its events, and what else that kind of command answers."""
+    """The row's `outcome`: the player after the command, its events, and what else this kind of command answers."""
     return {
         "name": player.name,
         "class": player.class_name,
@@ -93,6 +96,11 @@ def row_of(
         "at": at,
         "txid": TXID,
     }
+
+
+def rows_of(player_id: int) -> ColumnElement[bool]:
+    """Matches the rows of a player."""
+    return (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
 
 
 def require_same(recorded: tuple[str, object], command: tuple[str, object]) -> None:

@@ -1,8 +1,8 @@
 """How far a follower has read a database: which transactions' rows it has seen.
 
-Sequence numbers and transaction ids are not commit order, so a follower reads what is visible now and wasn't in the
-snapshot that it read last. Ids that were in flight at a crash are handed out again afterwards. A crash ends the
-follower's connection, so whoever goes on over another one goes back to the highest id that was seen committed.
+Law: neither sequence numbers nor transaction ids are in commit order, so a follower reads what is visible now and
+wasn't visible in its last snapshot. Ids that were in flight at a crash are assigned again afterwards. A crash ends the
+follower's connection, so over another connection reading resumes after the highest id that was seen committed.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every transaction below `xmax` was over, but for those of `running`."""
+    """Every transaction below `xmax` had ended, except those in `running`."""
 
     xmax: int
     running: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of pg_snapshot's text, xmin:xmax:xip,xip…"""
+        """Parses pg_snapshot's text, xmin:xmax:xip,xip…"""
         _, xmax, running = text.split(":")
-        return cls(int(xmax), tuple(int(each) for each in running.split(",") if each))
+        return cls(int(xmax), tuple(int(txid) for txid in running.split(",") if txid))
 
     @property
     def lowest(self) -> int:
@@ -30,24 +30,24 @@ class Snapshot:
         return min((self.xmax, *self.running))
 
     def until(self, txid: int) -> "Snapshot":
-        """What has been read when, of this snapshot, only the transactions below `txid` have."""
+        """This snapshot, cut short: only its transactions below `txid` count as read."""
         if txid >= self.xmax:
             return self
-        return Snapshot(txid, tuple(each for each in self.running if each < txid))
+        return Snapshot(txid, tuple(running for running in self.running if running < txid))
 
     def covers(self, other: "Snapshot") -> bool:
-        """Whether everything that the other one, of the same server, shows as over is so here, too."""
-        late = [each for each in self.running if each < other.xmax]
+        """Whether every transaction that had ended in the other one, of the same server, has ended here, too."""
+        late = [txid for txid in self.running if txid < other.xmax]
         return self.xmax >= other.xmax and set(late) <= set(other.running)
 
     def age(self) -> tuple[int, int]:
-        """Orders the snapshots of one server by time."""
+        """A key that orders the snapshots of one server by time."""
         return self.xmax, -len(self.running)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A connection to a Postgres server, `session` being a name of its own."""
+    """A connection to a Postgres server; `session` names the connection."""
 
     system: str
     timeline: str
@@ -56,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is kept with what was derived; `committed` is the highest transaction id seen committed."""
+    """How far something derived has read; `committed` is the highest transaction id seen committed."""
 
     source: Source
     snapshot: Snapshot
@@ -64,14 +64,7 @@ class Checkpoint:
 
     def dump(self) -> str:
         source, snapshot = self.source, self.snapshot
-        parts = [
-            source.system,
-            source.timeline,
-            source.session,
-            snapshot.xmax,
-            snapshot.running,
-            self.committed,
-        ]
+        parts = (source.system, source.timeline, source.session, snapshot.xmax, snapshot.running, self.committed)
         return orjson.dumps(parts).decode()
 
     @classmethod
@@ -80,7 +73,7 @@ class Checkpoint:
         return cls(Source(system, timeline, session), Snapshot(xmax, tuple(running)), committed)
 
     def on(self, source: Source) -> "Checkpoint | None":
-        """From where to go on over this connection; None on another system or timeline."""
+        """Where reading resumes over this connection; None on another system or timeline."""
         if (self.source.system, self.source.timeline) != (source.system, source.timeline):
             return None
         if self.source.session == source.session:

@@ -10,7 +10,7 @@ from gameserver.times import rfc3339
 
 @dataclass(slots=True)
 class Window:
-    """How far a new command's id may lie from the server's time, in milliseconds."""
+    """How far a new command id's time may be from the server's, in milliseconds."""
 
     back: int
     ahead: int

@@ -1,9 +1,10 @@
-"""Carries what lies in one database's outbox to where it has to take effect: one node at a time, by a lock.
+"""Delivers what lies in one database's outbox: one node at a time, by a lock in that database.
 
-Law: a row leaves the outbox only after whoever delivers it has said that it took effect for good, or that it never
-will; the latter turns it round, into a letter to its sender, in one statement. So a courier that is killed, frozen or
-doubled delivers again at the worst, which changes nothing where it has arrived. Each destination has a lane of its own:
-one that is away holds up nobody else.
+Law: a row leaves the outbox only after its deliverer has said that it took effect for good, or that it never will; in
+the latter case the same statement returns it as a letter to its sender. So a courier that is killed, that freezes, or
+of which there are two, delivers a letter again at worst, which changes nothing where it has arrived. Each destination
+has a lane of its own: one that is away holds up no other. What a delivery does is decided above storage (`Deliverer`):
+letters are commands of their recipients.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from gameserver.waiting import Bell, wait_at_most
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.05
-"""How often a courier looks whether another node has put something into the outbox."""
+"""How often a courier checks whether another node has put something into the outbox."""
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 LONGEST_PAUSE = 5.0
@@ -39,23 +40,23 @@ SETTINGS = {
     "statement_timeout": "5000",
     "idle_session_timeout": "10000",
 }
-"""The last frees the lock from a node that froze."""
+"""In milliseconds; the last one frees the lock of a node that froze."""
 GIVEN_UP = (*LOST, asyncpg.PostgresError)
 
 
 class Deliverer(Protocol):
-    """Brings about what the letters of certain kinds are for."""
+    """Makes letters of certain kinds take effect."""
 
     group: str
     """The table group in whose slots the recipients live."""
     kinds: Sequence[str]
 
     async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
-        """For each letter how it ended, or None if it has to be tried again. One that has ended may come again."""
+        """For each letter how it ended, or None to try it again later. A letter that has ended may come again."""
 
 
 class Courier:
-    """Empties one database's outbox; `posted` rings when there may be something in it."""
+    """Empties one database's outbox; `posted` rings when something may have been put into it."""
 
     def __init__(self, database: Database, slots: Slots, deliverers: Sequence[Deliverer], posted: Bell) -> None:
         self._database = database
@@ -64,14 +65,16 @@ class Courier:
         self._posted = posted
 
     async def run(self) -> None:
-        """Works until cancelled; whatever it loses it finds again."""
+        """Works until cancelled, through lost connections and locks."""
         link = Link(self._database, SETTINGS)
         try:
             while True:
                 try:
                     await self._serve(await link.open())
                 except* GIVEN_UP as errors:
-                    log.warning("courier", database=self._database.name, errors=[repr(each) for each in leaves(errors)])
+                    log.warning(
+                        "the outbox isn't emptied", database=self._database.name, errors=list(map(repr, leaves(errors)))
+                    )
                     link.drop()
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
@@ -86,8 +89,8 @@ class Courier:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._measure(outbox))
                 group.create_task(self._watch(outbox))
-                for each in self._deliverers:
-                    group.create_task(self._carry(outbox, each))
+                for deliverer in self._deliverers:
+                    group.create_task(self._carry(outbox, deliverer))
         finally:
             MAIL_WAITING.labels(self._database.name).set(0)
             MAIL_OLDEST.labels(self._database.name).set(0)
@@ -100,6 +103,7 @@ class Courier:
         )
 
     async def _watch(self, outbox: Outbox) -> None:
+        """Rings for what other nodes have put into the outbox."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if not await outbox.is_empty():
@@ -126,6 +130,7 @@ class Lane:
     async def run(self) -> None:
         pause = RETRY_SECONDS
         while True:
+            # Take the bell before looking, so that a ring in between isn't missed.
             posted = self._posted.next()
             letters = await self._read()
             if not letters:
@@ -142,17 +147,17 @@ class Lane:
     async def _read(self) -> list[SentLetter]:
         group, name = self._deliverer.group, self._destination.name
         last = self._slots.size(group) - 1
-        here = [slot for slot in range(last + 1) if self._slots.owner(group, slot).name == name]
-        return await self._outbox.read(self._deliverer.kinds, last, here)
+        slots = [slot for slot in range(last + 1) if self._slots.owner(group, slot).name == name]
+        return await self._outbox.read(self._deliverer.kinds, last, slots)
 
     async def _carry(self, letters: Sequence[SentLetter]) -> bool:
-        """Delivers, then clears up; whether anything has got on."""
+        """Delivers letters, then settles those that have ended; returns whether there was any."""
         try:
             endings = await self._deliverer.deliver(letters)
         except Exception:
             log.exception("letters can't be delivered", to=self._destination.name)
             return False
-        settled = [(letter, each) for letter, each in zip(letters, endings, strict=True) if each is not None]
+        settled = [(letter, ending) for letter, ending in zip(letters, endings, strict=True) if ending is not None]
         if not settled:
             return False
         await self._outbox.settle(settled)
@@ -163,6 +168,6 @@ class Lane:
 
 
 def leaves(errors: BaseExceptionGroup[Any]) -> list[BaseException]:
-    """The errors of a group that are no groups."""
-    return [leaf for each in errors.exceptions
-            for leaf in (leaves(each) if isinstance(each, BaseExceptionGroup) else [each])]  # fmt: skip
+    """The errors in a group, those of nested groups included."""
+    return [leaf for error in errors.exceptions
+            for leaf in (leaves(error) if isinstance(error, BaseExceptionGroup) else [error])]  # fmt: skip

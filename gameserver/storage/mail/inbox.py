@@ -1,4 +1,4 @@
-"""Letters that have arrived, newest first, until the player deletes them or they are too old."""
+"""Letters that have arrived, newest first; they stay until the player deletes them or they are too old."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ OWNED = tables.players_owned_slots.c
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A letter that took effect: what it said, what came of it, and when it was sent."""
+    """A letter that took effect: its arguments, the events it caused, and when it was sent."""
 
     mail_id: str
     kind: str
@@ -32,24 +32,27 @@ class Mail:
 
 
 class Inbox:
-    """Reads inboxes and deletes from them, wherever the players' slots lie."""
+    """Reads and deletes letters of players, on whichever database owns their slots.
+
+    Every method raises PlayerNotFound, DatabaseUnavailable.
+    """
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
     async def page(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
-        """At most `limit` of a player's mails from the newest; `before` is the last mail id of the page before."""
+        """At most `limit` letters, newest first; `before` is the last mail id of the page before."""
 
         async def query(connection: AsyncConnection) -> list[Mail]:
-            chosen = select(tables.inbox).where(_of(player_id)).order_by(INBOX.mail_id.desc()).limit(limit)
+            statement = select(tables.inbox).where(_of(player_id)).order_by(INBOX.mail_id.desc()).limit(limit)
             if before is not None:
-                chosen = chosen.where(INBOX.mail_id < before)
-            return [_mail(row) for row in (await connection.execute(chosen)).mappings()]
+                statement = statement.where(INBOX.mail_id < before)
+            return [_mail(row) for row in (await connection.execute(statement)).mappings()]
 
         return await on_owner(self._slots, player_id, query)
 
     async def forget(self, player_id: int, mail_id: str) -> None:
-        """Deletes one mail, if there is one."""
+        """Deletes one letter, if it is there."""
         statement = delete(tables.inbox).where(_of(player_id), INBOX.mail_id == mail_id)
         await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
 
@@ -60,7 +63,7 @@ async def forget_all(connection: AsyncConnection, player_id: int) -> None:
 
 
 async def forget_old(database: Database, before: datetime, most: int) -> int:
-    """Deletes mails older than `before`, at most `most` of them; how many. Raises DatabaseUnavailable."""
+    """Deletes letters older than `before`, at most `most`; returns how many. Raises DatabaseUnavailable."""
     owned = select(OWNED.slot).where(OWNED.owned)
     old = select(INBOX.slot, INBOX.player_id, INBOX.mail_id).where(INBOX.at < before, INBOX.slot.in_(owned)).limit(most)
     async with database.fenced("players") as connection:

@@ -1,4 +1,4 @@
-"""The outbox of one database: letters that wait for delivery."""
+"""The outbox of one database: letters and grants that wait for delivery."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,21 +23,22 @@ SQL = statements.load(__package__, "outbox.sql")
 
 
 CHUNK = 256
-"""Letters in flight to one destination, at the most."""
+"""The most letters in flight to one destination."""
 
 
 MEASURED = 100_000
+"""Up to what the waiting letters are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A letter has taken effect, or never will: `refused` is the code that says why."""
+    """How a letter ended: it took effect, or never will, for the reason whose code is `refused`."""
 
     refused: str | None = None
 
 
 class Outbox:
-    """The outbox as a courier's connection sees it; its callers take turns."""
+    """The outbox over a courier's connection, which its callers use one at a time."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
@@ -49,20 +50,21 @@ class Outbox:
         return [SentLetter(**row, mail_id=mail_id(row["player_id"], row["command_id"], row["number"])) for row in rows]
 
     async def settle(self, endings: Sequence[tuple[SentLetter, Ending]]) -> None:
-        """Takes letters out, or turns them round; one that was turned round before is dropped."""
+        """Deletes letters that took effect and returns refused ones to their senders; a refused return is dropped."""
         rows = [
-            (slot_of(each.player_id), each.player_id, each.command_id, each.number, each.kind, _answer(each, ending))
-            for each, ending in endings
-        ]
+            (slot_of(letter.player_id), letter.player_id, letter.command_id, letter.number, letter.kind,
+             _answer(letter, ending))
+            for letter, ending in endings
+        ]  # fmt: skip
         await self._ask("settle", *zip(*rows, strict=True))
 
     async def is_empty(self) -> bool:
-        """Whether nothing lies in it, copies of other databases' slots included."""
+        """Whether it has no row at all, not even of slots that the database doesn't own."""
         ((empty,),) = await self._ask("empty")
         return bool(empty)
 
     async def waiting(self) -> tuple[int, float]:
-        """How many letters wait, and since how many seconds the oldest does."""
+        """How many letters wait, and for how many seconds the oldest has."""
         ((count, oldest),) = await self._ask("waiting", MEASURED)
         return count, oldest
 
@@ -72,6 +74,7 @@ class Outbox:
 
 
 def _answer(letter: SentLetter, ending: Ending) -> str | None:
+    """The payload of the letter that a refused one becomes; None for one that is deleted."""
     if ending.refused is None:
         return None
     kind = letter.kind.removeprefix(MAIL)
@@ -80,5 +83,5 @@ def _answer(letter: SentLetter, ending: Ending) -> str | None:
         MAIL_RETURNED.labels(kind, "dropped").inc()
         return None
     MAIL_RETURNED.labels(kind, ending.refused).inc()
-    told = {"sender": str(letter.player_id), "kind": kind, "to": str(letter.recipient), "reason": ending.refused}
-    return orjson.dumps({**told, "args": orjson.Fragment(letter.payload)}).decode()
+    returned = {"sender": str(letter.player_id), "kind": kind, "to": str(letter.recipient), "reason": ending.refused}
+    return orjson.dumps({**returned, "args": orjson.Fragment(letter.payload)}).decode()

@@ -1,1 +1,5 @@
-"""Questions over all databases, and the audit log."""
+"""Questions over all databases, and the audit log.
+
+Door: `reports` (`Reports`, `Question`, `Ranking`, `Count`, `By`), `survey` (`Survey`, `Holding`, `GroupUsage`,
+`SlotRange`) and `audit` (`Audit`).
+"""

@@ -1,4 +1,4 @@
-"""The audit log, in the control database: every change that an admin makes, with its reason."""
+"""The audit log in the control database: every change by an admin, with its reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from gameserver.storage.postgres.database import Database
 
 
 class Audit:
-    """Written before the change, so that none is made unseen."""
+    """Entries are written before the change, so that no change goes unrecorded."""
 
     def __init__(self, control: Database) -> None:
         self._control = control

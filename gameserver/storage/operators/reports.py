@@ -1,13 +1,13 @@
-"""Questions over all databases: rankings and counts, exact as of one moment of each.
+"""Questions over all databases: rankings and counts, exact as of one moment of each database.
 
-Law: a player is counted once, also while he is being moved. Every database opens a snapshot and tells which slots it
-owns in it; unless each slot is owned in exactly one of the snapshots, all are opened anew. A slot that flips between
-two of them is covered twice or not at all, and only from then on it matters what rows there are: those of slots that
-a database doesn't own in its snapshot (a copy under way, or what is left of one) are passed over.
+Law: a player is counted exactly once, also during a move. A snapshot is opened on every database and asked which slots
+it owns; unless each slot is owned in exactly one of the snapshots (one that flips between two of them isn't), all are
+opened again. Rows of slots that a database doesn't own in its snapshot, such as a copy under way, are skipped.
 
-A ranking by what changes with every action scans: an index would cost more than it saves (`schema`). Each database
-looks for keys alone, as many as a page has; these are merged, and only the page's players are read whole, from the same
-snapshots. So a page in the middle costs what the first one does, in time and memory.
+A ranking by what changes with every action scans the table: an index would cost more than it saves (see
+tables/players_group.py). Each database returns only keys, at most one page of them; these are merged, and only the
+page's players are read whole, from the same snapshots. So a page in the middle costs what the first one does, in time
+and memory.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ PLAYERS = tables.player_rows
 OWNED = tables.players_owned_slots
 By = Literal["exp", "level", "hp", "created_at"]
 STEPS = 3
-"""From one of the hundred marks that statistics keep to another: a few per cent of the players."""
+"""How many histogram bounds a search spans, of about a hundred: a few per cent of the players."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A ranking; equal values stand by id. `after` is the value and id of the last one seen."""
+    """A ranking; ties are ordered by id. `after` is the value and id of the last player of the page before."""
 
     by: By
     limit: int
@@ -66,7 +66,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many players of a class and level a database keeps."""
+    """How many players of a class and level a database has."""
 
     database: str
     class_name: str
@@ -78,7 +78,7 @@ class Count:
 class _Part:
     """One database's snapshot.
 
-    `leftovers` are slots of which it has rows and which it doesn't own; `marks` some values of what is ranked by.
+    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column.
     """
 
     database: Database
@@ -86,35 +86,37 @@ class _Part:
     slots: Sequence[int]
     as_of: datetime
     leftovers: Sequence[int]
-    marks: Sequence[int]
+    bounds: Sequence[int]
 
     async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
         """Raises DatabaseUnavailable."""
         return await _ask(self.database, self.connection, statement, **arguments)
 
-    def mine(self) -> ColumnElement[bool]:
-        """Which rows count. Asking each row whether its slot is owned would take as long again as the scan."""
-        there = ~PLAYERS.c.void
-        return and_(there, PLAYERS.c.slot.not_in(self.leftovers)) if self.leftovers else there
+    def counted(self) -> ColumnElement[bool]:
+        """Which rows count. A join with the owned slots would double the time of the scan, so it lists the others."""
+        exists = ~PLAYERS.c.void
+        return and_(exists, PLAYERS.c.slot.not_in(self.leftovers)) if self.leftovers else exists
 
 
 class Reports:
+    """Every method raises DatabaseUnavailable, also when slots move for too long."""
+
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
     async def rank(self, question: Question) -> Ranking:
-        """The players in their order. Raises DatabaseUnavailable."""
-        rare = question.by == "created_at" or question.min_level is not None or question.max_level is not None
-        return await self._over_all(lambda parts: _rank(parts, question), marks_of=None if rare else question.by)
+        """One page of players, in their order."""
+        no_bounds = question.by == "created_at" or question.min_level is not None or question.max_level is not None
+        return await self._over_all(lambda parts: _rank(parts, question), bounds_of=None if no_bounds else question.by)
 
     async def count(self) -> tuple[list[Count], datetime]:
-        """Players per database, class and level. Raises DatabaseUnavailable."""
+        """Players per database, class and level, and the moment as of which they were counted."""
         return await self._over_all(_count)
 
-    async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]], marks_of: By | None = None) -> T:
-        """Does the work over snapshots in which each slot has one owner."""
+    async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]], bounds_of: By | None = None) -> T:
+        """Runs `work` over snapshots in which each slot has exactly one owner."""
         size = self._slots.size("players")
-        asked = {"size": size, "by": marks_of or ""}
+        arguments = {"size": size, "by": bounds_of or ""}
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
             async with AsyncExitStack() as stack:
@@ -122,69 +124,70 @@ class Reports:
                     (database, await stack.enter_async_context(database.snapshot()))
                     for database in self._slots.databases("players")
                 ]
-                parts = await _all(_part(database, connection, asked) for database, connection in opened)
+                parts = await _all(_part(database, connection, arguments) for database, connection in opened)
                 if sorted(chain(*(part.slots for part in parts))) == [*range(size)]:
                     return await work(parts)
             await self._slots.moved(deadline)
 
 
-async def _part(database: Database, connection: AsyncConnection, asked: Mapping[str, Any]) -> _Part:
+async def _part(database: Database, connection: AsyncConnection, arguments: Mapping[str, Any]) -> _Part:
     """A database's part, as of this statement."""
-    (row,) = await _ask(database, connection, SQL["open"], **asked)
-    return _Part(database, connection, row.slots, row.as_of, row.leftovers, row.marks)
+    (row,) = await _ask(database, connection, SQL["open"], **arguments)
+    return _Part(database, connection, row.slots, row.as_of, row.leftovers, row.bounds)
 
 
 async def _ask(database: Database, connection: AsyncConnection, statement: Any, **arguments: Any) -> Sequence[Any]:
-    """Raises DatabaseUnavailable of this database, whichever one's snapshot is closed first then."""
+    """Raises DatabaseUnavailable, naming this database and not the one whose snapshot is closed first."""
     with translated(database.name):
         return (await connection.execute(statement, arguments)).all()
 
 
-async def _all(asked: Iterable[Awaitable[T]]) -> list[T]:
-    """Every answer; or the first fault, when none is under way any more, as they use connections."""
-    found = await asyncio.gather(*asked, return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return [each for each in found if not isinstance(each, BaseException)]
+async def _all(questions: Iterable[Awaitable[T]]) -> list[T]:
+    """Every answer. Raises the first error once all have ended, since the others still use their connections."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 async def _rank(parts: Sequence[_Part], question: Question) -> Ranking:
-    found = await _all(_page(part, question) for part in parts)
-    lists = [[(_place(question, row), part) for row in rows] for part, rows in zip(parts, found, strict=True)]
-    merged = list(islice(heapq.merge(*lists, key=lambda each: each[0]), question.limit + 1))
-    page = [(player_id, whose) for (_, player_id), whose in merged[: question.limit]]
-    rows = await _all(_whole(part, [player_id for player_id, whose in page if whose is part]) for part in parts)
+    # Merge the keys of every database, keep one page of them, and read its players whole.
+    pages = await _all(_page(part, question) for part in parts)
+    lists = [[(_order(question, row), part) for row in rows] for part, rows in zip(parts, pages, strict=True)]
+    merged = list(islice(heapq.merge(*lists, key=lambda entry: entry[0]), question.limit + 1))
+    page = [(player_id, part) for (_, player_id), part in merged[: question.limit]]
+    rows = await _all(_whole(part, [player_id for player_id, owner in page if owner is part]) for part in parts)
     players = {row.id: player_of(row) for row in chain(*rows)}
     ordered = [players[player_id] for player_id, _ in page]
     return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts))
 
 
 async def _page(part: _Part, question: Question) -> Sequence[Any]:
-    """The ids and values of one page and one more, or of all that are left.
+    """The ids and values of one page and one player more, or of all that are left.
 
-    Looked for up to a value not far behind the page's beginning first, which spares sorting the rest of the table. If
-    there are too few, because statistics are old or the class is rare, they are looked for again without it.
+    The first search ends at a value shortly behind the page's beginning, which spares sorting the rest of the table. If
+    it finds too few, because statistics are old or the class is rare, a second one has no such limit.
     """
-    if (until := _until(question, part.marks)) is not None:
-        found = await part.ask(_keys(question, part.mine(), until))
-        if len(found) > question.limit:
-            return found
-    return await part.ask(_keys(question, part.mine()))
+    if (until := _until(question, part.bounds)) is not None:
+        rows = await part.ask(_keys(question, part.counted(), until))
+        if len(rows) > question.limit:
+            return rows
+    return await part.ask(_keys(question, part.counted()))
 
 
-def _until(question: Question, marks: Sequence[int]) -> int | None:
-    """The mark some steps behind the page's beginning; None if there aren't so many."""
+def _until(question: Question, bounds: Sequence[int]) -> int | None:
+    """The histogram bound some STEPS behind the page's beginning; None if there aren't so many."""
     last: Any = None if question.after is None else question.after[0]
     if question.descending:
-        at = (len(marks) if last is None else bisect_left(marks, last)) - STEPS
+        at = (len(bounds) if last is None else bisect_left(bounds, last)) - STEPS
     else:
-        at = (0 if last is None else bisect_right(marks, last)) + STEPS - 1
-    return marks[at] if 0 <= at < len(marks) else None
+        at = (0 if last is None else bisect_right(bounds, last)) + STEPS - 1
+    return bounds[at] if 0 <= at < len(bounds) else None
 
 
-def _place(question: Question, row: Any) -> tuple[int, int]:
-    """Orders the keys of different databases as each has ordered its own."""
+def _order(question: Question, row: Any) -> tuple[int, int]:
+    """A sort key that orders rows of all databases as each database has ordered its own."""
     value = (row.value - _START) // _MICROSECOND if question.by == "created_at" else row.value
     return (-value if question.descending else value), row.id
 
@@ -192,20 +195,20 @@ def _place(question: Question, row: Any) -> tuple[int, int]:
 async def _whole(part: _Part, ids: Sequence[int]) -> Sequence[Any]:
     if not ids:
         return ()
-    return await part.ask(SQL["players"], slots=[slot_of(each) for each in ids], ids=list(ids))
+    return await part.ask(SQL["players"], slots=[slot_of(player_id) for player_id in ids], ids=list(ids))
 
 
 async def _count(parts: Sequence[_Part]) -> tuple[list[Count], datetime]:
     kinds = (PLAYERS.c["class"], PLAYERS.c.level)
     counted = select(*kinds, func.count()).group_by(*kinds)
-    found = await _all(part.ask(counted.where(part.mine())) for part in parts)
-    counts = [Count(part.database.name, *row) for part, rows in zip(parts, found, strict=True) for row in rows]
+    answers = await _all(part.ask(counted.where(part.counted())) for part in parts)
+    counts = [Count(part.database.name, *row) for part, rows in zip(parts, answers, strict=True) for row in rows]
     return counts, min(part.as_of for part in parts)
 
 
-def _keys(question: Question, mine: ColumnElement[bool], until: int | None = None) -> Any:
+def _keys(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
     value = PLAYERS.c[question.by]
-    conditions = [mine]
+    conditions = [counted]
     if until is not None:
         conditions.append(value >= until if question.descending else value <= until)
     if question.class_name is not None:
@@ -219,5 +222,5 @@ def _keys(question: Question, mine: ColumnElement[bool], until: int | None = Non
         from_there, beyond = (value <= last, value < last) if question.descending else (value >= last, value > last)
         conditions += [from_there, or_(beyond, PLAYERS.c.id > player_id)]
     ordered = value.desc() if question.descending else value.asc()
-    chosen = select(PLAYERS.c.id, value.label("value")).where(*conditions)
-    return chosen.order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)
+    query = select(PLAYERS.c.id, value.label("value")).where(*conditions)
+    return query.order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)

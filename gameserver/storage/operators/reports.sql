@@ -1,10 +1,9 @@
--- What a report asks of one database's snapshot, besides what depends on its question. Tables: players,
--- players_owned_slots.
+-- What every report asks of one database's snapshot. Tables: players, players_owned_slots.
 
 -- name: open
--- :size of the group, :by a column that marks are wanted of, or nothing. The slots that the database owns; the others
--- of which it has rows all the same, by one look at its key for each; and some of the column's values, about as many rows
--- between any two neighbours, as they were when Postgres made its statistics.
+-- :size how many slots the group has, :by the column whose histogram bounds are wanted, or ''.
+-- `slots` are those that the database owns; `leftovers` those that it has rows of all the same (one index probe each);
+-- `bounds` values of the column with about as many rows between any two neighbours, from Postgres's last statistics.
 select array(select slot from players_owned_slots where owned) as slots,
        clock_timestamp() as as_of,
        array(
@@ -14,15 +13,15 @@ select array(select slot from players_owned_slots where owned) as slots,
            where o.slot is null
        ) as leftovers,
        array(
-           select distinct mark from pg_stats s
+           select distinct bound from pg_stats s
            cross join lateral unnest(coalesce(cast(cast(s.histogram_bounds as text) as bigint[]), '{}')
-                                     || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}')) as mark
+                                     || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}')) as bound
            where s.schemaname = current_schema and s.tablename = 'players' and s.attname = :by
-           order by mark
-       ) as marks
+           order by bound
+       ) as bounds
 
 -- name: players
--- :slots and :ids of players, whole; one by one, whatever the statistics say.
+-- :slots and :ids: the whole rows of these players, found one by one through the key, whatever the statistics say.
 select p.*
 from unnest(cast(:slots as smallint[]), cast(:ids as bigint[])) as wanted(slot, id)
 cross join lateral (

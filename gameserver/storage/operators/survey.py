@@ -1,7 +1,7 @@
-"""What each database holds and does: its slots, players, bytes on disk and rows written; and the map of slots.
+"""What each database holds and does (slots, players, bytes on disk, rows written), and the map of slots.
 
-Each database tells for itself, from one moment of its own, so it is shown also while others, or the control database,
-are away. What is exact over all of them is in `reports`.
+Each database answers for itself, as of a moment of its own, also while others or the control database are away; for
+exact figures over all databases see `reports`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ Role = Literal["primary", "replica", "away"]
 
 @dataclass(frozen=True, slots=True)
 class GroupUsage:
-    """What a database has of a group: slots that it owns, bytes of its tables, and rows written since it counts."""
+    """A database's part of a group: slots owned, bytes of its tables, rows written since the statistics were reset."""
 
     group: str
     slots: int
@@ -34,7 +34,7 @@ class GroupUsage:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One database; of one that is away nothing more is known."""
+    """One database; of one that is away only the name is known."""
 
     database: str
     role: Role
@@ -44,7 +44,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class SlotRange:
-    """Neighbouring slots, `first` to `last`, that came to the same database with the same epoch."""
+    """Neighbouring slots, `first` to `last` inclusive, with the same owner and epoch."""
 
     group: str
     first: int
@@ -61,20 +61,20 @@ class Survey:
     async def ranges(self) -> list[SlotRange]:
         """The whole map, by group and slot. Raises DatabaseUnavailable."""
         slots = tables.slots.c
-        chosen = select(slots.group, slots.slot, slots.database, slots.epoch).order_by(slots.group, slots.slot)
+        query = select(slots.group, slots.slot, slots.database, slots.epoch).order_by(slots.group, slots.slot)
         async with self._control.snapshot() as connection:
-            rows = (await connection.execute(chosen)).all()
-        found: list[SlotRange] = []
+            rows = (await connection.execute(query)).all()
+        ranges: list[SlotRange] = []
         for group, slot, database, epoch in rows:
-            last = found[-1] if found else None
+            last = ranges[-1] if ranges else None
             if last and (last.group, last.last + 1, last.database, last.epoch) == (group, slot, database, epoch):
-                found[-1] = replace(last, last=slot)
+                ranges[-1] = replace(last, last=slot)
             else:
-                found.append(SlotRange(group, slot, slot, database, epoch))
-        return found
+                ranges.append(SlotRange(group, slot, slot, database, epoch))
+        return ranges
 
     async def take(self) -> list[Holding]:
-        """Every database of the settings, in their order."""
+        """Every database that this process knows, in the order of its settings."""
         return await asyncio.gather(*(_holding(self._databases[name]) for name in self._databases.names()))
 
 
@@ -90,8 +90,8 @@ async def _holding(database: Database) -> Holding:
 
 
 async def _is_set_up(connection: AsyncConnection, group: str) -> bool:
-    found = await connection.execute(select(func.to_regclass(OWNED[group].name)))
-    return found.scalar() is not None
+    table = await connection.execute(select(func.to_regclass(OWNED[group].name)))
+    return table.scalar() is not None
 
 
 async def _share(connection: AsyncConnection, group: str) -> GroupUsage:

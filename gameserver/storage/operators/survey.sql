@@ -1,11 +1,12 @@
 -- What one database holds. Tables: the group's own, by their names; players, players_owned_slots.
 
 -- name: role
+-- 'replica' while the server follows another one, else 'primary'.
 select case when pg_is_in_recovery() then 'replica' else 'primary' end
 
 -- name: tables
--- :tables the names of a group's tables: their bytes with indexes and partitions, and the rows written to them since
--- the server began to count.
+-- :tables names of a group's tables: their bytes with indexes and partitions, and the rows written to them since the
+-- server's statistics were reset.
 select coalesce(sum(pg_total_relation_size(part.relid)), 0)::bigint as bytes,
        coalesce(sum(counted.n_tup_ins + counted.n_tup_upd + counted.n_tup_del), 0)::bigint as writes
 from unnest(cast(:tables as text[])) as wanted(name)
@@ -14,5 +15,5 @@ cross join lateral (select coalesce(tree.relid, to_regclass(wanted.name)) as rel
 left join pg_stat_user_tables as counted on counted.relid = part.relid
 
 -- name: players
--- Those whose slots the database owns: what is left of a copy isn't counted.
+-- How many players lie in slots that the database owns: rows of a copy, or left of one, aren't counted.
 select count(*) from players p join players_owned_slots o on o.slot = p.slot where o.owned and not p.void

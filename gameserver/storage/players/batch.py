@@ -192,7 +192,7 @@ class Batch:
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
         letters = [(letter.kind, letter.recipient, json_of(letter.args)) for letter in outcome.letters]
-        postings = self._mail.postings(command.player_id, command.id, letters)
+        postings = self._mail.rows_for(command.player_id, command.id, letters)
         events = tuple(
             {
                 "type": "mail_sent",

@@ -5,7 +5,7 @@ are one transaction. Where they don't, the items are reserved in their database 
 this attempt; the command's commit, whose ledger row names the token, is the commit point; then the reservation is
 confirmed. The reservation of a refused command is given back at once. That of a command of unknown fate stays until
 the sweeper, or another command that needs the items, asks the ledger in a way after which the attempt can't commit any
-more (`PaymentLedger.judge`): a node that stalled in between is then refused as unpaid, and begins again if its caller
+more (`PaymentLedger.resolve`): a node that stalled in between is then refused as unpaid, and begins again if its caller
 still waits.
 
 Answers don't depend on the placement: before a player is refused for lack of items, its grants have been delivered,
@@ -231,7 +231,7 @@ class Payments:
 
     async def _resolve(self, reservation: Reservation) -> None:
         """Confirms a reservation whose command has committed with it; any other never will, and is given back."""
-        if await self._ledger.judge(reservation.player_id, reservation.command_id) == reservation.token:
+        if await self._ledger.resolve(reservation.player_id, reservation.command_id) == reservation.token:
             self._inventory.confirm_soon(reservation)
             await self._inventory.confirm_all()
         else:

@@ -1,7 +1,7 @@
-"""The Postgres instances, and the one place where their drivers' errors become ours.
+"""The Postgres databases, by name: pools of connections, transactions and snapshots.
 
-SQLAlchemy's engine serves everything but the hot path; group commit, coalesced reads and followers hold driver
-connections of their own (`Link`), whose prepared batches are most of what a node's core does.
+SQLAlchemy's engine serves everything but the hot path. Group commit, coalesced reads and followers hold driver
+connections of their own (`Link`), whose prepared batches are most of the work of a node's core.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ QUERY_SECONDS = 5.0
 POOL = 5
 """Connections to each database for everything that isn't on the hot path."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
-"""In milliseconds: the first takes the locks from a node that froze in the middle of a transaction."""
+"""In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
 EVERYWHERE = {"application_name": "gameserver", "jit": "off", "search_path": "public"}
 """Settings of every connection: a `search_path` that an operator gave the role or the database must not hide tables."""
 
 
 class Database:
-    """One Postgres instance."""
+    """One Postgres database."""
 
     def __init__(self, name: str, url: SecretStr, *, patient: bool = False) -> None:
-        """`patient` for migrations: statements and transactions may take as long as they need."""
+        """`patient`, for migrations: statements and transactions may take as long as they need."""
         self.name = name
         self.url = url
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
@@ -48,7 +48,7 @@ class Database:
         )
 
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
-        """A driver connection with these server settings. Raises one of LOST, whatever the server objects to."""
+        """A driver connection with these server settings. Raises one of LOST, also when the server refuses it."""
         try:
             connection = await asyncpg.connect(
                 self.url.get_secret_value(),
@@ -91,7 +91,7 @@ class Database:
             yield (await connection.get_raw_connection()).driver_connection
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
-        """The rows of one statement with `$1`…, which is a transaction of its own. Raises DatabaseUnavailable."""
+        """The rows of one statement with `$1`…, in a transaction of its own. Raises DatabaseUnavailable."""
         with translated(self.name):
             async with self.engine.connect() as opened:
                 connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
@@ -99,7 +99,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
-        """A transaction that may write the group's rows here, after it has asked `owned` in a later statement."""
+        """A transaction under the group's fence: a slot that it then finds owned stays owned until its end."""
         async with self.transaction() as connection:
             await connection.execute(text(f"select pg_advisory_xact_lock_shared({FENCES[group]})"))
             yield connection
@@ -112,7 +112,7 @@ ONE_BY_ONE = text(
 
 
 async def one_by_one(connection: AsyncConnection) -> None:
-    """From here on this transaction goes through primary keys, whatever the statistics say of a table that grows."""
+    """Makes the rest of the transaction go through primary keys, whatever outdated statistics suggest."""
     await connection.execute(ONE_BY_ONE)
 
 
@@ -124,7 +124,7 @@ class Databases:
         self._patient = patient
 
     def join(self, name: str, url: SecretStr) -> None:
-        """Adds one that wasn't known at first; what the settings say of a name stays."""
+        """Adds a database that wasn't known at first; the address of a known name stays."""
         if name not in self._databases:
             self._databases[name] = Database(name, url, patient=self._patient)
 

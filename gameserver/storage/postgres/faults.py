@@ -35,7 +35,7 @@ LOST = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""What says that a database or its connection is away, and nothing of what was asked."""
+"""Errors which mean that a database or a connection to it is away; the statement itself isn't at fault."""
 
 
 BUSY = (
@@ -45,12 +45,12 @@ BUSY = (
     asyncpg.QueryCanceledError,
     asyncpg.exceptions.InsufficientResourcesError,
 )
-"""What may go well when it is tried again."""
+"""Errors of statements that may succeed when tried again."""
 
 
 @contextlib.contextmanager
 def translated(database: str) -> Iterator[None]:
-    """Turns drivers' errors that say 'away' or 'busy' into DatabaseUnavailable; lets the others through."""
+    """Turns LOST and BUSY, also when SQLAlchemy wraps them, into DatabaseUnavailable; other errors pass."""
     try:
         yield
     except DBAPIError as error:

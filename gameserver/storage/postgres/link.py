@@ -17,12 +17,12 @@ HOT_PATH = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""Settings for statements over `unnest`: planned once, and always row by row through the primary key, whatever the
-statistics say of a table that was small or new when they were made."""
+"""Settings for statements over `unnest`: planned once, and always row by row through the primary key, even where the
+statistics date from when a table was small."""
 
 
 class Link:
-    """One driver connection that is opened when it is needed and again after it was lost. Not for sharing."""
+    """Opens its connection when it is needed, and again after it was lost. Not for use by two tasks at once."""
 
     def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class Link:
         self.warned = self.warned or message.severity_en == "WARNING"
 
     async def rest(self) -> None:
-        """Ends the transaction that was begun ahead, if one was; to be called before a wait."""
+        """Rolls back a transaction that was begun in advance, if any; to be called before a wait."""
         if self._connection is None or not self._connection.is_in_transaction():
             return
         try:
@@ -52,7 +52,7 @@ class Link:
             self.drop()
 
     def drop(self) -> None:
-        """Ends the connection at once: what it was doing is rolled back by the server."""
+        """Ends the connection at once; the server rolls back what it was doing."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

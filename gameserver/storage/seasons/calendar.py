@@ -1,4 +1,4 @@
-"""Which season each board is in, as this node knows it: what the control database says has begun, and the schedules."""
+"""Which season each board is in, from the seasons that the control database has and from the boards' schedules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,11 +9,11 @@ from gameserver.rules.seasons import Season, next_season, season_at
 from gameserver.storage.boards.layout import ALL_TIME, Contest
 
 AHEAD_SECONDS = 600
-"""How long before a season begins its boards are made, so that they are there when it does."""
+"""How long before a season begins its boards are built, so that they exist when it does."""
 
 
 class Calendar:
-    """One per node; `learn` tells it what has begun."""
+    """One per node; `learn` updates it. Seasons are identified by the Unix second of their start."""
 
     def __init__(self, boards: Mapping[str, Board]) -> None:
         self._boards = boards
@@ -22,7 +22,7 @@ class Calendar:
         self._now: dict[str, Season] = {}
 
     def learn(self, board: str, begun: Iterable[Season], still_open: Iterable[int]) -> None:
-        """The seasons that have begun, and the starts of those whose standings aren't stored yet."""
+        """Sets a board's seasons that have begun, and the starts of those whose standings aren't stored yet."""
         self._begun[board] = sorted(begun)
         self._open[board] = frozenset(still_open)
         self._now.pop(board, None)
@@ -37,7 +37,7 @@ class Calendar:
         return list(self._boards.values())
 
     def season(self, board: Board, moment: datetime) -> Season | None:
-        """The season of a moment, None for a board without seasons."""
+        """The season at a moment; None for a board without seasons."""
         if board.schedule is None:
             return None
         now = self._now.get(board.name)
@@ -46,26 +46,27 @@ class Calendar:
         return now
 
     def number(self, board: Board, moment: datetime) -> int:
-        """How the season of a moment is named."""
+        """The start of the season at a moment; ALL_TIME for a board without seasons."""
         season = self.season(board, moment)
         return ALL_TIME if season is None else season.start
 
     def is_over(self, board: Board, start: int) -> bool:
         """Whether a season has ended and its standings are stored."""
-        known = any(each.start == start for each in self._begun.get(board.name, ()))
-        return known and start not in self._open.get(board.name, ())
+        begun = any(season.start == start for season in self._begun.get(board.name, ()))
+        return begun and start not in self._open.get(board.name, ())
 
     def previous(self, board: Board, moment: datetime) -> int | None:
-        """How the season before a moment's is named, if there was one."""
+        """The start of the season before that at a moment, if there was one."""
         number = self.number(board, moment)
-        return max((each.start for each in self._begun.get(board.name, ()) if each.start < number), default=None)
+        starts = [season.start for season in self._begun.get(board.name, ())]
+        return max((start for start in starts if start < number), default=None)
 
     def contests(self, moment: datetime) -> list[Contest]:
-        """Those that can be read from Redis: of seasons that aren't stored yet, and of one that begins soon."""
-        found = []
+        """The contests whose boards are in Redis: of seasons not stored yet, and of those that begin soon."""
+        contests = []
         for board in self._boards.values():
             if board.schedule is None:
-                found.append(Contest(board))
+                contests.append(Contest(board))
                 continue
             seasons = set(self._open.get(board.name, ()))
             now = self.season(board, moment)
@@ -73,8 +74,8 @@ class Calendar:
                 seasons.add(now.start)
                 if now.end - moment.timestamp() < AHEAD_SECONDS:
                     seasons.add(now.end)
-            found += [Contest(board, season) for season in sorted(seasons)]
-        return found
+            contests += [Contest(board, season) for season in sorted(seasons)]
+        return contests
 
     def following(self, board: Board, season: Season) -> Season:
         """The season after one."""

@@ -1,16 +1,16 @@
-"""The end of a season on the databases of players: no more scores, and the standings that are then for good.
+"""The end of a season on the databases of players: no more scores, and the final standings.
 
-Law: a score belongs to the season of its ledger time. A database is fenced after the season's end by its own clock,
-so every write that took an earlier time has committed by then; whatever comes later, whatever its clock says, obeys
-the floor that is written under the fence, which moves with its slot. The standings are read from the databases, not
-from Redis, each slot exactly once.
+Law: a score belongs to the season of its ledger time. A database is fenced once the season has ended by the database's
+own clock, so every write with an earlier time has committed by then. Later writes, whatever their clock says, are
+redirected to the next season by `season_floors`, which is written under the fence and moves with the slot. Standings
+are read from the databases, not from Redis, each slot exactly once.
 """
 
 import heapq
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -27,21 +27,31 @@ SQL = statements.load(__package__, "end.sql")
 CHUNK = 2_000
 FENCE_MILLISECONDS = 2_000
 PATIENCE_SECONDS = 300.0
-EVERYBODY = 1 << 62
+NO_LIMIT = 1 << 62
 Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class _Source:
-    """One database's standings, read ahead."""
+    """One database's standings, in their order, read ahead by chunks."""
 
     cursor: Any
     rows: list[asyncpg.Record] = field(default_factory=list)
 
     async def next(self) -> asyncpg.Record | None:
+        """The next row, None at the end."""
         if not self.rows:
             self.rows = list(reversed(await self.cursor.fetch(CHUNK, timeout=PATIENCE_SECONDS)))
         return self.rows.pop() if self.rows else None
+
+
+class _Ranked(NamedTuple):
+    """A row with its position and rank; `shown_rank` doesn't count banned players and is 0 for them."""
+
+    position: int
+    rank: int
+    shown_rank: int
+    row: asyncpg.Record
 
 
 class SeasonEnd:
@@ -51,13 +61,14 @@ class SeasonEnd:
         self._slots = slots
 
     async def fence(self, board: str, end: int) -> bool:
-        """Lets no score into seasons of a board that began before `end`; False if it has to be tried again."""
+        """Lets no score into a board's seasons that began before Unix second `end`; False if it must be tried again."""
         covered: set[int] = set()
         for database in self._slots.members("players"):
             covered |= await self._fence(database, board, end)
         return len(covered) == self._slots.size("players")
 
     async def _fence(self, database: Database, board: str, end: int) -> set[int]:
+        """Fences one database; returns the slots for which it wrote the floor."""
         with translated(database.name):
             connection = await database.connect(
                 {"lock_timeout": str(FENCE_MILLISECONDS), "idle_in_transaction_session_timeout": "1000"}
@@ -70,43 +81,35 @@ class SeasonEnd:
                 connection.terminate()
 
     async def standings(self, board: Board, start: int, limit: int = 0, *, banned: bool) -> AsyncIterator[list[Row]]:
-        """The standings of a season, chunk by chunk, in the order of SeasonBook's columns; all, or so many.
+        """The standings of a season in chunks, with fields as in `records.COLUMNS`; all of them, or `limit`.
 
-        With `banned` also those who are, hidden: whoever is behind one has the reward of the rank that is shown of him.
+        With `banned` also banned players, as hidden rows; rewards then go by the rank among those who are shown.
         """
         async with AsyncExitStack() as stack:
-            most = limit or board.size or EVERYBODY
+            most = limit or board.size or NO_LIMIT
             sources = await self._open(stack, board, start, most, banned=banned)
-            part: list[Row] = []
-            async for position, rank, shown, row in _ranked(board, sources, most):
-                score, reached_at, player_id, name, class_name, level, hidden = row
-                part.append(
-                    (board.name, start, position, rank, player_id, score, reached_at, name, class_name, level,
-                     None if hidden else _reward(board, shown), hidden)
-                )  # fmt: skip
-                if len(part) == CHUNK:
-                    yield part
-                    part = []
-            yield part
+            chunk: list[Row] = []
+            async for ranked in _ranked(board, sources, most):
+                chunk.append(_record(board, start, ranked))
+                if len(chunk) == CHUNK:
+                    yield chunk
+                    chunk = []
+            yield chunk
 
     async def _open(
         self, stack: AsyncExitStack, board: Board, start: int, limit: int, *, banned: bool
     ) -> list[_Source]:
+        """A snapshot of every database. Raises DatabaseUnavailable unless each slot is owned in exactly one of them."""
         sources, covered = [], list[int]()
-        sign = -1 if board.order == "desc" else 1
+        arguments = (board.name, start, _sign(board), limit, banned)
         for database in self._slots.databases("players"):
             with translated(database.name):
                 connection = await database.connect({"statement_timeout": "0", "enable_nestloop": "off"})
                 stack.callback(connection.terminate)
                 await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
                 covered += await connection.fetchval(SQL["owned"])
-                sources.append(
-                    _Source(
-                        await connection.cursor(
-                            SQL["standings"], board.name, start, sign, limit, banned, timeout=PATIENCE_SECONDS
-                        )
-                    )
-                )
+                cursor = await connection.cursor(SQL["standings"], *arguments, timeout=PATIENCE_SECONDS)
+                sources.append(_Source(cursor))
         if sorted(covered) != list(range(self._slots.size("players"))):
             raise DatabaseUnavailable("Some players are being moved.", retry_after=1)
         return sources
@@ -114,7 +117,7 @@ class SeasonEnd:
 
 @dataclass(slots=True)
 class _Ranks:
-    """Ranks by the ties of a board, of scores in their order."""
+    """Gives ranks to scores that come in their order, by the board's rule for ties."""
 
     ties: str
     position: int = 0
@@ -129,11 +132,9 @@ class _Ranks:
         return self.rank
 
 
-async def _ranked(
-    board: Board, sources: Sequence[_Source], limit: int
-) -> AsyncIterator[tuple[int, int, int, asyncpg.Record]]:
-    """Position, rank, rank among those who aren't banned and row, over all sources, up to so many who aren't banned."""
-    sign = -1 if board.order == "desc" else 1
+async def _ranked(board: Board, sources: Sequence[_Source], limit: int) -> AsyncIterator[_Ranked]:
+    """Merges all sources, up to `limit` players who aren't banned."""
+    sign = _sign(board)
     heads: list[tuple[tuple[Any, ...], int, asyncpg.Record]] = []
 
     async def push(number: int) -> None:
@@ -142,16 +143,32 @@ async def _ranked(
             key = (sign * row["score"], row["reached_at"], row["player_id"])
             heapq.heappush(heads, (key, number, row))
 
+    # The heap holds the next row of every source.
     for number in range(len(sources)):
         await push(number)
-    everybody, shown = _Ranks(board.ties), _Ranks(board.ties)
+    everyone, shown = _Ranks(board.ties), _Ranks(board.ties)
     while heads and shown.position < limit:
+        # Take the best row, and read on from its source.
         _, number, row = heapq.heappop(heads)
-        rank = everybody.next(row["score"])
-        yield everybody.position, rank, 0 if row["banned"] else shown.next(row["score"]), row
+        rank = everyone.next(row["score"])
+        yield _Ranked(everyone.position, rank, 0 if row["banned"] else shown.next(row["score"]), row)
         await push(number)
+
+
+def _sign(board: Board) -> int:
+    return -1 if board.order == "desc" else 1
+
+
+def _record(board: Board, start: int, ranked: _Ranked) -> Row:
+    score, reached_at, player_id, name, class_name, level, banned = ranked.row
+    reward = None if banned else _reward(board, ranked.shown_rank)
+    return (board.name, start, ranked.position, ranked.rank, player_id, score, reached_at, name, class_name, level,
+            reward, banned)  # fmt: skip
 
 
 def _reward(board: Board, rank: int) -> str | None:
-    found = next((each for each in board.rewards if each.first <= rank <= each.last), None)
-    return None if found is None else orjson.dumps({"exp": found.exp, "text": found.text}).decode()
+    """The reward of a rank, as JSON text."""
+    for reward in board.rewards:
+        if reward.first <= rank <= reward.last:
+            return orjson.dumps({"exp": reward.exp, "text": reward.text}).decode()
+    return None

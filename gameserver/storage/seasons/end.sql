@@ -1,12 +1,12 @@
 -- What the end of a season asks of one database. Tables: players, players_owned_slots, scores, season_floors.
 
 -- name: fence
--- $1 the fence of players: waits for every write that has begun, and lets none begin before this transaction ends.
+-- $1 the fence of players: waits for every write under way, and holds up new ones until this transaction ends.
 select pg_advisory_xact_lock($1)
 
 -- name: floor
--- $1 board, $2 the Unix seconds at which its season ended: from here on scores of the slots that it owns go to the
--- season that begins then. Nothing while that time is yet to come here. Returns the slots.
+-- $1 board, $2 the Unix second at which its season ended: from here on scores in the slots that the database owns go to
+-- the season that begins then. Returns these slots; does nothing while that time lies ahead by the database's clock.
 insert into season_floors as f (slot, board, season)
 select o.slot, $1::text, $2::bigint from players_owned_slots o
 where o.owned and clock_timestamp() >= to_timestamp($2::bigint)
@@ -14,11 +14,12 @@ on conflict (slot, board) do update set season = greatest(f.season, excluded.sea
 returning slot
 
 -- name: owned
+-- The slots that the database owns.
 select array(select slot from players_owned_slots where owned order by slot)
 
 -- name: standings
--- $1 board, $2 season, $3 1 for the lowest first and -1 for the highest, $4 how many of those who aren't banned, $5
--- whether those who are banned stand there, too: its own players.
+-- $1 board, $2 season, $3 1 for the lowest score first and -1 for the highest, $4 limit, not counting banned players,
+-- $5 whether to return banned players, too: the standings of the players in slots that the database owns.
 select s.score, s.reached_at, s.player_id, p.name, p.class, p.level, p.banned
 from scores s
 join players p on p.slot = s.slot and p.id = s.player_id and not p.void and ($5 or not p.banned)

@@ -1,8 +1,8 @@
-"""Seasons as the control database has them: which have begun, how far the closing of each is, how they ended.
+"""Seasons in the control database: which have begun, how far each has been closed, and their final standings.
 
 Law: a season goes through `running`, `ended` (no database takes a score for it any more), `counted` (its standings are
-stored, for good) and `closed` (its rewards have arrived), one step at a time and never back; whoever is killed between
-two steps leaves it to another node to go on.
+stored, for good) and `closed` (its rewards have arrived), one step at a time and never back. Each step is a
+compare-and-set on the one before, so after a node was killed between two steps any other node goes on.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -28,7 +28,7 @@ COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_
 
 @dataclass(frozen=True, slots=True)
 class SeasonRecord:
-    """A season of a board; `players` is how many stood on it, once that was counted."""
+    """A season of a board; `players` is how many the final standings have, None before they are stored."""
 
     board: str
     season: Season
@@ -55,9 +55,9 @@ class SeasonRecords:
 
     async def all(self) -> list[SeasonRecord]:
         """All seasons that have begun, by board and start."""
-        chosen = select(SEASONS).order_by(SEASONS.c.board, SEASONS.c.start)
+        query = select(SEASONS).order_by(SEASONS.c.board, SEASONS.c.start)
         async with self._control.snapshot() as connection:
-            rows = (await connection.execute(chosen)).mappings().all()
+            rows = (await connection.execute(query)).mappings().all()
         return [
             SeasonRecord(
                 row["board"], Season(row["start"], row["end"]), row["state"], row["players"], row["changed_at"]
@@ -66,26 +66,31 @@ class SeasonRecords:
         ]
 
     async def begin(self, board: str, season: Season) -> None:
-        """Notes that a season has begun and when it is to end, unless it was noted before."""
+        """Records that a season has begun and when it is to end (both Unix seconds), unless it was recorded before."""
         row = {"board": board, "start": season.start, "end": season.end, "state": "running"}
         async with self._control.transaction() as connection:
             await connection.execute(upsert(SEASONS).values(row).on_conflict_do_nothing())
 
     async def end_early(self, board: str, start: int, end: int) -> bool:
-        """Makes a running season end at another time than it was to; False when it is over."""
-        mine = (SEASONS.c.board == board) & (SEASONS.c.start == start) & (SEASONS.c.state == "running")
+        """Makes a running season end earlier, at Unix second `end`; False if it is over or ends earlier anyway."""
+        running = (SEASONS.c.board == board) & (SEASONS.c.start == start) & (SEASONS.c.state == "running")
         async with self._control.transaction() as connection:
-            changed = await connection.execute(update(SEASONS).where(mine, SEASONS.c.end > end).values(end=end))
+            changed = await connection.execute(update(SEASONS).where(running, SEASONS.c.end > end).values(end=end))
             return bool(changed.rowcount)
 
     async def step(self, board: str, start: int, state: str, to: str) -> None:
-        """Goes one step on, unless another node has."""
-        mine = (SEASONS.c.board == board) & (SEASONS.c.start == start) & (SEASONS.c.state == state)
+        """From `state` to the next one, unless another node has made this step."""
+        expected = (SEASONS.c.board == board) & (SEASONS.c.start == start) & (SEASONS.c.state == state)
         async with self._control.transaction() as connection:
-            await connection.execute(update(SEASONS).where(mine).values(state=to, changed_at=text("clock_timestamp()")))
+            await connection.execute(
+                update(SEASONS).where(expected).values(state=to, changed_at=text("clock_timestamp()"))
+            )
 
     async def store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
-        """Stores standings, in the order of COLUMNS, and the step to `counted` with them; how many players."""
+        """Stores standings, with fields as in COLUMNS, and makes the step to `counted`; returns how many players.
+
+        Returns 0 and stores nothing if another node has made the step.
+        """
         with translated(self._control.name):
             return await self._store(board, start, rows)
 
@@ -93,11 +98,12 @@ class SeasonRecords:
         connection = await self._control.connect({})
         try:
             async with connection.transaction():
-                mine = "board = $1 and start = $2"
-                asked = f"select state from seasons where {mine} for update"  # noqa: S608
-                if await connection.fetchval(asked, board, start) != "ended":
+                # The row lock makes `hide` wait, so a ban is either seen by the read or applied to what is stored.
+                season = "board = $1 and start = $2"
+                locked = f"select state from seasons where {season} for update"  # noqa: S608
+                if await connection.fetchval(locked, board, start) != "ended":
                     return 0
-                await connection.execute(f"delete from season_standings where {mine}", board, start)  # noqa: S608
+                await connection.execute(f"delete from season_standings where {season}", board, start)  # noqa: S608
                 count = 0
                 async for part in rows:
                     await connection.copy_records_to_table("season_standings", records=part, columns=COLUMNS)
@@ -112,36 +118,36 @@ class SeasonRecords:
             connection.terminate()
 
     async def due_rewards(self, board: str, start: int, limit: int) -> list[DueReward]:
-        """Rewards that haven't arrived yet, the first ranks first; who is hidden by now gets none."""
+        """At most `limit` rewards that haven't arrived yet, by position; a player who is hidden by now gets none."""
         columns = STANDINGS.c
-        mine = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None) & ~columns.hidden
-        chosen = select(columns.position, columns.rank, columns.player_id, columns.reward)
-        chosen = chosen.where(mine, columns.rewarded.is_(None)).order_by(columns.position).limit(limit)
+        rewarded = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None) & ~columns.hidden
+        query = select(columns.position, columns.rank, columns.player_id, columns.reward)
+        query = query.where(rewarded, columns.rewarded.is_(None)).order_by(columns.position).limit(limit)
         async with self._control.snapshot() as connection:
-            return [DueReward(*row) for row in await connection.execute(chosen)]
+            return [DueReward(*row) for row in await connection.execute(query)]
 
     async def settle(self, board: str, start: int, ends: Iterable[tuple[int, str]]) -> None:
-        """Notes what became of rewards, by position."""
+        """Records how rewards ended, as pairs of position and `arrived` or the reason of a refusal."""
         async with self._control.transaction() as connection:
             for position, end in ends:
-                mine = (STANDINGS.c.board == board) & (STANDINGS.c.start == start) & (STANDINGS.c.position == position)
-                await connection.execute(update(STANDINGS).where(mine).values(rewarded=end))
+                row = (STANDINGS.c.board == board) & (STANDINGS.c.start == start) & (STANDINGS.c.position == position)
+                await connection.execute(update(STANDINGS).where(row).values(rewarded=end))
 
     async def hide(self, player_id: int, *, hidden: bool) -> None:
-        """Takes a player off the standings of all seasons, or puts him back.
+        """Hides a player on the standings of all past seasons, or shows it again.
 
-        A season that is being counted is waited for: whoever counts locks it before he reads, so either he knew of it,
-        or what he stored is there then.
+        Waits for a season that is being counted: that locks the season before it reads, so it either reads the change
+        or has stored its rows by the time this goes on.
         """
         counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
         async with self._control.transaction() as connection:
             await connection.execute(counted)
-            mine = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
-            await connection.execute(update(STANDINGS).where(mine).values(hidden=hidden))
+            rows = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
+            await connection.execute(update(STANDINGS).where(rows).values(hidden=hidden))
 
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[bool]:
-        """Whether this node may close seasons now: one at a time does."""
+        """Whether this node may close seasons inside the block: one node at a time may."""
         with translated(self._control.name):
             connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "60000"})
         try:

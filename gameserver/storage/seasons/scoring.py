@@ -1,4 +1,4 @@
-"""What an action scores on the boards whose scores are kept; costs nothing where no board wants it."""
+"""What actions score on the boards whose scores are stored; costs nothing for actions that score on no board."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -9,28 +9,28 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.seasons.calendar import Calendar
 
 Scores = dict[tuple[int, str], int]
-"""What a batch scores, by player and board."""
+"""What a batch scores, by player id and board name."""
 
 
 class Scoring:
-    """One per node."""
+    """One per node, built from its calendar."""
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
-        kept = [each for each in calendar.boards() if each.stores_scores]
-        self._figures = [each for each in kept if each.points is None]
+        stored = [board for board in calendar.boards() if board.stores_scores]
+        self._figures = [board for board in stored if board.points is None]
         self._points: dict[str, list[Board]] = {}
-        for board in kept:
+        for board in stored:
             if board.points is not None:
                 self._points.setdefault(board.points, []).append(board)
-        self._boards: Mapping[str, Board] = {each.name: each for each in kept}
-        self._sums = [each.name for each in kept if each.operator == "sum"]
-        best = [each for each in kept if each.operator == "best"]
-        self._highest = [each.name for each in best if each.order == "desc"]
-        self._lowest = [each.name for each in best if each.order == "asc"]
+        self._boards: Mapping[str, Board] = {board.name: board for board in stored}
+        self._sums = [board.name for board in stored if board.operator == "sum"]
+        best = [board for board in stored if board.operator == "best"]
+        self._highest = [board.name for board in best if board.order == "desc"]
+        self._lowest = [board.name for board in best if board.order == "asc"]
 
     def note(self, scores: Scores, before: Player, outcome: Outcome) -> None:
-        """Adds what an action scored to what its batch has."""
+        """Adds what an action scored to the scores of its batch."""
         if not outcome.points and not self._figures:
             return
         after = outcome.player
@@ -50,11 +50,12 @@ class Scoring:
                 yield board, new - old if board.operator == "sum" else new
 
     def arguments(self, scores: Scores, versions: Mapping[int, int], now: datetime) -> list[object]:
-        """Of the statement `score`, for what a batch has; `versions` are those that its players end with."""
+        """The arguments of the statement `score` for a batch; `versions` are the players' at its end."""
         rows = [
-            (slot_of(who), who, name, self._calendar.number(self._boards[name], now), amount, versions[who])
-            for (who, name), amount in scores.items()
-        ]
+            (slot_of(player_id), player_id, name, self._calendar.number(self._boards[name], now), amount,
+             versions[player_id])
+            for (player_id, name), amount in scores.items()
+        ]  # fmt: skip
         return [now, *zip(*rows, strict=True), self._sums, self._highest, self._lowest]
 
 

@@ -1,6 +1,7 @@
 """Every table, by group, and the history that makes it.
 
-Door: the tables themselves (`tables.claims`), `METADATA` and `player_of`; `migrations` brings a database to them.
+Door: the tables themselves (as `tables.claims`), `METADATA`, `TXID` and `player_of`; `migrations` (`OutdatedDatabase`)
+brings a database to its head.
 """
 
 from gameserver.storage.tables.accounts_group import accounts_marks, accounts_owned_slots, claims

@@ -34,7 +34,7 @@ databases = Table(
     Column("name", String(64), primary_key=True),
     Column("url", Text),
 )
-"""Those that a group may use; `url` of one that the settings don't name."""
+"""Databases that groups may use; `url` is set for those that joined at run time."""
 
 members = Table(
     "members",
@@ -97,7 +97,7 @@ seasons = Table(
     Column("players", BigInteger),
     Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
 )
-"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see season_book.py)."""
+"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see seasons/records.py)."""
 
 season_standings = Table(
     "season_standings",
@@ -126,4 +126,4 @@ season_standings = Table(
         postgresql_where=text("reward is not null and rewarded is null"),
     ),
 )
-"""How seasons ended. `rewarded` says what became of a reward; who is banned is `hidden`."""
+"""How seasons ended. `rewarded` says how a reward ended: arrived, or why not; banned players are `hidden`."""

@@ -1,6 +1,6 @@
-"""What the table groups share: their metadata, and the tables of ownership and marks that each group has.
+"""What the table groups share: their metadata, and the two tables that each group has, of owned slots and of marks.
 
-Several groups may share a Postgres database, so each has an ownership table of its own.
+Several groups may lie in one Postgres database, so each has tables of its own for that.
 """
 
 from sqlalchemy import (
@@ -30,9 +30,9 @@ TXID = text("pg_current_xact_id()::text::bigint")
 
 
 def owned_slots(group: str, metadata: MetaData) -> Table:
-    """The slots that this database may write; rows are never deleted and epochs only rise.
+    """The slots that this database may write; rows are never deleted, and epochs only rise.
 
-    `txid` is the transaction that changed it last, by which followers see what was granted.
+    `txid` is the transaction that changed the row last, by which followers see what was granted.
     """
     return Table(
         f"{group}_owned_slots",
@@ -45,7 +45,7 @@ def owned_slots(group: str, metadata: MetaData) -> Table:
 
 
 def marks(group: str, metadata: MetaData) -> Table:
-    """Written on a move's source with the change of ownership; whoever sees one on the target sees all before it."""
+    """Written on a move's source in the transaction of the fence; a mark seen on the target proves what came before."""
     return Table(
         f"{group}_marks",
         metadata,

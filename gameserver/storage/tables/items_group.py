@@ -30,7 +30,7 @@ stacks = Table(
     CheckConstraint("count >= 0 and lost >= 0", name="stacks_range"),
     postgresql_with={"fillfactor": "80"},
 )
-"""A player's items; `lost` is what was granted to him when the stack was full."""
+"""A player's items; `lost` counts what was granted while the stack was full."""
 
 item_ledger = Table(
     "item_ledger",
@@ -46,4 +46,4 @@ item_ledger = Table(
     Index("item_ledger_open", "slot", "player_id", "at", postgresql_where=text("not settled")),
     Index("item_ledger_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
 )
-"""What commands of players on another database took ('take', open until it is settled) and granted ('grant')."""
+"""What commands took ('take', open until it is settled) and granted ('grant'), of players who lie elsewhere."""

@@ -1,4 +1,4 @@
-"""One Alembic history per table group, run over every database of the group."""
+"""One Alembic history per table group, run on every database of the group."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver import migrations
+import gameserver
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.tables.groups import METADATA
 
-FOLDER = Path(migrations.__file__).parent
+_PACKAGE = Path(gameserver.__file__).parent
+FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "migrations") if folder.is_dir())
+"""Of the histories: a wheel has them inside the package, a checkout beside it."""
 
 
 class OutdatedDatabase(Exception):
@@ -38,7 +40,7 @@ def head(group: str) -> str:
 
 
 async def upgrade(database: Database, group: str) -> None:
-    """Brings the group's tables to the head; several at a time wait for each other."""
+    """Brings the group's tables to the head; concurrent upgrades of a database wait for each other."""
     with translated(database.name):
         await _upgrade_locked(database, group)
 
@@ -96,10 +98,10 @@ async def _require_public(connection: AsyncConnection, database: str, group: str
 async def require_heads(databases: Mapping[str, Sequence[Database]]) -> None:
     """Refuses databases that aren't at the head of a group's history. Raises OutdatedDatabase."""
     pairs = [(group, database) for group, members in databases.items() for database in members]
-    found = await asyncio.gather(*(current(database, group) for group, database in pairs))
+    revisions = await asyncio.gather(*(current(database, group) for group, database in pairs))
     faults = [
         f"database {database.name}: its {group} tables are at {revision or 'nothing'}, this code needs {head(group)}"
-        for (group, database), revision in zip(pairs, found, strict=True)
+        for (group, database), revision in zip(pairs, revisions, strict=True)
         if revision != head(group)
     ]
     if faults:

@@ -53,7 +53,7 @@ player_rows = Table(
     postgresql_with={"fillfactor": "80"},
 )
 
-"""Who is `void` is nobody: an id that no sign-up can have any more or, if `deleted`, a player who was."""
+"""A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted."""
 
 PLAYER = [
     player_rows.c[name]
@@ -77,7 +77,7 @@ friends = Table(
     Column("friend_id", BigInteger, primary_key=True, autoincrement=False),
     Column("added_at", Time, nullable=False),
 )
-"""Whom a player has added; nothing is said of the other one, who may lie on another database."""
+"""The friends that a player has added; their own rows may lie on other databases."""
 
 ledger = Table(
     "ledger",
@@ -108,7 +108,7 @@ scores = Table(
     Column("version", BigInteger, nullable=False),
     postgresql_with={"fillfactor": "80"},
 )
-"""What players scored on boards whose scores are kept; `version` is the player's after it, `season` 0 for all time."""
+"""Scores on boards whose scores are stored; `version` is the player's after the action, `season` 0 for all time."""
 
 season_floors = Table(
     "season_floors",
@@ -133,7 +133,7 @@ outbox = Table(
     Index("outbox_at", "at"),
     postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "2000"},
 )
-"""What has to take effect elsewhere, written with the command that it comes from and deleted when it has."""
+"""What a command has to bring about elsewhere: written in its transaction, deleted once it has taken effect."""
 
 inbox = Table(
     "inbox",
@@ -149,7 +149,7 @@ inbox = Table(
     Column("refused", String(64)),
     Index("inbox_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
 )
-"""Letters that have arrived. One with a reason in `refused` has not, and never will: players don't see it."""
+"""Letters that have arrived. A row with a reason in `refused` records that one never will; players don't see it."""
 
 payment_epochs = Table(
     "payment_epochs",
@@ -162,5 +162,5 @@ payment_epochs = Table(
 
 
 def player_of(row: Sequence[Any]) -> Player:
-    """A player of a row that begins with his columns, in the order of his fields (`schema.PLAYER`)."""
+    """The player in a row that begins with the columns `PLAYER`."""
     return Player(*row[: len(Player._fields)])

@@ -1,9 +1,9 @@
-"""The address of a client: that of its connection, or the one that proxies of ours vouch for.
+"""The address of a client: that of its connection, or the one that trusted proxies pass on.
 
 Law: what a client writes into X-Forwarded-For is never believed. Each proxy appends the address that it was called
 from, so the header is read from its right end, and only as far as trusted proxies have written it: the first address
-that isn't one of them is the client. An element there that is no address, or none that isn't a proxy's, leaves the
-connection's own.
+that isn't one of them is the client. If an element isn't an address, or all of them are proxies, the address of the
+connection is used.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,12 @@ Networks = Sequence[IPv4Network | IPv6Network]
 UNKNOWN = IPv6Address("::")
 """The address of a connection that has none."""
 LONGEST = 64
+"""Characters of an address that is parsed."""
 SUBSCRIBER_BITS = 64
 
 
 def client(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> Address:
-    """The client's address, by the connection's peer and the X-Forwarded-For headers in their order."""
+    """The client's address, from the connection's peer and the X-Forwarded-For headers in their order."""
     direct = _parse(peer or "") or UNKNOWN
     if not within(direct, proxies):
         return direct
@@ -32,18 +33,18 @@ def client(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> Add
 
 
 def within(address: Address, networks: Networks) -> bool:
-    return any(address in each for each in networks)
+    return any(address in network for network in networks)
 
 
 def counted(address: Address) -> str:
-    """What a limit counts by: an IPv4 address, or the /64 of an IPv6 one, which is what one subscriber gets."""
+    """What a limit counts by: an IPv4 address, or the /64 network of an IPv6 one, which is what one subscriber gets."""
     if isinstance(address, IPv4Address):
         return str(address)
     return str(ip_network((int(address), SUBSCRIBER_BITS), strict=False))
 
 
 def _parse(text: str) -> Address | None:
-    """An address without a port; an IPv4 one that was written as IPv6 is what it is."""
+    """An address without a port, or None; an IPv4 address written as IPv6 (`::ffff:192.0.2.1`) counts as IPv4."""
     if len(text) > LONGEST:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Whose request it is: a back end's, which shows its key and is never limited, or a client's, from an address."""
+"""Whether a request comes from a back end, which shows its key and is never limited, or from a client at an address."""
 
 import hmac
 from collections.abc import Mapping
@@ -12,49 +12,52 @@ from gameserver.commands.results import Origin, Session
 from gameserver.rules.errors import NotAuthenticated
 from gameserver.rules.pacing import Pace
 from gameserver.transport.callers import addresses
-from gameserver.transport.callers.addresses import Networks
+from gameserver.transport.callers.addresses import Address, Networks
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
 
 
 def is_backend(request: web.Request) -> bool:
-    """Whether the request carries a back end's key. Raises NotAuthenticated for one that is none."""
+    """Whether the request carries a back end's key. Raises NotAuthenticated for an unknown key."""
     given = request.headers.get(HEADER)
     if given is None:
         return False
     key = given.encode(errors="surrogateescape")
-    known = [known.get_secret_value().encode() for known in request.app[CALLERS].keys.values()]
-    if not any([hmac.compare_digest(known_key, key) for known_key in known]):  # noqa: C419
+    # Compares with every key, so that the time taken doesn't tell which one is nearly right.
+    known_keys = [known.get_secret_value().encode() for known in request.app[CALLERS].keys.values()]
+    if not any([hmac.compare_digest(known, key) for known in known_keys]):  # noqa: C419
         raise NotAuthenticated(f"The {HEADER} isn't one of this server's.")
     return True
 
 
 def address(request: web.Request) -> str | None:
-    """What sign-ups and sign-ins are counted by; None if they aren't for this caller."""
+    """What the caller's sign-ups and sign-ins are counted by; None if they aren't limited."""
     callers = request.app[CALLERS]
     if is_backend(request):
         return None
-    found = addresses.client(request.remote, request.headers.getall("X-Forwarded-For", ()), callers.proxies)
-    return None if addresses.within(found, callers.exempt) else addresses.counted(found)
+    client = _client(request)
+    return None if addresses.within(client, callers.exempt) else addresses.counted(client)
 
 
 def origin(request: web.Request, label: str | None = None) -> Origin:
-    """What the owner of a session that is opened now is shown of where that was."""
-    found = addresses.client(
-        request.remote, request.headers.getall("X-Forwarded-For", ()), request.app[CALLERS].proxies
-    )
-    given = request.headers.get("User-Agent", "") if label is None else label
-    return Origin("".join(each for each in given if each.isprintable())[:LONGEST_LABEL], str(found))
+    """Where a session is opened from, as the list of sessions shows it; the label is the User-Agent's unless given."""
+    text = request.headers.get("User-Agent", "") if label is None else label
+    return Origin("".join(filter(str.isprintable, text))[:LONGEST_LABEL], str(_client(request)))
+
+
+def _client(request: web.Request) -> Address:
+    forwarded = request.headers.getall("X-Forwarded-For", ())
+    return addresses.client(request.remote, forwarded, request.app[CALLERS].proxies)
 
 
 def action_pacing(request: web.Request) -> ActionPacing | None:
-    """What the caller's actions are counted by; None for a back end, whose actions aren't limited."""
+    """The pacing of the caller's actions; None for a back end, whose actions aren't limited."""
     return None if is_backend(request) else request.app[CALLERS].actions
 
 
 def count_action(request: web.Request, session: Session) -> None:
-    """Counts a change that the session's player asks for. Raises RateLimited."""
+    """Counts a change by the session's player. Raises RateLimited."""
     pacing = action_pacing(request)
     if pacing is not None:
         pacing.spend(session.player_id)
@@ -65,15 +68,15 @@ class Callers:
     """How callers are told apart, and which of them aren't limited."""
 
     proxies: Networks
-    """Whose X-Forwarded-For is believed."""
+    """Networks whose X-Forwarded-For is believed."""
     exempt: Networks
-    """Whose sign-ups and sign-ins aren't limited."""
+    """Networks whose sign-ups and sign-ins aren't limited."""
     keys: Mapping[str, SecretStr]
-    """Of back ends, by name."""
+    """The keys of back ends, by name."""
     frames: Pace
-    """Of each socket."""
+    """The pace of each socket's frames."""
     actions: ActionPacing
-    """Of each player."""
+    """The pacing of each player's actions."""
 
 
 CALLERS = web.AppKey("callers", Callers)

@@ -1,1 +1,5 @@
-"""The HTTP door: one module for each kind of route."""
+"""The HTTP door: one module of handlers for each kind of path; they decode, call a command and encode what it returns.
+
+Door: the handlers' modules `admin`, `boards`, `game`, `health`, `mail`, `players`, `sessions` and `social`; `inputs`
+(what is read from a request), `replies` (JSON responses), `middleware` (around every request) and `cursors`.
+"""

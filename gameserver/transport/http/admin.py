@@ -1,4 +1,4 @@
-"""Operators' questions and changes over HTTP."""
+"""Operators' questions and changes over HTTP; `name` is the name of the admin key, for the audit log."""
 
 from dataclasses import replace
 
@@ -7,13 +7,13 @@ from aiohttp import web
 from gameserver.commands import board_repair, moderation, operations
 from gameserver.commands.results import BanChange, Question
 from gameserver.transport import answers, wire
-from gameserver.transport.http import asking, cursors
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http import cursors, inputs
+from gameserver.transport.http.replies import json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, RULEBOOK
 
 
 async def read_rankings(request: web.Request, _: str) -> web.Response:
-    fields = asking.query(request, wire.RankingsQuery)
+    fields = inputs.query(request, wire.RankingsQuery)
     question = Question(
         by=fields.by,
         limit=fields.limit,
@@ -26,57 +26,61 @@ async def read_rankings(request: web.Request, _: str) -> web.Response:
         question = replace(question, after=cursors.parse(fields.cursor, question))
     ranking = await operations.rank(request.app[COMMANDS].operations, question)
     cursor = cursors.behind(ranking.players[-1], question) if ranking.more else None
-    return answer(answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
+    return json_response(answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
 
 
 async def read_slots(request: web.Request, _: str) -> web.Response:
-    return answer(answers.slots(await operations.slots(request.app[COMMANDS].operations)))
+    return json_response(answers.slots(await operations.slots(request.app[COMMANDS].operations)))
 
 
 async def read_databases(request: web.Request, _: str) -> web.Response:
-    return answer(answers.databases(await operations.databases(request.app[COMMANDS].operations), request.app[CLOCK]()))
+    return json_response(
+        answers.databases(await operations.databases(request.app[COMMANDS].operations), request.app[CLOCK]())
+    )
 
 
 async def read_stats(request: web.Request, _: str) -> web.Response:
-    return answer(answers.counts(*await operations.stats(request.app[COMMANDS].operations)))
+    groups, as_of = await operations.stats(request.app[COMMANDS].operations)
+    return json_response(answers.counts(groups, as_of))
 
 
 async def read_nodes(request: web.Request, _: str) -> web.Response:
-    ids = [asking.player_id(text, "ids") for text in asking.query(request, wire.NodesQuery).ids]
-    return answer(answers.nodes(await operations.nodes(request.app[COMMANDS].operations, ids), ids))
+    ids = inputs.player_ids(inputs.query(request, wire.NodesQuery).ids)
+    return json_response(answers.nodes(await operations.nodes(request.app[COMMANDS].operations, ids), ids))
 
 
 async def proclaim(request: web.Request, name: str) -> web.Response:
-    fields = await asking.body(request, wire.Notice)
-    recipient = None if fields.player is None else asking.player_id(fields.player, "player")
-    needed = request.app[COMMANDS].operations
-    number = await operations.proclaim(needed, name, fields.text, fields.reason, recipient)
-    return answer({"number": number}, status=201)
+    fields = await inputs.body(request, wire.Notice)
+    recipient = None if fields.player is None else inputs.player_id(fields.player, "player")
+    context = request.app[COMMANDS].operations
+    number = await operations.proclaim(context, name, fields.text, fields.reason, recipient)
+    return json_response({"number": number}, status=201)
 
 
 async def ban(request: web.Request, name: str) -> web.Response:
-    fields = await asking.body(request, wire.Because)
+    fields = await inputs.body(request, wire.Because)
     return await _change_ban(request, name, fields.reason, banned=True)
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:
-    return await _change_ban(request, name, asking.query(request, wire.ReasonQuery).reason, banned=False)
+    return await _change_ban(request, name, inputs.query(request, wire.ReasonQuery).reason, banned=False)
 
 
 async def _change_ban(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:
-    key, player = asking.command_id(request), asking.player_id(request.match_info["id"])
-    state = await moderation.change_ban(request.app[COMMANDS].operations, name, BanChange(key, player, banned, reason))
-    return answer(answers.ban_state(state, request.app[RULEBOOK].game, key))
+    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned, reason)
+    state = await moderation.change_ban(request.app[COMMANDS].operations, name, change)
+    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change.command_id))
 
 
 async def check_board(request: web.Request, _: str) -> web.Response:
-    fields, board = asking.query(request, wire.CheckQuery), request.match_info["board"]
-    care = request.app[COMMANDS].board_repair
-    return answer(answers.verdict(*await board_repair.check(care, board, fields.season, fields.sample, repair=False)))
+    fields, board = inputs.query(request, wire.CheckQuery), request.match_info["board"]
+    context = request.app[COMMANDS].board_repair
+    contest, report = await board_repair.check(context, board, fields.season, fields.sample, repair=False)
+    return json_response(answers.verdict(contest, report))
 
 
 async def rebuild_board(request: web.Request, name: str) -> web.Response:
-    board, care = request.match_info["board"], request.app[COMMANDS].board_repair
-    fields = await asking.body(request, wire.Rebuild)
-    generation = await board_repair.rebuild(care, name, board, fields.season, fields.reason)
-    return answer({"generation": generation}, status=202)
+    fields, board = await inputs.body(request, wire.Rebuild), request.match_info["board"]
+    context = request.app[COMMANDS].board_repair
+    generation = await board_repair.rebuild(context, name, board, fields.season, fields.reason)
+    return json_response({"generation": generation}, status=202)

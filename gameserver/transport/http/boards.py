@@ -5,15 +5,13 @@ from aiohttp import web
 from gameserver.commands import boards
 from gameserver.transport import answers, wire
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPage
-from gameserver.transport.http.asking import player_id, query, session
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.inputs import path_player_or_me, player_ids, query
+from gameserver.transport.http.replies import JSON, json_response
 from gameserver.transport.keys import COMMANDS
-
-JSON = "application/json"
 
 
 async def list_boards(request: web.Request) -> web.Response:
-    return answer(answers.board_list(boards.listed(request.app[COMMANDS].leaderboards)))
+    return json_response(answers.board_list(boards.listed(request.app[COMMANDS].leaderboards)))
 
 
 async def read_board(request: web.Request) -> web.Response:
@@ -25,7 +23,7 @@ async def read_board(request: web.Request) -> web.Response:
         return answers.board(await boards.top(leaderboards, name, fields.season, fields.limit, fields.cursor))
 
     if fields.cursor is not None:
-        return answer(await read())
+        return json_response(await read())
     page = await request.app[BOARD_PAGES].read((name, fields.season, fields.limit), read)
     return _response(request, page)
 
@@ -40,23 +38,19 @@ def _response(request: web.Request, page: BoardPage) -> web.Response:
 
 async def read_around(request: web.Request) -> web.Response:
     fields, name = query(request, wire.AroundQuery), request.match_info["board"]
-    leaderboards, player = request.app[COMMANDS].leaderboards, await _player(request)
-    return answer(answers.board(await boards.around(leaderboards, name, fields.season, player, fields.radius)))
+    leaderboards, player = request.app[COMMANDS].leaderboards, await path_player_or_me(request)
+    return json_response(answers.board(await boards.around(leaderboards, name, fields.season, player, fields.radius)))
 
 
 async def read_ranks(request: web.Request) -> web.Response:
     fields, name = query(request, wire.RanksQuery), request.match_info["board"]
-    ids = [player_id(text, "ids") for text in fields.ids]
-    return answer(answers.ranks(await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids)))
+    ids = player_ids(fields.ids)
+    return json_response(
+        answers.ranks(await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids))
+    )
 
 
 async def read_rank(request: web.Request) -> web.Response:
     fields, name = query(request, wire.SeasonQuery), request.match_info["board"]
-    leaderboards, player = request.app[COMMANDS].leaderboards, await _player(request)
-    return answer(answers.rank(await boards.rank(leaderboards, name, fields.season, player)))
-
-
-async def _player(request: web.Request) -> int:
-    """The player of the path, which may be `me`."""
-    text = request.match_info["id"]
-    return (await session(request)).player_id if text == "me" else player_id(text)
+    leaderboards, player = request.app[COMMANDS].leaderboards, await path_player_or_me(request)
+    return json_response(answers.rank(await boards.rank(leaderboards, name, fields.season, player)))

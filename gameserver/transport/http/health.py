@@ -1,28 +1,28 @@
-"""What operators' tools ask: alive, ready, metrics, and the document of the interface."""
+"""What load balancers and monitoring ask a node: whether it lives, whether it is ready, its metrics."""
 
 from aiohttp import web
 from prometheus_client import generate_latest
 
 from gameserver.rules.errors import NotFound, Unavailable
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.replies import json_response
 from gameserver.transport.keys import READINESS
 
 
 async def live(_: web.Request) -> web.Response:
-    return answer({"live": True})
+    return json_response({"live": True})
 
 
 async def ready(request: web.Request) -> web.Response:
-    """200 while new work is welcome; raises Unavailable before that and while draining.
+    """200 while the node takes new work; raises Unavailable before that and while draining.
 
-    With `?leaving=404` it raises NotFound in its place: by that HAProxy (`disable-on-404`) tells a node that leaves,
-    whose sockets are its own to close, from one that is lost.
+    With `?leaving=404` it raises NotFound instead: by that HAProxy (`disable-on-404`) tells a node that is leaving,
+    and closes its sockets by itself, from one that is lost.
     """
     if not request.app[READINESS].ready:
         if request.query.get("leaving") == "404":
             raise NotFound("This node is leaving.")
-        raise Unavailable("This node takes no new work just now.", retry_after=1)
-    return answer({"ready": True})
+        raise Unavailable("This node takes no new work at the moment.", retry_after=1)
+    return json_response({"ready": True})
 
 
 async def metrics(_: web.Request) -> web.Response:

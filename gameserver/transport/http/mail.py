@@ -5,16 +5,17 @@ from aiohttp import web
 from gameserver.commands import mail
 from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
-from gameserver.transport.http.asking import query
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.inputs import query
+from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS
 
 
 async def read_inbox(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.InboxQuery)
-    return answer(answers.inbox(await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)))
+    page = await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
+    return json_response(answers.inbox(page))
 
 
 async def forget_mail(request: web.Request, session: Session) -> web.Response:
     await mail.forget(request.app[COMMANDS].play, session, request.match_info["mail_id"])
-    return web.Response(status=204)
+    return no_content()

@@ -1,4 +1,4 @@
-"""What surrounds every HTTP request: its id, its metrics, and errors in one form."""
+"""What is done around every HTTP request: its id, its metrics, and errors in one form."""
 
 import math
 import re
@@ -23,10 +23,10 @@ SLOW_SECONDS = 1.0
 
 
 @web.middleware
-async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Gives the request an id, which its answer and its log lines carry, tells errors in one form, and counts it.
+async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Gives the request an id, which its answer and its log lines carry, answers errors in one form, and counts it.
 
-    One coroutine for all of it: each one more around a handler is paid at every await of every request.
+    All in one coroutine: each further one around a handler costs time at every await of every request.
     """
     given = request.headers.get("X-Request-Id")
     request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else telemetry.new_request_id()
@@ -35,10 +35,10 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
-        callers.is_backend(request)  # a wrong key is refused everywhere, also where nothing is limited
+        callers.is_backend(request)  # refuses a wrong key everywhere, also where nothing is limited
         response = await handler(request)
     except Exception as error:
-        response = _explained(request, error)
+        response = _error_response(request, error)
     finally:
         readiness.in_flight -= 1
     resource = request.match_info.route.resource
@@ -53,39 +53,41 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def _explained(request: web.Request, error: Exception) -> web.Response:
-    """An error as application/problem+json; what isn't foreseen is logged and told as `internal`."""
+def _error_response(request: web.Request, error: Exception) -> web.Response:
+    """An error as application/problem+json; an unexpected one is logged and answered as `internal`."""
     match error:
         case GameError():
-            return problem(error)
+            return problem_response(error)
         case web.HTTPException(status=status) if status < 400:
             raise error
         case web.HTTPException():
-            return problem(_translated(error), allow=error.headers.get("Allow"))
+            return problem_response(_game_error_of(error), allow=error.headers.get("Allow"))
         case web.RequestPayloadError():
-            response = problem(BadJson("The body breaks off, or its chunks can't be told apart."))
+            response = problem_response(BadJson("The body breaks off, or its chunks can't be told apart."))
             response.force_close()
             return response
         case ConnectionResetError():
             raise error
     log.error("a request failed", path=request.path, method=request.method, exc_info=error)
-    return problem(Internal("Something went wrong here; the request id finds it in the log."))
+    return problem_response(Internal("Something went wrong on the server; its log has more under the request id."))
 
 
-def problem(error: GameError, allow: str | None = None) -> web.Response:
-    """The answer that tells an error."""
-    told = answers.problem(error, telemetry.request_id.get())
-    response = web.Response(body=answers.encode(told), status=told["status"], content_type="application/problem+json")
+def problem_response(error: GameError, allow: str | None = None) -> web.Response:
+    """The answer to a request that failed."""
+    problem = answers.problem(error, telemetry.request_id.get())
+    response = web.Response(
+        body=answers.encode(problem), status=problem["status"], content_type="application/problem+json"
+    )
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
-    if told["status"] == web.HTTPUnauthorized.status_code:
+    if problem["status"] == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = "Bearer"
     if allow is not None:
         response.headers["Allow"] = allow
     return response
 
 
-def _translated(error: web.HTTPException) -> GameError:
+def _game_error_of(error: web.HTTPException) -> GameError:
     match error.status:
         case 404:
             return NotFound("There is nothing at this path.")

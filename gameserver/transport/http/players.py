@@ -8,8 +8,8 @@ from gameserver.commands.accounts import Application
 from gameserver.commands.results import Receipt, Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
-from gameserver.transport.http.asking import body, command_id, player_id, query
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.inputs import body, command_id, path_player, player_ids, query
+from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
@@ -18,11 +18,11 @@ async def sign_up(request: web.Request) -> web.Response:
     application = Application(fields.name, fields.class_name, fields.device, fields.password)
     key, address, origin = command_id(request), callers.address(request), callers.origin(request, fields.label)
     welcome = await signing_up.sign_up(request.app[COMMANDS].accounts, application, key, address, origin)
-    return answer(answers.sign_up(welcome), status=201)
+    return json_response(answers.sign_up(welcome), status=201)
 
 
 async def read_me(request: web.Request, session: Session) -> web.Response:
-    return await _one(request, session.player_id)
+    return await _player(request, session.player_id)
 
 
 async def rename(request: web.Request, session: Session) -> web.Response:
@@ -34,22 +34,22 @@ async def rename(request: web.Request, session: Session) -> web.Response:
 
 async def delete_me(request: web.Request, token: str) -> web.Response:
     await identity.delete(request.app[COMMANDS].accounts, token, command_id(request), callers.address(request))
-    return web.Response(status=204)
+    return no_content()
 
 
 async def read_player(request: web.Request, _: Session) -> web.Response:
-    return await _one(request, player_id(request.match_info["id"]))
+    return await _player(request, path_player(request))
 
 
 async def read_players(request: web.Request, _: Session) -> web.Response:
-    ids = [player_id(text, "ids") for text in query(request, wire.PlayersQuery).ids]
+    ids = player_ids(query(request, wire.PlayersQuery).ids)
     players = await play.read_many(request.app[COMMANDS].play, ids)
-    return answer(answers.player_list(players, request.app[RULEBOOK].game))
+    return json_response(answers.player_list(players, request.app[RULEBOOK].game))
 
 
-async def _one(request: web.Request, wanted: int) -> web.Response:
-    player = await play.read(request.app[COMMANDS].play, wanted)
-    return answer(answers.player_now(player, request.app[RULEBOOK].game))
+async def _player(request: web.Request, player_id: int) -> web.Response:
+    player = await play.read(request.app[COMMANDS].play, player_id)
+    return json_response(answers.player_now(player, request.app[RULEBOOK].game))
 
 
 async def act(request: web.Request, session: Session) -> web.Response:
@@ -60,17 +60,20 @@ async def act(request: web.Request, session: Session) -> web.Response:
     return _written(receipt, answers.act(receipt))
 
 
-def _written(receipt: Receipt, shown: object) -> web.Response:
-    response = answer(shown)
+def _written(receipt: Receipt, answer: object) -> web.Response:
+    """The answer to a change, with the token by which a later read is at least as new."""
+    response = json_response(answer)
     response.headers["Consistency-Token"] = f"{receipt.player.id}:{receipt.player.version}"
     return response
 
 
 async def read_ledger(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.LedgerQuery)
-    return answer(answers.ledger(await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor)))
+    return json_response(
+        answers.ledger(await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor))
+    )
 
 
 async def read_items(request: web.Request, session: Session) -> web.Response:
     stacks = await play.items(request.app[COMMANDS].play, session)
-    return answer(answers.items(stacks, request.app[RULEBOOK].game))
+    return json_response(answers.items(stacks, request.app[RULEBOOK].game))

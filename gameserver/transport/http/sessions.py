@@ -1,4 +1,4 @@
-"""Sessions over HTTP: sign-in, sign-out and the password."""
+"""Sessions over HTTP: sign-in, the list of sessions, sign-out and the password."""
 
 from aiohttp import web
 
@@ -9,8 +9,8 @@ from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
-from gameserver.transport.http.asking import body, session_id
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.inputs import body, path_session
+from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS
 
 
@@ -26,32 +26,33 @@ async def sign_in(request: web.Request) -> web.Response:
         case _:
             problem = FieldProblem("device", "give either device, or name and password")
             raise BadInput("The request can't be used.", errors=[problem])
-    return answer(answers.welcome(welcome), status=201)
+    return json_response(answers.welcome(welcome), status=201)
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:
-    return answer(answers.session_list(await sessions.sessions(request.app[COMMANDS].accounts, session), session))
+    return json_response(
+        answers.session_list(await sessions.sessions(request.app[COMMANDS].accounts, session), session)
+    )
 
 
 async def sign_out(request: web.Request, session: Session) -> web.Response:
     await sessions.sign_out(request.app[COMMANDS].accounts, session)
-    return web.Response(status=204)
+    return no_content()
 
 
 async def sign_out_elsewhere(request: web.Request, session: Session) -> web.Response:
-    listed_id = session_id(request.match_info["id"])
-    await sessions.sign_out_elsewhere(request.app[COMMANDS].accounts, session, listed_id)
-    return web.Response(status=204)
+    await sessions.sign_out_elsewhere(request.app[COMMANDS].accounts, session, path_session(request))
+    return no_content()
 
 
 async def sign_out_everywhere(request: web.Request, session: Session) -> web.Response:
     await sessions.sign_out_everywhere(request.app[COMMANDS].accounts, session)
-    return web.Response(status=204)
+    return no_content()
 
 
 async def change_password(request: web.Request, session: Session) -> web.Response:
     fields = await body(request, wire.PasswordChange)
-    wanted = NewPassword(fields.new, fields.old, callers.address(request))
+    change = NewPassword(fields.new, fields.old, callers.address(request))
     accounts, origin = request.app[COMMANDS].accounts, callers.origin(request)
-    token, opened = await credentials.change_password(accounts, session, wanted, origin)
-    return answer({"session": answers.session(token, opened)})
+    token, opened = await credentials.change_password(accounts, session, change, origin)
+    return json_response({"session": answers.session(token, opened)})

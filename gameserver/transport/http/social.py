@@ -6,35 +6,35 @@ from gameserver.commands import friends
 from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
-from gameserver.transport.http.asking import player_id, query
-from gameserver.transport.http.replies import answer
+from gameserver.transport.http.inputs import path_player, query
+from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
 async def befriend(request: web.Request, session: Session) -> web.Response:
-    friend = player_id(request.match_info["id"])
+    friend_id = path_player(request)
     callers.count_action(request, session)
-    await friends.befriend(request.app[COMMANDS].friends, session, friend)
-    return web.Response(status=204)
+    await friends.befriend(request.app[COMMANDS].friends, session, friend_id)
+    return no_content()
 
 
 async def unfriend(request: web.Request, session: Session) -> web.Response:
-    friend = player_id(request.match_info["id"])
+    friend_id = path_player(request)
     callers.count_action(request, session)
-    await friends.unfriend(request.app[COMMANDS].friends, session, friend)
-    return web.Response(status=204)
+    await friends.unfriend(request.app[COMMANDS].friends, session, friend_id)
+    return no_content()
 
 
 async def list_friends(request: web.Request, session: Session) -> web.Response:
     players, most = await friends.friends(request.app[COMMANDS].friends, session)
-    return answer(answers.friends(players, most, request.app[RULEBOOK].game))
+    return json_response(answers.friends(players, most, request.app[RULEBOOK].game))
 
 
 async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:
-    board = request.match_info["board"]
-    return answer(answers.board(await friends.board_of_friends(request.app[COMMANDS].friends, session, board)))
+    ranked = await friends.board_of_friends(request.app[COMMANDS].friends, session, request.match_info["board"])
+    return json_response(answers.board(ranked))
 
 
 async def read_feed(request: web.Request, session: Session) -> web.Response:
     limit = query(request, wire.FeedQuery).limit
-    return answer(answers.feed(await friends.feed(request.app[COMMANDS].friends, session, limit)))
+    return json_response(answers.feed(await friends.feed(request.app[COMMANDS].friends, session, limit)))

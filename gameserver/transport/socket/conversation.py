@@ -1,8 +1,8 @@
 """The WebSocket door: hello first, then pipelined requests, answered as they finish.
 
-Law: only the handler receives. The commands of one player are queued in the order in
-which their frames came, since a command is queued before its task first waits. A frame that isn't a JSON object ends
-the socket; an object with wrong fields gets an error under its id.
+Law: only the handler receives. A player's commands are queued in the order in which their frames arrived, since each
+is queued before its task first waits. A frame that isn't a JSON object ends the socket; an object with wrong fields is
+answered with an error under its id.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.keys import CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK
-from gameserver.transport.socket import pacing
-from gameserver.transport.socket.operations import OPERATIONS, Peer
-from gameserver.transport.socket.pacing import FramePacing
-from gameserver.transport.socket.socket import Socket
+from gameserver.transport.socket.channel import Channel
+from gameserver.transport.socket.operations import OPERATIONS, Conversation
+from gameserver.transport.socket.pacing import FramePacing, frame_pacing
+from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.transport.wire import Close
 
@@ -40,34 +40,37 @@ log = structlog.get_logger()
 HELLO_SECONDS = 5.0
 ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 IN_FLIGHT = 128
-"""Requests of one socket being answered, at the most; the next frame waits in the peer's connection."""
+"""How many requests of one socket are answered at a time; the next frame waits in the client's connection."""
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """One connection, from its upgrade to its end."""
     _check_origin(request)
-    own = Socket()
-    if not own.connection.can_prepare(request):
+    player_socket = PlayerSocket()
+    channel = player_socket.channel
+    if not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
-    await own.open(request)
+    await channel.open(request)
     telemetry.SOCKETS.inc()
     try:
-        with request.app[SOCKETS].keeping(own):
+        with request.app[SOCKETS].registered(player_socket):
             if not request.app[READINESS].ready:
-                own.end(Close.GOING_AWAY, "going away")
-            await _converse(_peer(request, own), pacing.frames(request))
+                channel.end(Close.GOING_AWAY, "going away")
+            await _converse(_conversation(request, player_socket), frame_pacing(request))
     finally:
         telemetry.SOCKETS.dec()
-        await own.ended()
-    return own.connection
+        await channel.wait_closed()
+    return channel.websocket
 
 
-def _peer(request: web.Request, own: Socket) -> Peer:
+def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
-    return Peer(own, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], callers.action_pacing(request))
+    actions = callers.action_pacing(request)
+    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], actions)
 
 
 def _check_origin(request: web.Request) -> None:
+    """Raises Forbidden for a browser's page of another site, unless the configuration allows its origin."""
     origin = request.headers.get("Origin")
     if origin is None or origin in request.app[ORIGINS] or _host_of(origin) == request.host:
         return
@@ -81,77 +84,74 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-async def _converse(peer: Peer, frames: FramePacing) -> None:
-    own = peer.socket
-    if not await _greet(peer, frames):
+async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
+    if not await _greet(conversation, pacing):
         return
-    tasks = own.requests
+    channel, requests = conversation.socket.channel, conversation.socket.requests
     try:
-        while (message := await _next(own, frames)) is not None:
-            frame = _object_of(own, message)
-            if frame is None:
+        while (message := await _next(channel, pacing)) is not None:
+            # Decode the frame, and see that the session still holds.
+            frame = _object_of(channel, message)
+            if frame is None or not await _check_session(conversation):
                 break
-            if not await _still(peer):
-                break
-            task = asyncio.create_task(_serve(peer, frame))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            if len(tasks) >= IN_FLIGHT:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # Answer it in a task of its own: its command is queued before the task first waits.
+            task = asyncio.create_task(_serve(conversation, frame))
+            requests.add(task)
+            task.add_done_callback(requests.discard)
+            # Read no further while too many requests are being answered.
+            if len(requests) >= IN_FLIGHT:
+                await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        if tasks:
-            await asyncio.wait(tasks)
+        if requests:
+            await asyncio.wait(requests)
 
 
-async def _next(own: Socket, pacing: FramePacing) -> WSMessage | None:
-    """The next message; pings are answered here, since they count as frames, too. None at the end."""
+async def _next(channel: Channel, pacing: FramePacing) -> WSMessage | None:
+    """The next message; None at the end. Pings are answered here, because they count as frames, too."""
     while True:
-        message = await own.connection.receive()
-        if message.type in ENDS or not pacing.admits(own):
+        message = await channel.websocket.receive()
+        if message.type in ENDS or not pacing.admits(channel):
             return None
         if message.type is WSMsgType.PING:
-            await own.connection.pong(message.data)
+            await channel.websocket.pong(message.data)
         elif message.type is not WSMsgType.PONG:
             return message
 
 
-async def _still(peer: Peer) -> bool:
-    """Looks at the session as it is now, mostly in the node's memory; ends the socket when it has ended."""
-    own = peer.socket
-    try:
-        own.session = await sessions.authenticate(peer.commands.accounts, own.token)
-    except NotAuthenticated as error:
-        own.put({"id": None, "error": answers.frame_error(error)})
-        own.end(Close.SESSION_REVOKED, error.code)
-    except Unavailable as error:
-        own.put({"id": None, "error": answers.frame_error(error)})
-        own.end(wire.close_code_of(type(error)), error.code)
-    return not own.closing
-
-
-def _object_of(own: Socket, message: WSMessage) -> dict[str, Any] | None:
-    """The frame's object; ends the socket when it is none."""
+def _object_of(channel: Channel, message: WSMessage) -> dict[str, Any] | None:
+    """The JSON object of a frame; ends the socket and gives None if it isn't one."""
     try:
         if message.type is not WSMsgType.TEXT:
             raise wire.BadJson("Only text frames are understood.")
         return wire.parse_json(message.data)
     except wire.BadJson as error:
-        own.put({"id": None, "error": answers.frame_error(error)})
-        own.end(Close.BAD_FRAME, "bad frame")
+        channel.fail(error, Close.BAD_FRAME, "bad frame")
         return None
 
 
-async def _greet(peer: Peer, frames: FramePacing) -> bool:
-    """Answers hello; ends the socket when there is none in time, or it isn't one."""
-    own = peer.socket
+async def _check_session(conversation: Conversation) -> bool:
+    """Checks the session again, mostly in the node's memory; ends the socket if the session has ended."""
+    player_socket = conversation.socket
+    try:
+        player_socket.session = await sessions.authenticate(conversation.commands.accounts, player_socket.token)
+    except NotAuthenticated as error:
+        player_socket.channel.fail(error, Close.SESSION_REVOKED)
+    except Unavailable as error:
+        player_socket.channel.fail(error, wire.close_code_of(type(error)))
+    return not player_socket.channel.closing
+
+
+async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
+    """Answers hello; ends the socket if none arrives in time, or if it is refused."""
+    channel = conversation.socket.channel
     frame: dict[str, Any] | None = None
     try:
         async with asyncio.timeout(HELLO_SECONDS):
-            message = await _next(own, frames)
-        frame = None if message is None else _object_of(own, message)
+            message = await _next(channel, pacing)
+        frame = None if message is None else _object_of(channel, message)
         if frame is None:
             return False
-        await _hello(peer, frame)
+        await _hello(conversation, frame)
         return True
     except TimeoutError:
         fault: GameError = NotAuthenticated("No hello came in time.")
@@ -160,51 +160,53 @@ async def _greet(peer: Peer, frames: FramePacing) -> bool:
     except Exception:
         log.exception("a hello failed")
         fault = Internal()
-    own.put({"id": _id_of(frame), "error": answers.frame_error(fault)})
-    own.end(wire.close_code_of(type(fault)), fault.code)
+    channel.fail(fault, wire.close_code_of(type(fault)), frame_id=_id_of(frame))
     return False
 
 
-async def _hello(peer: Peer, frame: dict[str, Any]) -> None:
-    own, commands = peer.socket, peer.commands
+async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:
+    player_socket, commands = conversation.socket, conversation.commands
     if frame.get("op") != "hello":
         raise NotAuthenticated("The first frame must be hello.")
     hello = wire.parse(wire.HelloFrame, frame)
     session = await sessions.authenticate(commands.accounts, hello.token)
-    own.token = hello.token
-    peer.sockets.admit(own, session)  # before the next await, or what comes then for the player would miss this socket
+    player_socket.token = hello.token
+    # Before the next await: pushes that arrive for the player from here on must reach this socket.
+    conversation.sockets.admit(player_socket, session)
     seen = Seen() if hello.resume is None else Seen(hello.resume.stream, hello.resume.seq)
     opened = await live.enter(commands.live, session.player_id, seen)
+    # Read the player after that: a later change is heard of, an earlier one is in what is read.
     player = await play.read(commands.play, session.player_id)
     state = {
-        "player": answers.player_now(player, peer.rulebook.game),
+        "player": answers.player_now(player, conversation.rulebook.game),
         "stream": opened.stream,
         "seq": opened.seq - len(opened.missed),
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
-        "server_time": rfc3339(peer.now()),
+        "server_time": rfc3339(conversation.now()),
         "resumed": opened.resumed,
     }
-    own.greet({"id": hello.id, "ok": state}, player.version, opened)
+    player_socket.answer_hello({"id": hello.id, "ok": state}, player.version, opened)
 
 
 def _id_of(frame: dict[str, Any] | None) -> str | int | None:
+    """The frame's id, if it can be repeated in an error."""
     given = frame.get("id") if frame is not None else None
     return given if isinstance(given, str | int) and len(str(given)) <= 64 else None
 
 
-async def _serve(peer: Peer, frame: dict[str, Any]) -> None:
+async def _serve(conversation: Conversation, frame: dict[str, Any]) -> None:
     """Answers one request under its id."""
-    own, op = peer.socket, frame.get("op")
+    channel, op = conversation.socket.channel, frame.get("op")
+    operation = OPERATIONS.get(op) if isinstance(op, str) else None
     try:
-        if not isinstance(op, str) or op not in OPERATIONS:
-            raise BadInput(
-                "There is no such op.", errors=[FieldProblem("op", f"must be one of: {', '.join(OPERATIONS)}")]
-            )
-        own.put({"id": frame.get("id"), "ok": await OPERATIONS[op](peer, frame)})
+        if operation is None:
+            problem = FieldProblem("op", f"must be one of: {', '.join(OPERATIONS)}")
+            raise BadInput("There is no such op.", errors=[problem])
+        channel.send({"id": frame.get("id"), "ok": await operation.answer(conversation, frame)})
         telemetry.frame_answered(op, "ok").inc()
     except GameError as error:
-        own.put({"id": _id_of(frame), "error": answers.frame_error(error)})
-        telemetry.frame_answered(op if isinstance(op, str) and op in OPERATIONS else "none", error.code).inc()
+        channel.send({"id": _id_of(frame), "error": answers.frame_error(error)})
+        telemetry.frame_answered("none" if operation is None else op, error.code).inc()
     except Exception:
         log.exception("a frame failed", op=op)
-        own.put({"id": _id_of(frame), "error": answers.frame_error(Internal())})
+        channel.send({"id": _id_of(frame), "error": answers.frame_error(Internal())})

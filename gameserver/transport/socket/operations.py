@@ -1,9 +1,9 @@
-"""The requests of a socket that has said hello, an operation each."""
+"""The requests of a socket that has said hello: one operation for each `op`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from gameserver.commands import boards, command_ids, play
 from gameserver.commands.commands import Commands
@@ -13,15 +13,17 @@ from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
 from gameserver.rules.rulebook import Rulebook
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
-from gameserver.transport.socket.socket import Socket
+from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import Sockets
+
+FrameType = TypeVar("FrameType", bound=wire.Frame)
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """One connection, and what its requests need; `actions` is None for a back end, whose actions aren't limited."""
+class Conversation:
+    """One socket, and what its requests need; `actions` is None for a back end, whose actions aren't limited."""
 
-    socket: Socket
+    socket: PlayerSocket
     sockets: Sockets
     commands: Commands
     rulebook: Rulebook
@@ -29,79 +31,83 @@ class Peer:
     actions: ActionPacing | None
 
     def session(self) -> Session:
-        """The session of the last check. Raises NotAuthenticated before hello."""
+        """The session as it was last checked. Raises NotAuthenticated before hello."""
         if self.socket.session is None:
             raise NotAuthenticated("The first frame must be hello.")
         return self.socket.session
 
 
-async def _act(peer: Peer, frame: dict[str, Any]) -> object:
-    fields = wire.parse(wire.ActFrame, frame)
-    command_id = command_ids.checked_or_new(fields.command_id, peer.now(), "command_id")
-    session = peer.session()
-    if peer.actions is not None:
-        peer.actions.spend(session.player_id)
-    receipt = await play.act(peer.commands.play, session, fields.action, fields.args, command_id)
-    peer.socket.has_told(receipt.player.version)
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[FrameType]):
+    """What a frame of one `op` holds, and the function that answers it."""
+
+    frame: type[FrameType]
+    function: Callable[[Conversation, FrameType], Awaitable[object]]
+
+    def answer(self, conversation: Conversation, frame: dict[str, Any]) -> Awaitable[object]:
+        """The answer to a decoded frame. Raises BadInput for wrong fields, and what the function raises."""
+        return self.function(conversation, wire.parse(self.frame, frame))
+
+
+async def _act(conversation: Conversation, frame: wire.ActFrame) -> object:
+    command_id = command_ids.checked_or_new(frame.command_id, conversation.now(), "command_id")
+    session = conversation.session()
+    if conversation.actions is not None:
+        conversation.actions.spend(session.player_id)
+    receipt = await play.act(conversation.commands.play, session, frame.action, frame.args, command_id)
+    conversation.socket.note_state(receipt.player.version)
     return answers.act(receipt)
 
 
-async def _read(peer: Peer, frame: dict[str, Any]) -> object:
-    wire.parse(wire.ReadFrame, frame)
-    me = await play.read(peer.commands.play, peer.session().player_id)
-    peer.socket.has_told(me.version)
-    return {"player": answers.player_now(me, peer.rulebook.game)}
+async def _read(conversation: Conversation, _: wire.ReadFrame) -> object:
+    player = await play.read(conversation.commands.play, conversation.session().player_id)
+    conversation.socket.note_state(player.version)
+    return {"player": answers.player_now(player, conversation.rulebook.game)}
 
 
-async def _items(peer: Peer, frame: dict[str, Any]) -> object:
-    wire.parse(wire.ItemsFrame, frame)
-    return answers.items(await play.items(peer.commands.play, peer.session()), peer.rulebook.game)
+async def _items(conversation: Conversation, _: wire.ItemsFrame) -> object:
+    stacks = await play.items(conversation.commands.play, conversation.session())
+    return answers.items(stacks, conversation.rulebook.game)
 
 
-async def _board(peer: Peer, frame: dict[str, Any]) -> object:
-    fields = wire.parse(wire.BoardFrame, frame)
+async def _board(conversation: Conversation, frame: wire.BoardFrame) -> object:
+    leaderboards = conversation.commands.leaderboards
 
     async def read_page() -> answers.BoardAnswer:
-        return answers.board(
-            await boards.top(peer.commands.leaderboards, fields.board, fields.season, fields.limit, fields.cursor)
-        )
+        return answers.board(await boards.top(leaderboards, frame.board, frame.season, frame.limit, frame.cursor))
 
-    if fields.cursor is not None:
+    if frame.cursor is not None:
         return await read_page()
-    return answers.encoded((await peer.sockets.pages.read((fields.board, fields.season, fields.limit), read_page)).body)
+    page = await conversation.sockets.pages.read((frame.board, frame.season, frame.limit), read_page)
+    return answers.encoded(page.body)
 
 
-async def _around(peer: Peer, frame: dict[str, Any]) -> object:
-    fields = wire.parse(wire.AroundFrame, frame)
-    me = peer.session().player_id
-    return answers.board(
-        await boards.around(peer.commands.leaderboards, fields.board, fields.season, me, fields.radius)
-    )
+async def _around(conversation: Conversation, frame: wire.AroundFrame) -> object:
+    leaderboards, player_id = conversation.commands.leaderboards, conversation.session().player_id
+    return answers.board(await boards.around(leaderboards, frame.board, frame.season, player_id, frame.radius))
 
 
-async def _subscribe(peer: Peer, frame: dict[str, Any]) -> object:
-    topics = frozenset(wire.parse(wire.SubscribeFrame, frame).topics)
-    known = wire.TOPICS | {wire.RANK_TOPIC + board for board in peer.rulebook.game.boards}
+async def _subscribe(conversation: Conversation, frame: wire.SubscribeFrame) -> object:
+    topics = frozenset(frame.topics)
+    known = wire.TOPICS | {wire.RANK_TOPIC + board for board in conversation.rulebook.game.boards}
     if unknown := topics - known:
         problem = FieldProblem("topics", f"{', '.join(sorted(unknown))}: must be of {', '.join(sorted(known))}")
         raise BadInput("There are no such topics.", errors=[problem])
-    peer.sockets.subscribe(peer.socket, topics)
+    conversation.sockets.subscribe(conversation.socket, topics)
     return {"topics": sorted(topics)}
 
 
-async def _ping(peer: Peer, frame: dict[str, Any]) -> object:
-    wire.parse(wire.PingFrame, frame)
-    return {"server_time": rfc3339(peer.now())}
+async def _ping(conversation: Conversation, _: wire.PingFrame) -> object:
+    return {"server_time": rfc3339(conversation.now())}
 
 
-Operation = Callable[[Peer, dict[str, Any]], Awaitable[object]]
-OPERATIONS: dict[str, Operation] = {
-    "act": _act,
-    "read": _read,
-    "items": _items,
-    "board": _board,
-    "around": _around,
-    "subscribe": _subscribe,
-    "ping": _ping,
+OPERATIONS: dict[str, Operation[Any]] = {
+    "act": Operation(wire.ActFrame, _act),
+    "read": Operation(wire.ReadFrame, _read),
+    "items": Operation(wire.ItemsFrame, _items),
+    "board": Operation(wire.BoardFrame, _board),
+    "around": Operation(wire.AroundFrame, _around),
+    "subscribe": Operation(wire.SubscribeFrame, _subscribe),
+    "ping": Operation(wire.PingFrame, _ping),
 }
-"""`hello` isn't among them: it comes once, first."""
+"""`hello` isn't one of them: it comes once, first."""

@@ -7,9 +7,8 @@ from aiohttp import web
 
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
-from gameserver.transport import answers
 from gameserver.transport.callers.callers import CALLERS, is_backend
-from gameserver.transport.socket.socket import Socket
+from gameserver.transport.socket.channel import Channel
 from gameserver.transport.wire import Close, TooManyMessages
 
 KIND = "frames_per_socket"
@@ -25,26 +24,20 @@ class FramePacing:
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
 
-    def admits(self, own: Socket) -> bool:
-        """Counts a frame; ends the socket when it is one too many. `Pace` written out: every frame pays for it."""
+    def admits(self, channel: Channel) -> bool:
+        """Counts a frame; ends the socket when there are too many. A copy of `Pace`, since it runs for every frame."""
         now = self._clock()
         rest = self._rest
         if rest < now:
             rest = now
         elif rest - now > self._tolerance:
-            _refuse(own)
+            denied(KIND).inc()
+            channel.fail(TooManyMessages("This socket sends more frames than it may."), Close.TOO_MANY)
             return False
         self._rest = rest + self._interval
         return True
 
 
-def _refuse(own: Socket) -> None:
-    denied(KIND).inc()
-    error = TooManyMessages("This socket sends more frames than it may.")
-    own.put({"id": None, "error": answers.frame_error(error)})
-    own.end(Close.TOO_MANY, error.code)
-
-
-def frames(request: web.Request) -> FramePacing:
+def frame_pacing(request: web.Request) -> FramePacing:
     """The pacing of the frames of one socket."""
     return FramePacing(None if is_backend(request) else request.app[CALLERS].frames)

@@ -1,4 +1,4 @@
-"""All open sockets of a node: found by player for pushes, ended by session, and sent away when the node stops."""
+"""All open sockets of a node: looked up by player for pushes, ended by session, and sent away when the node stops."""
 
 import asyncio
 import contextlib
@@ -9,80 +9,81 @@ from aiohttp import web
 
 from gameserver.commands.results import Session
 from gameserver.transport.board_pages import BoardPages
-from gameserver.transport.socket.socket import Socket
+from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.wire import RANK_TOPIC, Close
 
 SPREAD, GRACE = 0.4, 0.3
-"""Parts of a drain's time: over which peers are told to come back, and for which each may still finish after that."""
+"""Parts of a drain's time: clients are told to reconnect within the first, and have the second to finish after that."""
 
 
 class Sockets:
-    """`per_player` sockets of one player are kept open; one more closes his oldest. `pages` are the boards' tops."""
+    """One per node. A player may have `per_player` sockets; one more closes its oldest. `pages`: the boards' tops."""
 
     def __init__(self, per_player: int, pages: BoardPages) -> None:
         self._per_player = per_player
         self.pages = pages
-        self._open: set[Socket] = set()
-        self._by_player: dict[int, dict[Socket, None]] = {}
-        self._ranked: set[Socket] = set()
+        self._open: set[PlayerSocket] = set()
+        self._by_player: dict[int, dict[PlayerSocket, None]] = {}
+        self._ranked: set[PlayerSocket] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextlib.contextmanager
-    def keeping(self, socket: Socket) -> Iterator[None]:
-        """Counts the socket as open."""
+    def registered(self, socket: PlayerSocket) -> Iterator[None]:
+        """The socket is one of the open ones while the block runs."""
         self._open.add(socket)
         try:
             yield
         finally:
-            socket.gone()
+            socket.left.set()
             self._open.discard(socket)
             self._ranked.discard(socket)
             if socket.session is not None:
                 self._forget(socket, socket.session.player_id)
 
-    def _forget(self, socket: Socket, player_id: int) -> None:
-        own = self._by_player.get(player_id, {})
-        own.pop(socket, None)
-        if not own:
+    def _forget(self, socket: PlayerSocket, player_id: int) -> None:
+        sockets = self._by_player.get(player_id, {})
+        sockets.pop(socket, None)
+        if not sockets:
             self._by_player.pop(player_id, None)
 
-    def admit(self, socket: Socket, session: Session) -> None:
-        """The socket says hello for a session."""
+    def admit(self, socket: PlayerSocket, session: Session) -> None:
+        """The socket has said hello with this session."""
         socket.session = session
-        own = self._by_player.setdefault(session.player_id, {})
-        own[socket] = None
-        if len(own) > self._per_player:
-            oldest = next(iter(own))
-            del own[oldest]
-            oldest.end(Close.TOO_MANY, "too many sockets")
+        sockets = self._by_player.setdefault(session.player_id, {})
+        sockets[socket] = None
+        if len(sockets) > self._per_player:
+            oldest = next(iter(sockets))
+            del sockets[oldest]
+            oldest.channel.end(Close.TOO_MANY, "too many sockets")
 
     def players(self) -> Collection[int]:
-        """The players who have said hello here."""
+        """The players that have said hello here."""
         return self._by_player.keys()
 
-    def of(self, player_id: int) -> Collection[Socket]:
+    def of(self, player_id: int) -> Collection[PlayerSocket]:
+        """The player's sockets here."""
         return self._by_player.get(player_id, {}).keys()
 
-    def subscribe(self, socket: Socket, topics: frozenset[str]) -> None:
-        """The pushes that a socket wants from now on."""
+    def subscribe(self, socket: PlayerSocket, topics: frozenset[str]) -> None:
+        """Sets what the socket is pushed from now on."""
         socket.topics = topics
-        boards = {each.removeprefix(RANK_TOPIC) for each in topics if each.startswith(RANK_TOPIC)}
-        socket.standings = {board: told for board, told in socket.standings.items() if board in boards}
+        boards = {topic.removeprefix(RANK_TOPIC) for topic in topics if topic.startswith(RANK_TOPIC)}
+        socket.standings = {board: standing for board, standing in socket.standings.items() if board in boards}
         (self._ranked.add if boards else self._ranked.discard)(socket)
 
-    def ranked(self) -> dict[str, list[Socket]]:
-        """The sockets that want to hear of their player's place, by board."""
-        found: dict[str, list[Socket]] = {}
+    def ranked(self) -> dict[str, list[PlayerSocket]]:
+        """The sockets that subscribe to their player's place, by board."""
+        by_board: dict[str, list[PlayerSocket]] = {}
         for socket in self._ranked:
             for topic in socket.topics:
                 if topic.startswith(RANK_TOPIC):
-                    found.setdefault(topic.removeprefix(RANK_TOPIC), []).append(socket)
-        return found
+                    by_board.setdefault(topic.removeprefix(RANK_TOPIC), []).append(socket)
+        return by_board
 
     def sessions(self) -> list[Session]:
-        """Those that are held by a socket, as they were checked last."""
+        """The sessions of all sockets, as they were last checked."""
         return [socket.session for socket in self._open if socket.session is not None]
 
     def end_sessions(self, names: Sequence[str]) -> None:
@@ -92,13 +93,13 @@ class Sockets:
             return
         for socket in list(self._open):
             if socket.session is not None and socket.session.name in ended:
-                socket.end(Close.SESSION_REVOKED, "session revoked")
+                socket.channel.end(Close.SESSION_REVOKED, "session revoked")
 
     async def go_away(self, seconds: float) -> None:
-        """Tells every peer to come back elsewhere, after a delay of its own, and closes all within `seconds`.
+        """Tells every client to reconnect elsewhere, each after its own delay, and closes all within `seconds`.
 
-        A peer may finish what it has asked and close by itself; who hasn't some time after his delay is closed, once
-        what he asked until then is answered.
+        A client may finish its requests and close by itself. One that is still here some time after its delay is
+        closed as soon as the requests it sent until then are answered.
         """
         leaving = [
             asyncio.create_task(_send_away(socket, random.uniform(0, SPREAD * seconds), GRACE * seconds))  # noqa: S311
@@ -109,16 +110,17 @@ class Sockets:
             for task in late:
                 task.cancel()
         for socket in list(self._open):
-            socket.end(Close.GOING_AWAY, "going away")
+            socket.channel.end(Close.GOING_AWAY, "going away")
 
 
-async def _send_away(socket: Socket, delay: float, grace: float) -> None:
+async def _send_away(socket: PlayerSocket, delay: float, grace: float) -> None:
     socket.push("going_away", {"reconnect_after_ms": int(delay * 1000)})
-    await socket.until_closing(delay + grace)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(socket.left.wait(), delay + grace)
     if socket.requests:
         await asyncio.wait(socket.requests)
-    socket.end(Close.GOING_AWAY, "going away")
-    await socket.ended()
+    socket.channel.end(Close.GOING_AWAY, "going away")
+    await socket.channel.wait_closed()
 
 
 SOCKETS = web.AppKey("sockets", Sockets)

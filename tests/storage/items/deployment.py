@@ -89,10 +89,10 @@ async def part(settings: Settings) -> None:
                 moved = """update slots set epoch = 2, database = case database when 'one' then 'two' else 'one' end
                            where "group" = 'items'"""
                 await connection.execute(moved)
-            own = """insert into items_owned_slots (slot, owned, epoch)
+            statement = """insert into items_owned_slots (slot, owned, epoch)
                      select *, true, 2 from generate_series(0, $1::int)
                      on conflict (slot) do update set owned = not items_owned_slots.owned, epoch = 2"""
-            await connection.execute(own, SLOTS - 1)
+            await connection.execute(statement, SLOTS - 1)
 
 
 async def move(core: Core, group: str, slot: int, target: str) -> None:
@@ -111,17 +111,17 @@ async def move(core: Core, group: str, slot: int, target: str) -> None:
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])
-        own = f"""insert into {group}_owned_slots (slot, owned, epoch) values ($1, true, 2)
+        statement = f"""insert into {group}_owned_slots (slot, owned, epoch) values ($1, true, 2)
                   on conflict (slot) do update set owned = true"""
-        await new.execute(own, slot)
+        await new.execute(statement, slot)
         await old.execute(f"update {group}_owned_slots set owned = false, epoch = 2 where slot = $1", slot)
         moved = """update slots set database = $1, epoch = 2 where "group" = $3 and slot = $2"""
         await control.execute(moved, target, slot, group)
 
 
 async def held(core: Core, player_id: int) -> dict[str, int]:
-    """What a player is told that he owns."""
-    return {each.item: each.count for each in await core.rooms.players.items(player_id) if each.count}
+    """The items that a player is shown, by name."""
+    return {stack.item: stack.count for stack in await core.rooms.players.items(player_id) if stack.count}
 
 
 async def give(core: Core, player_id: int, item: str, count: int = 1) -> None:
@@ -129,22 +129,22 @@ async def give(core: Core, player_id: int, item: str, count: int = 1) -> None:
 
 
 async def assert_sums(core: Core, *players: int) -> None:
-    """What a player's ledger granted and took is in his stacks, on its way to them, or reserved: nothing else is.
+    """What a player's ledger granted and took is in its stacks, on its way to them, or reserved: nothing else is.
 
-    Reads each database by itself, so nobody may be playing.
+    Reads each database by itself, so no player may act meanwhile.
     """
     for player_id in players:
         ledger = await ledger_sum(core, player_id)
-        kept = await _kept(core, player_id)
-        assert kept == ledger, (player_id, dict(kept), dict(ledger))
+        stored = await _stored(core, player_id)
+        assert stored == ledger, (player_id, dict(stored), dict(ledger))
 
 
 async def ledger_sum(core: Core, player_id: int) -> Counter[str]:
     """All that the ledger granted, less what it took."""
     total: Counter[str] = Counter()
     async with connected(core.slots.owner("players", slot_of(player_id)).url) as connection:
-        asked = "select outcome from ledger where slot = $1 and player_id = $2"
-        for row in await connection.fetch(asked, slot_of(player_id), player_id):
+        query = "select outcome from ledger where slot = $1 and player_id = $2"
+        for row in await connection.fetch(query, slot_of(player_id), player_id):
             for event in orjson.loads(row["outcome"])["events"]:
                 if event["type"] == "items_granted":
                     total.update(event["items"])
@@ -153,29 +153,29 @@ async def ledger_sum(core: Core, player_id: int) -> Counter[str]:
     return +total
 
 
-async def _kept(core: Core, player_id: int) -> Counter[str]:
+async def _stored(core: Core, player_id: int) -> Counter[str]:
     """Stacks and what was lost to full ones, grants under way, and reservations without a commit."""
     slot, total = slot_of(player_id), Counter[str]()
-    mine = (slot, player_id)
+    key = (slot, player_id)
     async with (
         connected(core.slots.owner("players", slot).url) as players,
         connected(core.slots.owner("items", slot).url) as items,
     ):
-        for row in await items.fetch("select * from stacks where slot = $1 and player_id = $2", *mine):
+        for row in await items.fetch("select * from stacks where slot = $1 and player_id = $2", *key):
             total[row["item"]] += row["count"] + row["lost"]
-        given = {row["command_id"] for row in await _entries(items, *mine, "grant")}
+        given = {row["command_id"] for row in await _entries(items, *key, "grant")}
         waiting = "select command_id, payload from outbox where slot = $1 and player_id = $2 and kind = 'items'"
-        for row in await players.fetch(waiting, *mine):
+        for row in await players.fetch(waiting, *key):
             if row["command_id"] not in given:
                 total.update(orjson.loads(row["payload"]))
-        for row in await _entries(items, *mine, "take"):
+        for row in await _entries(items, *key, "take"):
             token = "select outcome ->> 'payment' from ledger where slot = $1 and player_id = $2 and command_id = $3"
-            if await players.fetchval(token, *mine, row["command_id"]) != str(row["token"]):
+            if await players.fetchval(token, *key, row["command_id"]) != str(row["token"]):
                 assert not row["settled"], "a payment without a command was settled"
                 total.update(orjson.loads(row["items"]))
     return +total
 
 
 async def _entries(items: asyncpg.Connection, slot: int, player_id: int, kind: str) -> list[Mapping[str, Any]]:
-    asked = "select * from item_ledger where slot = $1 and player_id = $2 and kind = $3"
-    return [dict(row) for row in await items.fetch(asked, slot, player_id, kind)]
+    query = "select * from item_ledger where slot = $1 and player_id = $2 and kind = $3"
+    return [dict(row) for row in await items.fetch(query, slot, player_id, kind)]

@@ -64,7 +64,7 @@ class Frozen:
     """A node that has reserved what a command takes and got no further until it thaws."""
 
     core: Core
-    told: asyncio.Task[Receipt]
+    answer: asyncio.Task[Receipt]
     _run: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def thaw(self) -> None:
@@ -72,9 +72,9 @@ class Frozen:
         await asyncio.sleep(0)
 
     async def die(self) -> None:
-        for task in (*self._run, self.told):
+        for task in (*self._run, self.answer):
             task.cancel()
-        await asyncio.wait([*self._run, self.told])
+        await asyncio.wait([*self._run, self.answer])
 
 
 @asynccontextmanager
@@ -98,7 +98,7 @@ async def grow_old(items: asyncpg.Connection, player: Player) -> None:
     await items.execute(aged, player.id)
 
 
-async def test_what_a_dead_node_had_reserved_is_told_as_owned_and_given_back_by_the_sweeper(
+async def test_items_that_a_dead_node_had_reserved_are_shown_as_owned_and_given_back_by_the_sweeper(
     apart: Settings, core: Core, brewer: Player, items: asyncpg.Connection
 ) -> None:
     async with frozen(apart, items, brewer, command_id()):
@@ -122,7 +122,7 @@ async def test_a_retry_on_another_node_takes_the_place_of_an_attempt_that_died_o
         receipt = await act(core, brewer.id, "brew", key)
         assert not receipt.replayed
         await node.thaw()
-        late = await node.told
+        late = await node.answer
     assert late.replayed
     assert (late.player, list(late.events)) == (receipt.player, list(receipt.events))
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
@@ -137,7 +137,7 @@ async def test_a_node_that_wakes_up_after_its_items_were_given_back_and_used_tak
         await act(core, brewer.id, "burn", item="herb", count=3)
         await node.thaw()
         with pytest.raises(Refused) as caught:
-            await node.told
+            await node.answer
     assert caught.value.code == "not_enough_items"
     assert await held(core, brewer.id) == {}
     assert await items.fetchval(OPEN, brewer.id) == 0
@@ -151,7 +151,7 @@ async def test_a_node_that_wakes_up_after_the_sweeper_pays_anew(
         await grow_old(items, brewer)
         assert await core.rooms.players.payments.sweep(10) == 1
         await node.thaw()
-        assert not (await node.told).replayed
+        assert not (await node.answer).replayed
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
     await assert_sums(core, brewer.id)
 
@@ -163,7 +163,7 @@ async def test_a_node_that_dies_between_the_commit_and_the_confirmation_has_take
     async with frozen(apart, items, brewer, key) as node, items.transaction():
         await items.execute("select 1 from item_ledger where player_id = $1 and not settled for update", brewer.id)
         await node.thaw()
-        receipt = await node.told
+        receipt = await node.answer
         await node.die()
     assert await items.fetchval(OPEN, brewer.id) == 1
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
@@ -210,7 +210,7 @@ async def test_a_reservation_of_a_command_that_committed_without_it_is_given_bac
         receipt = await act(core, brewer.id, "brew", key)
         assert (receipt.replayed, receipt.payment) == (False, None)
         await node.thaw()
-        assert (await node.told).replayed
+        assert (await node.answer).replayed
     assert await held(core, brewer.id) == {"herb": 3, "potion": 1}
     await assert_sums(core, brewer.id)
 
@@ -228,7 +228,7 @@ async def test_grants_are_acknowledged_while_the_items_database_is_away_and_arri
     await assert_sums(core, brewer.id)
 
 
-async def test_a_courier_brings_grants_that_nobody_asks_for_where_their_slot_is(
+async def test_a_courier_delivers_grants_that_no_request_waits_for_to_the_owner_of_their_slot(
     core: Core, brewer: Player, items: asyncpg.Connection
 ) -> None:
     slot = slot_of(brewer.id)
@@ -244,8 +244,8 @@ async def test_a_courier_brings_grants_that_nobody_asks_for_where_their_slot_is(
     await assert_sums(core, brewer.id)
 
 
-async def _is(asked: Awaitable[int], expected: int) -> bool:
-    return await asked == expected
+async def _is(count: Awaitable[int], expected: int) -> bool:
+    return await count == expected
 
 
 async def test_a_grant_that_is_delivered_again_and_again_by_several_nodes_arrives_once(
@@ -254,8 +254,8 @@ async def test_a_grant_that_is_delivered_again_and_again_by_several_nodes_arrive
     async with working(apart) as second:
         for _ in range(5):
             await give(core, brewer.id, "potion", 1)
-        told = await asyncio.gather(*(held(node, brewer.id) for node in (core, second) for _ in range(4)))
-    assert told == [{"herb": 3, "potion": 5}] * 8
+        counts = await asyncio.gather(*(held(node, brewer.id) for node in (core, second) for _ in range(4)))
+    assert counts == [{"herb": 3, "potion": 5}] * 8
     await assert_sums(core, brewer.id)
 
 
@@ -305,30 +305,30 @@ async def _is_refused(core: Core, player: Player) -> bool:
     return not await _is_granted(core, player)
 
 
-async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
+async def test_players_that_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
     core: Core, apart: Settings
 ) -> None:
-    """By the mover: each player's items come to him, and then both lie apart again."""
+    """By the mover: each player's items come to the player's database, and then both lie apart again."""
     players = [await enlist(core), await enlist(core, database="two")]
     moving = True
 
     async def play(node: Core, player_id: int) -> int:
         done = 0
         while moving:
-            asked = [order(node, player_id, "find", item="herb", count=2), order(node, player_id, "brew")]
-            told = await settled(node, asked)
-            assert {getattr(each, "code", "done") for each in told} <= {"done", "not_enough_items"}
-            done += isinstance(told[1], Receipt)
+            commands = [order(node, player_id, "find", item="herb", count=2), order(node, player_id, "brew")]
+            answers = await settled(node, commands)
+            assert {getattr(answer, "code", "done") for answer in answers} <= {"done", "not_enough_items"}
+            done += isinstance(answers[1], Receipt)
         return done
 
     async with working(apart) as second:
-        playing = [asyncio.create_task(play(node, each.id)) for node in (core, second) for each in players]
+        playing = [asyncio.create_task(play(node, player.id)) for node in (core, second) for player in players]
         for group in ("items", "players"):
             for player in players:
                 source = core.slots.owner(group, slot_of(player.id)).name
                 await move_by_mover(core, [slot_of(player.id)], {"one": "two", "two": "one"}[source], group)
         moving = False
-        assert all([await each > 2 for each in playing])
+        assert all([await task > 2 for task in playing])
     await core.slots.refresh()
     for player in players:
         await assert_sums(core, player.id)

@@ -116,11 +116,11 @@ async def test_what_a_rule_refuses_takes_nothing_and_the_same_command_may_succee
 async def _found(core: Core, player_id: int) -> int:
     """The potions that hunts brought in."""
     entries = await core.commands.play.history.page(player_id, 200, None)
-    events = [each for entry in entries if entry.action == "hunt" for each in entry.outcome["events"]]
-    return sum(each["items"].get("potion", 0) for each in events if each["type"] == "items_granted")
+    events = [event for entry in entries if entry.action == "hunt" for event in entry.outcome["events"]]
+    return sum(event["items"].get("potion", 0) for event in events if event["type"] == "items_granted")
 
 
-async def test_what_a_command_grants_and_takes_of_one_item_is_summed_and_told_once(core: Core) -> None:
+async def test_what_a_command_grants_and_takes_of_one_item_is_summed_and_reported_once(core: Core) -> None:
     player = await enlist(core)
     await asyncio.gather(give(core, player.id, "potion", 1), give(core, player.id, "herb", 1))
     receipt = await act(core, player.id, "swap")
@@ -134,16 +134,16 @@ async def test_what_a_command_grants_and_takes_of_one_item_is_summed_and_told_on
 
 async def test_commands_that_are_sent_at_once_take_and_grant_in_their_order(core: Core) -> None:
     player = await enlist(core)
-    asked = [("find", {"item": "herb"}), ("burn", {"item": "herb"}), ("burn", {"item": "herb"})] * 2
-    told = await settled(core, [order(core, player.id, action, **args) for action, args in asked])
-    assert [getattr(each, "code", "done") for each in told] == ["done", "done", "not_enough_items"] * 2
-    versions = [each.player.version for each in told if isinstance(each, Receipt)]
+    actions = [("find", {"item": "herb"}), ("burn", {"item": "herb"}), ("burn", {"item": "herb"})] * 2
+    answers = await settled(core, [order(core, player.id, action, **args) for action, args in actions])
+    assert [getattr(answer, "code", "done") for answer in answers] == ["done", "done", "not_enough_items"] * 2
+    versions = [answer.player.version for answer in answers if isinstance(answer, Receipt)]
     assert versions == sorted(versions)
     assert await held(core, player.id) == {}
     await assert_sums(core, player.id)
 
 
-async def test_a_full_stack_gains_no_more_and_what_was_lost_is_told(core: Core) -> None:
+async def test_a_full_stack_gains_no_more_and_what_was_lost_is_reported(core: Core) -> None:
     player, cap = await enlist(core), core.rulebook.game.items["potion"].max_stack
     await give(core, player.id, "potion", cap - 1)
     await give(core, player.id, "potion", 3)
@@ -157,11 +157,13 @@ async def test_a_retry_on_another_node_gets_the_first_answer_and_takes_nothing_m
     player, key = await enlist(core), command_id()
     await give(core, player.id, "herb", 5)
     command = order(core, player.id, "brew", key)
-    told = await asyncio.gather(*(node.rooms.players.act(command) for node in (core, second, core, second)))
-    assert sorted(each.replayed for each in told) == [False, True, True, True]
+    receipts = await asyncio.gather(*(node.rooms.players.act(command) for node in (core, second, core, second)))
+    assert sorted(receipt.replayed for receipt in receipts) == [False, True, True, True]
     later = await act(second, player.id, "brew", key)
     assert later.replayed
-    assert {tuple(map(repr, each.events)) for each in (*told, later)} == {tuple(map(repr, told[0].events))}
+    assert {tuple(map(repr, receipt.events)) for receipt in (*receipts, later)} == {
+        tuple(map(repr, receipts[0].events))
+    }
     assert await held(second, player.id) == {"herb": 3, "potion": 1}
     with pytest.raises(CommandMismatch):
         await act(core, player.id, "burn", key, item="herb")
@@ -185,8 +187,8 @@ async def test_two_nodes_never_take_more_than_there_is(core: Core, second: Core)
     player = await enlist(core)
     await give(core, player.id, "herb", 7)
     commands = [order(core, player.id, "burn", item="herb", count=2) for _ in range(8)]
-    told = await asyncio.gather(settled(core, commands[:4]), settled(second, commands[4:]))
-    codes = Counter(getattr(each, "code", "done") for part in told for each in part)
+    answers = await asyncio.gather(settled(core, commands[:4]), settled(second, commands[4:]))
+    codes = Counter(getattr(answer, "code", "done") for part in answers for answer in part)
     assert codes == {"done": 3, "not_enough_items": 5}
     assert await held(core, player.id) == {"herb": 1}
     await assert_sums(core, player.id)
@@ -243,9 +245,9 @@ class Model:
                 return False
         self.counts.subtract(takes.get(step.action, {}))
         for item, count in grants.get(step.action, {}).items():
-            kept = min(count, self.caps[item] - self.counts[item])
-            self.counts[item] += kept
-            self.lost[item] += count - kept
+            fits = min(count, self.caps[item] - self.counts[item])
+            self.counts[item] += fits
+            self.lost[item] += count - fits
         return True
 
 
@@ -253,17 +255,17 @@ class Model:
 @given(mix=steps)
 async def test_any_steps_on_two_nodes_leave_the_stacks_of_the_model(core: Core, second: Core, mix: list[Step]) -> None:
     nodes, players = (core, second), [await enlist(core), await enlist(core)]
-    caps = {name: each.max_stack for name, each in core.rulebook.game.items.items()}
+    caps = {name: item.max_stack for name, item in core.rulebook.game.items.items()}
     models = [Model(caps), Model(caps)]
     for step in mix:
         args: dict[str, Any] = {"item": step.item, "count": step.number} if step.action in ("find", "burn") else {}
         expected = models[step.player].apply(step)
-        told = await settled(nodes[step.node], [order(core, players[step.player].id, step.action, **args)])
-        assert isinstance(told[0], Receipt) == expected, (step, told)
+        answers = await settled(nodes[step.node], [order(core, players[step.player].id, step.action, **args)])
+        assert isinstance(answers[0], Receipt) == expected, (step, answers)
     for player, model in zip(players, models, strict=True):
-        found = await core.rooms.players.items(player.id)
-        assert {each.item: each.count for each in found if each.count} == dict(+model.counts)
-        assert {each.item: each.lost for each in found if each.lost} == dict(+model.lost)
+        stacks = await core.rooms.players.items(player.id)
+        assert {stack.item: stack.count for stack in stacks if stack.count} == dict(+model.counts)
+        assert {stack.item: stack.lost for stack in stacks if stack.lost} == dict(+model.lost)
         await assert_sums(core, player.id)
 
 
@@ -282,7 +284,7 @@ async def test_a_node_with_a_stale_idea_of_the_placement_still_takes_and_grants_
         await give(second, player.id, "potion")
         await core.slots.refresh()
         await assert_sums(core, player.id)
-    taken = Counter(each.action for each in await core.commands.play.history.page(player.id, 50, None))["burn"]
+    taken = Counter(entry.action for entry in await core.commands.play.history.page(player.id, 50, None))["burn"]
     assert await held(second, player.id) == {"herb": 10 - taken, "potion": taken}
 
 
@@ -293,5 +295,5 @@ async def test_a_batch_without_items_asks_nothing_of_them(core: Core) -> None:
     async with connected(core.databases[owner(core, player.id)].url) as connection, connection.transaction():
         await connection.execute(f"select pg_advisory_xact_lock({FENCES['items']})")
         await connection.execute("lock table stacks, item_ledger in access exclusive mode")
-        told = await settled(core, [order(core, player.id, "rest"), order(core, player.id, "revive")])
-    assert [getattr(each, "code", "done") for each in told] == ["done", "player_is_up"]
+        answers = await settled(core, [order(core, player.id, "rest"), order(core, player.id, "revive")])
+    assert [getattr(answer, "code", "done") for answer in answers] == ["done", "player_is_up"]

@@ -47,7 +47,7 @@ CARRIERS = f"select pid from pg_locks where locktype = 'advisory' and objid = {C
 
 @dataclass
 class Gate:
-    """A postman who stands still at a step of each delivery until he is let through: killed or frozen there."""
+    """A postman that stands still at a step of each delivery until it is let through, as if killed or frozen there."""
 
     core: Core
     step: str
@@ -72,7 +72,7 @@ class Gate:
 
 
 async def hurt(core: Core, database: str) -> Player:
-    """A warrior who has room for a spell."""
+    """A warrior that has room for a spell."""
     player = await enlist(core, "warrior", database=database)
     while (await present(core, player.id)).hp > 60:
         await act(core, player.id, "hunt", foe="wolf")
@@ -84,7 +84,7 @@ async def mail_of(core: Core, player: Player) -> list[Mapping[str, Any]]:
     return [row for row in await assert_ledger_explains(core, player.id) if row["action"].startswith("mail:")]
 
 
-async def test_a_spell_heals_a_player_of_another_database_once_and_lies_in_his_inbox(core: Core) -> None:
+async def test_a_spell_heals_a_player_of_another_database_once_and_lies_in_its_inbox(core: Core) -> None:
     priest, target = await enlist(core, "priest", database="one"), await hurt(core, "two")
     key = command_id()
     first = await act(core, priest.id, "heal_other", key, player=str(target.id))
@@ -111,20 +111,20 @@ async def test_duels_of_two_databases_give_each_side_its_end_once(core: Core) ->
             act(core, one.id, "duel", player=str(two.id)), act(core, two.id, "duel", player=str(one.id))
         )
         await drained(core)
-    for each in (one, two):
-        assert sorted(row["action"] for row in await mail_of(core, each)) == ["mail:challenged", "mail:duelled"]
-    assert sum([(await present(core, each.id)).exp for each in (one, two)]) == 20, "each duel had one winner"
+    for player in (one, two):
+        assert sorted(row["action"] for row in await mail_of(core, player)) == ["mail:challenged", "mail:duelled"]
+    assert sum([(await present(core, player.id)).exp for player in (one, two)]) == 20, "each duel had one winner"
 
 
-async def test_a_letter_to_nobody_comes_back_once(core: Core) -> None:
+async def test_a_letter_to_a_player_that_does_not_exist_comes_back_once(core: Core) -> None:
     priest = await enlist(core, "priest", database="one")
     here, there = ((1 << 40) << 22 | slot << 10 for slot in (0, 63))
-    for nobody in (here, there, 1, (1 << 63) - 1):
-        await act(core, priest.id, "heal_other", player=str(nobody))
+    for recipient in (here, there, 1, (1 << 63) - 1):
+        await act(core, priest.id, "heal_other", player=str(recipient))
     async with carrying(core):
         await drained(core)
     mails = await core.commands.play.inbox.page(priest.id, 10, None)
-    assert [(each.kind, each.args["reason"]) for each in mails] == [("returned", "player_not_found")] * 4
+    assert [(mail.kind, mail.args["reason"]) for mail in mails] == [("returned", "player_not_found")] * 4
     assert [row["action"] for row in await mail_of(core, priest)] == ["mail:returned"] * 4
 
 
@@ -135,13 +135,13 @@ async def test_a_letter_that_its_rule_refuses_comes_back_and_isnt_tried_again(co
     await spells.assert_ended_once(core)
     assert await core.commands.play.inbox.page(spells.down.id, 10, None) == []
     (mail,) = await core.commands.play.inbox.page(spells.priest.id, 10, None)
-    told = (mail.args["reason"], mail.args["to"], mail.args["kind"])
-    assert told == ("player_is_down", str(spells.down.id), "healed")
+    returned = (mail.args["reason"], mail.args["to"], mail.args["kind"])
+    assert returned == ("player_is_down", str(spells.down.id), "healed")
 
 
 @dataclass
 class Spells:
-    """A spell for a player who is up, and one for a player who is down, both of another database."""
+    """A spell for a player that is up, and one for a player that is down, both of another database."""
 
     priest: Player
     up: Player
@@ -161,8 +161,8 @@ async def cast(core: Core) -> Spells:
     priest, up, down = await enlist(core, "priest", database="one"), await hurt(core, "two"), await enlist(core, "mage")
     while (await present(core, down.id)).hp:
         await act(core, down.id, "hunt", foe="dragon")
-    told = [await act(core, priest.id, "heal_other", player=str(each.id)) for each in (up, down)]
-    return Spells(priest, up, down, *told)
+    receipts = [await act(core, priest.id, "heal_other", player=str(target.id)) for target in (up, down)]
+    return Spells(priest, up, down, *receipts)
 
 
 async def make_void(core: Core, player: Player) -> None:
@@ -222,7 +222,7 @@ async def test_a_frozen_courier_that_wakes_when_another_has_done_its_work_change
             await drained(core)
         await act(core, spells.down.id, "revive")
         endings = endings or await postman.deliver(letters)
-        await outbox.settle([(letter, each) for letter, each in zip(letters, endings, strict=True) if each])
+        await outbox.settle([(letter, ending) for letter, ending in zip(letters, endings, strict=True) if ending])
     async with carrying(second):
         await drained(core)
     await spells.assert_ended_once(core)
@@ -254,7 +254,7 @@ async def test_a_letter_arrives_once_when_its_sender_or_recipient_moves_while_it
     core: Core, second: Core
 ) -> None:
     pairs = [(await enlist(core, database="one"), await enlist(core, database="two")) for _ in range(3)]
-    told = [await act(core, one.id, "duel", player=str(two.id)) for one, two in pairs]
+    receipts = [await act(core, one.id, "duel", player=str(two.id)) for one, two in pairs]
     gate = Gate(core, "after the delivery")
     async with carrying(core, gate):
         await asyncio.wait_for(gate.reached.wait(), 10)
@@ -266,12 +266,12 @@ async def test_a_letter_arrives_once_when_its_sender_or_recipient_moves_while_it
         async with carrying(second):
             await drained(core)
     await core.slots.refresh()
-    for (one, two), receipt in zip(pairs, told, strict=True):
+    for (one, two), receipt in zip(pairs, receipts, strict=True):
         assert [row["key"] for row in await mail_of(core, two)] == [receipt.events[-1]["mail_id"]]
         assert [row["action"] for row in await mail_of(core, one)] == ["mail:duelled"]
 
 
-async def test_players_who_duel_while_slots_of_theirs_move_lose_no_letter_and_get_none_twice(
+async def test_players_that_duel_while_their_slots_move_lose_no_letter_and_get_none_twice(
     core: Core, second: Core
 ) -> None:
     players = [*await enlist_many(core, 3, "one"), *await enlist_many(core, 3, "two")]
@@ -279,21 +279,23 @@ async def test_players_who_duel_while_slots_of_theirs_move_lose_no_letter_and_ge
     sent: list[str] = []
 
     async def play(node: Core, number: int) -> None:
-        own, rival = players[number].id, str(players[number - 1].id)
+        player_id, rival = players[number].id, str(players[number - 1].id)
         while going_on:
-            for told in await settled(node, [order(node, own, "duel", player=rival), order(node, own, "revive")]):
-                sent.extend(each["mail_id"] for each in getattr(told, "events", ()) if each["type"] == "mail_sent")
+            for answer in await settled(
+                node, [order(node, player_id, "duel", player=rival), order(node, player_id, "revive")]
+            ):
+                sent.extend(event["mail_id"] for event in getattr(answer, "events", ()) if event["type"] == "mail_sent")
 
     async with carrying(core), carrying(second):
         playing = [asyncio.create_task(play(node, number)) for node in (core, second) for number in range(6)]
-        mine = [slot for slot in moving.slot_with(players) if core.slots.owner("players", slot).name == "one"]
-        await moving.move(core, mine, "two")
+        slots = [slot for slot in moving.slot_with(players) if core.slots.owner("players", slot).name == "one"]
+        await moving.move(core, slots, "two")
         going_on = False
         await asyncio.gather(*playing)
         await drained(core)
     await moving.assert_settled(core)
-    found = [row["key"] for player in players for row in await mail_of(core, player) if row["key"] in set(sent)]
-    assert sorted(found) == sorted(sent), "each letter of an acknowledged command arrived once, or came back once"
+    arrived = [row["key"] for player in players for row in await mail_of(core, player) if row["key"] in set(sent)]
+    assert sorted(arrived) == sorted(sent), "each letter of an acknowledged command arrived once, or came back once"
     assert len(sent) > 20
 
 
@@ -313,17 +315,17 @@ async def test_a_copy_of_an_outbox_on_a_database_that_doesnt_own_the_slot_is_lef
 async def test_a_player_with_too_many_letters_that_wait_sends_no_more_until_they_are_gone(
     settings: Settings, tmp_path: Path
 ) -> None:
-    own = with_actions(settings, tmp_path, shout="tests.storage.mail.gossip:shout")
-    async with working(own) as core:
+    changed = with_actions(settings, tmp_path, shout="tests.storage.mail.gossip:shout")
+    async with working(changed) as core:
         one, two, neighbour = await enlist_many(core, 3, "one")
         commands = [order(core, one.id, "shout", player=str(two.id)) for _ in range(20)]
-        told = await settled(core, [*commands, order(core, neighbour.id, "duel", player=str(two.id))])
-        refused = [each for each in told if isinstance(each, Overloaded)]
+        answers = await settled(core, [*commands, order(core, neighbour.id, "duel", player=str(two.id))])
+        refused = [answer for answer in answers if isinstance(answer, Overloaded)]
         assert len(refused) == 20 - -(-WAITING // 8)
         assert await waiting(core) == 8 * -(-WAITING // 8) + 1
         hunted, full = await settled(core, [order(core, one.id), order(core, one.id, "shout", player=str(two.id))])
         assert isinstance(full, Overloaded)
-        assert not isinstance(hunted, Overloaded), "who sends no letters isn't held up"
+        assert not isinstance(hunted, Overloaded), "a command without letters isn't held up"
         async with carrying(core):
             await drained(core)
         assert len(await mail_of(core, two)) == 8 * -(-WAITING // 8) + 1
@@ -333,13 +335,13 @@ async def test_a_player_with_too_many_letters_that_wait_sends_no_more_until_they
 async def test_letters_that_answer_each_other_for_ever_end_and_the_last_comes_back(
     settings: Settings, tmp_path: Path
 ) -> None:
-    own = with_rules(
+    changed = with_rules(
         settings,
         tmp_path,
         {"gossip": "tests.storage.mail.gossip:gossip"},
         {"gossiped": "tests.storage.mail.gossip:gossiped"},
     )
-    async with working(own) as core:
+    async with working(changed) as core:
         one, two = await enlist(core, database="one"), await enlist(core, database="two")
         await act(core, one.id, "gossip", player=str(two.id))
         async with carrying(core):
@@ -350,14 +352,16 @@ async def test_letters_that_answer_each_other_for_ever_end_and_the_last_comes_ba
         assert '"reason":"internal"' in back["args"]
 
 
-async def test_a_letter_whose_rule_raises_comes_back_and_harms_nobody(settings: Settings, tmp_path: Path) -> None:
-    own = with_rules(
+async def test_a_letter_whose_rule_raises_comes_back_and_harms_no_other_letter(
+    settings: Settings, tmp_path: Path
+) -> None:
+    changed = with_rules(
         settings,
         tmp_path,
         {"curse": "tests.storage.mail.gossip:curse"},
         {"cursed": "tests.storage.mail.gossip:cursed"},
     )
-    async with working(own) as core:
+    async with working(changed) as core:
         one, two = await enlist(core, database="one"), await enlist(core, database="two")
         async with carrying(core):
             await act(core, one.id, "curse", player=str(two.id))
@@ -370,14 +374,14 @@ async def test_a_letter_whose_rule_raises_comes_back_and_harms_nobody(settings: 
 async def test_a_letter_that_no_node_knows_the_rule_of_waits_for_one_that_does(
     core: Core, settings: Settings, tmp_path: Path
 ) -> None:
-    own = with_rules(
+    changed = with_rules(
         settings,
         tmp_path,
         {"gossip": "tests.storage.mail.gossip:gossip"},
         {"gossiped": "tests.storage.mail.gossip:gossiped"},
     )
     one, two = await enlist(core, database="one"), await enlist(core, database="two")
-    async with working(own) as newer:
+    async with working(changed) as newer:
         await act(newer, one.id, "gossip", player=str(two.id))
         async with carrying(core):
             await turned(core)
@@ -403,9 +407,9 @@ async def test_a_letter_from_before_the_ledgers_partitions_makes_its_own(core: C
 
 async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_its_own_later() -> None:
     quick = WriteSettings(deadline_seconds=1)
-    async with running_servers() as own, working(own.settings(await own.fresh(), writes=quick)) as core:
-        one, here, there = [await enlist(core, database=each) for each in ("one", "one", "two")]
-        own.postgres["two"].kill()
+    async with running_servers() as servers, working(servers.settings(await servers.fresh(), writes=quick)) as core:
+        one, here, there = [await enlist(core, database=database) for database in ("one", "one", "two")]
+        servers.postgres["two"].kill()
         async with carrying(core):
             for _ in range(3):
                 await act(core, one.id, "duel", player=str(there.id))
@@ -415,7 +419,7 @@ async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_it
                 return len([row for row in await ledger(core, here.id) if row["action"] == "mail:challenged"]) == 3
 
             await wait_until(is_near, 3, what="letters to the other database have arrived")
-            await own.postgres["two"].start()
+            await servers.postgres["two"].start()
             await drained(core)
         assert [row["action"] for row in await mail_of(core, there)] == ["mail:challenged"] * 3
 
@@ -427,14 +431,14 @@ async def test_mail_is_forgotten_when_its_reader_says_so_or_when_it_is_old(core:
             await act(core, one.id, "duel", player=str(two.id))
         await drained(core)
     mails = await core.commands.play.inbox.page(two.id, 10, None)
-    assert [each.mail_id for each in mails] == sorted((each.mail_id for each in mails), reverse=True)
+    assert [mail.mail_id for mail in mails] == sorted((mail.mail_id for mail in mails), reverse=True)
     assert await core.commands.play.inbox.page(two.id, 2, mails[1].mail_id) == mails[2:]
     await core.commands.play.inbox.forget(two.id, mails[0].mail_id)
     await core.commands.play.inbox.forget(one.id, mails[1].mail_id)
     assert await core.commands.play.inbox.page(two.id, 10, None) == mails[1:]
     async with connected(core.databases["two"].url) as connection:
         old = "update inbox set at = at - interval '40 days' where mail_id = any($1::uuid[])"
-        await connection.execute(old, [each.mail_id for each in mails[2:]])
+        await connection.execute(old, [mail.mail_id for mail in mails[2:]])
     databases = core.slots.databases("players")
     assert await loops.forget_old_mail(core.commands.accounts.policy.now(), databases, 30 * 86400) == 2
     assert await core.commands.play.inbox.page(two.id, 10, None) == mails[1:2]

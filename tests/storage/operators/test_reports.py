@@ -54,13 +54,15 @@ async def put(core: Core, crowd: list[Player], *, analyzed: bool = True) -> None
     Unless they are `analyzed`, what Postgres knows of the table is from an earlier time.
     """
     for database in core.slots.databases("players"):
-        mine = [each for each in crowd if core.slots.owner("players", slot_of(each.id)) is database]
-        copies = [each._replace(exp=each.exp // 2, level=5, hp=7) for each in crowd[::3] if each not in mine]
+        owned_players = [player for player in crowd if core.slots.owner("players", slot_of(player.id)) is database]
+        copies = [
+            player._replace(exp=player.exp // 2, level=5, hp=7) for player in crowd[::3] if player not in owned_players
+        ]
         slot = slots_of(core, database.name)[0]
         void = Player(slot << SEQUENCE_BITS, "", "mage", 1, 1, EXP_CAP, 1, START, START)
         rows = [
             (slot_of(p.id), p.id, p.name, p.class_name, p.level, p.hp, p.exp, 1, 0, p is void, p.created_at, START)
-            for p in (*mine, *copies, void)
+            for p in (*owned_players, *copies, void)
         ]
         async with connected(database.url) as connection:
             await connection.execute("truncate players")
@@ -71,12 +73,12 @@ async def put(core: Core, crowd: list[Player], *, analyzed: bool = True) -> None
 
 async def walk(core: Core, question: Question) -> list[Player]:
     """A ranking by its pages, each as long as the question's limit but for the last."""
-    found: list[Player] = []
+    players: list[Player] = []
     while True:
         ranking = await core.rooms.operators.reports.rank(question)
-        found += ranking.players
+        players += ranking.players
         if not ranking.more:
-            return found
+            return players
         assert len(ranking.players) == question.limit
         last = ranking.players[-1]
         question = replace(question, after=(getattr(last, question.by), last.id))
@@ -105,13 +107,13 @@ async def test_the_pages_of_a_ranking_are_the_whole_order_of_all_databases(
     await put(core, crowd, analyzed=analyzed)
     low, high = levels
     wanted = [
-        each
-        for each in sorted(crowd, key=lambda each: each.id)
-        if class_name in (None, each.class_name) and (low or 0) <= each.level <= (high or 9)
+        player
+        for player in sorted(crowd, key=lambda player: player.id)
+        if class_name in (None, player.class_name) and (low or 0) <= player.level <= (high or 9)
     ]
-    wanted.sort(key=lambda each: getattr(each, by), reverse=descending)
-    found = await walk(core, Question(by, limit, descending, class_name, low, high))
-    assert found == wanted
+    wanted.sort(key=lambda player: getattr(player, by), reverse=descending)
+    walked = await walk(core, Question(by, limit, descending, class_name, low, high))
+    assert walked == wanted
 
 
 @settings(max_examples=10)
@@ -120,31 +122,33 @@ async def test_the_counts_are_those_of_each_database_class_and_level(core: Core,
     await put(core, crowd)
     before = datetime.now(UTC) - timedelta(seconds=1)
     counts, as_of = await operations.stats(core.commands.operations)
-    found = {(each.database, each.class_name, each.level): each.players for each in counts}
-    assert len(found) == len(counts)
-    assert found == Counter(
-        (core.slots.owner("players", slot_of(each.id)).name, each.class_name, each.level) for each in crowd
+    players_by_kind = {(count.database, count.class_name, count.level): count.players for count in counts}
+    assert len(players_by_kind) == len(counts)
+    assert players_by_kind == Counter(
+        (core.slots.owner("players", slot_of(player.id)).name, player.class_name, player.level) for player in crowd
     )
     assert before < as_of < datetime.now(UTC) + timedelta(seconds=1)
 
 
 async def test_pages_and_counts_stay_exact_while_slots_move_to_and_fro(core: Core, second: Core) -> None:
-    """Whoever asks over a map that is always stale: what moves is counted once, what a move leaves behind never."""
+    """Reports over a map that is always stale count a player that moves once, and rows that a move has left never."""
     crowd = [
-        Player((each << SLOT_BITS | each % SLOTS) << SEQUENCE_BITS, "Ann", "mage", 1, 1, each // 3, 1, START, START)
-        for each in range(1, 200)
+        Player(
+            (number << SLOT_BITS | number % SLOTS) << SEQUENCE_BITS, "Ann", "mage", 1, 1, number // 3, 1, START, START
+        )
+        for number in range(1, 200)
     ]
     await put(core, crowd)
-    wanted = sorted(crowd, key=lambda each: (-each.exp, each.id))
+    wanted = sorted(crowd, key=lambda player: (-player.exp, player.id))
     moving = asyncio.Event()
 
     async def ask() -> int:
-        asked = 0
+        questions = 0
         while not moving.is_set():
             assert await walk(second, Question("exp", 40)) == wanted
-            assert sum(each.players for each in (await operations.stats(second.commands.operations))[0]) == len(crowd)
-            asked += 1
-        return asked
+            assert sum(count.players for count in (await operations.stats(second.commands.operations))[0]) == len(crowd)
+            questions += 1
+        return questions
 
     asking = [asyncio.create_task(ask()) for _ in range(2)]
     for slot in [*range(0, SLOTS, 7)] * 2:
@@ -160,33 +164,35 @@ async def test_while_a_slot_has_no_owner_or_two_there_is_no_answer_but_the_right
     player = await enlist(core, database="one")
     slot = slot_of(player.id)
     wrong, name = (("one", False), "one") if owners == 0 else (("two", True), "two")
-    await own(core, slot, *wrong)
+    await set_owned(core, slot, *wrong)
     if owners == 2:
         async with connected(core.databases["two"].url) as connection:
             row = (slot, player.id, "Ann", "mage", 9, 9, 9, 9, 0, False, START, START)
             await connection.copy_records_to_table("players", records=[row], columns=COLUMNS)
-    asked = asyncio.create_task(core.rooms.operators.reports.rank(Question("exp", 5)))
-    done, _ = await asyncio.wait({asked}, timeout=0.3)
+    ranking = asyncio.create_task(core.rooms.operators.reports.rank(Question("exp", 5)))
+    done, _ = await asyncio.wait({ranking}, timeout=0.3)
     assert not done
-    await own(core, slot, name, owned=owners == 0)
-    assert (await asked).players == [player]
+    await set_owned(core, slot, name, owned=owners == 0)
+    assert (await ranking).players == [player]
 
 
-async def own(core: Core, slot: int, database: str, owned: bool) -> None:
+async def set_owned(core: Core, slot: int, database: str, owned: bool) -> None:
     async with connected(core.databases[database].url) as connection:
-        told = "insert into players_owned_slots values ($1, $2, 2) on conflict (slot) do update set owned = $2"
-        await connection.execute(told, slot, owned)
+        statement = "insert into players_owned_slots values ($1, $2, 2) on conflict (slot) do update set owned = $2"
+        await connection.execute(statement, slot, owned)
 
 
 async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_the_first(core: Core) -> None:
     crowd = [
-        Player((each << SLOT_BITS | each % SLOTS) << SEQUENCE_BITS, "Ann", "mage", 1, 1, each, 1, START, START)
-        for each in range(1, 3000)
+        Player((number << SLOT_BITS | number % SLOTS) << SEQUENCE_BITS, "Ann", "mage", 1, 1, number, 1, START, START)
+        for number in range(1, 3000)
     ]
     await put(core, crowd)
     rows: list[int] = []
     for database in core.slots.databases("players"):
-        event.listen(database.engine.sync_engine, "after_cursor_execute", lambda *told: rows.append(told[1].rowcount))
+        event.listen(
+            database.engine.sync_engine, "after_cursor_execute", lambda *arguments: rows.append(arguments[1].rowcount)
+        )
     question = Question("exp", 10)
     fetched = []
     for after in (None, (1500, 0), (11, 0)):

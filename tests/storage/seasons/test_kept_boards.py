@@ -68,18 +68,20 @@ async def shows(core: Core, board: str, expected: list[tuple[int, int, int]]) ->
     """Waits until the board shows rank, score and id of these."""
 
     async def is_so() -> bool:
-        return [(each.rank, each.score, each.player_id) for each in await standings(core, board)] == expected
+        return [
+            (standing.rank, standing.score, standing.player_id) for standing in await standings(core, board)
+        ] == expected
 
     try:
         await wait_until(is_so, what=board)
     except AssertionError:
-        told = [(each.rank, each.score, each.player_id) for each in await standings(core, board)]
-        raise AssertionError((board, told, expected)) from None
+        shown = [(standing.rank, standing.score, standing.player_id) for standing in await standings(core, board)]
+        raise AssertionError((board, shown, expected)) from None
 
 
-def sorted_by(board: str, found: dict[int, int]) -> list[tuple[int, int, int]]:
+def sorted_by(board: str, scores: dict[int, int]) -> list[tuple[int, int, int]]:
     """Rank, score and id of these, of different scores."""
-    order = sorted(found.items(), key=lambda each: each[1], reverse=board == "farthest")
+    order = sorted(scores.items(), key=lambda entry: entry[1], reverse=board == "farthest")
     return [(rank, score, who) for rank, (who, score) in enumerate(order, 1)]
 
 
@@ -87,7 +89,7 @@ async def scores(core: Core, player: Player, **points: int) -> None:
     await act(core, player.id, "score", points=points)
 
 
-async def test_points_are_summed_kept_at_their_best_or_replaced_as_the_board_says(core: Core) -> None:
+async def test_points_are_summed_or_the_best_or_the_last_are_stored_as_the_board_says(core: Core) -> None:
     ann, bob, cy = await enlist_many(core, 3)
     for who, lap, jump, mood in [(ann, 31, 5, 1), (bob, 30, 7, 2), (ann, 29, 4, 3), (bob, 35, 8, -4), (cy, 30, 8, 3)]:
         await scores(core, who, lap=lap, jump=jump, mood=mood, kills=2)
@@ -102,15 +104,15 @@ async def test_several_scores_of_one_batch_count_as_if_they_had_come_one_by_one(
     dice = random.Random(5)
     rolled = [(who, dice.randint(1, 99), dice.randint(1, 99)) for _ in range(40) for who in (ann, bob)]
     await asyncio.gather(*(scores(core, who, lap=lap, kills=kills, jump=lap) for who, lap, kills in rolled))
-    laps = {who.id: [lap for each, lap, _ in rolled if each is who] for who in (ann, bob)}
-    killed = {who.id: sum(kills for each, _, kills in rolled if each is who) for who in (ann, bob)}
+    laps = {who.id: [lap for player, lap, _ in rolled if player is who] for who in (ann, bob)}
+    killed = {who.id: sum(kills for player, _, kills in rolled if player is who) for who in (ann, bob)}
 
     async def is_so() -> bool:
-        return {each.player_id: each.score for each in await standings(core, "kills")} == killed
+        return {standing.player_id: standing.score for standing in await standings(core, "kills")} == killed
 
     await wait_until(is_so, what="all kills are counted")
     for board, best in (("fastest", min), ("farthest", max)):
-        await shows(core, board, sorted_by(board, {who: best(found) for who, found in laps.items()}))
+        await shows(core, board, sorted_by(board, {who: best(laps_of_player) for who, laps_of_player in laps.items()}))
 
 
 async def test_a_retried_command_scores_once(core: Core) -> None:
@@ -124,33 +126,33 @@ async def test_ties_are_ranked_as_the_board_says_on_pages_around_and_alone(core:
     players = await enlist_many(core, 6)
     for who, kills in zip(players, (9, 7, 7, 7, 3, 3), strict=True):
         await scores(core, who, kills=kills)
-    a, b, c, d, e, f = (each.id for each in players)
+    a, b, c, d, e, f = (player.id for player in players)
     await shows(core, "kills", [(1, 9, a), (2, 7, b), (3, 7, c), (4, 7, d), (5, 3, e), (6, 3, f)])
     await shows(core, "kills_dense", [(1, 9, a), (2, 7, b), (2, 7, c), (2, 7, d), (3, 3, e), (3, 3, f)])
     await shows(core, "kills_shared", [(1, 9, a), (2, 7, b), (2, 7, c)])
 
     async def ranks(board: str) -> list[int]:
-        found = await boards.ranks(core.commands.leaderboards, board, boards.CURRENT, [a, b, c, d, e, f])
-        return [each.rank for each in found.page.standings]
+        ranks = await boards.ranks(core.commands.leaderboards, board, boards.CURRENT, [a, b, c, d, e, f])
+        return [standing.rank for standing in ranks.page.standings]
 
     assert await ranks("kills") == [1, 2, 3, 4, 5, 6]
     assert await ranks("kills_dense") == [1, 2, 2, 2, 3, 3]
     assert await ranks("kills_shared") == [1, 2, 2]
     near = await boards.around(core.commands.leaderboards, "kills_dense", boards.CURRENT, e, 2)
-    assert [(each.rank, each.player_id) for each in near.page.standings] == [(2, c), (2, d), (3, e), (3, f)]
+    assert [(standing.rank, standing.player_id) for standing in near.page.standings] == [(2, c), (2, d), (3, e), (3, f)]
     first = await boards.top(core.commands.leaderboards, "kills_dense", boards.CURRENT, 3, None)
     rest = await boards.top(core.commands.leaderboards, "kills_dense", boards.CURRENT, 3, first.page.after)
-    assert [(each.rank, each.player_id) for each in rest.page.standings] == [(2, d), (3, e), (3, f)]
+    assert [(standing.rank, standing.player_id) for standing in rest.page.standings] == [(2, d), (3, e), (3, f)]
     with pytest.raises(NotOnBoard):
         await boards.around(core.commands.leaderboards, "kills_shared", boards.CURRENT, e, 2)
     assert (await boards.ranks(core.commands.leaderboards, "kills_shared", boards.CURRENT, [a, d, 5])).missing == [d, 5]
     behind = (await boards.ranks(core.commands.leaderboards, "kills", boards.CURRENT, [a, c, f])).page
-    assert [(each.behind, behind.total) for each in behind.standings] == [(5, 6), (2, 6), (0, 6)]
+    assert [(standing.behind, behind.total) for standing in behind.standings] == [(5, 6), (2, 6), (0, 6)]
 
 
 async def test_dense_ranks_stay_right_while_scores_are_left_by_their_last_player(core: Core) -> None:
     players = await enlist_many(core, 5)
-    dice, total = random.Random(11), dict.fromkeys([each.id for each in players], 0)
+    dice, total = random.Random(11), dict.fromkeys([player.id for player in players], 0)
     for _ in range(60):
         who, amount = dice.choice(players), dice.randint(-2, 2)
         total[who.id] += amount
@@ -158,8 +160,10 @@ async def test_dense_ranks_stay_right_while_scores_are_left_by_their_last_player
 
     async def is_so() -> bool:
         levels = sorted(set(total.values()), reverse=True)
-        told = {each.player_id: (each.rank, each.score) for each in await standings(core, "kills_dense")}
-        return told == {who: (levels.index(score) + 1, score) for who, score in total.items()}
+        shown = {
+            standing.player_id: (standing.rank, standing.score) for standing in await standings(core, "kills_dense")
+        }
+        return shown == {who: (levels.index(score) + 1, score) for who, score in total.items()}
 
     await wait_until(is_so, what="dense ranks")
 
@@ -206,18 +210,18 @@ async def test_a_board_that_is_defined_anew_is_served_as_it_was_until_it_has_bee
     old = with_actions(settings, tmp_path, "[boards.top]\nscore = 'exp'\nties = 'dense'\n")
     async with working(old) as core, following(core):
         players = [await enlist(core, exp=exp) for exp in (9, 5, 5, 1)]
-        ids = [each.id for each in players]
+        ids = [player.id for player in players]
         await shows(core, "top", list(zip((1, 2, 2, 3), (9, 5, 5, 1), ids, strict=True)))
         (tmp_path / "new").mkdir()
         changed = "[boards.top]\nscore = 'exp'\norder = 'asc'\nties = 'competition'\n"
         async with working(with_actions(settings, tmp_path / "new", changed)) as new:
-            seen: list[Any] = [await told(new)]
+            seen: list[Any] = [await weekly_standings(new)]
             assert seen[0] == list(zip((1, 2, 2, 3), (9, 5, 5, 1), ids, strict=True))
     async with working(with_actions(settings, tmp_path / "new", changed)) as new, following(new):
         want = [(1, 1, ids[3]), (2, 5, ids[1]), (2, 5, ids[2]), (4, 9, ids[0])]
 
         async def is_rebuilt() -> bool:
-            if (now := await told(new)) != seen[-1]:
+            if (now := await weekly_standings(new)) != seen[-1]:
                 seen.append(now)
             return bool(seen[-1] == want)
 
@@ -225,6 +229,6 @@ async def test_a_board_that_is_defined_anew_is_served_as_it_was_until_it_has_bee
         assert len(seen) == 2
 
 
-async def told(core: Core) -> list[tuple[int, int, int]]:
+async def weekly_standings(core: Core) -> list[tuple[int, int, int]]:
     page = (await boards.top(core.commands.leaderboards, "top", boards.CURRENT, 200, None)).page
-    return [(each.rank, each.score, each.player_id) for each in page.standings]
+    return [(standing.rank, standing.score, standing.player_id) for standing in page.standings]

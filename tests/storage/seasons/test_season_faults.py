@@ -34,16 +34,16 @@ async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
 
 
 def this_week(core: Core) -> Season:
-    found = core.rooms.seasons.calendar.season(weekly(core), datetime.now(UTC))
-    assert found is not None
-    return found
+    season = core.rooms.seasons.calendar.season(weekly(core), datetime.now(UTC))
+    assert season is not None
+    return season
 
 
 async def gives(core: Core, player_id: int, season: int, score: int) -> None:
     """A score of a season as play would have left it."""
     async with connected(core.databases[owner(core, player_id)].url) as connection:
-        asked = "insert into scores values ($1, $2, 'weekly', $3, $4, now(), 1)"
-        await connection.execute(asked, slot_of(player_id), player_id, season, score)
+        statement = "insert into scores values ($1, $2, 'weekly', $3, $4, now(), 1)"
+        await connection.execute(statement, slot_of(player_id), player_id, season, score)
 
 
 async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_seasons(core: Core) -> None:
@@ -58,15 +58,15 @@ async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_
         assert await connection.fetchval("select season from scores where board = 'kills'") == 0
 
 
-async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(core: Core) -> None:
+async def test_seasons_that_no_node_could_record_are_counted_and_rewarded_later(core: Core) -> None:
     ann, now = await enlist(core), this_week(core)
     first = Season(now.start - 4 * WEEK, now.start - 3 * WEEK)
     await core.rooms.seasons.records.begin("weekly", first)
     missed = Season(now.start - 2 * WEEK, now.start - WEEK)
     await gives(core, ann.id, missed.start, 7)
     await until_closed(core, missed)
-    found = [each.season for each in await core.rooms.seasons.records.all() if each.board == "weekly"]
-    assert found == [Season(now.start + week * WEEK, now.start + (week + 1) * WEEK) for week in range(-4, 1)]
+    begun = [record.season for record in await core.rooms.seasons.records.all() if record.board == "weekly"]
+    assert begun == [Season(now.start + week * WEEK, now.start + (week + 1) * WEEK) for week in range(-4, 1)]
     assert await standings(core, missed) == [(1, 7, ann.id)]
     assert len(await rewards(core, ann)) == 1
 
@@ -74,13 +74,13 @@ async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(cor
 async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "AT_A_TIME", 2)
+    monkeypatch.setattr(closing, "CHUNK", 2)
     now = this_week(core)
     await core.rooms.seasons.records.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
     for _ in range(3):
         await attend(core)
-    found = [each.season.start for each in await core.rooms.seasons.records.all() if each.board == "weekly"]
-    assert found == [now.start + week * WEEK for week in range(-6, 1)]
+    begun = [record.season.start for record in await core.rooms.seasons.records.all() if record.board == "weekly"]
+    assert begun == [now.start + week * WEEK for week in range(-6, 1)]
 
 
 async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +102,8 @@ async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core
     await attend(core)
     before = int(core.commands.accounts.policy.now().timestamp())
     record = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
-    found = {each.season.start: each.season.end for each in await core.rooms.seasons.records.all()}
-    assert found[record.season.start] >= before + 3
+    ends = {season.season.start: season.season.end for season in await core.rooms.seasons.records.all()}
+    assert ends[record.season.start] >= before + 3
 
 
 async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
@@ -121,20 +121,20 @@ async def ended_last_week(core: Core, *scores: int) -> tuple[Season, list[int]]:
     now = this_week(core)
     season = Season(now.start - WEEK, now.start)
     await core.rooms.seasons.records.begin("weekly", season)
-    ids = [each.id for each in await enlist_many(core, len(scores))]
+    ids = [player.id for player in await enlist_many(core, len(scores))]
     for player_id, score in zip(ids, scores, strict=True):
         await gives(core, player_id, season.start, score)
     return season, ids
 
 
-async def test_who_is_banned_when_a_season_is_counted_has_his_place_back_later_and_no_reward(core: Core) -> None:
+async def test_a_player_banned_when_a_season_is_counted_gets_its_place_back_later_and_no_reward(core: Core) -> None:
     season, (a, b, c, d) = await ended_last_week(core, 9, 8, 7, 6)
     await judge(core, a)
     await until_closed(core, season)
     assert await standings(core, season) == [(1, 8, b), (2, 7, c), (3, 6, d)]
     await judge(core, a, banned=False)
     assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d)]
-    assert [await exp(core, each) for each in (a, b, c, d)] == [0, 100, 10, 10]
+    assert [await exp(core, player_id) for player_id in (a, b, c, d)] == [0, 100, 10, 10]
 
 
 async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: Core) -> None:
@@ -144,7 +144,7 @@ async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: C
     await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
     await judge(core, a)
     await until_closed(core, season)
-    assert [await exp(core, each) for each in (a, b)] == [0, 10]
+    assert [await exp(core, player_id) for player_id in (a, b)] == [0, 10]
 
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:
@@ -178,11 +178,11 @@ def weekly(core: Core) -> Board:
 async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Core) -> None:
     season, _ = await ended_last_week(core, 9)
     await until_closed(core, season)
-    asked = (core.commands.board_repair, "weekly", boards.PREVIOUS)
+    board = (core.commands.board_repair, "weekly", boards.PREVIOUS)
     for refused in (
         board_repair.rebuild(core.commands.board_repair, "a test", "weekly", boards.PREVIOUS, "a test"),
-        board_repair.check(*asked, 10, repair=False),
-        board_repair.check_all(*asked, lambda _: None, repair=False),
+        board_repair.check(*board, 10, repair=False),
+        board_repair.check_all(*board, lambda _: None, repair=False),
     ):
         with pytest.raises(BadInput):
             await refused
@@ -193,6 +193,6 @@ async def test_the_banned_take_no_place_of_those_that_are_stored(core: Core) -> 
     await judge(core, ids[0])
     for banned, expected in ((True, ids[:3]), (False, ids[1:3])):
         end = core.rooms.seasons.end
-        found = [row async for part in end.standings(weekly(core), season.start, 2, banned=banned) for row in part]
-        assert [row[4] for row in found] == expected
-        assert [row[3] for row in found] == list(range(1, len(expected) + 1))
+        rows = [row async for part in end.standings(weekly(core), season.start, 2, banned=banned) for row in part]
+        assert [row[4] for row in rows] == expected
+        assert [row[3] for row in rows] == list(range(1, len(expected) + 1))

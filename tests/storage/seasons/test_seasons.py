@@ -51,11 +51,11 @@ async def core(changed: Settings) -> AsyncIterator[Core]:
 async def begin(core: Core, count: int) -> list[Season]:
     """So many seasons of a few seconds each, the first of which has just begun; they are known to all nodes."""
     start = int(time.time())
-    found = [Season(start + each * SECONDS, start + (each + 1) * SECONDS) for each in range(count)]
-    for season in found:
+    begun = [Season(start + number * SECONDS, start + (number + 1) * SECONDS) for number in range(count)]
+    for season in begun:
         await core.rooms.seasons.records.begin("weekly", season)
     await seasons.learn(core.commands.seasons)
-    return found
+    return begun
 
 
 def postman(core: Core) -> Postman:
@@ -70,32 +70,32 @@ async def attend(core: Core) -> None:
 async def until_closed(core: Core, season: Season) -> None:
     async def is_closed() -> bool:
         await attend(core)
-        found = await core.rooms.seasons.records.all()
-        return ("weekly", season, "closed") in [(each.board, each.season, each.state) for each in found]
+        records = await core.rooms.seasons.records.all()
+        return ("weekly", season, "closed") in [(record.board, record.season, record.state) for record in records]
 
     await wait_until(is_closed, 20, "the season is closed")
 
 
 async def scored(core: Core) -> dict[int, dict[int, list[int]]]:
     """By season and player: every score, as the ledgers' times have it, with the scores' own rows beside them."""
-    found: dict[int, dict[int, list[int]]] = {}
+    scores: dict[int, dict[int, list[int]]] = {}
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:
             for row in await connection.fetch("select * from scores where board = 'weekly'"):
-                found.setdefault(row["season"], {})[row["player_id"]] = [row["score"]]
-    return found
+                scores.setdefault(row["season"], {})[row["player_id"]] = [row["score"]]
+    return scores
 
 
-async def by_ledger(core: Core, players: list[Player], found: list[Season]) -> dict[int, dict[int, int]]:
+async def by_ledger(core: Core, players: list[Player], begun: list[Season]) -> dict[int, dict[int, int]]:
     """What each season's scores are by the ledger alone: a season has what was scored from its start to its end."""
     sums: dict[int, dict[int, int]] = {}
     for player in players:
         for row in await ledger(core, player.id):
             if row["action"] == "score":
                 at = row["at"].timestamp()
-                season = next((each.start for each in found if each.start <= at < each.end), found[-1].end)
-                own = sums.setdefault(season, {})
-                own[player.id] = own.get(player.id, 0) + 1
+                season = next((season.start for season in begun if season.start <= at < season.end), begun[-1].end)
+                sums_by_player = sums.setdefault(season, {})
+                sums_by_player[player.id] = sums_by_player.get(player.id, 0) + 1
     return sums
 
 
@@ -111,7 +111,7 @@ async def play(core: Core, players: list[Player], until: float) -> None:
 async def standings(core: Core, season: Season) -> list[tuple[int, int, int]]:
     name = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(season.start))
     page = (await boards.top(core.commands.leaderboards, "weekly", name, 200, None)).page
-    return [(each.rank, each.score, each.player_id) for each in page.standings]
+    return [(standing.rank, standing.score, standing.player_id) for standing in page.standings]
 
 
 async def rewards(core: Core, player: Player) -> list[Any]:
@@ -145,31 +145,31 @@ async def test_three_boundaries_are_crossed_exactly_with_writes_in_flight_and_ki
     core: Core, second: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     players = await enlist_many(core, 10)
-    found = await begin(core, 3)
+    begun = await begin(core, 3)
     await seasons.learn(second.commands.seasons)
     interrupted(core, monkeypatch, random.Random(1))
-    playing = asyncio.create_task(play(core, players, found[-1].end + 0.5))
-    for season in found:
+    playing = asyncio.create_task(play(core, players, begun[-1].end + 0.5))
+    for season in begun:
         await wait_until(lambda season=season: time.time() >= season.end, 10, "the season is over")
         both = asyncio.gather(until_closed(core, season), until_closed(second, season))
         await both
     await playing
-    expected = await by_ledger(core, players, found)
+    expected = await by_ledger(core, players, begun)
     rows = await scored(core)
-    for season in found:
+    for season in begun:
         assert {who: [score] for who, score in expected[season.start].items()} == rows[season.start]
-        told = await standings(core, season)
-        assert {who: score for _, score, who in told} == expected[season.start]
-        assert [score for _, score, _ in told] == sorted((score for _, score, _ in told), reverse=True)
-    ended = [await standings(core, season) for season in found]
-    total = {player.id: sum(expected[each].get(player.id, 0) for each in expected) for player in players}
+        standing = await standings(core, season)
+        assert {who: score for _, score, who in standing} == expected[season.start]
+        assert [score for _, score, _ in standing] == sorted((score for _, score, _ in standing), reverse=True)
+    ended = [await standings(core, season) for season in begun]
+    total = {player.id: sum(expected[start].get(player.id, 0) for start in expected) for player in players}
     for player in players:
-        ranks = [rank for told in ended for rank, _, who in told if who == player.id]
-        own = sum({1: 100, 2: 10, 3: 10}.get(rank, 0) for rank in ranks)
+        ranks = [rank for standing in ended for rank, _, who in standing if who == player.id]
+        reward = sum({1: 100, 2: 10, 3: 10}.get(rank, 0) for rank in ranks)
         assert len(await rewards(core, player)) == len([rank for rank in ranks if rank <= 3])
-        assert (await core.rooms.players.read([player.id]))[player.id].exp == own
+        assert (await core.rooms.players.read([player.id]))[player.id].exp == reward
     page = (await boards.top(core.commands.leaderboards, "kills", boards.CURRENT, 200, None)).page
-    assert {each.player_id: each.score for each in page.standings} == total
+    assert {standing.player_id: standing.score for standing in page.standings} == total
 
 
 @pytest.fixture
@@ -200,26 +200,26 @@ async def test_no_fence_is_put_up_before_the_season_is_over_by_the_databases_clo
             assert await connection.fetchval("select count(*) from season_floors") == 0
 
 
-async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_banned(core: Core) -> None:
+async def test_a_season_that_is_over_is_read_as_it_ended_without_banned_players(core: Core) -> None:
     players = await enlist_many(core, 5)
     (season,) = await begin(core, 1)
     for number, player in enumerate(players):
         await act(core, player.id, "score", points={"kills": 9 - number})
     await wait_until(lambda: time.time() >= season.end, 10, "the season is over")
     await until_closed(core, season)
-    a, b, c, d, e = (each.id for each in players)
+    a, b, c, d, e = (player.id for player in players)
     assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d), (5, 5, e)]
     await moderation.change_ban(core.commands.operations, "a test", BanChange(command_id(), b, True, "a test"))
     assert await standings(core, season) == [(1, 9, a), (2, 7, c), (3, 6, d), (4, 5, e)]
     previous = boards.PREVIOUS
     near = (await boards.around(core.commands.leaderboards, "weekly", previous, c, 1)).page
-    assert ([each.player_id for each in near.standings], near.total) == ([a, c, d], 4)
+    assert ([standing.player_id for standing in near.standings], near.total) == ([a, c, d], 4)
     first = (await boards.top(core.commands.leaderboards, "weekly", previous, 2, None)).page
     rest = (await boards.top(core.commands.leaderboards, "weekly", previous, 2, first.after)).page
-    assert [each.player_id for each in [*first.standings, *rest.standings]] == [a, c, d, e]
+    assert [standing.player_id for standing in [*first.standings, *rest.standings]] == [a, c, d, e]
     assert rest.after is None
     ranks = await boards.ranks(core.commands.leaderboards, "weekly", previous, [d, b, 7])
-    assert ([each.rank for each in ranks.page.standings], ranks.missing) == ([3], [b, 7])
+    assert ([standing.rank for standing in ranks.page.standings], ranks.missing) == ([3], [b, 7])
     with pytest.raises(NotOnBoard):
         await boards.around(core.commands.leaderboards, "weekly", previous, b, 1)
     with pytest.raises(SeasonNotFound):
@@ -235,10 +235,10 @@ async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_beg
     (ann,) = await enlist_many(core, 1)
     await attend(core)
     await act(core, ann.id, "score", points={"kills": 3})
-    found = await seasons.preview(core.commands.seasons, "weekly", 10)
-    assert found.entries == [(1, 3, ann.id, ann.name, {"exp": 100, "text": "First"})]
+    preview = await seasons.preview(core.commands.seasons, "weekly", 10)
+    assert preview.entries == [(1, 3, ann.id, ann.name, {"exp": 100, "text": "First"})]
     record = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
-    (now,) = [each for each in await core.rooms.seasons.records.all() if each.board == "weekly"]
+    (now,) = [record for record in await core.rooms.seasons.records.all() if record.board == "weekly"]
     await until_closed(core, now.season)
     assert record.season.start == now.season.start
     await act(core, ann.id, "score", points={"kills": 4})
@@ -250,4 +250,4 @@ async def test_what_was_noted_of_a_season_holds_whatever_the_configuration_says_
     records: SeasonRecords = core.rooms.seasons.records
     (season,) = await begin(core, 1)
     await records.begin("weekly", Season(season.start, season.end + 77))
-    assert [each.season for each in await records.all() if each.board == "weekly"] == [season]
+    assert [record.season for record in await records.all() if record.board == "weekly"] == [season]

@@ -41,28 +41,28 @@ async def lapse(moves: Sharding, control: SecretStr) -> None:
 
 @asynccontextmanager
 async def playing(core: Core, players: Sequence[Player]) -> AsyncIterator[dict[int, list[Receipt]]]:
-    """Each player acts, one action after the other, while the block runs; what each was told."""
-    told: dict[int, list[Receipt]] = {player.id: [] for player in players}
+    """Each player acts, one action after the other, while the block runs; yields the receipts by player id."""
+    receipts_by_player: dict[int, list[Receipt]] = {player.id: [] for player in players}
     stop = asyncio.Event()
 
     async def play(player_id: int) -> None:
         while not stop.is_set():
             try:
-                told[player_id].append(await act(core, player_id))
+                receipts_by_player[player_id].append(await act(core, player_id))
             except Refused:
-                told[player_id].append(await act(core, player_id, "revive"))
+                receipts_by_player[player_id].append(await act(core, player_id, "revive"))
 
     tasks = [asyncio.create_task(play(player.id)) for player in players]
     try:
-        yield told
+        yield receipts_by_player
     finally:
         stop.set()
         await asyncio.gather(*tasks)
 
 
-async def assert_nothing_lost(core: Core, told: dict[int, list[Receipt]]) -> None:
-    """What each player was told is in his ledger once, in its order, and explains his present state."""
-    for player_id, receipts in told.items():
+async def assert_nothing_lost(core: Core, receipts_by_player: dict[int, list[Receipt]]) -> None:
+    """Each player's receipts are in its ledger, once and in their order, and the ledger explains the player's state."""
+    for player_id, receipts in receipts_by_player.items():
         rows = await assert_ledger_explains(core, player_id)
         assert [row["key"] for row in rows[1:]] == [receipt.command_id for receipt in receipts]
 
@@ -72,15 +72,15 @@ async def assert_settled(core: Core, group: str = "players") -> None:
     await core.slots.refresh()
     tables = [table.name for table in moved_tables(group)]
     for database in core.slots.members(group):
-        mine = slots_of(core, database.name, group)
+        owned_slots = slots_of(core, database.name, group)
         async with connected(database.url) as connection:
             owned = await connection.fetch(f"select slot from {group}_owned_slots where owned order by slot")
-            assert [row["slot"] for row in owned] == mine
+            assert [row["slot"] for row in owned] == owned_slots
             for table in (*tables, f"{group}_marks"):
-                strange = await connection.fetchval(
-                    f"select count(*) from {table} where slot <> all($1::smallint[])", mine
+                foreign = await connection.fetchval(
+                    f"select count(*) from {table} where slot <> all($1::smallint[])", owned_slots
                 )
-                assert strange == 0, (database.name, table)
+                assert foreign == 0, (database.name, table)
             assert await connection.fetchval("select count(*) from pg_publication") == 0
             assert tuple(await connection.fetchrow(LEFT)) == (0, 0)
 

@@ -34,14 +34,14 @@ async def kill_at(settings: Settings, folder: Path, slots: list[int], target: st
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("when", "steps"), [("before", BEFORE), ("after", AFTER)])
-async def test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_move(
+async def test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(
     core: Core, settings: Settings, tmp_path: Path, when: str, steps: list[str]
 ) -> None:
     """Moves the same slots to and fro, under play, with a kill at another step each time."""
     players = await enlist_many(core, 4, "one")
     slots = moving.slot_with(players)
     targets = ["two", "one"] * len(steps)
-    async with moving.playing(core, players) as told:
+    async with moving.playing(core, players) as receipts_by_player:
         for step, target in zip(steps, targets, strict=False):
             await kill_at(settings, tmp_path, slots, target, when, step)
             await moving.lapse(core.sharding, core.databases["one"].url)
@@ -51,7 +51,7 @@ async def test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_
             assert {each.step for each in ended.slots} == {SlotStep.MOVED}, step
             await moving.assert_settled(core)
             assert {owner(core, player.id) for player in players} == {target}
-    await moving.assert_nothing_lost(core, told)
+    await moving.assert_nothing_lost(core, receipts_by_player)
 
 
 @pytest.mark.soak
@@ -60,7 +60,7 @@ async def test_a_mover_killed_at_any_step_is_followed_by_another_one(
     core: Core, settings: Settings, tmp_path: Path, when: str
 ) -> None:
     steps = [step for step in STEPS if (when, step) != ("after", "done")]
-    await test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_move(
+    await test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(
         core, settings, tmp_path, when, steps
     )
 

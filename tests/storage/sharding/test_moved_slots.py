@@ -52,7 +52,7 @@ async def _end_sessions(core: Core, player: Player) -> object:
 
 
 @pytest.mark.parametrize("ask", [_act, _read, _history, _end_sessions])
-async def test_a_node_with_a_stale_map_finds_a_player_who_has_moved(core: Core, second: Core, ask: Ask) -> None:
+async def test_a_node_with_a_stale_map_finds_a_player_that_has_moved(core: Core, second: Core, ask: Ask) -> None:
     player = await enlist(core, database="one")
     await act(core, player.id)
     assert owner(second, player.id) == "one"
@@ -61,7 +61,7 @@ async def test_a_node_with_a_stale_map_finds_a_player_who_has_moved(core: Core, 
     assert owner(second, player.id) == "two"
 
 
-async def test_players_who_act_while_their_slot_moves_to_and_fro_lose_nothing_and_see_nothing(
+async def test_players_that_act_while_their_slot_moves_to_and_fro_lose_nothing_and_notice_nothing(
     core: Core, second: Core
 ) -> None:
     players = await enlist_many(core, 4)
@@ -70,19 +70,19 @@ async def test_players_who_act_while_their_slot_moves_to_and_fro_lose_nothing_an
     async def play(node: Core, player: Player) -> int:
         done = 0
         while moving:
-            told = await settled(node, [order(node, player.id, "hunt"), order(node, player.id, "revive")])
-            codes = {getattr(each, "code", "done") for each in told}
+            answers = await settled(node, [order(node, player.id, "hunt"), order(node, player.id, "revive")])
+            codes = {getattr(answer, "code", "done") for answer in answers}
             assert codes <= {"done", "player_is_down", "player_is_up"}, codes
             done += 1
         return done
 
-    playing = [asyncio.create_task(play(node, each)) for node in (core, second) for each in players]
+    playing = [asyncio.create_task(play(node, player)) for node in (core, second) for player in players]
     for _ in range(3):
         for player in players:
             await core.slots.refresh()
             await move_slot(core, slot_of(player.id), {"one": "two", "two": "one"}[owner(core, player.id)])
     moving = False
-    assert all([await each > 3 for each in playing])
+    assert all([await task > 3 for task in playing])
     await core.slots.refresh()
     for player in players:
         await assert_ledger_explains(core, player.id)
@@ -102,10 +102,10 @@ async def test_a_database_refuses_to_write_a_slot_that_it_doesnt_own_whatever_th
             return_exceptions=True,
         )
         entries = "select count(*) from ledger where player_id = $1"
-        kept = f"select version, session_epoch, ({entries}) from players where id = $1"
-        assert tuple(await connection.fetchrow(kept, player.id)) == (1, 0, 1)
+        state = f"select version, session_epoch, ({entries}) from players where id = $1"
+        assert tuple(await connection.fetchrow(state, player.id)) == (1, 0, 1)
     assert isinstance(refused, DatabaseUnavailable)
-    assert [isinstance(each, DatabaseUnavailable) for each in others] == [True, True, False]
+    assert [isinstance(answer, DatabaseUnavailable) for answer in others] == [True, True, False]
 
 
 async def test_a_sign_up_whose_slot_moved_makes_its_player_where_the_slot_is(core: Core, second: Core) -> None:
@@ -144,7 +144,7 @@ async def test_players_sign_in_on_a_node_with_a_stale_map_after_their_claims_hav
     assert by_name.player == by_device.player == birth.player
 
 
-async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_he_and_his_claims_have_moved(
+async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_the_player_and_its_claims_have_moved(
     core: Core, second: Core
 ) -> None:
     welcome = await sign_up(core.commands.accounts, Application("Ann Lee", "mage", device="anns-device"), command_id())
@@ -168,19 +168,19 @@ async def test_the_sweeper_leaves_claims_alone_that_lie_where_their_slot_no_long
     assert await present(core, birth.player.id) == birth.player
 
 
-async def test_reports_count_every_player_once_and_where_he_is_after_slots_moved_to_a_database_that_had_none(
+async def test_reports_count_every_player_once_and_where_it_lies_after_slots_moved_to_a_database_that_had_none(
     core: Core, second: Core
 ) -> None:
     players = await enlist_many(core, 6)
     for slot in slots_of(core, "one"):
         await move_slot(core, slot, "two")
     await second.slots.refresh()
-    assert [each.name for each in second.slots.databases("players")] == ["two"]
+    assert [database.name for database in second.slots.databases("players")] == ["two"]
     for slot in slots_of(second, "two")[::2]:
         await move_slot(core, slot, "one")
     counts, _ = await second.rooms.operators.reports.count()
-    assert sum(each.players for each in counts) == 6
-    found = await second.rooms.operators.reports.rank(Question(by="created_at", limit=10))
-    assert {each.id for each in found.players} == {each.id for each in players}
-    at_one = sum(each.players for each in counts if each.database == "one")
-    assert at_one == sum(owner(second, each.id) == "one" for each in players)
+    assert sum(count.players for count in counts) == 6
+    ranking = await second.rooms.operators.reports.rank(Question(by="created_at", limit=10))
+    assert {player.id for player in ranking.players} == {player.id for player in players}
+    at_one = sum(count.players for count in counts if count.database == "one")
+    assert at_one == sum(owner(second, player.id) == "one" for player in players)

@@ -26,7 +26,7 @@ from tests.support.wait import wait_until
 
 STEPS: dict[str, tuple[type, str]] = {
     "while it is copied": (Copy, "copied"),
-    "when it is fenced": (Cutover, "_arrived"),
+    "when it is fenced": (Cutover, "arrived"),
     "when it has flipped": (Cutover, "grant"),
 }
 
@@ -70,10 +70,10 @@ async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_i
     moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 60)
     await asyncio.gather(*restarts)
     stop.set()
-    told = await asyncio.gather(*playing)
+    receipts = await asyncio.gather(*playing)
     assert {each.step for each in moved.slots} == {SlotStep.MOVED}
     assert {owner(apart, player.id) for player in players} == {"two"}
-    await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], told, strict=True)))
+    await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], receipts, strict=True)))
     await moving.assert_settled(apart)
 
 
@@ -114,11 +114,11 @@ async def _start_later(server: PostgresServer) -> None:
 
 async def _play(core: Core, player_id: int, stop: asyncio.Event) -> list[Receipt]:
     """Acts until told to stop; sends each command again under its id until it has an answer."""
-    told: list[Receipt] = []
+    receipts: list[Receipt] = []
     while not stop.is_set():
-        down = told and told[-1].player.hp == 0
-        told.append(await _insist(core, player_id, "revive" if down else "hunt"))
-    return told
+        down = receipts and receipts[-1].player.hp == 0
+        receipts.append(await _insist(core, player_id, "revive" if down else "hunt"))
+    return receipts
 
 
 async def _insist(core: Core, player_id: int, action: str) -> Receipt:

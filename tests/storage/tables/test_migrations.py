@@ -93,13 +93,13 @@ async def test_alembic_finds_nothing_to_add_to_a_history(settings: Settings, gro
 
 
 async def state(settings: Settings) -> list[Any]:
-    found: list[Any] = []
+    rows: list[Any] = []
     for name in settings.databases:
         async with connected(settings.database_url(name)) as connection:
             names = ["players_owned_slots", "accounts_owned_slots", "alembic_version_players"]
             names += ["slots", "alembic_version_control"] if name == settings.control.database else []
-            found += [sorted(map(tuple, await connection.fetch(f"table {table}"))) for table in names]
-    return found
+            rows += [sorted(map(tuple, await connection.fetch(f"table {table}"))) for table in names]
+    return rows
 
 
 async def command(settings: Settings, folder: Path, *words: str) -> tuple[int | None, str]:
@@ -109,8 +109,8 @@ async def command(settings: Settings, folder: Path, *words: str) -> tuple[int | 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gameserver", *words, "--config", str(config), stdout=PIPE, stderr=STDOUT
     )
-    told, _ = await process.communicate()
-    return process.returncode, told.decode()
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
 
 
 async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(empty: Settings, tmp_path: Path) -> None:
@@ -139,12 +139,12 @@ async def test_every_slot_of_a_group_is_owned_by_the_one_database_that_the_map_n
 async def test_a_node_refuses_databases_without_tables_and_names_each_with_what_is_missing(
     empty: Settings, tmp_path: Path
 ) -> None:
-    status, told = await command(empty, tmp_path, "serve")
+    status, output = await command(empty, tmp_path, "serve")
     assert status == 1
     for database, group in (("one", "control"), ("one", "accounts"), ("one", "players"), ("two", "players")):
         wanted = f"database {database}: its {group} tables are at nothing, this code needs {migrations.head(group)}"
-        assert wanted in told
-    assert "gameserver migrate" in told
+        assert wanted in output
+    assert "gameserver migrate" in output
 
 
 @pytest.mark.parametrize("revision", ["players_0000", "players_9999"])
@@ -158,7 +158,7 @@ async def test_a_node_refuses_the_one_database_that_isnt_at_its_head(settings: S
     assert "database one" not in str(refused.value)
 
 
-async def test_a_node_refuses_a_map_with_a_slot_of_nobody_or_of_a_database_that_the_settings_lack(
+async def test_a_node_refuses_a_map_with_a_slot_without_an_owner_or_of_a_database_that_the_settings_lack(
     settings: Settings,
 ) -> None:
     for change in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gameserver.transport.http import asking
+from gameserver.transport.http import inputs
 from tests.support.client import Api
 from tests.transport.doors import Door, assert_problem, fields_of, raw_status, unchanged
 from tests.transport.samples import ACTIONS, HUNT, LARGEST, NOT_JSON, NUMBERS, SIGN_INS, SIGN_UP, SIGN_UPS
@@ -99,7 +99,7 @@ async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> No
         assert_problem(await api.ask("GET", path, token=who.token), "bad_input", path)
     for number in (2**63 - 1, 0, 10**18 + 7):
         assert_problem(await api.ask("GET", f"/v1/players/{number}", token=who.token), "player_not_found", number)
-        assert (await api.ask("GET", f"/v1/players?ids={number}", token=who.token)).told == {"players": []}
+        assert (await api.ask("GET", f"/v1/players?ids={number}", token=who.token)).body == {"players": []}
     assert_problem(await api.ask("GET", "/v1/boards/nope"), "board_not_found")
     assert_problem(await api.ask("GET", "/v1/boards/%00"), "board_not_found")
 
@@ -110,7 +110,7 @@ async def test_a_sign_up_with_wrong_fields_is_refused_and_makes_nobody(api: Api)
         for wrong, code, fields in SIGN_UPS:
             answer = await api.ask("POST", "/v1/players", data=json.dumps({**SIGN_UP, **wrong}).encode())
             assert_problem(answer, code, wrong)
-            assert set(fields) <= set(fields_of(answer.told)), (wrong, answer.told)
+            assert set(fields) <= set(fields_of(answer.body)), (wrong, answer.body)
     assert (await api.ask("POST", "/v1/players", body=SIGN_UP)).status == 201, "the name and the device are free still"
 
 
@@ -118,7 +118,7 @@ async def test_a_sign_in_with_wrong_fields_is_refused(api: Api) -> None:
     for wrong in SIGN_INS:
         answer = await api.ask("POST", "/v1/sessions", data=json.dumps(wrong).encode())
         assert_problem(answer, "bad_input", wrong)
-        assert fields_of(answer.told)
+        assert fields_of(answer.body)
     for unknown in ({"device": "\0"}, {"name": "\0", "password": "\0"}, {"name": "n" * 1000, "password": "p"}):
         assert_problem(await api.ask("POST", "/v1/sessions", body=unknown), "wrong_credentials", unknown)
 
@@ -173,8 +173,8 @@ RAW = [
 async def test_a_body_that_doesnt_come_is_waited_for_no_longer_than_it_may_take(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert asking.BODY_SECONDS == 10
-    monkeypatch.setattr(asking, "BODY_SECONDS", 0.1)
+    assert inputs.BODY_SECONDS == 10
+    monkeypatch.setattr(inputs, "BODY_SECONDS", 0.1)
     assert await raw_status(api.url, b"POST /v1/players HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{") == 408
 
 

@@ -7,7 +7,7 @@ import orjson
 
 from gameserver.config.limits import LimitSettings
 from gameserver.transport import wire
-from gameserver.transport.socket import conversation, operations, socket
+from gameserver.transport.socket import channel, conversation, operations
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.repository import DOCS
 from tests.support.wait import wait_until
@@ -52,7 +52,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
 
 def test_the_page_names_the_limits_of_the_code() -> None:
     assert (wire.LARGEST_BODY, conversation.HELLO_SECONDS, conversation.IN_FLIGHT) == (16 << 10, 5, 128)
-    assert (socket.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
+    assert (channel.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
     limits = LimitSettings()
     assert (limits.frames_per_socket.per_second, limits.frames_per_socket.burst) == (1000, 4000)
     assert (limits.actions_per_player.per_second, limits.actions_per_player.burst) == (500, 1000)
@@ -81,7 +81,7 @@ async def test_the_conversation_of_the_page_takes_place(api: Api) -> None:
 
 async def until_ranked(api: Api) -> None:
     async def are_ranked() -> bool:
-        page = (await api.ask("GET", "/v1/boards/exp")).told
+        page = (await api.ask("GET", "/v1/boards/exp")).body
         return [each["player"]["name"] for each in page.get("entries", ())] == ["Ann Lee", "Bea Lee"]
 
     await wait_until(are_ranked, what="both are on the board")

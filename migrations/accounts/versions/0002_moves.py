@@ -1,6 +1,6 @@
 """Slots of claims can be moved."""
 
-from gameserver.migrations.movable import make_movable
+from gameserver.storage.tables.movable import make_movable
 
 revision = "accounts_0002"
 down_revision = "accounts_0001"

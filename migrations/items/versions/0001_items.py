@@ -6,7 +6,7 @@ A function is one round trip, and each of its statements has a snapshot of its o
 import sqlalchemy as sa
 from alembic import op
 
-from gameserver.migrations.movable import make_movable
+from gameserver.storage.tables.movable import make_movable
 
 revision = "items_0001"
 down_revision = None

@@ -1,8 +1,9 @@
-"""What handlers need of a request: its session, its body, its query, its command id."""
+"""What handlers read from a request: the caller's session or admin key, the body, the query, ids, the command id."""
 
 import asyncio
 import hmac
 import re
+from collections.abc import Iterable
 from typing import TypeVar
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
 BODY_SECONDS = 10.0
+"""How long a body may take to arrive."""
 
 
 def bearer(request: web.Request) -> str:
@@ -33,12 +35,13 @@ async def session(request: web.Request) -> Session:
 
 
 def admin(request: web.Request) -> str:
-    """The name of the admin whose key the request carries. Raises NotAuthenticated, Forbidden."""
-    key = bearer(request).encode()
+    """The name of the admin key that the request carries. Raises NotAuthenticated, Forbidden."""
+    given = bearer(request).encode()
+    # Compares with every key, so that the time taken doesn't tell which one is nearly right.
     names = [
         name
-        for name, own in request.app[ADMIN_KEYS].items()
-        if hmac.compare_digest(own.get_secret_value().encode(), key)
+        for name, key in request.app[ADMIN_KEYS].items()
+        if hmac.compare_digest(key.get_secret_value().encode(), given)
     ]
     if not names:
         raise Forbidden("This isn't an admin key.")
@@ -47,17 +50,17 @@ def admin(request: web.Request) -> str:
 
 async def body(request: web.Request, model: type[Model]) -> Model:
     """The decoded body. Raises BadJson, BadInput, TooLarge, TooSlow."""
-    raw = await request.read() if request.content.is_eof() else await _awaited(request)
+    raw = await request.read() if request.content.is_eof() else await _read_slow_body(request)
     return wire.parse(model, wire.parse_json(raw))
 
 
-async def _awaited(request: web.Request) -> bytes:
-    """A body that hasn't come whole yet."""
+async def _read_slow_body(request: web.Request) -> bytes:
+    """A body that hasn't fully arrived yet."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError:
-        raise wire.TooSlow(f"The body didn't come within {BODY_SECONDS:g} s.") from None
+        raise wire.TooSlow(f"The body didn't arrive within {BODY_SECONDS:g} s.") from None
 
 
 def query(request: web.Request, model: type[Model]) -> Model:
@@ -70,22 +73,36 @@ def query(request: web.Request, model: type[Model]) -> Model:
 
 
 def command_id(request: web.Request) -> str:
-    """The Idempotency-Key, or a new id. Raises BadInput."""
+    """The Idempotency-Key, or a new command id. Raises BadInput."""
     now = request.app[CLOCK]()
     return command_ids.checked_or_new(request.headers.get("Idempotency-Key"), now, "Idempotency-Key")
 
 
 def player_id(text: str, field: str = "id") -> int:
-    """A player id of a path. Raises BadInput."""
+    """A player id that was sent as `field`. Raises BadInput."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 19) or int(text) >= 1 << 63:
         raise BadInput("This isn't a player id.", errors=[FieldProblem(field, "must be a player id")])
     return int(text)
 
 
-def session_id(text: str) -> str:
-    """A session's id of a path. Raises BadInput."""
+def player_ids(texts: Iterable[str]) -> list[int]:
+    """The `ids` of a query. Raises BadInput."""
+    return [player_id(text, "ids") for text in texts]
+
+
+def path_player(request: web.Request) -> int:
+    """The player id in the path. Raises BadInput."""
+    return player_id(request.match_info["id"])
+
+
+async def path_player_or_me(request: web.Request) -> int:
+    """The player id in the path, or with `me` the caller's. Raises BadInput, NotAuthenticated, SessionsUnavailable."""
+    return (await session(request)).player_id if request.match_info["id"] == "me" else path_player(request)
+
+
+def path_session(request: web.Request) -> str:
+    """The id of a listed session in the path. Raises BadInput."""
+    text = request.match_info["id"]
     if not re.fullmatch(r"[0-9a-f]{16}", text):
-        raise BadInput(
-            "This isn't a session's id.", errors=[FieldProblem("id", "must be an id of the list of sessions")]
-        )
+        raise BadInput("This isn't a session id.", errors=[FieldProblem("id", "must be an id of the list of sessions")])
     return text

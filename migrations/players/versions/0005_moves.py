@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gameserver.migrations.movable import TXID, make_movable
+from gameserver.storage.tables.movable import TXID, make_movable
 
 revision = "players_0005"
 down_revision = "players_0004"

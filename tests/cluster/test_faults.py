@@ -108,4 +108,4 @@ async def test_a_node_that_is_told_to_stop_ends_well_and_what_it_answered_is_kep
             if isinstance(answer, BaseException):  # the node closed the connection before it had read the request
                 assert isinstance(answer, ClientError)
             else:
-                assert again.told == {**answer.told, "replayed": True}
+                assert again.body == {**answer.body, "replayed": True}

@@ -157,7 +157,7 @@ async def test_a_node_frozen_between_its_commit_and_the_confirmation_keeps_the_n
         if what == "rename":
             await take(core, "Ann Lee")
     answer = await answer_of(node, asking, ask)
-    assert (answer.status, answer.told["player"]["name"]) == (201 if what == "sign up" else 200, "Bea Lee")
+    assert (answer.status, answer.body["player"]["name"]) == (201 if what == "sign up" else 200, "Bea Lee")
     identities = await assert_unique(core)
     assert sorted(identities.living.values()) == ["Ann Lee", "Bea Lee"]
 

@@ -74,7 +74,7 @@ async def test_a_node_frozen_in_a_transaction_holds_its_player_for_seconds_and_i
             assert not acting.done()
             os.kill(pid_of(node), signal.SIGCONT)
             answer = await acting
-    assert (answer.status, answer.told["replayed"], answer.told["player"]["version"]) == (200, True, 2)
+    assert (answer.status, answer.body["replayed"], answer.body["player"]["version"]) == (200, True, 2)
     assert len(await assert_ledger_begins(core, player)) == 2
 
 
@@ -94,7 +94,7 @@ async def test_a_node_frozen_across_a_cut_over_wakes_with_an_old_map_and_writes_
             assert not acting.done()
             os.kill(pid_of(node), signal.SIGCONT)
             answer = await acting
-    assert (answer.status, answer.told["replayed"]) == (200, False)
+    assert (answer.status, answer.body["replayed"]) == (200, False)
     assert [row["key"] for row in (await assert_ledger_begins(core, player))[1:]] == [elsewhere.command_id, key]
     assert owner(core, player_id) == target
     await assert_settled(core)
@@ -127,7 +127,7 @@ async def test_a_node_told_to_stop_answers_what_it_has_begun_takes_nothing_new_a
             await wait_until(refuses, 2, "new connections are refused")
             assert not acting.done()
             answer = await acting
-        assert (answer.status, answer.told["player"]["version"]) == (200, 2)
+        assert (answer.status, answer.body["player"]["version"]) == (200, 2)
         await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
         assert node.process.status == 0
 

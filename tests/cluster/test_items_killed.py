@@ -75,7 +75,7 @@ async def test_a_killed_node_takes_and_grants_nothing_twice_and_nothing_for_noth
         while acknowledged < 40 * PLAYERS:
             for action, args in ROUNDS:
                 answer = await insist(apis, player, action, dict(args))
-                assert answer.status == 200, answer.told
+                assert answer.status == 200, answer.body
                 acknowledged += 1
 
     async with Api(nodes[0].address) as one, Api(nodes[1].address) as two:
@@ -90,6 +90,6 @@ async def test_a_killed_node_takes_and_grants_nothing_twice_and_nothing_for_noth
         await asyncio.gather(*playing)
         for player in players:
             answer = await two.ask("GET", "/v1/players/me/items", token=player.token)
-            owned = {item["item"]: item["count"] for item in answer.told["items"] if item["count"]}
+            owned = {item["item"]: item["count"] for item in answer.body["items"] if item["count"]}
             assert owned == dict(await ledger_sum(core, int(player.id)))
             await assert_sums(core, int(player.id))

@@ -33,7 +33,7 @@ async def nodes(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
 
 async def connected_players(api: Api) -> list[int]:
     """How many players are connected to each living node."""
-    answer: dict[str, Any] = (await api.admin("nodes")).told
+    answer: dict[str, Any] = (await api.admin("nodes")).body
     return sorted(node["players"] for node in answer["nodes"])
 
 
@@ -64,4 +64,4 @@ async def test_a_frozen_nodes_players_are_gone_and_come_back_with_it_and_are_tol
         os.kill(nodes[0].process.pid, signal.SIGCONT)
         await wait_until(lambda: sees(living, [0, 1]), SOON, "the player is back with its node")
         push = await connected.connection.receive_json(timeout=10)
-        assert (push["push"], push["data"]) == ("player", acted.told["player"])
+        assert (push["push"], push["data"]) == ("player", acted.body["player"])

@@ -34,10 +34,10 @@ async def test_a_kill_of_redis_interrupts_no_play_and_its_restart_keeps_the_sess
                 assert (answer.status, answer.code) == (503, "board_unavailable")
                 assert int(answer.headers["Retry-After"]) >= 1
             for path, key in (("feed", "entries"), ("friends", "friends")):
-                assert (await api.ask("GET", f"/v1/players/me/{path}", token=player.token)).told[key], "from Postgres"
+                assert (await api.ask("GET", f"/v1/players/me/{path}", token=player.token)).body[key], "from Postgres"
             answer = await api.ask("POST", "/v1/sessions", body={"device": player.device})
             assert (answer.status, answer.code) == (503, "sessions_unavailable")
-            friends = (await api.ask("GET", "/v1/players/me/friends", token=player.token)).told["friends"]
+            friends = (await api.ask("GET", "/v1/players/me/friends", token=player.token)).body["friends"]
             answer = await api.ask("DELETE", f"/v1/players/me/friends/{friends[0]['id']}", token=player.token)
             assert (answer.status, answer.code) == (503, "friends_unavailable")
             await server.start()
@@ -56,7 +56,7 @@ async def test_an_older_redis_revives_no_session_that_has_ended(settings: Settin
         shutil.copytree(server.folder / FILES, tmp_path / "older")
 
         changed = await api.ask("POST", "/v1/players/me/password", token=renews.token, body={"new": "a-password"})
-        fresh = Signed(renews.id, renews.name, renews.device, changed.told["session"]["token"])
+        fresh = Signed(renews.id, renews.name, renews.device, changed.body["session"]["token"])
         assert (await api.ask("DELETE", "/v1/sessions", token=leaves.token)).status == 204
         await all_of.node.core.rooms.accounts.credentials.raise_session_epoch(int(banned.id))
         await all_of.node.core.rooms.sessions.revoke_all(int(banned.id))

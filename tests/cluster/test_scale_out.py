@@ -126,7 +126,7 @@ async def load_on(api: Api) -> AsyncIterator[list[tuple[int, str | None]]]:
         acted = await asyncio.gather(*playing)
     for player, count in zip(players, acted, strict=True):
         me = await api.ask("GET", "/v1/players/me", token=player.token)
-        assert me.told["version"] == 1 + count, "each acknowledged command took effect once"
+        assert me.body["version"] == 1 + count, "each acknowledged command took effect once"
 
 
 async def _play(api: Api, player: Signed, over: asyncio.Event, answers: list[tuple[int, str | None]]) -> int:
@@ -286,8 +286,8 @@ async def test_players_and_operators_have_doors_of_their_own_and_it_is_shown_wha
     assert f"Players: {operators.url}" in operators.up.output()
     assert (await api.ask("GET", "/stats")).status == 404
     async with Api(f"http://127.0.0.1:{operators.up.ports['operators']}") as door:
-        assert b"node-3" in (await door.ask("GET", "/stats")).told
-        assert b'haproxy_server_status{proxy="sockets",server="node-3"' in (await door.ask("GET", "/metrics")).told
+        assert b"node-3" in (await door.ask("GET", "/stats")).body
+        assert b'haproxy_server_status{proxy="sockets",server="node-3"' in (await door.ask("GET", "/metrics")).body
         key = (operators.up.folder / "var" / "admin.key").read_text()
         assert (await door.ask("GET", "/admin/v1/stats", token=key)).status == 200
     for number in (1, 2):

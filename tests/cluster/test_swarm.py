@@ -70,7 +70,7 @@ def run(seconds: int) -> tuple[str, ...]:
 
 async def open_sockets(node: NodeProcess) -> int:
     async with Api(node.address) as api:
-        metrics = (await api.ask("GET", "/metrics")).told
+        metrics = (await api.ask("GET", "/metrics")).body
     line = re.search(rb"^gameserver_sockets (\S+)$", metrics, re.MULTILINE)
     return int(float(line[1])) if line else 0
 

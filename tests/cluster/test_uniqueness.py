@@ -109,19 +109,19 @@ class Renamer:
             name = random.choice(pool)
             body = {"name": name}
             answer = await nodes.ask("POST", "/v1/players/me/name", token=self.player.token, body=body)
-            assert (answer.status, answer.code) in ((200, None), (409, "name_taken")), answer.told
+            assert (answer.status, answer.code) in ((200, None), (409, "name_taken")), answer.body
             if answer.status == 200:
                 self.name, self.done = name, self.done + 1
         if random.random() < 0.2:
             answer = await nodes.ask("DELETE", "/v1/players/me", token=self.player.token)
-            assert answer.status == 204, answer.told
+            assert answer.status == 204, answer.body
             self.deleted = True
 
 
 async def race_to_rename(nodes: Field, players: int, pool: Sequence[str], times: int) -> list[Renamer]:
     async def enter(number: int) -> Renamer:
         body = {"name": f"Renamer {number}", "class": "mage", "device": f"device of renamer {number}"}
-        answer = (await nodes.ask("POST", "/v1/players", body=body)).told
+        answer = (await nodes.ask("POST", "/v1/players", body=body)).body
         player = Signed(answer["player"]["id"], body["name"], body["device"], answer["session"]["token"])
         return Renamer(player, body["name"])
 

@@ -51,12 +51,12 @@ async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_th
     async with Api(f"http://127.0.0.1:{up.port}") as api:
         for player in players:
             back = await api.ask("POST", "/v1/sessions", body={"device": player.device})
-            assert back.told["player"] == players_by_id[player.id]
+            assert back.body["player"] == players_by_id[player.id]
         ranked = await api.ask("GET", "/admin/v1/rankings", token=key)
-        assert {entry["player"]["id"] for entry in ranked.told["entries"]} == set(players_by_id)
+        assert {entry["player"]["id"] for entry in ranked.body["entries"]} == set(players_by_id)
 
         async def boards_are_back() -> bool:
-            return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
+            return bool((await api.ask("GET", "/v1/boards/exp")).body.get("total") == len(players))
 
         await wait_until(boards_are_back, what="the board has every player")
         assert (await api.act(await api.sign_up())).status == 200
@@ -72,5 +72,5 @@ async def play(api: Api, player: Signed) -> tuple[str, object]:
     last: object = None
     for _ in range(15):
         answer = await api.act(player)
-        last = answer.told["player"] if answer.status == 200 else last
+        last = answer.body["player"] if answer.status == 200 else last
     return player.id, last

@@ -50,7 +50,7 @@ async def assert_loaded(core: Core, players: int) -> None:
     """Each of the crowd is there once, as his number has him, with both of his claims."""
     there = await everybody(core)
     members = {each.name: each for each in (crowd.member(n, core.rulebook.game) for n in range(1, players + 1))}
-    assert Counter(each.name for each in there) == Counter([*members])
+    assert Counter(player.name for player in there) == Counter([*members])
     assert all(
         (who.class_name, who.exp, who.hp) == (members[who.name].class_name, members[who.name].exp, members[who.name].hp)
         for who in there
@@ -69,9 +69,9 @@ async def test_its_players_are_real(core: Core) -> None:
     await load(core, 60)
     game = core.rulebook.game
     there = await everybody(core)
-    assert all(each.level == game.level_of(each.exp) for each in there)
-    assert all(0 <= each.hp <= game.max_hp(each.class_name, each.level) for each in there)
-    assert len({each.created_at for each in there}) == 60
+    assert all(player.level == game.level_of(player.exp) for player in there)
+    assert all(0 <= player.hp <= game.max_hp(player.class_name, player.level) for player in there)
+    assert len({player.created_at for player in there}) == 60
     for number in (1, 60):
         welcome = await sign_in_by_device(core.commands.accounts, f"demo-device-{number:07}")
         assert welcome.player.name == f"Demo {number:07}"
@@ -100,7 +100,7 @@ async def test_a_load_that_was_killed_between_its_steps_is_finished_by_the_next(
     assert await core.rooms.accounts.intake.create(created) == {each.command_id for each in created}
     assert await load(core, 10) == LoadProgress(made=10)
     await assert_loaded(core, 10)
-    ids = {each.name: each.id for each in await everybody(core)}
+    ids = {player.name: player.id for player in await everybody(core)}
     assert all(ids[each.player.name] == each.player.id for each in (*reserved, *created))
 
 
@@ -110,7 +110,10 @@ async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_key
     births = drafts(core, 1, 2)
     reserved = await core.rooms.accounts.intake.reserve(births)
     await core.rooms.accounts.intake.create(births)
-    names = [Enrolment(each.command_id, each.args, each.keys[:1], each.player, each.max_hp) for each in births]
+    names = [
+        Enrolment(enrolment.command_id, enrolment.args, enrolment.keys[:1], enrolment.player, enrolment.max_hp)
+        for enrolment in births
+    ]
     await core.rooms.accounts.intake.confirm(names, reserved)
     assert sorted(confirmed for *_, confirmed in await claims(core)) == [False, False, True, True]
     assert await load(core, 2) == LoadProgress(made=2)
@@ -159,7 +162,7 @@ async def test_of_two_sign_ups_that_drew_the_same_id_one_makes_its_player_and_th
     other = Enrolment(other.command_id, other.args, other.keys, other.player._replace(id=first.player.id), other.max_hp)
     made = await core.rooms.accounts.intake.create([first, other])
     assert made in ({first.command_id}, {other.command_id})
-    assert [each.name for each in await everybody(core)] == [
+    assert [player.name for player in await everybody(core)] == [
         first.player.name if first.command_id in made else other.player.name
     ]
     assert await core.rooms.accounts.intake.create([first, other]) == made
@@ -173,4 +176,4 @@ async def test_what_is_loaded_while_slots_move_is_there_once(core: Core, second:
     assert await loading == LoadProgress(made=600)
     await core.slots.refresh()
     await assert_loaded(core, 600)
-    assert sum(each.players for each in (await operations.stats(core.commands.operations))[0]) == 600
+    assert sum(stat.players for stat in (await operations.stats(core.commands.operations))[0]) == 600

@@ -17,10 +17,10 @@ async def test_the_demos_players_are_loaded_once_and_ranked_by_exp_and_hp(core: 
     assert list(await demo.load(core.commands.accounts, read_toml(DEMO))) == [(name, True) for name in names]
     assert list(await demo.load(core.commands.accounts, read_toml(DEMO))) == [(name, False) for name in names]
     by_exp = await operations.rank(core.commands.operations, Question("exp", 10))
-    assert [(each.name, each.exp) for each in by_exp.players] == [("B", 200), ("D", 120), ("A", 100), ("C", 50)]
+    assert [(player.name, player.exp) for player in by_exp.players] == [("B", 200), ("D", 120), ("A", 100), ("C", 50)]
     by_hp = await operations.rank(core.commands.operations, Question("hp", 10))
-    assert [(each.name, each.hp) for each in by_hp.players] == [("A", 100), ("B", 98), ("C", 70), ("D", 66)]
-    assert {each.name: each.class_name for each in by_hp.players} == {
+    assert [(player.name, player.hp) for player in by_hp.players] == [("A", 100), ("B", 98), ("C", 70), ("D", 66)]
+    assert {player.name: player.class_name for player in by_hp.players} == {
         "A": "warrior",
         "B": "fighter",
         "C": "mage",
@@ -32,6 +32,6 @@ async def test_a_demo_file_with_faults_names_each_and_loads_nobody(core: Core) -
     good = {"name": "A", "class": "mage", "hp": 1, "exp": 0}
     with pytest.raises(BadInput) as refused:
         await demo.load(core.commands.accounts, {"players": [good, {**good, "hp": "many"}, {"name": "B"}], "colour": 1})
-    fields = {each.field for each in refused.value.errors}
+    fields = {error.field for error in refused.value.errors}
     assert {"players.1.hp", "players.2.class", "players.2.hp", "players.2.exp", "colour"} == fields
     assert (await operations.stats(core.commands.operations))[0] == []

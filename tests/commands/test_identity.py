@@ -140,13 +140,13 @@ async def test_however_renames_race_every_player_holds_exactly_his_name(
             await connection.execute("truncate players, claims, ledger, credentials")
     nodes = (core, second)
     players = [await signed(core, f"P {number}") for number in range(4)]
-    tries = [baptised(nodes[each.node], players[each.who], each.name) for each in wanted]
+    tries = [baptised(nodes[wish.node], players[wish.who], wish.name) for wish in wanted]
     told = await asyncio.gather(*tries, return_exceptions=True)
-    strange = [each for each in told if isinstance(each, BaseException) and not isinstance(each, Conflict)]
+    strange = [outcome for outcome in told if isinstance(outcome, BaseException) and not isinstance(outcome, Conflict)]
     assert all(getattr(each, "code", "") == "database_unavailable" for each in strange), strange
     await assert_unique(core)
-    for each in players:
-        await assert_ledger_explains(core, each.player.id)
+    for player in players:
+        await assert_ledger_explains(core, player.player.id)
 
 
 async def test_two_players_swap_their_names_by_a_third(core: Core, second: Core) -> None:
@@ -315,7 +315,7 @@ async def test_a_deleted_player_is_nobody_his_ledger_stays_and_his_name_and_devi
             await back
     assert (await core.rooms.operators.reports.count())[0] == []
     entries = await core.commands.play.history.page(ann.player.id, 10, None)
-    assert [(each.action, each.version) for each in entries] == [
+    assert [(entry.action, entry.version) for entry in entries] == [
         ("delete", 4), ("hunt", 3), ("rename", 2), ("sign_up", 1),
     ]  # fmt: skip
     wanted = Application("Bea Lee", "mage", device="device of Ann Lee")

@@ -167,8 +167,8 @@ async def play(core: Core, second: Core, data: st.DataObject) -> None:
         await actor.finish()
     await sweep_all(core)
     found = await assert_unique(core)
-    kept = {row["key"] for each in (*found.living, *found.deleted) for row in await ledger(core, each)}
+    kept = {row["key"] for player_id in (*found.living, *found.deleted) for row in await ledger(core, player_id)}
     done = {key for (key, _), actor in zip(chosen, actors, strict=True) if actor.acknowledged() and key}
     assert done <= kept, "what was acknowledged is kept"
-    for each in found.living:
-        await assert_ledger_explains(core, each)
+    for player_id in found.living:
+        await assert_ledger_explains(core, player_id)

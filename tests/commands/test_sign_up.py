@@ -73,16 +73,16 @@ async def test_however_sign_ups_race_no_name_and_no_device_gets_two_players_and_
     nodes = (core, second)
     tries = [
         enroll(
-            nodes[each.node].commands.accounts,
-            Application(each.name, "mage", device=f"device {each.device}"),
+            nodes[wish.node].commands.accounts,
+            Application(wish.name, "mage", device=f"device {wish.device}"),
             command_id(),
         )
-        for each in wanted
+        for wish in wanted
     ]
     told = await asyncio.gather(*tries, return_exceptions=True)
     made = [wish for wish, each in zip(wanted, told, strict=True) if not isinstance(each, BaseException)]
     assert made
-    assert all(isinstance(each, Conflict) for each in told if isinstance(each, BaseException)), told
+    assert all(isinstance(outcome, Conflict) for outcome in told if isinstance(outcome, BaseException)), told
     assert len(made) == len({wish.device for wish in made}) == len({names.parse(wish.name).key for wish in made})
     await assert_claims_are_those_of_the_players(core)
 
@@ -98,7 +98,7 @@ async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: C
             for who, node in enumerate((core, second) * 2)
         ]
         told = await asyncio.gather(*tries, return_exceptions=True)
-        assert sorted(type(each).__name__ for each in told) == ["NameTaken"] * 3 + ["tuple"]
+        assert sorted(type(outcome).__name__ for outcome in told) == ["NameTaken"] * 3 + ["tuple"]
     await assert_claims_are_those_of_the_players(core)
 
 

@@ -73,7 +73,7 @@ async def test_players_play_over_both_doors_and_on_both_nodes(found: DockerFront
         for _ in range(4):
             acted = await api.act(who, action="hunt")
             assert acted.status == 200
-            assert (await socket.ask("read"))["ok"]["player"] == acted.told["player"]
+            assert (await socket.ask("read"))["ok"]["player"] == acted.body["player"]
     for node in ("node-1", "node-2"):
         assert await found.server_metric("haproxy_server_http_responses_total", node, 'code="2xx"') > 0
 

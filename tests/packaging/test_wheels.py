@@ -139,8 +139,8 @@ async def test_a_new_game_is_served_and_its_own_action_played(environment: Envir
     async with up(environment, game) as url, Api(url) as api:
         player = await api.sign_up("mage", "Ada")
         answer = await api.act(player, "pray")
-        assert answer.status == 200, answer.told
-        assert [event["type"] for event in answer.told["events"]] == ["prayed"]
+        assert answer.status == 200, answer.body
+        assert [event["type"] for event in answer.body["events"]] == ["prayed"]
         bots = ["run", "--players", "4", "--seconds", "1", "--url", url, "--admin-key-file", "var/admin.key"]
         swarm = environment.run("bots", *bots, cwd=game)
         assert swarm.returncode == 0, swarm.stdout + swarm.stderr

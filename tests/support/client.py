@@ -24,11 +24,11 @@ def command_id(seconds_ago: float = 0) -> str:
 class Answer:
     status: int
     headers: Any
-    told: Any
+    body: Any
 
     @property
     def code(self) -> str | None:
-        return self.told.get("code") if isinstance(self.told, dict) else None
+        return self.body.get("code") if isinstance(self.body, dict) else None
 
 
 @dataclass
@@ -96,8 +96,8 @@ class Api:
         number = next(_numbers)
         asked = {"name": name or f"Player {number}", "class": class_name, "device": f"device-{number:06}", **fields}
         answer = await self.ask("POST", "/v1/players", body=asked)
-        assert answer.status == 201, answer.told
-        told = answer.told
+        assert answer.status == 201, answer.body
+        told = answer.body
         return Signed(told["player"]["id"], told["player"]["name"], asked["device"], told["session"]["token"])
 
     async def act(self, who: Signed, action: str = "hunt", key: str | None = None, **args: Any) -> Answer:

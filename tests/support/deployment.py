@@ -126,8 +126,8 @@ async def act(core: Core, player_id: int, action: str = "hunt", key: str | None 
 
 async def settled(core: Core, commands: Sequence[Command]) -> list[Receipt | GameError]:
     """What came of each of the commands, submitted in their order."""
-    found = await asyncio.gather(*(core.rooms.players.act(each) for each in commands), return_exceptions=True)
-    return [_expected(each) for each in found]
+    found = await asyncio.gather(*(core.rooms.players.act(command) for command in commands), return_exceptions=True)
+    return [_expected(outcome) for outcome in found]
 
 
 def _expected(found: Receipt | BaseException) -> Receipt | GameError:
@@ -186,15 +186,15 @@ async def following(core: Core) -> AsyncIterator[None]:
         lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: names_of(core)
     )
     writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
-    followers = [Follower(each, writer, presence, followed_boards) for each in core.slots.databases("players")]
-    tasks = [asyncio.create_task(each.run()) for each in followers]
+    followers = [Follower(database, writer, presence, followed_boards) for database in core.slots.databases("players")]
+    tasks = [asyncio.create_task(follower.run()) for follower in followers]
     yield
     await cancel_and_wait(tasks)
     assert all(task.cancelled() for task in tasks), [task.exception() for task in tasks if not task.cancelled()]
 
 
 def names_of(core: Core) -> list[str]:
-    return [each.name for each in core.slots.databases("players")]
+    return [database.name for database in core.slots.databases("players")]
 
 
 async def move_slot(core: Core, slot: int, target: str) -> None:

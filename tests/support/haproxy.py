@@ -20,7 +20,7 @@ async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> Asy
     section = HAProxySettings(
         port=free_port(),
         operators_port=free_port(),
-        nodes=tuple(f"127.0.0.1:{each}" for each in nodes),
+        nodes=tuple(f"127.0.0.1:{node}" for node in nodes),
         places=len(nodes),
     )
     fronted = settings.model_copy(update={"haproxy": section})

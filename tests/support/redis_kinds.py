@@ -107,8 +107,8 @@ class Running:
     servers: list[Server]
 
     async def flush(self) -> None:
-        for each in self.servers:
-            await each.ask("FLUSHALL")
+        for server in self.servers:
+            await server.ask("FLUSHALL")
 
 
 def _lines(port: int, *more: str) -> list[str]:
@@ -123,12 +123,12 @@ def _url(scheme: str, *ports: int, path: str = "") -> str:
 @asynccontextmanager
 async def _all(servers: Sequence[Server]) -> AsyncIterator[None]:
     try:
-        for each in servers:
-            await each.start()
+        for server in servers:
+            await server.start()
         yield
     finally:
-        for each in servers:
-            each.kill()
+        for server in servers:
+            server.kill()
 
 
 @asynccontextmanager
@@ -216,7 +216,7 @@ async def _is_followed(master: Server) -> bool:
 
 async def _knows_replica(sentinel: Server) -> bool:
     replicas = await sentinel.ask("SENTINEL REPLICAS", "the-master")
-    return any(each.get(b"master-link-status") == b"ok" for each in replicas)
+    return any(replica.get(b"master-link-status") == b"ok" for replica in replicas)
 
 
 @asynccontextmanager
@@ -244,8 +244,8 @@ async def cluster(folder: Path, *, secured: bool = False) -> AsyncIterator[Runni
 
 async def _agree(servers: Sequence[Server]) -> bool:
     try:
-        told = [await each.ask("CLUSTER INFO") for each in servers]
-        slots = [await each.ask("CLUSTER", "SLOTS") for each in servers]
+        told = [await server.ask("CLUSTER INFO") for server in servers]
+        slots = [await server.ask("CLUSTER", "SLOTS") for server in servers]
     except RedisError:
         return False
-    return all(each["cluster_state"] == "ok" for each in told) and all(len(each) == 3 for each in slots)
+    return all(outcome["cluster_state"] == "ok" for outcome in told) and all(len(slot) == 3 for slot in slots)

@@ -36,10 +36,10 @@ async def until_ranked(api: Api, *players: Signed) -> None:
     """Those and no others are on the board, with what the database says of them."""
 
     async def are_ranked() -> bool:
-        told = [(await api.ask("GET", "/v1/players/me", token=each.token)).told for each in players]
-        board = (await api.ask("GET", "/v1/boards/exp?limit=200")).told
+        told = [(await api.ask("GET", "/v1/players/me", token=player.token)).body for player in players]
+        board = (await api.ask("GET", "/v1/boards/exp?limit=200")).body
         there = {each["player"]["id"]: each["score"] for each in board.get("entries", ())}
-        return there == {each["id"]: each["exp"] for each in told}
+        return there == {outcome["id"]: outcome["exp"] for outcome in told}
 
     await wait_until(are_ranked, 30, "the board is right")
 
@@ -56,11 +56,11 @@ async def play(all_of: Played) -> Signed:
     assert (await api.ask("PUT", f"/v1/players/me/friends/{friend.id}", token=who.token)).status == 204
     for _ in range(2):
         listed = await api.ask("GET", "/v1/players/me/friends", token=who.token)
-        assert [each["id"] for each in listed.told["friends"]] == [friend.id]
+        assert [friend["id"] for friend in listed.body["friends"]] == [friend.id]
         among = await api.ask("GET", "/v1/boards/exp/friends", token=who.token)
-        assert {each["player"]["id"] for each in among.told["entries"]} == {who.id, friend.id}
+        assert {entry["player"]["id"] for entry in among.body["entries"]} == {who.id, friend.id}
         fed = await api.ask("GET", "/v1/players/me/feed", token=who.token)
-        assert [each["version"] for each in fed.told["entries"]] == [4, 3, 2, 1]
+        assert [entry["version"] for entry in fed.body["entries"]] == [4, 3, 2, 1]
     await be_told(api, socket.connection, who)
     await end_one(api, who)
     return who
@@ -74,15 +74,15 @@ async def be_told(api: Api, connection: Any, who: Signed) -> None:
         while (told := await connection.receive_json(timeout=10)).get("push") != "notice":
             pass
         assert told["data"]["text"] == asked["text"]
-    nodes = (await api.admin("nodes", ids=who.id)).told
+    nodes = (await api.admin("nodes", ids=who.id)).body
     assert nodes["online"][0]["nodes"], nodes
 
 
 async def end_one(api: Api, who: Signed) -> None:
     again = await api.ask("POST", "/v1/sessions", body={"device": who.device})
-    token = again.told["session"]["token"]
+    token = again.body["session"]["token"]
     connection = (await api.socket(token)).connection
-    listed = (await api.ask("GET", "/v1/sessions", token=who.token)).told["sessions"]
+    listed = (await api.ask("GET", "/v1/sessions", token=who.token)).body["sessions"]
     (other,) = [each["id"] for each in listed if not each["current"]]
     assert (await api.ask("DELETE", f"/v1/sessions/{other}", token=who.token)).status == 204
     while (code := (await closing_of(connection))[1]) is None:
@@ -108,7 +108,7 @@ class playing:  # noqa: N801 (reads as what it does)
         assert await self._version() == self._before + acts, "each took effect once"
 
     async def _version(self) -> int:
-        return int((await self._api.ask("GET", "/v1/players/me", token=self._who.token)).told["version"])
+        return int((await self._api.ask("GET", "/v1/players/me", token=self._who.token)).body["version"])
 
     async def _play(self, socket: Any) -> int:
         acts, down = 0, False
@@ -119,7 +119,7 @@ class playing:  # noqa: N801 (reads as what it does)
             if not down:
                 acts += 1
             answer = await self._api.act(self._who)
-            assert answer.status == 200 or answer.code == "player_is_down", answer.told
+            assert answer.status == 200 or answer.code == "player_is_down", answer.body
             acts += answer.status == 200
         return acts
 
@@ -131,7 +131,7 @@ async def until_open(api: Api, who: Signed) -> None:
         answer = await api.ask("POST", "/v1/sessions", body={"device": who.device})
         if answer.status == 201:
             return True
-        assert (answer.status, answer.code) == (503, "sessions_unavailable"), answer.told
+        assert (answer.status, answer.code) == (503, "sessions_unavailable"), answer.body
         assert int(answer.headers["Retry-After"]) >= 1
         return False
 
@@ -140,14 +140,14 @@ async def until_open(api: Api, who: Signed) -> None:
 
 async def until_back(api: Api, who: Signed) -> None:
     """The session of before, the board and the friends are there, on the node that has run all the time."""
-    friends = (await api.ask("GET", "/v1/players/me/friends", token=who.token)).told["friends"]
+    friends = (await api.ask("GET", "/v1/players/me/friends", token=who.token)).body["friends"]
 
     async def is_ranked() -> bool:
-        me = (await api.ask("GET", "/v1/players/me", token=who.token)).told
-        board = (await api.ask("GET", f"/v1/boards/exp/around/{who.id}?radius=0")).told
+        me = (await api.ask("GET", "/v1/players/me", token=who.token)).body
+        board = (await api.ask("GET", f"/v1/boards/exp/around/{who.id}?radius=0")).body
         return [each["score"] for each in board.get("entries", ())] == [me["exp"]]
 
     await wait_until(is_ranked, 30, "the board is right again")
     among = await api.ask("GET", "/v1/boards/exp/friends", token=who.token)
-    assert {each["player"]["id"] for each in among.told["entries"]} == {who.id, friends[0]["id"]}
+    assert {entry["player"]["id"] for entry in among.body["entries"]} == {who.id, friends[0]["id"]}
     assert (await api.ask("GET", "/v1/sessions", token=who.token)).status == 200

@@ -103,7 +103,7 @@ async def _everywhere(core: Core, *asked: str) -> list[list[asyncpg.Record]]:
 
     async def ask(url: SecretStr) -> list[list[asyncpg.Record]]:
         async with connected(url) as connection:
-            return [list(await connection.fetch(each)) for each in asked]
+            return [list(await connection.fetch(question)) for question in asked]
 
     answers = await asyncio.gather(*map(ask, _urls(core)))
     return [[row for rows in found for row in rows] for found in zip(*answers, strict=True)]

@@ -44,13 +44,13 @@ STATUSES = {
 
 def assert_problem(answer: Answer, code: str, what: object = "") -> None:
     """The documented form of an error: RFC 9457, a stable code, and an id that finds it in the log."""
-    assert answer.code == code, (what, answer.told)
-    assert answer.status == answer.told["status"] == STATUSES[code], (what, answer.told)
+    assert answer.code == code, (what, answer.body)
+    assert answer.status == answer.body["status"] == STATUSES[code], (what, answer.body)
     assert answer.headers["Content-Type"] == "application/problem+json", what
-    assert answer.told["request_id"] == answer.headers["X-Request-Id"] != "", what
-    assert answer.told["title"], what
-    assert answer.told["detail"].endswith("."), (what, answer.told)
-    assert all(each["field"] and each["problem"] for each in answer.told.get("errors", ())), (what, answer.told)
+    assert answer.body["request_id"] == answer.headers["X-Request-Id"] != "", what
+    assert answer.body["title"], what
+    assert answer.body["detail"].endswith("."), (what, answer.body)
+    assert all(each["field"] and each["problem"] for each in answer.body.get("errors", ())), (what, answer.body)
     assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401), what
 
 
@@ -75,8 +75,8 @@ class Door:
         data = json.dumps(asked).encode()
         answer = await self.api.ask("POST", "/v1/players/me/actions", token=self.who.token, data=data, key=key)
         if answer.status != 200:
-            assert_problem(answer, answer.told["code"], asked)
-        return dict(answer.told)
+            assert_problem(answer, answer.body["code"], asked)
+        return dict(answer.body)
 
     async def frame(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a frame, or its error, over a socket that stays open."""
@@ -102,7 +102,7 @@ async def _state(api: Api, who: Signed) -> tuple[Any, ...]:
     ledger = await api.ask("GET", "/v1/players/me/ledger", token=who.token)
     stats = await api.admin("stats")
     assert me.status == ledger.status == stats.status == 200
-    return me.told, ledger.told, stats.told["players"]
+    return me.body, ledger.body, stats.body["players"]
 
 
 async def closing_of(connection: ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int | None]:

@@ -57,8 +57,8 @@ async def test_the_served_document_is_the_one_made_from_the_route_table(api: Api
     answer = await api.ask("GET", "/openapi.json")
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("application/json")
-    assert answer.told["paths"] == DOCUMENT["paths"]
-    assert answer.told["components"] == DOCUMENT["components"]
+    assert answer.body["paths"] == DOCUMENT["paths"]
+    assert answer.body["components"] == DOCUMENT["components"]
 
 
 def test_every_route_is_described_once() -> None:
@@ -134,14 +134,14 @@ def assert_fits(answer: Answer, method: str, path: str) -> None:
     response = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]
     content = response.get("content")
     if content is None:
-        assert answer.told in (b"", None)
+        assert answer.body in (b"", None)
         return
     ((kind, told),) = content.items()
     assert answer.headers["Content-Type"].partition(";")[0] == kind
     rooted = {**told["schema"], "components": DOCUMENT["components"]}
-    faults = [each.message for each in Draft202012Validator(rooted).iter_errors(answer.told)]
+    faults = [each.message for each in Draft202012Validator(rooted).iter_errors(answer.body)]
     assert not faults, (path, faults)
-    _no_extra_fields(answer.told, told["schema"])
+    _no_extra_fields(answer.body, told["schema"])
 
 
 def _no_extra_fields(value: Any, schema: Any) -> None:
@@ -161,7 +161,7 @@ async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
     asked = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
     signed_up = await api.ask("POST", "/v1/players", body=asked)
     assert_fits(signed_up, "POST", "/v1/players")
-    token, own = signed_up.told["session"]["token"], signed_up.told["player"]["id"]
+    token, own = signed_up.body["session"]["token"], signed_up.body["player"]["id"]
     acted = await api.ask("POST", "/v1/players/me/actions", token=token, body=HUNT)
     assert_fits(acted, "POST", "/v1/players/me/actions")
     signed_in = await api.ask("POST", "/v1/sessions", body={"device": "anns-device"})
@@ -184,7 +184,7 @@ async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
         assert answer.status == 200, path
         assert_fits(answer, "GET", path)
     for path in ("/v1/sessions/current", "/v1/sessions"):
-        answer = await api.ask("DELETE", path, token=signed_in.told["session"]["token"] if "current" in path else token)
+        answer = await api.ask("DELETE", path, token=signed_in.body["session"]["token"] if "current" in path else token)
         assert answer.status == 204
         assert_fits(answer, "DELETE", path)
 
@@ -204,7 +204,7 @@ async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
     players = [await api.sign_up() for _ in range(3)]
 
     async def are_ranked() -> bool:
-        return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
+        return bool((await api.ask("GET", "/v1/boards/exp")).body.get("total") == len(players))
 
     await wait_until(are_ranked, what="the players are on the board")
     own, token = players[0].id, players[0].token
@@ -215,7 +215,7 @@ async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
         ("/v1/boards/{board}/friends", ""),
     ):
         answer = await api.ask("GET", path.replace("{board}", "exp").replace("{id}", own) + query, token=token)
-        assert answer.told["entries"], path
+        assert answer.body["entries"], path
         assert_fits(answer, "GET", path)
     for path, query in (
         ("/admin/v1/rankings", "?by=exp&limit=2"),

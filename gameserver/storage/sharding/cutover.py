@@ -51,7 +51,7 @@ class Cutover:
         Raises CutoverDelayed or RowsDiffer, with the slot back at the source; LeaseLost; or what the servers raise.
         """
         # 1. Wait until the target is close behind, and sum up beforehand the rows that never change.
-        await self._require_near(move, slot)
+        await self.require_near(move, slot)
         bases = await asyncio.gather(
             digest.base(self._source, move.group, slot), digest.base(self._target, move.group, slot)
         )
@@ -60,10 +60,10 @@ class Cutover:
         began = time.monotonic()
         try:
             # 3. Stop writes on the source, wait for its last ones on the target, and compare.
-            began = await self._fence(move, slot, epoch)
+            began = await self.fence(move, slot, epoch)
             async with asyncio.timeout(PAUSE_SECONDS):
-                await self._arrived(move, slot, epoch, CATCH_UP_SECONDS)
-                await self._verify(move, slot, *bases)
+                await self.arrived(move, slot, epoch, CATCH_UP_SECONDS)
+                await self.verify(move, slot, *bases)
         except (CutoverDelayed, RowsDiffer):
             await give_back(self._steps, self._source, move, slot, epoch)
             raise
@@ -76,7 +76,7 @@ class Cutover:
 
         Raises CutoverDelayed when the target lacks the mark of the fence: it hasn't recovered from a crash yet.
         """
-        await self._arrived(move, slot, epoch - 1, STATEMENT_SECONDS)
+        await self.arrived(move, slot, epoch - 1, STATEMENT_SECONDS)
         await self._target.execute(
             f"insert into {move.group}_owned_slots as o (slot, owned, epoch) values ($1, true, $2)"  # noqa: S608
             " on conflict (slot) do update set owned = true, epoch = $2, txid = excluded.txid where o.epoch < $2",
@@ -88,7 +88,7 @@ class Cutover:
         await self._steps.settle(move, slot, SlotStep.FLIPPED, SlotStep.MOVED, pause)
         return pause
 
-    async def _require_near(self, move: MoveRecord, slot: int) -> None:
+    async def require_near(self, move: MoveRecord, slot: int) -> None:
         """Measures the target's lag by a mark of its own. Raises CutoverDelayed when it is above LAG_SECONDS."""
         ping, began = -time.time_ns(), time.monotonic()
         await self._source.execute(
@@ -98,10 +98,10 @@ class Cutover:
             ping,
             timeout=STATEMENT_SECONDS,
         )
-        await self._arrived(move, slot, ping, LAG_SECONDS)
+        await self.arrived(move, slot, ping, LAG_SECONDS)
         self.lag_ms = round((time.monotonic() - began) * 1000)
 
-    async def _fence(self, move: MoveRecord, slot: int, epoch: int) -> float:
+    async def fence(self, move: MoveRecord, slot: int, epoch: int) -> float:
         """Stops writes to the slot on the source; returns since when, by `time.monotonic`. Raises CutoverDelayed."""
         group, source = move.group, self._source
         try:
@@ -122,7 +122,7 @@ class Cutover:
             raise CutoverDelayed("writes on the source don't end") from None
         return began
 
-    async def _arrived(self, move: MoveRecord, slot: int, epoch: int, seconds: float) -> None:
+    async def arrived(self, move: MoveRecord, slot: int, epoch: int, seconds: float) -> None:
         """Returns when the target has a mark. Raises CutoverDelayed after so many seconds."""
         deadline = time.monotonic() + seconds
         query = f"select exists(select from {move.group}_marks where slot = $1 and move = $2 and epoch = $3)"  # noqa: S608
@@ -131,7 +131,7 @@ class Cutover:
                 raise CutoverDelayed(f"the target is more than {seconds:g} s behind")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _verify(self, move: MoveRecord, slot: int, source_base: Base, target_base: Base) -> None:
+    async def verify(self, move: MoveRecord, slot: int, source_base: Base, target_base: Base) -> None:
         on_source, on_target = await asyncio.gather(
             digest.whole(self._source, move.group, slot, source_base),
             digest.whole(self._target, move.group, slot, target_base),

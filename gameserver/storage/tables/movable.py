@@ -1,4 +1,4 @@
-"""What every group needs so that its slots can be moved; used by the groups' histories."""
+"""The column and the table that every group needs so that its slots can be moved; used by the migrations."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -32,14 +32,14 @@ async def board(api: Api, name: str = "exp") -> list[tuple[str, int]] | None:
         if response.status != 200:
             assert response.code == "board_unavailable"
             return None
-        found += [(each["player"]["id"], each["score"]) for each in response.told["entries"]]
-        if response.told["next_cursor"] is None:
+        found += [(each["player"]["id"], each["score"]) for each in response.body["entries"]]
+        if response.body["next_cursor"] is None:
             return found
-        cursor = f"&cursor={response.told['next_cursor']}"
+        cursor = f"&cursor={response.body['next_cursor']}"
 
 
 async def database(api: Api) -> set[tuple[str, int]]:
-    response = (await api.admin("rankings", limit=1000)).told
+    response = (await api.admin("rankings", limit=1000)).body
     return {(each["player"]["id"], each["player"]["exp"]) for each in response["entries"]}
 
 
@@ -82,7 +82,7 @@ async def test_a_change_of_class_moves_a_player_between_boards(api: Api) -> None
     response = await api.act(who, "change_class", **{"class": "mage"})
     while response.code == "not_enough_exp":
         hunted = await api.act(who)
-        if hunted.told.get("player", {}).get("hp") == 0 or hunted.code == "player_is_down":
+        if hunted.body.get("player", {}).get("hp") == 0 or hunted.code == "player_is_down":
             await api.act(who, "revive")
         response = await api.act(who, "change_class", **{"class": "mage"})
     assert response.status == 200

@@ -131,7 +131,7 @@ async def give(core: Core, player_id: int, item: str, count: int = 1) -> None:
 async def assert_sums(core: Core, *players: int) -> None:
     """What a player's ledger granted and took is in its stacks, on its way to them, or reserved: nothing else is.
 
-    Reads each database by itself, so nobody may be playing.
+    Reads each database by itself, so no player may act meanwhile.
     """
     for player_id in players:
         ledger = await ledger_sum(core, player_id)

@@ -98,7 +98,7 @@ async def grow_old(items: asyncpg.Connection, player: Player) -> None:
     await items.execute(aged, player.id)
 
 
-async def test_what_a_dead_node_had_reserved_is_told_as_owned_and_given_back_by_the_sweeper(
+async def test_items_that_a_dead_node_had_reserved_are_shown_as_owned_and_given_back_by_the_sweeper(
     apart: Settings, core: Core, brewer: Player, items: asyncpg.Connection
 ) -> None:
     async with frozen(apart, items, brewer, command_id()):
@@ -228,7 +228,7 @@ async def test_grants_are_acknowledged_while_the_items_database_is_away_and_arri
     await assert_sums(core, brewer.id)
 
 
-async def test_a_courier_brings_grants_that_nobody_asks_for_where_their_slot_is(
+async def test_a_courier_delivers_grants_that_no_request_waits_for_to_the_owner_of_their_slot(
     core: Core, brewer: Player, items: asyncpg.Connection
 ) -> None:
     slot = slot_of(brewer.id)
@@ -305,7 +305,7 @@ async def _is_refused(core: Core, player: Player) -> bool:
     return not await _is_granted(core, player)
 
 
-async def test_players_who_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
+async def test_players_that_deal_in_items_while_both_their_slots_move_lose_and_gain_nothing(
     core: Core, apart: Settings
 ) -> None:
     """By the mover: each player's items come to the player's database, and then both lie apart again."""

@@ -120,7 +120,7 @@ async def _found(core: Core, player_id: int) -> int:
     return sum(event["items"].get("potion", 0) for event in events if event["type"] == "items_granted")
 
 
-async def test_what_a_command_grants_and_takes_of_one_item_is_summed_and_told_once(core: Core) -> None:
+async def test_what_a_command_grants_and_takes_of_one_item_is_summed_and_reported_once(core: Core) -> None:
     player = await enlist(core)
     await asyncio.gather(give(core, player.id, "potion", 1), give(core, player.id, "herb", 1))
     receipt = await act(core, player.id, "swap")
@@ -143,7 +143,7 @@ async def test_commands_that_are_sent_at_once_take_and_grant_in_their_order(core
     await assert_sums(core, player.id)
 
 
-async def test_a_full_stack_gains_no_more_and_what_was_lost_is_told(core: Core) -> None:
+async def test_a_full_stack_gains_no_more_and_what_was_lost_is_reported(core: Core) -> None:
     player, cap = await enlist(core), core.rulebook.game.items["potion"].max_stack
     await give(core, player.id, "potion", cap - 1)
     await give(core, player.id, "potion", 3)

@@ -11,7 +11,7 @@ WINDOW = 3
 
 
 class Following(RuleBasedStateMachine):
-    """A server's transactions, each with one row, and a follower who reads as `follower.sql` does."""
+    """A server's transactions, each with one row, and a follower that reads as `follower.sql` does."""
 
     def __init__(self) -> None:
         super().__init__()

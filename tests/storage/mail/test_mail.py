@@ -72,7 +72,7 @@ class Gate:
 
 
 async def hurt(core: Core, database: str) -> Player:
-    """A warrior who has room for a spell."""
+    """A warrior that has room for a spell."""
     player = await enlist(core, "warrior", database=database)
     while (await present(core, player.id)).hp > 60:
         await act(core, player.id, "hunt", foe="wolf")
@@ -84,7 +84,7 @@ async def mail_of(core: Core, player: Player) -> list[Mapping[str, Any]]:
     return [row for row in await assert_ledger_explains(core, player.id) if row["action"].startswith("mail:")]
 
 
-async def test_a_spell_heals_a_player_of_another_database_once_and_lies_in_his_inbox(core: Core) -> None:
+async def test_a_spell_heals_a_player_of_another_database_once_and_lies_in_its_inbox(core: Core) -> None:
     priest, target = await enlist(core, "priest", database="one"), await hurt(core, "two")
     key = command_id()
     first = await act(core, priest.id, "heal_other", key, player=str(target.id))
@@ -116,11 +116,11 @@ async def test_duels_of_two_databases_give_each_side_its_end_once(core: Core) ->
     assert sum([(await present(core, player.id)).exp for player in (one, two)]) == 20, "each duel had one winner"
 
 
-async def test_a_letter_to_nobody_comes_back_once(core: Core) -> None:
+async def test_a_letter_to_a_player_that_does_not_exist_comes_back_once(core: Core) -> None:
     priest = await enlist(core, "priest", database="one")
     here, there = ((1 << 40) << 22 | slot << 10 for slot in (0, 63))
-    for nobody in (here, there, 1, (1 << 63) - 1):
-        await act(core, priest.id, "heal_other", player=str(nobody))
+    for recipient in (here, there, 1, (1 << 63) - 1):
+        await act(core, priest.id, "heal_other", player=str(recipient))
     async with carrying(core):
         await drained(core)
     mails = await core.commands.play.inbox.page(priest.id, 10, None)
@@ -141,7 +141,7 @@ async def test_a_letter_that_its_rule_refuses_comes_back_and_isnt_tried_again(co
 
 @dataclass
 class Spells:
-    """A spell for a player who is up, and one for a player who is down, both of another database."""
+    """A spell for a player that is up, and one for a player that is down, both of another database."""
 
     priest: Player
     up: Player
@@ -271,7 +271,7 @@ async def test_a_letter_arrives_once_when_its_sender_or_recipient_moves_while_it
         assert [row["action"] for row in await mail_of(core, one)] == ["mail:duelled"]
 
 
-async def test_players_who_duel_while_slots_of_theirs_move_lose_no_letter_and_get_none_twice(
+async def test_players_that_duel_while_their_slots_move_lose_no_letter_and_get_none_twice(
     core: Core, second: Core
 ) -> None:
     players = [*await enlist_many(core, 3, "one"), *await enlist_many(core, 3, "two")]
@@ -325,7 +325,7 @@ async def test_a_player_with_too_many_letters_that_wait_sends_no_more_until_they
         assert await waiting(core) == 8 * -(-WAITING // 8) + 1
         hunted, full = await settled(core, [order(core, one.id), order(core, one.id, "shout", player=str(two.id))])
         assert isinstance(full, Overloaded)
-        assert not isinstance(hunted, Overloaded), "who sends no letters isn't held up"
+        assert not isinstance(hunted, Overloaded), "a command without letters isn't held up"
         async with carrying(core):
             await drained(core)
         assert len(await mail_of(core, two)) == 8 * -(-WAITING // 8) + 1
@@ -352,7 +352,9 @@ async def test_letters_that_answer_each_other_for_ever_end_and_the_last_comes_ba
         assert '"reason":"internal"' in back["args"]
 
 
-async def test_a_letter_whose_rule_raises_comes_back_and_harms_nobody(settings: Settings, tmp_path: Path) -> None:
+async def test_a_letter_whose_rule_raises_comes_back_and_harms_no_other_letter(
+    settings: Settings, tmp_path: Path
+) -> None:
     changed = with_rules(
         settings,
         tmp_path,

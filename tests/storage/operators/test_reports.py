@@ -131,7 +131,7 @@ async def test_the_counts_are_those_of_each_database_class_and_level(core: Core,
 
 
 async def test_pages_and_counts_stay_exact_while_slots_move_to_and_fro(core: Core, second: Core) -> None:
-    """Whoever asks over a map that is always stale: what moves is counted once, what a move leaves behind never."""
+    """Reports over a map that is always stale count a player that moves once, and rows that a move has left never."""
     crowd = [
         Player(
             (number << SLOT_BITS | number % SLOTS) << SEQUENCE_BITS, "Ann", "mage", 1, 1, number // 3, 1, START, START

@@ -47,7 +47,7 @@ async def test_a_rule_that_fails_fails_its_own_command_alone(core: Core, action:
     one, two = await enlist_many(core, 2, "one")
     commands = [order(core, one.id), order(core, one.id, action), order(core, one.id), order(core, two.id)]
     told = await settled(core, commands)
-    assert [isinstance(each, Receipt) for each in told] == [True, False, True, True]
+    assert [isinstance(outcome, Receipt) for outcome in told] == [True, False, True, True]
     assert isinstance(told[1], Internal)
     assert [row["action"] for row in await assert_ledger_explains(core, one.id)] == ["sign_up", "hunt", "hunt"]
 
@@ -79,7 +79,7 @@ async def test_a_row_that_the_database_refuses_fails_its_own_command_alone(core:
     bad, *good = players
     await wound(core, bad.id)
     told = await settled(core, [order(core, bad.id, "rest"), *(order(core, each.id) for each in good)])
-    assert [type(each) for each in told] == [Internal] + [Receipt] * 11
+    assert [type(outcome) for outcome in told] == [Internal] + [Receipt] * 11
     for each in good:
         await assert_ledger_explains(core, each.id)
     assert (await present(core, bad.id)).version == 1
@@ -104,7 +104,7 @@ async def test_a_players_order_survives_a_refused_batch_and_a_lock_that_comes_an
     await wound(core, bad.id)
     async with connected(core.databases["one"].url) as locker, connected(core.databases["one"].url) as watcher:
         await watcher.execute(SLOW_REFUSAL)
-        commands = [order(core, player.id, "say", words=str(each)) for each in range(30)]
+        commands = [order(core, player.id, "say", words=str(number)) for number in range(30)]
         told = asyncio.create_task(settled(core, [*commands, order(core, bad.id, "rest")]))
 
         async def is_refusing() -> bool:
@@ -120,7 +120,7 @@ async def test_a_players_order_survives_a_refused_batch_and_a_lock_that_comes_an
         *applied, refused = await told
     assert [type(each) for each in (*applied, refused)] == [Receipt] * 30 + [Internal]
     rows = await ledger(core, player.id)
-    assert [row["key"] for row in rows[1:]] == [each.id for each in commands]
+    assert [row["key"] for row in rows[1:]] == [command.id for command in commands]
 
 
 async def test_a_player_whom_another_transaction_holds_holds_up_nobody_else_and_is_answered_by_his_deadline(
@@ -133,7 +133,7 @@ async def test_a_player_whom_another_transaction_holds_holds_up_nobody_else_and_
         began = clock()
         waiting = asyncio.create_task(settled(core, [order(core, held.id)]))
         told = await settled(core, [order(core, each.id) for each in free])
-        assert all(isinstance(each, Receipt) for each in told)
+        assert all(isinstance(outcome, Receipt) for outcome in told)
         assert not waiting.done()
         (late,) = await waiting
         assert isinstance(late, OutcomeUnknown)  # who held him might have been his own lost transaction
@@ -152,7 +152,7 @@ async def test_a_player_whom_another_transaction_lets_go_in_time_is_served_in_or
             await act(core, (await enlist(core, database="one")).id)
             assert not waiting.done()
         told = await waiting
-    assert [each.player.version for each in told if isinstance(each, Receipt)] == [2, 3, 4, 5, 6]
+    assert [outcome.player.version for outcome in told if isinstance(outcome, Receipt)] == [2, 3, 4, 5, 6]
 
 
 async def test_a_full_queue_refuses_the_next_command_at_once_and_takes_more_when_it_has_emptied(core: Core) -> None:
@@ -166,7 +166,7 @@ async def test_a_full_queue_refuses_the_next_command_at_once_and_takes_more_when
             assert isinstance(refused, Overloaded)
             assert refused.retry_after is not None
         told = await waiting
-    assert all(isinstance(each, Receipt) for each in told)
+    assert all(isinstance(outcome, Receipt) for outcome in told)
     assert (await act(core, free.id)).player.version == 2
 
 
@@ -201,4 +201,4 @@ async def test_commands_that_still_wait_when_the_node_stops_are_answered(setting
             async with asyncio.timeout(2):
                 told = await waiting
                 await asyncio.wait([run])
-    assert all(isinstance(each, Unavailable) for each in told)
+    assert all(isinstance(outcome, Unavailable) for outcome in told)

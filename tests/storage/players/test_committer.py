@@ -19,7 +19,7 @@ async def test_one_command_on_two_nodes_at_once_is_applied_once_and_both_are_tol
     core: Core, second: Core
 ) -> None:
     players = await enlist_many(core, 20)
-    commands = [order(core, each.id) for each in players]
+    commands = [order(core, player.id) for player in players]
     one, two = await asyncio.gather(settled(core, commands), settled(second, commands))
     for command, a, b in zip(commands, one, two, strict=True):
         assert isinstance(a, Receipt)
@@ -51,14 +51,14 @@ async def test_a_command_id_used_for_something_else_is_refused_and_changes_nothi
 async def test_the_same_command_id_of_two_players_is_two_commands(core: Core) -> None:
     one, two, key = await enlist(core), await enlist(core), command_id()
     told = await settled(core, [order(core, one.id, key=key), order(core, two.id, key=key)])
-    assert [isinstance(each, Receipt) and not each.replayed for each in told] == [True, True]
+    assert [isinstance(outcome, Receipt) and not outcome.replayed for outcome in told] == [True, True]
 
 
 async def test_more_commands_than_a_batch_takes_still_take_effect_in_the_order_submitted(core: Core) -> None:
     player = await enlist(core)
     keys = [command_id() for _ in range(100)]
     told = await settled(core, [order(core, player.id, key=key, foe="slime") for key in keys])
-    applied = [each.command_id for each in told if isinstance(each, Receipt)]
+    applied = [outcome.command_id for outcome in told if isinstance(outcome, Receipt)]
     assert applied == [row["key"] for row in await ledger(core, player.id)][1:]
     assert len(applied) > 32
 
@@ -93,7 +93,7 @@ async def test_any_mix_of_commands_retries_and_players_on_two_nodes_leaves_a_led
     nodes, players = (core, second), await enlist_many(core, 5)
     commands: list[Command] = []
     for step in mix:
-        mine = [each for each in commands if each.player_id == players[step.player].id]
+        mine = [command for command in commands if command.player_id == players[step.player].id]
         again = mine[step.again % len(mine)] if mine and step.again is not None else None
         commands.append(again or order(core, players[step.player].id, step.action))
     parts = [[c for c, step in zip(commands, mix, strict=True) if step.node == node] for node in (0, 1)]
@@ -129,8 +129,8 @@ IN_TRANSACTION = (
 async def test_a_transaction_begun_ahead_ends_when_nothing_comes_for_it(core: Core) -> None:
     """A session left in one would be ended by the server after a while, and the next batch with it."""
     players = await enlist_many(core, 40, "one")
-    told = [settled(core, [order(core, each.id) for _ in range(5)]) for each in players]
-    assert all(any(isinstance(each, Receipt) for each in mine) for mine in await asyncio.gather(*told))
+    told = [settled(core, [order(core, player.id) for _ in range(5)]) for player in players]
+    assert all(any(isinstance(command, Receipt) for command in mine) for mine in await asyncio.gather(*told))
     async with connected(core.databases["one"].url) as watcher:
         await wait_until(
             lambda: _holds(watcher.fetchval(IN_TRANSACTION, "gameserver"), 0), what="no session is in a transaction"

@@ -170,7 +170,7 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
             run.cancel()
             done, _ = await asyncio.wait(waiting, timeout=2)
     assert len(done) == 3
-    assert all(isinstance(each.exception(), Unavailable) for each in waiting)
+    assert all(isinstance(task.exception(), Unavailable) for task in waiting)
 
 
 async def test_a_sign_up_that_freezes_in_its_transaction_lets_go_of_the_fence_and_is_told_so(core: Core) -> None:

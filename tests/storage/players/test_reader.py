@@ -18,12 +18,12 @@ from tests.support.wait import wait_until
 
 async def test_whoever_asks_gets_exactly_the_players_that_he_asked_for(core: Core) -> None:
     players = {each.id: each for each in await enlist_many(core, 20)}
-    absent = [0, 1, -1, LARGEST_ID, LARGEST_ID + 1, 2**80, *(each + 1 for each in players)]
+    absent = [0, 1, -1, LARGEST_ID, LARGEST_ID + 1, 2**80, *(player + 1 for player in players)]
     dice = random.Random(1)
 
     async def ask() -> None:
         wanted = dice.choices([*players, *absent], k=dice.randrange(12))
-        assert await core.rooms.players.read(wanted) == {each: players[each] for each in wanted if each in players}
+        assert await core.rooms.players.read(wanted) == {wish: players[wish] for wish in wanted if wish in players}
 
     await asyncio.gather(*(ask() for _ in range(300)))
 
@@ -39,9 +39,9 @@ async def test_however_many_reads_wait_a_node_asks_a_database_no_more_than_two_q
 
         async with other.transaction():
             await other.execute("lock table players in access exclusive mode")
-            reading = [asyncio.create_task(present(core, each.id)) for each in players * 20]
+            reading = [asyncio.create_task(present(core, player.id)) for player in players * 20]
             await asyncio.sleep(0)
-            reading += [asyncio.create_task(present(core, each.id)) for each in players * 20]
+            reading += [asyncio.create_task(present(core, player.id)) for player in players * 20]
             await wait_until(queries_wait, 1, what="as many queries as there may be wait for the table")
         assert await asyncio.gather(*reading) == players * 40
 
@@ -61,8 +61,8 @@ async def test_a_read_sees_what_was_acknowledged_on_any_node(core: Core, second:
             assert now == elsewhere == told.player
         else:
             await act(core, player.id, "revive")
-    for each in noise:
-        each.cancel()
+    for task in noise:
+        task.cancel()
     await asyncio.wait(noise)
 
 
@@ -83,12 +83,12 @@ async def test_more_reads_than_may_wait_are_refused_at_once_and_the_others_serve
 ) -> None:
     players = await enlist_many(core, 20, "one")
     own = Reader(core.databases["one"], Bounds(flights=2, together=7, waiting=50, seconds=5.0))
-    asked = [own.ask(each.id) for each in players] + [own.ask(players[0].id) for _ in range(30)]
+    asked = [own.ask(player.id) for player in players] + [own.ask(players[0].id) for _ in range(30)]
     with pytest.raises(Overloaded):
         own.ask(players[1].id)
     run = asyncio.create_task(own.run())
     found = await asyncio.gather(*asked)
-    assert [each and each.player for each in found] == players + [players[0]] * 30
+    assert [outcome and outcome.player for outcome in found] == players + [players[0]] * 30
     assert await own.ask(players[1].id) == (players[1], 0)
     run.cancel()
     await asyncio.wait([run])
@@ -118,6 +118,6 @@ async def test_reads_that_still_wait_when_the_node_stops_are_answered(core: Core
         run.cancel()
         done, _ = await asyncio.wait(asked, timeout=1)
     assert len(done) == 2
-    assert all(isinstance(each.exception(), GameError) for each in asked)
+    assert all(isinstance(question.exception(), GameError) for question in asked)
     with pytest.raises(GameError):
         await own.ask(player.id)

@@ -89,7 +89,7 @@ async def scores(core: Core, player: Player, **points: int) -> None:
     await act(core, player.id, "score", points=points)
 
 
-async def test_points_are_summed_kept_at_their_best_or_replaced_as_the_board_says(core: Core) -> None:
+async def test_points_are_summed_or_the_best_or_the_last_are_stored_as_the_board_says(core: Core) -> None:
     ann, bob, cy = await enlist_many(core, 3)
     for who, lap, jump, mood in [(ann, 31, 5, 1), (bob, 30, 7, 2), (ann, 29, 4, 3), (bob, 35, 8, -4), (cy, 30, 8, 3)]:
         await scores(core, who, lap=lap, jump=jump, mood=mood, kills=2)

@@ -1,4 +1,4 @@
-"""Standings of seasons that are over, whatever the board's ties, when some who stand there are banned since."""
+"""Standings of seasons that are over, for every rule of ties, after some of their players were banned."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -65,7 +65,7 @@ async def stored(core: Core, board: Board) -> str:
 
 
 @pytest.mark.parametrize("ties", RANKS)
-async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(core: Core, ties: str) -> None:
+async def test_players_behind_banned_ones_move_up_by_the_ranks_that_no_shown_player_has(core: Core, ties: str) -> None:
     season = await stored(core, core.rooms.seasons.calendar.board(ties))
     for banned, expected in [
         ([A], {"first": [1, 2, 3, 4, 5, 6, 7, 8], "competition": [1, 2, 2, 2, 5, 6, 6, 8],
@@ -84,7 +84,7 @@ async def test_those_behind_the_banned_are_better_by_what_nobody_has_any_more(co
         assert [each.rank for each in ranks.standings] == [each.rank for each in around.standings] == expected[ties]
 
 
-async def test_a_page_goes_on_behind_one_who_was_banned_since(core: Core) -> None:
+async def test_a_page_goes_on_behind_a_player_that_was_banned_since(core: Core) -> None:
     season = await stored(core, core.rooms.seasons.calendar.board("first"))
     first = (await boards.top(core.commands.leaderboards, "first", season, 3, None)).page
     await core.rooms.seasons.records.hide(C, hidden=True)

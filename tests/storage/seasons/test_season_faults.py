@@ -58,7 +58,7 @@ async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_
         assert await connection.fetchval("select season from scores where board = 'kills'") == 0
 
 
-async def test_seasons_that_nobody_could_note_are_counted_and_rewarded_later(core: Core) -> None:
+async def test_seasons_that_no_node_could_record_are_counted_and_rewarded_later(core: Core) -> None:
     ann, now = await enlist(core), this_week(core)
     first = Season(now.start - 4 * WEEK, now.start - 3 * WEEK)
     await core.rooms.seasons.records.begin("weekly", first)
@@ -127,7 +127,7 @@ async def ended_last_week(core: Core, *scores: int) -> tuple[Season, list[int]]:
     return season, ids
 
 
-async def test_who_is_banned_when_a_season_is_counted_has_his_place_back_later_and_no_reward(core: Core) -> None:
+async def test_a_player_banned_when_a_season_is_counted_gets_its_place_back_later_and_no_reward(core: Core) -> None:
     season, (a, b, c, d) = await ended_last_week(core, 9, 8, 7, 6)
     await judge(core, a)
     await until_closed(core, season)

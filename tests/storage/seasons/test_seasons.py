@@ -200,7 +200,7 @@ async def test_no_fence_is_put_up_before_the_season_is_over_by_the_databases_clo
             assert await connection.fetchval("select count(*) from season_floors") == 0
 
 
-async def test_a_season_that_is_over_is_read_as_it_ended_without_those_who_are_banned(core: Core) -> None:
+async def test_a_season_that_is_over_is_read_as_it_ended_without_banned_players(core: Core) -> None:
     players = await enlist_many(core, 5)
     (season,) = await begin(core, 1)
     for number, player in enumerate(players):

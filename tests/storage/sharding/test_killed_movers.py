@@ -34,7 +34,7 @@ async def kill_at(settings: Settings, folder: Path, slots: list[int], target: st
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("when", "steps"), [("before", BEFORE), ("after", AFTER)])
-async def test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_move(
+async def test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(
     core: Core, settings: Settings, tmp_path: Path, when: str, steps: list[str]
 ) -> None:
     """Moves the same slots to and fro, under play, with a kill at another step each time."""
@@ -60,7 +60,7 @@ async def test_a_mover_killed_at_any_step_is_followed_by_another_one(
     core: Core, settings: Settings, tmp_path: Path, when: str
 ) -> None:
     steps = [step for step in STEPS if (when, step) != ("after", "done")]
-    await test_a_mover_killed_at_a_step_is_followed_by_another_one_who_ends_the_move(
+    await test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(
         core, settings, tmp_path, when, steps
     )
 

@@ -52,7 +52,7 @@ async def _end_sessions(core: Core, player: Player) -> object:
 
 
 @pytest.mark.parametrize("ask", [_act, _read, _history, _end_sessions])
-async def test_a_node_with_a_stale_map_finds_a_player_who_has_moved(core: Core, second: Core, ask: Ask) -> None:
+async def test_a_node_with_a_stale_map_finds_a_player_that_has_moved(core: Core, second: Core, ask: Ask) -> None:
     player = await enlist(core, database="one")
     await act(core, player.id)
     assert owner(second, player.id) == "one"
@@ -61,7 +61,7 @@ async def test_a_node_with_a_stale_map_finds_a_player_who_has_moved(core: Core, 
     assert owner(second, player.id) == "two"
 
 
-async def test_players_who_act_while_their_slot_moves_to_and_fro_lose_nothing_and_see_nothing(
+async def test_players_that_act_while_their_slot_moves_to_and_fro_lose_nothing_and_notice_nothing(
     core: Core, second: Core
 ) -> None:
     players = await enlist_many(core, 4)
@@ -144,7 +144,7 @@ async def test_players_sign_in_on_a_node_with_a_stale_map_after_their_claims_hav
     assert by_name.player == by_device.player == birth.player
 
 
-async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_he_and_his_claims_have_moved(
+async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_the_player_and_its_claims_have_moved(
     core: Core, second: Core
 ) -> None:
     welcome = await sign_up(core.commands.accounts, Application("Ann Lee", "mage", device="anns-device"), command_id())
@@ -168,7 +168,7 @@ async def test_the_sweeper_leaves_claims_alone_that_lie_where_their_slot_no_long
     assert await present(core, birth.player.id) == birth.player
 
 
-async def test_reports_count_every_player_once_and_where_he_is_after_slots_moved_to_a_database_that_had_none(
+async def test_reports_count_every_player_once_and_where_it_lies_after_slots_moved_to_a_database_that_had_none(
     core: Core, second: Core
 ) -> None:
     players = await enlist_many(core, 6)

@@ -26,7 +26,7 @@ from tests.support.wait import wait_until
 
 STEPS: dict[str, tuple[type, str]] = {
     "while it is copied": (Copy, "copied"),
-    "when it is fenced": (Cutover, "_arrived"),
+    "when it is fenced": (Cutover, "arrived"),
     "when it has flipped": (Cutover, "grant"),
 }
 

@@ -158,7 +158,7 @@ async def test_a_node_refuses_the_one_database_that_isnt_at_its_head(settings: S
     assert "database one" not in str(refused.value)
 
 
-async def test_a_node_refuses_a_map_with_a_slot_of_nobody_or_of_a_database_that_the_settings_lack(
+async def test_a_node_refuses_a_map_with_a_slot_without_an_owner_or_of_a_database_that_the_settings_lack(
     settings: Settings,
 ) -> None:
     for change in (

@@ -57,7 +57,7 @@ def test_a_connection_without_an_address_has_the_unknown_one() -> None:
     assert client(None, ["203.0.113.7"], PROXIES) == client("", [], ()) == UNKNOWN
 
 
-def test_an_ipv4_address_counts_alone_and_an_ipv6_one_by_its_64_bit_network() -> None:
+def test_an_ipv4_address_counts_alone_and_an_ipv6_one_by_its_64_bit_network_bit_network() -> None:
     def told(peer: str) -> str:
         return counted(client(peer, [], ()))
 

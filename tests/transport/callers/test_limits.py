@@ -63,7 +63,7 @@ async def test_two_nodes_share_the_limits_of_sign_up_and_sign_in(settings: Setti
     made = await asyncio.gather(*(sign_up(api) for api in nodes * 8))
     assert sorted({each.status for each in made}) == [201, 429]
     assert [each.status for each in made].count(201) == 5
-    assert (await nodes[0].admin("stats")).told["players"] == 5
+    assert (await nodes[0].admin("stats")).body["players"] == 5
     found = await asyncio.gather(*(sign_in(api) for api in nodes * 8))
     assert [each.code for each in found].count("wrong_credentials") == 5
     for each in [*made, *found]:
@@ -108,7 +108,7 @@ async def test_a_denied_sign_up_claims_nothing(settings: Settings, start: Start)
     async with unchanged(api, who):
         assert_problem(await api.ask("POST", "/v1/players", body=asked, key=key), "rate_limited")
     made = await api.ask("POST", "/v1/players", body=asked, key=key, X_Backend_Key=KEY)
-    assert (made.status, made.told["replayed"]) == (201, False)
+    assert (made.status, made.body["replayed"]) == (201, False)
 
 
 async def test_what_a_client_writes_into_x_forwarded_for_gives_it_no_other_address(
@@ -194,7 +194,7 @@ async def test_a_back_ends_key_lifts_every_limit(settings: Settings, start: Star
     made = [await sign_up(api, X_Backend_Key=KEY) for _ in range(3)]
     assert {each.status for each in made} == {201}
     assert {(await sign_in(api, X_Backend_Key="x" * 32)).status for _ in range(3)} == {401}
-    token, act = made[0].told["session"]["token"], "/v1/players/me/actions"
+    token, act = made[0].body["session"]["token"], "/v1/players/me/actions"
     acted = [await api.ask("POST", act, token=token, body=HUNT, X_Backend_Key=KEY) for _ in range(3)]
     assert {each.status for each in acted} == {200}
     connection = await api.raw_socket(**{"X-Backend-Key": KEY})
@@ -246,7 +246,7 @@ async def test_denials_are_counted_by_their_limit(settings: Settings, start: Sta
 
 
 async def denials(api: Api) -> dict[str, float]:
-    lines = (await api.ask("GET", "/metrics")).told.decode().splitlines()
+    lines = (await api.ask("GET", "/metrics")).body.decode().splitlines()
     rows = [line.split() for line in lines if line.startswith("gameserver_denied_total{")]
     return {name.split('"')[1]: float(count) for name, count in rows}
 

@@ -33,8 +33,8 @@ async def sign_up(api: Api, key: str | None = None, **fields: Any) -> Answer:
 
 async def test_a_player_comes_back_by_device_and_by_name_and_password(api: Api) -> None:
     made = await sign_up(api)
-    player = made.told["player"]
-    assert (made.status, made.told["replayed"]) == (201, False)
+    player = made.body["player"]
+    assert (made.status, made.body["replayed"]) == (201, False)
     assert player == {
         "id": player["id"],
         "name": "Ann Lee",
@@ -46,16 +46,16 @@ async def test_a_player_comes_back_by_device_and_by_name_and_password(api: Api) 
         "version": 1,
         "created_at": player["created_at"],
     }
-    tokens = {made.told["session"]["token"]}
+    tokens = {made.body["session"]["token"]}
     for credentials in (
         {"device": "anns-device"},
         {"name": "Ann Lee", "password": "anns-password"},
         {"name": "  ＡＮＮ  lee", "password": "anns-password"},
     ):
         back = await api.ask("POST", "/v1/sessions", body=credentials)
-        assert (back.status, back.told["player"]) == (201, player)
-        token = back.told["session"]["token"]
-        assert (await api.ask("GET", "/v1/players/me", token=token)).told == player
+        assert (back.status, back.body["player"]) == (201, player)
+        token = back.body["session"]["token"]
+        assert (await api.ask("GET", "/v1/players/me", token=token)).body == player
         tokens.add(token)
     assert len(tokens) == 4, "every session has a token of its own"
 
@@ -66,27 +66,27 @@ async def test_a_sign_up_sent_again_gets_its_player_and_a_new_session(two: list[
     fields = {"device": {"password": None}, "password": {"device": None}, "both": {}}[credential]
     made = await sign_up(two[0], key, **fields)
     again = await sign_up(two[1], key, **fields)
-    assert (again.status, again.told["replayed"], again.told["player"]) == (201, True, made.told["player"])
-    assert again.told["session"]["token"] != made.told["session"]["token"]
+    assert (again.status, again.body["replayed"], again.body["player"]) == (201, True, made.body["player"])
+    assert again.body["session"]["token"] != made.body["session"]["token"]
     acted = await two[1].ask(
         "POST",
         "/v1/players/me/actions",
-        token=again.told["session"]["token"],
+        token=again.body["session"]["token"],
         body={"action": "hunt", "args": {"foe": "slime"}},
     )
     assert acted.status == 200
     later = await sign_up(two[0], key, **fields)
-    assert later.told["player"] == made.told["player"], "the first answer, whatever has happened since"
+    assert later.body["player"] == made.body["player"], "the first answer, whatever has happened since"
 
 
 async def test_a_sign_up_sent_at_once_to_two_nodes_makes_one_player(two: list[Api]) -> None:
     for number in range(5):
         key, fields = command_id(), {"name": f"Twin {number}", "device": f"twin-device-{number}", "password": None}
         found = await asyncio.gather(*(sign_up(api, key, **fields) for api in two * 3))
-        assert {each.status for each in found} == {201}, [each.told for each in found]
-        assert len({each.told["player"]["id"] for each in found}) == 1
-        assert [each.told["replayed"] for each in found].count(False) == 1
-    assert (await two[0].admin("stats")).told["players"] == 5
+        assert {each.status for each in found} == {201}, [each.body for each in found]
+        assert len({each.body["player"]["id"] for each in found}) == 1
+        assert [each.body["replayed"] for each in found].count(False) == 1
+    assert (await two[0].admin("stats")).body["players"] == 5
 
 
 async def test_a_sign_ups_command_id_with_another_body_is_a_mismatch(api: Api) -> None:
@@ -105,7 +105,7 @@ async def test_a_sign_ups_command_id_with_another_body_is_a_mismatch(api: Api) -
     async with unchanged(api, who):
         for other in others:
             assert_problem(await sign_up(api, key, **other), "command_mismatch", other)
-    assert (await sign_up(api, key)).told["player"] == made.told["player"]
+    assert (await sign_up(api, key)).body["player"] == made.body["player"]
     assert (await sign_up(api, name="Bea Lee", device="another-device")).status == 201, "nothing was claimed"
 
 
@@ -114,7 +114,7 @@ async def test_no_name_or_device_has_two_holders_on_any_node_or_database(two: li
     for number in range(12):
         fields = {"name": f"Holder {number}", "device": f"device-of-holder-{number}", "password": None}
         assert (await sign_up(first, **fields)).status == 201
-    stats = (await first.admin("stats")).told
+    stats = (await first.admin("stats")).body
     assert set(stats["by_database"]) == {"one", "two"}, "the players lie in both databases"
     for number in range(12):
         other = {"device": f"another-device-{number}", "password": None}
@@ -123,7 +123,7 @@ async def test_no_name_or_device_has_two_holders_on_any_node_or_database(two: li
         assert_problem(await sign_up(second, device=f"device-of-holder-{number}", **other), "device_taken")
         taken = await sign_up(second, **other, device=f"another-device-{number}")
         assert taken.status == 201, "what a refused sign-up had reserved is free again"
-    assert (await first.admin("stats")).told["players"] == 24
+    assert (await first.admin("stats")).body["players"] == 24
 
 
 async def test_of_many_sign_ups_with_one_name_at_once_one_gets_it(two: list[Api]) -> None:
@@ -134,7 +134,7 @@ async def test_of_many_sign_ups_with_one_name_at_once_one_gets_it(two: list[Api]
         for name in ("Ann Lee", "Bea Lee", "Cid Lee")
     ]
     found = await asyncio.gather(*tries)
-    won = [each.told["player"]["name"] for each in found if each.status == 201]
+    won = [each.body["player"]["name"] for each in found if each.status == 201]
     assert sorted(won) == ["Ann Lee", "Bea Lee", "Cid Lee"]
     assert {each.code for each in found if each.status != 201} == {"name_taken"}
 
@@ -157,7 +157,7 @@ async def test_wrong_credentials_get_the_same_answer_whatever_is_wrong(api: Api)
     ):
         answer = await api.ask("POST", "/v1/sessions", body=wrong)
         assert_problem(answer, "wrong_credentials", wrong)
-        told.add(tuple(value for field, value in sorted(answer.told.items()) if field != "request_id"))
+        told.add(tuple(value for field, value in sorted(answer.body.items()) if field != "request_id"))
     assert len(told) == 1
 
 
@@ -172,7 +172,7 @@ async def test_a_command_id_made_to_draw_another_players_id_gives_no_access_to_t
     api: Api, node: InProcessNode
 ) -> None:
     victim = await api.sign_up()
-    ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).told["entries"]
+    ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).body["entries"]
     key = forged(int(victim.id), ledger[-1]["command_id"])
     thief: dict[str, Any] = {"name": "Thief", "device": "device-of-a-thief", "password": None}
     claimed = Key(KeyKind.DEVICE, sha256(thief["device"].encode()).hexdigest())
@@ -182,10 +182,10 @@ async def test_a_command_id_made_to_draw_another_players_id_gives_no_access_to_t
     assert_problem(entered, "wrong_credentials", "while the thief's sign-up is under way")
     await node.core.rooms.accounts.claims.release(claim)
 
-    before = (await api.ask("GET", "/v1/players/me", token=victim.token)).told
+    before = (await api.ask("GET", "/v1/players/me", token=victim.token)).body
     made = await sign_up(api, key, **thief)
-    assert (made.status, made.told["player"]["id"] == victim.id) == (201, False)
+    assert (made.status, made.body["player"]["id"] == victim.id) == (201, False)
     entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
-    assert entered.told["player"] == made.told["player"]
-    assert (await sign_up(api, key, **thief)).told["player"] == made.told["player"], "a retry finds its own player"
-    assert (await api.ask("GET", "/v1/players/me", token=victim.token)).told == before
+    assert entered.body["player"] == made.body["player"]
+    assert (await sign_up(api, key, **thief)).body["player"] == made.body["player"], "a retry finds its own player"
+    assert (await api.ask("GET", "/v1/players/me", token=victim.token)).body == before

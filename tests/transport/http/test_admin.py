@@ -19,11 +19,11 @@ async def pages(api: Api, **query: Any) -> list[dict[str, Any]]:
     cursor: dict[str, str] = {}
     while True:
         told = await api.admin("rankings", limit=2, **query, **cursor)
-        assert told.status == 200, told.told
-        found += [each["player"] for each in told.told["entries"]]
-        if told.told["next_cursor"] is None:
+        assert told.status == 200, told.body
+        found += [each["player"] for each in told.body["entries"]]
+        if told.body["next_cursor"] is None:
             return found
-        cursor = {"cursor": told.told["next_cursor"]}
+        cursor = {"cursor": told.body["next_cursor"]}
 
 
 async def populate(api: Api) -> None:
@@ -70,14 +70,14 @@ GARBAGE = [
 
 async def test_a_cursor_continues_its_own_ranking_and_no_other(api: Api) -> None:
     mages = [await api.sign_up("mage") for _ in range(3)]
-    told = (await api.admin("rankings", limit=1, **RANKING)).told
-    rest = (await api.admin("rankings", limit=5, cursor=told["next_cursor"], **RANKING)).told
+    told = (await api.admin("rankings", limit=1, **RANKING)).body
+    rest = (await api.admin("rankings", limit=5, cursor=told["next_cursor"], **RANKING)).body
     assert {each["player"]["id"] for each in told["entries"] + rest["entries"]} == {each.id for each in mages}
     for other in OTHERS:
         asked = {name: value for name, value in {**RANKING, **other}.items() if value is not None}
         refused = await api.admin("rankings", cursor=told["next_cursor"], **asked)
-        assert (refused.code, fields_of(refused.told)) == ("bad_input", ["cursor"]), other
-        assert "another ranking" in refused.told["errors"][0]["problem"], other
+        assert (refused.code, fields_of(refused.body)) == ("bad_input", ["cursor"]), other
+        assert "another ranking" in refused.body["errors"][0]["problem"], other
 
 
 async def test_garbage_isnt_a_cursor(api: Api) -> None:
@@ -85,19 +85,19 @@ async def test_garbage_isnt_a_cursor(api: Api) -> None:
         for cursor in (text, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")):
             for by in ("exp", "level", "created_at"):
                 refused = await api.admin("rankings", by=by, cursor=quote(cursor))
-                assert (refused.code, fields_of(refused.told)) == ("bad_input", ["cursor"]), (by, cursor)
+                assert (refused.code, fields_of(refused.body)) == ("bad_input", ["cursor"]), (by, cursor)
 
 
 async def test_the_map_has_every_slot_once_and_each_database_says_what_it_holds(api: Api) -> None:
     await populate(api)
-    groups = (await api.admin("slots")).told["groups"]
+    groups = (await api.admin("slots")).body["groups"]
     names = ["accounts", "items", "players"]
     assert [(each["group"], each["slots"]) for each in groups] == [(name, SLOTS) for name in names]
     for each in groups:
         assert [slot for own in each["ranges"] for slot in range(own["first"], own["last"] + 1)] == [*range(SLOTS)]
         assert [(own["database"], own["epoch"]) for own in each["ranges"]] == [("one", 1), ("two", 1)]
-    databases = {each["name"]: each for each in (await api.admin("databases")).told["databases"]}
-    stats = (await api.admin("stats")).told["by_database"]
+    databases = {each["name"]: each for each in (await api.admin("databases")).body["databases"]}
+    stats = (await api.admin("stats")).body["by_database"]
     assert {name: each["players"] for name, each in databases.items()} == {"one": 0, "two": 0} | stats
     for each in databases.values():
         assert each["role"] == "primary"
@@ -108,7 +108,7 @@ async def test_the_map_has_every_slot_once_and_each_database_says_what_it_holds(
 
 async def test_stats_count_every_player_once(api: Api) -> None:
     await populate(api)
-    told = (await api.admin("stats")).told
+    told = (await api.admin("stats")).body
     assert told["players"] == 9
     assert told["by_class"] == {"warrior": 3, "fighter": 2, "mage": 2, "priest": 2}
     assert sum(told["by_database"].values()) == sum(told["by_level"].values()) == 9

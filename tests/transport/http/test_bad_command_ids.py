@@ -75,7 +75,7 @@ async def test_a_command_id_reused_with_another_body_is_refused_and_changes_noth
 
 async def test_the_command_id_of_the_players_sign_up_cant_be_used_for_an_action(door: Door) -> None:
     ledger = await door.api.ask("GET", "/v1/players/me/ledger", token=door.who.token)
-    key = ledger.told["entries"][-1]["command_id"]
+    key = ledger.body["entries"][-1]["command_id"]
     async with unchanged(door.api, door.who):
         assert (await door.act(HUNT, key))["code"] == "command_mismatch"
 
@@ -91,7 +91,7 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
     sign_up = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api((await start_node(stack, settings)).url))
-        made = (await api.ask("POST", "/v1/players", body=sign_up, key=own)).told
+        made = (await api.ask("POST", "/v1/players", body=sign_up, key=own)).body
         who = Signed(made["player"]["id"], "Ann Lee", "anns-device", made["session"]["token"])
         told = await Door("socket", api, who).act(HUNT, key)
     late = settings.model_copy(update={"ledger": LedgerSettings(window_back_seconds=3600)})
@@ -104,7 +104,7 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
                 assert (await door.act({"action": "rest"}, key))["code"] == "command_mismatch"
                 assert (await door.act(HUNT, command_id(seconds_ago=7200)))["code"] == "command_expired"
             again = await api.ask("POST", "/v1/players", body=sign_up, key=own)
-            assert (again.status, again.told["replayed"], again.told["player"]) == (201, True, made["player"])
+            assert (again.status, again.body["replayed"], again.body["player"]) == (201, True, made["player"])
             new = {**sign_up, "name": "Bea Lee", "device": "beas-device"}
             refused = await api.ask("POST", "/v1/players", body=new, key=command_id(seconds_ago=7200))
             assert_problem(refused, "command_expired")

@@ -99,7 +99,7 @@ async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> No
         assert_problem(await api.ask("GET", path, token=who.token), "bad_input", path)
     for number in (2**63 - 1, 0, 10**18 + 7):
         assert_problem(await api.ask("GET", f"/v1/players/{number}", token=who.token), "player_not_found", number)
-        assert (await api.ask("GET", f"/v1/players?ids={number}", token=who.token)).told == {"players": []}
+        assert (await api.ask("GET", f"/v1/players?ids={number}", token=who.token)).body == {"players": []}
     assert_problem(await api.ask("GET", "/v1/boards/nope"), "board_not_found")
     assert_problem(await api.ask("GET", "/v1/boards/%00"), "board_not_found")
 
@@ -110,7 +110,7 @@ async def test_a_sign_up_with_wrong_fields_is_refused_and_makes_no_player(api: A
         for wrong, code, fields in SIGN_UPS:
             answer = await api.ask("POST", "/v1/players", data=json.dumps({**SIGN_UP, **wrong}).encode())
             assert_problem(answer, code, wrong)
-            assert set(fields) <= set(fields_of(answer.told)), (wrong, answer.told)
+            assert set(fields) <= set(fields_of(answer.body)), (wrong, answer.body)
     assert (await api.ask("POST", "/v1/players", body=SIGN_UP)).status == 201, "the name and the device are free still"
 
 
@@ -118,7 +118,7 @@ async def test_a_sign_in_with_wrong_fields_is_refused(api: Api) -> None:
     for wrong in SIGN_INS:
         answer = await api.ask("POST", "/v1/sessions", data=json.dumps(wrong).encode())
         assert_problem(answer, "bad_input", wrong)
-        assert fields_of(answer.told)
+        assert fields_of(answer.body)
     for unknown in ({"device": "\0"}, {"name": "\0", "password": "\0"}, {"name": "n" * 1000, "password": "p"}):
         assert_problem(await api.ask("POST", "/v1/sessions", body=unknown), "wrong_credentials", unknown)
 

@@ -60,7 +60,7 @@ async def test_an_unfit_name_is_refused_and_makes_no_player(api: Api) -> None:
         for number, name in enumerate(UNFIT):
             answer = await api.ask("POST", "/v1/players", body=application(name, number))
             assert_problem(answer, "bad_input", ascii(name)[:60])
-            assert fields_of(answer.told) == ["name"]
+            assert fields_of(answer.body) == ["name"]
 
 
 async def test_a_name_that_differs_only_in_case_width_or_spacing_is_taken(api: Api) -> None:

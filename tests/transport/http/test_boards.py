@@ -17,7 +17,7 @@ async def ranked(api: Api, count: int) -> list[Signed]:
     players = [await api.sign_up("mage") for _ in range(count)]
 
     async def are_there() -> bool:
-        return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == count)
+        return bool((await api.ask("GET", "/v1/boards/exp")).body.get("total") == count)
 
     await wait_until(are_there, what="all are on the board")
     return players
@@ -26,11 +26,11 @@ async def ranked(api: Api, count: int) -> list[Signed]:
 async def test_a_client_that_has_the_page_already_gets_304(api: Api) -> None:
     await ranked(api, 3)
     first = await api.ask("GET", "/v1/boards/exp?limit=2")
-    assert [each["rank"] for each in first.told["entries"]] == [1, 2]
-    assert first.told["as_of"] is not None
-    assert "stale" not in first.told
+    assert [each["rank"] for each in first.body["entries"]] == [1, 2]
+    assert first.body["as_of"] is not None
+    assert "stale" not in first.body
     again = await api.ask("GET", "/v1/boards/exp?limit=2", If_None_Match=f'"x", {first.headers["ETag"]}')
-    assert (again.status, again.told, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     other = await api.ask("GET", "/v1/boards/exp?limit=3", If_None_Match=first.headers["ETag"])
     assert other.status == 200
 
@@ -44,7 +44,7 @@ async def test_a_socket_gets_the_page_that_http_serves(api: Api, monkeypatch: py
         return "ok" in await socket.ask("around", board="exp", radius=0)
 
     await wait_until(is_there, what="the player is on the board")
-    page = (await api.ask("GET", "/v1/boards/exp?limit=2")).told
+    page = (await api.ask("GET", "/v1/boards/exp?limit=2")).body
     socket = await api.socket((await api.sign_up("mage")).token)
     await wait_until(is_there, what="another one is, too")
     assert (await socket.ask("board", board="exp", limit=2))["ok"] == page
@@ -53,21 +53,21 @@ async def test_a_socket_gets_the_page_that_http_serves(api: Api, monkeypatch: py
 
 async def test_places_have_percentiles_and_players_without_a_place_are_named(api: Api) -> None:
     players = await ranked(api, 4)
-    told = (await api.ask("GET", f"/v1/boards/exp/ranks?ids={players[2].id},5,{players[0].id}")).told
+    told = (await api.ask("GET", f"/v1/boards/exp/ranks?ids={players[2].id},5,{players[0].id}")).body
     assert [(each["rank"], each["player"]["id"]) for each in told["entries"]] == [
         (3, players[2].id),
         (1, players[0].id),
     ]
     assert told["not_on_board"] == ["5"]
     mine = await api.ask("GET", "/v1/boards/exp/ranks/me", token=players[1].token)
-    assert (mine.told["entry"]["rank"], mine.told["entry"]["percentile"], mine.told["total"]) == (2, 0.0, 4)
+    assert (mine.body["entry"]["rank"], mine.body["entry"]["percentile"], mine.body["total"]) == (2, 0.0, 4)
     assert (await api.ask("GET", "/v1/boards/exp/ranks/me")).status == 401
     for path in ("exp/ranks/5", "exp/around/5", f"warrior/ranks/{players[0].id}", f"warrior/around/{players[0].id}"):
         assert (await api.ask("GET", f"/v1/boards/{path}")).code == "not_on_board"
 
 
 async def test_boards_say_how_they_rank(api: Api) -> None:
-    told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).told["boards"]}
+    told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).body["boards"]}
     assert (told["mage"]["score"], told["mage"]["class"], told["mage"]["season"]) == ("exp", "mage", "all-time")
     weekly = told["dragons_weekly"]
     assert (weekly["operator"], weekly["ties"], weekly["season"]["zone"]) == ("sum", "first", "Asia/Seoul")
@@ -76,15 +76,15 @@ async def test_boards_say_how_they_rank(api: Api) -> None:
 
 
 async def test_a_season_is_named_by_its_start(api: Api) -> None:
-    told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).told["boards"]}
+    told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).body["boards"]}
     starts = told["dragons_weekly"]["season"]["starts_at"]
 
     async def is_there() -> bool:
         return (await api.ask("GET", f"/v1/boards/dragons_weekly?season={starts}")).status == 200
 
     await wait_until(is_there, what="the season's board")
-    assert (await api.ask("GET", "/v1/boards/dragons_weekly")).told["season"] == starts
-    assert (await api.ask("GET", "/v1/boards/exp?season=all-time")).told["season"] == "all-time"
+    assert (await api.ask("GET", "/v1/boards/dragons_weekly")).body["season"] == starts
+    assert (await api.ask("GET", "/v1/boards/exp?season=all-time")).body["season"] == "all-time"
     for path in (
         "exp?season=2026-01-01T00:00Z",
         "dragons_weekly?season=all-time",
@@ -98,15 +98,15 @@ async def test_a_season_is_named_by_its_start(api: Api) -> None:
 
 async def test_an_invalid_question_to_a_board_is_refused_by_its_field(api: Api) -> None:
     await ranked(api, 3)
-    cursor = (await api.ask("GET", "/v1/boards/exp?limit=1")).told["next_cursor"]
-    assert (await api.ask("GET", f"/v1/boards/exp?limit=1&cursor={cursor}")).told["entries"][0]["rank"] == 2
+    cursor = (await api.ask("GET", "/v1/boards/exp?limit=1")).body["next_cursor"]
+    assert (await api.ask("GET", f"/v1/boards/exp?limit=1&cursor={cursor}")).body["entries"][0]["rank"] == 2
     bad = [f"mage?cursor={cursor}", f"dragons_weekly?cursor={cursor}", "exp?cursor=x", "exp?cursor=exp~0~1~zz"]
     bad += [f"exp?limit={limit}" for limit in (0, -1, 10**9, "x")]
     bad += [f"exp/around/7?radius={radius}" for radius in (-1, 10**9, "x")]
     bad += ["exp/ranks?ids=", "exp/ranks", "exp/ranks?ids=x", "exp/ranks?ids=" + ",".join(["1"] * 101), "exp/around/x"]
     for path in bad:
         answer = await api.ask("GET", f"/v1/boards/{path}")
-        assert answer.code == "bad_input", (path, answer.told)
+        assert answer.code == "bad_input", (path, answer.body)
     for path in ("nope", "nope/around/1", "nope/ranks?ids=1", "nope/ranks/1"):
         assert (await api.ask("GET", f"/v1/boards/{path}")).code == "board_not_found"
 
@@ -119,7 +119,7 @@ async def judge(api: Api, who: Signed, method: str = "POST", key: str | None = N
 
 
 async def on_board(api: Api, board: str) -> list[str]:
-    return [each["player"]["id"] for each in (await api.ask("GET", f"/v1/boards/{board}")).told["entries"]]
+    return [each["player"]["id"] for each in (await api.ask("GET", f"/v1/boards/{board}")).body["entries"]]
 
 
 async def test_a_ban_hides_a_player_on_every_board_and_ends_its_sessions_and_lifting_it_restores_its_ranks(
@@ -128,7 +128,7 @@ async def test_a_ban_hides_a_player_on_every_board_and_ends_its_sessions_and_lif
     players = await ranked(api, 3)
     who, all_ids = players[1], [each.id for each in players]
     socket = await api.socket(who.token)
-    assert (await judge(api, who)).told["banned"] is True
+    assert (await judge(api, who)).body["banned"] is True
 
     async def is_off() -> bool:
         return all([who.id not in await on_board(api, board) for board in ("exp", "mage")])
@@ -146,10 +146,10 @@ async def test_a_ban_hides_a_player_on_every_board_and_ends_its_sessions_and_lif
     await node.core.redis.commands.flushall()
 
     async def is_rebuilt() -> bool:
-        return "stale" not in (await api.ask("GET", "/v1/boards/exp")).told and await is_off()
+        return "stale" not in (await api.ask("GET", "/v1/boards/exp")).body and await is_off()
 
     await wait_until(is_rebuilt, what="the boards are rebuilt without the player")
-    assert (await judge(api, who, "DELETE")).told["banned"] is False
+    assert (await judge(api, who, "DELETE")).body["banned"] is False
 
     async def is_back() -> bool:
         return await on_board(api, "exp") == all_ids and await on_board(api, "mage") == all_ids
@@ -157,17 +157,17 @@ async def test_a_ban_hides_a_player_on_every_board_and_ends_its_sessions_and_lif
     await wait_until(is_back, what="the player has its ranks again")
     signed = await api.ask("POST", "/v1/sessions", body={"device": who.device})
     assert signed.status == 201
-    again = Signed(who.id, who.name, who.device, signed.told["session"]["token"])
+    again = Signed(who.id, who.name, who.device, signed.body["session"]["token"])
     assert (await api.act(again)).status == 200
 
 
 async def test_a_ban_takes_effect_once_per_key_and_says_what_is_wrong_with_it(api: Api, node: InProcessNode) -> None:
     who, key = await api.sign_up(), new_command_id(int(node.core.commands.accounts.policy.now().timestamp() * 1000))
     first, again = await judge(api, who, key=key), await judge(api, who, key=key)
-    assert (first.told["replayed"], again.told["replayed"]) == (False, True)
-    assert first.told["player"]["version"] == again.told["player"]["version"] == 2
+    assert (first.body["replayed"], again.body["replayed"]) == (False, True)
+    assert first.body["player"]["version"] == again.body["player"]["version"] == 2
     assert (await judge(api, who, key=key, reason="other")).code == "command_mismatch"
-    assert (await judge(api, who)).told["player"]["version"] == 2, "the player was banned already"
+    assert (await judge(api, who)).body["player"]["version"] == 2, "the player was banned already"
     nobody = Signed("5", "", "", "")
     assert (await judge(api, nobody)).code == "player_not_found"
     assert (await judge(api, who, reason="")).code == "bad_input"

@@ -15,8 +15,8 @@ from tests.transport.doors import assert_problem, on_another_port
 
 async def feed(api: Api, who: Signed, limit: int = LENGTH) -> list[dict[str, Any]]:
     answer = await api.ask("GET", f"/v1/players/me/feed?limit={limit}", token=who.token)
-    assert answer.status == 200, answer.told
-    return list(answer.told["entries"])
+    assert answer.status == 200, answer.body
+    return list(answer.body["entries"])
 
 
 async def act(api: Api, who: Signed, times: int, **more: Any) -> None:
@@ -27,10 +27,10 @@ async def act(api: Api, who: Signed, times: int, **more: Any) -> None:
 async def assert_whole(api: Api, who: Signed) -> list[dict[str, Any]]:
     """The feed is what the ledger says, down to the first version or the cap."""
     told = await feed(api, who)
-    me = (await api.ask("GET", "/v1/players/me", token=who.token)).told
+    me = (await api.ask("GET", "/v1/players/me", token=who.token)).body
     newest = me["version"]
     assert [each["version"] for each in told] == list(range(newest, max(0, newest - LENGTH), -1))
-    ledger = (await api.ask("GET", "/v1/players/me/ledger?limit=200", token=who.token)).told["entries"]
+    ledger = (await api.ask("GET", "/v1/players/me/ledger?limit=200", token=who.token)).body["entries"]
     by_id = {each["command_id"]: each for each in ledger}
     for each in told:
         known = by_id[each["command_id"]]

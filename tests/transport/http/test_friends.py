@@ -28,8 +28,8 @@ async def befriend(api: Api, who: Signed, *friends: Signed) -> None:
 
 async def listed(api: Api, who: Signed) -> list[str]:
     answer = await api.ask("GET", "/v1/players/me/friends", token=who.token)
-    assert answer.status == 200, answer.told
-    return [each["id"] for each in answer.told["friends"]]
+    assert answer.status == 200, answer.body
+    return [each["id"] for each in answer.body["friends"]]
 
 
 def by_name(*players: Signed) -> list[str]:
@@ -84,17 +84,17 @@ async def test_the_board_of_friends_has_the_player_and_its_friends_in_the_boards
     await befriend(api, who, others[0], others[2], others[3])
 
     async def are_ranked() -> bool:
-        whole = (await api.ask("GET", "/v1/boards/exp")).told
+        whole = (await api.ask("GET", "/v1/boards/exp")).body
         return whole.get("total") == 5 and [each["score"] for each in whole["entries"]] == await scores()
 
     async def scores() -> list[int]:
         players = [await api.ask("GET", f"/v1/players/{each.id}", token=who.token) for each in [*others, who]]
-        return sorted((each.told["exp"] for each in players), reverse=True)
+        return sorted((each.body["exp"] for each in players), reverse=True)
 
     await wait_until(are_ranked, what="the board has caught up")
-    told = (await api.ask("GET", "/v1/boards/exp/friends", token=who.token)).told
+    told = (await api.ask("GET", "/v1/boards/exp/friends", token=who.token)).body
     wanted = {each.id for each in (who, others[0], others[2], others[3])}
-    whole = (await api.ask("GET", "/v1/boards/exp")).told["entries"]
+    whole = (await api.ask("GET", "/v1/boards/exp")).body["entries"]
     assert told["entries"] == [each for each in whole if each["player"]["id"] in wanted]
     assert_problem(await api.ask("GET", "/v1/boards/nope/friends", token=who.token), "board_not_found")
 

@@ -40,21 +40,21 @@ async def test_a_rename_is_answered_pushed_and_shown_on_boards_and_its_retry_get
     ann, key = await api.sign_up(name="Ann Lee"), command_id()
     socket = await elsewhere.socket(ann.token)
     first = await rename(api, ann, "Bea Lee", key)
-    assert (first.status, set(first.told), first.told["replayed"]) == (200, {"player", "replayed"}, False)
-    assert (first.told["player"]["name"], first.told["player"]["version"]) == ("Bea Lee", 2)
+    assert (first.status, set(first.body), first.body["replayed"]) == (200, {"player", "replayed"}, False)
+    assert (first.body["player"]["name"], first.body["player"]["version"]) == ("Bea Lee", 2)
     assert first.headers["Consistency-Token"] == f"{ann.id}:2"
     pushed = await socket.connection.receive_json(timeout=10)
-    assert (pushed["push"], pushed["data"]) == ("player", first.told["player"])
+    assert (pushed["push"], pushed["data"]) == ("player", first.body["player"])
 
     async def is_shown() -> bool:
-        told = (await elsewhere.ask("GET", f"/v1/boards/exp/ranks?ids={ann.id}")).told
+        told = (await elsewhere.ask("GET", f"/v1/boards/exp/ranks?ids={ann.id}")).body
         return bool(told.get("entries")) and told["entries"][0]["player"]["name"] == "Bea Lee"
 
     await wait_until(is_shown, what="the board shows the new name")
-    assert (await api.act(ann)).told["player"]["name"] == "Bea Lee"
+    assert (await api.act(ann)).body["player"]["name"] == "Bea Lee"
     again = await rename(elsewhere, ann, " bea  lee ".title(), key)
-    assert (again.status, again.told) == (200, {**first.told, "replayed": True})
-    entries = (await api.ask("GET", "/v1/players/me/ledger", token=ann.token)).told["entries"]
+    assert (again.status, again.body) == (200, {**first.body, "replayed": True})
+    entries = (await api.ask("GET", "/v1/players/me/ledger", token=ann.token)).body["entries"]
     assert [(each["action"], each["player"]["name"]) for each in entries] == [
         ("hunt", "Bea Lee"), ("rename", "Bea Lee"), ("sign_up", "Ann Lee"),
     ]  # fmt: skip
@@ -66,13 +66,13 @@ async def test_a_rename_that_cant_be_is_refused_with_its_reason_and_changes_noth
     api: Api, node: InProcessNode
 ) -> None:
     ann, _ = await api.sign_up(name="Ann Lee"), await api.sign_up(name="Bea Lee")
-    used = (await api.act(ann)).told["command_id"]
+    used = (await api.act(ann)).body["command_id"]
     async with unchanged(api, ann):
         wrong: list[Any] = [*UNFIT, 2**53, -1, 1.5, True, None, [], {}]
         for name in wrong:
             answer = await rename(api, ann, name)
             assert_problem(answer, "bad_input", name)
-            assert fields_of(answer.told) == ["name"], name
+            assert fields_of(answer.body) == ["name"], name
         for body in ({"name": "Cid Lee", "class": "mage"}, {"Name": "Cid Lee"}):
             assert_problem(await api.ask("POST", NAME, token=ann.token, body=body), "bad_input", body)
         assert_problem(await rename(api, ann, "ＢＥＡ lee"), "name_taken")
@@ -90,8 +90,8 @@ async def test_of_many_renames_under_one_key_through_two_nodes_one_takes_effect(
         ann, key = await api.sign_up(name=f"Ann {number}"), command_id()
         found = await asyncio.gather(*(rename(each, ann, f"Bea {number}", key) for each in (api, elsewhere) * 3))
         codes = {each.code for each in found if each.status != 200}
-        assert codes <= {"database_unavailable"}, [each.told for each in found]
-        told = [each.told for each in found if each.status == 200]
+        assert codes <= {"database_unavailable"}, [each.body for each in found]
+        told = [each.body for each in found if each.status == 200]
         assert [each["replayed"] for each in told].count(False) <= 1
         assert {(each["player"]["name"], each["player"]["version"]) for each in told} == {(f"Bea {number}", 2)}
     await assert_unique(node.core)
@@ -105,7 +105,7 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
         await api.act(each)
 
     async def ranked() -> list[str]:
-        told = (await api.ask("GET", "/v1/boards/exp")).told
+        told = (await api.ask("GET", "/v1/boards/exp")).body
         return [each["player"]["id"] for each in told.get("entries", ())]
 
     async def both_are_ranked() -> bool:
@@ -117,7 +117,7 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
     assert (await closing_of(socket.connection))[1] == 4409
 
     async def is_off_the_board() -> bool:
-        told = (await api.ask("GET", "/v1/boards/exp")).told
+        told = (await api.ask("GET", "/v1/boards/exp")).body
         return told["total"] == 1 and await ranked() == [bea.id]
 
     await wait_until(is_off_the_board, what="the player is off the board")
@@ -129,8 +129,8 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
     assert_problem(await elsewhere.act(ann), "not_authenticated")
     assert_problem(await api.ask("GET", f"/v1/players/{ann.id}", token=bea.token), "player_not_found")
     assert_problem(await api.ask("POST", "/v1/sessions", body={"device": ann.device}), "wrong_credentials")
-    assert (await api.admin("stats")).told["players"] == 1
-    rankings = (await api.admin("rankings")).told["entries"]
+    assert (await api.admin("stats")).body["players"] == 1
+    rankings = (await api.admin("rankings")).body["entries"]
     assert [each["player"]["id"] for each in rankings] == [bea.id]
     for door in (api, elsewhere):
         assert (await delete(door, ann, key)).status == 204
@@ -141,7 +141,7 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
 
 async def test_a_refused_deletion_changes_nothing(api: Api, node: InProcessNode) -> None:
     ann = await api.sign_up(name="Ann Lee")
-    used = (await api.act(ann)).told["command_id"]
+    used = (await api.act(ann)).body["command_id"]
     async with unchanged(api, ann):
         assert_problem(await delete(api, ann, used), "command_mismatch")
         assert_problem(await delete(api, ann, command_id(60 * 3600)), "command_expired")

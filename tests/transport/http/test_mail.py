@@ -31,9 +31,9 @@ async def two(settings: Settings) -> AsyncIterator[tuple[Api, Api]]:
 
 async def inbox(api: Api, who: Signed, query: str = "") -> Any:
     answer = await api.ask("GET", INBOX + query, token=who.token)
-    assert answer.status == 200, answer.told
+    assert answer.status == 200, answer.body
     assert_fits(answer, "GET", INBOX)
-    return answer.told
+    return answer.body
 
 
 async def until_delivered(api: Api, who: Signed, count: int) -> None:
@@ -51,22 +51,22 @@ async def test_a_spell_cast_at_one_node_is_pushed_to_the_socket_at_another_and_l
     hunted = await other.act(target, "hunt", foe="slime")
     connection, opened = await hello(other, target.token)
     cast = await one.act(priest, "heal_other", player=target.id)
-    told, sent = cast.told["events"]
+    told, sent = cast.body["events"]
     assert sent == {"type": "mail_sent", "mail_id": sent["mail_id"], "kind": "healed", "to": target.id}
     push = await push_of(connection, "mail")
     assert push["seq"] == opened["seq"] + 1
     gained = push["data"]["events"][0]["hp"]
-    assert gained == min(told["points"], 110 - hunted.told["player"]["hp"])
+    assert gained == min(told["points"], 110 - hunted.body["player"]["hp"])
     (mail,) = (await inbox(one, target))["entries"]
     assert mail == push["data"]
     assert (mail["mail_id"], mail["kind"], mail["sender"]) == (sent["mail_id"], "healed", priest.id)
     assert mail["args"] == {"sender": priest.id, "points": told["points"]}
     ledger = await other.ask("GET", "/v1/players/me/ledger?limit=1", token=target.token)
-    assert [(each["command_id"], each["action"]) for each in ledger.told["entries"]] == [
+    assert [(each["command_id"], each["action"]) for each in ledger.body["entries"]] == [
         (sent["mail_id"], "mail:healed")
     ]
-    older = await other.ask("GET", f"/v1/players/me/ledger?cursor={ledger.told['next_cursor']}", token=target.token)
-    assert [each["action"] for each in older.told["entries"]] == ["hunt", "sign_up"]
+    older = await other.ask("GET", f"/v1/players/me/ledger?cursor={ledger.body['next_cursor']}", token=target.token)
+    assert [each["action"] for each in older.body["entries"]] == ["hunt", "sign_up"]
 
 
 async def test_a_players_new_state_is_pushed_when_mail_has_changed_it(api: Api) -> None:
@@ -130,7 +130,7 @@ async def test_the_inbox_is_paged_and_what_is_deleted_is_gone_for_its_owner_alon
     assert (len(ids), ids) == (5, sorted(ids, reverse=True))
     for who, left in ((one, 5), (other, 4), (other, 4)):
         gone = await api.ask("DELETE", f"{INBOX}/{ids[2].upper()}", token=who.token)
-        assert (gone.status, gone.told) == (204, b"")
+        assert (gone.status, gone.body) == (204, b"")
         assert len((await inbox(api, other))["entries"]) == left
     assert (await api.ask("DELETE", f"{INBOX}/{ids[0]}")).code == "not_authenticated"
     assert (await api.ask("GET", INBOX)).code == "not_authenticated"
@@ -142,7 +142,7 @@ async def test_an_invalid_mail_id_or_cursor_is_refused(api: Api) -> None:
         for each in NO_IDS:
             answer = await api.ask("DELETE", f"{INBOX}/{each}", token=who.token)
             assert_problem(answer, "bad_input", each[:40])
-            assert fields_of(answer.told) == ["mail_id"]
+            assert fields_of(answer.body) == ["mail_id"]
         for query in (*(f"cursor={each}" for each in NO_IDS), "cursor=", "limit=0", "limit=201", "limit=x", "page=1"):
             assert_problem(await api.ask("GET", f"{INBOX}?{query}", token=who.token), "bad_input", query[:40])
 

@@ -23,8 +23,8 @@ async def sign_in(api: Api, who: Signed, password: str) -> int:
 
 
 def renewed(who: Signed, answer: Answer) -> Signed:
-    assert answer.status == 200, answer.told
-    return Signed(who.id, who.name, who.device, answer.told["session"]["token"])
+    assert answer.status == 200, answer.body
+    return Signed(who.id, who.name, who.device, answer.body["session"]["token"])
 
 
 async def test_a_player_with_a_device_gets_its_first_password(api: Api) -> None:
@@ -40,7 +40,7 @@ async def test_the_old_password_is_needed_and_gone_afterwards(api: Api) -> None:
     who = await api.sign_up(password=PASSWORD)
     missing = await change(api, who, new=OTHER)
     assert_problem(missing, "bad_input")
-    assert fields_of(missing.told) == ["old"]
+    assert fields_of(missing.body) == ["old"]
     assert_problem(await change(api, who, old=OTHER, new=OTHER), "wrong_credentials")
     assert [await sign_in(api, who, each) for each in (PASSWORD, OTHER)] == [201, 401]
     fresh = renewed(who, await change(api, who, old=PASSWORD, new=OTHER))
@@ -71,7 +71,7 @@ async def test_a_changed_password_ends_every_other_session_on_every_node(setting
             for each in held:
                 await until_refused(api, each)
             assert (await api.act(fresh)).status == (await api.act(stranger)).status == 200
-        listed = (await there.ask("GET", "/v1/sessions", token=fresh.token)).told["sessions"]
+        listed = (await there.ask("GET", "/v1/sessions", token=fresh.token)).body["sessions"]
         assert [each["current"] for each in listed] == [True]
 
 

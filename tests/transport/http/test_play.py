@@ -10,15 +10,15 @@ async def test_a_new_player_can_act_and_is_ranked(api: Api) -> None:
     who = await api.sign_up("mage")
     acted = await api.act(who)
     assert acted.status == 200
-    assert acted.told["player"]["version"] == 2
+    assert acted.body["player"]["version"] == 2
     assert acted.headers["Consistency-Token"] == f"{who.id}:2"
 
     async def is_ranked() -> bool:
-        page = (await api.ask("GET", "/v1/boards/mage")).told
-        return bool(page.get("entries")) and page["entries"][0]["score"] == acted.told["player"]["exp"]
+        page = (await api.ask("GET", "/v1/boards/mage")).body
+        return bool(page.get("entries")) and page["entries"][0]["score"] == acted.body["player"]["exp"]
 
     await wait_until(is_ranked, what="the mage is on the mages' board with its present exp")
-    warriors = (await api.ask("GET", "/v1/boards/warrior")).told
+    warriors = (await api.ask("GET", "/v1/boards/warrior")).body
     assert warriors["total"] == 0
 
 
@@ -28,7 +28,7 @@ async def test_a_retry_over_the_other_door_gets_the_first_answer(api: Api, first
     socket = await api.socket(who.token)
 
     async def over_http() -> dict[str, object]:
-        return dict((await api.act(who, key=key)).told)
+        return dict((await api.act(who, key=key)).body)
 
     async def over_socket() -> dict[str, object]:
         return dict((await socket.ask("act", action="hunt", args={"foe": "slime"}, command_id=key))["ok"])
@@ -37,7 +37,7 @@ async def test_a_retry_over_the_other_door_gets_the_first_answer(api: Api, first
     told, again = await doors[0](), await doors[1]()
     assert (told.pop("replayed"), again.pop("replayed")) == (False, True)
     assert told == again
-    ledger = (await api.ask("GET", "/v1/players/me/ledger", token=who.token)).told["entries"]
+    ledger = (await api.ask("GET", "/v1/players/me/ledger", token=who.token)).body["entries"]
     assert [entry["command_id"] for entry in ledger].count(key) == 1
 
 
@@ -62,7 +62,7 @@ async def test_the_ledger_pages_cover_every_action_once(api: Api) -> None:
     seen: list[str] = []
     cursor = ""
     while True:
-        page = (await api.ask("GET", f"/v1/players/me/ledger?limit=3{cursor}", token=who.token)).told
+        page = (await api.ask("GET", f"/v1/players/me/ledger?limit=3{cursor}", token=who.token)).body
         seen += [entry["command_id"] for entry in page["entries"]]
         if page["next_cursor"] is None:
             break
@@ -74,9 +74,9 @@ async def test_the_ledger_pages_cover_every_action_once(api: Api) -> None:
 async def test_reading_players_gives_those_that_exist(api: Api) -> None:
     one, two = await api.sign_up(), await api.sign_up()
     found = await api.ask("GET", f"/v1/players?ids={one.id},{two.id},123", token=one.token)
-    assert [each["id"] for each in found.told["players"]] == [one.id, two.id]
+    assert [each["id"] for each in found.body["players"]] == [one.id, two.id]
     assert (await api.ask("GET", "/v1/players/123", token=one.token)).code == "player_not_found"
-    assert (await api.ask("GET", f"/v1/players/{two.id}", token=one.token)).told["name"] == two.name
+    assert (await api.ask("GET", f"/v1/players/{two.id}", token=one.token)).body["name"] == two.name
 
 
 async def test_the_socket_reads_boards_and_pings(api: Api) -> None:

@@ -24,7 +24,7 @@ WITHIN = 3.0
 async def again(api: Api, who: Signed) -> Signed:
     """The same player in another session."""
     answer = await api.ask("POST", "/v1/sessions", body={"device": who.device})
-    return Signed(who.id, who.name, who.device, answer.told["session"]["token"])
+    return Signed(who.id, who.name, who.device, answer.body["session"]["token"])
 
 
 async def until_refused(api: Api, who: Signed) -> None:
@@ -38,12 +38,12 @@ async def test_the_list_of_sessions_has_all_and_marks_the_present_one(api: Api) 
     one = await api.sign_up()
     other, stranger = await again(api, one), await api.sign_up()
     for place, who in enumerate((one, other)):
-        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).told["sessions"]
+        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).body["sessions"]
         assert [each["current"] for each in listed] == [place == 0, place == 1]
         assert listed[0]["opened_at"] <= listed[1]["opened_at"] <= listed[1]["used_at"] < listed[1]["expires_at"]
         assert len({each["id"] for each in listed}) == 2
         assert not any(each["id"] in who.token for each in listed)
-    assert len((await api.ask("GET", "/v1/sessions", token=stranger.token)).told["sessions"]) == 1
+    assert len((await api.ask("GET", "/v1/sessions", token=stranger.token)).body["sessions"]) == 1
     lasts = datetime.fromisoformat(listed[0]["expires_at"]) - datetime.fromisoformat(listed[0]["opened_at"])
     assert lasts > timedelta(days=1)
 
@@ -54,7 +54,7 @@ async def test_signing_out_ends_this_session_and_no_other(api: Api) -> None:
     assert (await api.ask("DELETE", "/v1/sessions/current", token=one.token)).status == 204
     assert_problem(await api.ask("DELETE", "/v1/sessions/current", token=one.token), "not_authenticated")
     listed = await api.ask("GET", "/v1/sessions", token=other.token)
-    assert [each["current"] for each in listed.told["sessions"]] == [True]
+    assert [each["current"] for each in listed.body["sessions"]] == [True]
     assert (await api.act(other)).status == 200
 
 
@@ -137,7 +137,7 @@ async def test_sessions_restored_by_an_old_redis_dump_are_refused(settings: Sett
             }
         fresh = await again(other, who)
         assert (await other.act(fresh)).status == (await api.act(fresh)).status == 200
-        assert len((await other.ask("GET", "/v1/sessions", token=fresh.token)).told["sessions"]) == 1
+        assert len((await other.ask("GET", "/v1/sessions", token=fresh.token)).body["sessions"]) == 1
 
 
 async def test_no_session_token_can_be_read_from_redis(api: Api, node: InProcessNode) -> None:
@@ -152,8 +152,8 @@ async def test_no_session_token_can_be_read_from_redis(api: Api, node: InProcess
 async def test_a_session_is_ended_by_its_id_from_another_one(api: Api) -> None:
     one, stranger = await api.sign_up(), await api.sign_up()
     other = await again(api, one)
-    theirs = (await api.ask("GET", "/v1/sessions", token=stranger.token)).told["sessions"][0]["id"]
-    mine = (await api.ask("GET", "/v1/sessions", token=other.token)).told["sessions"]
+    theirs = (await api.ask("GET", "/v1/sessions", token=stranger.token)).body["sessions"][0]["id"]
+    mine = (await api.ask("GET", "/v1/sessions", token=other.token)).body["sessions"]
     (target,) = [each["id"] for each in mine if not each["current"]]
     connection = (await api.socket(one.token)).connection
     for wrong in (theirs, "0" * 16):
@@ -178,7 +178,7 @@ async def test_the_list_shows_what_the_client_calls_itself_and_where_it_was(sett
             body = {"device": who.device}
             opened = await api.ask("POST", "/v1/sessions", body=body, X_Forwarded_For=header, User_Agent=agent)
             assert opened.status == 201
-        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).told["sessions"]
+        listed = (await api.ask("GET", "/v1/sessions", token=who.token)).body["sessions"]
         assert [(each["label"], each["address"]) for each in listed] == [
             ("Ann's phone", "127.0.0.1"),
             ("Game/1.0 \u00e9", "2001:db8::7"),
@@ -198,7 +198,7 @@ async def test_a_session_that_is_used_lasts_and_an_idle_one_ends(settings: Setti
         rests = await again(api, used)
 
         async def has_one_left() -> bool:
-            listed = (await api.ask("GET", "/v1/sessions", token=used.token)).told["sessions"]
+            listed = (await api.ask("GET", "/v1/sessions", token=used.token)).body["sessions"]
             return [each["current"] for each in listed] == [True]
 
         await wait_until(has_one_left, 5, "the session that rests has ended")

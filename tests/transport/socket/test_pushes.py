@@ -47,7 +47,7 @@ async def push_of(connection: ClientWebSocketResponse, kind: str) -> dict[str, A
 
 async def proclaim(api: Api, text: str) -> None:
     told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": text, "reason": "a test"})
-    assert told.status == 201, told.told
+    assert told.status == 201, told.body
 
 
 async def test_what_a_player_does_through_another_node_is_pushed_to_its_socket(two: tuple[Api, Api]) -> None:
@@ -56,7 +56,7 @@ async def test_what_a_player_does_through_another_node_is_pushed_to_its_socket(t
     connection, told = await hello(one, who.token)
     acted = await other.act(who)
     push = await push_of(connection, "player")
-    assert push == {"push": "player", "seq": told["seq"], "data": acted.told["player"]}
+    assert push == {"push": "player", "seq": told["seq"], "data": acted.body["player"]}
 
 
 async def test_a_change_that_the_socket_answered_itself_is_not_pushed_to_it(two: tuple[Api, Api]) -> None:
@@ -166,7 +166,7 @@ async def test_a_socket_gets_what_it_subscribes_to(api: Api) -> None:
     assert first["data"] == {"board": "exp", "rank": 1, "score": 0, "total": 1}
     won = 0
     while not won:
-        won = (await api.act(who)).told["player"]["exp"]
+        won = (await api.act(who)).body["player"]["exp"]
     await proclaim(api, "not subscribed to")
     frame = await own.connection.receive_json(timeout=10)
     assert (frame["push"], frame["data"]["score"]) == ("rank", won)
@@ -203,7 +203,7 @@ async def test_operators_see_who_is_connected_where(two: tuple[Api, Api]) -> Non
     ids = ",".join(who.id for who in players)
 
     async def seen() -> dict[str, Any]:
-        told: dict[str, Any] = (await other.admin("nodes", ids=ids)).told
+        told: dict[str, Any] = (await other.admin("nodes", ids=ids)).body
         return told
 
     async def is_right() -> bool:

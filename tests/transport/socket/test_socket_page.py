@@ -81,7 +81,7 @@ async def test_the_conversation_of_the_page_takes_place(api: Api) -> None:
 
 async def until_ranked(api: Api) -> None:
     async def are_ranked() -> bool:
-        page = (await api.ask("GET", "/v1/boards/exp")).told
+        page = (await api.ask("GET", "/v1/boards/exp")).body
         return [each["player"]["name"] for each in page.get("entries", ())] == ["Ann Lee", "Bea Lee"]
 
     await wait_until(are_ranked, what="both are on the board")

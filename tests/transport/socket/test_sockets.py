@@ -30,7 +30,7 @@ async def test_hello_is_answered_with_the_present_state(api: Api) -> None:
     await connection.send_json({"id": "first", "op": "hello", "token": who.token, "resume": {"stream": "x", "seq": 7}})
     told = await connection.receive_json(timeout=10)
     assert told["id"] == "first"
-    assert told["ok"]["player"] == acted.told["player"]
+    assert told["ok"]["player"] == acted.body["player"]
     assert (told["ok"]["seq"], told["ok"]["resumed"], told["ok"]["heartbeat_seconds"]) == (0, False, 20)
     assert told["ok"]["stream"]
     assert told["ok"]["server_time"].endswith("Z")
@@ -137,7 +137,7 @@ async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api
     players = await asyncio.gather(*(api.sign_up() for _ in range(40)))
 
     async def are_ranked() -> bool:
-        return bool((await api.ask("GET", "/v1/boards/exp")).told.get("total") == len(players))
+        return bool((await api.ask("GET", "/v1/boards/exp")).body.get("total") == len(players))
 
     await wait_until(are_ranked, what="all are on the board")
     before = await open_sockets(api)
@@ -165,5 +165,5 @@ async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api
 
 
 async def open_sockets(api: Api) -> int:
-    metrics = (await api.ask("GET", "/metrics")).told.decode()
+    metrics = (await api.ask("GET", "/metrics")).body.decode()
     return int(float(next(line.split()[1] for line in metrics.splitlines() if line.startswith("gameserver_sockets "))))

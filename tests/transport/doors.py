@@ -1,4 +1,4 @@
-"""What tests of both doors share: one way to ask through either, the form of errors, and what must not change."""
+"""What tests of both doors share: requests through either, the form of errors, and what must not change."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ class Door:
     _socket: Socket | None = None
 
     async def act(self, asked: Any, key: Any = None) -> dict[str, Any]:
-        """What is told of an action, or of the error, whose form has been checked; `key` is the command id."""
+        """The answer to an action, or the error, whose form is checked here; `key` is the command id."""
         if self.kind == "socket":
             return await self.frame({"op": "act", **asked} | ({} if key is None else {"command_id": key}))
         data = json.dumps(asked).encode()
@@ -79,7 +79,7 @@ class Door:
         return dict(answer.body)
 
     async def frame(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """What a frame's answer tells, over a socket that stays open."""
+        """The answer to a frame, or its error, over a socket that stays open."""
         if self._socket is None:
             self._socket = await self.api.socket(self.who.token)
         told = await self._socket.ask(**asked)
@@ -91,7 +91,7 @@ class Door:
 
 @asynccontextmanager
 async def unchanged(api: Api, who: Signed) -> AsyncIterator[None]:
-    """Fails if the block changes the player or his ledger, or makes another player."""
+    """Fails if the block changes the player or its ledger, or makes another player."""
     before = await _state(api, who)
     yield
     assert await _state(api, who) == before
@@ -106,7 +106,7 @@ async def _state(api: Api, who: Signed) -> tuple[Any, ...]:
 
 
 async def closing_of(connection: ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int | None]:
-    """The frames that still come, save pushes of the player's state, and the code that the server closes with."""
+    """The frames until the close, without pushes of the player's state, and the code that the server closes with."""
     frames = []
     while (message := await connection.receive(timeout=10)).type is WSMsgType.TEXT:
         frames.append(json.loads(message.data))

@@ -1,4 +1,4 @@
-"""Inputs that no client should send, and one that it may."""
+"""Requests that no client should send, and one (`HUNT`) that it may."""
 
 from typing import Any
 

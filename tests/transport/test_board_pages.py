@@ -1,4 +1,4 @@
-"""Top pages: shared for a moment, and the last one while Redis is away, marked as stale."""
+"""Top pages: cached for a moment, and the last one is served while Redis is away, marked as stale."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ KEY = ("exp", "current", 50)
 
 
 class Board:
-    """A board that counts how often it is asked."""
+    """A board that counts how often it is read."""
 
     def __init__(self) -> None:
         self.asked, self.total, self.away = 0, 0, False
@@ -29,7 +29,7 @@ class Board:
                 "next_cursor": None}  # fmt: skip
 
 
-async def test_those_who_ask_at_the_same_time_or_soon_after_share_one_question() -> None:
+async def test_requests_at_the_same_time_or_soon_after_share_one_read() -> None:
     pages, board = BoardPages(), Board()
     found = await asyncio.gather(*(pages.read(KEY, board) for _ in range(20)))
     found.append(await pages.read(KEY, board))
@@ -56,7 +56,7 @@ async def test_while_redis_is_away_the_last_page_is_served_and_says_so(monkeypat
     board.away = True
     for _ in range(3):
         assert orjson.loads((await pages.read(KEY, board)).body) == {**fresh, "stale": True}
-    assert board.asked == 2, "for a second nobody asks again"
+    assert board.asked == 2, "for a second it isn't read again"
     with pytest.raises(BoardUnavailable):
         await pages.read(("exp", "current", 51), board)
     monkeypatch.setattr(board_pages, "STALE_SECONDS", -1)

@@ -1,4 +1,4 @@
-"""Idle sockets of an epoch that is over are closed although nobody could announce it, also while Redis is away."""
+"""Idle sockets of an ended session epoch are closed although nothing announced it, also while Redis is away."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""The OpenAPI document: whole, well-formed, and true of what the server answers."""
+"""The OpenAPI document: complete, well-formed, and true of what the server answers."""
 
 import re
 from collections.abc import Iterator
@@ -145,7 +145,7 @@ def assert_fits(answer: Answer, method: str, path: str) -> None:
 
 
 def _no_extra_fields(value: Any, schema: Any) -> None:
-    """What is told is in the schema: additional properties are allowed by it, and not made use of."""
+    """All fields of the answer are in the schema, although it would allow others."""
     if "$ref" in schema:
         schema = resolved(schema["$ref"])
     if isinstance(value, list) and "items" in schema:

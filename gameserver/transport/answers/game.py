@@ -5,7 +5,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.rules.classes import PlayerClass
+from gameserver.rules.game import Game
 
 
 class ActionAnswer(TypedDict):
@@ -48,5 +48,5 @@ def action_list(schemas: Mapping[str, dict[str, Any]]) -> ActionsAnswer:
     return {"actions": [{"name": name, "args": schema} for name, schema in schemas.items()]}
 
 
-def class_list(classes: Mapping[str, PlayerClass]) -> ClassesAnswer:
-    return {"classes": [{"name": name, **entry.model_dump()} for name, entry in classes.items()]}  # type: ignore[typeddict-item]
+def class_list(game: Game) -> ClassesAnswer:
+    return {"classes": [{"name": name, **entry.model_dump()} for name, entry in game.classes.items()]}  # type: ignore[typeddict-item]

@@ -12,4 +12,4 @@ async def list_actions(request: web.Request) -> web.Response:
 
 
 async def list_classes(request: web.Request) -> web.Response:
-    return json_response(answers.class_list(request.app[RULEBOOK].game.classes))
+    return json_response(answers.class_list(request.app[RULEBOOK].game))

@@ -20,7 +20,7 @@ LARGEST_BUFFER = 1 << 20
 CLOSE_SECONDS = 1.0
 
 
-class Channel:
+class SocketChannel:
     """Frames out, and the close; the socket's handler receives from `websocket` itself."""
 
     def __init__(self) -> None:

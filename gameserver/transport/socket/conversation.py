@@ -28,7 +28,7 @@ from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.keys import CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK
-from gameserver.transport.socket.channel import Channel
+from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.operations import OPERATIONS, Conversation
 from gameserver.transport.socket.pacing import FramePacing, frame_pacing
 from gameserver.transport.socket.player_socket import PlayerSocket
@@ -106,7 +106,7 @@ async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
             await asyncio.wait(requests)
 
 
-async def _next(channel: Channel, pacing: FramePacing) -> WSMessage | None:
+async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None:
     """The next message; None at the end. Pings are answered here, because they count as frames, too."""
     while True:
         message = await channel.websocket.receive()
@@ -118,7 +118,7 @@ async def _next(channel: Channel, pacing: FramePacing) -> WSMessage | None:
             return message
 
 
-def _object_of(channel: Channel, message: WSMessage) -> dict[str, Any] | None:
+def _object_of(channel: SocketChannel, message: WSMessage) -> dict[str, Any] | None:
     """The JSON object of a frame; ends the socket and gives None if it isn't one."""
     try:
         if message.type is not WSMsgType.TEXT:

@@ -8,7 +8,7 @@ from aiohttp import web
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
 from gameserver.transport.callers.callers import CALLERS, is_backend
-from gameserver.transport.socket.channel import Channel
+from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.wire import Close, TooManyMessages
 
 KIND = "frames_per_socket"
@@ -24,7 +24,7 @@ class FramePacing:
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
 
-    def admits(self, channel: Channel) -> bool:
+    def admits(self, channel: SocketChannel) -> bool:
         """Counts a frame; ends the socket when there are too many. A copy of `Pace`, since it runs for every frame."""
         now = self._clock()
         rest = self._rest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gameserver.commands.results import Opened, Seen, Session, StoredPush
 from gameserver.rules.player import Player
 from gameserver.transport import answers
-from gameserver.transport.socket.channel import Channel
+from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.wire import RANK_TOPIC, TOPICS
 
 
@@ -28,7 +28,7 @@ class PlayerSocket:
     """One per connection; it has a `session` and a `token` from hello on, and `requests` while they are answered."""
 
     def __init__(self) -> None:
-        self.channel = Channel()
+        self.channel = SocketChannel()
         self.requests: set[asyncio.Task[None]] = set()
         self.session: Session | None = None
         self.token = ""

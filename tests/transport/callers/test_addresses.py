@@ -1,4 +1,4 @@
-"""Whose address counts: what a client writes into X-Forwarded-For is never believed."""
+"""Which address is the client's: what a client writes into X-Forwarded-For is never believed."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -24,7 +24,7 @@ SPACE = st.sampled_from(["", " ", "\t", "  "])
 
 
 @given(OURS, WRITTEN, FOREIGN, BEHIND, SPACE)
-def test_the_client_is_whom_the_outermost_proxy_saw_whatever_he_wrote_before(
+def test_the_client_is_the_address_that_the_outermost_proxy_saw_whatever_the_client_wrote(
     peer: str, written: list[str], seen: Address, behind: list[str], space: str
 ) -> None:
     headers = [*written, f"{space},{space}".join([str(seen), *behind])]
@@ -33,13 +33,13 @@ def test_the_client_is_whom_the_outermost_proxy_saw_whatever_he_wrote_before(
 
 
 @given(FOREIGN, WRITTEN)
-def test_who_isnt_a_proxy_is_the_client_whatever_the_header_says(peer: Address, written: list[str]) -> None:
+def test_a_peer_that_is_no_proxy_is_the_client_whatever_the_header_says(peer: Address, written: list[str]) -> None:
     assert client(str(peer), written, PROXIES) == peer
     assert client(str(peer), written, ()) == peer
 
 
 @given(st.text(max_size=50), WRITTEN)
-def test_whatever_is_written_an_address_comes_out(peer: str, written: list[str]) -> None:
+def test_whatever_the_header_says_the_result_is_an_address(peer: str, written: list[str]) -> None:
     assert isinstance(client(peer, written, PROXIES), IPv4Address | IPv6Address)
     assert counted(client("10.0.0.1", written, PROXIES))
 
@@ -49,15 +49,15 @@ def test_whatever_is_written_an_address_comes_out(peer: str, written: list[str])
     [[], [""], [","], ["203.0.113.7,"], ["203.0.113.7, unknown"], ["203.0.113.7, 10.0.0.2, 1.2.3.4:80"], ["x" * 8000],
      ["203.0.113.7, [::1]"], ["203.0.113.7, １.2.3.4"], ["10.0.0.2, 10.0.0.3"], ["203.0.113.7, 1.2.3.4%a"]],
 )  # fmt: skip
-def test_a_header_that_tells_no_client_leaves_the_connections_address(forwarded: list[str]) -> None:
+def test_a_header_without_a_client_leaves_the_connections_address(forwarded: list[str]) -> None:
     assert str(client("10.0.0.1", forwarded, PROXIES)) == "10.0.0.1"
 
 
-def test_a_connection_without_an_address_is_nobodys() -> None:
+def test_a_connection_without_an_address_has_the_unknown_one() -> None:
     assert client(None, ["203.0.113.7"], PROXIES) == client("", [], ()) == UNKNOWN
 
 
-def test_an_ipv4_address_counts_alone_and_an_ipv6_one_by_its_64() -> None:
+def test_an_ipv4_address_counts_alone_and_an_ipv6_one_by_its_64_bit_network_bit_network() -> None:
     def told(peer: str) -> str:
         return counted(client(peer, [], ()))
 
@@ -68,6 +68,6 @@ def test_an_ipv4_address_counts_alone_and_an_ipv6_one_by_its_64() -> None:
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
-def test_addresses_of_one_64_count_together(address: IPv6Address, other: int) -> None:
+def test_addresses_of_one_64_bit_network_count_together(address: IPv6Address, other: int) -> None:
     neighbour = IPv6Address(int(address) >> 64 << 64 | other)
     assert counted(address) == counted(neighbour)

@@ -1,4 +1,4 @@
-"""Limits at the doors: over all nodes for who comes in, per node for who plays, and none for a back end."""
+"""Limits at the doors: of sign-ups and sign-ins over all nodes, of play per node, and none for a back end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +24,7 @@ _numbers = iter(range(1_000_000))
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    """Starts nodes, and gives a client of each."""
+    """Starts nodes, and gives a client for each."""
     async with AsyncExitStack() as stack:
 
         async def started(settings: Settings) -> Api:
@@ -34,7 +34,7 @@ async def start() -> AsyncIterator[Start]:
 
 
 def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) -> Settings:
-    """The deployment with these limits, from which nobody is exempt unless they say so; others hold nobody up."""
+    """The deployment with these limits, by default without exempt networks; all other limits are out of the way."""
     free = PerMinute(per_minute=1_000_000, burst=1_000_000)
     kinds = ("sign_ups_per_address", "sign_ins_per_address", "sign_ins_per_name")
     return settings.model_copy(
@@ -153,10 +153,10 @@ async def test_a_players_actions_are_limited_at_both_doors(
         key = command_id()
         assert (await door.act(HUNT, key))["code"] == "rate_limited"
         assert (await Door("http", api, who).act(HUNT))["code"] == "rate_limited", "one limit for both doors"
-    assert "player" in await Door(kind, api, other).act(HUNT), "each player has his own"
+    assert "player" in await Door(kind, api, other).act(HUNT), "each player has its own limit"
 
 
-async def test_a_denied_action_tells_when_to_come_back_and_then_takes_effect(settings: Settings, start: Start) -> None:
+async def test_a_denied_action_says_when_to_retry_and_then_takes_effect(settings: Settings, start: Start) -> None:
     api = await start(limited(settings, actions_per_player=PerSecond(per_second=2, burst=1)))
     who = await api.sign_up()
     socket = await api.socket(who.token)
@@ -171,7 +171,9 @@ async def test_a_denied_action_tells_when_to_come_back_and_then_takes_effect(set
     assert (await socket.ask("act", command_id=key, **HUNT))["ok"]["replayed"] is False
 
 
-async def test_a_socket_that_sends_too_many_frames_is_told_so_and_closed(settings: Settings, start: Start) -> None:
+async def test_a_socket_that_sends_too_many_frames_gets_an_error_and_is_closed(
+    settings: Settings, start: Start
+) -> None:
     api = await start(limited(settings, frames_per_socket=PerSecond(per_second=0.01, burst=5)))
     who = await api.sign_up()
     for frame in ({"op": "ping"}, {"op": "nonsense"}):

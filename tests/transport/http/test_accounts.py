@@ -126,7 +126,7 @@ async def test_no_name_or_device_has_two_holders_on_any_node_or_database(two: li
     assert (await first.admin("stats")).body["players"] == 24
 
 
-async def test_of_many_who_want_a_name_at_once_one_gets_it(two: list[Api]) -> None:
+async def test_of_many_sign_ups_with_one_name_at_once_one_gets_it(two: list[Api]) -> None:
     tries = [
         sign_up(api, name=name, device=f"racer-{number}-{name}-{place}", password=None)
         for place, api in enumerate(two)
@@ -168,7 +168,9 @@ def forged(victim: int, like: str) -> str:
     return found
 
 
-async def test_a_command_id_made_to_draw_anothers_id_opens_nothing_of_his(api: Api, node: InProcessNode) -> None:
+async def test_a_command_id_made_to_draw_another_players_id_gives_no_access_to_that_player(
+    api: Api, node: InProcessNode
+) -> None:
     victim = await api.sign_up()
     ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).body["entries"]
     key = forged(int(victim.id), ledger[-1]["command_id"])

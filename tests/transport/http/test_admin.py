@@ -68,7 +68,7 @@ GARBAGE = [
 ]  # fmt: skip
 
 
-async def test_a_cursor_goes_on_with_its_own_ranking_and_with_no_other(api: Api) -> None:
+async def test_a_cursor_continues_its_own_ranking_and_no_other(api: Api) -> None:
     mages = [await api.sign_up("mage") for _ in range(3)]
     told = (await api.admin("rankings", limit=1, **RANKING)).body
     rest = (await api.admin("rankings", limit=5, cursor=told["next_cursor"], **RANKING)).body
@@ -80,7 +80,7 @@ async def test_a_cursor_goes_on_with_its_own_ranking_and_with_no_other(api: Api)
         assert "another ranking" in refused.body["errors"][0]["problem"], other
 
 
-async def test_garbage_is_named_as_no_cursor(api: Api) -> None:
+async def test_garbage_isnt_a_cursor(api: Api) -> None:
     for text in GARBAGE:
         for cursor in (text, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")):
             for by in ("exp", "level", "created_at"):
@@ -88,7 +88,7 @@ async def test_garbage_is_named_as_no_cursor(api: Api) -> None:
                 assert (refused.code, fields_of(refused.body)) == ("bad_input", ["cursor"]), (by, cursor)
 
 
-async def test_the_map_has_every_slot_once_and_each_database_tells_what_it_holds(api: Api) -> None:
+async def test_the_map_has_every_slot_once_and_each_database_says_what_it_holds(api: Api) -> None:
     await populate(api)
     groups = (await api.admin("slots")).body["groups"]
     names = ["accounts", "items", "players"]

@@ -1,4 +1,4 @@
-"""Command ids that a command can't have, and those that it keeps for ever."""
+"""Command ids that are refused, and that a used one always gets its first answer."""
 
 from contextlib import AsyncExitStack
 from typing import Any
@@ -73,7 +73,7 @@ async def test_a_command_id_reused_with_another_body_is_refused_and_changes_noth
     assert made.status == 201, "another player's command id"
 
 
-async def test_the_command_id_of_ones_own_sign_up_is_no_actions(door: Door) -> None:
+async def test_the_command_id_of_the_players_sign_up_cant_be_used_for_an_action(door: Door) -> None:
     ledger = await door.api.ask("GET", "/v1/players/me/ledger", token=door.who.token)
     key = ledger.body["entries"][-1]["command_id"]
     async with unchanged(door.api, door.who):

@@ -14,7 +14,7 @@ from tests.transport.doors import Door, assert_problem, fields_of, raw_status, u
 from tests.transport.samples import ACTIONS, HUNT, LARGEST, NOT_JSON, NUMBERS, SIGN_INS, SIGN_UP, SIGN_UPS
 
 
-async def test_an_action_that_cant_be_is_refused_and_changes_nothing(door: Door) -> None:
+async def test_an_invalid_action_is_refused_and_changes_nothing(door: Door) -> None:
     async with unchanged(door.api, door.who):
         for asked, code, fields in ACTIONS:
             error = await door.act(asked)
@@ -104,7 +104,7 @@ async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> No
     assert_problem(await api.ask("GET", "/v1/boards/%00"), "board_not_found")
 
 
-async def test_a_sign_up_with_wrong_fields_is_refused_and_makes_nobody(api: Api) -> None:
+async def test_a_sign_up_with_wrong_fields_is_refused_and_makes_no_player(api: Api) -> None:
     who = await api.sign_up()
     async with unchanged(api, who):
         for wrong, code, fields in SIGN_UPS:
@@ -130,7 +130,7 @@ async def test_many_faults_are_answered_with_a_few(door: Door) -> None:
     assert all(len(each) <= 100 for each in fields_of(error))
 
 
-async def test_a_path_or_method_that_isnt_there_answers_in_the_same_form(api: Api) -> None:
+async def test_an_unknown_path_or_method_gets_an_error_of_the_same_form(api: Api) -> None:
     missing = ("/", "/v1/nope", "/v1/players/me/", "/v1/boards/exp/around", "/%00", "/v1/boards/a%2Fb/c")
     present = {"/v1/players": "PUT", "/v1/players/me": "PUT", "/v1/players/me/actions": "GET", "/live": "POST"}
     for method, path, code in (
@@ -170,7 +170,7 @@ RAW = [
 ]
 
 
-async def test_a_body_that_doesnt_come_is_waited_for_no_longer_than_it_may_take(
+async def test_a_body_that_doesnt_arrive_is_waited_for_no_longer_than_allowed(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert inputs.BODY_SECONDS == 10
@@ -178,12 +178,12 @@ async def test_a_body_that_doesnt_come_is_waited_for_no_longer_than_it_may_take(
     assert await raw_status(api.url, b"POST /v1/players HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{") == 408
 
 
-async def test_no_bytes_are_taken_for_a_fault_of_the_server(api: Api) -> None:
+async def test_no_bytes_cause_an_internal_error(api: Api) -> None:
     for sent in RAW:
         assert 400 <= await raw_status(api.url, sent + b"\r\nHost: x\r\n\r\n") < 500, sent[:80]
 
 
-async def test_no_random_request_is_taken_for_a_fault_of_the_server(door: Door) -> None:
+async def test_no_random_request_causes_an_internal_error(door: Door) -> None:
     random = Random(20_250_101)
     words: list[Any] = [*NUMBERS[:6], None, True, "", "hunt", "rest", "slime", "mage", "\0", "class", "foe", "🐉" * 50]
     fields = ["action", "args", "foe", "class", "name", "device", "password", "board", "limit", "token", "\0"]

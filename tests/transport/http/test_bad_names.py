@@ -54,7 +54,7 @@ def application(name: str, number: int) -> dict[str, str]:
     return {"name": name, "class": "mage", "device": f"another-device-{number}"}
 
 
-async def test_an_unfit_name_is_refused_and_makes_nobody(api: Api) -> None:
+async def test_an_unfit_name_is_refused_and_makes_no_player(api: Api) -> None:
     who = await api.sign_up()
     async with unchanged(api, who):
         for number, name in enumerate(UNFIT):

@@ -1,4 +1,4 @@
-"""Tokens that open nothing, at both doors: missing, wrong, expired, revoked."""
+"""Tokens that are refused at both doors: missing, wrong, expired, revoked."""
 
 from contextlib import AsyncExitStack
 from typing import Any
@@ -36,7 +36,7 @@ ACT = {"action": "hunt", "args": {"foe": "slime"}}
 
 
 def wrong_tokens(who: Signed, other: Signed) -> list[str]:
-    """Tokens that are no session's, some of them nearly one."""
+    """Tokens of no session, some of them nearly one."""
     secret = who.token.partition(".")[2]
     return [
         "x",
@@ -67,7 +67,7 @@ def wrong_tokens(who: Signed, other: Signed) -> list[str]:
     ]
 
 
-async def test_no_route_opens_without_a_token(api: Api) -> None:
+async def test_no_route_of_a_player_opens_without_a_token(api: Api) -> None:
     who = await api.sign_up()
     async with unchanged(api, who):
         for method, path in ROUTES:

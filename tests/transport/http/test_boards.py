@@ -13,7 +13,7 @@ from tests.transport.doors import closing_of
 
 
 async def ranked(api: Api, count: int) -> list[Signed]:
-    """Players who stand on the board in this order."""
+    """Players that are on the board in this order."""
     players = [await api.sign_up("mage") for _ in range(count)]
 
     async def are_there() -> bool:
@@ -23,7 +23,7 @@ async def ranked(api: Api, count: int) -> list[Signed]:
     return players
 
 
-async def test_a_page_is_answered_with_304_to_whoever_has_it_already(api: Api) -> None:
+async def test_a_client_that_has_the_page_already_gets_304(api: Api) -> None:
     await ranked(api, 3)
     first = await api.ask("GET", "/v1/boards/exp?limit=2")
     assert [each["rank"] for each in first.body["entries"]] == [1, 2]
@@ -35,7 +35,7 @@ async def test_a_page_is_answered_with_304_to_whoever_has_it_already(api: Api) -
     assert other.status == 200
 
 
-async def test_a_socket_is_told_the_page_that_http_serves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socket_gets_the_page_that_http_serves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board_pages, "PAGE_SECONDS", 60)
     who = await api.sign_up("mage")
     socket = await api.socket(who.token)
@@ -43,7 +43,7 @@ async def test_a_socket_is_told_the_page_that_http_serves(api: Api, monkeypatch:
     async def is_there() -> bool:
         return "ok" in await socket.ask("around", board="exp", radius=0)
 
-    await wait_until(is_there, what="he is on the board")
+    await wait_until(is_there, what="the player is on the board")
     page = (await api.ask("GET", "/v1/boards/exp?limit=2")).body
     socket = await api.socket((await api.sign_up("mage")).token)
     await wait_until(is_there, what="another one is, too")
@@ -51,7 +51,7 @@ async def test_a_socket_is_told_the_page_that_http_serves(api: Api, monkeypatch:
     assert (await socket.ask("board", board="exp", limit=3))["ok"]["total"] == 2
 
 
-async def test_places_are_told_with_percentiles_and_those_who_have_none_are_named(api: Api) -> None:
+async def test_places_have_percentiles_and_players_without_a_place_are_named(api: Api) -> None:
     players = await ranked(api, 4)
     told = (await api.ask("GET", f"/v1/boards/exp/ranks?ids={players[2].id},5,{players[0].id}")).body
     assert [(each["rank"], each["player"]["id"]) for each in told["entries"]] == [
@@ -75,7 +75,7 @@ async def test_boards_say_how_they_rank(api: Api) -> None:
     assert weekly["rewards"][0]["exp"] == 1000
 
 
-async def test_a_season_is_asked_for_by_its_start(api: Api) -> None:
+async def test_a_season_is_named_by_its_start(api: Api) -> None:
     told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).body["boards"]}
     starts = told["dragons_weekly"]["season"]["starts_at"]
 
@@ -96,7 +96,7 @@ async def test_a_season_is_asked_for_by_its_start(api: Api) -> None:
         assert answer.code in ("bad_input", "season_not_found"), season
 
 
-async def test_what_cant_be_asked_of_a_board_is_refused_by_name(api: Api) -> None:
+async def test_an_invalid_question_to_a_board_is_refused_by_its_field(api: Api) -> None:
     await ranked(api, 3)
     cursor = (await api.ask("GET", "/v1/boards/exp?limit=1")).body["next_cursor"]
     assert (await api.ask("GET", f"/v1/boards/exp?limit=1&cursor={cursor}")).body["entries"][0]["rank"] == 2
@@ -122,7 +122,7 @@ async def on_board(api: Api, board: str) -> list[str]:
     return [each["player"]["id"] for each in (await api.ask("GET", f"/v1/boards/{board}")).body["entries"]]
 
 
-async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_lifting_it_restores_his_ranks(
+async def test_a_ban_hides_a_player_on_every_board_and_ends_its_sessions_and_lifting_it_restores_its_ranks(
     api: Api, node: InProcessNode
 ) -> None:
     players = await ranked(api, 3)
@@ -133,14 +133,14 @@ async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_li
     async def is_off() -> bool:
         return all([who.id not in await on_board(api, board) for board in ("exp", "mage")])
 
-    await wait_until(is_off, what="he is off the boards")
+    await wait_until(is_off, what="the player is off the boards")
     assert await on_board(api, "exp") == [players[0].id, players[2].id]
     assert (await closing_of(socket.connection))[1] == 4409
 
     async def is_out() -> bool:
         return (await api.act(who)).status == 401
 
-    await wait_until(is_out, what="his session has ended")
+    await wait_until(is_out, what="its session has ended")
     signed = await api.ask("POST", "/v1/sessions", body={"device": who.device})
     assert (signed.status, signed.code) == (403, "banned")
     await node.core.redis.commands.flushall()
@@ -148,13 +148,13 @@ async def test_a_ban_takes_a_player_off_every_board_and_ends_his_sessions_and_li
     async def is_rebuilt() -> bool:
         return "stale" not in (await api.ask("GET", "/v1/boards/exp")).body and await is_off()
 
-    await wait_until(is_rebuilt, what="the boards are there again, without him")
+    await wait_until(is_rebuilt, what="the boards are rebuilt without the player")
     assert (await judge(api, who, "DELETE")).body["banned"] is False
 
     async def is_back() -> bool:
         return await on_board(api, "exp") == all_ids and await on_board(api, "mage") == all_ids
 
-    await wait_until(is_back, what="he has his ranks again")
+    await wait_until(is_back, what="the player has its ranks again")
     signed = await api.ask("POST", "/v1/sessions", body={"device": who.device})
     assert signed.status == 201
     again = Signed(who.id, who.name, who.device, signed.body["session"]["token"])
@@ -167,7 +167,7 @@ async def test_a_ban_takes_effect_once_per_key_and_says_what_is_wrong_with_it(ap
     assert (first.body["replayed"], again.body["replayed"]) == (False, True)
     assert first.body["player"]["version"] == again.body["player"]["version"] == 2
     assert (await judge(api, who, key=key, reason="other")).code == "command_mismatch"
-    assert (await judge(api, who)).body["player"]["version"] == 2, "he was banned already"
+    assert (await judge(api, who)).body["player"]["version"] == 2, "the player was banned already"
     nobody = Signed("5", "", "", "")
     assert (await judge(api, nobody)).code == "player_not_found"
     assert (await judge(api, who, reason="")).code == "bad_input"

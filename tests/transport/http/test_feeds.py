@@ -1,4 +1,4 @@
-"""A player's feed: what he did last, whole and in order, whatever Redis loses or hasn't heard."""
+"""A player's feed: what it did last, complete and in order, whatever Redis loses or hasn't heard."""
 
 from contextlib import AsyncExitStack
 from typing import Any
@@ -25,7 +25,7 @@ async def act(api: Api, who: Signed, times: int, **more: Any) -> None:
 
 
 async def assert_whole(api: Api, who: Signed) -> list[dict[str, Any]]:
-    """It is what the ledger says, down to the first version or the cap."""
+    """The feed is what the ledger says, down to the first version or the cap."""
     told = await feed(api, who)
     me = (await api.ask("GET", "/v1/players/me", token=who.token)).body
     newest = me["version"]
@@ -43,7 +43,7 @@ async def length_in_redis(node: InProcessNode, who: Signed) -> int:
     return int(await found)
 
 
-async def test_a_feed_tells_what_was_done_newest_first(api: Api) -> None:
+async def test_a_feed_has_what_was_done_newest_first(api: Api) -> None:
     who = await api.sign_up()
     assert [each["action"] for each in await assert_whole(api, who)] == ["sign_up"]
     await act(api, who, 3)
@@ -82,7 +82,7 @@ async def test_what_another_node_did_and_what_redis_lost_is_in_the_feed(settings
         assert len(await assert_whole(here, who)) == 5
 
 
-async def test_commands_of_long_ago_that_took_effect_late_stand_where_they_did(api: Api) -> None:
+async def test_commands_with_old_ids_stand_in_the_order_in_which_they_took_effect(api: Api) -> None:
     who = await api.sign_up()
     await act(api, who, 2 * LENGTH)
     for hours in (40, 30, 20):
@@ -92,6 +92,6 @@ async def test_commands_of_long_ago_that_took_effect_late_stand_where_they_did(a
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=51", "limit=1000000000", "limit=x", "cursor=1"])
-async def test_a_limit_that_is_none_is_named(api: Api, query: str) -> None:
+async def test_an_invalid_limit_is_named(api: Api, query: str) -> None:
     who = await api.sign_up()
     assert_problem(await api.ask("GET", f"/v1/players/me/feed?{query}", token=who.token), "bad_input")

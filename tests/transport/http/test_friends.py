@@ -1,4 +1,4 @@
-"""Friends: added, taken away, listed and ranked, bounded, and true whatever Redis loses."""
+"""Friends: added, removed, listed and ranked, bounded, and right whatever Redis loses."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -41,13 +41,13 @@ async def test_friends_are_added_once_and_taken_away(api: Api) -> None:
     assert await listed(api, who) == []
     await befriend(api, who, *others, others[0])
     assert await listed(api, who) == by_name(*others)
-    assert await listed(api, others[0]) == [], "a friend has to say so himself"
+    assert await listed(api, others[0]) == [], "friendship is one-sided"
     for _ in range(2):
         assert (await change(api, who, others[1], "DELETE")).status == 204
     assert await listed(api, who) == by_name(others[0], others[2])
 
 
-async def test_nobody_befriends_himself_or_whom_there_is_not(api: Api) -> None:
+async def test_no_player_befriends_itself_or_a_player_that_doesnt_exist(api: Api) -> None:
     who = await api.sign_up()
     assert_problem(await change(api, who, who), "bad_input")
     for nobody in ("0", "1", str((1 << 63) - 1), str(int(who.id) + 1)):
@@ -59,7 +59,7 @@ async def test_nobody_befriends_himself_or_whom_there_is_not(api: Api) -> None:
     assert await listed(api, who) == []
 
 
-async def test_nobody_has_more_friends_than_the_settings_allow(settings: Settings) -> None:
+async def test_no_player_has_more_friends_than_the_settings_allow(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         few = settings.model_copy(update={"friends": FriendSettings(per_player=3)})
         api = await stack.enter_async_context(Api((await start_node(stack, few)).url))
@@ -76,7 +76,7 @@ async def test_nobody_has_more_friends_than_the_settings_allow(settings: Setting
         await befriend(api, who, next(each for each in others if each.id not in kept))
 
 
-async def test_the_board_of_friends_has_the_player_and_his_friends_in_its_order(api: Api) -> None:
+async def test_the_board_of_friends_has_the_player_and_its_friends_in_the_boards_order(api: Api) -> None:
     who, *others = [await api.sign_up() for _ in range(5)]
     for hunts, each in enumerate([*others, who]):
         for _ in range(hunts):
@@ -113,8 +113,8 @@ async def friends_keys(node: InProcessNode) -> list[Any]:
     return found
 
 
-async def test_friends_are_never_told_as_they_were_before_an_answered_change(settings: Settings) -> None:
-    """Two nodes change and read at once; whoever reads after an answer sees what it said."""
+async def test_friends_are_never_read_as_they_were_before_an_answered_change(settings: Settings) -> None:
+    """Two nodes change and read at once; a read after an answered change sees that change."""
     async with AsyncExitStack() as stack:
         nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
         here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
@@ -136,7 +136,7 @@ async def test_friends_are_never_told_as_they_were_before_an_answered_change(set
 
 
 async def test_a_session_that_has_ended_changes_no_friends(api: Api, node: InProcessNode) -> None:
-    """Also one that this node hasn't heard of."""
+    """Also when this node hasn't heard that it ended."""
     who, friend, other = [await api.sign_up() for _ in range(3)]
     await befriend(api, who, friend)
     accounts, friends = node.core.rooms.accounts, node.core.rooms.social.friends
@@ -148,7 +148,7 @@ async def test_a_session_that_has_ended_changes_no_friends(api: Api, node: InPro
     assert await friends.of(int(who.id)) == [int(friend.id)]
 
 
-async def test_a_friend_who_was_deleted_is_gone_and_who_is_deleted_has_none(api: Api, node: InProcessNode) -> None:
+async def test_a_deleted_player_is_nobodys_friend_and_has_no_friends(api: Api, node: InProcessNode) -> None:
     who, gone, kept = [await api.sign_up() for _ in range(3)]
     await befriend(api, who, gone, kept)
     await befriend(api, gone, who)

@@ -1,4 +1,4 @@
-"""Renaming and deleting oneself at the door: what is answered, who hears of it, and what is refused."""
+"""Renaming and deleting a player at the door: what is answered, who hears of it, and what is refused."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -97,7 +97,7 @@ async def test_of_many_renames_under_one_key_through_two_nodes_one_takes_effect(
     await assert_unique(node.core)
 
 
-async def test_who_deletes_himself_leaves_boards_lists_and_every_socket_and_session_and_may_ask_again(
+async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the_deletion_may_be_retried(
     api: Api, elsewhere: Api, node: InProcessNode
 ) -> None:
     ann, bea, key = await api.sign_up(name="Ann Lee"), await api.sign_up(name="Bea Lee"), command_id()
@@ -120,12 +120,12 @@ async def test_who_deletes_himself_leaves_boards_lists_and_every_socket_and_sess
         told = (await api.ask("GET", "/v1/boards/exp")).body
         return told["total"] == 1 and await ranked() == [bea.id]
 
-    await wait_until(is_off_the_board, what="the board has forgotten him")
+    await wait_until(is_off_the_board, what="the player is off the board")
 
     async def is_refused() -> bool:
         return (await elsewhere.ask("GET", ME, token=ann.token)).code == "not_authenticated"
 
-    await wait_until(is_refused, 3, "the other node refuses his session")
+    await wait_until(is_refused, 3, "the other node refuses its session")
     assert_problem(await elsewhere.act(ann), "not_authenticated")
     assert_problem(await api.ask("GET", f"/v1/players/{ann.id}", token=bea.token), "player_not_found")
     assert_problem(await api.ask("POST", "/v1/sessions", body={"device": ann.device}), "wrong_credentials")
@@ -139,7 +139,7 @@ async def test_who_deletes_himself_leaves_boards_lists_and_every_socket_and_sess
     await assert_unique(node.core)
 
 
-async def test_a_deletion_that_cant_be_changes_nothing(api: Api, node: InProcessNode) -> None:
+async def test_a_refused_deletion_changes_nothing(api: Api, node: InProcessNode) -> None:
     ann = await api.sign_up(name="Ann Lee")
     used = (await api.act(ann)).body["command_id"]
     async with unchanged(api, ann):
@@ -151,7 +151,7 @@ async def test_a_deletion_that_cant_be_changes_nothing(api: Api, node: InProcess
     await assert_unique(node.core)
 
 
-async def test_where_names_of_the_deleted_are_blocked_nobody_gets_one(settings: Settings) -> None:
+async def test_where_names_of_deleted_players_are_blocked_no_one_gets_them(settings: Settings) -> None:
     blocking = settings.model_copy(update={"accounts": AccountSettings(deleted_names="blocked")})
     async with AsyncExitStack() as stack:
         node = await start_node(stack, blocking)

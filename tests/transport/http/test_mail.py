@@ -1,4 +1,4 @@
-"""Mail at the doors: pushed to whoever is connected, kept for whoever isn't, read and deleted in the inbox."""
+"""Mail at the doors: pushed to connected players, kept for the others, read and deleted in the inbox."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -79,7 +79,7 @@ async def test_a_players_new_state_is_pushed_when_mail_has_changed_it(api: Api) 
     assert (lost, won) in ((22, 0), (0, 10))
 
 
-async def test_mail_that_came_while_a_player_was_away_follows_his_resume(api: Api) -> None:
+async def test_mail_that_arrived_while_a_player_was_away_follows_its_resume(api: Api) -> None:
     one, other = await api.sign_up(), await api.sign_up()
     connection, opened = await hello(api, other.token)
     await connection.close()
@@ -92,7 +92,7 @@ async def test_mail_that_came_while_a_player_was_away_follows_his_resume(api: Ap
     assert pushed == [each["mail_id"] for each in reversed((await inbox(api, other))["entries"])]
 
 
-async def test_mail_that_redis_couldnt_take_is_pushed_when_it_is_back(
+async def test_mail_that_redis_couldnt_take_is_pushed_when_redis_is_back(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_many, lost = Pushes.keep_many, 2
@@ -136,7 +136,7 @@ async def test_the_inbox_is_paged_and_what_is_deleted_is_gone_for_its_owner_alon
     assert (await api.ask("GET", INBOX)).code == "not_authenticated"
 
 
-async def test_what_is_no_mail_id_or_cursor_is_refused(api: Api) -> None:
+async def test_an_invalid_mail_id_or_cursor_is_refused(api: Api) -> None:
     who = await api.sign_up()
     async with unchanged(api, who):
         for each in NO_IDS:
@@ -147,7 +147,7 @@ async def test_what_is_no_mail_id_or_cursor_is_refused(api: Api) -> None:
             assert_problem(await api.ask("GET", f"{INBOX}?{query}", token=who.token), "bad_input", query[:40])
 
 
-async def test_letters_to_nobody_come_back_over_the_wire(api: Api, node: InProcessNode) -> None:
+async def test_letters_to_a_player_that_doesnt_exist_come_back_over_the_wire(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up()
     connection, _ = await hello(api, who.token)
     for nobody in ("1", str(2**63 - 1)):
@@ -159,9 +159,7 @@ async def test_letters_to_nobody_come_back_over_the_wire(api: Api, node: InProce
     assert (refused.status, refused.code) == (409, "same_player")
 
 
-async def test_letters_to_a_player_who_has_deleted_himself_come_back_and_his_own_mail_is_gone(
-    api: Api, node: InProcessNode
-) -> None:
+async def test_letters_to_a_deleted_player_come_back_and_its_own_mail_is_gone(api: Api, node: InProcessNode) -> None:
     one, other = await api.sign_up(), await api.sign_up()
     await api.act(one, "duel", player=other.id)
     await until_delivered(api, other, 1)

@@ -1,4 +1,4 @@
-"""Changing a password: who may, what ends with the old one, and that it ends on every node."""
+"""Changing a password: who may, and which sessions it ends on every node."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -27,13 +27,13 @@ def renewed(who: Signed, answer: Answer) -> Signed:
     return Signed(who.id, who.name, who.device, answer.body["session"]["token"])
 
 
-async def test_a_player_of_a_device_gets_his_first_password(api: Api) -> None:
+async def test_a_player_with_a_device_gets_its_first_password(api: Api) -> None:
     who = await api.sign_up()
     assert await sign_in(api, who, PASSWORD) == 401
     assert_problem(await change(api, who, old="a-guess", new=PASSWORD), "wrong_credentials")
     fresh = renewed(who, await change(api, who, new=PASSWORD))
     assert await sign_in(api, who, PASSWORD) == 201
-    assert (await api.act(await again(api, fresh))).status == 200, "his device still opens a session"
+    assert (await api.act(await again(api, fresh))).status == 200, "its device still opens a session"
 
 
 async def test_the_old_password_is_needed_and_gone_afterwards(api: Api) -> None:
@@ -75,7 +75,7 @@ async def test_a_changed_password_ends_every_other_session_on_every_node(setting
         assert [each["current"] for each in listed] == [True]
 
 
-async def test_of_two_changes_at_the_same_time_one_holds(api: Api) -> None:
+async def test_of_two_changes_at_the_same_time_one_succeeds(api: Api) -> None:
     who = await api.sign_up(password=PASSWORD)
     others = [await again(api, who), await again(api, who)]
     wanted = ["password-one", "password-two"]

@@ -17,7 +17,7 @@ async def test_a_new_player_can_act_and_is_ranked(api: Api) -> None:
         page = (await api.ask("GET", "/v1/boards/mage")).body
         return bool(page.get("entries")) and page["entries"][0]["score"] == acted.body["player"]["exp"]
 
-    await wait_until(is_ranked, what="the mage is on the mages' board with his present exp")
+    await wait_until(is_ranked, what="the mage is on the mages' board with its present exp")
     warriors = (await api.ask("GET", "/v1/boards/warrior")).body
     assert warriors["total"] == 0
 
@@ -88,7 +88,7 @@ async def test_the_socket_reads_boards_and_pings(api: Api) -> None:
     async def is_there() -> bool:
         return "ok" in await socket.ask("around", board="priest", radius=2)
 
-    await wait_until(is_there, what="the priest is on his class's board")
+    await wait_until(is_there, what="the priest is on its class's board")
     assert (await socket.ask("board", board="priest", limit=1))["ok"]["entries"][0]["player"]["id"] == who.id
     assert (await socket.ask("around", board="mage"))["error"]["code"] == "not_on_board"
     assert (await socket.ask("board", board="nope"))["error"]["code"] == "board_not_found"

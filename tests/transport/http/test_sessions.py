@@ -18,7 +18,7 @@ from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem, closing_of, on_another_port
 
 WITHIN = 3.0
-"""Seconds: a second is promised, and a busy machine is forgiven two."""
+"""Seconds: one is promised, and a busy machine may take two more."""
 
 
 async def again(api: Api, who: Signed) -> Signed:
@@ -34,7 +34,7 @@ async def until_refused(api: Api, who: Signed) -> None:
     await wait_until(is_refused, WITHIN, "the node refuses the session")
 
 
-async def test_the_list_of_sessions_names_each_and_marks_the_present_one(api: Api) -> None:
+async def test_the_list_of_sessions_has_all_and_marks_the_present_one(api: Api) -> None:
     one = await api.sign_up()
     other, stranger = await again(api, one), await api.sign_up()
     for place, who in enumerate((one, other)):
@@ -108,7 +108,7 @@ async def refused(api: Api, who: Signed) -> set[str]:
 
 
 @pytest.mark.parametrize("ending", ["revoke all", "password"])
-async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings: Settings, ending: str) -> None:
+async def test_sessions_restored_by_an_old_redis_dump_are_refused(settings: Settings, ending: str) -> None:
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings)
         api = await stack.enter_async_context(Api(node.url))
@@ -140,7 +140,7 @@ async def test_sessions_that_an_old_redis_dump_brings_back_open_nothing(settings
         assert len((await other.ask("GET", "/v1/sessions", token=fresh.token)).body["sessions"]) == 1
 
 
-async def test_a_session_is_told_to_nobody_who_reads_redis(api: Api, node: InProcessNode) -> None:
+async def test_no_session_token_can_be_read_from_redis(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up()
     secret = who.token.partition(".")[2].encode()
     keys: list[Any] = await node.core.redis.commands.keys("*")
@@ -189,7 +189,7 @@ async def test_the_list_shows_what_the_client_calls_itself_and_where_it_was(sett
             assert_problem(answer, "bad_input", label)
 
 
-async def test_a_session_that_is_used_lasts_and_one_that_rests_ends(settings: Settings) -> None:
+async def test_a_session_that_is_used_lasts_and_an_idle_one_ends(settings: Settings) -> None:
     brief = SessionSettings.model_construct(idle_seconds=1, longest_seconds=60, per_player=20)
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings.model_copy(update={"sessions": brief}))
@@ -206,8 +206,8 @@ async def test_a_session_that_is_used_lasts_and_one_that_rests_ends(settings: Se
         assert (await api.act(used)).status == 200
 
 
-async def test_a_revocation_that_no_broadcast_told_of_holds_within_a_second(settings: Settings) -> None:
-    """The stream of revocations is lost, or an older one again, and with it the revocation's entry."""
+async def test_a_revocation_that_was_never_broadcast_takes_effect_within_a_second(settings: Settings) -> None:
+    """The stream of revocations is lost or replaced by an older one, and with it the revocation's entry."""
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings)
         api = await stack.enter_async_context(Api(node.url))

@@ -1,4 +1,4 @@
-"""A peer that sends as fast as it can: it is closed, and the node, a process of its own, stays well."""
+"""A client that sends as fast as it can: its socket is closed, and the node, a process of its own, stays well."""
 
 import asyncio
 import tempfile
@@ -31,7 +31,7 @@ async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
 
 
 async def flood(connection: ClientWebSocketResponse) -> None:
-    """Sends all frames as fast as they can be made; lets the reading side see the close in between."""
+    """Sends all frames as fast as possible, but lets the reading side see the close."""
     with suppress(ConnectionError):
         for number in range(FRAMES):
             await connection.send_json({"id": number, "op": "ping"})
@@ -59,4 +59,4 @@ async def test_of_100_000_frames_at_once_some_thousand_are_served_then_the_socke
         assert 4000 <= len(served) < FRAMES / 2
         assert max(most, process.memory_info().rss) - before < ROOM
         assert (await api.ask("GET", "/ready")).status == 200
-        assert "ok" in await (await api.socket(who.token)).ask("read"), "he may come back"
+        assert "ok" in await (await api.socket(who.token)).ask("read"), "the player may reconnect"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gameserver.rules.errors import GameError
 from gameserver.rules.pacing import Pace
-from gameserver.transport.socket.channel import Channel
+from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.pacing import FramePacing
 from gameserver.transport.wire import Close
 
@@ -37,10 +37,10 @@ def test_frames_are_admitted_as_by_a_pace_and_one_too_many_ends_the_socket(
         expected = pace.wait(rest, now) <= 0
         rest = pace.spent(rest, now) if expected else rest
         denied += not expected
-        assert pacing.admits(cast("Channel", channel)) == expected
+        assert pacing.admits(cast("SocketChannel", channel)) == expected
     assert channel.failures == [("too_many_messages", Close.TOO_MANY)] * denied
 
 
 def test_without_a_pace_every_frame_is_admitted() -> None:
     pacing, channel = FramePacing(None, lambda: 0), FailedChannel()
-    assert all(pacing.admits(cast("Channel", channel)) for _ in range(1_000))
+    assert all(pacing.admits(cast("SocketChannel", channel)) for _ in range(1_000))

@@ -1,4 +1,4 @@
-"""A node that was told to stop: it says so first, and goes on serving until whoever sends players has heard it."""
+"""A node that is stopping: it says so first, and goes on serving until load balancers have noticed."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""What a socket is told unasked: changes made elsewhere, notices, places on boards; and what a resume brings back."""
+"""What a socket is pushed: changes made elsewhere, notices, places on boards; and what a resume brings back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ async def proclaim(api: Api, text: str) -> None:
     assert told.status == 201, told.body
 
 
-async def test_what_a_player_does_through_another_node_is_pushed_to_his_socket(two: tuple[Api, Api]) -> None:
+async def test_what_a_player_does_through_another_node_is_pushed_to_its_socket(two: tuple[Api, Api]) -> None:
     one, other = two
     who = await one.sign_up()
     connection, told = await hello(one, who.token)
@@ -59,7 +59,7 @@ async def test_what_a_player_does_through_another_node_is_pushed_to_his_socket(t
     assert push == {"push": "player", "seq": told["seq"], "data": acted.body["player"]}
 
 
-async def test_a_change_that_the_socket_has_told_itself_is_not_pushed_to_it(two: tuple[Api, Api]) -> None:
+async def test_a_change_that_the_socket_answered_itself_is_not_pushed_to_it(two: tuple[Api, Api]) -> None:
     one, other = two
     who = await one.sign_up()
     mine, watching = Socket((await hello(one, who.token))[0]), (await hello(other, who.token))[0]
@@ -112,7 +112,7 @@ async def test_an_invented_sequence_is_not_resumed(api: Api, seq: int) -> None:
     assert (again["resumed"], again["stream"], again["seq"]) == (False, told["stream"], told["seq"])
 
 
-async def test_another_players_stream_is_not_resumed_and_nothing_of_his_is_told(api: Api) -> None:
+async def test_another_players_stream_is_not_resumed_and_reveals_nothing_of_that_player(api: Api) -> None:
     one, other = await api.sign_up(), await api.sign_up()
     connection, theirs = await hello(api, one.token)
     await proclaim(api, "to all")
@@ -123,7 +123,7 @@ async def test_another_players_stream_is_not_resumed_and_nothing_of_his_is_told(
     assert (await Socket(mine).ask("ping"))["ok"]
 
 
-async def test_more_than_is_kept_is_told_as_not_resumed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_more_than_is_kept_is_answered_as_not_resumed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gameserver.storage.live.pushes.KEPT_PUSHES", 2)
     who = await api.sign_up()
     first, told = await hello(api, who.token)
@@ -172,7 +172,7 @@ async def test_a_socket_gets_what_it_subscribes_to(api: Api) -> None:
     assert (frame["push"], frame["data"]["score"]) == ("rank", won)
 
 
-async def test_topics_that_are_not_there_are_refused_and_change_nothing(api: Api) -> None:
+async def test_unknown_topics_are_refused_and_change_nothing(api: Api) -> None:
     who = await api.sign_up()
     own = await api.socket(who.token)
     for topics in (["weather"], ["rank:nope"], ["player", ""], "player", [1], ["player"] * 21):
@@ -182,7 +182,7 @@ async def test_topics_that_are_not_there_are_refused_and_change_nothing(api: Api
     assert (await push_of(own.connection, "player"))["data"]["version"] == 2
 
 
-async def test_one_socket_more_than_a_player_may_have_closes_his_oldest(settings: Settings) -> None:
+async def test_one_socket_more_than_a_player_may_have_closes_its_oldest(settings: Settings) -> None:
     own = settings.model_copy(update={"sockets": settings.sockets.model_copy(update={"per_player": 3})})
     async with AsyncExitStack() as stack:
         node = await start_node(stack, own)
@@ -226,7 +226,7 @@ async def test_operators_see_who_is_connected_where(two: tuple[Api, Api]) -> Non
     assert (await one.ask("GET", "/admin/v1/nodes", token=players[0].token)).code == "forbidden"
 
 
-async def test_a_notice_to_one_player_reaches_him_alone_and_also_when_he_was_away(two: tuple[Api, Api]) -> None:
+async def test_a_notice_to_one_player_reaches_that_player_alone_also_after_it_was_away(two: tuple[Api, Api]) -> None:
     one, other = two
     who, stranger = await one.sign_up(), await one.sign_up()
     connection, told = await hello(one, who.token)

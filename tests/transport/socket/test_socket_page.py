@@ -18,7 +18,7 @@ EXAMPLES = re.findall(r"^```json (\w+)\n(.*?)\n```$", PAGE, re.MULTILINE | re.DO
 COMMAND_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}")
 LITERAL = {"id", "code", "detail", "errors", "replayed", "resumed", "push", "seq", "op", "board", "rank", "total",
            "heartbeat_seconds", "season", "class", "name", "type", "foe"}  # fmt: skip
-"""Fields whose values the page gives as they are, unless they are an id of the server's."""
+"""Fields whose values must be those of the page, unless the server draws them."""
 
 
 def assert_alike(told: Any, shown: Any, field: str = "") -> None:

@@ -54,7 +54,7 @@ async def test_every_answer_repeats_the_id_of_its_request(api: Api) -> None:
     assert all("ok" in each for each in answers)
 
 
-async def test_what_is_pipelined_takes_effect_once_and_in_the_order_sent(api: Api) -> None:
+async def test_pipelined_commands_over_a_socket_take_effect_once_and_in_the_order_sent(api: Api) -> None:
     connection = (await api.socket((await api.sign_up()).token)).connection
     keys = [command_id() for _ in range(60)]
     for place, key in enumerate(keys):
@@ -72,7 +72,7 @@ async def test_what_is_pipelined_takes_effect_once_and_in_the_order_sent(api: Ap
             assert first["error"]["code"] == "player_is_down"
 
 
-async def test_two_sockets_of_one_player_share_his_one_history(api: Api) -> None:
+async def test_two_sockets_of_one_player_share_one_history(api: Api) -> None:
     who = await api.sign_up()
     sockets = [await api.socket(who.token) for _ in range(2)]
     told = await asyncio.gather(*(each.ask("act", **HUNT) for each in sockets))
@@ -87,7 +87,7 @@ async def test_a_foreign_origin_opens_no_socket(api: Api) -> None:
         assert_problem(await api.ask("GET", "/v1/socket", Origin=origin), "forbidden", origin)
 
 
-async def test_ones_own_origin_and_those_of_the_settings_open_a_socket(settings: Settings) -> None:
+async def test_the_servers_own_origin_and_those_of_the_settings_open_a_socket(settings: Settings) -> None:
     node = settings.node.model_copy(update={"origins": ("https://game.example",)})
     async with AsyncExitStack() as stack:
         started = await start_node(stack, settings.model_copy(update={"node": node}))
@@ -96,12 +96,12 @@ async def test_ones_own_origin_and_those_of_the_settings_open_a_socket(settings:
             await (await api.raw_socket(Origin=origin)).close()
 
 
-async def test_a_request_that_is_no_upgrade_is_told_so(api: Api) -> None:
+async def test_a_request_that_is_no_upgrade_gets_an_error(api: Api) -> None:
     assert_problem(await api.ask("GET", "/v1/socket"), "bad_input")
     assert_problem(await api.ask("POST", "/v1/socket"), "method_not_allowed")
 
 
-async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(settings: Settings) -> None:
+async def test_a_node_that_stops_answers_pending_requests_and_says_that_it_is_going_away(settings: Settings) -> None:
     short = settings.node.model_copy(update={"drain_seconds": 3})
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings.model_copy(update={"node": short}))
@@ -124,7 +124,7 @@ async def test_a_node_that_stops_answers_what_was_asked_and_says_where_it_goes(s
 
 @asynccontextmanager
 async def locked(node: InProcessNode, who: Signed) -> AsyncIterator[None]:
-    """Holds the player's row in a transaction, so that his commands wait."""
+    """Locks the player's row in a transaction, so that its commands wait."""
     slot = slot_of(int(who.id))
     mine = tables.player_rows.c
     row = select(mine.id).where(mine.slot == slot, mine.id == int(who.id)).with_for_update()

@@ -1,4 +1,4 @@
-"""The error table of the doors: every error of the tree has a status and a code that clients can tell apart."""
+"""The error table of the doors: every error of the tree has a status, and a code of its own."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
     }
 
 
-def test_an_error_nobody_gave_a_status_is_noticed() -> None:
+def test_an_error_without_a_status_is_noticed() -> None:
     class Unheard(GameError):
         code = "unheard"
 
@@ -91,7 +91,7 @@ def test_an_error_nobody_gave_a_status_is_noticed() -> None:
         wire.status_of(Unheard)
 
 
-def test_both_doors_tell_an_error_alike() -> None:
+def test_both_doors_answer_an_error_alike() -> None:
     for kind in TREE:
         error = kind("a_rule", "It can't be.") if issubclass(kind, Refused) else kind("It can't be.")
         problem, frame = answers.problem(error, "an-id"), answers.frame_error(error)
@@ -99,7 +99,7 @@ def test_both_doors_tell_an_error_alike() -> None:
         assert problem["status"] == wire.status_of(kind)
 
 
-def test_a_hello_that_fails_closes_with_the_code_that_fits() -> None:
+def test_a_failed_hello_closes_with_the_code_of_its_error() -> None:
     codes = {wire.close_code_of(kind) for kind in TREE}
     assert codes == {4400, 4401, 4429, 1011, 1013}
     for kind in TREE:

@@ -218,8 +218,7 @@ def _window(settings: Settings) -> Window:
 
 def _presence(settings: Settings, redis: Redis) -> Presence:
     node = settings.node
-    address = f"{node.host}:{node.own_port or node.port}"
-    return Presence(redis, node.name or address, address, rfc3339(datetime.now(UTC)))
+    return Presence(redis, node.title, node.address, rfc3339(datetime.now(UTC)))
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:

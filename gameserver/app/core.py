@@ -70,7 +70,7 @@ from gameserver.upkeep import loops
 
 @dataclass(frozen=True, slots=True)
 class RedisClients:
-    """Connections that don't wait for each other: of commands, of followers and presence, of session revocations."""
+    """Clients with connections of their own: for commands, for followers and presence, for session revocations."""
 
     commands: Redis
     following: Redis

@@ -98,7 +98,7 @@ async def test_a_failing_rule_leaves_a_line_that_finds_it(
 ) -> None:
     key, path = command_id(), "/v1/players/me/actions"
     body = {"action": action, "args": {}}
-    answer = await api.ask("POST", path, token=who.token, key=key, body=body, **{"X-Request-Id": f"find-{action}"})
+    answer = await api.ask("POST", path, token=who.token, key=key, body=body, X_Request_Id=f"find-{action}")
     assert (answer.status, answer.code, answer.body["request_id"]) == (500, "internal", f"find-{action}")
     (line,) = lines(node, "a rule failed")
     found = {name: line[name] for name in ("level", "node", "request_id", "action", "player", "command", "where")}

@@ -47,7 +47,7 @@ async def claims(core: Core) -> list[tuple[str, int, bool]]:
 
 
 async def assert_loaded(core: Core, players: int) -> None:
-    """Each of the crowd is there once, as his number has him, with both of his claims."""
+    """Each of the crowd is there once, as its number has it, with both of its claims."""
     there = await everybody(core)
     members = {each.name: each for each in (crowd.member(n, core.rulebook.game) for n in range(1, players + 1))}
     assert Counter(player.name for player in there) == Counter([*members])

@@ -40,7 +40,7 @@ async def holders(core: Core, name: str = "Ann Lee") -> list[int]:
 
 
 async def assert_claims_are_those_of_the_players(core: Core) -> None:
-    """Each player holds what his sign-up claimed, confirmed, and nobody holds anything else."""
+    """Each player holds what its sign-up claimed, confirmed, and nobody holds anything else."""
     asked = "select player_id, json_array_elements_text(outcome -> 'keys') from ledger where action = 'sign_up'"
     wanted = [(player_id, key, True) for player_id, key in await rows(core, asked)]
     held = await rows(core, "select player_id, kind || ':' || key, confirmed from claims")

@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass
 class Signed:
-    """A player with his session."""
+    """A player with its session."""
 
     id: str
     name: str

@@ -67,7 +67,7 @@ async def play(all_of: Played) -> Signed:
 
 
 async def be_told(api: Api, connection: Any, who: Signed) -> None:
-    """A notice to all and one to a player reach his socket, and the operators see who is there."""
+    """A notice to all and one to a player reach its socket, and the operators see who is there."""
     for asked in ({"text": "all"}, {"text": "one", "player": who.id}):
         body = {**asked, "reason": "a test"}
         assert (await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
@@ -91,7 +91,7 @@ async def end_one(api: Api, who: Signed) -> None:
 
 
 class playing:  # noqa: N801 (reads as what it does)
-    """A player acts over his socket and over HTTP all the time; every act has to succeed."""
+    """A player acts over its socket and over HTTP all the time; every act has to succeed."""
 
     def __init__(self, api: Api, who: Signed) -> None:
         self._api, self._who = api, who

@@ -60,7 +60,7 @@ async def identities(core: Core) -> Identities:
 
 
 async def assert_unique(core: Core, *, open_claims: bool = False, blocked: bool = False) -> Identities:
-    """No name has two living players; every living player holds his keys; nothing else is held.
+    """No name has two living players; every living player holds its keys; nothing else is held.
 
     Open claims are allowed while commands are under way or the sweeper has something left to do; what the living hold
     is held at any time. The names of deleted players are held, too, if they are `blocked`.

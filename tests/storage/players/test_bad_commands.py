@@ -150,7 +150,7 @@ async def test_a_player_whom_another_transaction_holds_holds_up_nobody_else_and_
         assert all(isinstance(outcome, Receipt) for outcome in told)
         assert not waiting.done()
         (late,) = await waiting
-        assert isinstance(late, OutcomeUnknown)  # who held him might have been his own lost transaction
+        assert isinstance(late, OutcomeUnknown)  # the row may have been locked by its own lost transaction
         assert 1 <= clock() - began < 2.5
     assert (await act(core, held.id)).player.version == 2
     assert len(await ledger(core, held.id)) == 2

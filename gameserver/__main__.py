@@ -22,6 +22,7 @@ from gameserver.cli.slots import slots
 from gameserver.commands import crowd, demo, operations
 from gameserver.commands.results import Question
 from gameserver.config.files import read_toml
+from gameserver.logs.setup import set_up_logs
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
@@ -52,7 +53,9 @@ def serve(config: Config = DEFAULT) -> None:
     """Run one node."""
     with faults():
         ready_file = os.environ.get(READY_FILE)
-        carry_out(application.serve(settings_of(config), Path(ready_file) if ready_file else None))
+        settings = settings_of(config)
+        set_up_logs(settings.log, settings.node.title)
+        carry_out(application.serve(settings, Path(ready_file) if ready_file else None))
 
 
 @cli.command()

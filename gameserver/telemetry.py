@@ -1,12 +1,9 @@
-"""Log set-up, request ids, and every metric, declared once."""
+"""Request ids, and every metric, declared once."""
 
-import logging
 import random
-import sys
 from contextvars import ContextVar
 from functools import cache
 
-import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -34,6 +31,7 @@ BOARD_CHECKED = Counter("gameserver_board_places_checked_total", "Places compare
 BOARD_DIFFERENCES = Counter("gameserver_board_differences_total", "Places that differed from the databases", ["board"])
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Sessions in this node's cache")
 DENIED = Counter("gameserver_denied_total", "Requests denied, by the limit's name in the settings", ["limit"])
+LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log that couldn't be written")
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
@@ -70,31 +68,3 @@ def denied(limit: str) -> Counter:
 def new_request_id() -> str:
     """16 hexadecimal digits."""
     return f"{random.getrandbits(64):016x}"
-
-
-def set_up_logs(level: str) -> None:
-    """One JSON object per line on stderr, or coloured lines on a terminal."""
-    human = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _add_request_id,
-            *([] if human else [structlog.processors.format_exc_info]),
-            console_lines() if human else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
-def console_lines() -> structlog.dev.ConsoleRenderer:
-    """Lines for people; tracebacks are plain, since showing all local variables blocked the event loop for a second."""
-    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-
-
-def _add_request_id(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    if current := request_id.get():
-        event.setdefault("request_id", current)
-    return event

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config.settings import Settings
-from gameserver.telemetry import console_lines
+from gameserver.logs.setup import console_lines
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.nodes import InProcessNode, start_node

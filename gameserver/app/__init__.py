@@ -1,4 +1,4 @@
-"""The one place where objects meet: opens the storage, builds the application, and serves it.
+"""The one place where objects are wired: opens the storage, builds the application, and serves it.
 
 Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
 Door: `core` (storage and commands, without doors) and `node` (a node that serves).

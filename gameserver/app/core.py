@@ -70,7 +70,7 @@ from gameserver.upkeep import loops
 
 @dataclass(frozen=True, slots=True)
 class RedisClients:
-    """Connections that don't wait for each other: of commands, of followers and presence, of session revocations."""
+    """Clients with connections of their own: for commands, for followers and presence, for session revocations."""
 
     commands: Redis
     following: Redis
@@ -218,8 +218,7 @@ def _window(settings: Settings) -> Window:
 
 def _presence(settings: Settings, redis: Redis) -> Presence:
     node = settings.node
-    address = f"{node.host}:{node.own_port or node.port}"
-    return Presence(redis, node.name or address, address, rfc3339(datetime.now(UTC)))
+    return Presence(redis, node.title, node.address, rfc3339(datetime.now(UTC)))
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:

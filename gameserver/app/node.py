@@ -1,4 +1,4 @@
-"""A node: the doors over a core, the work that goes on beside them, and serving until a signal."""
+"""A node: the doors over a core, the background work beside them, and serving until a signal."""
 
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -67,7 +67,7 @@ def _callers(settings: Settings) -> Callers:
 
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
-    """The work that goes on as long as the node; none of it ever ends by itself."""
+    """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
     policy, sockets = commands.accounts.policy, app[SOCKETS]
     postman = postman_of(core)
@@ -101,7 +101,7 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
         lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
     )
     return attend(
-        slots, "players", lambda each: Follower(each, writer, core.rooms.live.presence, followed_boards).run()
+        slots, "players", lambda database: Follower(database, writer, core.rooms.live.presence, followed_boards).run()
     )
 
 

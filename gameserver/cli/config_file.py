@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gameserver.config.settings import Settings, load
-from gameserver.telemetry import set_up_logs
+from gameserver.logs.setup import set_up_logs
 
 DEFAULT = Path()
 """This folder: a game's own, or the repository."""

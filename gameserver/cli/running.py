@@ -19,6 +19,7 @@ from gameserver.config.errors import ConfigFault
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
+from gameserver.storage.postgres.faults import Unusable
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
 
@@ -66,7 +67,8 @@ def faults() -> Iterator[None]:
         yield
     except GameError as error:
         problems = "".join(f"\n  {problem.field}: {problem.problem}" for problem in error.errors)
-        typer.echo(f"{error.detail}{problems}", err=True)
+        detail = error.problem if isinstance(error, Unusable) else error.detail
+        typer.echo(f"{detail}{problems}", err=True)
         sys.exit(1)
     except FAULTS as error:
         typer.echo(str(error), err=True)

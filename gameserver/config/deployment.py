@@ -29,6 +29,16 @@ class NodeSettings(SettingsSection):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Networks of proxies whose X-Forwarded-For is trusted."""
 
+    @property
+    def address(self) -> str:
+        """`host:port` on which this node can be reached alone."""
+        return f"{self.host}:{self.own_port or self.port}"
+
+    @property
+    def title(self) -> str:
+        """What operators see in the log and in lists of nodes."""
+        return self.name or self.address
+
 
 class StackSettings(SettingsSection):
     """What `gameserver up` starts, and where it keeps its data."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from gameserver.config.settings import Settings
+from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import overview
 from gameserver.stack.processes import process_table
+from gameserver.stack.processes.account import for_servers
 from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.haproxy_config import place_name
@@ -77,8 +79,7 @@ async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awa
     `migrate` runs between the databases and the nodes. Raises StackError.
     """
     process_table.require()
-    for folder in (settings.data, settings.data / "log", settings.data / "run"):
-        folder.mkdir(parents=True, exist_ok=True)
+    _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*databases, *game_nodes, *([front.haproxy] if front else [])]
@@ -96,6 +97,23 @@ async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awa
                 console.print(f"Operators: {front.haproxy.operators}")
             console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
             await supervisor.run()
+
+
+def _close_to_others(data: Path) -> None:
+    """Lets only this account read what `up` and its children write.
+
+    Another account that Postgres runs as may go through `data` to its own folder, but not list it. Raises StackError.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        os.umask(0o077)
+        for folder in (data, data / "log", data / "run"):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        if for_servers() is not None:
+            data.chmod(0o711)
+    except OSError as error:
+        raise StackError(f"The folder {error.filename} can't be used: {error.strerror}.") from None
 
 
 def _front(settings: Settings, config: Path, game_nodes: list[NodeProcess]) -> Front | None:

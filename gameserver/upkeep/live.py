@@ -166,7 +166,7 @@ class Live:
                 try:
                     await self._push_ranks_on(board, subscribed)
                 except GameError as error:
-                    log.info("ranks wait", board=board, error=error.detail)
+                    log.warning("ranks wait", board=board, error=error.detail)
 
     async def _push_ranks_on(self, board: str, subscribed: Sequence[OpenSocket]) -> None:
         by_player: dict[int, list[OpenSocket]] = {}

@@ -82,7 +82,7 @@ class Postman:
         except PlayerNotFound as error:
             return Ending(error.code), None  # a slot that the group doesn't have: no player can have this id
         except GameError as error:
-            log.info("letter not delivered yet", mail=command.id, to=letter.recipient, error=error.detail)
+            log.warning("letter not delivered yet", mail=command.id, to=letter.recipient, error=error.detail)
             return None, None
         return Ending(), (letter.recipient, _mail(command.id, letter, receipt))
 

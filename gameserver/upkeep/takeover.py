@@ -22,7 +22,7 @@ async def take_over_for_ever(sharding: Sharding) -> None:
             try:
                 lapsed = await sharding.moves.lapsed()
             except GameError as error:
-                log.info("moves can't be read", error=error.detail)
+                log.warning("moves can't be read", error=error.detail)
                 continue
             for move_id, copies in lapsed:
                 if move_id not in ours and not (copies and ours):

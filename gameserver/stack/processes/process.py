@@ -16,17 +16,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.account import Account
 from gameserver.stack.processes.lock import FolderLock
+from gameserver.stack.processes.log_file import LogFile
 
 _PR_SET_PDEATHSIG = 1
-_LOG_BYTES = 16 * 1024 * 1024
-"""A start renames a longer log."""
-_LAST_BYTES, _LAST_LINES = 4000, 8
 _KILL_SECONDS = 5
 _READY_POLL_SECONDS = 0.02
 _END_POLL_SECONDS = 0.05
@@ -56,8 +53,8 @@ class Process:
     def __init__(self, name: str, log: Path) -> None:
         self.name = name
         self.log = log
+        self._log_file = LogFile(log)
         self._popen: subprocess.Popen[bytes] | None = None
-        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -82,7 +79,7 @@ class Process:
         if self.pid is not None:
             raise StackError(f"{self.name} is already running.")
         try:
-            with self._open_log() as log:
+            with self._log_file.open() as log:
                 self._popen = _popen(launch, log.fileno())
         except (OSError, subprocess.SubprocessError) as error:
             raise StackError(f"{self.name} can't be started: {error}.") from None
@@ -130,22 +127,11 @@ class Process:
 
     def last_words(self) -> str:
         """The last lines that it logged since its start, to append to a sentence."""
-        try:
-            with self.log.open("rb") as log:
-                log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LAST_BYTES))
-                lines = log.read().decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
-        except OSError:
-            lines = []
-        return f"; {self.log} ends with:\n" + "\n".join(f"  {line}" for line in lines) if lines else "."
+        return self._log_file.last_words()
 
-    def _open_log(self) -> BinaryIO:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            if self.log.stat().st_size > _LOG_BYTES:
-                self.log.replace(self.log.with_name(self.log.name + ".1"))
-        log = self.log.open("ab")
-        self._log_start = log.tell()
-        return log
+    def rotate_log(self) -> None:
+        """Makes room if its log has grown large. Blocks while up to 16 MiB are copied; never raises."""
+        self._log_file.rotate()
 
 
 async def _exit_of(pid: int) -> None:

@@ -26,6 +26,8 @@ from gameserver.waiting import cancel_and_wait
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 5.0
+_ROTATE_SECONDS = 1.0
+"""How often the logs are looked at: what is written meanwhile is what a log may be too long."""
 _STEADY_SECONDS = 10.0
 """A child that ran this long was healthy: its next restart begins with the first delay again."""
 _log = structlog.get_logger()
@@ -40,6 +42,7 @@ class Supervisor:
         self._phases: list[list[Child]] = []
         self._watchers: dict[Child, asyncio.Task[None]] = {}
         self._watcher_failed = asyncio.Event()
+        self._rotating: asyncio.Task[None] | None = None
         self._owner: asyncio.Task[object] | None = None
         self._signalled = False
         self._stopping = False
@@ -54,6 +57,7 @@ class Supervisor:
         self._owner = asyncio.current_task()
         for number in self._signals:
             asyncio.get_running_loop().add_signal_handler(number, self._signal)
+        self._rotating = asyncio.create_task(self._rotate_logs_for_ever())
         return self
 
     async def start(self, *children: Child) -> None:
@@ -114,6 +118,12 @@ class Supervisor:
             return False
         return kind is not None and issubclass(kind, asyncio.CancelledError)
 
+    async def _rotate_logs_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_ROTATE_SECONDS)
+            for child in list(self._children):
+                await asyncio.to_thread(child.process.rotate_log)
+
     async def _stop(self) -> None:
         # The watchers first, so that none restarts a child that is being stopped.
         await cancel_and_wait(self._watchers.values())
@@ -122,6 +132,7 @@ class Supervisor:
         never_started = [child for child in self._children if child not in started]
         for phase in (*reversed(self._phases), never_started):
             await asyncio.gather(*(child.stop() for child in phase))
+        await cancel_and_wait([self._rotating] if self._rotating is not None else [])
 
     def _watch(self, child: Child) -> None:
         watcher = self._watchers[child] = asyncio.create_task(_keep_running(child))

@@ -74,6 +74,8 @@ class HAProxyServer(ManagedServer):
 
     def _write(self) -> None:
         try:
+            self._file.touch(mode=0o600)
+            self._file.chmod(0o600)
             self._file.write_text(self.configuration(), "utf-8")
         except OSError as error:
             raise StackError(f"The file {self._file} can't be written: {error.strerror}.") from None

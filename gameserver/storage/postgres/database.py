@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
-import structlog
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gameserver.logs.outage import Outage
+from gameserver.storage.postgres import causes
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
-
-log = structlog.get_logger()
 
 CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
@@ -26,6 +25,8 @@ POOL = 5
 """Connections to each database for everything that isn't on the hot path."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
 """In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
+EVERYWHERE = {"application_name": "gameserver", "jit": "off", "search_path": "public"}
+"""Settings of every connection: a `search_path` that an operator gave the role or the database must not hide tables."""
 
 
 class Database:
@@ -35,6 +36,7 @@ class Database:
         """`patient`, for migrations: statements and transactions may take as long as they need."""
         self.name = name
         self.url = url
+        self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
         timeouts = {} if patient else TIMEOUTS
         self.engine: AsyncEngine = create_async_engine(
@@ -48,14 +50,19 @@ class Database:
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
         """A driver connection with these server settings. Raises one of LOST, also when the server refuses it."""
         try:
-            return await asyncpg.connect(
+            connection = await asyncpg.connect(
                 self.url.get_secret_value(),
                 timeout=CONNECT_SECONDS,
                 command_timeout=self._query_seconds,
-                server_settings={"application_name": "gameserver", "jit": "off", **settings},
+                server_settings={**EVERYWHERE, **settings},
             )
-        except asyncpg.PostgresError as error:
-            raise ConnectionError(f"{type(error).__name__}: {error}") from error
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            self._outage.failed(causes.explained(self.name, error))
+            if isinstance(error, asyncpg.PostgresError):
+                raise ConnectionError(f"{type(error).__name__}: {error}") from error
+            raise
+        self._outage.answered()
+        return connection
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -9,9 +9,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.postgres import causes
 from gameserver.telemetry import DATABASE_FAULTS
 
 log = structlog.get_logger()
+
+
+class Unusable(DatabaseUnavailable):
+    """A database can't be used; `problem` says for operators what is wrong and what to do."""
+
+    def __init__(self, detail: str, problem: str) -> None:
+        super().__init__(detail, retry_after=1)
+        self.problem = problem
 
 
 LOST = (
@@ -53,7 +62,12 @@ def translated(database: str) -> Iterator[None]:
         raise _unavailable(database, error) from error
 
 
-def _unavailable(database: str, error: BaseException) -> DatabaseUnavailable:
-    DATABASE_FAULTS.labels(database, type(error).__name__).inc()
-    log.warning("database unavailable", database=database, error=f"{type(error).__name__}: {error}")
-    return DatabaseUnavailable(f"The database {database} does not answer.", retry_after=1)
+def _unavailable(database: str, error: BaseException) -> Unusable:
+    DATABASE_FAULTS.labels(database, type(causes.root(error)).__name__).inc()
+    if isinstance(error, PoolTimeoutError):
+        problem = f"All connections of this process to the database {database} are in use."
+    else:
+        problem = causes.explained(database, error)
+    log.warning("database unavailable", database=database, error=f"{type(error).__name__}: {error}", problem=problem)
+    does = "does not answer" if causes.is_silent(error) else "can't be used right now"
+    return Unusable(f"The database {database} {does}.", problem)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from gameserver.logs.outage import Outage
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.redis.faults import LOST, described
 from gameserver.storage.sessions.memory import RECHECK_SECONDS, Memory, Session
@@ -45,6 +46,7 @@ class Endings:
         self._store, self._revocations, self._memory, self._epochs = store, revocations, memory, epochs
         self._to_delete: list[EndedSession] = []
         self._deleted: deque[EndedSession] = deque(maxlen=DELETED_AGAIN)
+        self._outage = Outage("Redis can't be used", "Redis can be used again")
         self._unsure = False
         """Whether revocations were missed, and the sessions that sockets hold have to be checked again."""
 
@@ -58,6 +60,7 @@ class Endings:
         while True:
             try:
                 await self._read(holders)
+                self._outage.answered()
                 if self._memory.away:
                     # The server that is back may be a replica that lacks the last deletions.
                     self._to_delete += self._deleted
@@ -66,7 +69,7 @@ class Endings:
                 await self._recheck(holders)
             except LOST as error:
                 self._memory.away = True
-                log.warning("revocations can't be read", error=described(error))
+                self._outage.failed(described(error))
             except Unavailable as error:
                 log.warning("sessions can't be checked anew", error=error.detail)
             await asyncio.sleep(READ_SECONDS)

@@ -120,8 +120,10 @@ class Copy:
 
         `servers` is as recorded for that attempt, empty if there was none.
         """
+        # Remove an earlier attempt's copy, then the rows that it brought to the target.
         await self.end(source, target, servers)
         await self.erase(target)
+        # Publish on the source before the target subscribes.
         await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
         url = await target.fetchval("select quote_literal($1::text)", self.source.url.get_secret_value())
         await target.execute(
@@ -142,6 +144,7 @@ class Copy:
     async def end(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
         """Ends the copy for good; nothing may be erased on the source before. Both servers have to answer."""
         if await target.fetchval("select exists(select from pg_subscription where subname = $1)", self.name):
+            # Detached from its slot first, so that dropping it doesn't need the source.
             await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
             await target.execute(f"alter subscription {self.name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
             await target.execute(f"drop subscription {self.name}", timeout=STATEMENT_SECONDS)
@@ -174,6 +177,7 @@ class Copy:
                 )
                 return
             except asyncpg.ObjectInUseError:
+                # The subscription's connection still uses the slot.
                 if attempt == DROP_TRIES - 1:
                     raise
                 await source.fetch(

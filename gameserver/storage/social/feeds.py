@@ -126,7 +126,7 @@ class Feeds:
         try:
             await self._fill(FeedFillCall(_key(player_id), LIFETIME_MS, entries[0]["version"], texts))
         except LOST:
-            log.info("a feed is read from the ledger for now", player=player_id)
+            log.warning("a feed is read from the ledger for now", player=player_id)
 
 
 async def _newest(connection: AsyncConnection, player_id: int, version: int) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ class Friends:
             with translated(FriendsUnavailable, AWAY):
                 await self._fill(FriendsFillCall(*_keys(player_id), token, LIFETIME_MS, [player_id, *friends]))
         except FriendsUnavailable:
-            log.info("friends are read from Postgres for now", player=player_id)
+            log.warning("friends are read from Postgres for now", player=player_id)
 
     async def add(self, change: FriendChange) -> bool:
         """Adds a friend, which the caller knows to exist; False if it was one already.
@@ -138,7 +138,7 @@ class Friends:
                 with translated(FriendsUnavailable, AWAY):
                     await self._guard(FriendsGuardCall(*keys, token, ""))
             except FriendsUnavailable:
-                log.info("the guard of a player's friends will end by itself", player=player_id)
+                log.warning("the guard of a player's friends will end by itself", player=player_id)
 
 
 async def _select(connection: AsyncConnection, player_id: int) -> list[int]:

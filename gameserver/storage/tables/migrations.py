@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import gameserver
 from gameserver.storage.postgres.database import Database
@@ -46,6 +47,7 @@ async def upgrade(database: Database, group: str) -> None:
 
 async def _upgrade_locked(database: Database, group: str) -> None:
     async with database.engine.connect() as connection:
+        await _require_public(connection, database.name, group)
         await connection.execute(text(f"select pg_advisory_lock({MIGRATING})"))
         try:
             await connection.commit()
@@ -71,8 +73,26 @@ async def _current(database: Database, group: str) -> str | None:
     async with database.engine.connect() as connection:
         table = f"alembic_version_{group}"
         if not await connection.run_sync(lambda opened: inspect(opened).has_table(table)):
+            await _require_public(connection, database.name, group)
             return None
         return (await connection.execute(text(f"select version_num from {table}"))).scalar()  # noqa: S608
+
+
+_ELSEWHERE = text("""
+    select string_agg(distinct n.nspname, ', ') from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relname = :table and n.nspname <> 'public' and to_regclass('public.' || :table) is null
+""")
+
+
+async def _require_public(connection: AsyncConnection, database: str, group: str) -> None:
+    """Raises OutdatedDatabase when the tables lie in another schema, where a `search_path` once led."""
+    schema = (await connection.execute(_ELSEWHERE, {"table": f"alembic_version_{group}"})).scalar()
+    await connection.commit()
+    if schema is not None:
+        raise OutdatedDatabase(
+            f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public. "
+            "Move them there (alter table ... set schema public; functions, too), or rename the schemas."
+        )
 
 
 async def require_heads(databases: Mapping[str, Sequence[Database]]) -> None:

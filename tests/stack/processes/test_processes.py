@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes import ports
+from gameserver.stack.processes import log_file, ports
 from gameserver.stack.processes.lock import FolderLock
+from gameserver.stack.processes.log_file import LogFile
 from gameserver.stack.servers import binaries
 from gameserver.stack.servers.node import NodeProcess
 from tests.support.repository import ROOT
@@ -135,3 +136,43 @@ def test_a_port_is_taken_also_when_it_is_shared_or_on_every_address() -> None:
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(StackError, match="EADDRNOTAVAIL"):
         ports.require_free("192.0.2.1", 1024, "node.port")
+
+
+def test_a_log_is_rotated_while_it_is_written_and_its_parts_are_bounded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "LARGEST_BYTES", 1000)
+    log = LogFile(folder / "log" / "node.log")
+    with log.open() as opened:
+        for turn in range(10):
+            opened.write(b"%d" % turn * 1500)
+            opened.flush()
+            log.rotate()
+        opened.write(b"newest\n")
+        opened.flush()
+        assert log.last_words().endswith("newest")
+    parts = sorted(path for path in log.path.parent.iterdir())
+    assert [path.name for path in parts] == ["node.log", *(f"node.log.{number}" for number in range(1, 5))]
+    assert [path.read_bytes()[:1] for path in parts] == [b"n", b"9", b"8", b"7", b"6"]
+    assert {path.stat().st_mode & 0o777 for path in parts} == {0o600}
+    assert log.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_log_without_room_for_a_copy_is_emptied_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_file, "LARGEST_BYTES", 1000)
+    log = LogFile(folder / "node.log")
+    with log.open() as opened:
+        opened.write(b"x" * 2000)
+        (folder / "node.log.1").mkdir()
+        (folder / "node.log.2" / "in the way").mkdir(parents=True)
+        opened.flush()
+        log.rotate()
+    assert log.path.stat().st_size == 0
+
+
+async def test_a_log_that_cant_be_opened_keeps_no_child_from_starting(folder: Path) -> None:
+    (folder / "log").touch()
+    node = played(folder, "usual")
+    await node.start()
+    await node.stop()
+    assert node.process.status_text == "exit status 0"

@@ -1,4 +1,4 @@
-"""Actions of a studio that made mistakes, and one that repeats what it is told."""
+"""Actions with faults, and one that repeats its argument."""
 
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.player import Moment, Outcome, Player
@@ -9,7 +9,7 @@ class Nothing(Arguments):
 
 
 class Say(Arguments):
-    """Words of the player's own."""
+    """Any words."""
 
     words: str
 
@@ -24,6 +24,10 @@ def overheal(player: Player, args: Nothing, moment: Moment) -> Outcome:
 
 def mumble(player: Player, args: Nothing, moment: Moment) -> Outcome:
     return Outcome(player, ({"type": "mumbled", "what": object()},))
+
+
+def score_and_mumble(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "mumbled", "what": object()},), points=(("words", 1),))
 
 
 def count_too_far(player: Player, args: Nothing, moment: Moment) -> Outcome:

@@ -29,8 +29,13 @@ from tests.support.deployment import (
 from tests.support.wait import wait_until
 
 FAULTY = {
-    name: f"tests.storage.players.faulty:{name}" for name in ("explode", "overheal", "mumble", "count_too_far", "say")
+    name: f"tests.storage.players.faulty:{name}"
+    for name in ("explode", "overheal", "mumble", "score_and_mumble", "count_too_far", "say")
 }
+BOARD = """
+[boards.words]
+score = "points:words"
+"""
 HOLD = "select 1 from players where id = $1 for update"
 
 
@@ -38,7 +43,7 @@ HOLD = "select 1 from players where id = $1 for update"
 async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
     """A node of a game with faulty actions, whose commands have a second."""
     quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=1, queue=40)})
-    async with working(with_actions(quick, tmp_path, **FAULTY)) as opened:
+    async with working(with_actions(quick, tmp_path, BOARD, **FAULTY)) as opened:
         yield opened
 
 
@@ -50,6 +55,15 @@ async def test_a_rule_that_fails_fails_its_own_command_alone(core: Core, action:
     assert [isinstance(outcome, Receipt) for outcome in told] == [True, False, True, True]
     assert isinstance(told[1], Internal)
     assert [row["action"] for row in await assert_ledger_explains(core, one.id)] == ["sign_up", "hunt", "hunt"]
+
+
+async def test_a_command_whose_answer_cant_be_written_scores_nothing_and_the_next_one_is_served(core: Core) -> None:
+    player = await enlist(core, database="one")
+    (outcome,) = await settled(core, [order(core, player.id, "score_and_mumble")])
+    assert isinstance(outcome, Internal)
+    assert (await act(core, player.id)).player.version == 2
+    async with connected(core.databases["one"].url) as connection:
+        assert await connection.fetchval("select count(*) from scores") == 0
 
 
 async def test_words_and_events_of_any_characters_are_kept_and_told_again_as_they_were(core: Core) -> None:

@@ -8,7 +8,7 @@ from gameserver.storage.postgres import locks
 
 ROOT = Path(__file__).parents[3]
 REGISTRY = "gameserver/storage/postgres/locks.py"
-MIGRATIONS = ROOT / "gameserver" / "migrations"
+MIGRATIONS = ROOT / "migrations"
 NUMBER = re.compile(r"(?<![0-9a-f_])7_?710_?[0-9]{3}(?![0-9a-f_])")
 OTHERS = [number for name, number in vars(locks).items() if name.isupper() and isinstance(number, int)]
 

@@ -1,0 +1,53 @@
+"""Why a database can't be used, and what to do: for operators, in the log and on the command line, never for players.
+
+The text names no host and no password; Postgres' own message is added where it says more than this does.
+"""
+
+import socket
+import ssl
+
+import asyncpg
+
+_SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
+    (asyncpg.InvalidPasswordError, "refuses the role or its password: correct the URL in the settings"),
+    (asyncpg.InvalidAuthorizationSpecificationError, "doesn't let this role in: look at its roles and at pg_hba.conf"),
+    (asyncpg.InvalidCatalogNameError, "has no database of this name on its server: create it, or correct the URL"),
+    (
+        asyncpg.TooManyConnectionsError,
+        "has no connection left: raise max_connections there or the role's limit, or run fewer nodes",
+    ),
+    (asyncpg.CannotConnectNowError, "is starting up or shutting down, and can be used when it is done"),
+    (asyncpg.ReadOnlySQLTransactionError, "is read-only: the URL leads to a replica, or the primary was demoted"),
+    (asyncpg.InsufficientPrivilegeError, "denies this role what it needs: look at its rights there"),
+    (asyncpg.DiskFullError, "has no space left on its disk"),
+    (asyncpg.exceptions.OperatorInterventionError, "ended the connection: it is restarting, or an operator did that"),
+    (asyncpg.QueryCanceledError, "took too long for a statement"),
+    (asyncpg.LockNotAvailableError, "took too long for a lock"),
+    (ssl.SSLError, "can't be reached over TLS: look at its certificate and at sslmode in the URL"),
+    (socket.gaierror, "can't be found: the name of its host in the URL has no address"),
+    (ConnectionRefusedError, "refuses connections: nothing listens at the address in its URL"),
+    (TimeoutError, "does not answer in time: it is overloaded or frozen, or a network lies in between that drops"),
+)
+_BEYOND = "has lost the connection"
+_LONGEST = 200
+
+
+def root(error: BaseException) -> BaseException:
+    """What Postgres said and another error was made from; the error itself where Postgres said nothing."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, asyncpg.PostgresError):
+        cause = cause.__cause__
+    return error if cause is None else cause
+
+
+def explained(database: str, error: BaseException) -> str:
+    """A sentence on a database that can't be used."""
+    cause = root(error)
+    sentence = next((text for kind, text in _SENTENCES if isinstance(cause, kind)), _BEYOND)
+    said = f" ({str(cause).partition(chr(10))[0][:_LONGEST]})" if isinstance(cause, asyncpg.PostgresError) else ""
+    return f"The database {database} {sentence}{said}."
+
+
+def is_silent(error: BaseException) -> bool:
+    """Whether the server said nothing, rather than that it refuses something."""
+    return not isinstance(root(error), asyncpg.PostgresError)

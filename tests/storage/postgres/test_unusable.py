@@ -1,0 +1,105 @@
+"""What is wrong with a database is told apart, and said to operators; players hear that it can't be used."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from gameserver.config.settings import Settings
+from gameserver.storage.postgres.database import CONNECT_SECONDS, Database
+from gameserver.storage.postgres.faults import Unusable
+from gameserver.storage.sharding import provision
+from gameserver.storage.tables.migrations import OutdatedDatabase
+from tests.support.deployment import connected, working
+from tests.support.servers import Servers
+
+
+async def refusal(url: str) -> Unusable:
+    database = Database("one", SecretStr(url))
+    try:
+        with pytest.raises(Unusable) as raised:
+            await database.ask("select 1")
+        return raised.value
+    finally:
+        await database.engine.dispose()
+
+
+@pytest.fixture
+def url(servers: Servers) -> str:
+    return servers.postgres["one"].url
+
+
+async def test_a_wrong_password_is_not_silence(servers: Servers, url: str) -> None:
+    error = await refusal(url.replace(":test@", ":secret-and-wrong@"))
+    assert "refuses the role or its password" in error.problem
+    assert "secret-and-wrong" not in error.problem
+    assert error.detail == "The database one can't be used right now."
+
+
+async def test_a_missing_database_is_named(url: str) -> None:
+    error = await refusal(url.rsplit("/", 1)[0] + "/missing")
+    assert "has no database of this name on its server" in error.problem
+    assert '"missing" does not exist' in error.problem
+
+
+async def test_a_role_without_a_connection_left_is_told(servers: Servers, url: str) -> None:
+    async with connected(SecretStr(servers.postgres["one"].superuser_url)) as superuser:
+        await superuser.execute("alter role gameserver connection limit 0")
+        try:
+            assert "has no connection left: raise max_connections" in (await refusal(url)).problem
+        finally:
+            await superuser.execute("alter role gameserver connection limit -1")
+
+
+async def test_nothing_that_listens_is_told_from_a_name_without_address() -> None:
+    assert "nothing listens" in (await refusal("postgresql://a:b@127.0.0.1:1/c")).problem
+    assert "has no address" in (await refusal("postgresql://a:b@no.such.host.invalid/c")).problem
+
+
+@asynccontextmanager
+async def silent():
+    """A port that takes connections and never answers."""
+    held = []
+    server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for writer in held:
+        writer.close()
+
+
+async def test_silence_is_called_silence() -> None:
+    async with silent() as port:
+        async with asyncio.timeout(CONNECT_SECONDS + 2):
+            error = await refusal(f"postgresql://a:b@127.0.0.1:{port}/c?sslmode=disable")
+    assert "does not answer in time" in error.problem
+    assert error.detail == "The database one does not answer."
+
+
+async def test_a_search_path_of_the_database_or_the_role_hides_no_tables(servers: Servers, settings: Settings) -> None:
+    name = settings.database_url("one").get_secret_value().rsplit("/", 1)[1]
+    async with connected(SecretStr(servers.postgres["one"].superuser_url)) as superuser:
+        await superuser.execute(f"alter database {name} set search_path = elsewhere")
+        await superuser.execute(f"alter role gameserver in database {name} set search_path = anywhere")
+    async with working(settings) as core:
+        assert await core.commands.accounts.room.claims.overdue(1) == []
+        assert await core.databases["one"].ask("select current_schema() as schema") == [("public",)]
+
+
+async def test_tables_that_a_search_path_led_elsewhere_are_named_and_not_made_again(servers: Servers) -> None:
+    database = await servers.bare()
+    settings = servers.settings(database)
+    url = settings.database_url("one").get_secret_value()
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "create schema elsewhere; create table elsewhere.alembic_version_players (version_num text)"
+    )
+    await connection.close()
+    with pytest.raises(OutdatedDatabase, match=r"players tables lie in the schema elsewhere.* Move them"):
+        await provision.migrate(settings)
+    databases = provision.open_databases(settings)
+    with pytest.raises(OutdatedDatabase, match="schema elsewhere"):
+        await provision.require_ready(settings, databases)
+    await databases.close()
+    await servers.drop(database)

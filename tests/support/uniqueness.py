@@ -1,4 +1,4 @@
-"""What must hold of names and claims over all databases, whoever was killed or frozen: asked of the tables."""
+"""What must hold of names and claims over all databases, whatever was killed or stalled: read from the tables."""
 
 import asyncio
 from collections import Counter
@@ -35,7 +35,7 @@ class Held(NamedTuple):
 
 
 class Identities(NamedTuple):
-    """What all databases hold of who is who."""
+    """Players, names and claims over all databases."""
 
     living: Mapping[int, str]
     """Names by player id."""

@@ -36,15 +36,17 @@ class Play:
     rulebook: Rulebook
 
 
-async def act(play: Play, session: Session, action: str, args: object, command_id: str) -> Receipt:
+async def act(play: Play, session: Session, action: str, args: object, command_id: str, *, repeatable: bool) -> Receipt:
     """Applies an action to the caller's player, once per command id.
+
+    `repeatable` if the id is the client's: then a refusal is final, too.
 
     Queued before the first await, so the commands of one socket take effect in the order in which they were sent.
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
     model = play.rulebook.arguments(action, args)
     takes = play.rulebook.takes(action, model)
-    command = Command(command_id, session.player_id, action, model, session.epoch, takes=takes)
+    command = Command(command_id, session.player_id, action, model, session.epoch, takes=takes, repeatable=repeatable)
     try:
         receipt = await play.players.act(command)
     except GameError as error:

@@ -80,7 +80,7 @@ class Transactions:
             return [pending for pending in batch if not pending.answered]
 
     async def _one_by_one(self, link: Link, batch: Sequence[Pending], has_more: Callable[[], bool]) -> list[Pending]:
-        """Those to be tried again: of players whom another transaction holds, with all later commands of theirs."""
+        """Those to be tried again: of players that another transaction holds, with all their later commands."""
         unanswered: list[Pending] = []
         held: set[int] = set()
         for pending in batch:

@@ -16,9 +16,12 @@ log = structlog.get_logger()
 
 
 class Unusable(DatabaseUnavailable):
-    """A database can't be used; `problem` says for operators what is wrong and what to do."""
+    """A database can't be used; `problem` says for operators what is wrong and what to do.
 
-    def __init__(self, detail: str, problem: str) -> None:
+    It is made from `detail` alone when it is copied, as coalescers do for every caller; the copy then gets all fields.
+    """
+
+    def __init__(self, detail: str, problem: str = "") -> None:
         super().__init__(detail, retry_after=1)
         self.problem = problem
 

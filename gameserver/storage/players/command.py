@@ -42,6 +42,8 @@ class Command:
     """Whether the id is the client's, so that another copy may come: then a refusal is recorded as well."""
     conclusive: bool = False
     """Whether a lack of items refuses it for good: there is nothing more that the player may still get."""
+    request_id: str = ""
+    """Of the caller's request, for the log."""
 
 
 @dataclass(slots=True)

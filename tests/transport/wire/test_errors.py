@@ -94,7 +94,7 @@ def test_an_error_without_a_status_is_noticed() -> None:
 def test_both_doors_answer_an_error_alike() -> None:
     for kind in TREE:
         error = kind("a_rule", "It can't be.") if issubclass(kind, Refused) else kind("It can't be.")
-        problem, frame = answers.problem(error, "an-id"), answers.frame_error(error)
+        problem, frame = answers.problem(error, "an-id"), answers.frame_error(error, "an-id")
         assert (problem["code"], problem["detail"]) == (frame["code"], frame["detail"]) == (error.code, error.detail)
         assert problem["status"] == wire.status_of(kind)
 

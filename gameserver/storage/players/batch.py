@@ -16,7 +16,15 @@ import orjson
 import structlog
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import GameError, Internal, PlayerNotFound, Refused, RuleBroken, SessionRevoked
+from gameserver.rules.errors import (
+    ClassMissing,
+    GameError,
+    Internal,
+    PlayerNotFound,
+    Refused,
+    RuleBroken,
+    SessionRevoked,
+)
 from gameserver.rules.player import Moment, Outcome
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
@@ -135,11 +143,13 @@ class Batch:
             return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, locked)
 
-    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Receipt | LetterSettled:
-        """Applies the letter's rule; whatever it raises refuses the letter for good."""
+    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Verdict:
+        """Applies the letter's rule; whatever it raises refuses the letter for good, but for ClassMissing."""
         try:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), locked)
+        except ClassMissing as error:
+            return error  # a node of a newer game may deliver it
         except GameError as error:
             if not isinstance(error, Refused):
                 log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=_cause(error))

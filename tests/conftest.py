@@ -66,7 +66,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture
 async def settings(servers: Servers) -> AsyncIterator[Settings]:
-    """A deployment of its own: migrated, empty, its slots over two databases."""
+    """A fresh deployment: migrated, empty, its slots over two databases."""
     database = await servers.fresh()
     yield servers.settings(database)
     await servers.drop(database)

@@ -225,15 +225,15 @@ def _presence(settings: Settings, redis: Redis) -> Presence:
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:
-    asked = settings.limits
+    chosen = settings.limits
     paces = (
-        asked.sign_ups_per_address,
-        asked.sign_ins_per_address,
-        asked.sign_ins_per_name,
-        asked.password_changes_per_player,
+        chosen.sign_ups_per_address,
+        chosen.sign_ins_per_address,
+        chosen.sign_ins_per_name,
+        chosen.password_changes_per_player,
     )
     return Attempts(redis, AttemptPaces(*map(pace_of, paces)))
 
 
-def pace_of(asked: PerMinute | PerSecond) -> Pace:
-    return Pace(math.ceil(asked.interval * SECOND_NS), asked.burst)
+def pace_of(chosen: PerMinute | PerSecond) -> Pace:
+    return Pace(math.ceil(chosen.interval * SECOND_NS), chosen.burst)

@@ -19,7 +19,6 @@ from gameserver.config.errors import ConfigFault
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
-from gameserver.storage.postgres.faults import Unusable
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
 
@@ -67,7 +66,7 @@ def faults() -> Iterator[None]:
         yield
     except GameError as error:
         problems = "".join(f"\n  {problem.field}: {problem.problem}" for problem in error.errors)
-        detail = error.problem if isinstance(error, Unusable) else error.detail
+        detail = " ".join(getattr(error, "__notes__", [error.detail]))
         typer.echo(f"{detail}{problems}", err=True)
         sys.exit(1)
     except FAULTS as error:

@@ -78,7 +78,7 @@ def _followed(board_repair: BoardRepair, board: str, season: str) -> Contest:
     return contest
 
 
-def _counted(contest: Contest, verdict: CheckReport) -> CheckReport:
-    BOARD_CHECKED.labels(contest.board.name).inc(verdict.compared)
-    BOARD_DIFFERENCES.labels(contest.board.name).inc(verdict.found)
-    return verdict
+def _counted(contest: Contest, report: CheckReport) -> CheckReport:
+    BOARD_CHECKED.labels(contest.board.name).inc(report.compared)
+    BOARD_DIFFERENCES.labels(contest.board.name).inc(report.found)
+    return report

@@ -1,9 +1,11 @@
 """Acting, reading players, and a player's items and history."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound
+from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound, RuleBroken
+from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ids import is_ledger_id
@@ -12,9 +14,10 @@ from gameserver.storage.ledger.history import History, HistoryEntry
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.players import Players
+from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.sessions.sessions import Session
 from gameserver.storage.social.feeds import Feeds
-from gameserver.telemetry import command_ended
+from gameserver.telemetry import command_ended, request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,9 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
     model = play.rulebook.arguments(action, args)
-    takes = play.rulebook.takes(action, model)
-    command = Command(command_id, session.player_id, action, model, session.epoch, takes=takes)
+    command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
     try:
+        command.takes = _takes(play.rulebook, command)
         receipt = await play.players.act(command)
     except GameError as error:
         command_ended(action, error.code).inc()
@@ -53,6 +56,19 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     command_ended(action, "replayed" if receipt.replayed else "done").inc()
     play.feeds.note(receipt, action)
     return receipt
+
+
+def _takes(rulebook: Rulebook, command: Command) -> Items:
+    """What the action takes, which the game's own code may decide. Raises RuleBroken."""
+    began = time.perf_counter()
+    try:
+        return rulebook.takes(command.action, command.args)
+    except RuleBroken as error:
+        rule_failed(rulebook, command, error)
+        raise
+    finally:
+        if (seconds := time.perf_counter() - began) > SLOW_SECONDS:
+            rule_was_slow(rulebook, command, seconds)
 
 
 async def read(play: Play, player_id: int) -> Player:

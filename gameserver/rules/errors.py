@@ -221,9 +221,9 @@ class Internal(GameError):
 
 
 class RuleBroken(Internal):
-    """A rule broke the law of players and was not applied; `fault` says how, for the log."""
+    """A rule broke the law of players and was not applied; for the log, `fault` says how and `where` is `file:line`."""
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: str, where: str = "") -> None:
         super().__init__()
-        self.fault = fault
+        self.fault, self.where = fault, where
         self.args = (fault,)  # the text of the exception

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel
 
-from gameserver.rules import arguments, outcomes
+from gameserver.rules import arguments, outcomes, places
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.arguments import LARGEST_ID, MailArguments
 from gameserver.rules.errors import BadInput, ClassMissing, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
@@ -81,9 +81,10 @@ class Rulebook:
         try:
             counts = entry.takes(args) if callable(entry.takes) else entry.takes
         except Exception as error:
-            raise RuleBroken(f"takes of action {action!r} raised {type(error).__name__}: {error}") from error
-        if (fault := fault_of(counts, self.game.items)) is not None:
-            raise RuleBroken(f"takes of action {action!r}: {fault}")
+            fault = f"takes of action {action!r} raised {type(error).__name__}: {error}"
+            raise RuleBroken(fault, places.place_in(error, entry.takes)) from error
+        if (problem := fault_of(counts, self.game.items)) is not None:
+            raise RuleBroken(f"takes of action {action!r}: {problem}", places.place_of(entry.takes))
         return tuple(sorted(counts.items()))
 
     def recorded(self, rule: str, args: object) -> BaseModel:
@@ -93,6 +94,10 @@ class Rulebook:
         """
         entry = self._rules.get(rule) or self._no_action()
         return arguments.parse(entry.model, args, self.game)
+
+    def where(self, rule: str) -> str:
+        """`file:line` of an action or a letter's rule."""
+        return places.place_of(self._rules[rule].function)
 
     def mail_kinds(self) -> list[str]:
         """The names of the rules of letters, such as `mail:healed`."""
@@ -114,13 +119,25 @@ class Rulebook:
         except GameError:
             raise
         except Exception as error:
-            raise RuleBroken(f"action {action!r} raised {type(error).__name__}: {error}") from error
+            fault = f"action {action!r} raised {type(error).__name__}: {error}"
+            raise RuleBroken(fault, places.place_in(error, entry.function)) from error
+        try:
+            return self._accepted(action, entry, player, outcome, (args, moment.now))
+        except RuleBroken as error:
+            error.where = error.where or places.place_of(entry.function)
+            raise
+
+    def _accepted(
+        self, action: str, entry: Action, player: Player, outcome: Outcome, asked: tuple[BaseModel, datetime]
+    ) -> Outcome:
+        """What a rule returned, completed. Raises RuleBroken if it breaks the law."""
+        args, now = asked
         fault = outcomes.fault(player, outcome) or self._grants_fault(outcome)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
         if outcome.letters:
             outcome = outcome._replace(letters=self._sealed(action, player, outcome.letters))
-        outcome = self._settled(action, player, outcome, moment.now)
+        outcome = self._settled(action, player, outcome, now)
         if entry.takes is None and not outcome.grants:
             return outcome
         return outcomes.with_item_events(outcome, () if entry.takes is None else self.takes(action, args))

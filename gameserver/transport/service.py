@@ -65,20 +65,24 @@ async def serving(
         yield
         log.info("draining")
     finally:
-        # Readiness off; load balancers have the notice's time to see it.
-        await _unless_hurried(_give_notice(app, node), stop)
-        if not node.notice_seconds:
-            await _stop_listening(runner)
-        # Sockets leave, then what is in flight is answered.
-        await _unless_hurried(app[SOCKETS].go_away(node.drain_seconds), stop)
-        await _stop_listening(runner)
-        await _unless_hurried(_clean_up(runner, node.drain_seconds), stop)
+        await _drain(runner, node, stop)
         # Background work ends last: requests in flight may need it.
         await cancel_and_wait(tasks, CANCEL_SECONDS)
         log.info("stopped")
     for task in tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
+
+
+async def _drain(runner: web.AppRunner, node: NodeSettings, stop: Stop) -> None:
+    # Readiness off; load balancers have the notice's time to see it.
+    await _unless_hurried(_give_notice(runner.app, node), stop)
+    if not node.notice_seconds:
+        await _stop_listening(runner)
+    # Sockets leave, then what is in flight is answered.
+    await _unless_hurried(runner.app[SOCKETS].go_away(node.drain_seconds), stop)
+    await _stop_listening(runner)
+    await _unless_hurried(_clean_up(runner, node.drain_seconds), stop)
 
 
 async def _watched(work: Work, stop: Stop) -> None:

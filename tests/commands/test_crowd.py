@@ -30,7 +30,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def load(core: Core, players: int) -> LoadProgress:
-    return [each async for each in crowd.load(core.commands.accounts, core.commands.leaderboards, players)][-1]
+    return [progress async for progress in crowd.load(core.commands.accounts, core.commands.leaderboards, players)][-1]
 
 
 async def everybody(core: Core) -> Sequence[Player]:
@@ -47,9 +47,9 @@ async def claims(core: Core) -> list[tuple[str, int, bool]]:
 
 
 async def assert_loaded(core: Core, players: int) -> None:
-    """Each of the crowd is there once, as his number has him, with both of his claims."""
+    """Every player of the crowd is there once, as its number says, with both of its claims."""
     there = await everybody(core)
-    members = {each.name: each for each in (crowd.member(n, core.rulebook.game) for n in range(1, players + 1))}
+    members = {member.name: member for member in (crowd.member(n, core.rulebook.game) for n in range(1, players + 1))}
     assert Counter(player.name for player in there) == Counter([*members])
     assert all(
         (who.class_name, who.exp, who.hp) == (members[who.name].class_name, members[who.name].exp, members[who.name].hp)
@@ -79,7 +79,7 @@ async def test_its_players_are_real(core: Core) -> None:
         assert len(await assert_ledger_explains(core, welcome.player.id)) == 2
 
 
-async def test_a_name_or_device_of_somebody_else_is_left_to_him(core: Core) -> None:
+async def test_a_name_or_device_of_another_player_is_left_alone(core: Core) -> None:
     for name, device in (("DEMO 0000003", "another-device"), ("Somebody", "demo-device-0000007")):
         await enroll(core.commands.accounts, Application(name, "mage", device=device), command_id())
     assert await load(core, 10) == LoadProgress(made=8, taken=2)
@@ -97,22 +97,22 @@ def drafts(core: Core, *numbers: int) -> list[Enrolment]:
 async def test_a_load_that_was_killed_between_its_steps_is_finished_by_the_next(core: Core) -> None:
     reserved, created = drafts(core, 1, 2, 3), drafts(core, 4, 5, 6)
     assert (await core.rooms.accounts.intake.reserve([*reserved, *created])).holders == {}
-    assert await core.rooms.accounts.intake.create(created) == {each.command_id for each in created}
+    assert await core.rooms.accounts.intake.create(created) == {enrolment.command_id for enrolment in created}
     assert await load(core, 10) == LoadProgress(made=10)
     await assert_loaded(core, 10)
     ids = {player.name: player.id for player in await everybody(core)}
-    assert all(ids[each.player.name] == each.player.id for each in (*reserved, *created))
+    assert all(ids[draft.player.name] == draft.player.id for draft in (*reserved, *created))
 
 
 async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_keys_is_finished_by_the_next(
     core: Core,
 ) -> None:
-    births = drafts(core, 1, 2)
-    reserved = await core.rooms.accounts.intake.reserve(births)
-    await core.rooms.accounts.intake.create(births)
+    enrolments = drafts(core, 1, 2)
+    reserved = await core.rooms.accounts.intake.reserve(enrolments)
+    await core.rooms.accounts.intake.create(enrolments)
     names = [
         Enrolment(enrolment.command_id, enrolment.args, enrolment.keys[:1], enrolment.player, enrolment.max_hp)
-        for enrolment in births
+        for enrolment in enrolments
     ]
     await core.rooms.accounts.intake.confirm(names, reserved)
     assert sorted(confirmed for *_, confirmed in await claims(core)) == [False, False, True, True]
@@ -122,25 +122,25 @@ async def test_a_load_that_was_killed_between_the_confirmations_of_a_players_key
 
 @pytest.mark.parametrize("late", ["confirm", "release"])
 async def test_a_load_that_wakes_late_settles_nothing_that_others_have_opened_anew(core: Core, late: str) -> None:
-    births = drafts(core, 1)
-    reserved = await core.rooms.accounts.intake.reserve(births)
-    await core.rooms.accounts.intake.create(births)
-    key = Key.parse(births[0].keys[0])
-    doubted = await core.rooms.accounts.claims.doubt(key, births[0].player.id)
+    enrolments = drafts(core, 1)
+    reserved = await core.rooms.accounts.intake.reserve(enrolments)
+    await core.rooms.accounts.intake.create(enrolments)
+    key = Key.parse(enrolments[0].keys[0])
+    doubted = await core.rooms.accounts.claims.doubt(key, enrolments[0].player.id)
     await (core.rooms.accounts.intake.confirm if late == "confirm" else core.rooms.accounts.intake.release)(
-        births, reserved
+        enrolments, reserved
     )
     assert await core.rooms.accounts.claims.find(key) == doubted
 
 
 async def test_loads_that_are_broken_off_anywhere_add_up_to_one_when_their_open_claims_are_settled(core: Core) -> None:
-    """A key of two that was opened before the end is nobody's whom a load would know: that is left to the sweeper."""
+    """If only one of a player's two keys was opened, no load takes it over: it is left to the sweeper."""
     for rounds in range(1, 4):
         async with aclosing(crowd.load(core.commands.accounts, core.commands.leaderboards, 400)) as progress:
             for _ in range(rounds):
                 await anext(progress)
-    told = await load(core, 400)
-    assert told.made + told.there + told.taken == 400
+    outcomes = await load(core, 400)
+    assert outcomes.made + outcomes.there + outcomes.taken == 400
     for database in core.slots.databases("accounts"):
         async with connected(database.url) as connection:
             await connection.execute("update claims set deadline = now() - interval '1 s' where not confirmed")
@@ -152,7 +152,7 @@ async def test_loads_that_are_broken_off_anywhere_add_up_to_one_when_their_open_
 
 async def test_two_loads_at_a_time_make_each_player_once(core: Core, second: Core) -> None:
     done = await asyncio.gather(load(core, 300), load(second, 300))
-    assert all(each.done == 300 for each in done)
+    assert all(progress.done == 300 for progress in done)
     await load(core, 300)
     await assert_loaded(core, 300)
 

@@ -1,4 +1,4 @@
-"""Renames and deletions: one holder of a name at any time, whoever dies or freezes at any step of them."""
+"""Renames and deletions: one holder of a name at any time, whatever dies or stalls at any step."""
 
 import asyncio
 from dataclasses import replace
@@ -48,11 +48,11 @@ async def signed(core: Core, name: str = "Ann Lee", password: str | None = None)
     return Signed(welcome.player, welcome.token, welcome.session)
 
 
-async def baptised(core: Core, who: Signed, name: str, key: str | None = None) -> Receipt:
+async def rename_to(core: Core, who: Signed, name: str, key: str | None = None) -> Receipt:
     return await rename(core.commands.accounts, who.session, name, key or command_id())
 
 
-def told(receipt: Receipt) -> tuple[object, ...]:
+def answer_of(receipt: Receipt) -> tuple[object, ...]:
     """What an answer tells."""
     return receipt.player._replace(exp_reached_at=receipt.player.created_at), receipt.max_hp, receipt.events
 
@@ -63,30 +63,30 @@ async def claim(core: Core, key: Key) -> Claim | None:
 
 async def test_a_rename_gives_the_new_name_frees_the_old_one_and_is_in_the_history(core: Core, second: Core) -> None:
     ann, key = await signed(core, password="anns-password"), command_id()
-    receipt = await baptised(core, ann, "Bea  Lee", key)
+    receipt = await rename_to(core, ann, "Bea  Lee", key)
     assert (receipt.player.name, receipt.player.version, receipt.replayed) == ("Bea Lee", 2, False)
     assert receipt.player == await present(core, ann.player.id)
     await assert_unique(core)
     assert await claim(core, ANN) is None
     acted = await act(second, ann.player.id)
     assert (acted.player.name, acted.player.version) == ("Bea Lee", 3)
-    again = await baptised(second, ann, "Bea Lee", key)
-    assert (told(again), again.replayed) == (told(receipt), True)
+    again = await rename_to(second, ann, "Bea Lee", key)
+    assert (answer_of(again), again.replayed) == (answer_of(receipt), True)
     rows = await assert_ledger_explains(core, ann.player.id)
     assert [row["action"] for row in rows] == ["sign_up", "rename", "hunt"]
     assert (await sign_in_by_password(core.commands.accounts, "bea lee", "anns-password")).player == acted.player
     with pytest.raises(WrongCredentials):
         await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")
     await enroll(second.commands.accounts, Application("Ann Lee", "mage", device="another-device"), command_id())
-    later = await baptised(core, ann, "Bea Lee", key)
-    assert told(later) == told(receipt), "the first answer, whoever has what now"
+    later = await rename_to(core, ann, "Bea Lee", key)
+    assert answer_of(later) == answer_of(receipt), "the first answer, whoever has the names now"
     await assert_unique(core)
 
 
-async def test_ones_own_name_can_be_written_otherwise(core: Core) -> None:
+async def test_a_player_can_write_its_own_name_otherwise(core: Core) -> None:
     ann = await signed(core)
-    assert (await baptised(core, ann, "ANN  lee")).player.name == "ANN lee"
-    assert (await baptised(core, ann, "ANN lee")).player.version == 3
+    assert (await rename_to(core, ann, "ANN  lee")).player.name == "ANN lee"
+    assert (await rename_to(core, ann, "ANN lee")).player.version == 3
     await assert_unique(core)
     with pytest.raises(NameTaken):
         await signed(core, "Ann Lee")
@@ -95,21 +95,21 @@ async def test_ones_own_name_can_be_written_otherwise(core: Core) -> None:
 async def test_what_is_refused_changes_nothing(core: Core, second: Core) -> None:
     ann, bea = await signed(core), await signed(second, "Bea Lee")
     with pytest.raises(NameTaken):
-        await baptised(core, ann, "bea LEE")
+        await rename_to(core, ann, "bea LEE")
     for seconds_ago in (60 * 3600, -3600):
         with pytest.raises(CommandExpired):
-            await baptised(core, ann, "Cid Lee", command_id(seconds_ago))
+            await rename_to(core, ann, "Cid Lee", command_id(seconds_ago))
     used = (await act(core, ann.player.id)).command_id
     with pytest.raises(CommandMismatch):
-        await baptised(core, ann, "Cid Lee", used)
-    renamed = (await baptised(core, ann, "Dan Lee")).command_id
+        await rename_to(core, ann, "Cid Lee", used)
+    renamed = (await rename_to(core, ann, "Dan Lee")).command_id
     with pytest.raises(CommandMismatch):
-        await baptised(core, ann, "Cid Lee", renamed)
+        await rename_to(core, ann, "Cid Lee", renamed)
     with pytest.raises(CommandMismatch):
         await act(core, ann.player.id, key=renamed)
     await core.rooms.accounts.credentials.raise_session_epoch(ann.player.id)
     with pytest.raises(SessionRevoked):
-        await baptised(core, ann, "Cid Lee")
+        await rename_to(core, ann, "Cid Lee")
     found = await assert_unique(core)
     assert sorted(found.living.values()) == ["Bea Lee", "Dan Lee"]
     assert await present(core, bea.player.id) == bea.player
@@ -132,7 +132,7 @@ wishes = st.lists(
 
 @settings(max_examples=6)
 @given(wanted=wishes)
-async def test_however_renames_race_every_player_holds_exactly_his_name(
+async def test_however_renames_race_every_player_holds_exactly_its_name(
     core: Core, second: Core, wanted: list[Wish]
 ) -> None:
     for database in ("one", "two"):
@@ -140,10 +140,12 @@ async def test_however_renames_race_every_player_holds_exactly_his_name(
             await connection.execute("truncate players, claims, ledger, credentials")
     nodes = (core, second)
     players = [await signed(core, f"P {number}") for number in range(4)]
-    tries = [baptised(nodes[wish.node], players[wish.who], wish.name) for wish in wanted]
-    told = await asyncio.gather(*tries, return_exceptions=True)
-    strange = [outcome for outcome in told if isinstance(outcome, BaseException) and not isinstance(outcome, Conflict)]
-    assert all(getattr(each, "code", "") == "database_unavailable" for each in strange), strange
+    tries = [rename_to(nodes[wish.node], players[wish.who], wish.name) for wish in wanted]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    strange = [
+        outcome for outcome in outcomes if isinstance(outcome, BaseException) and not isinstance(outcome, Conflict)
+    ]
+    assert all(getattr(fault, "code", "") == "database_unavailable" for fault in strange), strange
     await assert_unique(core)
     for player in players:
         await assert_ledger_explains(core, player.player.id)
@@ -152,9 +154,9 @@ async def test_however_renames_race_every_player_holds_exactly_his_name(
 async def test_two_players_swap_their_names_by_a_third(core: Core, second: Core) -> None:
     ann, bea = await signed(core), await signed(second, "Bea Lee")
     for node, who, name in ((core, ann, "Cid Lee"), (second, bea, "Ann Lee"), (core, ann, "Bea Lee")):
-        await baptised(node, who, name)
+        await rename_to(node, who, name)
         await assert_unique(core)
-    assert [(await present(core, each.player.id)).name for each in (ann, bea)] == ["Bea Lee", "Ann Lee"]
+    assert [(await present(core, signed_up.player.id)).name for signed_up in (ann, bea)] == ["Bea Lee", "Ann Lee"]
 
 
 class Begun(NamedTuple):
@@ -211,7 +213,7 @@ async def test_a_rename_killed_after_its_commit_is_finished_by_its_retry(core: C
     started = await begun(core, ann, key)
     first = await core.rooms.accounts.identities.rename(started.change, started.identity.claims_epoch)
     assert first is not None
-    assert await baptised(second, ann, "Bea Lee", key) == replace(first, replayed=True)
+    assert await rename_to(second, ann, "Bea Lee", key) == replace(first, replayed=True)
     await assert_unique(core)
 
 
@@ -221,7 +223,7 @@ async def test_whoever_wants_a_name_whose_rename_was_undone_or_done_neednt_wait_
     await let_pass(core)
     bea = await signed(core, "Bea Lee")
     with pytest.raises(NameTaken):
-        await baptised(core, bea, "Ann Lee")
+        await rename_to(core, bea, "Ann Lee")
     await assert_unique(core)
 
 
@@ -235,25 +237,25 @@ async def test_a_rename_that_wakes_after_the_sweeper_freed_its_reservation_isnt_
     if taker == "sign-up":
         await signed(second, "Bea Lee")
     elif taker == "rename":
-        await baptised(second, await signed(second, "Cid Lee"), "Bea Lee")
+        await rename_to(second, await signed(second, "Cid Lee"), "Bea Lee")
     assert await core.rooms.accounts.identities.rename(frozen.change, frozen.identity.claims_epoch) is None
-    for each in (frozen.taken, frozen.doubted):
-        await core.rooms.accounts.claims.release(each)
-        await core.rooms.accounts.claims.confirm(each)
+    for claimed in (frozen.taken, frozen.doubted):
+        await core.rooms.accounts.claims.release(claimed)
+        await core.rooms.accounts.claims.confirm(claimed)
     await assert_unique(core)
     assert await present(core, ann.player.id) == ann.player
     if taker == "nobody":
-        assert (await baptised(second, ann, "Bea Lee", key)).player.version == 2, "a retry begins anew"
+        assert (await rename_to(second, ann, "Bea Lee", key)).player.version == 2, "a retry begins anew"
     else:
         with pytest.raises(NameTaken):
-            await baptised(second, ann, "Bea Lee", key)
+            await rename_to(second, ann, "Bea Lee", key)
     await assert_unique(core)
 
 
 async def test_a_sweeper_that_froze_over_a_reservation_frees_nothing_of_the_same_rename_begun_anew(
     core: Core, second: Core
 ) -> None:
-    """It judged the claim, froze, and wakes between the reservation of the retry and its commit."""
+    """It resolved the claim, stalled, and wakes between the reservation of the retry and its commit."""
     ann, key = await signed(core), command_id()
     stale = await begun(core, ann, key)
     await second.rooms.accounts.identities.resolve(stale.taken)
@@ -273,11 +275,11 @@ async def test_a_rename_that_froze_after_its_commit_undoes_nothing_when_the_play
     ann = await signed(core)
     frozen = await begun(core, ann, command_id())
     assert await core.rooms.accounts.identities.rename(frozen.change, frozen.identity.claims_epoch) is not None
-    await baptised(second, ann, "Ann Lee")
+    await rename_to(second, ann, "Ann Lee")
     await signed(second, "Bea Lee")
-    for each in (frozen.taken, frozen.doubted):
-        await core.rooms.accounts.claims.confirm(each)
-        await core.rooms.accounts.claims.release(each)
+    for claimed in (frozen.taken, frozen.doubted):
+        await core.rooms.accounts.claims.confirm(claimed)
+        await core.rooms.accounts.claims.release(claimed)
     await assert_unique(core)
 
 
@@ -287,22 +289,22 @@ async def test_a_sign_up_that_froze_before_it_confirmed_confirms_no_name_that_it
     ann = await signed(core)
     seen = await core.rooms.accounts.claims.doubt(ANN, ann.player.id)
     assert seen is not None
-    await baptised(second, ann, "Bea Lee")
+    await rename_to(second, ann, "Bea Lee")
     await core.rooms.accounts.claims.confirm(seen)
     await assert_unique(core)
 
 
-async def test_a_deleted_player_is_nobody_his_ledger_stays_and_his_name_and_device_are_free(
+async def test_a_deleted_player_is_gone_its_ledger_stays_and_its_name_and_device_are_free(
     core: Core, second: Core
 ) -> None:
     ann = await signed(core, password="anns-password")
-    await baptised(core, ann, "Bea Lee")
+    await rename_to(core, ann, "Bea Lee")
     await act(core, ann.player.id)
     await delete(core.commands.accounts, ann.token, command_id())
     found = await assert_unique(core)
     assert (dict(found.living), list(found.deleted.values()), found.claims) == ({}, ["Bea Lee"], [])
     assert await core.rooms.players.read([ann.player.id]) == {}
-    for refused in (act(second, ann.player.id), baptised(second, ann, "Cid Lee")):
+    for refused in (act(second, ann.player.id), rename_to(second, ann, "Cid Lee")):
         with pytest.raises(PlayerNotFound):
             await refused
     with pytest.raises(NotAuthenticated):
@@ -351,7 +353,7 @@ def blocking(core: Core) -> Accounts:
     return replace(accounts, policy=replace(accounts.policy, deleted_names="blocked"))
 
 
-async def test_a_blocked_name_is_nobodys_ever_after(core: Core) -> None:
+async def test_a_blocked_name_is_never_free_again(core: Core) -> None:
     ann = await signed(core)
     await delete(blocking(core), ann.token, command_id())
     await assert_unique(core, blocked=True)
@@ -361,7 +363,7 @@ async def test_a_blocked_name_is_nobodys_ever_after(core: Core) -> None:
         await enroll(core.commands.accounts, Application("ann  LEE", "mage", device="device of Ann Lee"), command_id())
     bea = await signed(core, "Bea Lee")
     with pytest.raises(NameTaken):
-        await baptised(core, bea, "Ann Lee")
+        await rename_to(core, bea, "Ann Lee")
     await assert_unique(core, blocked=True)
 
 
@@ -381,8 +383,8 @@ async def test_a_deletion_killed_in_between_is_undone_or_finished_by_the_sweeper
     ann, key = await signed(core), command_id()
     change = Change(key, ann.player.id, "delete", {"session": ann.session.name}, ann.session.epoch)
     identity = await core.rooms.accounts.identities.find(change)
-    for each in identity.keys:
-        await core.rooms.accounts.claims.doubt(each, ann.player.id)
+    for claimed in identity.keys:
+        await core.rooms.accounts.claims.doubt(claimed, ann.player.id)
     if committed:
         assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
     await assert_unique(core, open_claims=True)

@@ -1,4 +1,4 @@
-"""The pacing of actions: each player by himself, forgotten when it makes no difference, in bounded memory."""
+"""The pacing of actions: each player by itself, forgotten when it makes no difference, in bounded memory."""
 
 from collections.abc import Sequence
 

@@ -35,12 +35,12 @@ async def rows(core: Core, asked: str) -> list[Any]:
 
 
 async def holders(core: Core, name: str = "Ann Lee") -> list[int]:
-    """Every player of this name."""
+    """The ids of all players of this name."""
     return [row[0] for row in await rows(core, f"select id from players where name = '{name}' and not void")]
 
 
 async def assert_claims_are_those_of_the_players(core: Core) -> None:
-    """Each player holds what his sign-up claimed, confirmed, and nobody holds anything else."""
+    """Each player holds what its sign-up claimed, confirmed, and nothing else is held."""
     asked = "select player_id, json_array_elements_text(outcome -> 'keys') from ledger where action = 'sign_up'"
     wanted = [(player_id, key, True) for player_id, key in await rows(core, asked)]
     held = await rows(core, "select player_id, kind || ':' || key, confirmed from claims")
@@ -79,10 +79,10 @@ async def test_however_sign_ups_race_no_name_and_no_device_gets_two_players_and_
         )
         for wish in wanted
     ]
-    told = await asyncio.gather(*tries, return_exceptions=True)
-    made = [wish for wish, each in zip(wanted, told, strict=True) if not isinstance(each, BaseException)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    made = [wish for wish, each in zip(wanted, outcomes, strict=True) if not isinstance(each, BaseException)]
     assert made
-    assert all(isinstance(outcome, Conflict) for outcome in told if isinstance(outcome, BaseException)), told
+    assert all(isinstance(outcome, Conflict) for outcome in outcomes if isinstance(outcome, BaseException)), outcomes
     assert len(made) == len({wish.device for wish in made}) == len({names.parse(wish.name).key for wish in made})
     await assert_claims_are_those_of_the_players(core)
 
@@ -97,8 +97,8 @@ async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: C
             )
             for who, node in enumerate((core, second) * 2)
         ]
-        told = await asyncio.gather(*tries, return_exceptions=True)
-        assert sorted(type(outcome).__name__ for outcome in told) == ["NameTaken"] * 3 + ["tuple"]
+        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NameTaken"] * 3 + ["tuple"]
     await assert_claims_are_those_of_the_players(core)
 
 

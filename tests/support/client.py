@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass
 class Signed:
-    """A player with his session."""
+    """A player with its session."""
 
     id: str
     name: str
@@ -97,8 +97,8 @@ class Api:
         asked = {"name": name or f"Player {number}", "class": class_name, "device": f"device-{number:06}", **fields}
         answer = await self.ask("POST", "/v1/players", body=asked)
         assert answer.status == 201, answer.body
-        told = answer.body
-        return Signed(told["player"]["id"], told["player"]["name"], asked["device"], told["session"]["token"])
+        body = answer.body
+        return Signed(body["player"]["id"], body["player"]["name"], asked["device"], body["session"]["token"])
 
     async def act(self, who: Signed, action: str = "hunt", key: str | None = None, **args: Any) -> Answer:
         if action == "hunt":
@@ -117,6 +117,6 @@ class Api:
 
     async def socket(self, token: str) -> Socket:
         own = Socket(await self.raw_socket())
-        told = await own.ask("hello", token=token)
-        assert "ok" in told, told
+        reply = await own.ask("hello", token=token)
+        assert "ok" in reply, reply
         return own

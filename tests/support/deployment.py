@@ -170,10 +170,8 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
     rows = await ledger(core, player_id)
     assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
     born, *acted = rows
-    told = orjson.loads(born["outcome"])
-    first = Player(
-        player_id, told["name"], told["class"], told["level"], told["hp"], told["exp"], 1, born["at"], born["at"]
-    )
+    shown, at = orjson.loads(born["outcome"]), born["at"]
+    first = Player(player_id, shown["name"], shown["class"], shown["level"], shown["hp"], shown["exp"], 1, at, at)
     records = [Record(row["action"], orjson.loads(row["args"]), row["seed"], row["at"]) for row in acted]
     assert replay(core.rulebook, first, records) == await present(core, player_id)
     return rows

@@ -244,8 +244,8 @@ async def cluster(folder: Path, *, secured: bool = False) -> AsyncIterator[Runni
 
 async def _agree(servers: Sequence[Server]) -> bool:
     try:
-        told = [await server.ask("CLUSTER INFO") for server in servers]
+        infos = [await server.ask("CLUSTER INFO") for server in servers]
         slots = [await server.ask("CLUSTER", "SLOTS") for server in servers]
     except RedisError:
         return False
-    return all(outcome["cluster_state"] == "ok" for outcome in told) and all(len(slot) == 3 for slot in slots)
+    return all(info["cluster_state"] == "ok" for info in infos) and all(len(slot) == 3 for slot in slots)

@@ -36,10 +36,10 @@ async def until_ranked(api: Api, *players: Signed) -> None:
     """Those and no others are on the board, with what the database says of them."""
 
     async def are_ranked() -> bool:
-        told = [(await api.ask("GET", "/v1/players/me", token=player.token)).body for player in players]
+        shown = [(await api.ask("GET", "/v1/players/me", token=player.token)).body for player in players]
         board = (await api.ask("GET", "/v1/boards/exp?limit=200")).body
         there = {each["player"]["id"]: each["score"] for each in board.get("entries", ())}
-        return there == {outcome["id"]: outcome["exp"] for outcome in told}
+        return there == {player["id"]: player["exp"] for player in shown}
 
     await wait_until(are_ranked, 30, "the board is right")
 
@@ -67,13 +67,13 @@ async def play(all_of: Played) -> Signed:
 
 
 async def be_told(api: Api, connection: Any, who: Signed) -> None:
-    """A notice to all and one to a player reach his socket, and the operators see who is there."""
+    """A notice to all and one to a player reach its socket, and operators see which players are connected."""
     for asked in ({"text": "all"}, {"text": "one", "player": who.id}):
         body = {**asked, "reason": "a test"}
         assert (await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
-        while (told := await connection.receive_json(timeout=10)).get("push") != "notice":
+        while (push := await connection.receive_json(timeout=10)).get("push") != "notice":
             pass
-        assert told["data"]["text"] == asked["text"]
+        assert push["data"]["text"] == asked["text"]
     nodes = (await api.admin("nodes", ids=who.id)).body
     assert nodes["online"][0]["nodes"], nodes
 
@@ -91,7 +91,7 @@ async def end_one(api: Api, who: Signed) -> None:
 
 
 class playing:  # noqa: N801 (reads as what it does)
-    """A player acts over his socket and over HTTP all the time; every act has to succeed."""
+    """A player acts over its socket and over HTTP all the time; every act has to succeed."""
 
     def __init__(self, api: Api, who: Signed) -> None:
         self._api, self._who = api, who
@@ -105,7 +105,7 @@ class playing:  # noqa: N801 (reads as what it does)
         self._done.set()
         acts = await self._task
         assert acts > 10
-        assert await self._version() == self._before + acts, "each took effect once"
+        assert await self._version() == self._before + acts, "every act took effect once"
 
     async def _version(self) -> int:
         return int((await self._api.ask("GET", "/v1/players/me", token=self._who.token)).body["version"])
@@ -113,9 +113,9 @@ class playing:  # noqa: N801 (reads as what it does)
     async def _play(self, socket: Any) -> int:
         acts, down = 0, False
         while not self._done.is_set():
-            told = await socket.ask("act", action="revive" if down else "hunt", args={} if down else {"foe": "slime"})
-            down = told.get("error", {}).get("code") == "player_is_down"
-            assert down or "ok" in told, told
+            reply = await socket.ask("act", action="revive" if down else "hunt", args={} if down else {"foe": "slime"})
+            down = reply.get("error", {}).get("code") == "player_is_down"
+            assert down or "ok" in reply, reply
             if not down:
                 acts += 1
             answer = await self._api.act(self._who)

@@ -1,4 +1,4 @@
-"""What must hold of names and claims over all databases, whoever was killed or frozen: asked of the tables."""
+"""What must hold of names and claims over all databases, whatever was killed or stalled: read from the tables."""
 
 import asyncio
 from collections import Counter
@@ -35,7 +35,7 @@ class Held(NamedTuple):
 
 
 class Identities(NamedTuple):
-    """What all databases hold of who is who."""
+    """Players, names and claims over all databases."""
 
     living: Mapping[int, str]
     """Names by player id."""
@@ -60,7 +60,7 @@ async def identities(core: Core) -> Identities:
 
 
 async def assert_unique(core: Core, *, open_claims: bool = False, blocked: bool = False) -> Identities:
-    """No name has two living players; every living player holds his keys; nothing else is held.
+    """No name has two living players; every living player holds its keys; nothing else is held.
 
     Open claims are allowed while commands are under way or the sweeper has something left to do; what the living hold
     is held at any time. The names of deleted players are held, too, if they are `blocked`.

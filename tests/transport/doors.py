@@ -50,13 +50,13 @@ def assert_problem(answer: Answer, code: str, what: object = "") -> None:
     assert answer.body["request_id"] == answer.headers["X-Request-Id"] != "", what
     assert answer.body["title"], what
     assert answer.body["detail"].endswith("."), (what, answer.body)
-    assert all(each["field"] and each["problem"] for each in answer.body.get("errors", ())), (what, answer.body)
+    assert all(error["field"] and error["problem"] for error in answer.body.get("errors", ())), (what, answer.body)
     assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401), what
 
 
 def fields_of(error: Mapping[str, Any]) -> list[str]:
     """The fields that an error names."""
-    return [each["field"] for each in error.get("errors", ())]
+    return [fault["field"] for fault in error.get("errors", ())]
 
 
 @dataclass
@@ -68,25 +68,25 @@ class Door:
     who: Signed
     _socket: Socket | None = None
 
-    async def act(self, asked: Any, key: Any = None) -> dict[str, Any]:
+    async def act(self, request: Any, key: Any = None) -> dict[str, Any]:
         """The answer to an action, or the error, whose form is checked here; `key` is the command id."""
         if self.kind == "socket":
-            return await self.frame({"op": "act", **asked} | ({} if key is None else {"command_id": key}))
-        data = json.dumps(asked).encode()
+            return await self.frame({"op": "act", **request} | ({} if key is None else {"command_id": key}))
+        data = json.dumps(request).encode()
         answer = await self.api.ask("POST", "/v1/players/me/actions", token=self.who.token, data=data, key=key)
         if answer.status != 200:
-            assert_problem(answer, answer.body["code"], asked)
+            assert_problem(answer, answer.body["code"], request)
         return dict(answer.body)
 
-    async def frame(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    async def frame(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a frame, or its error, over a socket that stays open."""
         if self._socket is None:
             self._socket = await self.api.socket(self.who.token)
-        told = await self._socket.ask(**asked)
-        assert set(told) in ({"id", "ok"}, {"id", "error"}), told
-        if "error" in told:
-            assert told["error"]["detail"].endswith("."), told
-        return dict(told.get("ok") or told["error"])
+        answer = await self._socket.ask(**request)
+        assert set(answer) in ({"id", "ok"}, {"id", "error"}), answer
+        if "error" in answer:
+            assert answer["error"]["detail"].endswith("."), answer
+        return dict(answer.get("ok") or answer["error"])
 
 
 @asynccontextmanager
@@ -110,7 +110,7 @@ async def closing_of(connection: ClientWebSocketResponse) -> tuple[list[dict[str
     frames = []
     while (message := await connection.receive(timeout=10)).type is WSMsgType.TEXT:
         frames.append(json.loads(message.data))
-    frames = [each for each in frames if each.get("push") != "player"]
+    frames = [message for message in frames if message.get("push") != "player"]
     return frames, message.data if message.type is WSMsgType.CLOSE else connection.close_code
 
 

@@ -60,10 +60,10 @@ ACTIONS: list[tuple[Any, str, list[str]]] = [
     ({"action": "use", "args": {"item": "sword"}}, "unknown_item", ["args.item"]),
     ({"action": "use", "args": {"item": "potion\0"}}, "bad_input", ["args.item"]),
     ({"action": "use", "args": {"item": "slime"}}, "unknown_item", ["args.item"]),
-    *(({"action": "use", "args": {"item": each}}, "bad_input", ["args.item"]) for each in (*NUMBERS[:4], None)),
+    *(({"action": "use", "args": {"item": value}}, "bad_input", ["args.item"]) for value in (*NUMBERS[:4], None)),
     *(
-        ({"action": "use", "args": {"item": "potion", "count": each}}, "bad_input", ["args.count"])
-        for each in (0, -1, 2**53, 2**63, 2**70, 1.5, True, None, "1", [1])
+        ({"action": "use", "args": {"item": "potion", "count": value}}, "bad_input", ["args.count"])
+        for value in (0, -1, 2**53, 2**63, 2**70, 1.5, True, None, "1", [1])
     ),
     ({"action": "use", "args": {"item": "potion"}}, "not_enough_items", []),
     ({"action": "use", "args": {"item": "potion", "count": 2**53 - 1}}, "not_enough_items", []),
@@ -72,13 +72,13 @@ ACTIONS: list[tuple[Any, str, list[str]]] = [
     ({"action": "duel"}, "bad_input", ["args.player"]),
     ({"action": "duel", "args": {"player": "1", "won": True}}, "bad_input", ["args.won"]),
     *(
-        ({"action": action, "args": {"player": each}}, "bad_input", ["args.player"])
+        ({"action": action, "args": {"player": value}}, "bad_input", ["args.player"])
         for action in ("duel", "heal_other")
-        for each in ("0", "-1", "01", "1.0", "x", "", "１", str(2**63), str(2**70), 7, 2**70, None, True, [], ["1"])
+        for value in ("0", "-1", "01", "1.0", "x", "", "１", str(2**63), str(2**70), 7, 2**70, None, True, [], ["1"])
     ),
     *(
-        ({"action": "hunt", "args": {"foe": each}}, "bad_input", ["args.foe"])
-        for each in (2**70, 2**63, -(2**63) - 1, -1, 1e300, 0.5, True, None, [], {}, ["slime"], {"foe": "slime"})
+        ({"action": "hunt", "args": {"foe": value}}, "bad_input", ["args.foe"])
+        for value in (2**70, 2**63, -(2**63) - 1, -1, 1e300, 0.5, True, None, [], {}, ["slime"], {"foe": "slime"})
     ),
 ]
 
@@ -119,7 +119,7 @@ SIGN_UPS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"device": "d" * 257}, "bad_input", ["device"]),
     ({"password": "short"}, "bad_input", ["password"]),
     ({"password": "p" * 10_000}, "bad_input", ["password"]),
-    *(({field: each}, "bad_input", [field]) for field in SIGN_UP for each in NUMBERS[:5] + NUMBERS[-2:]),
+    *(({field: value}, "bad_input", [field]) for field in SIGN_UP for value in NUMBERS[:5] + NUMBERS[-2:]),
     *(({field: None}, "bad_input", [field]) for field in ("name", "class")),
 ]
 

@@ -17,24 +17,24 @@ class Board:
     """A board that counts how often it is read."""
 
     def __init__(self) -> None:
-        self.asked, self.total, self.away = 0, 0, False
+        self.reads, self.total, self.away = 0, 0, False
 
     async def __call__(self) -> BoardAnswer:
-        self.asked += 1
+        self.reads += 1
         await asyncio.sleep(0)
         if self.away:
             raise BoardUnavailable(retry_after=1)
-        as_of = f"{self.asked}"
+        as_of = f"{self.reads}"
         return {"board": "exp", "season": "all-time", "total": self.total, "as_of": as_of, "entries": [],
                 "next_cursor": None}  # fmt: skip
 
 
 async def test_requests_at_the_same_time_or_soon_after_share_one_read() -> None:
     pages, board = BoardPages(), Board()
-    found = await asyncio.gather(*(pages.read(KEY, board) for _ in range(20)))
-    found.append(await pages.read(KEY, board))
-    assert board.asked == 1
-    assert {each.body for each in found} == {found[0].body}
+    results = await asyncio.gather(*(pages.read(KEY, board) for _ in range(20)))
+    results.append(await pages.read(KEY, board))
+    assert board.reads == 1
+    assert {result.body for result in results} == {results[0].body}
 
 
 async def test_a_page_that_shows_the_same_has_the_same_etag_whenever_it_was_read(
@@ -56,7 +56,7 @@ async def test_while_redis_is_away_the_last_page_is_served_and_says_so(monkeypat
     board.away = True
     for _ in range(3):
         assert orjson.loads((await pages.read(KEY, board)).body) == {**fresh, "stale": True}
-    assert board.asked == 2, "for a second it isn't read again"
+    assert board.reads == 2, "for a second it isn't read again"
     with pytest.raises(BoardUnavailable):
         await pages.read(("exp", "current", 51), board)
     monkeypatch.setattr(board_pages, "STALE_SECONDS", -1)

@@ -22,7 +22,7 @@ async def test_idle_sockets_of_an_ended_epoch_are_closed_with_and_without_redis(
         all_of = await played(stack, settings, redis)
         api, credentials = all_of.api, all_of.node.core.rooms.accounts.credentials
         ends, ends_later, stays = [await api.sign_up() for _ in range(3)]
-        sockets = [await api.socket(each.token) for each in (ends, ends_later, stays)]
+        sockets = [await api.socket(value.token) for value in (ends, ends_later, stays)]
         for number, who in enumerate((ends, ends_later)):
             await credentials.raise_session_epoch(int(who.id))
             async with asyncio.timeout(WITHIN):

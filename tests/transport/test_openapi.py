@@ -26,11 +26,11 @@ def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
-        for each in value.values():
-            yield from references(each)
+        for item in value.values():
+            yield from references(item)
     elif isinstance(value, list):
-        for each in value:
-            yield from references(each)
+        for entry in value:
+            yield from references(entry)
 
 
 def schemas(value: Any) -> Iterator[Any]:
@@ -38,19 +38,19 @@ def schemas(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         if "schema" in value:
             yield value["schema"]
-        for each in value.values():
-            yield from schemas(each)
+        for item in value.values():
+            yield from schemas(item)
     elif isinstance(value, list):
-        for each in value:
-            yield from schemas(each)
+        for entry in value:
+            yield from schemas(entry)
 
 
 def resolved(reference: str) -> Any:
     assert reference.startswith("#/"), reference
-    found: Any = DOCUMENT
+    result: Any = DOCUMENT
     for part in reference[2:].split("/"):
-        found = found[part]
-    return found
+        result = result[part]
+    return result
 
 
 async def test_the_served_document_is_the_one_made_from_the_route_table(api: Api) -> None:
@@ -71,7 +71,9 @@ def test_the_document_has_the_structure_of_openapi_3_1() -> None:
     assert DOCUMENT["info"] == {"title": "gameserver", "version": "1.2.3"}
     assert set(DOCUMENT) <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in DOCUMENT["components"]["schemas"])
-    assert {name: each["type"] for name, each in DOCUMENT["components"]["securitySchemes"].items()} == {
+    assert {
+        name: securityscheme["type"] for name, securityscheme in DOCUMENT["components"]["securitySchemes"].items()
+    } == {
         "session": "http",
         "admin": "http",
         "backend": "apiKey",
@@ -80,21 +82,21 @@ def test_the_document_has_the_structure_of_openapi_3_1() -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("described", list(operations()), ids=lambda each: f"{each[1]} {each[0]}")
+@pytest.mark.parametrize("described", list(operations()), ids=lambda described: f"{described[1]} {described[0]}")
 def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]]) -> None:
     path, method, operation = described
     allowed = {"operationId", "summary", "parameters", "responses", "security", "requestBody"}
     assert set(operation) <= allowed
     assert operation["summary"]
-    places = [(each["in"], each["name"]) for each in operation["parameters"]]
+    places = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
     assert len(places) == len(set(places))
     assert {name for place, name in places if place == "path"} == set(re.findall(r"{(\w+)}", path))
-    assert all(each["required"] for each in operation["parameters"] if each["in"] == "path")
-    assert all(each["in"] in ("path", "query", "header") for each in operation["parameters"])
+    assert all(parameter["required"] for parameter in operation["parameters"] if parameter["in"] == "path")
+    assert all(parameter["in"] in ("path", "query", "header") for parameter in operation["parameters"])
     assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
     assert [status for status in operation["responses"] if status < "400"], "an answer that is no error"
     assert all(response["description"] for response in operation["responses"].values())
-    assert {name for each in operation.get("security", ()) for name in each} <= {"session", "admin"}
+    assert {name for scheme in operation.get("security", ()) for name in scheme} <= {"session", "admin"}
     assert ("requestBody" in operation) == (method == "post")
     for status, response in operation["responses"].items():
         if status >= "400":
@@ -102,7 +104,7 @@ def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]])
 
 
 def test_what_is_limited_promises_to_say_so() -> None:
-    limited = {(path, method) for path, method, each in operations() if "429" in each["responses"]}
+    limited = {(path, method) for path, method, operation in operations() if "429" in operation["responses"]}
     assert limited == {
         ("/v1/players", "post"),
         ("/v1/sessions", "post"),
@@ -116,17 +118,17 @@ def test_what_is_limited_promises_to_say_so() -> None:
 
 
 def test_every_reference_leads_to_a_schema_and_every_schema_is_used() -> None:
-    found = set(references(DOCUMENT))
-    assert all(isinstance(resolved(each), dict) for each in found)
-    used = {each.rsplit("/", 1)[1] for each in found}
+    value = set(references(DOCUMENT))
+    assert all(isinstance(resolved(result), dict) for result in value)
+    used = {result.rsplit("/", 1)[1] for result in value}
     assert used == set(DOCUMENT["components"]["schemas"])
 
 
 def test_every_schema_is_valid_json_schema() -> None:
-    found = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
-    assert len(found) > 50
-    for each in found:
-        Draft202012Validator.check_schema(each)
+    value = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
+    assert len(value) > 50
+    for result in value:
+        Draft202012Validator.check_schema(result)
 
 
 def assert_fits(answer: Answer, method: str, path: str) -> None:
@@ -136,12 +138,12 @@ def assert_fits(answer: Answer, method: str, path: str) -> None:
     if content is None:
         assert answer.body in (b"", None)
         return
-    ((kind, told),) = content.items()
+    ((kind, expected),) = content.items()
     assert answer.headers["Content-Type"].partition(";")[0] == kind
-    rooted = {**told["schema"], "components": DOCUMENT["components"]}
-    faults = [each.message for each in Draft202012Validator(rooted).iter_errors(answer.body)]
+    rooted = {**expected["schema"], "components": DOCUMENT["components"]}
+    faults = [fault.message for fault in Draft202012Validator(rooted).iter_errors(answer.body)]
     assert not faults, (path, faults)
-    _no_extra_fields(answer.body, told["schema"])
+    _no_extra_fields(answer.body, expected["schema"])
 
 
 def _no_extra_fields(value: Any, schema: Any) -> None:
@@ -149,17 +151,17 @@ def _no_extra_fields(value: Any, schema: Any) -> None:
     if "$ref" in schema:
         schema = resolved(schema["$ref"])
     if isinstance(value, list) and "items" in schema:
-        for each in value:
-            _no_extra_fields(each, schema["items"])
+        for item in value:
+            _no_extra_fields(item, schema["items"])
     elif isinstance(value, dict) and "properties" in schema:
         assert set(value) <= set(schema["properties"]), set(value) - set(schema["properties"])
-        for name, each in value.items():
-            _no_extra_fields(each, schema["properties"][name])
+        for name, entry in value.items():
+            _no_extra_fields(entry, schema["properties"][name])
 
 
 async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
-    asked = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
-    signed_up = await api.ask("POST", "/v1/players", body=asked)
+    request = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
+    signed_up = await api.ask("POST", "/v1/players", body=request)
     assert_fits(signed_up, "POST", "/v1/players")
     token, own = signed_up.body["session"]["token"], signed_up.body["player"]["id"]
     acted = await api.ask("POST", "/v1/players/me/actions", token=token, body=HUNT)

@@ -1,4 +1,5 @@
 """`Players.act` and `Players.read`, and the group commit behind them.
 
-Door: `players` (`Players`), `command` (`Command`, `Receipt`) and `pending` (`CommitLimits`).
+Door: `players` (`Players`), `command` (`Command`, `Receipt`), `rule_log` (`rule_failed`,
+`rule_was_slow`) and `pending` (`CommitLimits`).
 """

@@ -8,6 +8,7 @@ isn't sure (its answer was lost, or the server warned that its wait for a standb
 
 import os
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +26,7 @@ from gameserver.rules.errors import (
     RuleBroken,
     SessionRevoked,
 )
-from gameserver.rules.player import Moment, Outcome
+from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Stacks, Unpaid
@@ -42,6 +43,7 @@ from gameserver.storage.players.command import (
     replay,
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
+from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.seasons.scoring import Scores, Scoring
 from gameserver.storage.slots.slot_map import SlotMoved
@@ -118,12 +120,12 @@ class Batch:
             recorded = self._gathered.recorded.get((command.player_id, command.id))
             return self._apply(command, locked) if recorded is None else replay(command, recorded, locked.player)
         except RuleBroken as error:
-            log.error("a rule is broken", action=command.action, player=command.player_id, fault=error.fault)
+            rule_failed(self.rulebook, command, error)
             return error
         except (GameError, Unpaid) as error:
             return error
-        except Exception:
-            log.exception("a rule raised", action=command.action, player=command.player_id, command=command.id)
+        except Exception as error:
+            rule_failed(self.rulebook, command, error)
             return Internal("The action could not be carried out.")
 
     def _deliver(self, command: Command, letter: SentLetter, locked: LockedPlayer | None) -> Verdict:
@@ -150,12 +152,16 @@ class Batch:
             receipt = self._apply(replace(command, args=args), locked)
         except ClassMissing as error:
             return error  # a node of a newer game may deliver it
+        except RuleBroken as error:
+            rule_failed(self.rulebook, command, error)
+            return self._mail.refuse(letter, error.code)
         except GameError as error:
             if not isinstance(error, Refused):
-                log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=_cause(error))
+                problem = str(error.errors or error.detail)
+                log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=problem)
             return self._mail.refuse(letter, error.code)
-        except Exception:
-            log.exception("a letter's rule raised", kind=letter.kind, mail=command.id)
+        except Exception as error:
+            rule_failed(self.rulebook, command, error)
             return self._mail.refuse(letter, Internal.code)
         shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
         self._mail.take_in(letter, shown)
@@ -171,8 +177,7 @@ class Batch:
             self.stacks.check(command)
         # Ask the rule.
         seed = next(self._seeds)
-        moment = Moment(now, Dice(seed), self.rulebook.game)
-        outcome = self.rulebook.apply(command.action, locked.player, command.args, moment)
+        outcome = self._ruled(command, locked.player, Moment(now, Dice(seed), self.rulebook.game))
         if outcome.grants and command.letter is None:
             self.stacks.require_room(command, outcome.grants)
         postings: Sequence[OutboxRow] = ()
@@ -198,6 +203,14 @@ class Batch:
         if command.takes or outcome.grants:
             self.stacks.record(command, outcome.grants)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
+
+    def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
+        began = time.perf_counter()
+        try:
+            return self.rulebook.apply(command.action, player, command.args, moment)
+        finally:
+            if (seconds := time.perf_counter() - began) > SLOW_SECONDS:
+                rule_was_slow(self.rulebook, command, seconds)
 
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
@@ -242,7 +255,3 @@ async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
         raise FateUnknown(f"{type(error).__name__}: {error}") from error
     if link.warned:
         raise FateUnknown("the server warned on commit")
-
-
-def _cause(error: GameError) -> str:
-    return error.fault if isinstance(error, RuleBroken) else str(error.errors or error.detail)

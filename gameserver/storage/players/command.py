@@ -37,6 +37,8 @@ class Command:
     """The letter that this command delivers: its id is the mail id, `action` its kind, and `args` aren't read."""
     takes: Items = ()
     payment: Payment | None = None
+    request_id: str = ""
+    """Of the caller's request, for the log."""
 
 
 @dataclass(slots=True)

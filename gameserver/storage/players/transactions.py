@@ -20,13 +20,15 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import BUSY, LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.slots.slot_map import SlotMoved
-from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS
+from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, SLOW_COMMITS
 from gameserver.waiting import Bell
 
 log = structlog.get_logger()
 
 LOCKED_PAUSE = 0.003
 """Seconds until a player whose row another transaction holds is tried again."""
+SLOW_SECONDS = 1.0
+"""A group commit that takes longer is named in the log."""
 LOST_PAUSE = 0.1
 """Seconds until the commands of a lost transaction are tried again."""
 
@@ -80,7 +82,7 @@ class Transactions:
             return [pending for pending in batch if not pending.answered]
 
     async def _one_by_one(self, link: Link, batch: Sequence[Pending], has_more: Callable[[], bool]) -> list[Pending]:
-        """Those to be tried again: of players whom another transaction holds, with all later commands of theirs."""
+        """Those to be tried again: of players that another transaction holds, with all their later commands."""
         unanswered: list[Pending] = []
         held: set[int] = set()
         for pending in batch:
@@ -105,7 +107,11 @@ class Transactions:
             raise
         except asyncpg.PostgresError as error:
             return await self._refused(link, batch, error)
-        COMMITS.labels(self._database.name).observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        COMMITS.labels(self._database.name).observe(seconds)
+        if seconds > SLOW_SECONDS:
+            SLOW_COMMITS.labels(self._database.name).inc()
+            log.warning("slow batch", database=self._database.name, commands=len(batch), seconds=round(seconds, 3))
         BATCHES.labels(self._database.name).observe(len(batch))
         if work.has_posted():
             self.posted.ring()
@@ -134,6 +140,15 @@ class Transactions:
             return list(batch)
         if len(batch) > 1:
             return None
+        command = batch[0].command
+        log.error(
+            "a command failed",
+            action=command.action,
+            player=command.player_id,
+            command=command.id,
+            request_id=command.request_id,
+            exc_info=error,
+        )
         self._answer(batch[0], Internal("The action could not be carried out."))
         return []
 

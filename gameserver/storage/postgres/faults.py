@@ -15,14 +15,6 @@ from gameserver.telemetry import DATABASE_FAULTS
 log = structlog.get_logger()
 
 
-class Unusable(DatabaseUnavailable):
-    """A database can't be used; `problem` says for operators what is wrong and what to do."""
-
-    def __init__(self, detail: str, problem: str) -> None:
-        super().__init__(detail, retry_after=1)
-        self.problem = problem
-
-
 LOST = (
     OSError,
     TimeoutError,
@@ -62,7 +54,8 @@ def translated(database: str) -> Iterator[None]:
         raise _unavailable(database, error) from error
 
 
-def _unavailable(database: str, error: BaseException) -> Unusable:
+def _unavailable(database: str, error: BaseException) -> DatabaseUnavailable:
+    """Its note says for operators, in the log and on the command line, what is wrong and what to do."""
     DATABASE_FAULTS.labels(database, type(causes.root(error)).__name__).inc()
     if isinstance(error, PoolTimeoutError):
         problem = f"All connections of this process to the database {database} are in use."
@@ -70,4 +63,6 @@ def _unavailable(database: str, error: BaseException) -> Unusable:
         problem = causes.explained(database, error)
     log.warning("database unavailable", database=database, error=f"{type(error).__name__}: {error}", problem=problem)
     does = "does not answer" if causes.is_silent(error) else "can't be used right now"
-    return Unusable(f"The database {database} {does}.", problem)
+    unavailable = DatabaseUnavailable(f"The database {database} {does}.", retry_after=1)
+    unavailable.add_note(problem)
+    return unavailable

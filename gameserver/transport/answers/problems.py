@@ -4,7 +4,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from gameserver.rules.errors import GameError
+from gameserver.rules.errors import GameError, Internal
 from gameserver.transport.wire import status_of
 
 
@@ -40,10 +40,11 @@ def problem(error: GameError, request_id: str) -> dict[str, Any]:
     }
 
 
-def frame_error(error: GameError) -> dict[str, Any]:
-    """The error of a frame's answer, without what only HTTP has."""
+def frame_error(error: GameError, request_id: str) -> dict[str, Any]:
+    """The error of a frame's answer, without what only HTTP has; a fault of the server has the request's id."""
     retry_after = {} if error.retry_after is None else {"retry_after": error.retry_after}
-    return {"code": error.code, "detail": error.detail, **error.extra, **_fields(error), **retry_after}
+    request = {"request_id": request_id} if isinstance(error, Internal) else {}
+    return {"code": error.code, "detail": error.detail, **error.extra, **_fields(error), **retry_after, **request}
 
 
 def _fields(error: GameError) -> dict[str, list[FieldAnswer]]:

@@ -12,6 +12,7 @@ import contextlib
 from aiohttp import web
 
 from gameserver.rules.errors import GameError
+from gameserver.telemetry import request_id
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
@@ -60,7 +61,7 @@ class SocketChannel:
 
     def fail(self, error: GameError, code: int, reason: str | None = None, frame_id: str | int | None = None) -> None:
         """Sends an error, then ends; the close's reason is the error's code unless given."""
-        self.send({"id": frame_id, "error": answers.frame_error(error)})
+        self.send({"id": frame_id, "error": answers.frame_error(error, request_id.get())})
         self.end(code, reason or error.code)
 
     def end(self, code: int, reason: str) -> None:

@@ -205,8 +205,8 @@ async def _serve(conversation: Conversation, frame: dict[str, Any]) -> None:
         channel.send({"id": frame.get("id"), "ok": await operation.answer(conversation, frame)})
         telemetry.frame_answered(op, "ok").inc()
     except GameError as error:
-        channel.send({"id": _id_of(frame), "error": answers.frame_error(error)})
+        channel.send({"id": _id_of(frame), "error": answers.frame_error(error, telemetry.request_id.get())})
         telemetry.frame_answered("none" if operation is None else op, error.code).inc()
     except Exception:
         log.exception("a frame failed", op=op)
-        channel.send({"id": _id_of(frame), "error": answers.frame_error(Internal())})
+        channel.send({"id": _id_of(frame), "error": answers.frame_error(Internal(), telemetry.request_id.get())})

@@ -1,4 +1,4 @@
-"""One bad command never fails its neighbours: what the rules, the database or another transaction say no to."""
+"""One bad command never fails its neighbours, whether a rule, the database or another transaction stops it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,9 +51,9 @@ async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
 async def test_a_rule_that_fails_fails_its_own_command_alone(core: Core, action: str) -> None:
     one, two = await enlist_many(core, 2, "one")
     commands = [order(core, one.id), order(core, one.id, action), order(core, one.id), order(core, two.id)]
-    told = await settled(core, commands)
-    assert [isinstance(outcome, Receipt) for outcome in told] == [True, False, True, True]
-    assert isinstance(told[1], Internal)
+    outcomes = await settled(core, commands)
+    assert [isinstance(outcome, Receipt) for outcome in outcomes] == [True, False, True, True]
+    assert isinstance(outcomes[1], Internal)
     assert [row["action"] for row in await assert_ledger_explains(core, one.id)] == ["sign_up", "hunt", "hunt"]
 
 
@@ -66,7 +66,7 @@ async def test_a_command_whose_answer_cant_be_written_scores_nothing_and_the_nex
         assert await connection.fetchval("select count(*) from scores") == 0
 
 
-async def test_words_and_events_of_any_characters_are_kept_and_told_again_as_they_were(core: Core) -> None:
+async def test_words_and_events_of_any_characters_are_stored_and_replayed_as_they_were(core: Core) -> None:
     player, key, words = await enlist(core), command_id(), "a'\"\\ {} 한글 \U0001f409"
     first = await act(core, player.id, "say", key, words=words)
     again = await act(core, player.id, "say", key, words=words)
@@ -92,10 +92,10 @@ async def test_a_row_that_the_database_refuses_fails_its_own_command_alone(core:
     players = await enlist_many(core, 12, "one")
     bad, *good = players
     await wound(core, bad.id)
-    told = await settled(core, [order(core, bad.id, "rest"), *(order(core, each.id) for each in good)])
-    assert [type(outcome) for outcome in told] == [Internal] + [Receipt] * 11
-    for each in good:
-        await assert_ledger_explains(core, each.id)
+    outcomes = await settled(core, [order(core, bad.id, "rest"), *(order(core, other.id) for other in good)])
+    assert [type(outcome) for outcome in outcomes] == [Internal] + [Receipt] * 11
+    for other in good:
+        await assert_ledger_explains(core, other.id)
     assert (await present(core, bad.id)).version == 1
 
 
@@ -119,7 +119,7 @@ async def test_a_players_order_survives_a_refused_batch_and_a_lock_that_comes_an
     async with connected(core.databases["one"].url) as locker, connected(core.databases["one"].url) as watcher:
         await watcher.execute(SLOW_REFUSAL)
         commands = [order(core, player.id, "say", words=str(number)) for number in range(30)]
-        told = asyncio.create_task(settled(core, [*commands, order(core, bad.id, "rest")]))
+        outcomes = asyncio.create_task(settled(core, [*commands, order(core, bad.id, "rest")]))
 
         async def is_refusing() -> bool:
             asked = "select exists(select from pg_stat_activity where wait_event = 'PgSleep')"
@@ -131,13 +131,13 @@ async def test_a_players_order_survives_a_refused_batch_and_a_lock_that_comes_an
             await locker.execute(HOLD, player.id)
             while not await watcher.fetchval(TRIED_AGAIN, old):
                 pass
-        *applied, refused = await told
-    assert [type(each) for each in (*applied, refused)] == [Receipt] * 30 + [Internal]
+        *applied, refused = await outcomes
+    assert [type(outcome) for outcome in (*applied, refused)] == [Receipt] * 30 + [Internal]
     rows = await ledger(core, player.id)
     assert [row["key"] for row in rows[1:]] == [command.id for command in commands]
 
 
-async def test_a_player_whom_another_transaction_holds_holds_up_nobody_else_and_is_answered_by_his_deadline(
+async def test_a_locked_player_holds_up_no_other_and_is_answered_by_its_deadline(
     core: Core,
 ) -> None:
     held, *free = await enlist_many(core, 10, "one")
@@ -146,17 +146,17 @@ async def test_a_player_whom_another_transaction_holds_holds_up_nobody_else_and_
         await other.execute(HOLD, held.id)
         began = clock()
         waiting = asyncio.create_task(settled(core, [order(core, held.id)]))
-        told = await settled(core, [order(core, each.id) for each in free])
-        assert all(isinstance(outcome, Receipt) for outcome in told)
+        outcomes = await settled(core, [order(core, other.id) for other in free])
+        assert all(isinstance(outcome, Receipt) for outcome in outcomes)
         assert not waiting.done()
         (late,) = await waiting
-        assert isinstance(late, OutcomeUnknown)  # who held him might have been his own lost transaction
+        assert isinstance(late, OutcomeUnknown)  # the lock might have been held by its own lost transaction
         assert 1 <= clock() - began < 2.5
     assert (await act(core, held.id)).player.version == 2
     assert len(await ledger(core, held.id)) == 2
 
 
-async def test_a_player_whom_another_transaction_lets_go_in_time_is_served_in_order(core: Core) -> None:
+async def test_a_player_whose_lock_is_released_in_time_is_served_in_order(core: Core) -> None:
     held = await enlist(core, database="one")
     async with connected(core.databases["one"].url) as other:
         async with other.transaction():
@@ -165,8 +165,8 @@ async def test_a_player_whom_another_transaction_lets_go_in_time_is_served_in_or
             waiting = asyncio.create_task(settled(core, commands))
             await act(core, (await enlist(core, database="one")).id)
             assert not waiting.done()
-        told = await waiting
-    assert [outcome.player.version for outcome in told if isinstance(outcome, Receipt)] == [2, 3, 4, 5, 6]
+        outcomes = await waiting
+    assert [outcome.player.version for outcome in outcomes if isinstance(outcome, Receipt)] == [2, 3, 4, 5, 6]
 
 
 async def test_a_full_queue_refuses_the_next_command_at_once_and_takes_more_when_it_has_emptied(core: Core) -> None:
@@ -179,12 +179,12 @@ async def test_a_full_queue_refuses_the_next_command_at_once_and_takes_more_when
             (refused,) = await settled(core, [order(core, free.id)])
             assert isinstance(refused, Overloaded)
             assert refused.retry_after is not None
-        told = await waiting
-    assert all(isinstance(outcome, Receipt) for outcome in told)
+        outcomes = await waiting
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes)
     assert (await act(core, free.id)).player.version == 2
 
 
-async def test_callers_who_leave_make_room_in_the_queue(core: Core) -> None:
+async def test_callers_that_leave_make_room_in_the_queue(core: Core) -> None:
     player = await enlist(core, database="one")
 
     async def leave() -> None:
@@ -197,8 +197,8 @@ async def test_callers_who_leave_make_room_in_the_queue(core: Core) -> None:
         await asyncio.gather(*(leave() for _ in range(30)))
 
     async def is_served() -> bool:
-        (told,) = await settled(core, [order(core, player.id, "say", words="")])
-        return isinstance(told, Receipt)
+        (outcome,) = await settled(core, [order(core, player.id, "say", words="")])
+        return isinstance(outcome, Receipt)
 
     await wait_until(is_served, 2, what="commands are taken again")
 
@@ -213,6 +213,6 @@ async def test_commands_that_still_wait_when_the_node_stops_are_answered(setting
             await act(core, other.id)
             run.cancel()
             async with asyncio.timeout(2):
-                told = await waiting
+                outcomes = await waiting
                 await asyncio.wait([run])
-    assert all(isinstance(outcome, Unavailable) for outcome in told)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)

@@ -15,7 +15,7 @@ from tests.support.deployment import act, assert_ledger_explains, connected, enl
 from tests.support.wait import wait_until
 
 
-async def test_one_command_on_two_nodes_at_once_is_applied_once_and_both_are_told_the_same(
+async def test_one_command_on_two_nodes_at_once_is_applied_once_and_both_get_the_same_answer(
     core: Core, second: Core
 ) -> None:
     players = await enlist_many(core, 20)
@@ -43,22 +43,22 @@ async def test_a_command_id_used_for_something_else_is_refused_and_changes_nothi
     player, key = await enlist(core), command_id()
     await act(core, player.id, key=key)
     for other in (order(core, player.id, key=key, foe="wolf"), order(core, player.id, "rest", key)):
-        (told,) = await settled(core, [other])
-        assert isinstance(told, CommandMismatch)
+        (outcome,) = await settled(core, [other])
+        assert isinstance(outcome, CommandMismatch)
     assert len(await ledger(core, player.id)) == 2
 
 
 async def test_the_same_command_id_of_two_players_is_two_commands(core: Core) -> None:
     one, two, key = await enlist(core), await enlist(core), command_id()
-    told = await settled(core, [order(core, one.id, key=key), order(core, two.id, key=key)])
-    assert [isinstance(outcome, Receipt) and not outcome.replayed for outcome in told] == [True, True]
+    outcomes = await settled(core, [order(core, one.id, key=key), order(core, two.id, key=key)])
+    assert [isinstance(outcome, Receipt) and not outcome.replayed for outcome in outcomes] == [True, True]
 
 
 async def test_more_commands_than_a_batch_takes_still_take_effect_in_the_order_submitted(core: Core) -> None:
     player = await enlist(core)
     keys = [command_id() for _ in range(100)]
-    told = await settled(core, [order(core, player.id, key=key, foe="slime") for key in keys])
-    applied = [outcome.command_id for outcome in told if isinstance(outcome, Receipt)]
+    outcomes = await settled(core, [order(core, player.id, key=key, foe="slime") for key in keys])
+    applied = [outcome.command_id for outcome in outcomes if isinstance(outcome, Receipt)]
     assert applied == [row["key"] for row in await ledger(core, player.id)][1:]
     assert len(applied) > 32
 
@@ -97,11 +97,11 @@ async def test_any_mix_of_commands_retries_and_players_on_two_nodes_leaves_a_led
         again = mine[step.again % len(mine)] if mine and step.again is not None else None
         commands.append(again or order(core, players[step.player].id, step.action))
     parts = [[c for c, step in zip(commands, mix, strict=True) if step.node == node] for node in (0, 1)]
-    told = await asyncio.gather(*(settled(node, part) for node, part in zip(nodes, parts, strict=True)))
+    outcomes = await asyncio.gather(*(settled(node, part) for node, part in zip(nodes, parts, strict=True)))
     for player in players:
         rows = await assert_ledger_explains(core, player.id)
         kept = {row["key"]: row["version"] for row in rows}
-        for part, answers in zip(parts, told, strict=True):
+        for part, answers in zip(parts, outcomes, strict=True):
             fresh = _judge(player.id, part, answers, kept)
             assert fresh == sorted(fresh), "a node's commands took effect in another order than submitted"
         assert len(kept) == len(rows)
@@ -129,8 +129,8 @@ IN_TRANSACTION = (
 async def test_a_transaction_begun_ahead_ends_when_nothing_comes_for_it(core: Core) -> None:
     """A session left in one would be ended by the server after a while, and the next batch with it."""
     players = await enlist_many(core, 40, "one")
-    told = [settled(core, [order(core, player.id) for _ in range(5)]) for player in players]
-    assert all(any(isinstance(command, Receipt) for command in mine) for mine in await asyncio.gather(*told))
+    outcomes = [settled(core, [order(core, player.id) for _ in range(5)]) for player in players]
+    assert all(any(isinstance(command, Receipt) for command in mine) for mine in await asyncio.gather(*outcomes))
     async with connected(core.databases["one"].url) as watcher:
         await wait_until(
             lambda: _holds(watcher.fetchval(IN_TRANSACTION, "gameserver"), 0), what="no session is in a transaction"

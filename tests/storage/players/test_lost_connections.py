@@ -48,9 +48,9 @@ async def test_a_command_whose_connection_is_killed_before_its_commit_is_applied
     player = await enlist(core, database="one")
     async with superuser(servers, core, "one") as killer:
         await killer.execute(moment)
-        told = asyncio.create_task(act(core, player.id))
+        outcomes = asyncio.create_task(act(core, player.id))
         await killer.execute("select pg_terminate_backend($1)", await backend_in(killer, "PgSleep"))
-        receipt = await told
+        receipt = await outcomes
     assert (receipt.replayed, receipt.player.version) == (False, 2)
     assert len(await assert_ledger_explains(core, player.id)) == 2
 
@@ -92,13 +92,13 @@ async def test_a_commit_whose_wait_for_its_standby_ends_early_is_told_only_when_
     """The first transaction has committed, unknown to the node; cancelling its wait gives no more than a warning."""
     player = await enlist(core, database="one")
     async with superuser(servers, core, "one") as killer, missing_standby(servers, core) as arrive:
-        told = asyncio.create_task(act(core, player.id))
+        outcomes = asyncio.create_task(act(core, player.id))
         first = await backend_in(killer, "SyncRep")
         await killer.execute(f"select {blow}($1)", first)
         await backend_in(killer, "SyncRep", other_than=first)
-        assert not told.done()
+        assert not outcomes.done()
         await arrive()
-        receipt = await told
+        receipt = await outcomes
     assert (receipt.replayed, receipt.player.version) == (True, 2)
     assert len(await assert_ledger_explains(core, player.id)) == 2
 
@@ -146,10 +146,10 @@ async def test_a_command_waits_for_a_database_that_is_away_and_is_refused_at_its
             with pytest.raises(DatabaseUnavailable):
                 await act(core, player.id)
             assert (await act(core, elsewhere.id)).player.version == 2
-            told = asyncio.create_task(act(core, player.id))
+            outcomes = asyncio.create_task(act(core, player.id))
             await asyncio.sleep(0)
             await come_back()
-            assert (await told).player.version == 3
+            assert (await outcomes).player.version == 3
         assert len(await assert_ledger_explains(core, player.id)) == 3
 
 

@@ -16,8 +16,8 @@ from tests.support.deployment import act, connected, enlist, enlist_many, order,
 from tests.support.wait import wait_until
 
 
-async def test_whoever_asks_gets_exactly_the_players_that_he_asked_for(core: Core) -> None:
-    players = {each.id: each for each in await enlist_many(core, 20)}
+async def test_every_read_returns_exactly_the_players_that_it_asked_for(core: Core) -> None:
+    players = {player.id: player for player in await enlist_many(core, 20)}
     absent = [0, 1, -1, LARGEST_ID, LARGEST_ID + 1, 2**80, *(player + 1 for player in players)]
     dice = random.Random(1)
 
@@ -55,10 +55,10 @@ async def test_a_read_sees_what_was_acknowledged_on_any_node(core: Core, second:
 
     noise = [asyncio.create_task(keep_reading()) for _ in range(4)]
     for _ in range(100):
-        (told,) = await settled(core, [order(core, player.id)])
-        if isinstance(told, Receipt):
+        (outcome,) = await settled(core, [order(core, player.id)])
+        if isinstance(outcome, Receipt):
             now, elsewhere = await present(core, player.id), await present(second, player.id)
-            assert now == elsewhere == told.player
+            assert now == elsewhere == outcome.player
         else:
             await act(core, player.id, "revive")
     for task in noise:
@@ -94,7 +94,7 @@ async def test_more_reads_than_may_wait_are_refused_at_once_and_the_others_serve
     await asyncio.wait([run])
 
 
-async def test_readers_who_leave_disturb_nobody(core: Core) -> None:
+async def test_readers_that_leave_disturb_no_other(core: Core) -> None:
     player = await enlist(core)
 
     async def leave() -> None:

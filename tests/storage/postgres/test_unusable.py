@@ -2,24 +2,31 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from copy import copy
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres.database import CONNECT_SECONDS, Database
-from gameserver.storage.postgres.faults import Unusable
 from gameserver.storage.sharding import provision
 from gameserver.storage.tables.migrations import OutdatedDatabase
 from tests.support.deployment import connected, working
 from tests.support.servers import Servers
 
 
-async def refusal(url: str) -> Unusable:
+def problem(error: DatabaseUnavailable) -> str:
+    """What operators read."""
+    (note,) = error.__notes__
+    return note
+
+
+async def refusal(url: str) -> DatabaseUnavailable:
     database = Database("one", SecretStr(url))
     try:
-        with pytest.raises(Unusable) as raised:
+        with pytest.raises(DatabaseUnavailable) as raised:
             await database.ask("select 1")
         return raised.value
     finally:
@@ -33,29 +40,31 @@ def url(servers: Servers) -> str:
 
 async def test_a_wrong_password_is_not_silence(servers: Servers, url: str) -> None:
     error = await refusal(url.replace(":test@", ":secret-and-wrong@"))
-    assert "refuses the role or its password" in error.problem
-    assert "secret-and-wrong" not in error.problem
+    assert "refuses the role or its password" in problem(error)
+    assert "secret-and-wrong" not in problem(error)
     assert error.detail == "The database one can't be used right now."
+    copied = copy(error)  # as for each caller that shared a read
+    assert (problem(copied), copied.detail, copied.retry_after) == (problem(error), error.detail, 1)
 
 
 async def test_a_missing_database_is_named(url: str) -> None:
     error = await refusal(url.rsplit("/", 1)[0] + "/missing")
-    assert "has no database of this name on its server" in error.problem
-    assert '"missing" does not exist' in error.problem
+    assert "has no database of this name on its server" in problem(error)
+    assert '"missing" does not exist' in problem(error)
 
 
 async def test_a_role_without_a_connection_left_is_told(servers: Servers, url: str) -> None:
     async with connected(SecretStr(servers.postgres["one"].superuser_url)) as superuser:
         await superuser.execute("alter role gameserver connection limit 0")
         try:
-            assert "has no connection left: raise max_connections" in (await refusal(url)).problem
+            assert "has no connection left: raise max_connections" in problem(await refusal(url))
         finally:
             await superuser.execute("alter role gameserver connection limit -1")
 
 
 async def test_nothing_that_listens_is_told_from_a_name_without_address() -> None:
-    assert "nothing listens" in (await refusal("postgresql://a:b@127.0.0.1:1/c")).problem
-    assert "has no address" in (await refusal("postgresql://a:b@no.such.host.invalid/c")).problem
+    assert "nothing listens" in problem(await refusal("postgresql://a:b@127.0.0.1:1/c"))
+    assert "has no address" in problem(await refusal("postgresql://a:b@no.such.host.invalid/c"))
 
 
 @asynccontextmanager
@@ -73,7 +82,7 @@ async def test_silence_is_called_silence() -> None:
     async with silent() as port:
         async with asyncio.timeout(CONNECT_SECONDS + 2):
             error = await refusal(f"postgresql://a:b@127.0.0.1:{port}/c?sslmode=disable")
-    assert "does not answer in time" in error.problem
+    assert "does not answer in time" in problem(error)
     assert error.detail == "The database one does not answer."
 
 

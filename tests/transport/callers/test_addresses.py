@@ -58,13 +58,13 @@ def test_a_connection_without_an_address_has_the_unknown_one() -> None:
 
 
 def test_an_ipv4_address_counts_alone_and_an_ipv6_one_by_its_64_bit_network_bit_network() -> None:
-    def told(peer: str) -> str:
+    def counted_as(peer: str) -> str:
         return counted(client(peer, [], ()))
 
-    assert told("203.0.113.7") == told("::ffff:203.0.113.7") == "203.0.113.7"
-    assert told("2001:db8:1:2::1") == told("2001:db8:1:2:ffff:ffff:ffff:ffff") == "2001:db8:1:2::/64"
-    assert told("2001:db8:1:3::1") == "2001:db8:1:3::/64"
-    assert told("fe80::1%eth0") == "fe80::/64"
+    assert counted_as("203.0.113.7") == counted_as("::ffff:203.0.113.7") == "203.0.113.7"
+    assert counted_as("2001:db8:1:2::1") == counted_as("2001:db8:1:2:ffff:ffff:ffff:ffff") == "2001:db8:1:2::/64"
+    assert counted_as("2001:db8:1:3::1") == "2001:db8:1:3::/64"
+    assert counted_as("fe80::1%eth0") == "fe80::/64"
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))

@@ -48,8 +48,8 @@ def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) ->
 
 async def sign_up(api: Api, **headers: Any) -> Answer:
     number = next(_numbers)
-    asked = {"name": f"Newcomer {number}", "class": "mage", "device": f"newcomers-device-{number}"}
-    return await api.ask("POST", "/v1/players", body=asked, **headers)
+    request = {"name": f"Newcomer {number}", "class": "mage", "device": f"newcomers-device-{number}"}
+    return await api.ask("POST", "/v1/players", body=request, **headers)
 
 
 async def sign_in(api: Api, device: str = "nobodys-device", **headers: Any) -> Answer:
@@ -61,15 +61,15 @@ async def test_two_nodes_share_the_limits_of_sign_up_and_sign_in(settings: Setti
     own = limited(settings, sign_ups_per_address=few, sign_ins_per_address=few)
     nodes = [await start(own), await start(on_another_port(own))]
     made = await asyncio.gather(*(sign_up(api) for api in nodes * 8))
-    assert sorted({each.status for each in made}) == [201, 429]
-    assert [each.status for each in made].count(201) == 5
+    assert sorted({answer.status for answer in made}) == [201, 429]
+    assert [answer.status for answer in made].count(201) == 5
     assert (await nodes[0].admin("stats")).body["players"] == 5
-    found = await asyncio.gather(*(sign_in(api) for api in nodes * 8))
-    assert [each.code for each in found].count("wrong_credentials") == 5
-    for each in [*made, *found]:
-        if each.status == 429:
-            assert_problem(each, "rate_limited")
-            assert 3500 < int(each.headers["Retry-After"]) <= 3600
+    results = await asyncio.gather(*(sign_in(api) for api in nodes * 8))
+    assert [result.code for result in results].count("wrong_credentials") == 5
+    for answer in [*made, *results]:
+        if answer.status == 429:
+            assert_problem(answer, "rate_limited")
+            assert 3500 < int(answer.headers["Retry-After"]) <= 3600
 
 
 async def test_waiting_as_long_as_retry_after_says_admits(settings: Settings, start: Start) -> None:
@@ -89,8 +89,8 @@ async def test_a_name_is_limited_from_every_address_and_hashes_no_password_then(
     api = await start(limited(settings, proxies=("127.0.0.1",), sign_ins_per_name=few))
 
     async def enter(name: str, address: str) -> Answer:
-        asked = {"name": name, "password": "anns-password"}
-        return await api.ask("POST", "/v1/sessions", body=asked, X_Forwarded_For=address)
+        request = {"name": name, "password": "anns-password"}
+        return await api.ask("POST", "/v1/sessions", body=request, X_Forwarded_For=address)
 
     for address in ("203.0.113.1", "203.0.113.2"):
         assert_problem(await enter("Ann Lee", address), "wrong_credentials")
@@ -104,10 +104,10 @@ async def test_a_denied_sign_up_claims_nothing(settings: Settings, start: Start)
     few = PerMinute(per_minute=HOURLY, burst=1)
     api = await start(limited(settings, sign_ups_per_address=few))
     who = await api.sign_up()
-    asked, key = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}, command_id()
+    request, key = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}, command_id()
     async with unchanged(api, who):
-        assert_problem(await api.ask("POST", "/v1/players", body=asked, key=key), "rate_limited")
-    made = await api.ask("POST", "/v1/players", body=asked, key=key, X_Backend_Key=KEY)
+        assert_problem(await api.ask("POST", "/v1/players", body=request, key=key), "rate_limited")
+    made = await api.ask("POST", "/v1/players", body=request, key=key, X_Backend_Key=KEY)
     assert (made.status, made.body["replayed"]) == (201, False)
 
 
@@ -117,17 +117,17 @@ async def test_what_a_client_writes_into_x_forwarded_for_gives_it_no_other_addre
     few = PerMinute(per_minute=HOURLY, burst=2)
     direct = await start(limited(settings, sign_ins_per_address=few, exempt=("10.0.0.0/8",)))
     forged = ["203.0.113.1", "10.0.0.1", "127.0.0.1", "nonsense", "203.0.113.2, 10.0.0.1"]
-    found = [(await sign_in(direct, X_Forwarded_For=each)).status for each in forged]
-    assert found == [401, 401, 429, 429, 429], "without a proxy the header says nothing"
+    answers = [(await sign_in(direct, X_Forwarded_For=address)).status for address in forged]
+    assert answers == [401, 401, 429, 429, 429], "without a proxy the header says nothing"
 
     own = limited(on_another_port(settings), ("127.0.0.1",), sign_ins_per_address=few, exempt=("10.0.0.0/8",))
     behind = await start(own)
-    found = [(await sign_in(behind, X_Forwarded_For=f"{each}, 203.0.113.9")).status for each in forged]
-    assert found == [401, 401, 429, 429, 429], "behind one, what it appended counts"
+    answers = [(await sign_in(behind, X_Forwarded_For=f"{address}, 203.0.113.9")).status for address in forged]
+    assert answers == [401, 401, 429, 429, 429], "behind one, what it appended counts"
     assert (await sign_in(behind, X_Forwarded_For="203.0.113.8")).status == 401, "another client of the proxy"
     for host in range(1, 4):
-        told = await sign_in(behind, X_Forwarded_For=f"2001:db8::{host}")
-        assert told.status == (401 if host < 3 else 429), "one /64"
+        answer = await sign_in(behind, X_Forwarded_For=f"2001:db8::{host}")
+        assert answer.status == (401 if host < 3 else 429), "one /64"
 
 
 async def test_exempt_networks_sign_up_and_in_without_limits(settings: Settings, start: Start) -> None:
@@ -147,8 +147,8 @@ async def test_a_players_actions_are_limited_at_both_doors(
     api = await start(limited(settings, actions_per_player=PerSecond(per_second=0.01, burst=3)))
     who, other = await api.sign_up(), await api.sign_up()
     door = Door(kind, api, who)
-    told = [await door.act(HUNT) for _ in range(3)]
-    assert [each["player"]["version"] for each in told] == [2, 3, 4]
+    answers = [await door.act(HUNT) for _ in range(3)]
+    assert [entry["player"]["version"] for entry in answers] == [2, 3, 4]
     async with unchanged(api, who):
         key = command_id()
         assert (await door.act(HUNT, key))["code"] == "rate_limited"
@@ -181,8 +181,8 @@ async def test_a_socket_that_sends_too_many_frames_gets_an_error_and_is_closed(
         for number in range(6):
             await connection.send_json({"id": number, **frame})
         frames, closed = await closing_of(connection)
-        assert sorted(each["id"] for each in frames if each["id"] is not None) == [0, 1, 2, 3], "hello counts"
-        (error,) = [each["error"] for each in frames if each["id"] is None]
+        assert sorted(frame["id"] for frame in frames if frame["id"] is not None) == [0, 1, 2, 3], "hello counts"
+        (error,) = [frame["error"] for frame in frames if frame["id"] is None]
         assert (error["code"], closed) == ("too_many_messages", 4429)
         assert error["detail"].endswith(".")
 
@@ -192,17 +192,17 @@ async def test_a_back_ends_key_lifts_every_limit(settings: Settings, start: Star
     strict: dict[str, Any] = {"sign_ups_per_address": one, "sign_ins_per_address": one, "sign_ins_per_name": one}
     api = await start(limited(settings, **strict, actions_per_player=rare, frames_per_socket=rare))
     made = [await sign_up(api, X_Backend_Key=KEY) for _ in range(3)]
-    assert {each.status for each in made} == {201}
+    assert {answer.status for answer in made} == {201}
     assert {(await sign_in(api, X_Backend_Key="x" * 32)).status for _ in range(3)} == {401}
     token, act = made[0].body["session"]["token"], "/v1/players/me/actions"
     acted = [await api.ask("POST", act, token=token, body=HUNT, X_Backend_Key=KEY) for _ in range(3)]
-    assert {each.status for each in acted} == {200}
+    assert {answer.status for answer in acted} == {200}
     connection = await api.raw_socket(**{"X-Backend-Key": KEY})
     await connection.send_json({"id": 0, "op": "hello", "token": token})
     for number in range(1, 4):
         await connection.send_json({"id": number, "op": "act", **HUNT})
-    told = [await connection.receive_json(timeout=10) for _ in range(4)]
-    assert all("ok" in each for each in told), told
+    answers = [await connection.receive_json(timeout=10) for _ in range(4)]
+    assert all("ok" in entry for entry in answers), answers
     assert (await sign_up(api)).status == 201, "what a back end does counts against nobody"
     assert (await sign_up(api)).status == 429
 
@@ -212,7 +212,7 @@ async def test_a_wrong_back_ends_key_is_refused_everywhere(settings: Settings, s
     who = await api.sign_up()
     async with unchanged(api, who):
         for wrong in (KEY + "x", KEY[:-1], KEY.upper(), "game", "x", ADMIN_KEY, who.token, "é" * 32, "x" * 5000):
-            for told in (
+            for answer in (
                 await sign_up(api, X_Backend_Key=wrong),
                 await sign_in(api, X_Backend_Key=wrong),
                 await api.ask("GET", "/v1/players/me", token=who.token, X_Backend_Key=wrong),
@@ -220,7 +220,7 @@ async def test_a_wrong_back_ends_key_is_refused_everywhere(settings: Settings, s
                 await api.ask("GET", "/admin/v1/stats", token=ADMIN_KEY, X_Backend_Key=wrong),
                 await api.ask("GET", "/nowhere", X_Backend_Key=wrong),
             ):
-                assert_problem(told, "not_authenticated", wrong[:50])
+                assert_problem(answer, "not_authenticated", wrong[:50])
             with pytest.raises(WSServerHandshakeError) as caught:
                 await api.raw_socket(**{"X-Backend-Key": wrong})
             assert caught.value.status == 401
@@ -241,8 +241,8 @@ async def test_denials_are_counted_by_their_limit(settings: Settings, start: Sta
         await api.ask("POST", "/v1/sessions", body=credentials)
         await api.act(who)
     now = await denials(api)
-    told = {name: now[name] - before.get(name, 0) for name in now if now[name] != before.get(name, 0)}
-    assert told == {"sign_ups_per_address": 3, "sign_ins_per_name": 2, "actions_per_player": 2}
+    by_name = {name: now[name] - before.get(name, 0) for name in now if now[name] != before.get(name, 0)}
+    assert by_name == {"sign_ups_per_address": 3, "sign_ins_per_name": 2, "actions_per_player": 2}
 
 
 async def denials(api: Api) -> dict[str, float]:
@@ -257,4 +257,4 @@ async def test_ping_frames_count_as_frames_and_are_answered(settings: Settings, 
     for number in range(6):
         await connection.ping(str(number).encode())
     frames, closed = await closing_of(connection)
-    assert ([each["error"]["code"] for each in frames], closed) == (["too_many_messages"], 4429)
+    assert ([frame["error"]["code"] for frame in frames], closed) == (["too_many_messages"], 4429)

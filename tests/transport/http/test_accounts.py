@@ -22,13 +22,13 @@ ANN = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": 
 async def two(settings: Settings) -> Any:
     """Clients of two nodes of one deployment."""
     async with AsyncExitStack() as stack:
-        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
         yield [await stack.enter_async_context(Api(node.url)) for node in nodes]
 
 
 async def sign_up(api: Api, key: str | None = None, **fields: Any) -> Answer:
-    asked = {name: value for name, value in {**ANN, **fields}.items() if value is not None}
-    return await api.ask("POST", "/v1/players", body=asked, key=key)
+    request = {name: value for name, value in {**ANN, **fields}.items() if value is not None}
+    return await api.ask("POST", "/v1/players", body=request, key=key)
 
 
 async def test_a_player_comes_back_by_device_and_by_name_and_password(api: Api) -> None:
@@ -82,10 +82,10 @@ async def test_a_sign_up_sent_again_gets_its_player_and_a_new_session(two: list[
 async def test_a_sign_up_sent_at_once_to_two_nodes_makes_one_player(two: list[Api]) -> None:
     for number in range(5):
         key, fields = command_id(), {"name": f"Twin {number}", "device": f"twin-device-{number}", "password": None}
-        found = await asyncio.gather(*(sign_up(api, key, **fields) for api in two * 3))
-        assert {each.status for each in found} == {201}, [each.body for each in found]
-        assert len({each.body["player"]["id"] for each in found}) == 1
-        assert [each.body["replayed"] for each in found].count(False) == 1
+        results = await asyncio.gather(*(sign_up(api, key, **fields) for api in two * 3))
+        assert {result.status for result in results} == {201}, [result.body for result in results]
+        assert len({result.body["player"]["id"] for result in results}) == 1
+        assert [result.body["replayed"] for result in results].count(False) == 1
     assert (await two[0].admin("stats")).body["players"] == 5
 
 
@@ -133,16 +133,16 @@ async def test_of_many_sign_ups_with_one_name_at_once_one_gets_it(two: list[Api]
         for number in range(4)
         for name in ("Ann Lee", "Bea Lee", "Cid Lee")
     ]
-    found = await asyncio.gather(*tries)
-    won = [each.body["player"]["name"] for each in found if each.status == 201]
+    results = await asyncio.gather(*tries)
+    won = [result.body["player"]["name"] for result in results if result.status == 201]
     assert sorted(won) == ["Ann Lee", "Bea Lee", "Cid Lee"]
-    assert {each.code for each in found if each.status != 201} == {"name_taken"}
+    assert {result.code for result in results if result.status != 201} == {"name_taken"}
 
 
 async def test_wrong_credentials_get_the_same_answer_whatever_is_wrong(api: Api) -> None:
     await sign_up(api)
     await api.sign_up(name="Bea Lee", device="beas-device")
-    told = set()
+    collected = set()
     for wrong in (
         {"device": "nobodys-device"},
         {"device": "ANNS-DEVICE"},
@@ -157,15 +157,15 @@ async def test_wrong_credentials_get_the_same_answer_whatever_is_wrong(api: Api)
     ):
         answer = await api.ask("POST", "/v1/sessions", body=wrong)
         assert_problem(answer, "wrong_credentials", wrong)
-        told.add(tuple(value for field, value in sorted(answer.body.items()) if field != "request_id"))
-    assert len(told) == 1
+        collected.add(tuple(value for field, value in sorted(answer.body.items()) if field != "request_id"))
+    assert len(collected) == 1
 
 
 def forged(victim: int, like: str) -> str:
     """A command id whose sign-up draws the victim's id, found by trying: clients choose their command ids."""
-    while player_id_of(found := new_command_id(command_milliseconds(like)), 0, SLOTS) != victim:
+    while player_id_of(command := new_command_id(command_milliseconds(like)), 0, SLOTS) != victim:
         pass
-    return found
+    return command
 
 
 async def test_a_command_id_made_to_draw_another_players_id_gives_no_access_to_that_player(

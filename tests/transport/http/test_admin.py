@@ -15,15 +15,15 @@ CLASSES = ("warrior", "fighter", "mage", "priest")
 
 async def pages(api: Api, **query: Any) -> list[dict[str, Any]]:
     """All players of a ranking by its pages of two."""
-    found: list[dict[str, Any]] = []
+    collected: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        told = await api.admin("rankings", limit=2, **query, **cursor)
-        assert told.status == 200, told.body
-        found += [each["player"] for each in told.body["entries"]]
-        if told.body["next_cursor"] is None:
-            return found
-        cursor = {"cursor": told.body["next_cursor"]}
+        answer = await api.admin("rankings", limit=2, **query, **cursor)
+        assert answer.status == 200, answer.body
+        collected += [entry["player"] for entry in answer.body["entries"]]
+        if answer.body["next_cursor"] is None:
+            return collected
+        cursor = {"cursor": answer.body["next_cursor"]}
 
 
 async def populate(api: Api) -> None:
@@ -37,13 +37,13 @@ async def populate(api: Api) -> None:
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_the_pages_of_a_ranking_are_its_exact_order_over_both_databases(api: Api, by: str, order: str) -> None:
     await populate(api)
-    found = await pages(api, by=by, order=order)
-    assert len({each["id"] for each in found}) == 9
-    values = [each[by] for each in found]
+    answer = await pages(api, by=by, order=order)
+    assert len({result["id"] for result in answer}) == 9
+    values = [result[by] for result in answer]
     assert values == sorted(values, reverse=order == "desc")
     if by != "created_at":
         for value in set(values):
-            ids = [int(each["id"]) for each in found if each[by] == value]
+            ids = [int(result["id"]) for result in answer if result[by] == value]
             assert ids == sorted(ids)
 
 
@@ -51,7 +51,7 @@ async def test_a_ranking_is_filtered_by_class_and_level(api: Api) -> None:
     await populate(api)
     mages = await pages(api, **{"class": "mage"})
     assert len(mages) == 2
-    assert {each["class"] for each in mages} == {"mage"}
+    assert {mage["class"] for mage in mages} == {"mage"}
     assert await pages(api, min_level=50) == []
     assert len(await pages(api, max_level=50)) == 9
     assert (await api.admin("rankings", **{"class": "druid"})).code == "unknown_class"
@@ -70,12 +70,12 @@ GARBAGE = [
 
 async def test_a_cursor_continues_its_own_ranking_and_no_other(api: Api) -> None:
     mages = [await api.sign_up("mage") for _ in range(3)]
-    told = (await api.admin("rankings", limit=1, **RANKING)).body
-    rest = (await api.admin("rankings", limit=5, cursor=told["next_cursor"], **RANKING)).body
-    assert {each["player"]["id"] for each in told["entries"] + rest["entries"]} == {each.id for each in mages}
+    body = (await api.admin("rankings", limit=1, **RANKING)).body
+    rest = (await api.admin("rankings", limit=5, cursor=body["next_cursor"], **RANKING)).body
+    assert {entry["player"]["id"] for entry in body["entries"] + rest["entries"]} == {mage.id for mage in mages}
     for other in OTHERS:
-        asked = {name: value for name, value in {**RANKING, **other}.items() if value is not None}
-        refused = await api.admin("rankings", cursor=told["next_cursor"], **asked)
+        request = {name: value for name, value in {**RANKING, **other}.items() if value is not None}
+        refused = await api.admin("rankings", cursor=body["next_cursor"], **request)
         assert (refused.code, fields_of(refused.body)) == ("bad_input", ["cursor"]), other
         assert "another ranking" in refused.body["errors"][0]["problem"], other
 
@@ -92,26 +92,26 @@ async def test_the_map_has_every_slot_once_and_each_database_says_what_it_holds(
     await populate(api)
     groups = (await api.admin("slots")).body["groups"]
     names = ["accounts", "items", "players"]
-    assert [(each["group"], each["slots"]) for each in groups] == [(name, SLOTS) for name in names]
-    for each in groups:
-        assert [slot for own in each["ranges"] for slot in range(own["first"], own["last"] + 1)] == [*range(SLOTS)]
-        assert [(own["database"], own["epoch"]) for own in each["ranges"]] == [("one", 1), ("two", 1)]
-    databases = {each["name"]: each for each in (await api.admin("databases")).body["databases"]}
+    assert [(group["group"], group["slots"]) for group in groups] == [(name, SLOTS) for name in names]
+    for group in groups:
+        assert [slot for own in group["ranges"] for slot in range(own["first"], own["last"] + 1)] == [*range(SLOTS)]
+        assert [(own["database"], own["epoch"]) for own in group["ranges"]] == [("one", 1), ("two", 1)]
+    databases = {database["name"]: database for database in (await api.admin("databases")).body["databases"]}
     stats = (await api.admin("stats")).body["by_database"]
-    assert {name: each["players"] for name, each in databases.items()} == {"one": 0, "two": 0} | stats
-    for each in databases.values():
-        assert each["role"] == "primary"
-        shares = sorted((own["group"], own["slots"]) for own in each["groups"])
+    assert {name: database["players"] for name, database in databases.items()} == {"one": 0, "two": 0} | stats
+    for database in databases.values():
+        assert database["role"] == "primary"
+        shares = sorted((own["group"], own["slots"]) for own in database["groups"])
         assert shares == [(name, SLOTS // 2) for name in names]
-        assert each["bytes"] == sum(own["bytes"] for own in each["groups"]) > 100_000
+        assert database["bytes"] == sum(own["bytes"] for own in database["groups"]) > 100_000
 
 
 async def test_stats_count_every_player_once(api: Api) -> None:
     await populate(api)
-    told = (await api.admin("stats")).body
-    assert told["players"] == 9
-    assert told["by_class"] == {"warrior": 3, "fighter": 2, "mage": 2, "priest": 2}
-    assert sum(told["by_database"].values()) == sum(told["by_level"].values()) == 9
+    body = (await api.admin("stats")).body
+    assert body["players"] == 9
+    assert body["by_class"] == {"warrior": 3, "fighter": 2, "mage": 2, "priest": 2}
+    assert sum(body["by_database"].values()) == sum(body["by_level"].values()) == 9
 
 
 async def test_only_an_admin_key_opens_the_admin_door(api: Api) -> None:

@@ -93,14 +93,14 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
         api = await stack.enter_async_context(Api((await start_node(stack, settings)).url))
         made = (await api.ask("POST", "/v1/players", body=sign_up, key=own)).body
         who = Signed(made["player"]["id"], "Ann Lee", "anns-device", made["session"]["token"])
-        told = await Door("socket", api, who).act(HUNT, key)
+        answer = await Door("socket", api, who).act(HUNT, key)
     late = settings.model_copy(update={"ledger": LedgerSettings(window_back_seconds=3600)})
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api((await start_node(stack, late)).url))
         async with unchanged(api, who):
             for kind in ("http", "socket"):
                 door = Door(kind, api, who)
-                assert await door.act(HUNT, key) == {**told, "replayed": True}
+                assert await door.act(HUNT, key) == {**answer, "replayed": True}
                 assert (await door.act({"action": "rest"}, key))["code"] == "command_mismatch"
                 assert (await door.act(HUNT, command_id(seconds_ago=7200)))["code"] == "command_expired"
             again = await api.ask("POST", "/v1/players", body=sign_up, key=own)

@@ -16,16 +16,16 @@ from tests.transport.samples import ACTIONS, HUNT, LARGEST, NOT_JSON, NUMBERS, S
 
 async def test_an_invalid_action_is_refused_and_changes_nothing(door: Door) -> None:
     async with unchanged(door.api, door.who):
-        for asked, code, fields in ACTIONS:
-            error = await door.act(asked)
-            assert error.get("code") == code, (asked, error)
-            assert set(fields) <= set(fields_of(error)), (asked, error)
+        for request, code, fields in ACTIONS:
+            error = await door.act(request)
+            assert error.get("code") == code, (request, error)
+            assert set(fields) <= set(fields_of(error)), (request, error)
 
 
 async def test_a_body_that_is_no_json_object_is_refused_and_changes_nothing(api: Api) -> None:
     who = await api.sign_up()
     async with unchanged(api, who):
-        for sent in (b"", b"\xff\xfe{}", b'{"action":"\xc3\x28"}', *(each.encode() for each in NOT_JSON)):
+        for sent in (b"", b"\xff\xfe{}", b'{"action":"\xc3\x28"}', *(text.encode() for text in NOT_JSON)):
             for path in ("/v1/players/me/actions", "/v1/players", "/v1/sessions"):
                 answer = await api.ask("POST", path, token=who.token, data=sent)
                 assert_problem(answer, "bad_json", (path, sent[:60]))
@@ -60,7 +60,7 @@ async def test_a_compressed_body_is_refused_however_small_or_broken(api: Api) ->
 
 async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> None:
     who = await api.sign_up()
-    numbers = [each for each in map(str, NUMBERS) if each != "7"]
+    numbers = [text for text in map(str, NUMBERS) if text != "7"]
     not_ids = [
         str(2**70),
         str(2**63),
@@ -77,15 +77,15 @@ async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> No
         ",".join(["1"] * 101),
     ]
     paths = [
-        *(f"/v1/boards/exp?limit={each}" for each in [*numbers, "0", "201", "9" * 5000]),
-        *(f"/v1/boards/exp/around/me?radius={each}" for each in [*numbers, "101"]),
-        *(f"/v1/boards/exp/around/{each}" for each in ("-1", "NaN", str(2**63), str(2**70), "%00", "1.5")),
-        *(f"/v1/players/me/ledger?limit={each}" for each in [*numbers, "0", "201"]),
-        *(f"/v1/players?ids={each}" for each in not_ids),
-        *(f"/v1/boards/exp/ranks?ids={each}" for each in not_ids),
-        *(f"/v1/players/{each}" for each in ("-1", "NaN", str(2**63), str(2**70), "1.5", "%00", "%F0%9F%90%89")),
-        *(f"/v1/boards/exp?cursor={each}" for each in ("", "x", "exp~1~zz", f"exp~{2**70}~00", "%00", "a" * 257)),
-        *(f"/v1/players/me/ledger?cursor={each}" for each in ("x", "%00", "0" * 36)),
+        *(f"/v1/boards/exp?limit={text}" for text in [*numbers, "0", "201", "9" * 5000]),
+        *(f"/v1/boards/exp/around/me?radius={text}" for text in [*numbers, "101"]),
+        *(f"/v1/boards/exp/around/{text}" for text in ("-1", "NaN", str(2**63), str(2**70), "%00", "1.5")),
+        *(f"/v1/players/me/ledger?limit={text}" for text in [*numbers, "0", "201"]),
+        *(f"/v1/players?ids={not_id}" for not_id in not_ids),
+        *(f"/v1/boards/exp/ranks?ids={not_id}" for not_id in not_ids),
+        *(f"/v1/players/{text}" for text in ("-1", "NaN", str(2**63), str(2**70), "1.5", "%00", "%F0%9F%90%89")),
+        *(f"/v1/boards/exp?cursor={text}" for text in ("", "x", "exp~1~zz", f"exp~{2**70}~00", "%00", "a" * 257)),
+        *(f"/v1/players/me/ledger?cursor={text}" for text in ("x", "%00", "0" * 36)),
         "/v1/boards/exp?limit=1&limit=2",
         "/v1/boards/exp?season=2",
         "/v1/boards/exp?%00=1",
@@ -127,7 +127,7 @@ async def test_many_faults_are_answered_with_a_few(door: Door) -> None:
     error = await door.act({**HUNT, **{f"x{number}" * 20: 1 for number in range(150)}})
     assert error["code"] == "bad_input"
     assert len(error["errors"]) == 20
-    assert all(len(each) <= 100 for each in fields_of(error))
+    assert all(len(entry) <= 100 for entry in fields_of(error))
 
 
 async def test_an_unknown_path_or_method_gets_an_error_of_the_same_form(api: Api) -> None:
@@ -197,13 +197,13 @@ async def test_no_random_request_causes_an_internal_error(door: Door) -> None:
         return random.choice(words)
 
     for _ in range(150):
-        asked = {"action": random.choice(["hunt", "rest", "change_class", value(2)])} | {
+        request = {"action": random.choice(["hunt", "rest", "change_class", value(2)])} | {
             random.choice(fields): value(4) for _ in range(random.randrange(3))
         }
-        told = await door.act(asked)
-        assert told.get("code") != "internal", asked
+        result = await door.act(request)
+        assert result.get("code") != "internal", request
     for path in ("/v1/players", "/v1/sessions"):
         for _ in range(100):
-            asked = {random.choice(fields): value(3) for _ in range(random.randrange(5))}
-            answer = await door.api.ask("POST", path, data=json.dumps(asked).encode())
-            assert answer.status < 500, asked
+            request = {random.choice(fields): value(3) for _ in range(random.randrange(5))}
+            answer = await door.api.ask("POST", path, data=json.dumps(request).encode())
+            assert answer.status < 500, request

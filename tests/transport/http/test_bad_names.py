@@ -68,7 +68,7 @@ async def test_a_name_that_differs_only_in_case_width_or_spacing_is_taken(api: A
         who = await api.sign_up(name=name)
         assert who.name == name
     async with unchanged(api, who):
-        for number, alike in enumerate(alike for each in TAKEN.values() for alike in each):
+        for number, alike in enumerate(alike for entry in TAKEN.values() for alike in entry):
             answer = await api.ask("POST", "/v1/players", body=application(alike, number))
             assert_problem(answer, "name_taken", ascii(alike))
     free = await api.ask("POST", "/v1/players", body=application("Ann Lea", 0))

@@ -76,12 +76,12 @@ async def test_no_route_of_a_player_opens_without_a_token(api: Api) -> None:
 
 async def test_a_wrong_token_opens_nothing_over_http(api: Api) -> None:
     who, other = await api.sign_up(), await api.sign_up()
-    given = [f"Bearer {each}" for each in wrong_tokens(who, other)]
+    given = [f"Bearer {wrong_token}" for wrong_token in wrong_tokens(who, other)]
     given += ["", "Bearer", f"Basic {who.token}", who.token, f"Token {who.token}", f"Bearer {who.token} {who.token}"]
     async with unchanged(api, who):
-        for each in given:
-            answer = await api.ask("POST", "/v1/players/me/actions", body=ACT, Authorization=each)
-            assert_problem(answer, "not_authenticated", each[:60])
+        for header in given:
+            answer = await api.ask("POST", "/v1/players/me/actions", body=ACT, Authorization=header)
+            assert_problem(answer, "not_authenticated", header[:60])
 
 
 async def test_a_wrong_token_opens_no_socket(api: Api) -> None:
@@ -125,7 +125,7 @@ async def test_an_expired_token_opens_nothing(short: Settings) -> None:
         assert await hello(api, who.token) == ("not_authenticated", 4401)
         await connection.send_json({"id": 1, "op": "act", **ACT})
         frames, closed = await closing_of(connection)
-        assert ([each["error"]["code"] for each in frames], closed) == (["not_authenticated"], 4409)
+        assert ([frame["error"]["code"] for frame in frames], closed) == (["not_authenticated"], 4409)
 
 
 async def test_a_revoked_token_opens_nothing(api: Api) -> None:

@@ -26,7 +26,7 @@ async def ranked(api: Api, count: int) -> list[Signed]:
 async def test_a_client_that_has_the_page_already_gets_304(api: Api) -> None:
     await ranked(api, 3)
     first = await api.ask("GET", "/v1/boards/exp?limit=2")
-    assert [each["rank"] for each in first.body["entries"]] == [1, 2]
+    assert [entry["rank"] for entry in first.body["entries"]] == [1, 2]
     assert first.body["as_of"] is not None
     assert "stale" not in first.body
     again = await api.ask("GET", "/v1/boards/exp?limit=2", If_None_Match=f'"x", {first.headers["ETag"]}')
@@ -53,31 +53,35 @@ async def test_a_socket_gets_the_page_that_http_serves(api: Api, monkeypatch: py
 
 async def test_places_have_percentiles_and_players_without_a_place_are_named(api: Api) -> None:
     players = await ranked(api, 4)
-    told = (await api.ask("GET", f"/v1/boards/exp/ranks?ids={players[2].id},5,{players[0].id}")).body
-    assert [(each["rank"], each["player"]["id"]) for each in told["entries"]] == [
+    body = (await api.ask("GET", f"/v1/boards/exp/ranks?ids={players[2].id},5,{players[0].id}")).body
+    assert [(entry["rank"], entry["player"]["id"]) for entry in body["entries"]] == [
         (3, players[2].id),
         (1, players[0].id),
     ]
-    assert told["not_on_board"] == ["5"]
-    mine = await api.ask("GET", "/v1/boards/exp/ranks/me", token=players[1].token)
-    assert (mine.body["entry"]["rank"], mine.body["entry"]["percentile"], mine.body["total"]) == (2, 0.0, 4)
+    assert body["not_on_board"] == ["5"]
+    answer = await api.ask("GET", "/v1/boards/exp/ranks/me", token=players[1].token)
+    assert (answer.body["entry"]["rank"], answer.body["entry"]["percentile"], answer.body["total"]) == (2, 0.0, 4)
     assert (await api.ask("GET", "/v1/boards/exp/ranks/me")).status == 401
     for path in ("exp/ranks/5", "exp/around/5", f"warrior/ranks/{players[0].id}", f"warrior/around/{players[0].id}"):
         assert (await api.ask("GET", f"/v1/boards/{path}")).code == "not_on_board"
 
 
 async def test_boards_say_how_they_rank(api: Api) -> None:
-    told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).body["boards"]}
-    assert (told["mage"]["score"], told["mage"]["class"], told["mage"]["season"]) == ("exp", "mage", "all-time")
-    weekly = told["dragons_weekly"]
+    by_name = {board["name"]: board for board in (await api.ask("GET", "/v1/boards")).body["boards"]}
+    assert (by_name["mage"]["score"], by_name["mage"]["class"], by_name["mage"]["season"]) == (
+        "exp",
+        "mage",
+        "all-time",
+    )
+    weekly = by_name["dragons_weekly"]
     assert (weekly["operator"], weekly["ties"], weekly["season"]["zone"]) == ("sum", "first", "Asia/Seoul")
     assert weekly["season"]["starts_at"] < weekly["season"]["ends_at"]
     assert weekly["rewards"][0]["exp"] == 1000
 
 
 async def test_a_season_is_named_by_its_start(api: Api) -> None:
-    told = {each["name"]: each for each in (await api.ask("GET", "/v1/boards")).body["boards"]}
-    starts = told["dragons_weekly"]["season"]["starts_at"]
+    by_name = {board["name"]: board for board in (await api.ask("GET", "/v1/boards")).body["boards"]}
+    starts = by_name["dragons_weekly"]["season"]["starts_at"]
 
     async def is_there() -> bool:
         return (await api.ask("GET", f"/v1/boards/dragons_weekly?season={starts}")).status == 200
@@ -119,14 +123,14 @@ async def judge(api: Api, who: Signed, method: str = "POST", key: str | None = N
 
 
 async def on_board(api: Api, board: str) -> list[str]:
-    return [each["player"]["id"] for each in (await api.ask("GET", f"/v1/boards/{board}")).body["entries"]]
+    return [entry["player"]["id"] for entry in (await api.ask("GET", f"/v1/boards/{board}")).body["entries"]]
 
 
 async def test_a_ban_hides_a_player_on_every_board_and_ends_its_sessions_and_lifting_it_restores_its_ranks(
     api: Api, node: InProcessNode
 ) -> None:
     players = await ranked(api, 3)
-    who, all_ids = players[1], [each.id for each in players]
+    who, all_ids = players[1], [player.id for player in players]
     socket = await api.socket(who.token)
     assert (await judge(api, who)).body["banned"] is True
 

@@ -26,28 +26,28 @@ async def act(api: Api, who: Signed, times: int, **more: Any) -> None:
 
 async def assert_whole(api: Api, who: Signed) -> list[dict[str, Any]]:
     """The feed is what the ledger says, down to the first version or the cap."""
-    told = await feed(api, who)
+    answer = await feed(api, who)
     me = (await api.ask("GET", "/v1/players/me", token=who.token)).body
     newest = me["version"]
-    assert [each["version"] for each in told] == list(range(newest, max(0, newest - LENGTH), -1))
+    assert [entry["version"] for entry in answer] == list(range(newest, max(0, newest - LENGTH), -1))
     ledger = (await api.ask("GET", "/v1/players/me/ledger?limit=200", token=who.token)).body["entries"]
-    by_id = {each["command_id"]: each for each in ledger}
-    for each in told:
-        known = by_id[each["command_id"]]
-        assert {name: known[name] for name in each} == each
-    return told
+    by_id = {entry["command_id"]: entry for entry in ledger}
+    for entry in answer:
+        known = by_id[entry["command_id"]]
+        assert {name: known[name] for name in entry} == entry
+    return answer
 
 
 async def length_in_redis(node: InProcessNode, who: Signed) -> int:
-    found: Any = node.core.redis.commands.llen(f"gs:feed:{{{who.id}}}")
-    return int(await found)
+    result: Any = node.core.redis.commands.llen(f"gs:feed:{{{who.id}}}")
+    return int(await result)
 
 
 async def test_a_feed_has_what_was_done_newest_first(api: Api) -> None:
     who = await api.sign_up()
-    assert [each["action"] for each in await assert_whole(api, who)] == ["sign_up"]
+    assert [entry["action"] for entry in await assert_whole(api, who)] == ["sign_up"]
     await act(api, who, 3)
-    assert [each["action"] for each in await assert_whole(api, who)] == ["hunt"] * 3 + ["sign_up"]
+    assert [entry["action"] for entry in await assert_whole(api, who)] == ["hunt"] * 3 + ["sign_up"]
     assert await feed(api, who, 2) == (await feed(api, who))[:2]
 
 
@@ -69,7 +69,7 @@ async def test_a_feed_that_is_looked_at_is_kept_up_and_capped(api: Api, node: In
 
 async def test_what_another_node_did_and_what_redis_lost_is_in_the_feed(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
         here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
         who = await here.sign_up()
         await assert_whole(here, who)
@@ -87,8 +87,8 @@ async def test_commands_with_old_ids_stand_in_the_order_in_which_they_took_effec
     await act(api, who, 2 * LENGTH)
     for hours in (40, 30, 20):
         await act(api, who, 1, key=command_id(hours * 3600))
-    told = await assert_whole(api, who)
-    assert len(told) == LENGTH
+    answer = await assert_whole(api, who)
+    assert len(answer) == LENGTH
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=51", "limit=1000000000", "limit=x", "cursor=1"])

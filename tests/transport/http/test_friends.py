@@ -22,18 +22,18 @@ async def change(api: Api, who: Signed, friend: Signed | str, method: str = "PUT
 
 
 async def befriend(api: Api, who: Signed, *friends: Signed) -> None:
-    for each in friends:
-        assert (await change(api, who, each)).status == 204
+    for friend in friends:
+        assert (await change(api, who, friend)).status == 204
 
 
 async def listed(api: Api, who: Signed) -> list[str]:
     answer = await api.ask("GET", "/v1/players/me/friends", token=who.token)
     assert answer.status == 200, answer.body
-    return [each["id"] for each in answer.body["friends"]]
+    return [friend["id"] for friend in answer.body["friends"]]
 
 
 def by_name(*players: Signed) -> list[str]:
-    return [each.id for each in sorted(players, key=lambda each: each.name.lower())]
+    return [player.id for player in sorted(players, key=lambda player: player.name.lower())]
 
 
 async def test_friends_are_added_once_and_taken_away(api: Api) -> None:
@@ -64,38 +64,38 @@ async def test_no_player_has_more_friends_than_the_settings_allow(settings: Sett
         few = settings.model_copy(update={"friends": FriendSettings(per_player=3)})
         api = await stack.enter_async_context(Api((await start_node(stack, few)).url))
         who, *others = [await api.sign_up() for _ in range(7)]
-        found = await asyncio.gather(*(change(api, who, each) for each in others))
-        assert sorted(each.status for each in found) == [204] * 3 + [409] * 3
-        for each in found:
-            if each.status == 409:
-                assert_problem(each, "too_many_friends")
+        results = await asyncio.gather(*(change(api, who, other) for other in others))
+        assert sorted(result.status for result in results) == [204] * 3 + [409] * 3
+        for result in results:
+            if result.status == 409:
+                assert_problem(result, "too_many_friends")
         kept = await listed(api, who)
         assert len(kept) == 3
-        await befriend(api, who, *(each for each in others if each.id in kept))
+        await befriend(api, who, *(other for other in others if other.id in kept))
         assert (await change(api, who, kept[0], "DELETE")).status == 204
-        await befriend(api, who, next(each for each in others if each.id not in kept))
+        await befriend(api, who, next(other for other in others if other.id not in kept))
 
 
 async def test_the_board_of_friends_has_the_player_and_its_friends_in_the_boards_order(api: Api) -> None:
     who, *others = [await api.sign_up() for _ in range(5)]
-    for hunts, each in enumerate([*others, who]):
+    for hunts, player in enumerate([*others, who]):
         for _ in range(hunts):
-            assert (await api.act(each)).status == 200
+            assert (await api.act(player)).status == 200
     await befriend(api, who, others[0], others[2], others[3])
 
     async def are_ranked() -> bool:
         whole = (await api.ask("GET", "/v1/boards/exp")).body
-        return whole.get("total") == 5 and [each["score"] for each in whole["entries"]] == await scores()
+        return whole.get("total") == 5 and [entry["score"] for entry in whole["entries"]] == await scores()
 
     async def scores() -> list[int]:
-        players = [await api.ask("GET", f"/v1/players/{each.id}", token=who.token) for each in [*others, who]]
-        return sorted((each.body["exp"] for each in players), reverse=True)
+        players = [await api.ask("GET", f"/v1/players/{player.id}", token=who.token) for player in [*others, who]]
+        return sorted((player.body["exp"] for player in players), reverse=True)
 
     await wait_until(are_ranked, what="the board has caught up")
-    told = (await api.ask("GET", "/v1/boards/exp/friends", token=who.token)).body
-    wanted = {each.id for each in (who, others[0], others[2], others[3])}
+    body = (await api.ask("GET", "/v1/boards/exp/friends", token=who.token)).body
+    wanted = {player.id for player in (who, others[0], others[2], others[3])}
     whole = (await api.ask("GET", "/v1/boards/exp")).body["entries"]
-    assert told["entries"] == [each for each in whole if each["player"]["id"] in wanted]
+    assert body["entries"] == [entry for entry in whole if entry["player"]["id"] in wanted]
     assert_problem(await api.ask("GET", "/v1/boards/nope/friends", token=who.token), "board_not_found")
 
 
@@ -109,14 +109,14 @@ async def test_friends_survive_a_redis_that_loses_everything(api: Api, node: InP
 
 
 async def friends_keys(node: InProcessNode) -> list[Any]:
-    found: list[Any] = await node.core.redis.commands.keys("gs:friends:*")
-    return found
+    answer: list[Any] = await node.core.redis.commands.keys("gs:friends:*")
+    return answer
 
 
 async def test_friends_are_never_read_as_they_were_before_an_answered_change(settings: Settings) -> None:
     """Two nodes change and read at once; a read after an answered change sees that change."""
     async with AsyncExitStack() as stack:
-        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
         here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
         who, friend = await here.sign_up(), await here.sign_up()
         done = asyncio.Event()
@@ -125,7 +125,7 @@ async def test_friends_are_never_read_as_they_were_before_an_answered_change(set
             while not done.is_set():
                 await listed(api, who)
 
-        reading = [asyncio.create_task(keep_reading(each)) for each in (here, there, there)]
+        reading = [asyncio.create_task(keep_reading(client)) for client in (here, there, there)]
         for _ in range(15):
             assert (await change(here, who, friend)).status == 204
             assert await listed(there, who) == [friend.id]

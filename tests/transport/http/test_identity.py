@@ -47,15 +47,15 @@ async def test_a_rename_is_answered_pushed_and_shown_on_boards_and_its_retry_get
     assert (pushed["push"], pushed["data"]) == ("player", first.body["player"])
 
     async def is_shown() -> bool:
-        told = (await elsewhere.ask("GET", f"/v1/boards/exp/ranks?ids={ann.id}")).body
-        return bool(told.get("entries")) and told["entries"][0]["player"]["name"] == "Bea Lee"
+        body = (await elsewhere.ask("GET", f"/v1/boards/exp/ranks?ids={ann.id}")).body
+        return bool(body.get("entries")) and body["entries"][0]["player"]["name"] == "Bea Lee"
 
     await wait_until(is_shown, what="the board shows the new name")
     assert (await api.act(ann)).body["player"]["name"] == "Bea Lee"
     again = await rename(elsewhere, ann, " bea  lee ".title(), key)
     assert (again.status, again.body) == (200, {**first.body, "replayed": True})
     entries = (await api.ask("GET", "/v1/players/me/ledger", token=ann.token)).body["entries"]
-    assert [(each["action"], each["player"]["name"]) for each in entries] == [
+    assert [(entry["action"], entry["player"]["name"]) for entry in entries] == [
         ("hunt", "Bea Lee"), ("rename", "Bea Lee"), ("sign_up", "Ann Lee"),
     ]  # fmt: skip
     assert entries[1]["events"] == [{"type": "renamed", "from": "Ann Lee"}]
@@ -88,12 +88,12 @@ async def test_of_many_renames_under_one_key_through_two_nodes_one_takes_effect(
 ) -> None:
     for number in range(4):
         ann, key = await api.sign_up(name=f"Ann {number}"), command_id()
-        found = await asyncio.gather(*(rename(each, ann, f"Bea {number}", key) for each in (api, elsewhere) * 3))
-        codes = {each.code for each in found if each.status != 200}
-        assert codes <= {"database_unavailable"}, [each.body for each in found]
-        told = [each.body for each in found if each.status == 200]
-        assert [each["replayed"] for each in told].count(False) <= 1
-        assert {(each["player"]["name"], each["player"]["version"]) for each in told} == {(f"Bea {number}", 2)}
+        results = await asyncio.gather(*(rename(client, ann, f"Bea {number}", key) for client in (api, elsewhere) * 3))
+        codes = {result.code for result in results if result.status != 200}
+        assert codes <= {"database_unavailable"}, [result.body for result in results]
+        answers = [result.body for result in results if result.status == 200]
+        assert [entry["replayed"] for entry in answers].count(False) <= 1
+        assert {(entry["player"]["name"], entry["player"]["version"]) for entry in answers} == {(f"Bea {number}", 2)}
     await assert_unique(node.core)
 
 
@@ -101,12 +101,12 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
     api: Api, elsewhere: Api, node: InProcessNode
 ) -> None:
     ann, bea, key = await api.sign_up(name="Ann Lee"), await api.sign_up(name="Bea Lee"), command_id()
-    for each in (ann, bea):
-        await api.act(each)
+    for player in (ann, bea):
+        await api.act(player)
 
     async def ranked() -> list[str]:
-        told = (await api.ask("GET", "/v1/boards/exp")).body
-        return [each["player"]["id"] for each in told.get("entries", ())]
+        body = (await api.ask("GET", "/v1/boards/exp")).body
+        return [entry["player"]["id"] for entry in body.get("entries", ())]
 
     async def both_are_ranked() -> bool:
         return len(await ranked()) == 2
@@ -117,8 +117,8 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
     assert (await closing_of(socket.connection))[1] == 4409
 
     async def is_off_the_board() -> bool:
-        told = (await api.ask("GET", "/v1/boards/exp")).body
-        return told["total"] == 1 and await ranked() == [bea.id]
+        body = (await api.ask("GET", "/v1/boards/exp")).body
+        return body["total"] == 1 and await ranked() == [bea.id]
 
     await wait_until(is_off_the_board, what="the player is off the board")
 
@@ -131,7 +131,7 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
     assert_problem(await api.ask("POST", "/v1/sessions", body={"device": ann.device}), "wrong_credentials")
     assert (await api.admin("stats")).body["players"] == 1
     rankings = (await api.admin("rankings")).body["entries"]
-    assert [each["player"]["id"] for each in rankings] == [bea.id]
+    assert [ranking["player"]["id"] for ranking in rankings] == [bea.id]
     for door in (api, elsewhere):
         assert (await delete(door, ann, key)).status == 204
         assert_problem(await delete(door, ann, command_id()), "not_authenticated")

@@ -24,8 +24,8 @@ NO_IDS = ["x", "0", "%00", "01890000-0000-7000-8000", "g" * 36, "0" * 5000, "-1"
 async def two(settings: Settings) -> AsyncIterator[tuple[Api, Api]]:
     """Two nodes over the same servers."""
     async with AsyncExitStack() as stack:
-        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
-        one, other = [await stack.enter_async_context(Api(each.url)) for each in nodes]
+        nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
+        one, other = [await stack.enter_async_context(Api(node.url)) for node in nodes]
         yield one, other
 
 
@@ -51,22 +51,22 @@ async def test_a_spell_cast_at_one_node_is_pushed_to_the_socket_at_another_and_l
     hunted = await other.act(target, "hunt", foe="slime")
     connection, opened = await hello(other, target.token)
     cast = await one.act(priest, "heal_other", player=target.id)
-    told, sent = cast.body["events"]
+    healed, sent = cast.body["events"]
     assert sent == {"type": "mail_sent", "mail_id": sent["mail_id"], "kind": "healed", "to": target.id}
     push = await push_of(connection, "mail")
     assert push["seq"] == opened["seq"] + 1
     gained = push["data"]["events"][0]["hp"]
-    assert gained == min(told["points"], 110 - hunted.body["player"]["hp"])
+    assert gained == min(healed["points"], 110 - hunted.body["player"]["hp"])
     (mail,) = (await inbox(one, target))["entries"]
     assert mail == push["data"]
     assert (mail["mail_id"], mail["kind"], mail["sender"]) == (sent["mail_id"], "healed", priest.id)
-    assert mail["args"] == {"sender": priest.id, "points": told["points"]}
+    assert mail["args"] == {"sender": priest.id, "points": healed["points"]}
     ledger = await other.ask("GET", "/v1/players/me/ledger?limit=1", token=target.token)
-    assert [(each["command_id"], each["action"]) for each in ledger.body["entries"]] == [
+    assert [(entry["command_id"], entry["action"]) for entry in ledger.body["entries"]] == [
         (sent["mail_id"], "mail:healed")
     ]
     older = await other.ask("GET", f"/v1/players/me/ledger?cursor={ledger.body['next_cursor']}", token=target.token)
-    assert [each["action"] for each in older.body["entries"]] == ["hunt", "sign_up"]
+    assert [entry["action"] for entry in older.body["entries"]] == ["hunt", "sign_up"]
 
 
 async def test_a_players_new_state_is_pushed_when_mail_has_changed_it(api: Api) -> None:
@@ -89,7 +89,7 @@ async def test_mail_that_arrived_while_a_player_was_away_follows_its_resume(api:
     again, resumed = await hello(api, other.token, resume={"stream": opened["stream"], "seq": opened["seq"]})
     assert resumed["resumed"] is True
     pushed = [(await push_of(again, "mail"))["data"]["mail_id"] for _ in range(3)]
-    assert pushed == [each["mail_id"] for each in reversed((await inbox(api, other))["entries"])]
+    assert pushed == [entry["mail_id"] for entry in reversed((await inbox(api, other))["entries"])]
 
 
 async def test_mail_that_redis_couldnt_take_is_pushed_when_redis_is_back(
@@ -122,11 +122,11 @@ async def test_the_inbox_is_paged_and_what_is_deleted_is_gone_for_its_owner_alon
     cursor = ""
     while True:
         page = await inbox(api, other, f"?limit=2{cursor}")
-        ids += [each["mail_id"] for each in page["entries"]]
+        ids += [entry["mail_id"] for entry in page["entries"]]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    assert ids == [each["mail_id"] for each in (await inbox(api, other))["entries"]]
+    assert ids == [entry["mail_id"] for entry in (await inbox(api, other))["entries"]]
     assert (len(ids), ids) == (5, sorted(ids, reverse=True))
     for who, left in ((one, 5), (other, 4), (other, 4)):
         gone = await api.ask("DELETE", f"{INBOX}/{ids[2].upper()}", token=who.token)
@@ -139,11 +139,11 @@ async def test_the_inbox_is_paged_and_what_is_deleted_is_gone_for_its_owner_alon
 async def test_an_invalid_mail_id_or_cursor_is_refused(api: Api) -> None:
     who = await api.sign_up()
     async with unchanged(api, who):
-        for each in NO_IDS:
-            answer = await api.ask("DELETE", f"{INBOX}/{each}", token=who.token)
-            assert_problem(answer, "bad_input", each[:40])
+        for no_id in NO_IDS:
+            answer = await api.ask("DELETE", f"{INBOX}/{no_id}", token=who.token)
+            assert_problem(answer, "bad_input", no_id[:40])
             assert fields_of(answer.body) == ["mail_id"]
-        for query in (*(f"cursor={each}" for each in NO_IDS), "cursor=", "limit=0", "limit=201", "limit=x", "page=1"):
+        for query in (*(f"cursor={no_id}" for no_id in NO_IDS), "cursor=", "limit=0", "limit=201", "limit=x", "page=1"):
             assert_problem(await api.ask("GET", f"{INBOX}?{query}", token=who.token), "bad_input", query[:40])
 
 

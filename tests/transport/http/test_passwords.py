@@ -14,8 +14,8 @@ from tests.transport.http.test_sessions import WITHIN, again, until_refused
 PASSWORD, OTHER = "anns-password", "anns-other-password"
 
 
-async def change(api: Api, who: Signed, **asked: object) -> Answer:
-    return await api.ask("POST", "/v1/players/me/password", token=who.token, body=asked)
+async def change(api: Api, who: Signed, **fields: object) -> Answer:
+    return await api.ask("POST", "/v1/players/me/password", token=who.token, body=fields)
 
 
 async def sign_in(api: Api, who: Signed, password: str) -> int:
@@ -42,49 +42,49 @@ async def test_the_old_password_is_needed_and_gone_afterwards(api: Api) -> None:
     assert_problem(missing, "bad_input")
     assert fields_of(missing.body) == ["old"]
     assert_problem(await change(api, who, old=OTHER, new=OTHER), "wrong_credentials")
-    assert [await sign_in(api, who, each) for each in (PASSWORD, OTHER)] == [201, 401]
+    assert [await sign_in(api, who, password) for password in (PASSWORD, OTHER)] == [201, 401]
     fresh = renewed(who, await change(api, who, old=PASSWORD, new=OTHER))
-    assert [await sign_in(api, who, each) for each in (PASSWORD, OTHER)] == [401, 201]
+    assert [await sign_in(api, who, password) for password in (PASSWORD, OTHER)] == [401, 201]
     assert (await api.act(fresh)).status == 200
 
 
-@pytest.mark.parametrize("asked", [{}, {"new": "short"}, {"new": "x" * 257}, {"new": 12345678}, {"new": None},
+@pytest.mark.parametrize("fields", [{}, {"new": "short"}, {"new": "x" * 257}, {"new": 12345678}, {"new": None},
                                    {"new": PASSWORD, "old": 7}, {"new": PASSWORD, "more": 1}])  # fmt: skip
-async def test_a_malformed_change_changes_nothing(api: Api, asked: dict[str, object]) -> None:
+async def test_a_malformed_change_changes_nothing(api: Api, fields: dict[str, object]) -> None:
     who = await api.sign_up()
-    assert_problem(await change(api, who, **asked), "bad_input")
+    assert_problem(await change(api, who, **fields), "bad_input")
     assert (await api.act(who)).status == 200
 
 
-async def test_a_changed_password_ends_every_other_session_on_every_node(settings: Settings) -> None:
+async def test_a_changed_password_ends_every_session_on_every_node(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
         here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
         who, stranger = await here.sign_up(), await there.sign_up()
         held = [who, await again(here, who), await again(there, who)]
-        sockets = [(await api.socket(each.token)).connection for api in (here, there) for each in held]
-        assert {(await there.act(each)).status for each in held} == {200}
+        sockets = [(await api.socket(session.token)).connection for api in (here, there) for session in held]
+        assert {(await there.act(session)).status for session in held} == {200}
         fresh = renewed(who, await change(here, held[1], new=PASSWORD))
         async with asyncio.timeout(WITHIN):
-            assert {(await closing_of(each))[1] for each in sockets} == {4409}
+            assert {(await closing_of(socket))[1] for socket in sockets} == {4409}
         for api in (here, there):
-            for each in held:
-                await until_refused(api, each)
+            for session in held:
+                await until_refused(api, session)
             assert (await api.act(fresh)).status == (await api.act(stranger)).status == 200
         listed = (await there.ask("GET", "/v1/sessions", token=fresh.token)).body["sessions"]
-        assert [each["current"] for each in listed] == [True]
+        assert [entry["current"] for entry in listed] == [True]
 
 
 async def test_of_two_changes_at_the_same_time_one_succeeds(api: Api) -> None:
     who = await api.sign_up(password=PASSWORD)
     others = [await again(api, who), await again(api, who)]
     wanted = ["password-one", "password-two"]
-    found = await asyncio.gather(
-        *(change(api, each, old=PASSWORD, new=new) for each, new in zip(others, wanted, strict=True))
+    results = await asyncio.gather(
+        *(change(api, other, old=PASSWORD, new=new) for other, new in zip(others, wanted, strict=True))
     )
-    assert sorted(each.status for each in found) == [200, 401]
-    signed_in = [await sign_in(api, who, each) for each in wanted]
-    assert signed_in == [201 if each.status == 200 else 401 for each in found]
+    assert sorted(result.status for result in results) == [200, 401]
+    signed_in = [await sign_in(api, who, entry) for entry in wanted]
+    assert signed_in == [201 if result.status == 200 else 401 for result in results]
 
 
 async def test_changes_are_limited_by_player_and_a_denied_one_changes_nothing(settings: Settings) -> None:
@@ -99,4 +99,4 @@ async def test_changes_are_limited_by_player_and_a_denied_one_changes_nothing(se
         assert_problem(denied, "rate_limited")
         assert 1 <= int(denied.headers["Retry-After"]) <= 60
         assert (await change(api, other, new=PASSWORD)).status == 200
-        assert [await sign_in(api, who, each) for each in (PASSWORD, OTHER)] == [201, 401]
+        assert [await sign_in(api, who, password) for password in (PASSWORD, OTHER)] == [201, 401]

@@ -34,9 +34,9 @@ async def test_a_retry_over_the_other_door_gets_the_first_answer(api: Api, first
         return dict((await socket.ask("act", action="hunt", args={"foe": "slime"}, command_id=key))["ok"])
 
     doors = [over_http, over_socket] if first == "http" else [over_socket, over_http]
-    told, again = await doors[0](), await doors[1]()
-    assert (told.pop("replayed"), again.pop("replayed")) == (False, True)
-    assert told == again
+    answer, again = await doors[0](), await doors[1]()
+    assert (answer.pop("replayed"), again.pop("replayed")) == (False, True)
+    assert answer == again
     ledger = (await api.ask("GET", "/v1/players/me/ledger", token=who.token)).body["entries"]
     assert [entry["command_id"] for entry in ledger].count(key) == 1
 
@@ -48,8 +48,8 @@ async def test_pipelined_commands_take_effect_in_the_order_sent(api: Api) -> Non
         await socket.connection.send_json({"id": f"n{number}", "op": "act", "action": "hunt", "args": {"foe": "slime"}})
     versions: dict[int, int | None] = {}
     while len(versions) < 100:
-        found = await socket.connection.receive_json(timeout=10)
-        versions[int(found["id"][1:])] = found.get("ok", {}).get("player", {}).get("version")
+        answer = await socket.connection.receive_json(timeout=10)
+        versions[int(answer["id"][1:])] = answer.get("ok", {}).get("player", {}).get("version")
     applied = [version for _, version in sorted(versions.items()) if version is not None]
     assert applied == sorted(applied)
     assert len(applied) > 10
@@ -73,8 +73,8 @@ async def test_the_ledger_pages_cover_every_action_once(api: Api) -> None:
 
 async def test_reading_players_gives_those_that_exist(api: Api) -> None:
     one, two = await api.sign_up(), await api.sign_up()
-    found = await api.ask("GET", f"/v1/players?ids={one.id},{two.id},123", token=one.token)
-    assert [each["id"] for each in found.body["players"]] == [one.id, two.id]
+    answer = await api.ask("GET", f"/v1/players?ids={one.id},{two.id},123", token=one.token)
+    assert [player["id"] for player in answer.body["players"]] == [one.id, two.id]
     assert (await api.ask("GET", "/v1/players/123", token=one.token)).code == "player_not_found"
     assert (await api.ask("GET", f"/v1/players/{two.id}", token=one.token)).body["name"] == two.name
 

@@ -39,10 +39,10 @@ async def test_the_list_of_sessions_has_all_and_marks_the_present_one(api: Api) 
     other, stranger = await again(api, one), await api.sign_up()
     for place, who in enumerate((one, other)):
         listed = (await api.ask("GET", "/v1/sessions", token=who.token)).body["sessions"]
-        assert [each["current"] for each in listed] == [place == 0, place == 1]
+        assert [entry["current"] for entry in listed] == [place == 0, place == 1]
         assert listed[0]["opened_at"] <= listed[1]["opened_at"] <= listed[1]["used_at"] < listed[1]["expires_at"]
-        assert len({each["id"] for each in listed}) == 2
-        assert not any(each["id"] in who.token for each in listed)
+        assert len({entry["id"] for entry in listed}) == 2
+        assert not any(entry["id"] in who.token for entry in listed)
     assert len((await api.ask("GET", "/v1/sessions", token=stranger.token)).body["sessions"]) == 1
     lasts = datetime.fromisoformat(listed[0]["expires_at"]) - datetime.fromisoformat(listed[0]["opened_at"])
     assert lasts > timedelta(days=1)
@@ -54,7 +54,7 @@ async def test_signing_out_ends_this_session_and_no_other(api: Api) -> None:
     assert (await api.ask("DELETE", "/v1/sessions/current", token=one.token)).status == 204
     assert_problem(await api.ask("DELETE", "/v1/sessions/current", token=one.token), "not_authenticated")
     listed = await api.ask("GET", "/v1/sessions", token=other.token)
-    assert [each["current"] for each in listed.body["sessions"]] == [True]
+    assert [session["current"] for session in listed.body["sessions"]] == [True]
     assert (await api.act(other)).status == 200
 
 
@@ -65,13 +65,13 @@ async def test_with_one_session_more_than_a_player_may_have_the_oldest_ends(sett
         oldest = await api.sign_up()
         kept = [await again(api, oldest) for _ in range(2)]
         await until_refused(api, oldest)
-        assert {(await api.act(each)).status for each in kept} == {200}
+        assert {(await api.act(entry)).status for entry in kept} == {200}
 
 
 @pytest.mark.parametrize("path", ["/v1/sessions/current", "/v1/sessions"])
 async def test_a_session_ended_on_one_node_is_over_on_another(settings: Settings, path: str) -> None:
     async with AsyncExitStack() as stack:
-        nodes = [await start_node(stack, each) for each in (settings, on_another_port(settings))]
+        nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
         here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]
         who, stranger = await here.sign_up(), await here.sign_up()
         sockets = [(await api.socket(who.token)).connection for api in (here, there)]
@@ -80,9 +80,9 @@ async def test_a_session_ended_on_one_node_is_over_on_another(settings: Settings
         assert nodes[1].core.rooms.sessions.known(who.token) is not None
 
         assert (await here.ask("DELETE", path, token=who.token)).status == 204
-        assert_problem(await here.act(who), "not_authenticated", "at once on the node that was told")
+        assert_problem(await here.act(who), "not_authenticated", "at once on the node that ended it")
         async with asyncio.timeout(WITHIN):
-            assert [await closing_of(each) for each in sockets] == [([], 4409), ([], 4409)]
+            assert [await closing_of(socket) for socket in sockets] == [([], 4409), ([], 4409)]
         await until_refused(there, who)
         assert "ok" in await open_still.ask("read"), "a stranger's socket"
 
@@ -90,10 +90,10 @@ async def test_a_session_ended_on_one_node_is_over_on_another(settings: Settings
 async def test_no_socket_outlives_a_session_that_ends_while_it_says_hello(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up()
     connections = [await api.raw_socket() for _ in range(20)]
-    hellos = [each.send_json({"id": 1, "op": "hello", "token": who.token}) for each in connections]
+    hellos = [connection.send_json({"id": 1, "op": "hello", "token": who.token}) for connection in connections]
     await asyncio.gather(*hellos[:10], api.ask("DELETE", "/v1/sessions", token=who.token), *hellos[10:])
     async with asyncio.timeout(WITHIN):
-        codes = {(await closing_of(each))[1] for each in connections}
+        codes = {(await closing_of(connection))[1] for connection in connections}
     assert codes <= {4401, 4409, 4429}
 
 
@@ -114,7 +114,7 @@ async def test_sessions_restored_by_an_old_redis_dump_are_refused(settings: Sett
         api = await stack.enter_async_context(Api(node.url))
         who, redis = await api.sign_up(), node.core.redis.commands
         held = [who, await again(api, who)]
-        sockets = [(await api.socket(each.token)).connection for each in held]
+        sockets = [(await api.socket(session.token)).connection for session in held]
         before: dict[Any, Any] = {key: await redis.dump(key) for key in await redis.keys("gs:*")}
         if ending == "password":
             changed = await api.ask("POST", "/v1/players/me/password", token=who.token, body={"new": "a-password"})
@@ -122,7 +122,7 @@ async def test_sessions_restored_by_an_old_redis_dump_are_refused(settings: Sett
         else:
             assert (await api.ask("DELETE", "/v1/sessions", token=who.token)).status == 204
         async with asyncio.timeout(WITHIN):
-            assert [(await closing_of(each))[1] for each in sockets] == [4409, 4409]
+            assert [(await closing_of(socket))[1] for socket in sockets] == [4409, 4409]
         async with redis.pipeline(transaction=True) as together:
             together.flushall()
             for key, dumped in before.items():
@@ -131,7 +131,7 @@ async def test_sessions_restored_by_an_old_redis_dump_are_refused(settings: Sett
         later = await start_node(stack, on_another_port(settings))
         other = await stack.enter_async_context(Api(later.url))
         for door in (api, other):
-            assert {code for each in held for code in await refused(door, each)} <= {
+            assert {code for session in held for code in await refused(door, session)} <= {
                 "session_revoked",
                 "not_authenticated",
             }
@@ -153,8 +153,8 @@ async def test_a_session_is_ended_by_its_id_from_another_one(api: Api) -> None:
     one, stranger = await api.sign_up(), await api.sign_up()
     other = await again(api, one)
     theirs = (await api.ask("GET", "/v1/sessions", token=stranger.token)).body["sessions"][0]["id"]
-    mine = (await api.ask("GET", "/v1/sessions", token=other.token)).body["sessions"]
-    (target,) = [each["id"] for each in mine if not each["current"]]
+    listed = (await api.ask("GET", "/v1/sessions", token=other.token)).body["sessions"]
+    (target,) = [session["id"] for session in listed if not session["current"]]
     connection = (await api.socket(one.token)).connection
     for wrong in (theirs, "0" * 16):
         answer = await api.ask("DELETE", f"/v1/sessions/{wrong}", token=other.token)
@@ -179,7 +179,7 @@ async def test_the_list_shows_what_the_client_calls_itself_and_where_it_was(sett
             opened = await api.ask("POST", "/v1/sessions", body=body, X_Forwarded_For=header, User_Agent=agent)
             assert opened.status == 201
         listed = (await api.ask("GET", "/v1/sessions", token=who.token)).body["sessions"]
-        assert [(each["label"], each["address"]) for each in listed] == [
+        assert [(entry["label"], entry["address"]) for entry in listed] == [
             ("Ann's phone", "127.0.0.1"),
             ("Game/1.0 \u00e9", "2001:db8::7"),
             ("x" * 64, "127.0.0.1"),
@@ -199,7 +199,7 @@ async def test_a_session_that_is_used_lasts_and_an_idle_one_ends(settings: Setti
 
         async def has_one_left() -> bool:
             listed = (await api.ask("GET", "/v1/sessions", token=used.token)).body["sessions"]
-            return [each["current"] for each in listed] == [True]
+            return [entry["current"] for entry in listed] == [True]
 
         await wait_until(has_one_left, 5, "the session that rests has ended")
         assert_problem(await api.act(rests), "not_authenticated")
@@ -232,7 +232,7 @@ async def test_a_revocation_that_was_never_broadcast_takes_effect_within_a_secon
             assert (await api.act(stranger)).status == 200
             assert (await api.ask("DELETE", "/v1/sessions/current", token=stranger.token)).status == 204
             async with asyncio.timeout(WITHIN):
-                assert (await closing_of(open_still.connection))[1] == 4409, "what is told afterwards is heard"
+                assert (await closing_of(open_still.connection))[1] == 4409, "later revocations are heard"
 
 
 async def test_a_revocation_whose_node_died_in_the_middle_is_carried_out(settings: Settings) -> None:

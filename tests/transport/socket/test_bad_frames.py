@@ -17,7 +17,7 @@ async def test_a_frame_that_is_no_json_object_ends_the_socket_and_changes_nothin
             connection = (await api.socket(who.token)).connection
             await connection.send_str(sent)
             frames, code = await closing_of(connection)
-            assert [(each["id"], each["error"]["code"]) for each in frames] == [(None, "bad_json")], sent[:60]
+            assert [(frame["id"], frame["error"]["code"]) for frame in frames] == [(None, "bad_json")], sent[:60]
             assert code == 4400
 
 
@@ -41,7 +41,7 @@ async def test_garbage_frames_end_the_socket_and_change_nothing(api: Api) -> Non
             connection = (await api.socket(who.token)).connection
             await connection.send_bytes(sent)
             frames, code = await closing_of(connection)
-            assert [each["error"]["code"] for each in frames] == ["bad_json"]
+            assert [frame["error"]["code"] for frame in frames] == ["bad_json"]
             assert code == 4400
         connection = (await api.socket(who.token)).connection
         await connection._writer.send_frame(b"\xff\xfe", 1)
@@ -74,7 +74,7 @@ async def test_a_frame_with_wrong_fields_is_refused_and_the_socket_stays_open(ap
             error = await door.frame(frame)
             assert error.get("code") == "bad_input", (frame, error)
             assert fields_of(error), frame
-        for number in (each for each in NUMBERS if each == each and each != inf):  # JSON has neither: see NOT_JSON
+        for number in (value for value in NUMBERS if value == value and value != inf):  # JSON has neither: see NOT_JSON
             for op, field in (("board", "limit"), ("around", "radius")):
                 error = await door.frame({"op": op, "board": "exp", field: number})
                 assert (error.get("code"), fields_of(error)) == ("bad_input", [field]), number
@@ -86,10 +86,10 @@ async def test_a_frame_without_a_usable_id_is_refused_and_changes_nothing(api: A
     who = await api.sign_up()
     connection = (await api.socket(who.token)).connection
     async with unchanged(api, who):
-        for given, told in ((None, None), (1.5, None), ([], None), ("x" * 65, None), (2**63, 2**63), (-1, -1)):
+        for given, expected in ((None, None), (1.5, None), ([], None), ("x" * 65, None), (2**63, 2**63), (-1, -1)):
             await connection.send_str(json.dumps({"id": given, "op": "act", **HUNT}))
             answer = await connection.receive_json(timeout=10)
-            assert (answer["id"], answer["error"]["code"]) == (told, "bad_input"), given
+            assert (answer["id"], answer["error"]["code"]) == (expected, "bad_input"), given
         await connection.send_str(json.dumps({"op": "act", **HUNT}))
         assert (await connection.receive_json(timeout=10))["error"]["code"] == "bad_input"
 
@@ -118,4 +118,4 @@ async def test_a_frame_before_hello_is_refused_and_changes_nothing(api: Api) -> 
             else:
                 await connection.send_str(sent if isinstance(sent, str) else json.dumps(sent))
             frames, closed = await closing_of(connection)
-            assert ([each["error"]["code"] for each in frames], closed) == ([code], close), sent
+            assert ([frame["error"]["code"] for frame in frames], closed) == ([code], close), sent

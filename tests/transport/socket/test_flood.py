@@ -53,9 +53,9 @@ async def test_of_100_000_frames_at_once_some_thousand_are_served_then_the_socke
             most = max(most, process.memory_info().rss)
         frames, closed = await reading
         await sending
-        served = [each for each in frames if "ok" in each]
+        served = [frame for frame in frames if "ok" in frame]
         assert closed == 4429
-        assert [each["error"]["code"] for each in frames if "error" in each] == ["too_many_messages"]
+        assert [frame["error"]["code"] for frame in frames if "error" in frame] == ["too_many_messages"]
         assert 4000 <= len(served) < FRAMES / 2
         assert max(most, process.memory_info().rss) - before < ROOM
         assert (await api.ask("GET", "/ready")).status == 200

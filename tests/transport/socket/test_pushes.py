@@ -33,43 +33,43 @@ async def two(settings: Settings) -> AsyncIterator[tuple[Api, Api]]:
 async def hello(api: Api, token: str, **fields: Any) -> tuple[ClientWebSocketResponse, dict[str, Any]]:
     connection = await api.raw_socket()
     await connection.send_json({"id": 1, "op": "hello", "token": token, **fields})
-    told = await connection.receive_json(timeout=10)
-    return connection, told["ok"]
+    answer = await connection.receive_json(timeout=10)
+    return connection, answer["ok"]
 
 
 async def push_of(connection: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The next push of a kind."""
     while True:
-        found: dict[str, Any] = await connection.receive_json(timeout=10)
-        if found.get("push") == kind:
-            return found
+        answer: dict[str, Any] = await connection.receive_json(timeout=10)
+        if answer.get("push") == kind:
+            return answer
 
 
 async def proclaim(api: Api, text: str) -> None:
-    told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": text, "reason": "a test"})
-    assert told.status == 201, told.body
+    answer = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": text, "reason": "a test"})
+    assert answer.status == 201, answer.body
 
 
 async def test_what_a_player_does_through_another_node_is_pushed_to_its_socket(two: tuple[Api, Api]) -> None:
     one, other = two
     who = await one.sign_up()
-    connection, told = await hello(one, who.token)
+    connection, answer = await hello(one, who.token)
     acted = await other.act(who)
     push = await push_of(connection, "player")
-    assert push == {"push": "player", "seq": told["seq"], "data": acted.body["player"]}
+    assert push == {"push": "player", "seq": answer["seq"], "data": acted.body["player"]}
 
 
 async def test_a_change_that_the_socket_answered_itself_is_not_pushed_to_it(two: tuple[Api, Api]) -> None:
     one, other = two
     who = await one.sign_up()
-    mine, watching = Socket((await hello(one, who.token))[0]), (await hello(other, who.token))[0]
-    acted = await mine.ask("act", action="hunt", args={"foe": "slime"})
+    acting, watching = Socket((await hello(one, who.token))[0]), (await hello(other, who.token))[0]
+    acted = await acting.ask("act", action="hunt", args={"foe": "slime"})
     assert (await push_of(watching, "player"))["data"] == acted["ok"]["player"]
     await other.act(who)
-    told: list[dict[str, Any]] = []
-    while not told or told[-1]["data"]["version"] < 3:
-        told.append(await push_of(mine.connection, "player"))
-    assert [each["data"]["version"] for each in told] == [3]
+    collected: list[dict[str, Any]] = []
+    while not collected or collected[-1]["data"]["version"] < 3:
+        collected.append(await push_of(acting.connection, "player"))
+    assert [entry["data"]["version"] for entry in collected] == [3]
 
 
 async def test_a_notice_reaches_every_player_once_and_is_numbered_in_the_stream_of_each(
@@ -79,26 +79,26 @@ async def test_a_notice_reaches_every_player_once_and_is_numbered_in_the_stream_
     opened = [await hello(two[place % 2], who.token) for place, who in enumerate(players)]
     for number in range(3):
         await proclaim(two[number % 2], f"notice {number}")
-    for connection, told in opened:
+    for connection, answer in opened:
         pushes = [await push_of(connection, "notice") for _ in range(3)]
-        assert sorted(each["data"]["text"] for each in pushes) == ["notice 0", "notice 1", "notice 2"]
-        assert [each["seq"] - told["seq"] for each in pushes] == [1, 2, 3]
+        assert sorted(push["data"]["text"] for push in pushes) == ["notice 0", "notice 1", "notice 2"]
+        assert [push["seq"] - answer["seq"] for push in pushes] == [1, 2, 3]
 
 
 async def test_a_resume_on_another_node_brings_what_was_missed_and_a_later_one_nothing(two: tuple[Api, Api]) -> None:
     one, other = two
     who = await one.sign_up()
-    connection, told = await hello(one, who.token)
+    connection, answer = await hello(one, who.token)
     await proclaim(one, "seen")
     seen = await push_of(connection, "notice")
     await connection.close()
     await proclaim(other, "missed")
-    resume = {"stream": told["stream"], "seq": seen["seq"]}
+    resume = {"stream": answer["stream"], "seq": seen["seq"]}
     again, resumed = await hello(other, who.token, resume=resume)
-    assert (resumed["resumed"], resumed["stream"], resumed["seq"]) == (True, told["stream"], seen["seq"])
+    assert (resumed["resumed"], resumed["stream"], resumed["seq"]) == (True, answer["stream"], seen["seq"])
     missed = await push_of(again, "notice")
     assert (missed["seq"], missed["data"]["text"]) == (seen["seq"] + 1, "missed")
-    last, now = await hello(one, who.token, resume={"stream": told["stream"], "seq": missed["seq"]})
+    last, now = await hello(one, who.token, resume={"stream": answer["stream"], "seq": missed["seq"]})
     assert (now["resumed"], now["seq"]) == (True, missed["seq"])
     await proclaim(one, "new")
     assert (await push_of(last, "notice"))["data"]["text"] == "new"
@@ -107,9 +107,9 @@ async def test_a_resume_on_another_node_brings_what_was_missed_and_a_later_one_n
 @pytest.mark.parametrize("seq", [1, 1000, 2**53 - 1])
 async def test_an_invented_sequence_is_not_resumed(api: Api, seq: int) -> None:
     who = await api.sign_up()
-    _, told = await hello(api, who.token)
-    _, again = await hello(api, who.token, resume={"stream": told["stream"], "seq": told["seq"] + seq})
-    assert (again["resumed"], again["stream"], again["seq"]) == (False, told["stream"], told["seq"])
+    _, answer = await hello(api, who.token)
+    _, again = await hello(api, who.token, resume={"stream": answer["stream"], "seq": answer["seq"] + seq})
+    assert (again["resumed"], again["stream"], again["seq"]) == (False, answer["stream"], answer["seq"])
 
 
 async def test_another_players_stream_is_not_resumed_and_reveals_nothing_of_that_player(api: Api) -> None:
@@ -117,36 +117,36 @@ async def test_another_players_stream_is_not_resumed_and_reveals_nothing_of_that
     connection, theirs = await hello(api, one.token)
     await proclaim(api, "to all")
     await push_of(connection, "notice")
-    mine, told = await hello(api, other.token, resume={"stream": theirs["stream"], "seq": 0})
-    assert told["resumed"] is False
-    assert told["stream"] != theirs["stream"]
-    assert (await Socket(mine).ask("ping"))["ok"]
+    connection, answer = await hello(api, other.token, resume={"stream": theirs["stream"], "seq": 0})
+    assert answer["resumed"] is False
+    assert answer["stream"] != theirs["stream"]
+    assert (await Socket(connection).ask("ping"))["ok"]
 
 
 async def test_missing_more_than_is_kept_is_answered_as_not_resumed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gameserver.storage.live.pushes.KEPT_PUSHES", 2)
     who = await api.sign_up()
-    first, told = await hello(api, who.token)
+    first, answer = await hello(api, who.token)
     for number in range(4):
         await proclaim(api, f"notice {number}")
         await push_of(first, "notice")
-    resume = {"stream": told["stream"], "seq": told["seq"] + 1}
+    resume = {"stream": answer["stream"], "seq": answer["seq"] + 1}
     assert (await hello(api, who.token, resume=resume))[1]["resumed"] is False
-    resume = {"stream": told["stream"], "seq": told["seq"] + 2}
+    resume = {"stream": answer["stream"], "seq": answer["seq"] + 2}
     assert (await hello(api, who.token, resume=resume))[1]["resumed"] is True
 
 
 async def test_pushes_come_again_after_redis_has_forgotten_everything(two: tuple[Api, Api], settings: Settings) -> None:
     one, other = two
     who = await one.sign_up()
-    connection, told = await hello(one, who.token)
+    connection, answer = await hello(one, who.token)
     await proclaim(one, "before")
     await push_of(connection, "notice")
     await forget_pushes(settings)
     await proclaim(other, "after")
     assert (await push_of(connection, "notice"))["data"]["text"] == "after"
-    _, again = await hello(other, who.token, resume={"stream": told["stream"], "seq": told["seq"] + 1})
-    assert (again["resumed"], again["stream"] == told["stream"]) == (False, False)
+    _, again = await hello(other, who.token, resume={"stream": answer["stream"], "seq": answer["seq"] + 1})
+    assert (again["resumed"], again["stream"] == answer["stream"]) == (False, False)
 
 
 async def forget_pushes(settings: Settings) -> None:
@@ -176,8 +176,8 @@ async def test_unknown_topics_are_refused_and_change_nothing(api: Api) -> None:
     who = await api.sign_up()
     own = await api.socket(who.token)
     for topics in (["weather"], ["rank:nope"], ["player", ""], "player", [1], ["player"] * 21):
-        told = await own.ask("subscribe", topics=topics)
-        assert told["error"]["code"] == "bad_input", topics
+        answer = await own.ask("subscribe", topics=topics)
+        assert answer["error"]["code"] == "bad_input", topics
     await api.act(who)
     assert (await push_of(own.connection, "player"))["data"]["version"] == 2
 
@@ -203,18 +203,18 @@ async def test_operators_see_who_is_connected_where(two: tuple[Api, Api]) -> Non
     ids = ",".join(who.id for who in players)
 
     async def seen() -> dict[str, Any]:
-        told: dict[str, Any] = (await other.admin("nodes", ids=ids)).body
-        return told
+        body: dict[str, Any] = (await other.admin("nodes", ids=ids)).body
+        return body
 
     async def is_right() -> bool:
-        return {each["name"]: (each["sockets"], each["players"]) for each in (await seen())["nodes"]} == {
+        return {node["name"]: (node["sockets"], node["players"]) for node in (await seen())["nodes"]} == {
             "first": (3, 3), "second": (2, 2)
         }  # fmt: skip
 
     await wait_until(is_right, what="both nodes tell their players")
-    told = await seen()
-    assert (told["sockets"], told["players"]) == (5, 5)
-    assert [sorted(each["nodes"]) for each in told["online"]] == [
+    body = await seen()
+    assert (body["sockets"], body["players"]) == (5, 5)
+    assert [sorted(entry["nodes"]) for entry in body["online"]] == [
         ["first"], ["first"], ["first", "second"], ["second"], []
     ]  # fmt: skip
     await asyncio.gather(*(connection.close() for connection, _ in here + there))
@@ -229,15 +229,15 @@ async def test_operators_see_who_is_connected_where(two: tuple[Api, Api]) -> Non
 async def test_a_notice_to_one_player_reaches_that_player_alone_also_after_it_was_away(two: tuple[Api, Api]) -> None:
     one, other = two
     who, stranger = await one.sign_up(), await one.sign_up()
-    connection, told = await hello(one, who.token)
+    connection, answer = await hello(one, who.token)
     theirs, _ = await hello(one, stranger.token)
     body = {"text": "for you", "player": who.id, "reason": "a test"}
     assert (await other.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
     push = await push_of(connection, "notice")
-    assert (push["seq"], push["data"]["text"]) == (told["seq"] + 1, "for you")
+    assert (push["seq"], push["data"]["text"]) == (answer["seq"] + 1, "for you")
     await connection.close()
     assert (await other.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
-    again, resumed = await hello(other, who.token, resume={"stream": told["stream"], "seq": push["seq"]})
+    again, resumed = await hello(other, who.token, resume={"stream": answer["stream"], "seq": push["seq"]})
     assert (resumed["resumed"], (await push_of(again, "notice"))["seq"]) == (True, push["seq"] + 1)
     await theirs.send_json({"id": "ping", "op": "ping"})
     assert (await theirs.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
@@ -255,10 +255,10 @@ async def test_a_notice_needs_a_reason_and_an_admin(api: Api) -> None:
         {"text": "x", "reason": "x\0"},
         {"text": "x\0", "reason": "x"},
     ):
-        told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)
-        assert (told.status, told.code) == (422, "bad_input"), body
-    told = await api.ask("POST", "/admin/v1/notices", token=who.token, body={"text": "x", "reason": "x"})
-    assert told.code == "forbidden"
+        answer = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)
+        assert (answer.status, answer.code) == (422, "bad_input"), body
+    answer = await api.ask("POST", "/admin/v1/notices", token=who.token, body={"text": "x", "reason": "x"})
+    assert answer.code == "forbidden"
 
 
 async def test_a_socket_that_missed_more_than_is_kept_gets_what_is_left_and_goes_on(
@@ -266,7 +266,7 @@ async def test_a_socket_that_missed_more_than_is_kept_gets_what_is_left_and_goes
 ) -> None:
     monkeypatch.setattr("gameserver.storage.live.pushes.KEPT_PUSHES", 3)
     who = await api.sign_up()
-    connection, told = await hello(api, who.token)
+    connection, answer = await hello(api, who.token)
     for number in range(5):
         await node.core.rooms.live.pushes.keep(int(who.id), "notice", {"text": f"unheard {number}"})
     for text in ("heard", "heard, too"):
@@ -276,14 +276,14 @@ async def test_a_socket_that_missed_more_than_is_kept_gets_what_is_left_and_goes
     pushes: list[dict[str, Any]] = []
     while not pushes or pushes[-1]["data"]["text"] != "heard, too":
         pushes.append(await push_of(connection, "notice"))
-    numbers = [each["seq"] - told["seq"] for each in pushes]
+    numbers = [push["seq"] - answer["seq"] for push in pushes]
     assert (numbers[-1], numbers == sorted(set(numbers)), len(numbers) >= 3) == (7, True, True)
 
 
 async def test_the_stream_of_a_hello_without_redis_can_be_sent_back(api: Api) -> None:
     who = await api.sign_up()
-    _, told = await hello(api, who.token, resume={"stream": "", "seq": 0})
-    assert (told["resumed"], bool(told["stream"])) == (False, True)
+    _, answer = await hello(api, who.token, resume={"stream": "", "seq": 0})
+    assert (answer["resumed"], bool(answer["stream"])) == (False, True)
 
 
 async def test_notices_are_heard_after_redis_lost_those_that_came_before_and_streams_made_meanwhile(

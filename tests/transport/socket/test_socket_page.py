@@ -21,22 +21,22 @@ LITERAL = {"id", "code", "detail", "errors", "replayed", "resumed", "push", "seq
 """Fields whose values must be those of the page, unless the server draws them."""
 
 
-def assert_alike(told: Any, shown: Any, field: str = "") -> None:
+def assert_alike(answer: Any, shown: Any, field: str = "") -> None:
     """The same fields with the same types; the same values where they don't depend on the moment."""
     if isinstance(shown, dict) and field != "errors":
-        assert isinstance(told, dict), (field, told)
-        assert list(told) == list(shown), field
+        assert isinstance(answer, dict), (field, answer)
+        assert list(answer) == list(shown), field
         for name in shown:
             if not (name == "id" and field == "player"):
-                assert_alike(told[name], shown[name], name)
+                assert_alike(answer[name], shown[name], name)
     elif isinstance(shown, list):
-        assert len(told) == len(shown), (field, told)
-        for one, other in zip(told, shown, strict=True):
+        assert len(answer) == len(shown), (field, answer)
+        for one, other in zip(answer, shown, strict=True):
             assert_alike(one, other, field)
     elif field in LITERAL:
-        assert told == shown, (field, told)
+        assert answer == shown, (field, answer)
     else:
-        assert type(told) is type(shown), (field, told)
+        assert type(answer) is type(shown), (field, answer)
 
 
 def test_the_page_shows_every_op_and_every_closing_code() -> None:
@@ -45,7 +45,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
     shown = {orjson.loads(text)["op"] for kind, text in EXAMPLES if kind == "request" and text.endswith("}")}
     assert shown == {"hello", *operations.OPERATIONS}
     codes = {
-        int(each) for each in re.findall(r"\b(?:1\d{3}|4\d{3})\b", PAGE.split("## Closing codes")[1].split("```")[0])
+        int(match) for match in re.findall(r"\b(?:1\d{3}|4\d{3})\b", PAGE.split("## Closing codes")[1].split("```")[0])
     }
     assert {value for name, value in vars(wire.Close).items() if name.isupper()} < codes
 
@@ -82,21 +82,21 @@ async def test_the_conversation_of_the_page_takes_place(api: Api) -> None:
 async def until_ranked(api: Api) -> None:
     async def are_ranked() -> bool:
         page = (await api.ask("GET", "/v1/boards/exp")).body
-        return [each["player"]["name"] for each in page.get("entries", ())] == ["Ann Lee", "Bea Lee"]
+        return [entry["player"]["name"] for entry in page.get("entries", ())] == ["Ann Lee", "Bea Lee"]
 
     await wait_until(are_ranked, what="both are on the board")
 
 
 async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api) -> None:
-    shown = {each["push"]: each for each in (orjson.loads(text) for kind, text in EXAMPLES if kind == "push")}
+    shown = {entry["push"]: entry for entry in (orjson.loads(text) for kind, text in EXAMPLES if kind == "push")}
     assert set(shown) == {"player", "mail", "notice", "rank", "going_away"}
     who = await api.sign_up("mage", "Ann Lee")
     own = await api.socket(who.token)
     await own.ask("subscribe", topics=["player", "mail", "notice", "rank:exp"])
     await api.act(who)
     await api.act(await api.sign_up("priest"), "heal_other", player=who.id)
-    told = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": "Hello", "reason": "test"})
-    assert told.status == 201
+    answer = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": "Hello", "reason": "test"})
+    assert answer.status == 201
     seen: dict[str, Any] = {}
     while set(seen) != {"player", "mail", "notice", "rank"}:
         frame = await own.connection.receive_json(timeout=10)
@@ -105,4 +105,4 @@ async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api) -> None:
         assert (list(frame), list(frame["data"])) == (list(shown[kind]), list(shown[kind]["data"]))
     healed, example = seen["mail"]["data"], shown["mail"]["data"]
     assert [list(healed["args"]), healed["kind"]] == [list(example["args"]), example["kind"]]
-    assert [list(each) for each in healed["events"]] == [list(each) for each in example["events"]]
+    assert [list(event) for event in healed["events"]] == [list(event) for event in example["events"]]

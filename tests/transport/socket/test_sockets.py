@@ -28,12 +28,12 @@ async def test_hello_is_answered_with_the_present_state(api: Api) -> None:
     connection = await api.raw_socket()
     assert connection.protocol == "gameserver.v1"
     await connection.send_json({"id": "first", "op": "hello", "token": who.token, "resume": {"stream": "x", "seq": 7}})
-    told = await connection.receive_json(timeout=10)
-    assert told["id"] == "first"
-    assert told["ok"]["player"] == acted.body["player"]
-    assert (told["ok"]["seq"], told["ok"]["resumed"], told["ok"]["heartbeat_seconds"]) == (0, False, 20)
-    assert told["ok"]["stream"]
-    assert told["ok"]["server_time"].endswith("Z")
+    answer = await connection.receive_json(timeout=10)
+    assert answer["id"] == "first"
+    assert answer["ok"]["player"] == acted.body["player"]
+    assert (answer["ok"]["seq"], answer["ok"]["resumed"], answer["ok"]["heartbeat_seconds"]) == (0, False, 20)
+    assert answer["ok"]["stream"]
+    assert answer["ok"]["server_time"].endswith("Z")
 
 
 async def test_a_socket_that_says_no_hello_is_closed_in_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,17 +41,20 @@ async def test_a_socket_that_says_no_hello_is_closed_in_time(api: Api, monkeypat
     monkeypatch.setattr(conversation, "HELLO_SECONDS", 0.1)
     connection = await api.raw_socket()
     frames, closed = await closing_of(connection)
-    assert ([(each["id"], each["error"]["code"]) for each in frames], closed) == ([(None, "not_authenticated")], 4401)
+    assert ([(frame["id"], frame["error"]["code"]) for frame in frames], closed) == (
+        [(None, "not_authenticated")],
+        4401,
+    )
 
 
 async def test_every_answer_repeats_the_id_of_its_request(api: Api) -> None:
     connection = (await api.socket((await api.sign_up()).token)).connection
     ids: list[Any] = [0, 1, 2**53 - 1, "", "x" * 64, "🐉", "0"]
-    for each in ids:
-        await connection.send_json({"id": each, "op": "ping"})
+    for frame_id in ids:
+        await connection.send_json({"id": frame_id, "op": "ping"})
     answers = [await connection.receive_json(timeout=10) for _ in ids]
-    assert sorted(str(each["id"]) for each in answers) == sorted(map(str, ids))
-    assert all("ok" in each for each in answers)
+    assert sorted(str(answer["id"]) for answer in answers) == sorted(map(str, ids))
+    assert all("ok" in answer for answer in answers)
 
 
 async def test_pipelined_commands_over_a_socket_take_effect_once_and_in_the_order_sent(api: Api) -> None:
@@ -60,10 +63,10 @@ async def test_pipelined_commands_over_a_socket_take_effect_once_and_in_the_orde
     for place, key in enumerate(keys):
         for copy in ("first", "again"):
             await connection.send_json({"id": f"{copy} {place}", "op": "act", "command_id": key, **HUNT})
-    told = [await connection.receive_json(timeout=10) for _ in range(2 * len(keys))]
-    by_id = {each["id"]: each for each in told}
+    answers = [await connection.receive_json(timeout=10) for _ in range(2 * len(keys))]
+    by_id = {entry["id"]: entry for entry in answers}
     applied = [by_id[f"first {place}"] for place in range(len(keys))]
-    versions = [each["ok"]["player"]["version"] for each in applied if "ok" in each]
+    versions = [entry["ok"]["player"]["version"] for entry in applied if "ok" in entry]
     assert versions == list(range(2, 2 + len(versions)))
     for place, first in enumerate(applied):
         if "ok" in first:
@@ -75,8 +78,8 @@ async def test_pipelined_commands_over_a_socket_take_effect_once_and_in_the_orde
 async def test_two_sockets_of_one_player_share_one_history(api: Api) -> None:
     who = await api.sign_up()
     sockets = [await api.socket(who.token) for _ in range(2)]
-    told = await asyncio.gather(*(each.ask("act", **HUNT) for each in sockets))
-    assert sorted(each["ok"]["player"]["version"] for each in told) == [2, 3]
+    results = await asyncio.gather(*(socket.ask("act", **HUNT) for socket in sockets))
+    assert sorted(entry["ok"]["player"]["version"] for entry in results) == [2, 3]
 
 
 async def test_a_foreign_origin_opens_no_socket(api: Api) -> None:
@@ -126,8 +129,8 @@ async def test_a_node_that_stops_answers_pending_requests_and_says_that_it_is_go
 async def locked(node: InProcessNode, who: Signed) -> AsyncIterator[None]:
     """Locks the player's row in a transaction, so that its commands wait."""
     slot = slot_of(int(who.id))
-    mine = tables.player_rows.c
-    row = select(mine.id).where(mine.slot == slot, mine.id == int(who.id)).with_for_update()
+    answer = tables.player_rows.c
+    row = select(answer.id).where(answer.slot == slot, answer.id == int(who.id)).with_for_update()
     async with node.core.slots.owner("players", slot).transaction() as connection:
         assert (await connection.execute(row)).scalar() == int(who.id)
         yield
@@ -142,16 +145,16 @@ async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api
     await wait_until(are_ranked, what="all are on the board")
     before = await open_sockets(api)
     deaf, other = await api.socket(players[0].token), await api.socket(players[1].token)
-    asked = 0
+    request_id = 0
 
     async def is_cut_off() -> bool:
-        nonlocal asked
+        nonlocal request_id
         with suppress(ClientConnectionResetError):
             for _ in range(100):
-                asked += 1
+                request_id += 1
                 with contextlib.suppress(ClientConnectionResetError):  # just cut off
                     await deaf.connection.send_str(
-                        json.dumps({"id": asked, "op": "board", "board": "exp", "limit": 200})
+                        json.dumps({"id": request_id, "op": "board", "board": "exp", "limit": 200})
                     )
         return await open_sockets(api) == before + 1
 
@@ -160,8 +163,8 @@ async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api
     frames = 0
     while (message := await deaf.connection.receive(timeout=10)).type is WSMsgType.TEXT:
         frames += 1
-    assert frames < asked
-    assert message.data == 4408 or deaf.connection.close_code == 1006, "told, or aborted"
+    assert frames < request_id
+    assert message.data == 4408 or deaf.connection.close_code == 1006, "closed with the code, or aborted"
 
 
 async def open_sockets(api: Api) -> int:

@@ -11,13 +11,13 @@ from gameserver.transport import answers, wire
 
 
 def below(kind: type[GameError]) -> Iterator[type[GameError]]:
-    for each in kind.__subclasses__():
-        if each.__module__.startswith("gameserver."):
-            yield each
-        yield from below(each)
+    for subclasse in kind.__subclasses__():
+        if subclasse.__module__.startswith("gameserver."):
+            yield subclasse
+        yield from below(subclasse)
 
 
-TREE = sorted(set(below(GameError)), key=lambda each: each.__name__)
+TREE = sorted(set(below(GameError)), key=lambda kind: kind.__name__)
 
 
 def test_the_walk_finds_the_errors_of_rules_and_doors() -> None:
@@ -34,14 +34,14 @@ def test_every_error_has_a_status_that_fits_it(kind: type[GameError]) -> None:
 
 
 def test_no_two_errors_share_a_code() -> None:
-    codes = Counter(each.code for each in TREE if each is not RuleBroken)
+    codes = Counter(entry.code for entry in TREE if entry is not RuleBroken)
     assert [code for code, times in codes.items() if times > 1] == []
     assert RuleBroken.code == "internal"
 
 
 def test_the_statuses_are_those_of_the_wire_contract() -> None:
-    found = {each.code: wire.status_of(each) for each in TREE}
-    assert found == {
+    by_name = {entry.code: wire.status_of(entry) for entry in TREE}
+    assert by_name == {
         "bad_json": 400,
         "not_authenticated": 401,
         "wrong_credentials": 401,
@@ -94,7 +94,7 @@ def test_an_error_without_a_status_is_noticed() -> None:
 def test_both_doors_answer_an_error_alike() -> None:
     for kind in TREE:
         error = kind("a_rule", "It can't be.") if issubclass(kind, Refused) else kind("It can't be.")
-        problem, frame = answers.problem(error, "an-id"), answers.frame_error(error)
+        problem, frame = answers.problem(error, "an-id"), answers.frame_error(error, "an-id")
         assert (problem["code"], problem["detail"]) == (frame["code"], frame["detail"]) == (error.code, error.detail)
         assert problem["status"] == wire.status_of(kind)
 

@@ -1,0 +1,138 @@
+"""A 500 leaves a line that finds the fault: the request, the node, the traceback, and the game's own file and line."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import NodeProcess
+from tests.support.client import Api, Signed, command_id
+from tests.support.deployment import with_actions
+from tests.support.nodes import node_process
+from tests.support.wait import wait_until
+
+STUDIO = '''
+import json
+import time
+
+from gameserver.rules.arguments import Arguments
+from gameserver.rules.player import Moment, Outcome, Player
+
+
+class Nothing(Arguments):
+    """No arguments."""
+
+
+def explode(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    return json.loads("{the potion was a bomb")  # explode
+
+
+def overheal(player: Player, args: Nothing, moment: Moment) -> Outcome:  # overheal
+    return Outcome(player._replace(hp=10**9), ())
+
+
+def mumble(player: Player, args: Nothing, moment: Moment) -> Outcome:  # mumble
+    return Outcome(player, ({"type": "mumbled", "what": object()},))
+
+
+def takes_nonsense(args: Nothing) -> dict[str, int]:
+    return {"potion": 1 // 0}  # greedy
+
+
+def greedy(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+greedy.takes = takes_nonsense
+
+
+def dawdle(player: Player, args: Nothing, moment: Moment) -> Outcome:  # dawdle
+    time.sleep(0.08)
+    return Outcome(player, ())
+'''
+FAULTS = {
+    "explode": "action 'explode' raised JSONDecodeError",
+    "overheal": "action 'overheal': 1000000000 HP are too many",
+    "mumble": "TypeError",
+    "greedy": "takes of action 'greedy' raised ZeroDivisionError",
+}
+
+
+@pytest.fixture
+async def node(settings: Settings, tmp_path: Path) -> AsyncIterator[NodeProcess]:
+    (tmp_path / "studio.py").write_text(STUDIO)
+    actions = {name: f"studio:{name}" for name in (*FAULTS, "dawdle")}
+    node = node_process(with_actions(settings, tmp_path, **actions), tmp_path, "node-1")
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def api(node: NodeProcess) -> AsyncIterator[Api]:
+    async with Api(node.address) as client:
+        yield client
+
+
+@pytest.fixture
+async def who(api: Api) -> Signed:
+    return await api.sign_up()
+
+
+def lines(node: NodeProcess, event: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, node.log.read_text().splitlines()) if line["event"] == event]
+
+
+def line_of(node: NodeProcess, action: str) -> str:
+    file = node.run / "studio.py"
+    number = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if text.endswith(f"# {action}"))
+    return f"{file}:{number}"
+
+
+@pytest.mark.parametrize("action", FAULTS)
+async def test_a_failing_rule_leaves_a_line_that_finds_it(
+    node: NodeProcess, api: Api, who: Signed, action: str
+) -> None:
+    key, path = command_id(), "/v1/players/me/actions"
+    body = {"action": action, "args": {}}
+    answer = await api.ask("POST", path, token=who.token, key=key, body=body, X_Request_Id=f"find-{action}")
+    assert (answer.status, answer.code, answer.body["request_id"]) == (500, "internal", f"find-{action}")
+    (line,) = lines(node, "a rule failed")
+    found = {name: line[name] for name in ("level", "node", "request_id", "action", "player", "command", "where")}
+    assert found == {
+        "level": "error",
+        "node": f"127.0.0.1:{node.port}",
+        "request_id": f"find-{action}",
+        "action": action,
+        "player": int(who.id),
+        "command": key,
+        "where": line_of(node, action),
+    }
+    assert FAULTS[action] in line["fault"]
+    assert "Traceback" in line["exception"] or "RuleBroken" in line["exception"]
+    assert ("studio.py" in line["exception"]) == (action in ("explode", "greedy"))
+    text = (await api.ask("GET", "/metrics")).body
+    assert f'gameserver_rule_faults_total{{action="{action}"}} 1.0' in str(text)
+
+
+async def test_a_frames_error_names_the_request_whose_line_finds_it(node: NodeProcess, api: Api, who: Signed) -> None:
+    socket = await api.socket(who.token)
+    error = (await socket.ask("act", action="explode", args={}))["error"]
+    assert error["code"] == "internal"
+    assert [line["request_id"] for line in lines(node, "a rule failed")] == [error["request_id"]]
+    refused = (await socket.ask("act", action="nothing", args={}))["error"]
+    assert "request_id" not in refused
+
+
+async def test_a_slow_rule_is_named(node: NodeProcess, api: Api, who: Signed) -> None:
+    assert (await api.act(who, "dawdle")).status == 200
+    await wait_until(lambda: lines(node, "a slow rule holds up its node"), 2)
+    (line,) = lines(node, "a slow rule holds up its node")
+    assert (line["action"], line["where"], line["player"]) == ("dawdle", line_of(node, "dawdle"), int(who.id))
+    assert 0.08 <= line["seconds"] < 1
+    assert 'gameserver_slow_rules_total{action="dawdle"} 1.0' in str((await api.ask("GET", "/metrics")).body)
+    assert (await api.act(who)).status == 200
+    assert len(lines(node, "a slow rule holds up its node")) == 1

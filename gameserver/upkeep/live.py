@@ -70,13 +70,13 @@ class Live:
     leaderboards: Leaderboards
     game: Game
     sockets: OpenSockets
-    _changed: set[int] = field(default_factory=set)
+    _changed: set[int] = field(init=False, default_factory=set)
     """Players to be shown again."""
-    _stored: set[int] = field(default_factory=set)
+    _stored: set[int] = field(init=False, default_factory=set)
     """Players with stored pushes to deliver."""
-    _notices: bool = False
+    _notices: bool = field(init=False, default=False)
     """Whether notices to all are to be loaded again."""
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Coroutines to be run as tasks, and cancelled until they end: the driver can swallow a cancellation."""

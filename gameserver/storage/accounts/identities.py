@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules import names
 from gameserver.rules.errors import NameTaken, PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
-from gameserver.rules.player import Player, renamed
+from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.commit import at_commit_point
@@ -150,7 +150,7 @@ class Identities:
             return None
         before, after = identity.player, renamed(identity.player, change.args["name"])
         events = [{"type": "renamed", "from": before.name}]
-        max_hp = self._game.max_hp(after.class_name, after.level)
+        max_hp = shown_max_hp(after, self._game)
         await _record(connection, change, after, outcome_of(after, max_hp, events), identity.now)
         await _update(connection, after, name=after.name)
         return Receipt(change.command_id, after, max_hp, events, replayed=False)
@@ -168,7 +168,7 @@ class Identities:
         if identity.claims_epoch != epoch:
             return False
         after = renamed(identity.player, identity.player.name)
-        max_hp = self._game.max_hp(after.class_name, after.level)
+        max_hp = shown_max_hp(after, self._game)
         keys = [str(key) for key in identity.keys]
         outcome = outcome_of(after, max_hp, [{"type": "deleted"}], keys=keys)
         await _record(connection, change, after, outcome, identity.now)

@@ -18,7 +18,15 @@ import orjson
 import structlog
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import GameError, Internal, PlayerNotFound, Refused, RuleBroken, SessionRevoked
+from gameserver.rules.errors import (
+    ClassMissing,
+    GameError,
+    Internal,
+    PlayerNotFound,
+    Refused,
+    RuleBroken,
+    SessionRevoked,
+)
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
@@ -142,11 +150,13 @@ class Batch:
             return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, locked)
 
-    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Receipt | LetterSettled:
-        """Applies the letter's rule; whatever it raises refuses the letter for good."""
+    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Verdict:
+        """Applies the letter's rule; whatever it raises refuses the letter for good, but for ClassMissing."""
         try:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), locked)
+        except ClassMissing as error:
+            return error  # a node of a newer game may deliver it
         except RuleBroken as error:
             rule_failed(self.rulebook, command, error)
             return self._mail.refuse(letter, error.code)

@@ -43,6 +43,7 @@ from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
@@ -172,7 +173,9 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
             Feeds(redis.commands, slots),
             Blocks(slots, settings.mail.blocks_per_player),
         ),
-        operators=OperatorsRoom(Reports(slots), Survey(databases, control), Audit(control)),
+        operators=OperatorsRoom(
+            Reports(slots), Survey(databases, control), Audit(control), GameNames(control, slots.members)
+        ),
     )
 
 

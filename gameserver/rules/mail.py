@@ -12,7 +12,7 @@ player that was challenged keeps its last HP, so that no stranger can put it dow
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameserver.rules.arguments import Arguments, MailArguments, PlayerId
 from gameserver.rules.errors import Refused
@@ -62,6 +62,15 @@ class Returned(MailArguments):
     to: PlayerId
     reason: str
     args: dict[str, Any]
+
+
+class Withdrawn(MailArguments):
+    """Any letter: of its arguments only the sender is read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sender_alone(cls, letter: Any) -> Any:
+        return {"sender": letter.get("sender")} if isinstance(letter, dict) else letter
 
 
 class Rewarded(MailArguments):
@@ -143,6 +152,12 @@ def rewarded(player: Player, args: Rewarded, _moment: Moment) -> Outcome:
     event = {"type": "season_rewarded", "board": args.board, "season": args.season, "rank": args.rank, "exp": exp,
              "text": args.text}  # fmt: skip
     return Outcome(changed(player, exp=player.exp + exp), (event,))
+
+
+@allowed_when_down
+def withdrawn(_player: Player, _args: Withdrawn, _moment: Moment) -> Outcome:
+    """For a kind of letter that the game no longer sends: those on their way go back. Refused: letter_withdrawn."""
+    raise Refused("letter_withdrawn", "The game has no such letters any more.")
 
 
 def _other_player(player: Player, player_id: str) -> int:

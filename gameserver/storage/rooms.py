@@ -14,6 +14,7 @@ from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
@@ -22,6 +23,7 @@ from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.sessions.sessions import Sessions
+from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 
@@ -67,19 +69,21 @@ class LiveRoom:
 
 @dataclass(frozen=True, slots=True)
 class SocialRoom:
-    """Friends and feeds."""
+    """Friends, feeds and blocks."""
 
     friends: Friends
     feeds: Feeds
+    blocks: Blocks
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, and the audit log."""
+    """Questions over all databases, the audit log, and which names of the game the data holds."""
 
     reports: Reports
     survey: Survey
     audit: Audit
+    names: GameNames
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import GameError, PresenceUnavailable
 from gameserver.rules.game import Game
-from gameserver.rules.player import Player
+from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
 from gameserver.storage.live.pushes import Seen, StoredPush
@@ -157,7 +157,7 @@ class Live:
                 raise
             for player in players.values():
                 for socket in self.sockets.of(player.id):
-                    socket.push_state(player, game.max_hp(player.class_name, player.level))
+                    socket.push_state(player, shown_max_hp(player, game))
 
     async def _push_ranks(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from gameserver import app as application
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
+from gameserver.config.limits import PerMinute
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
@@ -91,6 +92,13 @@ def with_rules(
     return settings.model_copy(update={"game": game})
 
 
+def widely_limited(settings: Settings) -> Settings:
+    """The settings with limits on letters that no test of something else meets."""
+    wide = PerMinute(per_minute=1_000_000, burst=1_000_000)
+    limits = dict.fromkeys(("letters_per_sender", "letters_per_pair", "letters_per_recipient"), wide)
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=limits)})
+
+
 async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database: str | None = None) -> Player:
     """A new player, on a certain database if one is named."""
     while True:
@@ -117,7 +125,8 @@ def order(core: Core, player_id: int, action: str = "hunt", key: str | None = No
         args.setdefault("foe", "slime")
     rulebook = core.rulebook
     model = rulebook.arguments(action, args)
-    return Command(key or command_id(), player_id, action, model, 0, takes=rulebook.takes(action, model))
+    takes = rulebook.takes(action, model)
+    return Command(key or command_id(), player_id, action, model, 0, takes=takes, repeatable=True)
 
 
 async def act(core: Core, player_id: int, action: str = "hunt", key: str | None = None, **args: Any) -> Receipt:
@@ -137,10 +146,11 @@ def _expected(found: Receipt | BaseException) -> Receipt | GameError:
 
 
 async def ledger(core: Core, player_id: int) -> list[Mapping[str, Any]]:
-    """A player's ledger on the database of the map, oldest first."""
+    """The commands of a player that took effect, on the database of the map, oldest first."""
     async with connected(core.slots.owner("players", slot_of(player_id)).url) as connection:
         asked = "select *, command_id::text as key from ledger where slot = $1 and player_id = $2 order by version"
-        return [dict(row) for row in await connection.fetch(asked, slot_of(player_id), player_id)]
+        rows = await connection.fetch(asked, slot_of(player_id), player_id)
+        return [dict(row) for row in rows if row["seed"] >= 0]
 
 
 async def waiting(core: Core) -> int:
@@ -206,7 +216,8 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         old.transaction(),
     ):
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
-        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox"):
+        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox", "blocks",
+                      "letter_counts"):  # fmt: skip
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])

@@ -116,6 +116,7 @@ class Presence:
         await self._between_beats.wait()
         try:
             await self._redis.sadd(PLAYERS + self._key, player_id)
+            await self._redis.pexpire(PLAYERS + self._key, int(LEASE_SECONDS * 1000))  # it may be a new key
         except LOST:
             return False
         self._sent.add(player_id)

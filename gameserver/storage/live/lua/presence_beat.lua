@@ -9,7 +9,7 @@
 -- ARGV came: the players who connected, separated by commas
 -- ARGV left: those who left
 -- ARGV is_whole: 1: those who connected are all there are
--- Returns 1, or 0 when another number of players is known here: then the node sends all of them.
+-- Returns 1, or 0 when the lease had ended or another number of players is known here: then the node sends all of them.
 -- include: milliseconds
 local TOGETHER = 1000
 local function call(command, list)
@@ -25,10 +25,12 @@ local function call(command, list)
 end
 
 local now = milliseconds()
+local lease = redis.call('ZSCORE', nodes, name)
+local has_lapsed = is_whole ~= '1' and (not lease or tonumber(lease) < now) -- nil once another node has swept it
 if is_whole == '1' then redis.call('UNLINK', players) end
 call('SADD', came)
 call('SREM', left)
 redis.call('ZADD', nodes, now + lease_ms, name)
 redis.call('SET', description, described, 'PX', lease_ms)
 redis.call('PEXPIRE', players, lease_ms)
-return redis.call('SCARD', players) == tonumber(total) and 1 or 0
+return not has_lapsed and redis.call('SCARD', players) == tonumber(total) and 1 or 0

@@ -7,11 +7,19 @@ share a hash tag, so a cluster runs the same scripts.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from pydantic import SecretStr
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
+from redis.asyncio import (
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    Redis,
+    RedisCluster,
+    Sentinel,
+    SSLConnection,
+)
 from redis.asyncio.cluster import ClusterNode, ClusterPubSub
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
@@ -40,7 +48,17 @@ TIMES: dict[str, Any] = {
 }
 
 
-class _Secured(SSLConnection):
+class _Connection(Connection):
+    """One whose peer may be gone at a write: uvloop tells that by a RuntimeError, which the driver doesn't expect."""
+
+    async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+        try:
+            await super()._send_packed_command(command)
+        except RuntimeError as error:
+            raise ConnectionResetError(str(error)) from error
+
+
+class _Secured(_Connection, SSLConnection):
     """Over TLS, with the client's one context: making another for each connection would block the node."""
 
     def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
@@ -48,8 +66,12 @@ class _Secured(SSLConnection):
         self.ssl_context.context = context
 
 
+class _Master(SentinelManagedConnection, _Connection):
+    """To a master that Sentinels name."""
+
+
 class _SecuredMaster(SentinelManagedConnection, _Secured):
-    """The same to a master that Sentinels name."""
+    """The same over TLS."""
 
 
 class _Pool(BlockingConnectionPool):
@@ -90,7 +112,7 @@ class _Cluster(RedisCluster):
     """A cluster's client that waits for a connection instead of failing at once, and fails as the others do."""
 
     def __init__(self, connection: Mapping[str, Any], **options: Any) -> None:
-        """`connection` is what `_secured` gives."""
+        """`connection` is what `_connection` gives."""
         super().__init__(max_connections=2 * CONNECTIONS, **options)  # subscriptions and pipelines take some, too
         self._free = asyncio.Semaphore(CONNECTIONS)
         self.connection_kwargs.update(connection)  # of nodes that join later
@@ -154,8 +176,8 @@ def client_of(url: RedisUrl, access: RedisAccess) -> Redis:
 
 def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
     ((host, port),) = url.hosts
-    secured = _secured(context, _Secured)
-    return Redis.from_pool(_Pool(host=host, port=port, db=url.database, **WAITING, **options, **secured))
+    connection = _connection(context, _Connection, _Secured)
+    return Redis.from_pool(_Pool(host=host, port=port, db=url.database, **WAITING, **options, **connection))
 
 
 def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
@@ -164,15 +186,15 @@ def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | 
         "socket_timeout": 1,
         "username": access.sentinel_username,
         "password": _revealed(access.sentinel_password),
-        **_secured(context, _Secured),
+        **_connection(context, _Connection, _Secured),
     }
     sentinels = Sentinel([], **options)  # type: ignore[no-untyped-call]
     sentinels.sentinels = [
         Redis.from_pool(ConnectionPool(host=host, port=port, **to_sentinels)) for host, port in url.hosts
     ]
-    secured = _secured(context, _SecuredMaster)
+    connection = _connection(context, _Master, _SecuredMaster)
     master: Redis = sentinels.master_for(
-        url.master, connection_pool_class=_SentinelPool, db=url.database, **WAITING, **secured
+        url.master, connection_pool_class=_SentinelPool, db=url.database, **WAITING, **connection
     )
     return master
 
@@ -181,8 +203,8 @@ def _of_cluster(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str
     """The nodes of the settings are resolved again at every refresh, since a name may get another address."""
     seeds = [ClusterNode(host, port) for host, port in url.hosts]
     retry = Retry(NoBackoff(), REDIRECTIONS)
-    secured = _secured(context, _Secured)
-    cluster = _Cluster(secured, startup_nodes=seeds, dynamic_startup_nodes=False, retry=retry, **options)
+    connection = _connection(context, _Connection, _Secured)
+    cluster = _Cluster(connection, startup_nodes=seeds, dynamic_startup_nodes=False, retry=retry, **options)
     return cast("Redis", cluster)  # not one by its class, but by every call that is made here
 
 
@@ -190,8 +212,9 @@ def _revealed(password: SecretStr | None) -> str | None:
     return None if password is None else password.get_secret_value()
 
 
-def _secured(context: ssl.SSLContext | None, kind: type[_Secured]) -> dict[str, Any]:
-    return {} if context is None else {"connection_class": kind, "context": context}
+def _connection(context: ssl.SSLContext | None, plain: type[_Connection], secured: type[_Secured]) -> dict[str, Any]:
+    """The options that choose how a pool connects: over TLS if there is a context."""
+    return {"connection_class": plain} if context is None else {"connection_class": secured, "context": context}
 
 
 def _context(access: RedisAccess) -> ssl.SSLContext:

@@ -216,17 +216,5 @@ def _rewards(board: Board) -> list[dict[str, Any]]:
 
 def describe(board: Board) -> dict[str, Any]:
     """A board as clients see it, JSON-able."""
-    season = board.schedule
-    return {
-        "name": board.name,
-        "score": board.score,
-        "class": board.class_name,
-        "min_level": board.min_level,
-        "max_level": board.max_level,
-        "operator": board.operator,
-        "order": board.order,
-        "ties": board.ties,
-        "size": board.size or None,
-        "season": "all-time" if season is None else {"cron": season.cron, "zone": season.zone},
-        "rewards": _rewards(board),
-    }
+    stored = definition(board)
+    return {"name": board.name, **stored, "size": board.size or None, "season": stored["season"] or "all-time"}

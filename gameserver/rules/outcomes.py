@@ -3,10 +3,11 @@
 A rule may be untyped code of a studio, so types are checked exactly: nothing else may reach storage.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from gameserver.rules.boards import LARGEST_SCORE
-from gameserver.rules.items import Items
+from gameserver.rules.items import Item, Items, fault_of
 from gameserver.rules.player import Outcome, Player
 
 Event = dict[str, Any]
@@ -15,7 +16,7 @@ TAKEN, GRANTED = "items_taken", "items_granted"
 
 
 def fault(before: Player, outcome: object) -> str | None:
-    """How an outcome breaks the law of players, if it does. The rulebook itself checks grants, level and max_hp."""
+    """How an outcome breaks the law of players, if it does; grants, level and max_hp are checked elsewhere."""
     if type(outcome) is not Outcome or type(outcome.player) is not Player:
         return f"returned {type(outcome).__name__}, not an Outcome of a Player"
     after = outcome.player
@@ -51,6 +52,16 @@ def totals(grants: Items) -> dict[str, int]:
     for item, count in grants:
         counts[item] = counts.get(item, 0) + count
     return counts
+
+
+def grants_fault(outcome: Outcome, catalogue: Mapping[str, Item]) -> str | None:
+    """What is wrong with the items that a rule grants; the same item may occur several times."""
+    if not outcome.grants:
+        return None if type(outcome.grants) is tuple else "grants must be a tuple of (item, count)"
+    try:
+        return fault_of(totals(outcome.grants), catalogue)
+    except (TypeError, ValueError):
+        return "grants must be a tuple of (item, count)"
 
 
 def with_item_events(outcome: Outcome, taken: Items) -> Outcome:

@@ -111,7 +111,7 @@ class Rulebook:
         entry = self._rules.get(action) or self._no_action()
         if player.class_name not in self.game.classes:
             raise ClassMissing(f"The game on this node has no class {player.class_name!r}; nothing has changed.")
-        player = self._fitted(player)
+        player = _fitted(player, self.game)
         if player.hp == 0 and not entry.allowed_when_down:
             raise Refused("player_is_down", "A player at 0 HP can only be revived.")
         try:
@@ -132,7 +132,7 @@ class Rulebook:
     ) -> Outcome:
         """What a rule returned, completed. Raises RuleBroken if it breaks the law."""
         args, now = asked
-        fault = outcomes.fault(player, outcome) or self._grants_fault(outcome)
+        fault = outcomes.fault(player, outcome) or outcomes.grants_fault(outcome, self.game.items)
         if fault is not None:
             raise RuleBroken(f"action {action!r}: {fault}")
         if outcome.letters:
@@ -190,15 +190,6 @@ class Rulebook:
     def _no_action(self) -> NoReturn:
         raise UnknownAction(errors=[FieldProblem("action", f"must be one of: {', '.join(self._actions)}")])
 
-    def _fitted(self, player: Player) -> Player:
-        """The player under the present game.toml, which may allow less than when the player last acted."""
-        game = self.game
-        level = game.levels.level_of(player.exp)
-        max_hp = game.max_hp(player.class_name, level)
-        if level == player.level and player.hp <= max_hp:
-            return player
-        return settled(player, level, min(player.hp, max_hp), player.version, player.exp_reached_at)
-
     def _settled(self, action: str, before: Player, outcome: Outcome, now: datetime) -> Outcome:
         after = outcome.player
         level, reached_at = before.level, before.exp_reached_at
@@ -217,11 +208,11 @@ class Rulebook:
         player_class = self.game.classes.get(class_name)
         return player_class is None or player_class.retired
 
-    def _grants_fault(self, outcome: Outcome) -> str | None:
-        """What is wrong with the items that a rule grants; the same item may occur several times."""
-        if not outcome.grants:
-            return None if type(outcome.grants) is tuple else "grants must be a tuple of (item, count)"
-        try:
-            return fault_of(outcomes.totals(outcome.grants), self.game.items)
-        except (TypeError, ValueError):
-            return "grants must be a tuple of (item, count)"
+
+def _fitted(player: Player, game: Game) -> Player:
+    """The player under the present game.toml, which may allow less than when the player last acted."""
+    level = game.levels.level_of(player.exp)
+    max_hp = game.max_hp(player.class_name, level)
+    if level == player.level and player.hp <= max_hp:
+        return player
+    return settled(player, level, min(player.hp, max_hp), player.version, player.exp_reached_at)

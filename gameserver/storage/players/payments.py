@@ -13,8 +13,6 @@ its earlier commands on this node have ended, and what dead attempts had reserve
 effect in the order in which they came: while one is being paid for, later ones stand in line behind it.
 """
 
-import asyncio
-import contextlib
 import time
 from dataclasses import replace
 from uuid import uuid4
@@ -24,22 +22,17 @@ import structlog
 from gameserver.rules.errors import DatabaseUnavailable, GameError, OutcomeUnknown, Refused
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.inventory import Inventory, Reservation, Stack
-from gameserver.storage.items.payment_ledger import Look, PaymentLedger
+from gameserver.storage.items.payment_ledger import PaymentLedger
 from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.lines import PlayerLines
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.routing import Router
+from gameserver.storage.players.settlement import Settlement
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
 
-RIVAL_SECONDS = 0.5
-"""How old another attempt's reservation must be before a command that needs the items has it resolved."""
-RIVAL_PAUSE = 0.02
-"""Seconds until a younger reservation is looked at again."""
-OVERDUE_SECONDS = 15.0
-"""How old a reservation is when the sweeper resolves it: far older than any attempt's deadline."""
 PAID_BEFORE = Payment("", -1)
 """For a command that has committed: the ledger answers it or, if it isn't there after all, it is tried again."""
 
@@ -58,6 +51,7 @@ class Payments:
         self._inventory = inventory
         self._ledger = ledger
         self._router = router
+        self._settlement = Settlement(inventory, ledger)
         self._lines = PlayerLines(limits.deadline, limits.queue)
 
     def has_line(self, player_id: int) -> bool:
@@ -83,7 +77,7 @@ class Payments:
 
         Raises DatabaseUnavailable.
         """
-        await self._deliver(player_id, await self._ledger.look(player_id))
+        await self._settlement.deliver(player_id, await self._ledger.look(player_id))
         stacks, reserved = await self._inventory.read(player_id)
         owned = {stack.item: stack for stack in stacks}
         if reserved:
@@ -96,15 +90,8 @@ class Payments:
         return list(owned.values())
 
     async def sweep(self, limit: int) -> int:
-        """Resolves overdue reservations; how many."""
-        resolved = 0
-        for reservation in await self._inventory.overdue(OVERDUE_SECONDS, limit):
-            try:
-                await self._resolve(reservation)
-                resolved += 1
-            except DatabaseUnavailable as error:
-                log.warning("reservation not resolved yet", command=reservation.command_id, error=error.detail)
-        return resolved
+        """Resolves at most `limit` overdue reservations; how many."""
+        return await self._settlement.sweep(limit)
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -152,7 +139,7 @@ class Payments:
         if look.known:
             return await self._replay(command)
         # Grants that wait count as the player's: deliver them first.
-        await self._deliver(player_id, look)
+        await self._settlement.deliver(player_id, look)
         reservation = Reservation(player_id, command.id, str(uuid4()))
         match await self._inventory.reserve(reservation, command.takes):
             case "done":
@@ -163,7 +150,7 @@ class Payments:
                 # There is nothing more: the player's database refuses the command, or replays it.
                 return await self._router.submit(replace(command, payment=Payment(None, look.epoch)))
         # Another attempt of this command has reserved.
-        await self._resolve_reserved(player_id)
+        await self._settlement.resolve_reserved(player_id)
         raise Retry
 
     async def _replay(self, command: Command) -> Receipt:
@@ -180,48 +167,18 @@ class Payments:
         except OutcomeUnknown:
             raise  # it may have committed: the reservation stays until it is resolved
         except (GameError, Unpaid):
-            await self._give_back(reservation)
+            await self._settlement.give_back(reservation)
             raise
         # A replay names the token of the attempt that committed, which may be another one.
         if receipt.payment == reservation.token:
             self._inventory.confirm_soon(reservation)
         else:
-            await self._give_back(reservation)
+            await self._settlement.give_back(reservation)
         return receipt
-
-    async def _give_back(self, reservation: Reservation) -> None:
-        """Left to the sweeper if the items' database is away."""
-        with contextlib.suppress(DatabaseUnavailable):
-            await self._inventory.give_back(reservation)
 
     async def _relieve(self, player_id: int) -> bool:
         """Brings in what a player without enough items may still get; whether there was anything."""
         await self._router.quiet(player_id)
         look = await self._ledger.look(player_id)
-        await self._deliver(player_id, look)
-        return await self._resolve_reserved(player_id) or bool(look.waiting)
-
-    async def _resolve_reserved(self, player_id: int) -> bool:
-        """Resolves the player's reservations that no attempt still works on; whether anything is reserved."""
-        await self._inventory.confirm_all()
-        _, reserved = await self._inventory.read(player_id)
-        for held in reserved:
-            if held.age > RIVAL_SECONDS:
-                await self._resolve(held.reservation)
-            else:
-                await asyncio.sleep(RIVAL_PAUSE)
-        return bool(reserved)
-
-    async def _resolve(self, reservation: Reservation) -> None:
-        """Confirms a reservation whose command has committed with it; any other never will, and is given back."""
-        if await self._ledger.resolve(reservation.player_id, reservation.command_id) == reservation.token:
-            self._inventory.confirm_soon(reservation)
-            await self._inventory.confirm_all()
-        else:
-            await self._inventory.give_back(reservation)
-
-    async def _deliver(self, player_id: int, look: Look) -> None:
-        """Adds the grants that wait for a player to its items."""
-        if look.waiting:
-            await self._inventory.grant_all(look.waiting)
-            await self._ledger.end_delivery(player_id, [grant.command_id for grant in look.waiting])
+        await self._settlement.deliver(player_id, look)
+        return await self._settlement.resolve_reserved(player_id) or bool(look.waiting)

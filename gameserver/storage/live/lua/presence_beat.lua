@@ -9,7 +9,7 @@
 -- ARGV came: the players who connected, separated by commas
 -- ARGV left: those who left
 -- ARGV is_whole: 1: those who connected are all there are
--- Returns 1, or 0 when another number of players is known here: then the node sends all of them.
+-- Returns 1, or 0 when another number of players is known here, or the node isn't any more: then it sends all of them.
 -- include: milliseconds
 local TOGETHER = 1000
 local function call(command, list)
@@ -24,11 +24,14 @@ local function call(command, list)
   if #part > 0 then redis.call(command, players, unpack(part)) end
 end
 
+-- Nodes that were killed, or have been frozen past their lease, are no longer listed.
 local now = milliseconds()
+redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+local is_listed = redis.call('ZSCORE', nodes, name)
 if is_whole == '1' then redis.call('UNLINK', players) end
 call('SADD', came)
 call('SREM', left)
 redis.call('ZADD', nodes, now + lease_ms, name)
 redis.call('SET', description, described, 'PX', lease_ms)
 redis.call('PEXPIRE', players, lease_ms)
-return redis.call('SCARD', players) == tonumber(total) and 1 or 0
+return is_listed and redis.call('SCARD', players) == tonumber(total) and 1 or 0

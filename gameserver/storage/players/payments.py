@@ -135,9 +135,13 @@ class Payments:
                 # The items are elsewhere by now, or the payment was voided.
                 await self._slots.moved(ends)
             except Refused as refusal:
-                # Not enough items where they lie; more may be on their way.
-                if not (together and refusal.code == NOT_ENOUGH and await self._relieve(command.player_id)):
+                # Not enough items where they lie; more may be on their way. If not, it is refused for good.
+                if not (together and refusal.code == NOT_ENOUGH) or command.conclusive:
                     raise
+                if not await self._relieve(command.player_id):
+                    if not command.repeatable:
+                        raise
+                    command = replace(command, conclusive=True)
         raise DatabaseUnavailable("What the action takes could not be reserved in time.", retry_after=1)
 
     async def _pay(self, command: Command, ends: float) -> Receipt:

@@ -6,7 +6,11 @@
 -- ARGV lifetime_ms: for how long, if the stream is new
 -- ARGV is_for_all: 1: also for a player without a stream, who isn't connected and hasn't been of late
 -- ARGV push: the one to store
+-- ARGV author: what a letter has in common with all of its sender, or ''
+-- ARGV share: how many of them are stored, at the most; the oldest goes first
 -- Returns its number, or 0 when it isn't stored.
+-- include: trimmed
+
 if redis.call('EXISTS', stream) == 0 then
   if is_for_all == '0' then return 0 end
   -- What may be left of a stream that Redis has evicted has numbers of that one.
@@ -16,6 +20,20 @@ if redis.call('EXISTS', stream) == 0 then
 end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)
 redis.call('RPUSH', tail, seq .. ' ' .. push)
-redis.call('LTRIM', tail, -tonumber(most), -1)
+trimmed()
+-- A sender with more than its share loses its oldest letter; `skipped` is the highest number that went that way.
+if author ~= '' and redis.call('LLEN', tail) > tonumber(share) then
+  local count, oldest = 0, nil
+  for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
+    if string.find(entry, author, 1, true) then
+      count = count + 1
+      oldest = oldest or entry
+    end
+  end
+  if count > tonumber(share) then
+    redis.call('LREM', tail, 1, oldest)
+    redis.call('HSET', stream, 'skipped', number_of(oldest))
+  end
+end
 redis.call('PEXPIRE', tail, redis.call('PTTL', stream))
 return seq

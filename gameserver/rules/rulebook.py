@@ -68,6 +68,10 @@ class Rulebook:
         """Each action's name and the JSON schema of its arguments."""
         return {name: action.schema for name, action in self._actions.items()}
 
+    def schema(self, rule: str) -> dict[str, Any]:
+        """The JSON schema of the arguments of an action or of a letter's rule. Raises UnknownAction."""
+        return (self._rules.get(rule) or self._no_action()).schema
+
     def arguments(self, action: str, args: object) -> BaseModel:
         """The action's arguments, of decoded JSON. Raises UnknownAction, or BadInput naming the field."""
         entry = self._actions.get(action) or self._no_action()

@@ -78,6 +78,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "database_unavailable": 503,
         "outcome_unknown": 503,
         "board_unavailable": 503,
+        "class_missing": 503,
         "sessions_unavailable": 503,
         "presence_unavailable": 503,
         "friends_unavailable": 503,

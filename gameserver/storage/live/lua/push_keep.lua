@@ -35,5 +35,5 @@ if author ~= '' and redis.call('LLEN', tail) > tonumber(share) then
     redis.call('HSET', stream, 'skipped', number_of(oldest))
   end
 end
-redis.call('PEXPIRE', tail, redis.call('PTTL', stream))
+redis.call('PEXPIREAT', tail, redis.call('PEXPIRETIME', stream))
 return seq

@@ -10,8 +10,8 @@ from gameserver.rules.errors import GameError
 
 log = structlog.get_logger()
 
-LOST = (RedisError, OSError, TimeoutError)
-"""Every way in which a call can fail to get an answer."""
+LOST = (RedisError, OSError, TimeoutError, RuntimeError)
+"""Every way in which a call can fail to get an answer: uvloop raises RuntimeError for a write to a closed transport."""
 LONGEST_ERROR = 200
 """Characters of an error in the log: a driver's may describe all of its connections."""
 

@@ -83,6 +83,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
+        loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
         postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),

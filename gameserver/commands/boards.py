@@ -13,6 +13,8 @@ from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.times import rfc3339_of_seconds
 
+STALE_MS = 10_000
+"""How far a board may lie behind the databases before its answers are stale; followers write every second."""
 CURRENT, PREVIOUS, FOR_ALL_TIME = "current", "previous", "all-time"
 
 
@@ -27,10 +29,15 @@ class Leaderboards:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A page of a board; `missing` are requested players that aren't on it."""
+    """A page of a board; `missing` are requested players that aren't on it.
+
+    It is stale if it lacks what some database has had for longer than STALE_MS: Redis takes no writes, or the database
+    isn't followed.
+    """
 
     contest: Contest
     page: Page
+    is_stale: bool
     missing: Sequence[int] = ()
 
 
@@ -43,13 +50,13 @@ def listed(leaderboards: Leaderboards) -> list[tuple[Board, Season | None]]:
 async def top(leaderboards: Leaderboards, board: str, season: str, limit: int, cursor: str | None) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, BadInput for the cursor, BoardUnavailable, DatabaseUnavailable."""
     which = contest(leaderboards, board, season)
-    return Ranked(which, await _standings(leaderboards, which).top(which, limit, cursor))
+    return _ranked(leaderboards, which, await _standings(leaderboards, which).top(which, limit, cursor))
 
 
 async def around(leaderboards: Leaderboards, board: str, season: str, player_id: int, radius: int) -> Ranked:
     """Raises BoardNotFound, SeasonNotFound, NotOnBoard, BoardUnavailable, DatabaseUnavailable."""
     which = contest(leaderboards, board, season)
-    return Ranked(which, await _standings(leaderboards, which).around(which, player_id, radius))
+    return _ranked(leaderboards, which, await _standings(leaderboards, which).around(which, player_id, radius))
 
 
 async def ranks(leaderboards: Leaderboards, board: str, season: str, ids: Sequence[int]) -> Ranked:
@@ -57,7 +64,8 @@ async def ranks(leaderboards: Leaderboards, board: str, season: str, ids: Sequen
     which = contest(leaderboards, board, season)
     page = await _standings(leaderboards, which).ranks(which, ids)
     ranked = {standing.player_id for standing in page.standings}
-    return Ranked(which, page, [player_id for player_id in dict.fromkeys(ids) if player_id not in ranked])
+    missing = [player_id for player_id in dict.fromkeys(ids) if player_id not in ranked]
+    return _ranked(leaderboards, which, page, missing)
 
 
 async def rank(leaderboards: Leaderboards, board: str, season: str, player_id: int) -> Ranked:
@@ -66,6 +74,11 @@ async def rank(leaderboards: Leaderboards, board: str, season: str, player_id: i
     if not ranked.page.standings:
         raise NotOnBoard("The player isn't on this board.")
     return ranked
+
+
+def _ranked(leaderboards: Leaderboards, which: Contest, page: Page, missing: Sequence[int] = ()) -> Ranked:
+    behind_ms = leaderboards.now().timestamp() * 1000 - page.as_of
+    return Ranked(which, page, bool(page.as_of) and behind_ms > STALE_MS, missing)
 
 
 def _standings(leaderboards: Leaderboards, which: Contest) -> Boards | PastStandings:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.commit import after_commit
 from gameserver.rules.errors import BadInput, FieldProblem, WrongCredentials
 from gameserver.storage.sessions.sessions import Origin, Session
 
@@ -25,6 +26,7 @@ async def change_password(
     SessionRevoked, OutcomeUnknown and what is unavailable.
     """
     await accounts.attempts.change_password(passwords.address, session.player_id)
+    await accounts.sessions.require_open()
     hashed, _ = await accounts.room.credentials.password(session.player_id)
     if hashed is not None and passwords.old is None:
         raise BadInput("The present password is needed.", errors=[FieldProblem("old", "is needed")])
@@ -33,5 +35,6 @@ async def change_password(
     epoch = await accounts.room.credentials.change(
         session.player_id, session.epoch, await accounts.passwords.hash(passwords.new)
     )
-    await accounts.sessions.revoke_all(session.player_id)
-    return await accounts.sessions.open(session.player_id, epoch, origin)
+    with after_commit("The password was changed, but no session could be opened: sign in with the new one."):
+        await accounts.sessions.revoke_all(session.player_id)
+        return await accounts.sessions.open(session.player_id, epoch, origin)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve, resolve_all
+from gameserver.commands.commit import after_commit
 from gameserver.commands.keys import taken
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
@@ -103,7 +104,8 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
         if (keys := await accounts.room.identities.removed(change)) is None:
             raise
         await resolve_all(accounts, player_id, keys)
-    await accounts.sessions.revoke_all(player_id)
+    with after_commit("The player was deleted, but its sessions may go on for some seconds: send this again."):
+        await accounts.sessions.revoke_all(player_id)
 
 
 async def _delete(accounts: Accounts, change: Change) -> None:

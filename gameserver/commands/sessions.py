@@ -1,6 +1,7 @@
 """A player's sessions: checked, listed and ended."""
 
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.commit import after_commit
 from gameserver.storage.sessions.sessions import Listed, Session
 
 
@@ -22,7 +23,8 @@ async def sign_out_elsewhere(accounts: Accounts, session: Session, listed_id: st
 async def sign_out_everywhere(accounts: Accounts, session: Session) -> None:
     """Ends all sessions of the caller; in Postgres first, so it holds even if Redis loses its data."""
     await accounts.room.credentials.raise_session_epoch(session.player_id)
-    await accounts.sessions.revoke_all(session.player_id)
+    with after_commit("The sessions have ended in the database, but some may go on for some seconds: send this again."):
+        await accounts.sessions.revoke_all(session.player_id)
 
 
 async def authenticate(accounts: Accounts, token: str) -> Session:

@@ -9,8 +9,11 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
+
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all
+from gameserver.commands.commit import after_commit
 from gameserver.commands.keys import device_key, taken
 from gameserver.rules import names
 from gameserver.rules.errors import (
@@ -20,11 +23,15 @@ from gameserver.rules.errors import (
     DeviceTaken,
     FieldProblem,
     NameTaken,
+    OutcomeUnknown,
     PlayerNotFound,
+    Unavailable,
 )
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
+
+log = structlog.get_logger()
 
 ATTEMPTS = 4
 """How many ids a sign-up tries."""
@@ -51,11 +58,16 @@ async def sign_up(
     and what is unavailable.
     """
     await accounts.attempts.sign_up(address)
+    await accounts.sessions.require_open()
     enrolment, replayed = await enroll(accounts, application, command_id)
     player = enrolment.player
-    await accounts.room.credentials.session_epoch(player.id)  # raises Banned
-    token, session = await accounts.sessions.open(player.id, enrolment.epoch, origin)
+    with after_commit(_MADE):
+        await accounts.room.credentials.session_epoch(player.id)  # raises Banned
+        token, session = await accounts.sessions.open(player.id, enrolment.epoch, origin)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
+
+
+_MADE = "The player exists, but no session could be opened: send this again under the same command id, or sign in."
 
 
 class _UnderWay(Exception):
@@ -75,7 +87,7 @@ async def enroll(accounts: Accounts, application: Application, command_id: str) 
         with contextlib.suppress(_UnderWay):
             return await _enroll(accounts, application, command_id)
         await asyncio.sleep(UNDER_WAY_PAUSE)
-    raise DatabaseUnavailable("The sign-up is under way elsewhere: send it again.", retry_after=1)
+    raise OutcomeUnknown("The same sign-up is under way elsewhere: send it again.", retry_after=1)
 
 
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
@@ -107,8 +119,16 @@ async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> boo
     # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
     for claim in held:
-        await (accounts.room.claims.confirm(claim) if made else resolve(accounts, claim))
+        await (_confirm(accounts, claim) if made else resolve(accounts, claim))
     return made
+
+
+async def _confirm(accounts: Accounts, claim: Claim) -> None:
+    """Confirms a claim of a player that has been made; what can't be reached is left to the sweeper."""
+    try:
+        await accounts.room.claims.confirm(claim)
+    except Unavailable as error:
+        log.warning("claim not confirmed yet", claim=str(claim.key), error=error.detail)
 
 
 async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]) -> Enrolment | None:

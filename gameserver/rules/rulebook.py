@@ -68,6 +68,10 @@ class Rulebook:
         """Each action's name and the JSON schema of its arguments."""
         return {name: action.schema for name, action in self._actions.items()}
 
+    def schema(self, rule: str) -> dict[str, Any]:
+        """The JSON schema of the arguments of an action or of a letter's rule. Raises UnknownAction."""
+        return (self._rules.get(rule) or self._no_action()).schema
+
     def arguments(self, action: str, args: object) -> BaseModel:
         """The action's arguments, of decoded JSON. Raises UnknownAction, or BadInput naming the field."""
         entry = self._actions.get(action) or self._no_action()
@@ -143,7 +147,7 @@ class Rulebook:
         return outcomes.with_item_events(outcome, () if entry.takes is None else self.takes(action, args))
 
     def _sealed(self, action: str, sender: Player, letters: object) -> tuple[Letter, ...]:
-        """The letters as they are stored. Raises RuleBroken."""
+        """The letters as they are stored. Raises RuleBroken; Refused for a letter to its own sender."""
         if (
             type(letters) is not tuple
             or len(letters) > LETTERS
@@ -152,6 +156,8 @@ class Rulebook:
             raise RuleBroken(f"action {action!r}: letters must be a tuple of at most {LETTERS} Letter")
         if action in self._actions and action not in self.sending:
             raise RuleBroken(f"action {action!r}: has letters and isn't marked as @sends_mail")
+        if any(letter.recipient == sender.id for letter in letters):
+            raise Refused("same_player", "This can only be done to another player.")
         try:
             return tuple(self._sealed_letter(sender, letter) for letter in letters)
         except (GameError, ValueError, TypeError) as error:
@@ -162,8 +168,11 @@ class Rulebook:
         kind, recipient = f"{MAIL}{letter.kind}", letter.recipient
         if not isinstance(letter.args, Mapping):
             raise ValueError("its arguments must be a mapping")
-        if type(recipient) is not int or not 0 < recipient <= LARGEST_ID or recipient == sender.id:
-            raise ValueError(f"{recipient!r} isn't the id of another player")
+        if type(recipient) is not int or not 0 < recipient <= LARGEST_ID:
+            raise ValueError(f"{recipient!r} isn't the id of a player")
+        if kind not in self._rules:
+            kinds = ", ".join(name.removeprefix(MAIL) for name in self.mail_kinds())
+            raise ValueError(f"there is no kind of letter {letter.kind!r}; [mail] of game.toml has {kinds}")
         if letter.kind == RETURNED:
             raise ValueError(f"only the server sends {RETURNED!r}")
         return Letter(recipient, kind, self.recorded(kind, {**letter.args, "sender": str(sender.id)}))

@@ -52,7 +52,7 @@ ROUTES = (
            answer=answers.PasswordAnswer, errors=(errors.SessionRevoked,
            errors.PlayerNotFound, errors.OutcomeUnknown, *CREDENTIALS)),
     player("DELETE", "/v1/sessions", sessions.sign_out_everywhere, "Sign out everywhere", status=204,
-           errors=(errors.PlayerNotFound, *READS)),
+           errors=(errors.PlayerNotFound, errors.OutcomeUnknown, *READS)),
     public("GET", "/v1/actions", game.list_actions, "The actions and their arguments", answer=answers.ActionsAnswer),
     public("GET", "/v1/classes", game.list_classes, "The classes", answer=answers.ClassesAnswer),
     player("POST", "/v1/players/me/actions", players.act, "Do an action", body=wire.Act, answer=answers.ActAnswer,

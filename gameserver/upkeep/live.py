@@ -7,7 +7,7 @@ the node are read again, so a change may be shown late but is never missed, and 
 import asyncio
 from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Protocol
 
 import structlog
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 CHUNK = 100
 """Players in one read."""
 RETRY_SECONDS = 0.5
+RENEW_SECONDS = 120
+"""How often each connected player's stream is read, so that it stays, and is there again if Redis has lost it."""
 RANK_SECONDS = 1.0
 """How often ranks are looked up for the sockets that subscribe to a board."""
 
@@ -82,7 +84,15 @@ class Live:
         """Coroutines to be run as tasks, and cancelled until they end: the driver can swallow a cancellation."""
         ONLINE.set_function(lambda: len(self.sockets.players()))
         beat = self.room.presence.beat(self.sockets.players, lambda: len(self.sockets))
-        return beat, self._listen(), self._push(), self._push_ranks()
+        return beat, self._listen(), self._push(), self._push_ranks(), self._renew()
+
+    async def _renew(self) -> None:
+        """A second's share of the players at a time."""
+        for turn in count():
+            await asyncio.sleep(1)
+            players = self.sockets.players()
+            self._stored.update(player for player in players if (player >> 22) % RENEW_SECONDS == turn % RENEW_SECONDS)
+            self._wake.set()
 
     async def _listen(self) -> None:
         while True:

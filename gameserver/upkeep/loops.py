@@ -16,6 +16,7 @@ from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding.records import MoveRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 
@@ -29,6 +30,8 @@ CLAIMS_A_SWEEP = 200
 RESERVATIONS_A_SWEEP = 200
 OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
+OLD_MOVES_SECONDS = 600.0
+OLD_MOVES_CHUNK = 100
 
 
 async def sweep(accounts: Accounts) -> int:
@@ -73,6 +76,11 @@ async def forget_old_items_for_ever(players: Players) -> None:
         return deleted
 
     await _for_ever("old items", OLD_MAIL_SECONDS, work)
+
+
+async def forget_old_moves_for_ever(moves: MoveRecords) -> None:
+    """Deletes the records of moves of slots that have long been over."""
+    await _for_ever("old moves", OLD_MOVES_SECONDS, lambda: moves.forget_old(OLD_MOVES_CHUNK))
 
 
 async def make_partitions_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]]) -> None:

@@ -23,10 +23,10 @@ VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)([^}]*)\}")
 
 
 def settings() -> Settings:
-    """The settings of a container, with every secret `secret`."""
+    """The settings of a container, with every secret `secret`, and the game that it mounts unless told otherwise."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in compose()["services"]["node-1"]["environment"].items():
-            environment.setenv(name, VARIABLE.sub("secret", value))
+            environment.setenv(name, VARIABLE.sub("secret", value).replace("/srv/game/", f"{ROOT / 'config'}/"))
         return load(NODE_SETTINGS)
 
 

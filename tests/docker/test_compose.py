@@ -133,3 +133,11 @@ def test_a_quiet_socket_outlives_several_heartbeats() -> None:
     found = re.search(r"timeout tunnel (\S+)", files.HAPROXY.read_text("utf-8"))
     assert found is not None
     assert files.seconds(found[1]) >= 2 * HEARTBEAT_SECONDS
+
+
+def test_nodes_and_migrations_take_a_game_of_ones_own_from_one_folder() -> None:
+    for name in (*NODES, ONE_SHOT):
+        service = services()[name]
+        assert service["volumes"] == ["${GAME:-../config}:/srv/game:ro"]
+        assert service["environment"]["GAMESERVER_GAME"] == "/srv/game/game.toml"
+    assert (files.FOLDER / "../config/game.toml").is_file()

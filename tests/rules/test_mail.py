@@ -184,7 +184,7 @@ def loosely(player: Player, args: Pray, moment: Moment) -> Outcome:
 
 @pytest.mark.parametrize(
     "name",
-    ["too_many", "no_letters", "to_oneself", "to_no_id", "to_a_huge_id", "to_a_string", "of_no_kind",
+    ["too_many", "no_letters", "to_no_id", "to_a_huge_id", "to_a_string", "of_no_kind",
      "with_wrong_arguments", "with_no_arguments", "a_bounce", "unmarked"],
 )  # fmt: skip
 def test_an_action_whose_letters_cant_be_sent_is_a_broken_rule(name):
@@ -192,6 +192,24 @@ def test_an_action_whose_letters_cant_be_sent_is_a_broken_rule(name):
     changed["actions"]["send"] = f"{__name__}:{name}"
     with pytest.raises(RuleBroken):
         play(sample_player(), "send", rulebook=Rulebook.parse(changed))
+
+
+def test_an_action_on_oneself_is_refused_and_not_a_fault_of_the_rule() -> None:
+    changed = mapping()
+    changed["actions"]["send"] = f"{__name__}:to_oneself"
+    with pytest.raises(Refused) as refused:
+        play(sample_player(), "send", rulebook=Rulebook.parse(changed))
+    assert refused.value.code == "same_player"
+
+
+def test_a_letter_of_a_kind_with_a_typo_names_the_kinds_that_there_are() -> None:
+    changed = mapping()
+    changed["actions"]["send"] = f"{__name__}:of_no_kind"
+    with pytest.raises(RuleBroken) as broken:
+        play(sample_player(), "send", rulebook=Rulebook.parse(changed))
+    assert "there is no kind of letter 'poisoned'" in broken.value.fault
+    assert "healed, challenged, duelled, returned, rewarded" in broken.value.fault
+    assert "hunt" not in broken.value.fault
 
 
 def test_the_sender_is_the_player_that_sends_whatever_the_rule_says():

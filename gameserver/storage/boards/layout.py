@@ -109,6 +109,8 @@ CONSTANTS: Mapping[str, Constant] = {
     "LOAD_BEGAN": "load:began:",
     "LOADS": "load:count",
     "READY": "ready:",
+    "FILLED": "filled",
+    "WHOLE": "whole",
 }
 """What the Lua scripts of this room are given of the layout; positions count from 1."""
 

@@ -103,6 +103,8 @@ class Presence:
         self._nodes = Script(redis, __package__, "presence_nodes", PresenceNodesCall)
         self._announce = Script(redis, __package__, "presence_announce", PresenceAnnounceCall)
         self._sent: set[int] = set()
+        self._listed = False
+        """Whether this node has beaten before; the first beat sends everything."""
         self._between_beats = asyncio.Event()
         self._between_beats.set()
         self._gap = False
@@ -142,7 +144,10 @@ class Presence:
 
     async def _update(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
         try:
-            if not await self._send(now, now - self._sent, self._sent - now, sockets, whole=False):
+            if not self._listed:
+                await self._send(now, now, (), sockets, whole=True)
+                self._listed = True
+            elif not await self._send(now, now - self._sent, self._sent - now, sockets, whole=False):
                 now = set(players())
                 await self._send(now, now, (), sockets, whole=True)
                 self._gap = True

@@ -1,10 +1,10 @@
 """Stored pushes: each player's numbered stream in Redis, of which a client that resumes gets what it missed.
 
 Law: a stream's numbers rise by one and are never given twice under its name. When Redis has lost a stream, the next one
-has another name, so a client can't confuse the two. Only a bounded tail is stored, a sender has
-only a share of it, and nothing here is the only copy of
-anything: mail is in its inbox in Postgres. Notices to all join a player's stream when they are pushed to the player, or
-when the player comes back while they are stored.
+has another name, so a client can't confuse the two. Only a bounded tail is stored, of which a sender has only a share,
+and mail only for players that are connected or were in the last minutes. Nothing here is the only copy of anything:
+mail is in its inbox in Postgres. Notices to all join a player's stream when they are pushed to the player, or when the
+player comes back while they are stored.
 """
 
 import secrets
@@ -25,7 +25,9 @@ SENDER_SHARE = 20
 """Stored letters of one sender, at the most; its oldest go first, and are still in the inbox."""
 KEPT_NOTICES = 20
 KEPT_MS = 6 * 3600 * 1000
-"""How long a stream stays after it was last read or written."""
+"""How long notices stay, and the stream of a player that isn't connected and gets one."""
+STREAM_MS = 15 * 60 * 1000
+"""How long a stream stays after it was last read: nodes read those of the connected more often than that."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
 
 
@@ -84,6 +86,7 @@ class PushKeepCall(NamedTuple):
     name: str
     most: int
     lifetime_ms: int
+    is_for_all: int
     push: bytes
     author: bytes
     share: int
@@ -131,7 +134,7 @@ class Pushes:
             tail=tail,
             name=secrets.token_hex(8),
             most=KEPT_PUSHES,
-            lifetime_ms=KEPT_MS,
+            lifetime_ms=STREAM_MS,
             known=seen.stream,
             seen_seq=seen.seq,
             is_whole=int(whole),
@@ -141,17 +144,24 @@ class Pushes:
 
     async def keep(self, player_id: int, kind: str, data: object) -> int:
         """Puts a push into a player's stream; its number, for `Presence.announce`. Raises PresenceUnavailable."""
-        (number,) = await self.keep_many(kind, [(player_id, data)])
+        (number,) = await self._keep_all(kind, [(player_id, data)], for_all=True)
         return number
 
     async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
-        """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
+        """Puts a push into the stream of each player that has one, in order; their numbers, 0 for others.
+
+        Whoever is connected, or was in the last minutes, has one. Raises PresenceUnavailable.
+        """
+        return await self._keep_all(kind, pushes, for_all=False)
+
+    async def _keep_all(self, kind: str, pushes: Sequence[tuple[int, object]], *, for_all: bool) -> list[int]:
         calls = [
             PushKeepCall(
                 *_keys(player_id),
                 secrets.token_hex(8),
                 KEPT_PUSHES,
                 KEPT_MS,
+                int(for_all),
                 _text(kind, data),
                 _author(data),
                 SENDER_SHARE,

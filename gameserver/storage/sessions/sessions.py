@@ -43,6 +43,11 @@ class Sessions:
         """Ends the sessions that `holders` have open, as they are revoked, and as Postgres says every 30 s."""
         await self._endings.run(holders)
 
+    async def require_open(self) -> None:
+        """Raises SessionsUnavailable unless a session can be opened: asked before something is made that needs one."""
+        with translated(SessionsUnavailable, AWAY):
+            await self._store.require_writable()
+
     async def open(self, player_id: int, epoch: int, origin: Origin) -> tuple[str, Session]:
         """A new session and its token; the player's oldest end if there are too many.
 

@@ -60,6 +60,9 @@ class SessionTouchCall(NamedTuple):
     idle_ms: int
 
 
+WRITABLE = "gs:sessions:writable"
+
+
 class SessionListCall(NamedTuple):
     sessions: str
     prefix: str
@@ -82,6 +85,10 @@ class SessionStore:
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = Script(redis, __package__, "session_list", SessionListCall)
         self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
+
+    async def require_writable(self) -> None:
+        """Writes something: a Redis that is read-only or out of memory answers reads alone."""
+        await self._redis.set(WRITABLE, 1, px=1000)
 
     async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]]:
         """A new session, and the names of the player's oldest, which are too many now and have to be ended."""

@@ -20,6 +20,8 @@ from gameserver.storage.tables import migrations
 async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Sequence[str]) -> None:
     """Brings the database's tables to their heads and records it; it owns no slot yet. Safe to run again.
 
+    A drain is taken back in all groups of the database, as it was begun in all of them.
+
     Raises Conflict, with the reason, for a database that can't be used; ConfigFault, DatabaseUnavailable.
     """
     databases = provision.open_databases(settings, patient=True)
@@ -32,6 +34,7 @@ async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Se
         membership = Membership(databases[settings.control.database])
         for group in groups:
             await membership.join(group, name, url)
+        await membership.keep(name)
     finally:
         await databases.close()
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,8 @@ from gameserver.storage.sharding.slot_steps import SlotSteps, under_lease
 
 LEASE = timedelta(seconds=4)
 """How long a mover may be silent before another one may take the lease; it renews it every second."""
+KEPT = timedelta(days=30)
+"""How long the record of a move is stored after its end."""
 MOVES, SLOTS, MAP, MEMBERS = tables.moves, tables.move_slots, tables.slots, tables.members
 
 
@@ -98,6 +100,15 @@ class MoveRecords:
                 return
         await self.find(move_id)
         raise Conflict(f"Move {move_id} is over.")
+
+    async def forget_old(self, most: int) -> int:
+        """Deletes the records of at most so many moves that have been over for longer than KEPT; how many."""
+        over = select(MOVES.c.id).where(MOVES.c.ended_at < func.clock_timestamp() - KEPT)
+        async with self._control.transaction() as connection:
+            ids = (await connection.execute(over.order_by(MOVES.c.id).limit(most))).scalars().all()
+            await connection.execute(delete(SLOTS).where(SLOTS.c.move.in_(ids)))
+            await connection.execute(delete(MOVES).where(MOVES.c.id.in_(ids)))
+        return len(ids)
 
     async def _select(self, condition: Any) -> list[MoveRecord]:
         columns = [MOVES.c[name] for name in MoveRecord.__dataclass_fields__ if name != "slots"]

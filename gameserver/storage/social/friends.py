@@ -32,6 +32,8 @@ LIFETIME_MS = 600_000
 LEAVE_MS = 5_000
 GUARD_MS = 30_000
 """Longer than any transaction's deadline."""
+LEAVE = "leave:"
+"""How the token of a reader begins, other than that of a change."""
 AWAY = "Friends can't be changed right now."
 
 
@@ -64,6 +66,7 @@ class FriendsGuardCall(NamedTuple):
     guard: str
     token: str
     guard_ms: int | str
+    leave: str
 
 
 class Friends:
@@ -77,7 +80,7 @@ class Friends:
 
     async def of(self, player_id: int) -> list[int]:
         """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
-        keys, token = _keys(player_id), secrets.token_hex(8)
+        keys, token = _keys(player_id), LEAVE + secrets.token_hex(8)
         try:
             with translated(FriendsUnavailable, AWAY):
                 cached, answer = await self._read(FriendsReadCall(*keys, token, LEAVE_MS))
@@ -130,13 +133,13 @@ class Friends:
     async def _changed(self, player_id: int, write: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
         keys, token = _keys(player_id), secrets.token_hex(8)
         with translated(FriendsUnavailable, AWAY):
-            await self._guard(FriendsGuardCall(*keys, token, GUARD_MS))
+            await self._guard(FriendsGuardCall(*keys, token, GUARD_MS, LEAVE))
         try:
             return await on_owner(self._slots, player_id, write)
         finally:
             try:
                 with translated(FriendsUnavailable, AWAY):
-                    await self._guard(FriendsGuardCall(*keys, token, ""))
+                    await self._guard(FriendsGuardCall(*keys, token, "", LEAVE))
             except FriendsUnavailable:
                 log.warning("the guard of a player's friends will end by itself", player=player_id)
 

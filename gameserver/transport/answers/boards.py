@@ -28,20 +28,23 @@ class PlaceAnswer(StandingAnswer):
 
 
 class BoardHead(TypedDict):
-    """What every answer about a board begins with."""
+    """What every answer about a board has: it is complete up to the ledger's time `as_of`.
+
+    `stale` if that is more than ten seconds ago, or if this is an older page, served while the board can't be read.
+    """
 
     board: str
     season: str
     total: int
     as_of: str | None
+    stale: NotRequired[bool]
 
 
 class BoardAnswer(BoardHead):
-    """Complete up to the ledger's time `as_of`; `stale` if this is an older page, served while Redis is away."""
+    """Entries in their order."""
 
     entries: list[StandingAnswer]
     next_cursor: str | None
-    stale: NotRequired[bool]
 
 
 class RankAnswer(BoardHead):
@@ -103,7 +106,7 @@ def _listed(board: Board, season: Season | None) -> BoardListed:
 def board(ranked: Ranked) -> BoardAnswer:
     page = ranked.page
     entries = [_standing(standing) for standing in page.standings]
-    return {**_head(ranked), "entries": entries, "next_cursor": page.after}  # type: ignore[typeddict-item]  # no `stale`
+    return {**_head(ranked), "entries": entries, "next_cursor": page.after, **_staleness(ranked)}  # type: ignore[typeddict-item]
 
 
 def ranks(ranked: Ranked) -> RanksAnswer:
@@ -111,12 +114,13 @@ def ranks(ranked: Ranked) -> RanksAnswer:
         **_head(ranked),
         "entries": [_place(standing, ranked.page.total) for standing in ranked.page.standings],
         "not_on_board": [str(player_id) for player_id in ranked.missing],
+        **_staleness(ranked),  # type: ignore[typeddict-item]
     }
 
 
 def rank(ranked: Ranked) -> RankAnswer:
     (standing,) = ranked.page.standings
-    return {**_head(ranked), "entry": _place(standing, ranked.page.total)}
+    return {**_head(ranked), "entry": _place(standing, ranked.page.total), **_staleness(ranked)}  # type: ignore[typeddict-item]
 
 
 def _head(ranked: Ranked) -> BoardHead:
@@ -127,6 +131,11 @@ def _head(ranked: Ranked) -> BoardHead:
         "total": page.total,
         "as_of": rfc3339_of_microseconds(page.as_of * 1000) if page.as_of else None,
     }
+
+
+def _staleness(ranked: Ranked) -> dict[str, bool]:
+    """Comes last in an answer, where `BoardPages` marks its older pages."""
+    return {"stale": True} if ranked.is_stale else {}
 
 
 def _standing(standing: Standing) -> StandingAnswer:

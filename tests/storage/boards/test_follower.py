@@ -362,3 +362,26 @@ async def test_a_board_is_loaded_anew_for_a_database_of_another_system(core: Cor
     assert served, "the old boards are served until the new ones are whole"
     async with following(core):
         await assert_agrees_soon(core)
+
+
+async def test_a_board_that_lost_its_order_comes_back_whole_by_itself_and_is_never_shown_short(followed: Core) -> None:
+    players = await enlist_many(followed, 10)
+    await assert_agrees_soon(followed)
+    await play(followed, players, 2)
+    await assert_agrees_soon(followed)
+    whole = len(await on_board(followed, "exp"))
+    redis = followed.redis.commands
+    keys = [key async for key in redis.scan_iter("gs:{board:exp}:0:*:order")]
+    assert await redis.delete(*keys) == len(keys) == 1
+
+    async def is_back() -> bool:
+        try:
+            shown = len(await on_board(followed, "exp"))
+        except BoardUnavailable:
+            return False
+        assert shown == whole
+        return True
+
+    assert not await is_back()
+    await wait_until(is_back, 5, "the board")
+    await assert_agrees_soon(followed)

@@ -22,19 +22,21 @@
 -- A row that isn't newer than what is there is skipped. A player who leaves the board leaves a tombstone with its
 -- version, so that no older row brings it back; a load leaves none for a player that it never saw here. No tombstone
 -- goes while a load is under way; otherwise each stays for between one and two of `tombstone_seconds`.
--- Returns 1, or 0 when the generation or the checkpoint isn't the expected one.
+-- Returns 1, or 0 when the generation or the checkpoint isn't the expected one, or a part of the generation is missing.
 -- CONST ROW: how a row is packed
 -- CONST RECORD: how a record is packed, before its card
 -- CONST LOADING: how the checkpoints' field begins that names the load of a database
--- CONST TIES_AT: where a generation's name says how equal scores rank
--- CONST DENSE: there: the next score has the next rank
 -- include: member_of
+-- include: is_intact
 local VERSION, SCORE, TOGETHER = '>d', '%.17g', 500
 
 -- Refuse a generation that is neither live nor next, and a checkpoint that somebody else has moved.
 local generations = redis.call('HMGET', state, 'live', 'next')
 if generations[1] ~= generation and generations[2] ~= generation then return 0 end
 if (redis.call('HGET', checkpoints, field) or '') ~= expected then return 0 end
+
+-- Refuse a generation of which Redis has evicted a part: more rows would hide that.
+if not is_intact(generation, order, members, scores, checkpoints) then return 0 end
 
 -- Move the checkpoint, and the time as of which the board holds.
 if to_field ~= field then redis.call('HDEL', checkpoints, field) end
@@ -168,4 +170,5 @@ while at <= #rows do
   write(batch, ids, is_dense)
   at = after
 end
+redis.call('HSET', checkpoints, FILLED, redis.call('EXISTS', order))
 return 1

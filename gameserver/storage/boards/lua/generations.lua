@@ -1,5 +1,6 @@
 -- The generations that followers of this definition have to write, with a database's checkpoint in each; begins the
--- first if there is none, and the next if the live one was built by another definition than the one wanted.
+-- first if there is none, and the next if the live one was built by another definition than the one wanted. A generation
+-- of which Redis has lost a part is given up.
 -- KEYS state: the contest's: live and next generation, the definition that is wanted, since when (s) it is
 -- ARGV prefix: of the contest's keys
 -- ARGV database: whose checkpoints are returned
@@ -12,7 +13,9 @@
 -- CONST LOADS: the field that counts the loads
 -- Returns {generation, checkpoint or '', whether it is the next, and, if it is and every database has a checkpoint in
 -- it, how many loads have begun in it, else 0} for each.
+-- CONST WHOLE: the field that says that a generation has become live whole
 -- include: forget
+-- include: is_intact
 
 -- Whose definition counts: the one asked for of late, unless a newer node comes.
 local now = tonumber(redis.call('TIME')[1])
@@ -20,6 +23,37 @@ local fields = redis.call('HMGET', state, 'live', 'next', 'wanted', 'asked')
 local live, building, wanted = fields[1], fields[2], fields[3]
 if not wanted or starting == '1' or math.abs(now - tonumber(fields[4])) > tonumber(wanted_seconds) then
   wanted = definition
+end
+
+local function key_of(generation, part) return KEY:format(prefix, generation, part) end
+
+local function is_whole(generation)
+  local checkpoints = key_of(generation, 'checkpoints')
+  local scores = key_of(generation, 'scores')
+  return is_intact(generation, key_of(generation, 'order'), key_of(generation, 'members'), scores, checkpoints)
+end
+
+-- A live generation from before there was the field WHOLE has a checkpoint of every database.
+local function is_marked(generation)
+  local checkpoints = key_of(generation, 'checkpoints')
+  if redis.call('HEXISTS', checkpoints, WHOLE) == 1 then return true end
+  for _, known in ipairs(databases) do
+    if redis.call('HEXISTS', checkpoints, known) == 0 then return false end
+  end
+  redis.call('HSET', checkpoints, WHOLE, 1, FILLED, redis.call('EXISTS', key_of(generation, 'order')))
+  return true
+end
+
+-- Give up what has lost a part.
+if live and not (is_marked(live) and is_whole(live)) then
+  forget(live)
+  redis.call('HDEL', state, 'live')
+  live = nil
+end
+if building and not is_whole(building) then
+  forget(building)
+  redis.call('HDEL', state, 'next')
+  building = nil
 end
 
 local function is_built_by(generation, by)
@@ -44,11 +78,11 @@ local is_known = {}
 for _, known in ipairs(databases) do is_known[known] = true end
 
 local function forget_unknown_databases(generation)
-  local as_of = KEY:format(prefix, generation, 'as_of')
+  local as_of = key_of(generation, 'as_of')
   for _, field in ipairs(redis.call('HKEYS', as_of)) do
     if not is_known[field] then redis.call('HDEL', as_of, field) end
   end
-  local checkpoints = KEY:format(prefix, generation, 'checkpoints')
+  local checkpoints = key_of(generation, 'checkpoints')
   for _, field in ipairs(redis.call('HKEYS', checkpoints)) do
     local is_load = field:sub(1, #LOADING) == LOADING
     if is_load and not is_known[field:sub(#LOADING + 1)] then redis.call('HDEL', checkpoints, field) end
@@ -67,7 +101,7 @@ local generations = {}
 for _, generation in ipairs({ live or '', building or '' }) do
   if is_built_by(generation, definition) then
     forget_unknown_databases(generation)
-    local checkpoints, is_next = KEY:format(prefix, generation, 'checkpoints'), generation == building
+    local checkpoints, is_next = key_of(generation, 'checkpoints'), generation == building
     local checkpoint = redis.call('HGET', checkpoints, database) or ''
     local loads = is_next and loads_of(checkpoints) or 0
     generations[#generations + 1] = { generation, checkpoint, is_next and 1 or 0, loads }

@@ -24,9 +24,10 @@ local function call(command, list)
   if #part > 0 then redis.call(command, players, unpack(part)) end
 end
 
+-- Nodes that were killed, or have been frozen past their lease, are no longer listed.
 local now = milliseconds()
-local lease = redis.call('ZSCORE', nodes, name)
-local has_lapsed = is_whole ~= '1' and (not lease or tonumber(lease) < now) -- nil once another node has swept it
+redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+local has_lapsed = is_whole ~= '1' and not redis.call('ZSCORE', nodes, name)
 if is_whole == '1' then redis.call('UNLINK', players) end
 call('SADD', came)
 call('SREM', left)

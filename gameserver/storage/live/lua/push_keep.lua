@@ -3,14 +3,21 @@
 -- KEYS tail: number, space, push
 -- ARGV name: for the stream if it is new
 -- ARGV most: pushes stored, at the most
--- ARGV lifetime_ms: for how long
+-- ARGV lifetime_ms: for how long, if the stream is new
+-- ARGV is_for_all: 1: also for a player without a stream, who isn't connected and hasn't been of late
 -- ARGV push: the one to store
 -- ARGV author: what a letter has in common with all of its sender, or ''
 -- ARGV share: how many of them are stored, at the most; the oldest goes first
--- Returns its number.
+-- Returns its number, or 0 when it isn't stored.
 -- include: trimmed
 
-if redis.call('HSETNX', stream, 'stream', name) == 1 then redis.call('HSET', stream, 'seq', 0, 'notice', 0) end
+if redis.call('EXISTS', stream) == 0 then
+  if is_for_all == '0' then return 0 end
+  -- What may be left of a stream that Redis has evicted has numbers of that one.
+  redis.call('UNLINK', tail)
+  redis.call('HSET', stream, 'stream', name, 'seq', 0, 'notice', 0)
+  redis.call('PEXPIRE', stream, lifetime_ms)
+end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)
 redis.call('RPUSH', tail, seq .. ' ' .. push)
 trimmed()
@@ -28,6 +35,5 @@ if author ~= '' and redis.call('LLEN', tail) > tonumber(share) then
     redis.call('HSET', stream, 'skipped', number_of(oldest))
   end
 end
-redis.call('PEXPIRE', stream, lifetime_ms)
-redis.call('PEXPIRE', tail, lifetime_ms)
+redis.call('PEXPIREAT', tail, redis.call('PEXPIRETIME', stream))
 return seq

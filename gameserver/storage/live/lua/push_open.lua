@@ -15,6 +15,8 @@
 
 -- A client that knows a stream has had the notices of its time, so a stream that Redis has lost begins without them.
 if redis.call('HSETNX', stream, 'stream', name) == 1 then
+  -- What may be left of a stream that Redis has evicted has numbers of that one.
+  redis.call('UNLINK', tail)
   redis.call('HSET', stream, 'seq', 0, 'notice', known == '' and newest or 0)
 end
 

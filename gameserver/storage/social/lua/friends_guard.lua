@@ -3,10 +3,13 @@
 -- KEYS guard: who may fill it
 -- ARGV token: the change's
 -- ARGV guard_ms: for how long it guards at the most: before the change; '' after it
+-- ARGV leave: how the token of a caller begins that may fill the set
 redis.call('UNLINK', friends)
 if guard_ms ~= '' then
   redis.call('SET', guard, token, 'PX', guard_ms)
-elseif redis.call('GET', guard) == token then
-  redis.call('UNLINK', guard)
+else
+  -- Also a leave to fill it, which was given during the change if Redis has evicted the guard.
+  local holder = redis.call('GET', guard)
+  if holder and (holder == token or holder:sub(1, #leave) == leave) then redis.call('UNLINK', guard) end
 end
 return 1

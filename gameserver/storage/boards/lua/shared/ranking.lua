@@ -1,7 +1,5 @@
 -- What every answer about ranks says of the board, and how a rank is counted. Needs `places`.
 -- include: live
--- CONST TIES_AT: where a generation's name says how equal scores rank
--- CONST DENSE: there: the next score has the next rank
 -- CONST COMPETITION: there: as many ranks are left out as scores are equal
 
 -- The board holds as of the time of the ledger that was followed least far.

@@ -1,0 +1,36 @@
+"""Answers of boards that lie behind the databases say so."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from gameserver.app import Core
+from gameserver.commands import boards
+from gameserver.rules.errors import BoardUnavailable
+from gameserver.transport import answers
+from tests.support.deployment import enlist, following
+from tests.support.wait import wait_until
+
+
+async def test_a_board_that_takes_no_writes_is_stale_after_ten_seconds_in_every_answer(core: Core) -> None:
+    leaderboards = core.commands.leaderboards
+    ann = await enlist(core)
+
+    async def is_shown() -> bool:
+        try:
+            return bool((await boards.top(leaderboards, "exp", boards.CURRENT, 5, None)).page.as_of)
+        except BoardUnavailable:
+            return False
+
+    async with following(core):
+        await wait_until(is_shown, what="the board")
+        assert "stale" not in answers.board(await boards.top(leaderboards, "exp", boards.CURRENT, 5, None))
+    # Nobody follows any more, as if Redis took no writes; it is ten seconds later.
+    later = replace(leaderboards, now=lambda: leaderboards.now() + timedelta(milliseconds=boards.STALE_MS + 1000))
+    shown = [
+        answers.board(await boards.top(later, "exp", boards.CURRENT, 5, None)),
+        answers.board(await boards.around(later, "exp", boards.CURRENT, ann.id, 5)),
+        answers.ranks(await boards.ranks(later, "exp", boards.CURRENT, [ann.id])),
+        answers.rank(await boards.rank(later, "exp", boards.CURRENT, ann.id)),
+    ]
+    assert [answer["stale"] for answer in shown] == [True] * 4
+    assert answers.encode(shown[0]).endswith(b',"stale":true}')

@@ -1,0 +1,102 @@
+"""Stored pushes and the list of nodes: what is stored for whom, for how long, and what is lost when Redis evicts."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from gameserver.storage.live.presence import NODES, PLAYERS, Presence
+from gameserver.storage.live.pushes import STREAM_MS, Pushes, Seen
+from gameserver.storage.redis import clients
+from gameserver.waiting import cancel_and_wait
+from tests.support.servers import Servers
+from tests.support.wait import wait_until
+
+
+@pytest.fixture
+async def redis(servers: Servers) -> AsyncIterator[Redis]:
+    await servers.flush()
+    client = clients.connect(servers.redis_url)
+    yield client
+    await client.aclose()
+
+
+async def test_mail_to_whoever_is_not_connected_and_was_not_of_late_takes_no_room_in_redis(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    assert await pushes.keep_many("mail", [(number, {"text": "x" * 500}) for number in range(1, 1001)]) == [0] * 1000
+    assert await redis.dbsize() == 0
+    await pushes.open(7, Seen())
+    assert await pushes.keep_many("mail", [(7, {"text": "hello"}), (8, {"text": "hello"})]) == [1, 0]
+    opened = await pushes.open(7, Seen())
+    assert (opened.seq, await redis.dbsize()) == (1, 2)
+
+
+async def test_a_stream_lives_for_minutes_after_it_was_read_whatever_is_sent(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    await pushes.open(7, Seen())
+    await redis.pexpire("gs:stream:{7}", 5000)
+    await pushes.keep_many("mail", [(7, {})])
+    lives = [await redis.pttl(key) for key in ("gs:stream:{7}", "gs:pushes:{7}")]
+    assert all(0 < left <= 5000 for left in lives), lives
+    await pushes.open(7, Seen())
+    assert STREAM_MS - 5000 < await redis.pttl("gs:pushes:{7}") <= STREAM_MS
+
+
+async def test_a_notice_to_one_player_waits_for_it(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
+    assert await redis.pttl("gs:stream:{7}") > STREAM_MS
+
+
+async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothing_of_the_old_one(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(5)])
+    await redis.delete("gs:stream:{7}")
+    (opened,) = await pushes.catch_up([(7, Seen(first.stream, 3))])
+    assert (opened.resumed, opened.seq, opened.missed) == (False, 0, [])
+    await pushes.keep_many("mail", [(7, {"n": 6})])
+    again = await pushes.open(7, Seen(opened.stream, 0))
+    assert [(push.seq, push.data) for push in again.missed] == [(1, {"n": 6})]
+    # The same when it is a notice that begins the new stream.
+    await redis.delete("gs:stream:{7}")
+    assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
+    assert await redis.llen("gs:pushes:{7}") == 1
+
+
+async def test_nodes_that_were_killed_leave_the_list_though_nobody_asks(redis: Redis) -> None:
+    await redis.zadd(NODES, {"killed~1": 1, "frozen~2": 1000})
+    presence = Presence(redis, "n1", "127.0.0.1:1", "2026-01-01T00:00:00Z")
+    async with beating(presence, {7}):
+        await wait_until(lambda: _names(redis, ["n1"]), what="only the live node")
+
+
+async def test_a_node_whose_entry_was_evicted_is_listed_again_and_reads_its_players_anew(redis: Redis) -> None:
+    presence = Presence(redis, "n1", "127.0.0.1:1", "2026-01-01T00:00:00Z")
+    async with beating(presence, {7, 8}):
+        await wait_until(lambda: _names(redis, ["n1"]), what="the node")
+        await redis.delete(NODES)
+        await wait_until(lambda: _names(redis, ["n1"]), what="the node again")
+        (key,) = await _nodes(redis)
+        assert await redis.smembers(PLAYERS + key) == {b"7", b"8"}
+        listened = presence.hear()
+        assert [await anext(listened), await anext(listened)] == [None, None], "the start, and the gap"
+
+
+async def _names(redis: Redis, expected: list[str]) -> bool:
+    return [name.split("~")[0] for name in await _nodes(redis)] == expected
+
+
+async def _nodes(redis: Redis) -> list[str]:
+    names: Any = await redis.zrange(NODES, 0, -1)
+    return [name.decode() for name in names]
+
+
+@contextlib.asynccontextmanager
+async def beating(presence: Presence, players: set[int]) -> AsyncIterator[None]:
+    task = asyncio.create_task(presence.beat(lambda: players, lambda: len(players)))
+    yield
+    await cancel_and_wait([task])

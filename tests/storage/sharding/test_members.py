@@ -1,0 +1,30 @@
+"""Databases of groups: a drain is taken back whole; and records of moves that have long been over are deleted."""
+
+from gameserver.app import Core
+from gameserver.config.settings import Settings
+from gameserver.storage.sharding.admission import admit
+from gameserver.storage.sharding.records import MoveRecords
+from tests.storage.sharding import moving
+from tests.support.deployment import connected, enlist
+
+
+async def test_adding_a_database_takes_back_its_drain_in_all_of_its_groups(core: Core, settings: Settings) -> None:
+    before = await core.sharding.membership.listed()
+    groups = await core.sharding.membership.drain("two")
+    assert len(groups) > 1
+    assert {member.group for member in await core.sharding.membership.listed() if member.draining} == set(groups)
+    await admit(settings, "two", None, ["players"])
+    assert await core.sharding.membership.listed() == before
+
+
+async def test_records_of_moves_go_thirty_days_after_their_end_with_their_slots(core: Core) -> None:
+    player = await enlist(core, database="one")
+    moves: MoveRecords = core.sharding.moves
+    old = await moving.move(core, moving.slot_with([player]), "two")
+    new = await moving.move(core, moving.slot_with([player]), "one")
+    assert await moves.forget_old(10) == 0
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute("update moves set ended_at = ended_at - interval '31 days' where id = $1", old.id)
+        assert await moves.forget_old(10) == 1
+        assert [row["id"] for row in await connection.fetch("select id from moves")] == [new.id]
+        assert {row["move"] for row in await connection.fetch("select move from move_slots")} == {new.id}

@@ -1,0 +1,141 @@
+"""The test kit passes the game's own rules, and fails each way in which a studio's rule can be wrong."""
+
+import itertools
+import re
+from typing import Annotated
+
+import pytest
+from hypothesis import find, given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from gameserver.rules.arguments import Arguments, FoeName, MailArguments, PlayerId
+from gameserver.rules.errors import Refused
+from gameserver.rules.player import Letter, Moment, Outcome, Player, changed, sends_mail
+from gameserver.rules.rulebook import Rulebook
+from gameserver.testing import GameKit
+from gameserver.testing.strategies import json_of
+from tests.rules.samples import mapping
+from tests.support.repository import CONFIG
+
+GAME = GameKit.of(CONFIG / "game.toml")
+_counted = itertools.count()
+
+
+@pytest.mark.parametrize("rule", [*GAME.actions, *GAME.letters])
+def test_the_rules_of_the_game_keep_the_law(rule: str) -> None:
+    GAME.check(rule, examples=100)
+
+
+class Nothing(Arguments):
+    """No arguments."""
+
+
+class AtSomebody(Arguments):
+    """Another player."""
+
+    player: PlayerId
+
+
+class Harm(MailArguments):
+    """How much."""
+
+    points: int
+
+
+def overheals(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(changed(player, hp=player.hp + 1), ())
+
+
+def forgets(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(changed(player, exp=player.exp // 2), ())
+
+
+def divides(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(changed(player, exp=player.exp + 100 // player.exp), ())
+
+
+def remembers(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "counted", "number": next(_counted)},))
+
+
+def shows_a_set(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "shown", "things": {1, 2}},))
+
+
+def grants_what_there_is_not(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(player, (), grants=(("crown", 1),))
+
+
+@sends_mail
+def mistypes(player: Player, args: AtSomebody, _moment: Moment) -> Outcome:
+    return Outcome(player, (), (Letter(int(args.player), "heeled", {"points": 1}),))
+
+
+@sends_mail
+def harms(player: Player, args: AtSomebody, _moment: Moment) -> Outcome:
+    return Outcome(player, (), (Letter(int(args.player), "harmed", {"points": 5}),))
+
+
+def harmed(player: Player, args: Harm, _moment: Moment) -> Outcome:
+    return Outcome(player._replace(hp=player.hp - args.points), ())
+
+
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        ("overheals", "HP are too many"),
+        ("forgets", "exp fell"),
+        ("divides", "ZeroDivisionError"),
+        ("remembers", "isn't a function of player, arguments and moment"),
+        ("shows_a_set", "aren't JSON"),
+        ("grants_what_there_is_not", "there is no item 'crown'"),
+        ("mistypes", "there is no kind of letter 'heeled'"),
+        ("harms", "harmed breaks its rule"),
+    ],
+)
+def test_a_rule_that_breaks_the_law_fails_with_the_reason(rule: str, fault: str) -> None:
+    changed_game = mapping()
+    changed_game["actions"][rule] = f"{__name__}:{rule}"
+    changed_game["mail"]["harmed"] = f"{__name__}:harmed"
+    kit = GameKit(Rulebook.parse(changed_game))
+    with pytest.raises(AssertionError, match=re.escape(fault)):
+        kit.check(rule)
+
+
+def test_a_case_of_ones_own() -> None:
+    player = GAME.player("mage", hp=10)
+    assert GAME.play(player, "rest").player.hp == 10 + GAME.rulebook.game.max_hp("mage", 1) // 10
+    with pytest.raises(Refused):
+        GAME.play(GAME.player(), "rest")
+
+
+class Ornate(Arguments):
+    """One field of each kind."""
+
+    foe: FoeName
+    player: PlayerId
+    count: Annotated[int, Field(ge=1, lt=10)]
+    share: Annotated[float, Field(gt=0, le=1)]
+    on: bool
+    name: Annotated[str, Field(min_length=2, max_length=5)]
+    tags: Annotated[list[str], Field(max_length=3)]
+    extra: dict[str, int]
+    maybe: int | None = None
+
+
+@given(st.data())
+def test_arguments_fit_the_schema_and_names_of_the_game_are_among_them(data: st.DataObject) -> None:
+    ornate = data.draw(json_of(Ornate.model_json_schema(), ["slime"]))
+    Ornate.model_validate(ornate)
+
+
+def test_players_of_every_kind_are_tried() -> None:
+    most = GAME.rulebook.game.max_hp
+    for kind in (
+        lambda player: player.hp == 0,
+        lambda player: player.hp == most(player.class_name, player.level) and player.level > 50,
+        lambda player: player.class_name == "priest" and player.level == 1,
+    ):
+        find(GAME.players(), kind)
+    assert find(GAME.arguments("hunt"), lambda args: args["foe"] == "dragon") == {"foe": "dragon"}

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from unicodedata import normalize
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
-from gameserver.commands.claims import resolve, resolve_all
-from gameserver.commands.keys import device_key, taken
+from gameserver.commands.claims import resolve, resolve_all, resolve_stale
+from gameserver.commands.keys import device_key, is_look, name_keys, taken
 from gameserver.rules import names
 from gameserver.rules.errors import BadInput, CommandMismatch, DatabaseUnavailable, FieldProblem, PlayerNotFound
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
@@ -67,14 +68,16 @@ async def enroll(accounts: Accounts, application: Application, command_id: str) 
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
     """One round. Raises _UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
-    claims = [claim for key in _keys(draft) if (claim := await accounts.room.claims.find(key)) is not None]
+    found = await asyncio.gather(*(accounts.room.claims.find(key) for key in _keys(draft)))
+    claims = [claim for claim in found if claim is not None]
     # A retry gets the first answer.
     if (earlier := await _earlier(accounts, draft, claims)) is not None:
         return await _retried(accounts, application, draft, earlier), True
     # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
+    names.parse(application.name, application.shortest_name)
     for claim in claims:
-        if claim.command_id != command_id and not claim.overdue:
+        if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
             raise taken(claim.key)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.
@@ -91,9 +94,12 @@ async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> boo
     held = await _reserve(accounts, draft)
     # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
+    if made:
+        await asyncio.gather(*map(accounts.room.claims.confirm, held))
+        return True
     for claim in held:
-        await (accounts.room.claims.confirm(claim) if made else resolve(accounts, claim))
-    return made
+        await resolve(accounts, claim)
+    return False
 
 
 async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]) -> Enrolment | None:
@@ -116,8 +122,11 @@ def _drafts(
 
 
 def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Enrolment:
-    """The enrolment that this command would make at its `attempt`, from 0. Raises BadInput."""
-    name = names.parse(application.name, application.shortest_name)
+    """The enrolment that this command would make at its `attempt`, from 0. Raises BadInput.
+
+    What is asked of new players only isn't checked: it may be a retry of a sign-up that an earlier version accepted.
+    """
+    name = names.read(application.name, application.shortest_name)
     player = accounts.rulebook.new_player(
         accounts.room.enrolments.id_of(command_id, attempt),
         name.shown,
@@ -126,7 +135,7 @@ def draft_of(accounts: Accounts, application: Application, command_id: str, atte
         application.hp,
         application.exp,
     )
-    keys = [Key(KeyKind.NAME, name.key)]
+    keys = list(name_keys(name.shown))
     if application.device is not None:
         keys.append(device_key(application.device))
     args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
@@ -150,7 +159,7 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     if not await accounts.room.identities.exists(earlier.player.id):
         raise PlayerNotFound("The player was deleted.")
     # The same fields, and the same password or none.
-    same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
+    same = _is_same(earlier, draft)
     hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
     if same and application.password is not None:
         same = await accounts.passwords.verify(hashed, application.password)
@@ -161,6 +170,17 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     # The first request may have been killed before it confirmed its claims.
     await resolve_all(accounts, earlier.player.id, _keys(earlier))
     return replace(earlier, epoch=epoch)
+
+
+def _is_same(earlier: Enrolment, draft: Enrolment) -> bool:
+    """Whether two enrolments have the same fields. Earlier versions stored names in NFKC, and fewer keys of each."""
+    shown = draft.args["name"]
+    same_name = earlier.args["name"] in (shown, normalize("NFKC", shown))
+    return same_name and {**earlier.args, "name": shown} == draft.args and _devices(earlier) == _devices(draft)
+
+
+def _devices(enrolment: Enrolment) -> list[Key]:
+    return [key for key in _keys(enrolment) if key.kind is KeyKind.DEVICE]
 
 
 async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
@@ -184,7 +204,6 @@ async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
 async def _claim(accounts: Accounts, key: Key, player_id: int, command_id: str) -> Claim:
     """Reserves a key, after another sign-up's overdue claim on it is resolved; the claim as it is now."""
     claim = await accounts.room.claims.reserve(key, player_id, command_id)
-    if claim.overdue and claim.command_id != command_id:
-        await resolve(accounts, claim)
+    if claim.command_id != command_id and await resolve_stale(accounts, claim):
         claim = await accounts.room.claims.reserve(key, player_id, command_id)
     return claim

@@ -80,7 +80,7 @@ async def test_a_rename_that_cant_be_is_refused_with_its_reason_and_changes_noth
         assert_problem(await rename(api, ann, "Cid Lee", command_id(60 * 3600)), "command_expired")
         assert_problem(await rename(api, ann, "Cid Lee", "x"), "bad_input")
         assert_problem(await api.ask("POST", NAME, body={"name": "Cid Lee"}), "not_authenticated")
-    assert len((await assert_unique(node.core)).claims) == 4
+    assert len((await assert_unique(node.core)).claims) == 6
 
 
 async def test_of_many_renames_under_one_key_through_two_nodes_one_takes_effect(

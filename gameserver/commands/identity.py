@@ -14,7 +14,7 @@ from gameserver.commands.claims import resolve_all, resolve_stale
 from gameserver.commands.keys import name_keys, taken
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
-from gameserver.rules.errors import DatabaseUnavailable, NameTaken, NotAuthenticated, PlayerNotFound
+from gameserver.rules.errors import NameTaken, NotAuthenticated, PlayerNotFound, TooManyChanges
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
@@ -28,9 +28,14 @@ ROUNDS = 5
 async def rename(accounts: Accounts, session: Session, text: str, command_id: str) -> Receipt:
     """Gives the caller's player another name, once per command id.
 
-    Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound and what
-    is unavailable.
+    Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound, TooManyChanges and
+    what is unavailable.
     """
+    async with accounts.turns.turn(session.player_id):
+        return await _rename(accounts, session, text, command_id)
+
+
+async def _rename(accounts: Accounts, session: Session, text: str, command_id: str) -> Receipt:
     name = names.read(text)
     change = Change(command_id, session.player_id, "rename", {"name": name.shown}, session.epoch)
     wanted = name_keys(name.shown)
@@ -54,7 +59,7 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
     finally:
         # However it ended, the open claims are resolved by what the player is now.
         await resolve_all(accounts, change.player_id, opened)
-    raise _outpaced()
+    raise TooManyChanges(retry_after=1)
 
 
 async def _reserve_all(accounts: Accounts, keys: Collection[Key], change: Change, opened: set[Key]) -> Receipt | None:
@@ -93,13 +98,15 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
 
     A retry comes with the token of a session that the first request ended; it succeeds under the same command id.
     Attempts with a token that has ended are limited by `address`, if there is one.
-    Raises RateLimited, NotAuthenticated, BadInput (CommandMismatch, CommandExpired) and what is unavailable.
+    Raises RateLimited, TooManyChanges, NotAuthenticated, BadInput (CommandMismatch, CommandExpired) and what is
+    unavailable.
     """
     player_id, name = identify(token)
     change = Change(command_id, player_id, "delete", {"session": name}, session_epoch=0)
     try:
         session = await authenticate(accounts, token)
-        await _delete(accounts, replace(change, session_epoch=session.epoch))
+        async with accounts.turns.turn(player_id):
+            await _delete(accounts, replace(change, session_epoch=session.epoch))
     except (NotAuthenticated, PlayerNotFound):
         # Has this very command deleted the player before?
         await accounts.attempts.sign_in(address)
@@ -120,8 +127,4 @@ async def _delete(accounts: Accounts, change: Change) -> None:
                 return
     finally:
         await resolve_all(accounts, change.player_id, opened)
-    raise _outpaced()
-
-
-def _outpaced() -> DatabaseUnavailable:
-    return DatabaseUnavailable("Other commands are changing the player's name: send it again.", retry_after=1)
+    raise TooManyChanges(retry_after=1)

@@ -1,9 +1,11 @@
 """Sign-in, by a device or by name and password."""
 
+import contextlib
+
 from gameserver.commands.accounts import Accounts, Welcome, max_hp_of
 from gameserver.commands.keys import device_key, is_look, name_keys
 from gameserver.rules import names
-from gameserver.rules.errors import BadInput, PlayerNotFound, WrongCredentials
+from gameserver.rules.errors import BadInput, PlayerNotFound, Unavailable, WrongCredentials
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
@@ -36,10 +38,18 @@ async def sign_in_by_password(
     await accounts.attempts.sign_in(address, name)
     claim = await _find_name(accounts, name)
     hashed, epoch = (None, 0) if claim is None else await accounts.room.credentials.password(claim.player_id)
-    fits = await accounts.passwords.verify(hashed, password)
-    if not fits or claim is None or not await _holds(accounts, claim):
+    checked = await accounts.passwords.check(hashed, password)
+    if not checked.fits or claim is None or not await _holds(accounts, claim):
         raise WrongCredentials("These credentials don't fit any player.")
+    if checked.outdated and hashed is not None:
+        await _renew(accounts, claim.player_id, hashed, password)
     return await _welcome(accounts, claim.player_id, origin, epoch)
+
+
+async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str) -> None:
+    """Hashes a password anew as this version does; if that can't be done now, the next sign-in does it."""
+    with contextlib.suppress(Unavailable):
+        await accounts.room.credentials.renew(player_id, hashed, await accounts.passwords.hash(password))
 
 
 async def _find_name(accounts: Accounts, name: str) -> Claim | None:

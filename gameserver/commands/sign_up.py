@@ -14,7 +14,8 @@ from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.keys import device_key, is_look, name_keys, taken
 from gameserver.rules import names
-from gameserver.rules.errors import BadInput, CommandMismatch, DatabaseUnavailable, FieldProblem, PlayerNotFound
+from gameserver.rules.errors import BadInput, CommandMismatch, FieldProblem, Overloaded, PlayerNotFound
+from gameserver.rules.passwords import require_good
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
@@ -62,7 +63,7 @@ async def enroll(accounts: Accounts, application: Application, command_id: str) 
         with contextlib.suppress(_UnderWay):
             return await _enroll(accounts, application, command_id)
         await asyncio.sleep(UNDER_WAY_PAUSE)
-    raise DatabaseUnavailable("The sign-up is under way elsewhere: send it again.", retry_after=1)
+    raise Overloaded("The sign-up is under way elsewhere: send it again.", retry_after=1)
 
 
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
@@ -76,6 +77,8 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
     names.parse(application.name, application.shortest_name)
+    if application.password is not None:
+        require_good(application.password, application.name)
     for claim in claims:
         if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
             raise taken(claim.key)
@@ -86,7 +89,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
             return draft, False
         if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
             return await _retried(accounts, application, draft, made), True
-    raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
+    raise Overloaded("The sign-up took too long: send it again.", retry_after=1)
 
 
 async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:

@@ -1,10 +1,11 @@
 """Names of players: how they are shown, and the keys by which they are unique.
 
 A name has 2 to 24 characters: letters, marks and digits of the scripts of one language and Latin ones, single inner
-spaces, and `_ - . '`. It is shown as it was typed (NFC). Law: two names share a key if they differ only in case, width,
-spacing or the kind of apostrophe, or if they look alike (UTS 39, looks.py); so a look-alike can't be taken. Invisible
-characters (controls, zero-width and filler characters, variation selectors) are refused rather than dropped. So are
-characters that Unicode hasn't assigned yet: then no later version of Unicode changes a key.
+spaces, and `_ - . '`. It is shown as it was typed (NFC), other forms of this punctuation as the plain one. Law: two
+names share a key if they differ only in case, width, spacing or the kind of apostrophe, or if they look alike (UTS 39,
+looks.py); so a look-alike can't be taken. Invisible characters (controls, zero-width and filler characters, variation
+selectors) are refused rather than dropped. So are characters that Unicode hasn't assigned yet: then no later version of
+Unicode changes a key.
 """
 
 import re
@@ -26,7 +27,8 @@ _TYPED_APOSTROPHE = "\u2019"
 """What phones type."""
 _LETTER_APOSTROPHE = "\u02bc"
 """A letter of some languages; in the keys of earlier versions it wasn't the same as an apostrophe."""
-_PUNCTUATION = frozenset("_-.'" + _TYPED_APOSTROPHE)
+_PLAIN_PUNCTUATION = frozenset("_-.'")
+_PUNCTUATION = _PLAIN_PUNCTUATION | {_TYPED_APOSTROPHE}
 _SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")  # the category Zs
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U00016fe4\U000e0100-\U000e01ef]"
@@ -65,11 +67,18 @@ def read(text: str, shortest: int = 1) -> Name:
     """The name that a text stands for, without what `parse` asks of new names only. Raises BadInput."""
     if len(text) > LONGEST_INPUT:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
-    shown, plain = (_SPACES.sub(" ", normalize(form, text)).strip(" ") for form in ("NFC", "NFKC"))
+    typed = "".join(map(_with_plain_punctuation, text))
+    shown, plain = (_SPACES.sub(" ", normalize(form, typed)).strip(" ") for form in ("NFC", "NFKC"))
     if not shortest <= len(plain) <= LONGEST or len(shown) > LONGEST:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
     _check_characters(plain)
     return Name(shown, keys_of(shown))
+
+
+def _with_plain_punctuation(character: str) -> str:
+    """The plain form of a wide or small punctuation mark, such as keyboards for Japanese type; others stay."""
+    plain = normalize("NFKC", character)
+    return plain if _PLAIN_PUNCTUATION.issuperset(plain) else character
 
 
 def keys_of(text: str) -> tuple[str, ...]:

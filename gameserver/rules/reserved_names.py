@@ -1,7 +1,10 @@
 """Names that no player can have: they would pass for the server, or for the people who run it."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
+from unicodedata import category, name, normalize
 
 from gameserver.rules.looks import looks_of
 
@@ -26,20 +29,48 @@ STAFF = frozenset((
 _FILLERS = ("the", "team", "game", "real", "mr", "ms", "im", "i", "am", "my", "our")
 """Words that turn reserved words into a name of the same meaning."""
 
-_BREAKS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
+_CAMEL = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+_BREAKS = (re.compile(rf"[\W_]+|{_CAMEL}"), re.compile(rf"[\W\d_]+|{_CAMEL}"))
+"""Where words end: digits may be part of one (`Adm1n`), or stand between two (`Admin2`)."""
 _NO_LETTERS = re.compile(r"[\W_]+")
+_DIGITS = "0123456789"
+_ORNAMENTS = "xX"
+"""Letters that players put around a name, as in `xXAnnXx`."""
+_SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
 
 
-def is_reserved(name: str) -> bool:
-    """Whether a name is reserved, has a word of STAFF, or is put together of reserved words with one of STAFF."""
-    words = (word for part in _BREAKS.split(name) for word in _forms(part))
+def is_reserved(text: str) -> bool:
+    """Whether a name is reserved, has a word of STAFF, or is put together of reserved words with one of STAFF.
+
+    Words of STAFF are found with accents and in small capitals, too.
+    """
+    bare = _without_accents(text)
+    words = (form for breaks in _BREAKS for word in _words(breaks, bare) for form in _forms(word))
     if not _staff().isdisjoint(words):
         return True
-    whole = _NO_LETTERS.sub("", name)
-    for form in (*_forms(whole), *_forms(whole.strip("0123456789"))):
-        if form in _reserved() or _put_together().fullmatch(form):
-            return True
-    return False
+    whole, bare = _NO_LETTERS.sub("", text), _NO_LETTERS.sub("", bare)
+    if not _reserved().isdisjoint((*_forms(whole), *_forms(whole.strip(_DIGITS)))):
+        return True
+    return any(_put_together().fullmatch(form) for form in (*_forms(bare), *_forms(bare.strip(_DIGITS))))
+
+
+def _words(breaks: re.Pattern[str], text: str) -> Iterator[str]:
+    """The words of a name, also without ornaments; and two neighbouring ones as one, such as game and master."""
+    words = [word for word in breaks.split(text) if word]
+    yield from words
+    yield from (word.strip(_ORNAMENTS) for word in words)
+    yield from (one + other for one, other in pairwise(words) if len(one) > 1 and len(other) > 1)
+
+
+def _without_accents(text: str) -> str:
+    marked = (character for character in normalize("NFD", text) if category(character) != "Mn")
+    return "".join(map(_without_style, marked))
+
+
+def _without_style(character: str) -> str:
+    """The plain letter of a small capital, which no language writes; other characters stay."""
+    letter = name(character, "").removeprefix(_SMALL_CAPITAL)
+    return letter.lower() if len(letter) == 1 else character
 
 
 def _forms(text: str) -> tuple[str, ...]:

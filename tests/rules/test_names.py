@@ -160,13 +160,35 @@ def test_a_reserved_name_is_refused_in_any_disguise(text):
     "text",
     ["ADMlN", "Adm1n", "admin1", "Official Support", "GM Kim", "TheAdmin", "OfficialAnn", "I am GM", "admin’s",
      "Support_Ann", "the moderator", "m0derator", "gameserver7", "R00t", "ＡＤＭｌＮ", "\U0001d400dmin", "gаmеmаstеr",
-     "ΑDΜΙΝ"],
+     "ΑDΜΙΝ", "GMKim", "ADMINAnn", "Adm1n Kim", "Kim 0fficial", "GAME MASTER Kim", "Kim Game_Master", "xXADMINXx",
+     "ádmin", "Ann Moderätor", "ᴀᴅᴍɪɴ", "Kim ᴀdmin", "ADMIN2Kim"],
 )  # fmt: skip
 def test_what_passes_for_the_people_who_run_the_server_is_refused(text):
     assert _problem(text)
 
 
-@pytest.mark.parametrize("text", ["Supporter", "Commodus", "Gmail", "Meme", "Moon Server", "Administer", "Staffan"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Supporter",
+        "Commodus",
+        "Gmail",
+        "Meme",
+        "Moon Server",
+        "Administer",
+        "Staffan",
+        "Mé",
+        "Magma",
+        "Augment",
+        "Max",
+        "xXAnnXx",
+        "G.M. Kim Lee",
+        "Mode Rater",
+        "Game On",
+        "EGMont",
+        "Grand Master",
+    ],
+)
 def test_a_name_that_only_contains_the_letters_of_a_reserved_one_is_fine(text):
     assert parse(text).shown == text
 
@@ -202,6 +224,21 @@ def test_names_that_look_alike_share_a_key(one, other):
 @pytest.mark.parametrize(("one", "other"), [("Ann", "Anne"), ("Мир", "Mup"), ("Anna", "Ahha"), ("전사", "전시")])
 def test_names_that_look_different_share_no_key(one, other):
     assert not set(parse(one).keys) & set(parse(other).keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Ｔａｒｏ＿１", "Ｔａｒｏ_１"),
+        ("Ann－Lee", "Ann-Lee"),
+        ("Ａnn．Ｌ", "Ａnn.Ｌ"),
+        ("Ann＇s", "Ann's"),
+        ("Ann…", "Ann..."),
+    ],
+)
+def test_punctuation_as_other_keyboards_type_it_is_shown_as_the_plain_one(text, shown):
+    assert parse(text) == parse(shown)
+    assert parse(text).shown == shown
 
 
 def test_keys_of_earlier_versions_are_still_keys():

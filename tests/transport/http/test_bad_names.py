@@ -58,6 +58,7 @@ TAKEN = {
     "ㅋㅋㅋ": ["ᄏᄏᄏ"],
     "น้ำ": ["น้ํา"],
     "O’Brien": ["O'Brien", "o\u02bcbrien", "O'BRlEN"],
+    "Eve_Lee": ["Eve\uff3fLee"],
     "Ian": ["lan", "1an"],
     "HOT": ["\u041d\u041e\u0422", "h0t"],
 }

@@ -14,7 +14,15 @@ from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.keys import device_key, is_look, name_keys, taken
 from gameserver.rules import names
-from gameserver.rules.errors import BadInput, CommandMismatch, FieldProblem, Overloaded, PlayerNotFound
+from gameserver.rules.errors import (
+    BadInput,
+    CommandMismatch,
+    DeviceTaken,
+    FieldProblem,
+    NameTaken,
+    Overloaded,
+    PlayerNotFound,
+)
 from gameserver.rules.passwords import require_good
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
@@ -22,6 +30,8 @@ from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
 ATTEMPTS = 4
 """How many ids a sign-up tries."""
+CLAIM_TRIES = 3
+"""How often a key is reserved again after a claim that stood in the way was resolved."""
 ROUNDS = 20
 """How often a sign-up waits for the same command on another node."""
 UNDER_WAY_PAUSE = 0.05
@@ -51,7 +61,11 @@ async def sign_up(
 
 
 class _UnderWay(Exception):
-    """The same command, sent twice at once, has reserved a key for another of its ids."""
+    """The same command, sent several times at once, changes the claims faster than this request does."""
+
+
+class _Dead(Exception):
+    """This id can't be the player's: another request of the same command has gone on to a later one."""
 
 
 async def enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
@@ -85,15 +99,16 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.
     for draft in _drafts(accounts, application, command_id, claims):
-        if await _make(accounts, draft, hashed):
-            return draft, False
+        with contextlib.suppress(_Dead):
+            if await _make(accounts, draft, hashed):
+                return draft, False
         if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
             return await _retried(accounts, application, draft, made), True
     raise Overloaded("The sign-up took too long: send it again.", retry_after=1)
 
 
 async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:
-    """Makes the sign-up's player under this id, unless the id is taken. Raises NameTaken, DeviceTaken."""
+    """Makes the sign-up's player under this id; False if the id is dead. Raises NameTaken, DeviceTaken, _Dead."""
     held = await _reserve(accounts, draft)
     # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
@@ -115,13 +130,21 @@ async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]
     return None
 
 
+def _ids(accounts: Accounts, command_id: str) -> list[int]:
+    """The ids that this command may make its player under, in the order in which every request of it tries them."""
+    return [accounts.room.enrolments.id_of(command_id, attempt) for attempt in range(ATTEMPTS)]
+
+
 def _drafts(
     accounts: Accounts, application: Application, command_id: str, claims: Sequence[Claim]
 ) -> Sequence[Enrolment]:
-    """The players to try, in order; only those that an earlier request reserved keys for, if one did."""
-    drafts = [draft_of(accounts, application, command_id, attempt) for attempt in range(ATTEMPTS)]
-    reserved_for = {claim.player_id for claim in claims if claim.command_id == command_id}
-    return [draft for draft in drafts if not reserved_for or draft.player.id in reserved_for]
+    """The players to try, in order, from the latest id that a request of this command has reserved a key for."""
+    ids = _ids(accounts, command_id)
+    reserved = [
+        ids.index(claim.player_id) for claim in claims if claim.command_id == command_id and claim.player_id in ids
+    ]
+    first = max(reserved, default=0)
+    return [draft_of(accounts, application, command_id, attempt) for attempt in range(first, ATTEMPTS)]
 
 
 def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Enrolment:
@@ -187,26 +210,42 @@ def _devices(enrolment: Enrolment) -> list[Key]:
 
 
 async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
-    """Reserves every key, or none. Raises NameTaken, DeviceTaken, _UnderWay.
+    """Reserves every key, or none. Raises NameTaken, DeviceTaken, _Dead, _UnderWay.
 
-    The same command, sent twice at once, may rely on what is reserved here, so it isn't released but resolved: freed
-    only once this sign-up can't make a player under this id any more.
+    The same command, sent several times at once, may rely on what is reserved here, so it isn't released but resolved:
+    freed only once this sign-up can't make a player under this id any more.
     """
-    command_id, player_id = draft.command_id, draft.player.id
     held: list[Claim] = []
     for key in _keys(draft):
-        claim = await _claim(accounts, key, player_id, command_id)
-        if (claim.command_id, claim.player_id) != (command_id, player_id):
+        try:
+            held.append(await _claim(accounts, key, draft))
+        except (NameTaken, DeviceTaken, _Dead):
             for reserved in held:
                 await resolve(accounts, reserved)
-            raise _UnderWay if claim.command_id == command_id else taken(key)
-        held.append(claim)
+            raise
     return held
 
 
-async def _claim(accounts: Accounts, key: Key, player_id: int, command_id: str) -> Claim:
-    """Reserves a key, after another sign-up's overdue claim on it is resolved; the claim as it is now."""
-    claim = await accounts.room.claims.reserve(key, player_id, command_id)
-    if claim.command_id != command_id and await resolve_stale(accounts, claim):
+async def _claim(accounts: Accounts, key: Key, draft: Enrolment) -> Claim:
+    """Reserves a key for the draft. Raises NameTaken, DeviceTaken, _Dead, _UnderWay.
+
+    Law: a request goes on to a later id only when the ids before it are dead: void, or another player's. So of two
+    claims of this command the one for the earlier id is stale, and resolving it takes nothing from anybody.
+    """
+    command_id, player_id = draft.command_id, draft.player.id
+    others: set[int] = set()
+    for _ in range(CLAIM_TRIES):
         claim = await accounts.room.claims.reserve(key, player_id, command_id)
-    return claim
+        if (claim.command_id, claim.player_id) == (command_id, player_id):
+            return claim
+        ids = _ids(accounts, command_id)
+        is_own = claim.command_id == command_id and claim.player_id in ids
+        if is_own and ids.index(claim.player_id) > ids.index(player_id):
+            raise _Dead
+        if is_own:
+            await resolve(accounts, claim)
+        # Once for each other player: it may hold the key after all.
+        elif claim.player_id in others or not await resolve_stale(accounts, claim):
+            raise taken(key)
+        others.add(claim.player_id)
+    raise _UnderWay if is_own else taken(key)

@@ -80,10 +80,11 @@ async def test_the_command_id_of_the_players_sign_up_cant_be_used_for_an_action(
         assert (await door.act(HUNT, key))["code"] == "command_mismatch"
 
 
-async def test_a_refusal_leaves_its_command_id_free(door: Door) -> None:
+async def test_a_rules_refusal_is_the_final_answer_of_its_command_id(door: Door) -> None:
     key = command_id()
-    assert (await door.act({"action": "rest"}, key))["code"] == "full_hp"
-    assert (await door.act(HUNT, key))["replayed"] is False
+    for _ in range(2):
+        assert (await door.act({"action": "rest"}, key))["code"] == "full_hp"
+    assert (await door.act(HUNT, key))["code"] == "command_mismatch"
 
 
 async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Settings) -> None:

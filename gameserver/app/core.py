@@ -32,6 +32,7 @@ from gameserver.storage.accounts.credentials import Credentials
 from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
+from gameserver.storage.accounts.looks import Looks
 from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
@@ -159,6 +160,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
             intake=Intake(slots),
+            looks=Looks(slots, Intake(slots)),
         ),
         boards=BoardsRoom(
             Boards(redis.commands),

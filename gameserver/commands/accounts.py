@@ -1,11 +1,12 @@
 """What the commands about accounts share: their dependencies, a sign-up's fields, and the answer of a new session."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from gameserver.commands.passwords import Passwords
+from gameserver.commands.turns import Turns
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.window import Window
@@ -35,6 +36,7 @@ class Accounts:
     passwords: Passwords
     rulebook: Rulebook
     policy: Policy
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import structlog
 
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.keys import is_look
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
@@ -28,6 +29,21 @@ async def resolve(accounts: Accounts, claim: Claim) -> None:
     else:
         await accounts.room.claims.release(claim)
     RESOLVED_CLAIMS.labels("confirmed" if fate is Fate.HELD else "blocked" if blocked else "freed").inc()
+
+
+async def resolve_stale(accounts: Accounts, claim: Claim) -> bool:
+    """Resolves another player's claim if it may be stale; whether it may have been.
+
+    That is an overdue one; and one on a look, which nodes of earlier versions, running beside this one, don't give up.
+    """
+    if is_look(claim.key) and claim.confirmed:
+        doubted = await accounts.room.claims.doubt(claim.key, claim.player_id)
+        if doubted is not None:
+            await resolve(accounts, doubted)
+        return True
+    if claim.overdue:
+        await resolve(accounts, claim)
+    return claim.overdue
 
 
 async def resolve_all(accounts: Accounts, player_id: int, keys: Iterable[Key]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.rules.errors import BadInput, FieldProblem, WrongCredentials
+from gameserver.rules.passwords import require_good
 from gameserver.storage.sessions.sessions import Origin, Session
 
 
@@ -32,6 +33,8 @@ async def change_password(
         raise BadInput("The present password is needed.", errors=[FieldProblem("old", "is needed")])
     if passwords.old is not None and not await accounts.passwords.verify(hashed, passwords.old):
         raise WrongCredentials("The present password is another one.")
+    player = (await accounts.players.read([session.player_id])).get(session.player_id)
+    require_good(passwords.new, "" if player is None else player.name, "new")
     epoch = await accounts.room.credentials.change(
         session.player_id, session.epoch, await accounts.passwords.hash(passwords.new)
     )

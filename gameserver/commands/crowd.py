@@ -14,10 +14,12 @@ from datetime import timedelta
 from gameserver.commands import boards
 from gameserver.commands.accounts import Accounts, Application
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.keys import is_look
 from gameserver.commands.sign_up import draft_of
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.game import Game
+from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.accounts.intake import Holder
 from gameserver.storage.ids import new_command_id
@@ -106,8 +108,8 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
         await intake.confirm([enrolment for enrolment in sorted_.good if enrolment.command_id in made], reserved)
         # Free the keys of those that make no player under their ids.
         unmade = [enrolment for enrolment in sorted_.good if enrolment.command_id not in made]
-        if unmade or sorted_.taken:
-            await intake.release([*unmade, *sorted_.taken], reserved)
+        if unmade or sorted_.taken or sorted_.without_look:
+            await intake.release([*unmade, *sorted_.taken, *sorted_.without_look], reserved)
         progress += LoadProgress(len(made), sorted_.there, len(sorted_.taken))
         # Try the rest again: under an interrupted load's command, or under a new id.
         enrolments = sorted_.again + _enrolments(accounts, [applications[left.player.name] for left in unmade])
@@ -131,12 +133,14 @@ def _enrolments(accounts: Accounts, applications: Sequence[Application]) -> list
 class _Sorted:
     """Enrolments by what their keys' holders allow; how many players are `there` already.
 
-    good: may make their players; again: begun by an interrupted load, to be finished under its command.
+    good: may make their players; again: begun by an interrupted load, to be finished under its command;
+    without_look: there, but made by an earlier version, so that the claims on their looks have just been opened.
     """
 
     good: list[Enrolment] = field(default_factory=list)
     again: list[Enrolment] = field(default_factory=list)
     taken: list[Enrolment] = field(default_factory=list)
+    without_look: list[Enrolment] = field(default_factory=list)
     there: int = 0
 
 
@@ -145,16 +149,20 @@ def _sorted(enrolments: Sequence[Enrolment], holders: Mapping[str, Holder]) -> _
     for enrolment in enrolments:
         held = [holder for key in enrolment.keys if (holder := holders.get(key)) is not None]
         sign_ups = {(holder.player_id, holder.command_id) for holder in held}
+        known = [key for key in enrolment.keys if not is_look(Key.parse(key))]
         # All keys belong to one other sign-up: its player exists, or an interrupted load is to be finished.
         if len(held) == len(enrolment.keys) and len(sign_ups) == 1:
             if all(holder.confirmed for holder in held):
                 outcome.there += 1
             else:
                 outcome.again.append(_adopted(enrolment, held[0]))
-        elif sign_ups - {(enrolment.player.id, enrolment.command_id)}:
-            outcome.taken.append(enrolment)
-        else:
+        elif not sign_ups - {(enrolment.player.id, enrolment.command_id)}:
             outcome.good.append(enrolment)
+        elif len(sign_ups) == 1 and all(key in holders and holders[key].confirmed for key in known):
+            outcome.there += 1
+            outcome.without_look.append(enrolment)
+        else:
+            outcome.taken.append(enrolment)
     return outcome
 
 

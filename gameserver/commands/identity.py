@@ -10,12 +10,12 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from gameserver.commands.accounts import Accounts
-from gameserver.commands.claims import resolve, resolve_all
+from gameserver.commands.claims import resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
-from gameserver.commands.keys import taken
+from gameserver.commands.keys import name_keys, taken
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
-from gameserver.rules.errors import DatabaseUnavailable, NameTaken, NotAuthenticated, PlayerNotFound
+from gameserver.rules.errors import NameTaken, NotAuthenticated, PlayerNotFound, TooManyChanges
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
@@ -29,29 +29,29 @@ ROUNDS = 5
 async def rename(accounts: Accounts, session: Session, text: str, command_id: str) -> Receipt:
     """Gives the caller's player another name, once per command id.
 
-    Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound and what
-    is unavailable.
+    Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound, TooManyChanges and
+    what is unavailable.
     """
-    name = names.parse(text)
+    async with accounts.turns.turn(session.player_id):
+        return await _rename(accounts, session, text, command_id)
+
+
+async def _rename(accounts: Accounts, session: Session, text: str, command_id: str) -> Receipt:
+    name = names.read(text)
     change = Change(command_id, session.player_id, "rename", {"name": name.shown}, session.epoch)
-    wanted = Key(KeyKind.NAME, name.key)
+    wanted = name_keys(name.shown)
     opened: set[Key] = set()
     try:
         for _ in range(ROUNDS):
             # Read the player and its claims_epoch; a retry ends here with the first answer.
             identity = await accounts.room.identities.find(change)
             if identity.earlier is not None:
-                opened |= {wanted, _former(identity.earlier)}
+                opened |= {*wanted, *name_keys(identity.earlier.events[0]["from"])}
                 return identity.earlier
+            names.parse(text)
             # Open the claims that the commit makes wrong: on the new name, and on the present one.
-            if wanted not in identity.keys:
-                opened.add(wanted)
-                try:
-                    await _reserve(accounts, wanted, change)
-                except NameTaken as refusal:
-                    # Refused for good, unless another copy of the command was faster.
-                    if (earlier := await accounts.room.identities.refuse(change, refusal)) is None:
-                        raise
+            if new := [key for key in wanted if key not in identity.keys]:
+                if (earlier := await _reserve_all(accounts, new, change, opened)) is not None:
                     return earlier
                 await _doubt(accounts, identity, {KeyKind.NAME}, opened)
             # Commit, unless the epoch has changed.
@@ -60,19 +60,27 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
     finally:
         # However it ended, the open claims are resolved by what the player is now.
         await resolve_all(accounts, change.player_id, opened)
-    raise _outpaced()
+    raise TooManyChanges(retry_after=1)
 
 
-def _former(receipt: Receipt) -> Key:
-    """The key of the name that a rename has replaced."""
-    return Key(KeyKind.NAME, names.key_of(receipt.events[0]["from"]))
+async def _reserve_all(accounts: Accounts, keys: Collection[Key], change: Change, opened: set[Key]) -> Receipt | None:
+    """Reserves the keys of a new name; the first answer if another copy of the command was faster. Raises NameTaken."""
+    try:
+        for key in keys:
+            opened.add(key)
+            await _reserve(accounts, key, change)
+    except NameTaken as refusal:
+        # Refused for good, unless another copy of the command was faster.
+        if (earlier := await accounts.room.identities.refuse(change, refusal)) is None:
+            raise
+        return earlier
+    return None
 
 
 async def _reserve(accounts: Accounts, key: Key, change: Change) -> None:
     """Reserves a key. Raises NameTaken."""
     claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
-    if claim.player_id != change.player_id and claim.overdue:
-        await resolve(accounts, claim)
+    if claim.player_id != change.player_id and await resolve_stale(accounts, claim):
         claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
     if claim.player_id != change.player_id:
         raise taken(key)
@@ -91,13 +99,15 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
 
     A retry comes with the token of a session that the first request ended; it succeeds under the same command id.
     Attempts with a token that has ended are limited by `address`, if there is one.
-    Raises RateLimited, NotAuthenticated, BadInput (CommandMismatch, CommandExpired) and what is unavailable.
+    Raises RateLimited, TooManyChanges, NotAuthenticated, BadInput (CommandMismatch, CommandExpired) and what is
+    unavailable.
     """
     player_id, name = identify(token)
     change = Change(command_id, player_id, "delete", {"session": name}, session_epoch=0)
     try:
         session = await authenticate(accounts, token)
-        await _delete(accounts, replace(change, session_epoch=session.epoch))
+        async with accounts.turns.turn(player_id):
+            await _delete(accounts, replace(change, session_epoch=session.epoch))
     except (NotAuthenticated, PlayerNotFound):
         # Has this very command deleted the player before?
         await accounts.attempts.sign_in(address)
@@ -119,8 +129,4 @@ async def _delete(accounts: Accounts, change: Change) -> None:
                 return
     finally:
         await resolve_all(accounts, change.player_id, opened)
-    raise _outpaced()
-
-
-def _outpaced() -> DatabaseUnavailable:
-    return DatabaseUnavailable("Other commands are changing the player's name: send it again.", retry_after=1)
+    raise TooManyChanges(retry_after=1)

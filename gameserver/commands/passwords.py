@@ -7,16 +7,24 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gameserver.rules.errors import Overloaded
+from gameserver.rules.passwords import prepared
 
 T = TypeVar("T")
 THREADS = 2
 LONGEST_QUEUE = 64
+
+
+class Checked(NamedTuple):
+    """Whether a password is right, and whether its hash is `outdated`: to be renewed while the password is known."""
+
+    fits: bool
+    outdated: bool = False
 
 
 class Passwords:
@@ -30,18 +38,30 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash of a new password. Raises Overloaded."""
-        return await self._run(lambda: self._hasher.hash(password))
+        return await self._run(lambda: self._hasher.hash(prepared(password)))
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether the password is right; takes as long without a hash to compare with. Raises Overloaded."""
+        return (await self.check(hashed, password)).fits
 
-        def work() -> bool:
-            try:
-                return self._hasher.verify(hashed or self._no_password, password) and hashed is not None
-            except (VerificationError, InvalidHashError):
-                return False
+    async def check(self, hashed: str | None, password: str) -> Checked:
+        """What `verify` says, and whether the hash should be renewed. Raises Overloaded."""
+
+        def work() -> Checked:
+            form, text = hashed or self._no_password, prepared(password)
+            if self._matches(form, text):
+                return Checked(hashed is not None, self._hasher.check_needs_rehash(form))
+            # Earlier versions hashed what was typed.
+            fits = text != password and self._matches(form, password) and hashed is not None
+            return Checked(fits, outdated=fits)
 
         return await self._run(work)
+
+    def _matches(self, hashed: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, password.encode(errors="surrogatepass"))
+        except (VerificationError, InvalidHashError):
+            return False
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= LONGEST_QUEUE:

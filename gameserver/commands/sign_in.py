@@ -1,9 +1,11 @@
 """Sign-in, by a device or by name and password."""
 
+import contextlib
+
 from gameserver.commands.accounts import Accounts, Welcome, max_hp_of
-from gameserver.commands.keys import device_key
+from gameserver.commands.keys import device_key, is_look, name_keys
 from gameserver.rules import names
-from gameserver.rules.errors import BadInput, PlayerNotFound, WrongCredentials
+from gameserver.rules.errors import BadInput, PlayerNotFound, Unavailable, WrongCredentials
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
@@ -34,20 +36,30 @@ async def sign_in_by_password(
     when the password was changed meanwhile.
     """
     await accounts.attempts.sign_in(address, name)
-    claim = await accounts.room.claims.find(Key(KeyKind.NAME, _name_key(name)))
+    claim = await _find_name(accounts, name)
     hashed, epoch = (None, 0) if claim is None else await accounts.room.credentials.password(claim.player_id)
-    fits = await accounts.passwords.verify(hashed, password)
-    if not fits or claim is None or not await _holds(accounts, claim):
+    checked = await accounts.passwords.check(hashed, password)
+    if not checked.fits or claim is None or not await _holds(accounts, claim):
         raise WrongCredentials("These credentials don't fit any player.")
+    if checked.outdated and hashed is not None:
+        await _renew(accounts, claim.player_id, hashed, password)
     return await _welcome(accounts, claim.player_id, origin, epoch)
 
 
-def _name_key(name: str) -> str:
-    """The key of a name; of a name that no player can have, a key that no player has."""
+async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str) -> None:
+    """Hashes a password anew as this version does; if that can't be done now, the next sign-in does it."""
+    with contextlib.suppress(Unavailable):
+        await accounts.room.credentials.renew(player_id, hashed, await accounts.passwords.hash(password))
+
+
+async def _find_name(accounts: Accounts, name: str) -> Claim | None:
+    """The claim on a name; a key that only earlier versions had comes before today's."""
     try:
-        return names.parse(name, 1).key
+        keys = [key for key in name_keys(names.read(name).shown) if not is_look(key)]
     except BadInput:
-        return ""
+        keys = [Key(KeyKind.NAME, "")]  # no player has it, and to look takes as long
+    found = [await accounts.room.claims.find(key) for key in reversed(keys)]
+    return next((claim for claim in found if claim is not None), None)
 
 
 async def _welcome(accounts: Accounts, player_id: int, origin: Origin, verified: int | None = None) -> Welcome:

@@ -8,25 +8,27 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from unicodedata import normalize
 
 import structlog
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
-from gameserver.commands.claims import resolve, resolve_all
+from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
-from gameserver.commands.keys import device_key, taken
+from gameserver.commands.keys import device_key, is_look, name_keys, taken
 from gameserver.rules import names
 from gameserver.rules.errors import (
     BadInput,
     CommandMismatch,
-    DatabaseUnavailable,
     DeviceTaken,
     FieldProblem,
     NameTaken,
     OutcomeUnknown,
+    Overloaded,
     PlayerNotFound,
     Unavailable,
 )
+from gameserver.rules.passwords import require_good
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
@@ -93,14 +95,18 @@ async def enroll(accounts: Accounts, application: Application, command_id: str) 
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
     """One round. Raises _UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
-    claims = [claim for key in _keys(draft) if (claim := await accounts.room.claims.find(key)) is not None]
+    found = await asyncio.gather(*(accounts.room.claims.find(key) for key in _keys(draft)))
+    claims = [claim for claim in found if claim is not None]
     # A retry gets the first answer.
     if (earlier := await _earlier(accounts, draft, claims)) is not None:
         return await _retried(accounts, application, draft, earlier), True
     # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
+    names.parse(application.name, application.shortest_name)
+    if application.password is not None:
+        require_good(application.password, application.name)
     for claim in claims:
-        if claim.command_id != command_id and not claim.overdue:
+        if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
             raise taken(claim.key)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.
@@ -110,7 +116,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
                 return draft, False
         if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
             return await _retried(accounts, application, draft, made), True
-    raise DatabaseUnavailable("The sign-up took too long: send it again.", retry_after=1)
+    raise Overloaded("The sign-up took too long: send it again.", retry_after=1)
 
 
 async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:
@@ -118,9 +124,12 @@ async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> boo
     held = await _reserve(accounts, draft)
     # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
+    if made:
+        await asyncio.gather(*(_confirm(accounts, claim) for claim in held))
+        return True
     for claim in held:
-        await (_confirm(accounts, claim) if made else resolve(accounts, claim))
-    return made
+        await resolve(accounts, claim)
+    return False
 
 
 async def _confirm(accounts: Accounts, claim: Claim) -> None:
@@ -159,8 +168,11 @@ def _drafts(
 
 
 def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Enrolment:
-    """The enrolment that this command would make at its `attempt`, from 0. Raises BadInput."""
-    name = names.parse(application.name, application.shortest_name)
+    """The enrolment that this command would make at its `attempt`, from 0. Raises BadInput.
+
+    What is asked of new players only isn't checked: it may be a retry of a sign-up that an earlier version accepted.
+    """
+    name = names.read(application.name, application.shortest_name)
     player = accounts.rulebook.new_player(
         accounts.room.enrolments.id_of(command_id, attempt),
         name.shown,
@@ -169,7 +181,7 @@ def draft_of(accounts: Accounts, application: Application, command_id: str, atte
         application.hp,
         application.exp,
     )
-    keys = [Key(KeyKind.NAME, name.key)]
+    keys = list(name_keys(name.shown))
     if application.device is not None:
         keys.append(device_key(application.device))
     args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
@@ -193,7 +205,7 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     if not await accounts.room.identities.exists(earlier.player.id):
         raise PlayerNotFound("The player was deleted.")
     # The same fields, and the same password or none.
-    same = (earlier.args, list(earlier.keys)) == (draft.args, list(draft.keys))
+    same = _is_same(earlier, draft)
     hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
     if same and application.password is not None:
         same = await accounts.passwords.verify(hashed, application.password)
@@ -204,6 +216,17 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     # The first request may have been killed before it confirmed its claims.
     await resolve_all(accounts, earlier.player.id, _keys(earlier))
     return replace(earlier, epoch=epoch)
+
+
+def _is_same(earlier: Enrolment, draft: Enrolment) -> bool:
+    """Whether two enrolments have the same fields. Earlier versions stored names in NFKC, and fewer keys of each."""
+    shown = draft.args["name"]
+    same_name = earlier.args["name"] in (shown, normalize("NFKC", shown))
+    return same_name and {**earlier.args, "name": shown} == draft.args and _devices(earlier) == _devices(draft)
+
+
+def _devices(enrolment: Enrolment) -> list[Key]:
+    return [key for key in _keys(enrolment) if key.kind is KeyKind.DEVICE]
 
 
 async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
@@ -230,6 +253,7 @@ async def _claim(accounts: Accounts, key: Key, draft: Enrolment) -> Claim:
     claims of this command the one for the earlier id is stale, and resolving it takes nothing from anybody.
     """
     command_id, player_id = draft.command_id, draft.player.id
+    others: set[int] = set()
     for _ in range(CLAIM_TRIES):
         claim = await accounts.room.claims.reserve(key, player_id, command_id)
         if (claim.command_id, claim.player_id) == (command_id, player_id):
@@ -238,7 +262,10 @@ async def _claim(accounts: Accounts, key: Key, draft: Enrolment) -> Claim:
         is_own = claim.command_id == command_id and claim.player_id in ids
         if is_own and ids.index(claim.player_id) > ids.index(player_id):
             raise _Dead
-        if not is_own and not claim.overdue:
+        if is_own:
+            await resolve(accounts, claim)
+        # Once for each other player: it may hold the key after all.
+        elif claim.player_id in others or not await resolve_stale(accounts, claim):
             raise taken(key)
-        await resolve(accounts, claim)
+        others.add(claim.player_id)
     raise _UnderWay if is_own else taken(key)

@@ -15,6 +15,7 @@
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends,
     │       TooManyBlocks too_many_blocks
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
+    │   └─ TooManyChanges too_many_changes
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
     ├─ Unavailable unavailable (retry_after: seconds)
     │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable, OutcomeUnknown outcome_unknown
@@ -220,6 +221,13 @@ class RateLimited(GameError):
 
     code = "rate_limited"
     sentence = "There were too many requests of this kind."
+
+
+class TooManyChanges(RateLimited):
+    """Too many changes of the same player's name are under way; this one may be sent again."""
+
+    code = "too_many_changes"
+    sentence = "Too many changes of this player are under way: send it again."
 
 
 class Internal(GameError):

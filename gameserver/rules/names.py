@@ -1,35 +1,35 @@
-"""Names of players: how they are shown, and the key by which they are unique.
+"""Names of players: how they are shown, and the keys by which they are unique.
 
-A name has 2 to 24 characters after NFKC: letters, marks and digits of any script, single inner spaces, and
-`_ - . '`. Names that differ only in case, width or spacing have the same key, so a look-alike of that kind can't be
-taken. Invisible characters (controls, zero-width and filler characters, variation selectors) are refused rather than
-dropped. So are characters that Unicode hasn't assigned yet: then no later version of Unicode changes a key. Letters
-of different scripts that look alike (Latin a, Cyrillic а) are different letters here.
+A name has 2 to 24 characters: letters, marks and digits of the scripts of one language and Latin ones, single inner
+spaces, and `_ - . '`. It is shown as it was typed (NFC), other forms of this punctuation as the plain one. Law: two
+names share a key if they differ only in case, width, spacing or the kind of apostrophe, or if they look alike (UTS 39,
+looks.py); so a look-alike can't be taken. Invisible characters (controls, zero-width and filler characters, variation
+selectors) are refused rather than dropped. So are characters that Unicode hasn't assigned yet: then no later version of
+Unicode changes a key.
 """
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from unicodedata import category, normalize
 
 from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.rules.looks import looks_of, mixes_digits, mixes_scripts, writing_systems
+from gameserver.rules.reserved_names import is_reserved
 
 LONGEST = 24
 LONGEST_INPUT = 1_000
 MARKS_IN_A_ROW = 3
+LOOK = "~"
+"""What a key made from a look begins with; no other key has this character."""
 
-# fmt: off
-RESERVED = frozenset((
-    "admin", "administrator", "anonymous", "api", "console", "deleted", "developer", "everyone",
-    "gamemaster", "gameserver", "gm", "guest", "help", "info", "me", "mod", "moderator", "myself",
-    "nil", "nobody", "none", "null", "official", "operator", "owner", "root", "self", "server", "staff",
-    "superuser", "support", "sysadmin", "sysop", "system", "undefined", "unknown", "user", "webmaster",
-    "you",
-))
-# fmt: on
-"""Keys that no player can have, with or without punctuation and spaces."""
-
-_PUNCTUATION = frozenset("_-.'")
-_SPACES = re.compile(r"[ \u1680]+")  # what is left of the category Zs after NFKC
+_TYPED_APOSTROPHE = "\u2019"
+"""What phones type."""
+_LETTER_APOSTROPHE = "\u02bc"
+"""A letter of some languages; in the keys of earlier versions it wasn't the same as an apostrophe."""
+_PLAIN_PUNCTUATION = frozenset("_-.'")
+_PUNCTUATION = _PLAIN_PUNCTUATION | {_TYPED_APOSTROPHE}
+_SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")  # the category Zs
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U00016fe4\U000e0100-\U000e01ef]"
 )  # letters and marks that are invisible
@@ -37,33 +37,69 @@ _UNSEEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name as people see it, and its key, which no two players share."""
+    """A name as people see it, and its keys, none of which two players share. The first one is for looking it up."""
 
     shown: str
-    key: str
+    keys: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return self.keys[0]
 
 
 def parse(text: str, shortest: int = 2) -> Name:
     """The name that a text stands for. Raises BadInput, naming the field `name`."""
+    name = read(text, shortest)
+    _check_characters(name.shown)
+    plain = normalize("NFKC", name.shown)
+    if any(not writing_systems(character) for character in plain if character != " "):
+        raise _bad("has a character that isn't allowed")
+    if mixes_scripts(plain):
+        raise _bad("mixes the letters of scripts that no language mixes")
+    if mixes_digits(plain):
+        raise _bad("mixes digits of several scripts")
+    if is_reserved(plain):
+        raise _bad("is reserved, or has a word that is")
+    return name
+
+
+def read(text: str, shortest: int = 1) -> Name:
+    """The name that a text stands for, without what `parse` asks of new names only. Raises BadInput."""
     if len(text) > LONGEST_INPUT:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
-    shown = _SPACES.sub(" ", normalize("NFKC", text)).strip(" ")
-    if not shortest <= len(shown) <= LONGEST:
+    typed = "".join(map(_with_plain_punctuation, text))
+    shown, plain = (_SPACES.sub(" ", normalize(form, typed)).strip(" ") for form in ("NFC", "NFKC"))
+    if not shortest <= len(plain) <= LONGEST or len(shown) > LONGEST:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
-    _check_characters(shown)
-    key = key_of(shown)
-    if "".join(character for character in key if character not in _PUNCTUATION and character != " ") in RESERVED:
-        raise _bad("is reserved")
-    return Name(shown, key)
+    _check_characters(plain)
+    return Name(shown, keys_of(shown))
+
+
+def _with_plain_punctuation(character: str) -> str:
+    """The plain form of a wide or small punctuation mark, such as keyboards for Japanese type; others stay."""
+    plain = normalize("NFKC", character)
+    return plain if _PLAIN_PUNCTUATION.issuperset(plain) else character
+
+
+def keys_of(text: str) -> tuple[str, ...]:
+    """All keys of a name, also of one that would be refused now."""
+    key, former = key_of(text), _former_key_of(text)
+    looks = (LOOK + blake2b(look.encode(), digest_size=16).hexdigest() for look in looks_of(key))
+    return tuple(dict.fromkeys((key, former, *looks)))
 
 
 def key_of(text: str) -> str:
-    """The key of a text, equal for texts that differ only in case, width or spacing. Idempotent.
+    """The key of a text, equal for texts that differ only in case, width, spacing or the kind of apostrophe.
 
-    Unicode's NFKC_Casefold, after a conversion to upper case: folding alone keeps some pairs apart, such as ı and I.
-    The result of one round may change in the next, so rounds go on until nothing changes.
+    Idempotent. Unicode's NFKC_Casefold, after a conversion to upper case: folding alone keeps some pairs apart, such as
+    ı and I. The result of one round may change in the next, so rounds go on until nothing changes.
     """
-    key = _SPACES.sub(" ", normalize("NFKC", text)).strip(" ")
+    return _former_key_of(text).replace(_LETTER_APOSTROPHE, "'")
+
+
+def _former_key_of(text: str) -> str:
+    """The key that claims of earlier versions are stored under."""
+    key = _SPACES.sub(" ", normalize("NFKC", text.replace(_TYPED_APOSTROPHE, "'"))).strip(" ")
     while True:
         folded = normalize("NFKC", normalize("NFD", key).upper().casefold())
         if folded == key:

@@ -8,6 +8,7 @@ from gameserver.storage.accounts.credentials import Credentials
 from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
+from gameserver.storage.accounts.looks import Looks
 from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
@@ -38,6 +39,7 @@ class AccountsRoom:
     credentials: Credentials
     bans: Bans
     intake: Intake
+    looks: Looks
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ CREDENTIALS = (
     errors.Overloaded,
 )
 WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
-CHANGES = (errors.PlayerNotFound, errors.SessionRevoked, errors.OutcomeUnknown, errors.RateLimited, *WRITES)
+CHANGES = (
+    errors.TooManyChanges,
+    errors.PlayerNotFound,
+    errors.SessionRevoked,
+    errors.OutcomeUnknown,
+    errors.RateLimited,
+    *WRITES,
+)
 BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)

@@ -12,6 +12,7 @@ from gameserver.app import Core
 from gameserver.commands.accounts import Accounts, Application
 from gameserver.commands.claims import resolve
 from gameserver.commands.identity import delete, rename
+from gameserver.commands.keys import name_keys
 from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
 from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import (
@@ -164,16 +165,17 @@ class Begun(NamedTuple):
 
     change: Change
     identity: Identity
-    taken: Claim
-    doubted: Claim
+    taken: list[Claim]
+    doubted: list[Claim]
 
 
 async def begun(core: Core, who: Signed, key: str) -> Begun:
     change = Change(key, who.player.id, "rename", {"name": "Bea Lee"}, who.session.epoch)
     identity = await core.rooms.accounts.identities.find(change)
-    taken = await core.rooms.accounts.claims.retake(BEA, who.player.id, key)
-    doubted = await core.rooms.accounts.claims.doubt(ANN, who.player.id)
-    assert doubted is not None
+    claims = core.rooms.accounts.claims
+    taken = [await claims.retake(wanted, who.player.id, key) for wanted in name_keys("Bea Lee")]
+    doubted = [claim for present in name_keys("Ann Lee") if (claim := await claims.doubt(present, who.player.id))]
+    assert len(doubted) == len(taken) == 2
     return Begun(change, identity, taken, doubted)
 
 
@@ -187,7 +189,7 @@ async def test_a_rename_killed_before_its_commit_is_undone_by_the_sweeper(core: 
     assert (await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")).player == ann.player
     with pytest.raises(WrongCredentials):
         await sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password")
-    assert await sweep_all(core) == 2
+    assert await sweep_all(core) == 4
     await assert_unique(core)
     assert await claim(core, BEA) is None
 
@@ -203,7 +205,7 @@ async def test_a_rename_killed_after_its_commit_is_finished_by_the_sweeper(core:
     assert (await sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password")).player.name == "Bea Lee"
     with pytest.raises(WrongCredentials):
         await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")
-    assert await sweep_all(core) == 2
+    assert await sweep_all(core) == 4
     await assert_unique(core)
     assert await claim(core, ANN) is None
 
@@ -224,6 +226,8 @@ async def test_whoever_wants_a_name_whose_rename_was_undone_or_done_neednt_wait_
     bea = await signed(core, "Bea Lee")
     with pytest.raises(NameTaken):
         await rename_to(core, bea, "Ann Lee")
+    await assert_unique(core, open_claims=True)
+    await sweep_all(core)
     await assert_unique(core)
 
 
@@ -233,13 +237,13 @@ async def test_a_rename_that_wakes_after_the_sweeper_freed_its_reservation_isnt_
 ) -> None:
     ann, key = await signed(core), command_id()
     frozen = await begun(core, ann, key)
-    assert await sweep_all(second) == 2
+    assert await sweep_all(second) == 4
     if taker == "sign-up":
         await signed(second, "Bea Lee")
     elif taker == "rename":
         await rename_to(second, await signed(second, "Cid Lee"), "Bea Lee")
     assert await core.rooms.accounts.identities.rename(frozen.change, frozen.identity.claims_epoch) is None
-    for claimed in (frozen.taken, frozen.doubted):
+    for claimed in (*frozen.taken, *frozen.doubted):
         await core.rooms.accounts.claims.release(claimed)
         await core.rooms.accounts.claims.confirm(claimed)
     await assert_unique(core)
@@ -258,11 +262,11 @@ async def test_a_sweeper_that_froze_over_a_reservation_frees_nothing_of_the_same
     """It resolved the claim, stalled, and wakes between the reservation of the retry and its commit."""
     ann, key = await signed(core), command_id()
     stale = await begun(core, ann, key)
-    await second.rooms.accounts.identities.resolve(stale.taken)
+    await second.rooms.accounts.identities.resolve(stale.taken[0])
     retried = await begun(core, ann, key)
-    assert retried.taken.deadline > stale.taken.deadline
-    await second.rooms.accounts.claims.release(stale.taken)
-    await second.rooms.accounts.claims.confirm(stale.doubted)
+    assert retried.taken[0].deadline > stale.taken[0].deadline
+    await second.rooms.accounts.claims.release(stale.taken[0])
+    await second.rooms.accounts.claims.confirm(stale.doubted[0])
     assert await core.rooms.accounts.identities.rename(retried.change, retried.identity.claims_epoch) is not None
     await assert_unique(core, open_claims=True)
     await sweep_all(second)
@@ -277,7 +281,7 @@ async def test_a_rename_that_froze_after_its_commit_undoes_nothing_when_the_play
     assert await core.rooms.accounts.identities.rename(frozen.change, frozen.identity.claims_epoch) is not None
     await rename_to(second, ann, "Ann Lee")
     await signed(second, "Bea Lee")
-    for claimed in (frozen.taken, frozen.doubted):
+    for claimed in (*frozen.taken, *frozen.doubted):
         await core.rooms.accounts.claims.confirm(claimed)
         await core.rooms.accounts.claims.release(claimed)
     await assert_unique(core)
@@ -388,7 +392,7 @@ async def test_a_deletion_killed_in_between_is_undone_or_finished_by_the_sweeper
     if committed:
         assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
     await assert_unique(core, open_claims=True)
-    assert await sweep_all(second) == 2
+    assert await sweep_all(second) == 3
     found = await assert_unique(core)
     assert len(found.deleted) == committed
     if committed:

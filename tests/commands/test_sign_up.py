@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +13,14 @@ from hypothesis import strategies as st
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
+from gameserver.commands.keys import device_key, is_look
 from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll
 from gameserver.rules import names
-from gameserver.rules.errors import Conflict, DeviceTaken, NameTaken, PlayerNotFound, WrongCredentials
+from gameserver.rules.errors import CommandMismatch, Conflict, DeviceTaken, NameTaken, PlayerNotFound, WrongCredentials
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
+from gameserver.storage.accounts.identities import Change
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import act, connected
@@ -244,3 +248,58 @@ async def test_commands_from_one_end_of_the_window_to_the_other_find_their_parti
     back, ahead = timedelta(milliseconds=window.back), timedelta(milliseconds=window.ahead)
     for ago in (back.total_seconds() - 5, 0, 5 - ahead.total_seconds()):
         assert not (await act(core, birth.player.id, key=command_id(ago))).replayed
+
+
+async def test_a_name_that_looks_like_a_taken_one_is_refused_and_leaves_nothing(core: Core, second: Core) -> None:
+    await enroll(core.commands.accounts, Application("Ian Lee", "mage", device="ians-device"), command_id())
+    for name in ("lan Lee", "Ian Iee", "IAN LEE", "1an Lee"):
+        with pytest.raises(NameTaken):
+            await enroll(second.commands.accounts, Application(name, "mage", device="another-device"), command_id())
+    await enroll(second.commands.accounts, Application("Jan Lee", "mage", device="another-device"), command_id())
+    await assert_claims_are_those_of_the_players(core)
+
+
+async def test_of_names_that_look_alike_and_race_one_is_made(core: Core, second: Core) -> None:
+    looks = ["Bill {}", "Biil {}", "Blll {}", "B1ll {}", "bıll {}"]
+    for number in range(2, 6):
+        tries = [
+            enroll(
+                node.commands.accounts,
+                Application(name.format(number), "mage", device=f"{name} {number}"),
+                command_id(),
+            )
+            for node, name in zip((core, second, core, second, core), looks, strict=True)
+        ]
+        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NameTaken"] * 4 + ["tuple"]
+    await assert_claims_are_those_of_the_players(core)
+
+
+@pytest.mark.parametrize("name", ["Official Support", "аdmin lee", "Ａｎｎ Lee"])
+async def test_a_sign_up_that_an_earlier_version_made_gets_its_first_answer(core: Core, name: str) -> None:
+    """It had no claim on the look, the name was stored as NFKC, and fewer names were refused."""
+    shown = normalize("NFKC", name)
+    made = draft(core, key := command_id())
+    player = made.player._replace(name=shown)
+    keys = [f"name:{names.key_of(name)}", str(device_key("anns-device"))]
+    made = replace(made, args={**made.args, "name": shown}, player=player, keys=keys)
+    for text in made.keys:
+        await core.rooms.accounts.claims.reserve(Key.parse(text), player.id, key)
+    assert await core.rooms.accounts.enrolments.create(made, None)
+    again, replayed = await enroll(core.commands.accounts, Application(name, "mage", device="anns-device"), key)
+    assert (again.player.id, again.player.name, replayed) == (player.id, shown, True)
+    with pytest.raises(CommandMismatch):
+        await enroll(core.commands.accounts, Application("Ann Lee2", "mage", device="anns-device"), key)
+
+
+async def test_a_look_that_an_earlier_version_left_behind_is_free(core: Core) -> None:
+    """Such a node, running beside this one, deletes a player without its claim on the look of its name."""
+    ian, _ = await enroll(core.commands.accounts, Application("Ian Lee", "mage", device="ians-device"), command_id())
+    change = Change(command_id(), ian.player.id, "delete", {"session": ""}, 0)
+    identity = await core.rooms.accounts.identities.find(change)
+    assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
+    for key in identity.keys:
+        if not is_look(key) and (claim := await core.rooms.accounts.claims.doubt(key, ian.player.id)) is not None:
+            await core.rooms.accounts.claims.release(claim)
+    lan, _ = await enroll(core.commands.accounts, Application("lan Lee", "mage", device="ians-device"), command_id())
+    assert await holders(core, "lan Lee") == [lan.player.id]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gameserver.rules.clock_changes import first_change, offset
 from gameserver.rules.schedule import Schedule
+from gameserver.rules.seasons import Season, next_season, season_at
 
 SECOND = timedelta(seconds=1)
 BEGIN, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2037, 1, 1, tzinfo=UTC)
@@ -63,6 +64,27 @@ def test_a_moment_lies_between_two_neighbouring_times_of_every_schedule(cron: st
     require_law(Schedule.parse(cron, zone), moment)
 
 
+@settings(max_examples=400)
+@given(crons, moments_near_changes())
+def test_no_finished_season_is_the_present_one_and_no_season_is_left_out(
+    cron: str, place: tuple[str, datetime]
+) -> None:
+    """Also when it is asked again at the season's two ends, with or without the season among those that have begun."""
+    zone, moment = place
+    schedule = Schedule.parse(cron, zone)
+    season = season_at(schedule, (), moment)
+    assert season.start <= moment.timestamp() < season.end
+    following = next_season(schedule, season)
+    for begun in ((), (season,)):
+        assert _season_of(schedule, begun, season.start) == _season_of(schedule, begun, season.end - 1) == season
+        assert _season_of(schedule, begun, season.start - 1).end == season.start
+        assert _season_of(schedule, begun, season.end) == following
+
+
+def _season_of(schedule: Schedule, begun: tuple[Season, ...], second: int) -> Season:
+    return season_at(schedule, begun, datetime.fromtimestamp(second, UTC))
+
+
 @pytest.mark.parametrize(
     "cron", ["30 2 * * *", "*/20 * * * *", "* * * * *", "15 * * * *", "6,25 0-2 * * *", "* 2 * * *"]
 )
@@ -108,5 +130,8 @@ def test_seasons_around_the_hour_that_comes_twice_follow_one_another() -> None:
     assert change == datetime(2026, 10, 25, 1, tzinfo=UTC)
     assert offset(zone, change) == timedelta(hours=1)
     schedule = Schedule.parse("30 2 * * *", "Europe/Berlin")
+    ends = [int(datetime(2026, 10, day, hour, 30, tzinfo=UTC).timestamp()) for day, hour in ((25, 0), (26, 1))]
+    for minutes in (-20, 0, 10, 29, 30, 50):
+        assert season_at(schedule, (), change + timedelta(minutes=minutes)) == Season(*ends)
     assert schedule.until(change + timedelta(minutes=10)) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert schedule.after(change + timedelta(minutes=10)) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)

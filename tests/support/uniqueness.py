@@ -50,13 +50,18 @@ async def identities(core: Core) -> Identities:
     players, births, claims = await _everywhere(core, PLAYERS, SIGN_UPS, CLAIMS)
     living = {row["id"]: row["name"] for row in players if not row["void"]}
     deleted = {row["id"]: row["name"] for row in players if row["deleted"]}
-    wanted = [Held(f"name:{names.key_of(name)}", player_id) for player_id, name in living.items()]
+    wanted = _held(living)
     for row in births:
         keys = orjson.loads(row["outcome"])["keys"]
         wanted += [Held(key, row["player_id"]) for key in keys
                    if key.startswith("device:") and row["player_id"] in living]  # fmt: skip
     held = [(Held(f"{row['kind']}:{row['key']}", row["player_id"]), row["confirmed"]) for row in claims]
     return Identities(living, deleted, wanted, held)
+
+
+def _held(names_by_id: Mapping[int, str]) -> list[Held]:
+    """All keys of these players' names."""
+    return [Held(f"name:{key}", player_id) for player_id, name in names_by_id.items() for key in names.keys_of(name)]
 
 
 async def assert_unique(core: Core, *, open_claims: bool = False, blocked: bool = False) -> Identities:
@@ -66,12 +71,12 @@ async def assert_unique(core: Core, *, open_claims: bool = False, blocked: bool 
     is held at any time. The names of deleted players are held, too, if they are `blocked`.
     """
     found = await identities(core)
-    twice = [key for key, times in Counter(names.key_of(name) for name in found.living.values()).items() if times > 1]
+    twice = [key for key, times in Counter(held.key for held in _held(found.living)).items() if times > 1]
     assert not twice, f"names of two players: {twice}"
     claimed = {held for held, _ in found.claims}
     wanted = {*found.wanted}
     if blocked:
-        wanted |= {Held(f"name:{names.key_of(name)}", player_id) for player_id, name in found.deleted.items()}
+        wanted |= {*_held(found.deleted)}
     assert not wanted - claimed, f"keys of players that are free: {wanted - claimed}"
     unsettled = {held for held, confirmed in found.claims if not confirmed}
     if open_claims:

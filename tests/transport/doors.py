@@ -30,6 +30,7 @@ STATUSES = {
     "too_many_blocks": 409,
     "full_hp": 409,
     "rate_limited": 429,
+    "too_many_changes": 429,
     "too_large": 413,
     "bad_input": 422,
     "unknown_action": 422,

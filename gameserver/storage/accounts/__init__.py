@@ -1,5 +1,5 @@
 """Who a player is: claims, sign-up, rename, deletion, password, ban.
 
 Door: `claims` (`Claims`), `enrolments` (`Enrolments`), `identities` (`Identities`), `credentials` (`Credentials`),
-`bans` (`Bans`) and `intake` (`Intake`, sign-ups by the thousand).
+`bans` (`Bans`) `intake` (`Intake`, sign-ups by the thousand) and `looks` (`Looks`).
 """

@@ -60,6 +60,16 @@ class Credentials:
         """
         await on_owner(self._slots, player_id, lambda connection: _raise_epoch(connection, player_id))
 
+    async def renew(self, player_id: int, former: str, password_hash: str) -> None:
+        """Replaces the hash of a password by another one of the same password, unless it was changed meanwhile."""
+        same = (CREDENTIALS.c.slot == slot_of(player_id)) & (CREDENTIALS.c.player_id == player_id)
+        renewed = update(CREDENTIALS).where(same, CREDENTIALS.c.password_hash == former)
+        await on_owner(
+            self._slots,
+            player_id,
+            lambda connection: connection.execute(renewed.values(password_hash=password_hash)),
+        )
+
     async def change(self, player_id: int, epoch: int, password_hash: str) -> int:
         """Sets a password for a caller whose session is of `epoch`; the epoch that sessions have from now on.
 

@@ -37,6 +37,10 @@ class Enrolment:
     max_hp: int
     epoch: int = 0
 
+    @property
+    def player_id(self) -> int:
+        return self.player.id
+
 
 class Enrolments:
     """Makes players on the databases that own them."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
+from unicodedata import normalize
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -229,7 +230,8 @@ async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple
     when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
     outcome = (await connection.execute(select(LEDGER.c.outcome).where(rows_of(player_id), when))).scalar()
     claimed = [Key.parse(text) for text in outcome["keys"]] if outcome is not None else []
-    return (*(key for key in claimed if key.kind is KeyKind.DEVICE), Key(KeyKind.NAME, names.key_of(name)))
+    devices = (key for key in claimed if key.kind is KeyKind.DEVICE)
+    return (*devices, *(Key(KeyKind.NAME, text) for text in names.keys_of(name)))
 
 
 async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:
@@ -243,11 +245,17 @@ async def _earlier(connection: AsyncConnection, change: Change, player: Player) 
     row = await _ledger_row(connection, change)
     if row is None:
         return None
-    require_same((row["action"], row["args"]), (change.action, change.args))
+    require_same((row["action"], row["args"]), (change.action, _as_stored(change.args, row["args"])))
     outcome = row["outcome"]
     raise_refusal(outcome)
     after = player_from(outcome, player, row["version"])
     return Receipt(change.command_id, after, outcome["max_hp"], outcome["events"], replayed=True)
+
+
+def _as_stored(args: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a change as the ledger has them: earlier versions stored names in NFKC."""
+    name = normalize("NFKC", args.get("name", ""))
+    return {**args, "name": name} if name and stored.get("name") == name else args
 
 
 async def _record(

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,19 @@ PLAYER_COLUMNS = (
 )  # fmt: skip
 Row = tuple[Any, ...]
 Work = Callable[[AsyncConnection, Sequence[Row]], Awaitable[Sequence[Any]]]
+
+
+class Claimant(Protocol):
+    """Who claims `keys`, written `kind:text`, under a command id."""
+
+    @property
+    def player_id(self) -> int: ...
+
+    @property
+    def command_id(self) -> str: ...
+
+    @property
+    def keys(self) -> Sequence[str]: ...
 
 
 class Holder(NamedTuple):
@@ -52,7 +65,7 @@ class Intake:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
 
-    async def reserve(self, enrolments: Sequence[Enrolment]) -> Reserved:
+    async def reserve(self, claimants: Sequence[Claimant]) -> Reserved:
         """Opens claims on the keys that are free, and reopens those that the same sign-ups have opened before."""
         deadlines: dict[int, datetime] = {}
 
@@ -66,7 +79,7 @@ class Intake:
             await one_by_one(connection)
             return (await connection.execute(SQL["holders"], arguments)).all()
 
-        holders = await self._everywhere("accounts", self._claims(enrolments), work)
+        holders = await self._everywhere("accounts", self._claims(claimants), work)
         return Reserved({f"{kind}:{key}": Holder(*holder) for kind, key, *holder in holders}, deadlines)
 
     async def create(self, enrolments: Sequence[Enrolment]) -> set[str]:
@@ -83,30 +96,30 @@ class Intake:
 
         return set(await self._everywhere("players", [_player_values(enrolment) for enrolment in enrolments], work))
 
-    async def confirm(self, enrolments: Sequence[Enrolment], reserved: Reserved) -> None:
+    async def confirm(self, claimants: Sequence[Claimant], reserved: Reserved) -> None:
         """Confirms the claims that were opened."""
-        await self._settle("confirm", enrolments, reserved)
+        await self._settle("confirm", claimants, reserved)
 
-    async def release(self, enrolments: Sequence[Enrolment], reserved: Reserved) -> None:
+    async def release(self, claimants: Sequence[Claimant], reserved: Reserved) -> None:
         """Frees the claims that were opened; for sign-ups that certainly make no player under their ids."""
-        await self._settle("release", enrolments, reserved)
+        await self._settle("release", claimants, reserved)
 
-    async def _settle(self, how: str, enrolments: Sequence[Enrolment], reserved: Reserved) -> None:
+    async def _settle(self, how: str, claimants: Sequence[Claimant], reserved: Reserved) -> None:
         async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
             await one_by_one(connection)
             columns = ("slots", "kinds", "keys", "players", "commands", "deadlines")
             await connection.execute(SQL[how], _columns(rows, *columns))
             return ()
 
-        rows = [(*row, reserved.deadlines[row[0]]) for row in self._claims(enrolments)]
+        rows = [(*row, reserved.deadlines[row[0]]) for row in self._claims(claimants)]
         await self._everywhere("accounts", rows, work)
 
-    def _claims(self, enrolments: Iterable[Enrolment]) -> list[Row]:
+    def _claims(self, claimants: Iterable[Claimant]) -> list[Row]:
         slots = self._slots.size("accounts")
-        pairs = ((enrolment, key.partition(":")) for enrolment in enrolments for key in enrolment.keys)
+        pairs = ((claimant, key.partition(":")) for claimant in claimants for key in claimant.keys)
         return [
-            (slot_of_key(kind, key, slots), kind, key, enrolment.player.id, enrolment.command_id)
-            for enrolment, (kind, _, key) in pairs
+            (slot_of_key(kind, key, slots), kind, key, claimant.player_id, claimant.command_id)
+            for claimant, (kind, _, key) in pairs
         ]
 
     async def _everywhere(self, group: str, rows: Sequence[Row], work: Work) -> list[Any]:

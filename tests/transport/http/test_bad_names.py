@@ -40,6 +40,14 @@ UNFIT = [
     "a.d.m.i.n",
     "me",
     "null",
+    "\u0430dmin",
+    "ADMlN",
+    "Official Support",
+    "Ann \u0391nn",
+    "1\u0967",
+    "A\u2066nn",
+    "\U000e0041nn",
+    "\u2f00Ann",
 ]
 TAKEN = {
     "Ann Lee": ["ANN LEE", "ann lee", "Ａｎｎ Ｌｅｅ", "Ann  Lee", " Ann Lee ", "Ann\u00a0Lee", "Ann\u3000\u2003Lee"],
@@ -47,6 +55,12 @@ TAKEN = {
     "Zoë": ["Zoe\u0308", "ZOË"],
     "ガルガ": ["ｶﾞﾙｶﾞ"],
     "전사왕": ["전사왕"],
+    "ㅋㅋㅋ": ["ᄏᄏᄏ"],
+    "น้ำ": ["น้ํา"],
+    "O’Brien": ["O'Brien", "o\u02bcbrien", "O'BRlEN"],
+    "Eve_Lee": ["Eve\uff3fLee"],
+    "Ian": ["lan", "1an"],
+    "HOT": ["\u041d\u041e\u0422", "h0t"],
 }
 
 
@@ -63,7 +77,7 @@ async def test_an_unfit_name_is_refused_and_makes_no_player(api: Api) -> None:
             assert fields_of(answer.body) == ["name"]
 
 
-async def test_a_name_that_differs_only_in_case_width_or_spacing_is_taken(api: Api) -> None:
+async def test_a_name_that_differs_only_in_case_width_spacing_or_look_is_taken(api: Api) -> None:
     for name in TAKEN:
         who = await api.sign_up(name=name)
         assert who.name == name

@@ -1,11 +1,13 @@
 """Renaming and deleting a player at the door: what is answered, who hears of it, and what is refused."""
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+from gameserver.commands import turns
 from gameserver.config.sections import AccountSettings
 from gameserver.config.settings import Settings
 from tests.support.client import Answer, Api, Signed, command_id
@@ -80,7 +82,7 @@ async def test_a_rename_that_cant_be_is_refused_with_its_reason_and_changes_noth
         assert_problem(await rename(api, ann, "Cid Lee", command_id(60 * 3600)), "command_expired")
         assert_problem(await rename(api, ann, "Cid Lee", "x"), "bad_input")
         assert_problem(await api.ask("POST", NAME, body={"name": "Cid Lee"}), "not_authenticated")
-    assert len((await assert_unique(node.core)).claims) == 4
+    assert len((await assert_unique(node.core)).claims) == 6
 
 
 async def test_of_many_renames_under_one_key_through_two_nodes_one_takes_effect(
@@ -163,3 +165,26 @@ async def test_where_names_of_deleted_players_are_blocked_no_one_gets_them(setti
         assert_problem(await rename(api, bea, "Ann Lee"), "name_taken")
         await api.sign_up(name="Cid Lee", device=ann.device)
         await assert_unique(node.core, blocked=True)
+
+
+async def test_twenty_renames_of_one_player_at_once_are_made_one_after_another(api: Api, node: InProcessNode) -> None:
+    ann = await api.sign_up(name="Ann Lee")
+    answers = await asyncio.gather(*(rename(api, ann, f"Ann the {number}th") for number in range(2, 22)))
+    assert Counter(answer.status for answer in answers) == Counter({200: 20})
+    assert (await api.ask("GET", "/v1/players/me", token=ann.token)).body["version"] == 21
+    await assert_unique(node.core)
+
+
+async def test_renames_beyond_what_may_wait_are_told_so_and_change_nothing(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST_QUEUE", 3)
+    ann = await api.sign_up(name="Ann Lee")
+    answers = await asyncio.gather(*(rename(api, ann, f"Ann the {number}th") for number in range(2, 22)))
+    refused = [answer for answer in answers if answer.status != 200]
+    assert refused
+    for answer in refused:
+        assert_problem(answer, "too_many_changes")
+    version = (await api.ask("GET", "/v1/players/me", token=ann.token)).body["version"]
+    assert version == 1 + len(answers) - len(refused)
+    await assert_unique(node.core)

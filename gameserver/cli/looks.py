@@ -1,0 +1,19 @@
+"""`gameserver looks`: claims the looks of names that were given before looks were claimed."""
+
+from gameserver import app as application
+from gameserver.cli.config_file import DEFAULT, Config
+from gameserver.cli.running import console, with_core
+
+
+def claim_looks(config: Config = DEFAULT) -> None:
+    """Keep look-alikes of old names from being taken: once after an upgrade from 0.2, when all nodes are new."""
+
+    async def work(core: application.Core) -> None:
+        names = alike = 0
+        async for progress in core.rooms.accounts.looks.claim_all():
+            names, alike = progress.names, progress.alike
+        console.print(f"{names:,} names can't be taken by look-alikes any more.", highlight=False)
+        if alike:
+            console.print(f"{alike:,} of them look like another player's: both stay.", highlight=False)
+
+    with_core(config, work)

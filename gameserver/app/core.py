@@ -24,6 +24,7 @@ from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
 from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
@@ -67,7 +68,6 @@ from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
-from gameserver.storage.tables import migrations
 from gameserver.times import rfc3339
 from gameserver.upkeep import loops
 
@@ -118,7 +118,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = _sharding(settings, databases, slots)
         core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
-        await loops.make_partitions(commands.accounts.policy, slots.members("players"))
+        with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
+            await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
         yield core
 
@@ -131,9 +132,8 @@ async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
     """
     databases = provision.open_databases(settings)
     try:
-        control = databases[settings.control.database]
-        await migrations.require_heads({"control": [control]})
-        slots = Slots(control, databases, provision.sizes(settings))
+        await provision.require_control(settings, databases)
+        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         yield _sharding(settings, databases, slots)
     finally:

@@ -34,6 +34,9 @@ class _ServerSettings(SettingsSection):
 class DatabaseSettings(_ServerSettings):
     """A Postgres server."""
 
+    allow_unsafe: bool = False
+    """Whether nodes may use it though `fsync` or `full_page_writes` is off there, so that it may lose what it had."""
+
 
 class RedisSettings(_ServerSettings):
     """Redis or Valkey, for sessions and boards (docs/redis.md)."""

@@ -127,6 +127,10 @@ class Settings(BaseSettings):
             return database.url
         return self._embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", database)
 
+    def allows_unsafe(self, database: str) -> bool:
+        """Whether nodes may use a database that can lose what it had; never one that the settings don't name."""
+        return database in self.databases and self.databases[database].allow_unsafe
+
     def redis_url(self) -> SecretStr:
         """redis://… or one of its kinds. Raises ConfigFault for a password that can't be read or made."""
         if self.redis.url is not None:

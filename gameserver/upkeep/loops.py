@@ -26,6 +26,8 @@ SWEEP_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 SEASON_SECONDS = 1.0
 PARTITION_SECONDS = 3600.0
+RETRY_SECONDS = 10.0
+"""How soon seldom work is tried again after something was unavailable."""
 CLAIMS_A_SWEEP = 200
 RESERVATIONS_A_SWEEP = 200
 OLD_MAIL_SECONDS = 60.0
@@ -93,9 +95,15 @@ async def make_partitions_for_ever(policy: Policy, databases: Callable[[], Seque
 
 
 async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
-    """Makes the partitions that are missing; how many."""
+    """Makes the partitions that are missing; how many. Raises DatabaseUnavailable once all others are done."""
     back = timedelta(milliseconds=policy.window.back)
-    return sum([await ensure_partitions(database, policy.now(), back) for database in databases])
+    made = await asyncio.gather(
+        *(ensure_partitions(database, policy.now(), back) for database in databases), return_exceptions=True
+    )
+    for outcome in made:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return sum(outcome for outcome in made if isinstance(outcome, int))
 
 
 async def forget_old_mail_for_ever(
@@ -138,6 +146,8 @@ async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]
                 log.info("upkeep", what=what, done=done)
         except Unavailable as error:
             log.warning("upkeep waits", what=what, error=error.detail)
+            await asyncio.sleep(min(seconds, RETRY_SECONDS))
+            continue
         except Exception:
             log.exception("upkeep failed", what=what)
         await asyncio.sleep(seconds)

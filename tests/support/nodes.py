@@ -52,6 +52,7 @@ def toml_of(settings: Settings, port: int) -> str:
     lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3"]
     for name in settings.databases:
         lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name).get_secret_value())}"]
+        lines += ["allow_unsafe = true"] if settings.databases[name].allow_unsafe else []
     lines += ["[redis]", f"url = {_value(settings.redis_url().get_secret_value())}"]
     lines += ["[control]", f"database = {_value(settings.control.database)}"]
     for name, group in settings.groups.items():

@@ -54,7 +54,7 @@ class Servers:
         group = GroupSettings(databases=NAMES, slots=SLOTS)
         values: dict[str, object] = {
             "game": GAME,
-            "databases": {name: DatabaseSettings(url=url) for name, url in urls.items()},
+            "databases": {name: DatabaseSettings(url=url, allow_unsafe=True) for name, url in urls.items()},
             "redis": RedisSettings(url=self.redis_url),
             "control": ControlSettings(database="one"),
             "groups": {"accounts": group, "players": group},

@@ -8,6 +8,11 @@ import ssl
 
 import asyncpg
 
+
+class Unfit(ConnectionError):
+    """A database answers, but must not be used; the text is a sentence for operators that says why."""
+
+
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.InvalidPasswordError, "refuses the role or its password: correct the URL in the settings"),
     (asyncpg.InvalidAuthorizationSpecificationError, "doesn't let this role in: look at its roles and at pg_hba.conf"),
@@ -43,6 +48,8 @@ def root(error: BaseException) -> BaseException:
 def explained(database: str, error: BaseException) -> str:
     """A sentence on a database that can't be used."""
     cause = root(error)
+    if isinstance(cause, Unfit):
+        return str(cause)
     sentence = next((text for kind, text in _SENTENCES if isinstance(cause, kind)), _BEYOND)
     said = f" ({str(cause).partition(chr(10))[0][:_LONGEST]})" if isinstance(cause, asyncpg.PostgresError) else ""
     return f"The database {database} {sentence}{said}."
@@ -50,4 +57,4 @@ def explained(database: str, error: BaseException) -> str:
 
 def is_silent(error: BaseException) -> bool:
     """Whether the server said nothing, rather than that it refuses something."""
-    return not isinstance(root(error), asyncpg.PostgresError)
+    return not isinstance(root(error), asyncpg.PostgresError | Unfit)

@@ -6,7 +6,7 @@ connections of their own (`Link`), whose prepared batches are most of the work o
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gameserver.logs.outage import Outage
 from gameserver.storage.postgres import causes
+from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 
@@ -25,16 +26,31 @@ POOL = 5
 """Connections to each database for everything that isn't on the hot path."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
 """In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
-EVERYWHERE = {"application_name": "gameserver", "jit": "off", "search_path": "public"}
-"""Settings of every connection: a `search_path` that an operator gave the role or the database must not hide tables."""
+EVERYWHERE = {
+    "application_name": "gameserver",
+    "jit": "off",
+    "search_path": "public",
+    "synchronous_commit": "on",
+}
+"""Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
+tables, and what is acknowledged must be on disk."""
+Vet = Callable[["Database", asyncpg.Connection], Awaitable[None]]
+"""Raises Unfit."""
 
 
 class Database:
-    """One Postgres database."""
+    """One Postgres database.
 
-    def __init__(self, name: str, url: SecretStr, *, patient: bool = False) -> None:
+    Law: nothing uses it before `vet` has judged it, on the first connection, whenever that comes: a database that is
+    silent when a node starts, or joins later, is judged when it first answers.
+    """
+
+    def __init__(self, name: str, url: SecretStr, *, patient: bool = False, vet: Vet | None = None) -> None:
         """`patient`, for migrations: statements and transactions may take as long as they need."""
         self.name = name
+        self.groups: frozenset[str] = frozenset()
+        """The table groups that it is to have, as far as is known."""
+        self._vet = vet
         self.url = url
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
@@ -48,7 +64,17 @@ class Database:
         )
 
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
-        """A driver connection with these server settings. Raises one of LOST, also when the server refuses it."""
+        """A driver connection with these server settings.
+
+        Raises one of LOST, also when the server refuses it, or when the database is Unfit.
+        """
+        connection = await self.connect_unjudged(settings)
+        await self._judge(connection)
+        self._outage.answered()
+        return connection
+
+    async def connect_unjudged(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+        """A connection to a database that may be unfit, for those who judge it. Raises one of LOST."""
         try:
             connection = await asyncpg.connect(
                 self.url.get_secret_value(),
@@ -61,8 +87,20 @@ class Database:
             if isinstance(error, asyncpg.PostgresError):
                 raise ConnectionError(f"{type(error).__name__}: {error}") from error
             raise
-        self._outage.answered()
         return connection
+
+    async def _judge(self, connection: asyncpg.Connection) -> None:
+        """Lets `vet` judge the database, until it has found it fit once. Raises Unfit, and what the driver raises."""
+        if (vet := self._vet) is None:
+            return
+        try:
+            await vet(self, connection)
+        except BaseException as error:
+            connection.terminate()
+            if isinstance(error, Unfit):
+                self._outage.failed(str(error))
+            raise
+        self._vet = None
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -119,14 +157,20 @@ async def one_by_one(connection: AsyncConnection) -> None:
 class Databases:
     """All databases by name."""
 
-    def __init__(self, urls: Mapping[str, SecretStr], *, patient: bool = False) -> None:
-        self._databases = {name: Database(name, url, patient=patient) for name, url in urls.items()}
+    def __init__(self, urls: Mapping[str, SecretStr], *, patient: bool = False, vet: Vet | None = None) -> None:
+        self._databases = {name: Database(name, url, patient=patient, vet=vet) for name, url in urls.items()}
         self._patient = patient
+        self._vet = vet
 
     def join(self, name: str, url: SecretStr) -> None:
         """Adds a database that wasn't known at first; the address of a known name stays."""
         if name not in self._databases:
-            self._databases[name] = Database(name, url, patient=self._patient)
+            self._databases[name] = Database(name, url, patient=self._patient, vet=self._vet)
+
+    def assign(self, groups: Mapping[str, Iterable[str]]) -> None:
+        """Says which databases each group may use, by name; names that aren't known are left out."""
+        for name, database in self._databases.items():
+            database.groups |= {group for group, members in groups.items() if name in members}
 
     def __contains__(self, name: object) -> bool:
         return name in self._databases

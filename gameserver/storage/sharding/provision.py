@@ -1,30 +1,98 @@
 """Sets databases up for nodes: tables at the heads of their histories, and an owner for every slot."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import select
 
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import Conflict
+from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
+from gameserver.storage.postgres import durability
+from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.faults import translated
 from gameserver.storage.sharding import placing
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
 from gameserver.storage.tables import migrations
+from gameserver.storage.tables.migrations import OutdatedDatabase
+
+log = structlog.get_logger()
 
 
 def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
-    """Every database that the settings name; `patient` for migrations. Raises ConfigFault."""
-    return Databases({name: settings.database_url(name) for name in settings.databases}, patient=patient)
+    """Every database that the settings name; `patient` for migrations, which take unfit ones. Raises ConfigFault."""
+
+    async def vet(database: Database, connection: asyncpg.Connection) -> None:
+        if faults := await _faults(settings, database, connection):
+            raise Unfit(_sentence(faults))
+
+    urls = {name: settings.database_url(name) for name in settings.databases}
+    databases = Databases(urls, patient=patient, vet=None if patient else vet)
+    databases.assign({"control": [settings.control.database]})
+    return databases
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:
-    """Refuses databases that nodes can't work on. Raises OutdatedDatabase, IncompleteMap, DatabaseUnavailable."""
+    """Refuses databases that nodes can't work on. Those that don't answer are judged when they do, by `connect`.
+
+    Raises OutdatedDatabase, IncompleteMap, and DatabaseUnavailable for the control database.
+    """
     control = databases[settings.control.database]
-    groups = {name: [databases[member] for member in group.databases] for name, group in settings.groups.items()}
-    if await migrations.current(control, "control") == migrations.head("control"):
+    named: Mapping[str, Sequence[str]] = {name: group.databases for name, group in settings.groups.items()}
+    if not await _judged(settings, control):
         groups = await members(settings, databases)
-    await migrations.require_heads({"control": [control], **groups})
+        named = {group: [database.name for database in group_members] for group, group_members in groups.items()}
+    databases.assign(named)
+    verdicts = await asyncio.gather(
+        *(_judged_if_it_answers(settings, databases[name]) for name in databases.names() if databases[name].groups)
+    )
+    if faults := [fault for verdict in verdicts for fault in verdict]:
+        raise OutdatedDatabase(_sentence(faults))
+
+
+async def require_control(settings: Settings, databases: Databases) -> None:
+    """Refuses a control database that can't be used. Raises OutdatedDatabase, DatabaseUnavailable."""
+    if faults := await _judged(settings, databases[settings.control.database]):
+        raise OutdatedDatabase(_sentence(faults))
+
+
+async def _judged_if_it_answers(settings: Settings, database: Database) -> Sequence[str]:
+    try:
+        return await _judged(settings, database)
+    except DatabaseUnavailable as error:
+        log.warning("a database is waited for beside service", database=database.name, error=error.detail)
+        return ()
+
+
+async def _judged(settings: Settings, database: Database) -> Sequence[str]:
+    """What makes the database unfit for nodes. Raises DatabaseUnavailable."""
+    with translated(database.name):
+        connection = await database.connect_unjudged({})
+        try:
+            return await _faults(settings, database, connection)
+        finally:
+            connection.terminate()
+
+
+async def _faults(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:
+    faults = await migrations.faults(connection, database.name, database.groups)
+    held = await durability.read(connection)
+    unsafe = held.fault(database.name)
+    if unsafe is not None and not settings.allows_unsafe(database.name):
+        faults.append(unsafe)
+    if held.overridden:
+        log.info("synchronous_commit is off and overridden", database=database.name, off_by=held.overridden)
+    return faults
+
+
+def _sentence(faults: Sequence[str]) -> str:
+    remedy = " Run `gameserver migrate`." if any("this code needs" in fault for fault in faults) else ""
+    return "; ".join(fault.rstrip(".") for fault in faults) + "." + remedy
 
 
 async def members(settings: Settings, databases: Databases) -> dict[str, list[Database]]:

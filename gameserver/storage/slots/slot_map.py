@@ -157,6 +157,7 @@ class Slots:
         owner_names, member_names, urls = await _read(self._control)
         for name, url in urls:
             self._databases.join(name, SecretStr(url))
+        self._databases.assign(_names_by_group(member_names, owner_names))
         known = set(self._databases.names())
         _require_complete(self._sizes, owner_names, known)
         if unknown := [pair for pair in member_names if pair[1] not in known]:
@@ -179,6 +180,15 @@ async def _read(control: Database) -> tuple[dict[str, list[str]], list[tuple[str
         members = (await connection.exec_driver_sql(SQL["members"])).all()
         urls = (await connection.exec_driver_sql(SQL["urls"])).all()
     return dict(map(tuple, owners)), sorted(map(tuple, members)), list(map(tuple, urls))
+
+
+def _names_by_group(
+    member_names: Sequence[tuple[str, str]], owner_names: Mapping[str, Sequence[str]]
+) -> dict[str, set[str]]:
+    groups = {group: set(names) for group, names in owner_names.items()}
+    for group, name in member_names:
+        groups.setdefault(group, set()).add(name)
+    return groups
 
 
 def _require_complete(sizes: Mapping[str, int], owners: Mapping[str, Sequence[str]], known: Set[str]) -> None:

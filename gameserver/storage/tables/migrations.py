@@ -1,9 +1,9 @@
 """One Alembic history per table group, run on every database of the group."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -22,7 +22,7 @@ FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "
 
 
 class OutdatedDatabase(Exception):
-    """A database isn't at its history's head; the text names each."""
+    """Databases aren't fit for nodes: not at their histories' heads, or not durable; the text names each."""
 
 
 def _config(group: str) -> Config:
@@ -78,31 +78,38 @@ async def _current(database: Database, group: str) -> str | None:
         return (await connection.execute(text(f"select version_num from {table}"))).scalar()  # noqa: S608
 
 
-_ELSEWHERE = text("""
+ELSEWHERE = """
     select string_agg(distinct n.nspname, ', ') from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relname = :table and n.nspname <> 'public' and to_regclass('public.' || :table) is null
-""")
+    where c.relname = $1 and n.nspname <> 'public' and to_regclass('public.' || $1) is null
+"""
 
 
 async def _require_public(connection: AsyncConnection, database: str, group: str) -> None:
     """Raises OutdatedDatabase when the tables lie in another schema, where a `search_path` once led."""
-    schema = (await connection.execute(_ELSEWHERE, {"table": f"alembic_version_{group}"})).scalar()
+    schema = (await connection.exec_driver_sql(ELSEWHERE, (f"alembic_version_{group}",))).scalar()
     await connection.commit()
     if schema is not None:
-        raise OutdatedDatabase(
-            f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public. "
-            "Move them there (alter table ... set schema public; functions, too), or rename the schemas."
-        )
+        raise OutdatedDatabase(_lies_elsewhere(database, group, schema))
 
 
-async def require_heads(databases: Mapping[str, Sequence[Database]]) -> None:
-    """Refuses databases that aren't at the head of a group's history. Raises OutdatedDatabase."""
-    pairs = [(group, database) for group, members in databases.items() for database in members]
-    revisions = await asyncio.gather(*(current(database, group) for group, database in pairs))
-    faults = [
-        f"database {database.name}: its {group} tables are at {revision or 'nothing'}, this code needs {head(group)}"
-        for (group, database), revision in zip(pairs, revisions, strict=True)
-        if revision != head(group)
-    ]
-    if faults:
-        raise OutdatedDatabase("; ".join(faults) + ". Run `gameserver migrate`.")
+def _lies_elsewhere(database: str, group: str, schema: str) -> str:
+    return (
+        f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public. "
+        "Move them there (alter table ... set schema public; functions, too), or rename the schemas."
+    )
+
+
+async def faults(connection: asyncpg.Connection, database: str, groups: Iterable[str]) -> list[str]:
+    """A sentence for each group whose tables aren't at their history's head on the database of this connection."""
+    sentences = []
+    for group in sorted(groups):
+        table, revision = f"alembic_version_{group}", None
+        if await connection.fetchval("select to_regclass('public.' || $1) is not null", table):
+            revision = await connection.fetchval(f"select version_num from public.{table}")  # noqa: S608
+        elif schema := await connection.fetchval(ELSEWHERE, table):
+            sentences.append(_lies_elsewhere(database, group, schema))
+            continue
+        if revision != head(group):
+            at = revision or "nothing"
+            sentences.append(f"database {database}: its {group} tables are at {at}, this code needs {head(group)}")
+    return sentences

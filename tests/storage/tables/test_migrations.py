@@ -67,7 +67,7 @@ async def create_all(database: Database) -> None:
 
 
 async def test_the_histories_heads_are_the_tables_that_the_code_knows(settings: Settings, empty: Settings) -> None:
-    databases = provision.open_databases(empty)
+    databases = provision.open_databases(empty, patient=True)
     await create_all(databases["one"])
     await databases.close()
     assert await shape(settings.database_url("one")) == await shape(empty.database_url("one"))

@@ -8,8 +8,13 @@ import ssl
 
 import asyncpg
 
+from gameserver.storage.postgres.passfile import PassfileFault
+
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
-    (asyncpg.InvalidPasswordError, "refuses the role or its password: correct the URL in the settings"),
+    (
+        asyncpg.InvalidPasswordError,
+        "refuses the role or its password: correct the URL in the settings, or the password file",
+    ),
     (asyncpg.InvalidAuthorizationSpecificationError, "doesn't let this role in: look at its roles and at pg_hba.conf"),
     (asyncpg.InvalidCatalogNameError, "has no database of this name on its server: create it, or correct the URL"),
     (
@@ -43,6 +48,8 @@ def root(error: BaseException) -> BaseException:
 def explained(database: str, error: BaseException) -> str:
     """A sentence on a database that can't be used."""
     cause = root(error)
+    if isinstance(cause, PassfileFault):
+        return f"The database {database} can't be asked: {cause}"
     sentence = next((text for kind, text in _SENTENCES if isinstance(cause, kind)), _BEYOND)
     said = f" ({str(cause).partition(chr(10))[0][:_LONGEST]})" if isinstance(cause, asyncpg.PostgresError) else ""
     return f"The database {database} {sentence}{said}."

@@ -7,15 +7,17 @@ connections of their own (`Link`), whose prepared batches are most of the work o
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes
+from gameserver.storage.postgres import causes, passfile
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 
@@ -27,15 +29,17 @@ TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": 
 """In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
 EVERYWHERE = {"application_name": "gameserver", "jit": "off", "search_path": "public"}
 """Settings of every connection: a `search_path` that an operator gave the role or the database must not hide tables."""
+HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
+log = structlog.get_logger()
 
 
 class Database:
     """One Postgres database."""
 
-    def __init__(self, name: str, url: SecretStr, *, patient: bool = False) -> None:
+    def __init__(self, name: str, url: SecretStr, passfile: Path | None = None, *, patient: bool = False) -> None:
         """`patient`, for migrations: statements and transactions may take as long as they need."""
         self.name = name
-        self.url = url
+        self._url, self._passfile = url, passfile
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
         timeouts = {} if patient else TIMEOUTS
@@ -46,6 +50,11 @@ class Database:
             max_overflow=0,
             pool_timeout=QUERY_SECONDS,
         )
+
+    @property
+    def url(self) -> SecretStr:
+        """With its password, which may stand in the password file. Raises PassfileFault, one of LOST."""
+        return passfile.completed(self._url, self._passfile)
 
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
         """A driver connection with these server settings. Raises one of LOST, also when the server refuses it."""
@@ -119,14 +128,20 @@ async def one_by_one(connection: AsyncConnection) -> None:
 class Databases:
     """All databases by name."""
 
-    def __init__(self, urls: Mapping[str, SecretStr], *, patient: bool = False) -> None:
-        self._databases = {name: Database(name, url, patient=patient) for name, url in urls.items()}
-        self._patient = patient
+    def __init__(self, urls: Mapping[str, SecretStr], passfile: Path | None = None, *, patient: bool = False) -> None:
+        """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
+        self._passfile, self._patient = passfile, patient
+        self._databases = {name: self._made(name, url) for name, url in urls.items()}
+
+    def _made(self, name: str, url: SecretStr) -> Database:
+        return Database(name, url, self._passfile, patient=self._patient)
 
     def join(self, name: str, url: SecretStr) -> None:
         """Adds a database that wasn't known at first; the address of a known name stays."""
         if name not in self._databases:
-            self._databases[name] = Database(name, url, patient=self._patient)
+            if passfile.has_password(url):
+                log.warning(f"the control database holds the password of {name}: {HOW_TO_HIDE}", database=name)
+            self._databases[name] = self._made(name, url)
 
     def __contains__(self, name: object) -> bool:
         return name in self._databases

@@ -15,7 +15,8 @@ from gameserver.storage.tables import migrations
 
 def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
     """Every database that the settings name; `patient` for migrations. Raises ConfigFault."""
-    return Databases({name: settings.database_url(name) for name in settings.databases}, patient=patient)
+    urls = {name: settings.database_url(name) for name in settings.databases}
+    return Databases(urls, settings.passfile, patient=patient)
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:

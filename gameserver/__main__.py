@@ -12,6 +12,7 @@ import gameserver
 from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.boards import boards_cli
+from gameserver.cli.check import check
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
 from gameserver.cli.new import new, packaged
@@ -26,13 +27,13 @@ from gameserver.logs.setup import set_up_logs
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
-from gameserver.storage.sharding import provision
 from gameserver.transport import openapi
 
 _DEMO = "demo.toml"
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli.command()(new)
+cli.command()(check)
 cli.add_typer(nodes_cli, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")
@@ -45,7 +46,7 @@ def up(config: Config = DEFAULT) -> None:
     """Start the embedded servers and the nodes, and stop them on Ctrl-C."""
     with faults():
         settings = settings_of(config)
-        carry_out(run_up(settings, config, provision.migrate))
+        carry_out(run_up(settings, config, application.prepare))
 
 
 @cli.command()
@@ -62,7 +63,7 @@ def serve(config: Config = DEFAULT) -> None:
 def migrate(config: Config = DEFAULT) -> None:
     """Bring the tables of every database up to date, and assign new slots to databases."""
     with faults():
-        carry_out(provision.migrate(settings_of(config)))
+        carry_out(application.prepare(settings_of(config)))
 
 
 @cli.command()

@@ -74,8 +74,9 @@ def _named(item: Any) -> tuple[str, Any]:
 
 
 def parse_names(body: Any, name: str) -> list[str]:
-    """Read only the names."""
-    return [key for key, _ in _items(body, name)]
+    """Read only the names, without those that are marked as retired."""
+    items = _items(body, name)
+    return [key for key, value in items if not (isinstance(value, Mapping) and value.get("retired"))]
 
 
 def parse_actions(body: Any) -> dict[str, Mapping[str, Any]]:

@@ -85,7 +85,7 @@ class CommandSender:
             if self._earlier is None:
                 self._earlier = request, answer
         else:
-            self._record.refuse(command_id, uncertain=uncertain)
+            self._record.refuse(command_id, uncertain=uncertain and answer.kind is not AnswerKind.REFUSED)
             count_refusal(self._tally, answer)
 
     def _check_ids(self, body: Mapping[str, Any], command_id: str) -> None:

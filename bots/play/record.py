@@ -1,8 +1,9 @@
 """The record of one bot: every answer and push that it got, for the proof to compare with the server.
 
 The law: a command is open from before it is first sent until a final answer comes. A command that is still open at
-the end has an unknown fate: it may be in the ledger once or not at all. A refusal is certain only if no attempt under
-that id went without an answer.
+the end has an unknown fate: it may be in the ledger once or not at all. A rule's refusal is final, however many
+attempts under that id went without an answer: the server owes one answer to one id. Another failure, such as an expired
+id, is certain only if no attempt went without an answer.
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class BotRecord:
         self.see(state)
 
     def refuse(self, command_id: str, *, uncertain: bool) -> None:
-        """Record a refusal; after an attempt without an answer the fate stays open."""
+        """Record a refusal; the fate stays open if it is `uncertain`."""
         if not uncertain:
             self.open.discard(command_id)
             self.refused.add(command_id)

@@ -42,6 +42,7 @@ from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
@@ -166,7 +167,9 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
         sessions=_sessions(settings, redis, players),
         live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
         social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
-        operators=OperatorsRoom(Reports(slots), Survey(databases, control), Audit(control)),
+        operators=OperatorsRoom(
+            Reports(slots), Survey(databases, control), Audit(control), GameNames(control, slots.members)
+        ),
     )
 
 

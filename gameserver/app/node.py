@@ -8,6 +8,7 @@ from aiohttp import web
 
 import gameserver
 from gameserver.app.core import Core, open_core, pace_of
+from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.settings import Settings
 from gameserver.storage.boards.follower import FollowedBoards, Follower
@@ -121,10 +122,14 @@ def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> 
 
 
 async def serve(settings: Settings, ready_file: Path | None = None) -> None:
-    """Runs a node until SIGTERM or SIGINT; makes `ready_file` when it listens."""
+    """Runs a node until SIGTERM or SIGINT; makes `ready_file` when it listens.
+
+    Raises what `open_core` does, and GameFault if players hold what the game doesn't have.
+    """
     stop = Stop()
     stop.on_signals()
     async with open_core(settings) as core:
+        await game_names.require(core.rooms.operators.names, core.rulebook.game)
         app = build_app(core)
         async with serving(app, settings.node, background(core, app), stop):
             if ready_file is not None:

@@ -25,6 +25,7 @@ from gameserver.commands.results import (
 )
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
+from gameserver.rules.player import shown_max_hp
 from gameserver.times import rfc3339, rfc3339_of_seconds
 
 BAR = 24
@@ -34,7 +35,7 @@ def ranking(ranked: Ranking, game: Game) -> Table:
     """The players by rank."""
     table = Table("rank", "name", "class", "level", "hp", "exp", "id", box=box.SIMPLE)
     for rank, player in enumerate(ranked.players, 1):
-        max_hp = game.max_hp(player.class_name, player.level)
+        max_hp = shown_max_hp(player, game)
         cells = (rank, player.name, player.class_name, player.level, f"{player.hp}/{max_hp}", player.exp, player.id)
         table.add_row(*map(str, cells))
     table.caption = f"as of {rfc3339(ranked.as_of)}"

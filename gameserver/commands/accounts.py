@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from gameserver.commands.passwords import Passwords
-from gameserver.rules.player import Player
+from gameserver.rules.player import Player, shown_max_hp
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.players import Players
@@ -62,4 +62,4 @@ class Welcome:
 
 
 def max_hp_of(accounts: Accounts, player: Player) -> int:
-    return accounts.rulebook.game.max_hp(player.class_name, player.level)
+    return shown_max_hp(player, accounts.rulebook.game)

@@ -61,7 +61,7 @@ class LoadProgress:
 
 def member(number: int, game: Game) -> Application:
     """Player number N. EXP falls off steeply: many are beginners, few are at the top."""
-    dice, classes = Dice(number), list(game.classes)
+    dice, classes = Dice(number), [name for name, entry in game.classes.items() if not entry.retired]
     class_name = classes[dice.roll(0, len(classes) - 1)]
     share = dice.roll(0, 10**9) / 10**9
     exp = int(game.levels.thresholds[-1] * HIGHEST * share**6)

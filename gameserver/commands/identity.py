@@ -14,7 +14,7 @@ from gameserver.commands.claims import resolve, resolve_all
 from gameserver.commands.keys import taken
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
-from gameserver.rules.errors import DatabaseUnavailable, NotAuthenticated, PlayerNotFound
+from gameserver.rules.errors import DatabaseUnavailable, NameTaken, NotAuthenticated, PlayerNotFound
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
@@ -45,7 +45,13 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
             # Open the claims that the commit makes wrong: on the new name, and on the present one.
             if wanted not in identity.keys:
                 opened.add(wanted)
-                await _reserve(accounts, wanted, change)
+                try:
+                    await _reserve(accounts, wanted, change)
+                except NameTaken as refusal:
+                    # Refused for good, unless another copy of the command was faster.
+                    if (earlier := await accounts.room.identities.refuse(change, refusal)) is None:
+                        raise
+                    return earlier
                 await _doubt(accounts, identity, {KeyKind.NAME}, opened)
             # Commit, unless the epoch has changed.
             if (receipt := await accounts.room.identities.rename(change, identity.claims_epoch)) is not None:

@@ -40,14 +40,17 @@ class Play:
     rulebook: Rulebook
 
 
-async def act(play: Play, session: Session, action: str, args: object, command_id: str) -> Receipt:
+async def act(play: Play, session: Session, action: str, args: object, command_id: str, *, repeatable: bool) -> Receipt:
     """Applies an action to the caller's player, once per command id.
+
+    `repeatable` if the id is the client's: then a refusal is final, too.
 
     Queued before the first await, so the commands of one socket take effect in the order in which they were sent.
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
     model = play.rulebook.arguments(action, args)
     command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
+    command.repeatable = repeatable
     try:
         command.takes = _takes(play.rulebook, command)
         receipt = await play.players.act(command)

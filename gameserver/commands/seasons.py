@@ -69,7 +69,8 @@ async def preview(seasons: Seasons, name: str, limit: int) -> Preview:
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
     """
     record = await _running(seasons, name)
-    board = seasons.room.calendar.board(name)
+    names = [board.name for board in seasons.room.calendar.boards()]
+    board = seasons.room.calendar.board(name) if name in names else record.stored_board()
     parts = seasons.room.end.standings(board, record.season.start, limit, banned=False)
     rewards = {rank: reward for reward in board.rewards for rank in range(reward.first, reward.last + 1)}
     entries = []
@@ -83,9 +84,10 @@ async def preview(seasons: Seasons, name: str, limit: int) -> Preview:
 
 
 async def _running(seasons: Seasons, name: str) -> SeasonRecord:
-    seasons.room.calendar.board(name)
+    """The running season, also of a board that game.toml no longer has."""
     running = [record for record in await learn(seasons) if record.board == name and record.state == "running"]
     if not running:
+        seasons.room.calendar.board(name)
         problem = FieldProblem("board", "has no running season")
         raise BadInput("There is no season to close or preview.", errors=[problem])
     return running[-1]

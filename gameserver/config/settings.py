@@ -12,9 +12,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gameserver.config import ports
+from gameserver.config import consistency, ports
 from gameserver.config.deployment import (
-    GROUPS,
     ControlSettings,
     GroupSettings,
     HAProxySettings,
@@ -85,42 +84,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _require_what_fits(self) -> Self:
-        named = {("control", self.control.database)}
-        named |= {(f"groups.{name}", database) for name, group in self.groups.items() for database in group.databases}
-        faults = [
-            f"{setting} names the database {name!r}, which isn't in `databases`"
-            for setting, name in sorted(named)
-            if name not in self.databases
-        ]
-        faults += [f"groups.{name} is missing" for name in GROUPS if name not in self.groups and name != "items"]
-        faults += [f"groups.{name}: there is no such group" for name in self.groups if name not in GROUPS]
-        faults += self._place_items() + self._node_faults()
+        faults = consistency.unknown_databases(self.control.database, self.groups, self.databases)
+        faults += consistency.unknown_groups(self.groups)
+        self.groups.update(consistency.items_group(self.groups))
+        faults += consistency.items_slots(self.groups)
+        faults += consistency.node_faults(self.haproxy, self.stack.nodes, self.node.port)
         if faults:
             raise ValueError("; ".join(faults))
         return self
-
-    def _place_items(self) -> list[str]:
-        """Sets the group `items`: where `players` is, unless it is given databases. Returns what is wrong with it."""
-        players, items = self.groups.get("players"), self.groups.get("items")
-        if players is None:
-            return []
-        given = items or players
-        slots = given.slots if "slots" in given.model_fields_set else players.slots
-        self.groups["items"] = GroupSettings(databases=given.databases, slots=slots)
-        if slots == players.slots:
-            return []
-        return [f"groups.items.slots is {slots}, groups.players has {players.slots}: an item's slot is its player's"]
-
-    def _node_faults(self) -> list[str]:
-        """Why the nodes that `up` starts can't stand behind HAProxy."""
-        haproxy = self.haproxy
-        if haproxy is None or haproxy.nodes:
-            return []
-        faults = []
-        if self.stack.nodes > haproxy.places:
-            faults.append(f"stack.nodes is {self.stack.nodes}, and haproxy.places only {haproxy.places}")
-        used = {"haproxy.port": haproxy.port, "haproxy.operators_port": haproxy.operators_port}
-        return faults + ports.conflicts(self.node.port, haproxy.places, used)
 
     def node_port(self, number: int) -> int:
         """The port that only the node of `up` with this number, from 1, listens on."""
@@ -168,8 +139,12 @@ class Settings(BaseSettings):
     def redis_access(self) -> RedisAccess:
         """The files and credentials besides the URL. Raises ConfigFault for a file that can't be read."""
         redis = self.redis
+        files = {name: getattr(redis, name) for name in ("ca", "certificate", "key")}
         return RedisAccess(
-            **{name: self._readable(f"redis.{name}", getattr(redis, name)) for name in ("ca", "certificate", "key")},
+            **{
+                name: None if path is None else require_readable(f"redis.{name}", self._absolute(path))
+                for name, path in files.items()
+            },
             sentinel_username=redis.sentinel_username,
             sentinel_password=redis.sentinel_password,
         )
@@ -193,9 +168,6 @@ class Settings(BaseSettings):
         """Keys by name: those of the settings, and the embedded stack's own, which is made when it is missing."""
         embedded = any(server.embedded for server in (*self.databases.values(), self.redis))
         return {**({"operator": secret(self.admin_key_file)} if embedded else {}), **self.admin.keys}
-
-    def _readable(self, setting: str, path: Path | None) -> Path | None:
-        return None if path is None else require_readable(setting, self._absolute(path))
 
     def _absolute(self, path: Path) -> Path:
         return (self._folder / path).resolve()

@@ -186,6 +186,34 @@ def _reward_faults(board: Board) -> list[str]:
     return problems
 
 
+def definition(board: Board) -> dict[str, Any]:
+    """The board's table of game.toml, JSON-able: what a season stores, so that it can end without game.toml."""
+    season = board.schedule
+    return {
+        "score": board.score,
+        "class": board.class_name,
+        "min_level": board.min_level,
+        "max_level": board.max_level,
+        "operator": board.operator,
+        "order": board.order,
+        "ties": board.ties,
+        "size": board.size,
+        "season": None if season is None else {"cron": season.cron, "zone": season.zone},
+        "rewards": _rewards(board),
+    }
+
+
+def defined(name: str, stored: Mapping[str, Any]) -> Board:
+    """The board of a stored definition, which may be from an older version of this code. Raises ValueError."""
+    return BoardTable.model_validate(stored).board(name)
+
+
+def _rewards(board: Board) -> list[dict[str, Any]]:
+    return [
+        {"first": reward.first, "last": reward.last, "exp": reward.exp, "text": reward.text} for reward in board.rewards
+    ]
+
+
 def describe(board: Board) -> dict[str, Any]:
     """A board as clients see it, JSON-able."""
     season = board.schedule
@@ -200,8 +228,5 @@ def describe(board: Board) -> dict[str, Any]:
         "ties": board.ties,
         "size": board.size or None,
         "season": "all-time" if season is None else {"cron": season.cron, "zone": season.zone},
-        "rewards": [
-            {"first": reward.first, "last": reward.last, "exp": reward.exp, "text": reward.text}
-            for reward in board.rewards
-        ],
+        "rewards": _rewards(board),
     }

@@ -8,7 +8,10 @@ from gameserver.rules.section import Modifier, Section, Title
 
 
 class PlayerClass(Section):
-    """The figures of one class; a modifier of 100 per cent changes nothing."""
+    """The figures of one class; a modifier of 100 per cent changes nothing.
+
+    Players of a `retired` class go on as before, and nobody can take it any more.
+    """
 
     title: Title
     base_hp: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -17,6 +20,7 @@ class PlayerClass(Section):
     damage_taken: Modifier
     exp_gained: Modifier
     heal_power: Modifier
+    retired: bool = False
 
     def max_hp(self, level: int) -> int:
         """The most HP at this level (1 or more): base_hp + hp_per_level * (level - 1), which stays below 2^31."""

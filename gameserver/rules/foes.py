@@ -12,7 +12,10 @@ Points = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 
 
 class Foe(Section):
-    """The figures of one foe, for a player of its level and of a class without modifiers."""
+    """The figures of one foe, for a player of its level and of a class without modifiers.
+
+    A `retired` foe is refused to new commands; a retry of an old one still gets its first answer.
+    """
 
     title: Title
     level: Annotated[int, Field(ge=1, le=1_000)]
@@ -23,6 +26,7 @@ class Foe(Section):
     points: Annotated[dict[Key, Points], Field(default_factory=dict)]
     """Points that a win scores, on the boards that rank them."""
     drops: Annotated[tuple[Drop, ...], Field(strict=False, max_length=20)] = ()
+    retired: bool = False
 
     @model_validator(mode="after")
     def _damage_is_a_range(self) -> Self:

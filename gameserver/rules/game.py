@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from gameserver.rules import boards as board_rules
 from gameserver.rules.boards import Board, BoardTable
 from gameserver.rules.classes import PlayerClass
-from gameserver.rules.errors import FieldProblem, RuleBroken, UnknownClass, UnknownFoe, UnknownItem
+from gameserver.rules.errors import BadInput, FieldProblem, RuleBroken, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.foes import Foe
 from gameserver.rules.items import Item
 from gameserver.rules.levels import Levels
@@ -17,6 +17,7 @@ from gameserver.rules.section import Key
 from gameserver.rules.tuning import Tuning
 
 Table = TypeVar("Table")
+Retirable = TypeVar("Retirable", PlayerClass, Foe)
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 _LEVELS = TypeAdapter(Levels)
@@ -82,25 +83,20 @@ class Game:
         return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
-        """The class of this name. Raises UnknownClass, naming `field`."""
-        try:
-            return self.classes[name]
-        except KeyError:
-            raise UnknownClass(errors=[FieldProblem(field, _one_of(self.classes))]) from None
+        """A class that players can take. Raises UnknownClass, naming `field`, also for a retired one."""
+        return _available(self.classes, name, field, UnknownClass)
 
     def foe(self, name: str, field: str = "args.foe") -> Foe:
-        """The foe of this name. Raises UnknownFoe, naming `field`."""
-        try:
-            return self.foes[name]
-        except KeyError:
-            raise UnknownFoe(errors=[FieldProblem(field, _one_of(self.foes))]) from None
+        """A foe that players can meet. Raises UnknownFoe, naming `field`, also for a retired one."""
+        return _available(self.foes, name, field, UnknownFoe)
 
     def item(self, name: str, field: str = "args.item") -> Item:
         """The item of this name. Raises UnknownItem, naming `field`."""
         try:
             return self.items[name]
         except KeyError:
-            raise UnknownItem(errors=[FieldProblem(field, _one_of(self.items))]) from None
+            names = ", ".join(self.items)
+            raise UnknownItem(errors=[FieldProblem(field, f"must be one of: {names}")]) from None
 
     def level_of(self, exp: int) -> int:
         """The level of a player with this much EXP."""
@@ -134,14 +130,21 @@ def _read(adapter: TypeAdapter[Table], mapping: Mapping[str, Any], name: str, pr
 
 
 def _drop_faults(foes: Mapping[str, Foe], items: object) -> list[str]:
-    names = items if isinstance(items, Mapping) else {}
-    return [
-        f"foes.{name}.drops.{number}.item: there is no item {drop.item!r}"
-        for name, foe in foes.items()
-        for number, drop in enumerate(foe.drops)
-        if drop.item not in names
-    ]
+    known = items if isinstance(items, Mapping) else {}
+    problems = []
+    for name, foe in foes.items():
+        for number, drop in enumerate(foe.drops):
+            item = known.get(drop.item)
+            if item is None:
+                problems.append(f"foes.{name}.drops.{number}.item: there is no item {drop.item!r}")
+            elif isinstance(item, Mapping) and item.get("retired") is True and not foe.retired:
+                problems.append(f"foes.{name}.drops.{number}.item: the item {drop.item!r} is retired")
+    return problems
 
 
-def _one_of(names: Mapping[str, object]) -> str:
-    return f"must be one of: {', '.join(names)}"
+def _available(table: Mapping[str, Retirable], name: str, field: str, unknown: type[BadInput]) -> Retirable:
+    entry = table.get(name)
+    if entry is None or entry.retired:
+        names = ", ".join(name for name, entry in table.items() if not entry.retired)
+        raise unknown(errors=[FieldProblem(field, f"must be one of: {names}")])
+    return entry

@@ -23,12 +23,14 @@ AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
 class Item(Section):
     """An item; a stack holds at most `max_stack`, and what is granted beyond that is lost.
 
-    `heal` is the HP that a player gets for using one; an item without it can't be used.
+    `heal` is the HP that a player gets for using one; an item without it can't be used. A `retired` item can be owned
+    and used as before, and no foe drops it.
     """
 
     title: Title
     max_stack: Count
     heal: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    retired: bool = False
 
 
 class Drop(Section):

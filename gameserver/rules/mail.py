@@ -11,7 +11,7 @@ A duel takes two letters: `challenged` carries the challenger's level and streng
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameserver.rules.arguments import Arguments, MailArguments, PlayerId
 from gameserver.rules.errors import Refused
@@ -61,6 +61,15 @@ class Returned(MailArguments):
     to: PlayerId
     reason: str
     args: dict[str, Any]
+
+
+class Withdrawn(MailArguments):
+    """Any letter: of its arguments only the sender is read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sender_alone(cls, letter: Any) -> Any:
+        return {"sender": letter.get("sender")} if isinstance(letter, dict) else letter
 
 
 class Rewarded(MailArguments):
@@ -142,6 +151,12 @@ def rewarded(player: Player, args: Rewarded, _moment: Moment) -> Outcome:
     event = {"type": "season_rewarded", "board": args.board, "season": args.season, "rank": args.rank, "exp": exp,
              "text": args.text}  # fmt: skip
     return Outcome(changed(player, exp=player.exp + exp), (event,))
+
+
+@allowed_when_down
+def withdrawn(_player: Player, _args: Withdrawn, _moment: Moment) -> Outcome:
+    """For a kind of letter that the game no longer sends: those on their way go back. Refused: letter_withdrawn."""
+    raise Refused("letter_withdrawn", "The game has no such letters any more.")
 
 
 def _other_player(player: Player, player_id: str) -> int:

@@ -104,6 +104,16 @@ def renamed(player: Player, name: str) -> Player:
     return player._replace(name=name, version=player.version + 1)
 
 
+def shown_max_hp(player: Player, game: Game) -> int:
+    """The player's max_hp as it is shown; of a class that this game doesn't have, its HP, since nothing else is known.
+
+    So reads never fail: a class may be missing while a node of an older game runs beside newer ones.
+    """
+    if player.class_name not in game.classes:
+        return max(player.hp, 1)
+    return game.max_hp(player.class_name, player.level)
+
+
 def allowed_when_down(action: AnyAction) -> AnyAction:
     """Marks an action that a player at 0 HP may take; others are refused with `player_is_down`."""
     action.__dict__["allowed_when_down"] = True

@@ -3,10 +3,11 @@
 A rule is an action or the effect of a letter. Law, for a studio's rules as for the built-in ones: a player at 0 HP
 is refused unless the rule is allowed when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most
 EXP_CAP, level is the level of exp, version is one more, `exp_reached_at` is the moment's time if exp has changed,
-and id, name and `created_at` are unchanged. Letters go to other players, at most LETTERS of them, and have arguments
-that their rules accept. What an action takes and a rule grants are counts of the game's items; the last events,
-`items_taken` and `items_granted`, report them, and no rule may have such an event itself. A rule that breaks this, or
-raises anything but a GameError, has no effect and raises RuleBroken.
+and id, name and `created_at` are unchanged; a class that the player gets is in the game and not retired. Letters go to
+other players, at most LETTERS of them, and have arguments that their rules accept. What an action takes and a rule
+grants are counts of the game's items; the last events, `items_taken` and `items_granted`, report them, and no rule may
+have such an event itself. A rule that breaks this, or raises anything but a GameError, has no effect and raises
+RuleBroken. A player of a class that this game doesn't have is refused with ClassMissing.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 from gameserver.rules import arguments, outcomes, places
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.arguments import LARGEST_ID, MailArguments
-from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
+from gameserver.rules.errors import BadInput, ClassMissing, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
 from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
@@ -108,6 +109,8 @@ class Rulebook:
         The kinds of the outcome's letters are names of rules (`mail:healed`), and their arguments are models.
         """
         entry = self._rules.get(action) or self._no_action()
+        if player.class_name not in self.game.classes:
+            raise ClassMissing(f"The game on this node has no class {player.class_name!r}; nothing has changed.")
         player = self._fitted(player)
         if player.hp == 0 and not entry.allowed_when_down:
             raise Refused("player_is_down", "A player at 0 HP can only be revived.")
@@ -201,12 +204,18 @@ class Rulebook:
         level, reached_at = before.level, before.exp_reached_at
         if before.exp != after.exp and before.exp < EXP_CAP:
             level, reached_at = self.game.levels.level_of(after.exp), now
+        if after.class_name != before.class_name and self._is_closed(after.class_name):
+            raise RuleBroken(f"action {action!r}: nobody can take the class {after.class_name!r}")
         if after.hp > self.game.max_hp(after.class_name, level):
             raise RuleBroken(f"action {action!r}: {after.hp} HP are too many at level {level}")
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
             return outcome._replace(player=player)
         return outcome._replace(player=player, events=outcome.events + outcomes.consequences(before, player))
+
+    def _is_closed(self, class_name: str) -> bool:
+        player_class = self.game.classes.get(class_name)
+        return player_class is None or player_class.retired
 
     def _grants_fault(self, outcome: Outcome) -> str | None:
         """What is wrong with the items that a rule grants; the same item may occur several times."""

@@ -25,13 +25,11 @@ def season_at(schedule: Schedule, begun: Sequence[Season], moment: datetime) -> 
     for known in reversed(begun):
         if known.start <= second < known.end:
             return known
-    if not begun or second < begun[0].start:
-        return Season(_seconds(schedule.until(moment)), _seconds(schedule.after(moment)))
-    last = begun[-1]
-    follower = Season(last.end, _seconds(schedule.after(_moment(last.end))))
-    if second < follower.end:
-        return follower
-    return Season(_seconds(schedule.until(moment)), _seconds(schedule.after(moment)))
+    # As the schedule has it, but without what belongs to the known seasons around it.
+    start, end = _seconds(schedule.until(moment)), _seconds(schedule.after(moment))
+    before = [known.end for known in begun if known.end <= second]
+    after = [known.start for known in begun if known.start > second]
+    return Season(max([start, *before]), min([end, *after]))
 
 
 def next_season(schedule: Schedule, season: Season) -> Season:

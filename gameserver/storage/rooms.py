@@ -14,6 +14,7 @@ from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
@@ -75,11 +76,12 @@ class SocialRoom:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, and the audit log."""
+    """Questions over all databases, the audit log, and which names of the game the data holds."""
 
     reports: Reports
     survey: Survey
     audit: Audit
+    names: GameNames
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ ROUTES = (
     public("GET", "/v1/classes", game.list_classes, "The classes", answer=answers.ClassesAnswer),
     player("POST", "/v1/players/me/actions", players.act, "Do an action", body=wire.Act, answer=answers.ActAnswer,
            errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.UnknownItem, errors.Refused,
-           *CHANGES), takes_command_id=True),
+           errors.ClassMissing, *CHANGES), takes_command_id=True),
     player("GET", "/v1/players/me/ledger", players.read_ledger, "The caller's history, newest first",
            query=wire.LedgerQuery,
            answer=answers.LedgerAnswer, errors=READS),

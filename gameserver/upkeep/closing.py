@@ -1,6 +1,7 @@
 """Begins seasons, and closes those that are over: fenced on every database, counted, and rewarded, once.
 
 Law: every step is recorded in the control database and can be repeated by any node, whatever killed the one before.
+A season of a board that game.toml no longer has ends at its time and is rewarded by the definition stored with it.
 """
 
 from collections.abc import Sequence
@@ -47,16 +48,24 @@ async def attend(closing: Closing) -> int:
     room = closing.seasons.room
     records, now = await learn(closing.seasons), closing.seasons.now()
     # Begin what has begun by the clock.
-    new = [(board.name, season) for board in room.calendar.boards() for season in _missing(closing, board, records)]
-    for name, season in new:
-        await room.records.begin(name, season)
+    new = [(board, season) for board in room.calendar.boards() for season in _missing(closing, board, records)]
+    for board, season in new:
+        await room.records.begin(board, season)
     if new:
         records = await learn(closing.seasons)
+    await _define(closing, records)
     # Close what has ended by the clock, and drop the boards of what is closed.
     due = [record for record in records if record.state != "closed" and record.season.end <= now.timestamp()]
     steps = len(new) + await _close_all(closing, due)
     await _drop(closing, records, now)
     return steps
+
+
+async def _define(closing: Closing, records: Sequence[SeasonRecord]) -> None:
+    """Stores the definitions of boards whose seasons began under a version that didn't store them."""
+    for record in records:
+        if record.definition is None and record.state != "closed" and (board := _board(closing, record.board)):
+            await closing.seasons.room.records.define(board, record.season.start)
 
 
 def _missing(closing: Closing, board: Board, records: Sequence[SeasonRecord]) -> list[Season]:
@@ -84,9 +93,7 @@ async def _close_all(closing: Closing, due: Sequence[SeasonRecord]) -> int:
 
 async def _close(closing: Closing, record: SeasonRecord) -> int:
     """Takes the steps that are left, as far as possible; each can be repeated by any node after a crash."""
-    board = _board(closing, record.board)
-    if board is None:
-        return 0
+    board = _board(closing, record.board) or record.stored_board()
     room, start = closing.seasons.room, record.season.start
     steps, state = 0, record.state
     # Fence it: no database may score in it any more.
@@ -141,9 +148,12 @@ async def _drop(closing: Closing, records: Sequence[SeasonRecord], now: datetime
     least, most = DROP_SECONDS
     for record in records:
         age = (now - record.changed_at).total_seconds()
-        if record.state == "closed" and least < age < most and (board := _board(closing, record.board)) is not None:
+        if record.state == "closed" and least < age < most:
+            board = _board(closing, record.board) or record.stored_board()
             await closing.boards.drop(Contest(board, record.season.start))
 
 
 def _board(closing: Closing, name: str) -> Board | None:
-    return next((board for board in closing.seasons.room.calendar.boards() if board.name == name), None)
+    """The board of the present game, if it has seasons there."""
+    boards_now = closing.seasons.room.calendar.boards()
+    return next((board for board in boards_now if board.name == name and board.schedule is not None), None)

@@ -16,7 +16,7 @@ from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import GameError, PresenceUnavailable
 from gameserver.rules.game import Game
-from gameserver.rules.player import Player
+from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
 from gameserver.storage.live.pushes import Seen, StoredPush
@@ -70,13 +70,13 @@ class Live:
     leaderboards: Leaderboards
     game: Game
     sockets: OpenSockets
-    _changed: set[int] = field(default_factory=set)
+    _changed: set[int] = field(init=False, default_factory=set)
     """Players to be shown again."""
-    _stored: set[int] = field(default_factory=set)
+    _stored: set[int] = field(init=False, default_factory=set)
     """Players with stored pushes to deliver."""
-    _notices: bool = False
+    _notices: bool = field(init=False, default=False)
     """Whether notices to all are to be loaded again."""
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Coroutines to be run as tasks, and cancelled until they end: the driver can swallow a cancellation."""
@@ -157,7 +157,7 @@ class Live:
                 raise
             for player in players.values():
                 for socket in self.sockets.of(player.id):
-                    socket.push_state(player, game.max_hp(player.class_name, player.level))
+                    socket.push_state(player, shown_max_hp(player, game))
 
     async def _push_ranks(self) -> None:
         while True:

@@ -194,3 +194,14 @@ def take_hook(player: Player, args: Hook, moment: Moment) -> Outcome:
 
 def take_unheard_of(player: Player, args: "Relic", moment: Moment) -> Outcome:  # type: ignore[name-defined] # noqa: F821
     return Outcome(player, ())
+
+
+class Turn(Arguments):
+    """Become a player of any class."""
+
+    class_name: str
+
+
+def turn(player: Player, args: Turn, moment: Moment) -> Outcome:
+    """Doesn't ask whether players can take the class."""
+    return Outcome(changed(player, class_name=args.class_name), ())

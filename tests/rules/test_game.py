@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gameserver.rules.boards import Board
+from gameserver.rules.errors import RuleBroken, UnknownClass, UnknownFoe
 from gameserver.rules.game import Game, GameFault
 from gameserver.rules.rulebook import Rulebook
-from tests.rules.samples import RULEBOOK, mapping
+from tests.rules.samples import RULEBOOK, START, mapping, play, sample_player
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -202,3 +203,29 @@ def test_the_most_hp_that_data_can_give_fits_into_a_postgres_integer():
     extreme["levels"] = {"base": 10**9, "max_level": 1_000}
     extreme["classes"]["mage"] |= {"base_hp": 1_000_000, "hp_per_level": 100_000}
     assert Game.parse(extreme).max_hp("mage", 1_000) < 2**31
+
+
+def test_what_is_retired_can_be_had_by_nobody_new_and_goes_on_for_those_who_have_it() -> None:
+    changed = mapping()
+    changed["classes"]["mage"]["retired"] = True
+    changed["foes"]["slime"]["retired"] = True
+    rulebook = Rulebook.parse(changed)
+    player = sample_player("mage", exp=500)
+    assert play(player, "hunt", {"foe": "wolf"}, rulebook=rulebook).player.class_name == "mage"
+    with pytest.raises(UnknownFoe) as foe:
+        play(player, "hunt", {"foe": "slime"}, rulebook=rulebook)
+    with pytest.raises(UnknownClass) as taken:
+        play(sample_player(exp=500), "change_class", {"class": "mage"}, rulebook=rulebook)
+    with pytest.raises(UnknownClass):
+        rulebook.new_player(8, "Bea", "mage", START)
+    assert "slime" not in foe.value.errors[0].problem
+    assert "mage" not in taken.value.errors[0].problem
+
+
+def test_a_rule_cannot_give_a_retired_class_or_one_that_is_missing() -> None:
+    changed = mapping() | {"actions": mapping()["actions"] | {"turn": "tests.rules.studio:turn"}}
+    changed["classes"]["mage"]["retired"] = True
+    rulebook = Rulebook.parse(changed)
+    for class_name in ("mage", "bard"):
+        with pytest.raises(RuleBroken, match="nobody can take the class"):
+            play(sample_player(), "turn", {"class_name": class_name}, rulebook=rulebook)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import BadInput, Refused, RuleBroken, UnknownAction, UnknownClass
+from gameserver.rules.errors import BadInput, ClassMissing, Refused, RuleBroken, UnknownAction, UnknownClass
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.replay import Record
@@ -145,7 +145,7 @@ def test_a_player_with_more_than_a_new_curve_allows_is_fitted_to_it():
 def test_a_player_of_a_class_that_the_game_dropped_fails_alone_and_clearly():
     without = mapping()
     del without["classes"]["mage"], without["boards"]["mage"]
-    with pytest.raises(RuleBroken, match="no class 'mage'"):
+    with pytest.raises(ClassMissing, match="no class 'mage'"):
         play(sample_player("mage"), "heal", rulebook=Rulebook.parse(without))
 
 

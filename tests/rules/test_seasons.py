@@ -39,6 +39,19 @@ def test_a_season_that_has_begun_ends_as_planned_at_its_start(schedule: Schedule
     assert late.start <= long_after.timestamp() < late.end
 
 
+@given(schedules, moments, moments, st.integers(60, 10**7), st.integers(1, 10**6))
+def test_a_moment_is_within_its_season_wherever_known_seasons_leave_a_gap(
+    schedule: Schedule, moment: datetime, first: datetime, lasts: int, pause: int
+) -> None:
+    start = int(first.timestamp())
+    second = start + lasts + pause
+    begun = [Season(start, start + lasts), Season(second, second + lasts)]
+    season = season_at(schedule, begun, moment)
+    assert season.start <= moment.timestamp() < season.end
+    for known in begun:
+        assert season == known or season.end <= known.start or known.end <= season.start
+
+
 def test_a_week_begins_on_monday_in_seoul() -> None:
     season = season_at(WEEKLY, (), datetime(2026, 11, 25, 12, tzinfo=UTC))
     assert datetime.fromtimestamp(season.start, UTC) == datetime(2026, 11, 22, 15, tzinfo=UTC)

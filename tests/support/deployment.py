@@ -117,7 +117,8 @@ def order(core: Core, player_id: int, action: str = "hunt", key: str | None = No
         args.setdefault("foe", "slime")
     rulebook = core.rulebook
     model = rulebook.arguments(action, args)
-    return Command(key or command_id(), player_id, action, model, 0, takes=rulebook.takes(action, model))
+    takes = rulebook.takes(action, model)
+    return Command(key or command_id(), player_id, action, model, 0, takes=takes, repeatable=True)
 
 
 async def act(core: Core, player_id: int, action: str = "hunt", key: str | None = None, **args: Any) -> Receipt:
@@ -137,10 +138,11 @@ def _expected(found: Receipt | BaseException) -> Receipt | GameError:
 
 
 async def ledger(core: Core, player_id: int) -> list[Mapping[str, Any]]:
-    """A player's ledger on the database of the map, oldest first."""
+    """The commands of a player that took effect, on the database of the map, oldest first."""
     async with connected(core.slots.owner("players", slot_of(player_id)).url) as connection:
         asked = "select *, command_id::text as key from ledger where slot = $1 and player_id = $2 order by version"
-        return [dict(row) for row in await connection.fetch(asked, slot_of(player_id), player_id)]
+        rows = await connection.fetch(asked, slot_of(player_id), player_id)
+        return [dict(row) for row in rows if row["seed"] >= 0]
 
 
 async def waiting(core: Core) -> int:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.game import Game
-from gameserver.rules.player import Player
+from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage import tables
 from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.accounts.player_rows import is_player
@@ -92,7 +92,7 @@ class Bans:
 
     def _row(self, change: BanChange, player: Player, now: datetime) -> dict[str, Any]:
         events = [{"type": "banned" if change.banned else "ban_lifted"}]
-        outcome = outcome_of(player, self._game.max_hp(player.class_name, player.level), events)
+        outcome = outcome_of(player, shown_max_hp(player, self._game), events)
         return row_of(change.command_id, change.action, change.args, player, outcome, now)
 
 

@@ -22,14 +22,15 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules import names
-from gameserver.rules.errors import PlayerNotFound, SessionRevoked
+from gameserver.rules.errors import NameTaken, PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
-from gameserver.rules.player import Player, renamed
+from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.accounts.player_rows import has_id, is_player, void_row
 from gameserver.storage.ids import sign_up_ids, slot_of
+from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
 from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail import inbox
@@ -84,7 +85,8 @@ class Identities:
     async def find(self, change: Change) -> Identity:
         """The player that a rename or deletion is about to change.
 
-        Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired, DatabaseUnavailable.
+        Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired, NameTaken if the change was refused
+        before, DatabaseUnavailable.
         """
         return await self._on_owner(change.player_id, lambda connection: _find(connection, self._window, change))
 
@@ -95,6 +97,14 @@ class Identities:
         """
         work = self._on_owner(change.player_id, lambda connection: self._rename(connection, change, epoch))
         return await at_commit_point("the rename took effect", work)
+
+    async def refuse(self, change: Change, refusal: NameTaken) -> Receipt | None:
+        """Records that a rename is refused, unless a copy of it took effect: then its first answer.
+
+        Raises what `find` does, also the error of an earlier refusal, and OutcomeUnknown.
+        """
+        work = self._on_owner(change.player_id, lambda connection: self._refuse(connection, change, refusal))
+        return await at_commit_point("the rename was refused", work)
 
     async def remove(self, change: Change, epoch: int) -> bool:
         """Commits a deletion; False if the player's `claims_epoch` isn't `epoch` any more.
@@ -140,17 +150,25 @@ class Identities:
             return None
         before, after = identity.player, renamed(identity.player, change.args["name"])
         events = [{"type": "renamed", "from": before.name}]
-        max_hp = self._game.max_hp(after.class_name, after.level)
+        max_hp = shown_max_hp(after, self._game)
         await _record(connection, change, after, outcome_of(after, max_hp, events), identity.now)
         await _update(connection, after, name=after.name)
         return Receipt(change.command_id, after, max_hp, events, replayed=False)
+
+    async def _refuse(self, connection: AsyncConnection, change: Change, refusal: NameTaken) -> Receipt | None:
+        identity = await _find(connection, self._window, change, locked=True)
+        if identity.earlier is None:
+            outcome = refusal_of(refusal)
+            row = row_of(change.command_id, change.action, change.args, identity.player, outcome, identity.now)
+            await connection.execute(insert(LEDGER).values({**row, "seed": REFUSED_SEED}))
+        return identity.earlier
 
     async def _remove(self, connection: AsyncConnection, change: Change, epoch: int) -> bool:
         identity = await _find(connection, self._window, change, locked=True)
         if identity.claims_epoch != epoch:
             return False
         after = renamed(identity.player, identity.player.name)
-        max_hp = self._game.max_hp(after.class_name, after.level)
+        max_hp = shown_max_hp(after, self._game)
         keys = [str(key) for key in identity.keys]
         outcome = outcome_of(after, max_hp, [{"type": "deleted"}], keys=keys)
         await _record(connection, change, after, outcome, identity.now)
@@ -221,12 +239,13 @@ async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:
 
 
 async def _earlier(connection: AsyncConnection, change: Change, player: Player) -> Receipt | None:
-    """The first answer of a change that took effect before. Raises CommandMismatch."""
+    """The first answer of a change that was decided before. Raises CommandMismatch, NameTaken."""
     row = await _ledger_row(connection, change)
     if row is None:
         return None
     require_same((row["action"], row["args"]), (change.action, change.args))
     outcome = row["outcome"]
+    raise_refusal(outcome)
     after = player_from(outcome, player, row["version"])
     return Receipt(change.command_id, after, outcome["max_hp"], outcome["events"], replayed=True)
 

@@ -19,6 +19,7 @@ from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.inventory import Grant
 from gameserver.storage.items.stacks import KIND, NUMBER, SQL
+from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
@@ -28,7 +29,7 @@ EPOCHS = tables.payment_epochs
 
 
 class Look(NamedTuple):
-    """Whether the command has committed, the epoch of a payment reserved now, and the grants that wait for delivery."""
+    """Whether the command is in the ledger, the epoch of a payment made now, and the grants that wait for delivery."""
 
     known: bool
     epoch: int
@@ -108,5 +109,5 @@ async def _tokens(connection: AsyncConnection, player_id: int, command_ids: Sequ
     commands = (
         (ledger.slot == slot_of(player_id)) & (ledger.player_id == player_id) & ledger.command_id.in_(command_ids)
     )
-    query = select(ledger.command_id, text("coalesce(outcome ->> 'payment', '')")).where(commands)
+    query = select(ledger.command_id, text("coalesce(outcome ->> 'payment', '')")).where(commands, TOOK_EFFECT)
     return {str(command_id): token for command_id, token in await connection.execute(query)}

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import tables
+from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
@@ -39,13 +40,14 @@ class History:
         self._slots = slots
 
     async def page(self, player_id: int, limit: int, before: str | None) -> list[HistoryEntry]:
-        """At most `limit` entries from the newest command id; `before` is the last one of the previous page.
+        """At most `limit` commands that took effect, from the newest id; `before` is the last one of the previous page.
 
         Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
         """
 
         async def query(connection: AsyncConnection) -> list[HistoryEntry]:
-            chosen = select(LEDGER).where(rows_of(player_id)).order_by(LEDGER.c.command_id.desc()).limit(limit)
+            chosen = select(LEDGER).where(rows_of(player_id), TOOK_EFFECT)
+            chosen = chosen.order_by(LEDGER.c.command_id.desc()).limit(limit)
             if before is not None:
                 chosen = chosen.where(LEDGER.c.command_id < before)
             return [entry_of(row) for row in (await connection.execute(chosen)).mappings()]

@@ -1,7 +1,8 @@
 """The shape of a ledger row: written here for every kind of command, and read here.
 
-Law: `outcome` is the first answer, so a retry is answered from the row alone. `action` and `args` say which command the
-row belongs to: the same command id with another action or other arguments is a mismatch.
+Law: `outcome` is the first answer, so a retry is answered from the row alone (refusals.py has the refused ones).
+`action` and `args` say which command the row belongs to: the same command id with another action or other arguments is
+a mismatch.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
 """Questions over all databases, and the audit log.
 
 Door: `reports` (`Reports`, `Question`, `Ranking`, `Count`, `By`), `survey` (`Survey`, `Holding`, `GroupUsage`,
-`SlotRange`) and `audit` (`Audit`).
+`SlotRange`), `audit` (`Audit`) and `game_names` (`GameNames`, `Holdings`).
 """

@@ -1,8 +1,9 @@
 """One group commit: a transaction over the commands of some players, in its named steps.
 
 Law: a verdict that is handed out was committed before. A command that is in the ledger is answered from there and
-changes nothing; one that a rule refuses changes nothing and leaves its neighbours alone. The ledger is read after the
-locks, in a statement of its own, so no duplicate can slip in between. Items are left to `Stacks`. A commit whose fate
+changes nothing; one that a rule refuses changes nothing and leaves its neighbours alone, but is in the ledger from then
+on if it may come again. The ledger is read after the locks, in a statement of its own, so no duplicate can slip in
+between. Items are left to `Stacks`. A commit whose fate
 isn't sure (its answer was lost, or the server warned that its wait for a standby was cancelled) raises `FateUnknown`.
 """
 
@@ -17,11 +18,20 @@ import orjson
 import structlog
 
 from gameserver.rules.dice import Dice
-from gameserver.rules.errors import GameError, Internal, PlayerNotFound, Refused, RuleBroken, SessionRevoked
+from gameserver.rules.errors import (
+    ClassMissing,
+    GameError,
+    Internal,
+    PlayerNotFound,
+    Refused,
+    RuleBroken,
+    SessionRevoked,
+)
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
-from gameserver.storage.items.stacks import Stacks, Unpaid
+from gameserver.storage.items.stacks import NOT_ENOUGH, Stacks, Unpaid
+from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.mailbag import LetterSettled, Mailbag, OutboxRow, SentLetter
@@ -41,6 +51,9 @@ from gameserver.storage.seasons.scoring import Scores, Scoring
 from gameserver.storage.slots.slot_map import SlotMoved
 
 log = structlog.get_logger()
+
+PLAYER_COLUMNS = 7
+"""Arrays of the statement `write` that describe players."""
 
 
 @dataclass(slots=True, repr=False)
@@ -110,7 +123,7 @@ class Batch:
             if command.session_epoch < locked.session_epoch:
                 raise SessionRevoked("The session has ended.")
             recorded = self._gathered.recorded.get((command.player_id, command.id))
-            return self._apply(command, locked) if recorded is None else replay(command, recorded, locked.player)
+            return self._settle(command, locked) if recorded is None else replay(command, recorded, locked.player)
         except RuleBroken as error:
             rule_failed(self.rulebook, command, error)
             return error
@@ -137,11 +150,13 @@ class Batch:
             return self._mail.refuse(letter, PlayerNotFound.code)
         return self._open(command, letter, locked)
 
-    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Receipt | LetterSettled:
-        """Applies the letter's rule; whatever it raises refuses the letter for good."""
+    def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Verdict:
+        """Applies the letter's rule; whatever it raises refuses the letter for good, but for ClassMissing."""
         try:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), locked)
+        except ClassMissing as error:
+            return error  # a node of a newer game may deliver it
         except RuleBroken as error:
             rule_failed(self.rulebook, command, error)
             return self._mail.refuse(letter, error.code)
@@ -156,6 +171,16 @@ class Batch:
         shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
         self._mail.take_in(letter, shown)
         return receipt
+
+    def _settle(self, command: Command, locked: LockedPlayer) -> Receipt | Refused:
+        """Applies a new command, or records that it is refused. Raises what `_apply` does."""
+        try:
+            return self._apply(command, locked)
+        except Refused as refusal:
+            if _is_final(command, refusal):
+                args, outcome = json_of(command.args), json_of(refusal_of(refusal))
+                self._enter(command, args, REFUSED_SEED, outcome, locked.player.version)
+            return refusal
 
     def _apply(self, command: Command, locked: LockedPlayer) -> Receipt:
         """Applies a new command to its player, in memory. Raises GameError, Unpaid, and whatever a rule raises."""
@@ -180,19 +205,22 @@ class Batch:
         if command.payment is not None:
             token = answer["payment"] = command.payment.token
         answer_json, args_json = json_of(answer), json_of(command.args)
-        player_id, version = command.player_id, outcome.player.version
         # Note all of it for `_write`, and for later commands of the same player.
         self.scoring.note(self._scores, locked.player, outcome)
         locked.player, locked.changed = outcome.player, True
-        self._entries.append(
-            BatchRow(slot_of(player_id), player_id, command.id, command.action, args_json, seed, answer_json, version)
-        )
-        self._gathered.recorded[player_id, command.id] = Recorded(command.action, args_json, answer_json, version)
+        self._enter(command, args_json, seed, answer_json, outcome.player.version)
         if postings:
             self._mail.post(postings)
         if command.takes or outcome.grants:
             self.stacks.record(command, outcome.grants)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
+
+    def _enter(self, command: Command, args: str, seed: int, outcome: str, version: int) -> None:
+        """Notes the command's ledger row, also for the same command later in the batch."""
+        player_id = command.player_id
+        row = BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, outcome, version)
+        self._entries.append(row)
+        self._gathered.recorded[player_id, command.id] = Recorded(command.action, args, outcome, version)
 
     def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
         began = time.perf_counter()
@@ -225,7 +253,8 @@ class Batch:
         # Ledger rows and players in one statement; scores and items only if there are any.
         changed = [locked.player for locked in self._gathered.locked.values() if locked.changed]
         states = [(slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version) for who in changed]
-        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *zip(*states, strict=True))
+        players = zip(*states, strict=True) if states else [()] * PLAYER_COLUMNS
+        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players)
         if self._scores:
             versions = {player.id: player.version for player in changed}
             await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, now))
@@ -245,3 +274,9 @@ async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
         raise FateUnknown(f"{type(error).__name__}: {error}") from error
     if link.warned:
         raise FateUnknown("the server warned on commit")
+
+
+def _is_final(command: Command, refusal: Refused) -> bool:
+    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`)."""
+    lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
+    return command.repeatable and (not lacks_items or command.conclusive or command.payment is not None)

@@ -16,6 +16,7 @@ from gameserver.rules.errors import GameError
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.storage.items.stacks import Payment, Unpaid
+from gameserver.storage.ledger.refusals import raise_refusal
 from gameserver.storage.ledger.rows import Recorded, json_of, player_from, require_same
 from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
 from gameserver.storage.slots.slot_map import SlotMoved
@@ -37,6 +38,10 @@ class Command:
     """The letter that this command delivers: its id is the mail id, `action` its kind, and `args` aren't read."""
     takes: Items = ()
     payment: Payment | None = None
+    repeatable: bool = False
+    """Whether the id is the client's, so that another copy may come: then a refusal is recorded as well."""
+    conclusive: bool = False
+    """Whether a lack of items refuses it for good: there is nothing more that the player may still get."""
     request_id: str = ""
     """Of the caller's request, for the log."""
 
@@ -77,7 +82,7 @@ Verdict = Answer | Postponement
 
 
 def replay(command: Command, recorded: Recorded, player: Player) -> Receipt:
-    """The first answer of a command that took effect before. Raises CommandMismatch."""
+    """The first answer of a command that was decided before. Raises CommandMismatch, and Refused if it was refused."""
     require_same((recorded.action, recorded.args), (command.action, json_of(command.args)))
     return first_answer(command, recorded, player)
 
@@ -85,6 +90,7 @@ def replay(command: Command, recorded: Recorded, player: Player) -> Receipt:
 def first_answer(command: Command, recorded: Recorded, player: Player) -> Receipt:
     """The receipt that the recorded command's caller got first."""
     outcome = orjson.loads(recorded.outcome)
+    raise_refusal(outcome)
     after = player_from(outcome, player, recorded.version)
     return Receipt(
         command.id, after, outcome["max_hp"], outcome["events"], replayed=True, payment=outcome.get("payment")

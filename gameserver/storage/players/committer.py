@@ -28,6 +28,29 @@ EXPIRY_SECONDS = 0.1
 GiveBack = Callable[[list[Pending]], None]
 
 
+class QuietWaits:
+    """Waits until a player has no command at a committer."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+
+    async def wait(self, player_id: int) -> None:
+        """Returns when the player is announced next."""
+        quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(player_id, []).append(quiet)
+        await quiet
+
+    def announce(self, player_id: int) -> None:
+        """The player has no command any more."""
+        for quiet in self._waiting.pop(player_id, ()) if self._waiting else ():
+            if not quiet.done():
+                quiet.set_result(None)
+
+    def announce_all(self) -> None:
+        for player_id in list(self._waiting):
+            self.announce(player_id)
+
+
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
@@ -46,8 +69,7 @@ class Committer:
         self._queued = self._in_flight = 0
         self._wake = asyncio.Event()
         self._closed = False
-        self._quiet: dict[int, list[asyncio.Future[None]]] = {}
-        """What waits until a player has no command here."""
+        self._quiet = QuietWaits()
 
     @property
     def posted(self) -> Bell:
@@ -72,9 +94,7 @@ class Committer:
         """Waits until no command of the player is queued or in flight here; whether there was one."""
         if not self.holds(player_id):
             return False
-        quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._quiet.setdefault(player_id, []).append(quiet)
-        await quiet
+        await self._quiet.wait(player_id)
         return True
 
     def holds(self, player_id: int) -> bool:
@@ -95,8 +115,7 @@ class Committer:
                 for pending in queue:
                     self._answer(pending, stopping())
             self._waiting.clear()
-            for player_id in list(self._quiet):
-                self._announce_quiet(player_id)
+            self._quiet.announce_all()
 
     async def _work(self) -> None:
         """One of `in_flight` workers, each with a connection of its own."""
@@ -112,15 +131,12 @@ class Committer:
                 if batch := self._take():
                     # What is still ready may be worth a second worker.
                     self._signal()
-                    unanswered = await self._transactions.run(link, batch, self._has_ready)
+                    unanswered = await self._transactions.run(link, batch, lambda: bool(self._ready))
                     self._put_back(batch, unanswered)
                 self._in_flight -= 1
                 self._signal()
         finally:
             await link.close()
-
-    def _has_ready(self) -> bool:
-        return bool(self._ready)
 
     def _make_ready(self, player_id: int) -> None:
         self._ready.append(player_id)
@@ -181,12 +197,7 @@ class Committer:
         if player_id in self._waiting:
             self._make_ready(player_id)
         else:
-            self._announce_quiet(player_id)
-
-    def _announce_quiet(self, player_id: int) -> None:
-        for quiet in self._quiet.pop(player_id, ()) if self._quiet else ():
-            if not quiet.done():
-                quiet.set_result(None)
+            self._quiet.announce(player_id)
 
     async def _expire(self) -> None:
         """Answers commands whose deadline passes while they are queued."""
@@ -202,7 +213,7 @@ class Committer:
                     del self._waiting[player_id]
                     if player_id not in self._busy:
                         self._ready.remove(player_id)
-                        self._announce_quiet(player_id)
+                        self._quiet.announce(player_id)
 
     def _answer(self, pending: Pending, answer: Answer) -> None:
         if not pending.answered:

@@ -27,7 +27,8 @@ from gameserver.storage.items.inventory import Inventory, Reservation, Stack
 from gameserver.storage.items.payment_ledger import Look, PaymentLedger
 from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
 from gameserver.storage.players.command import Command, Receipt
-from gameserver.storage.players.pending import CommitLimits, queue_full
+from gameserver.storage.players.lines import PlayerLines
+from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.routing import Router
 from gameserver.storage.slots.slot_map import Slots
 
@@ -57,15 +58,11 @@ class Payments:
         self._inventory = inventory
         self._ledger = ledger
         self._router = router
-        self._deadline = limits.deadline
-        self._longest_line = limits.queue
-        self._lines: dict[int, asyncio.Future[None]] = {}
-        """By player: done when the last command in its line has ended."""
-        self._lined_up = 0
+        self._lines = PlayerLines(limits.deadline, limits.queue)
 
     def has_line(self, player_id: int) -> bool:
         """Whether a command of the player is being paid for, so that later ones have to wait."""
-        return player_id in self._lines
+        return self._lines.has(player_id)
 
     async def act(self, command: Command) -> Receipt:
         """Commits a command that takes items, or whose player has a line; raises what `Players.act` does."""
@@ -119,30 +116,12 @@ class Payments:
         return self._slots.owner("items", slot) is self._slots.owner("players", slot)
 
     async def _in_line(self, command: Command) -> Receipt:
-        """Runs the command after the player's earlier ones; takes its place in the line before the first await."""
-        if self._lined_up >= self._longest_line:
-            raise queue_full()
-        player_id, before = command.player_id, self._lines.get(command.player_id)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines[player_id] = done
-        self._lined_up += 1
-        ends = time.monotonic() + self._deadline
-        try:
-            if before is not None and not (await asyncio.wait([before], timeout=self._deadline))[0]:
-                raise DatabaseUnavailable("Earlier commands take too long.", retry_after=1)
-            return await (self._take(command, ends) if command.takes else self._router.submit(command))
-        finally:
-            self._lined_up -= 1
-            self._leave(player_id, done, before)
+        """Runs the command after the player's earlier ones."""
 
-    def _leave(self, player_id: int, done: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
-        """Lets the next in line go on, but not before the one in front has left."""
-        if before is not None and not before.done():
-            before.add_done_callback(lambda _: self._leave(player_id, done, None))
-            return
-        done.set_result(None)
-        if self._lines.get(player_id) is done:
-            del self._lines[player_id]
+        async def work(deadline: float) -> Receipt:
+            return await (self._take(command, deadline) if command.takes else self._router.submit(command))
+
+        return await self._lines.run(command.player_id, work)
 
     async def _take(self, command: Command, ends: float) -> Receipt:
         """Attempts until one succeeds, is refused for good, or time is up."""
@@ -156,9 +135,13 @@ class Payments:
                 # The items are elsewhere by now, or the payment was voided.
                 await self._slots.moved(ends)
             except Refused as refusal:
-                # Not enough items where they lie; more may be on their way.
-                if not (together and refusal.code == NOT_ENOUGH and await self._relieve(command.player_id)):
+                # Not enough items where they lie; more may be on their way. If not, it is refused for good.
+                if not (together and refusal.code == NOT_ENOUGH) or command.conclusive:
                     raise
+                if not await self._relieve(command.player_id):
+                    if not command.repeatable:
+                        raise
+                    command = replace(command, conclusive=True)
         raise DatabaseUnavailable("What the action takes could not be reserved in time.", retry_after=1)
 
     async def _pay(self, command: Command, ends: float) -> Receipt:

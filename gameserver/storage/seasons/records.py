@@ -15,6 +15,8 @@ import asyncpg
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from gameserver.rules import boards
+from gameserver.rules.boards import Board
 from gameserver.rules.seasons import Season
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
@@ -28,13 +30,21 @@ COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_
 
 @dataclass(frozen=True, slots=True)
 class SeasonRecord:
-    """A season of a board; `players` is how many the final standings have, None before they are stored."""
+    """A season of a board; `players` is how many the final standings have, None before they are stored.
+
+    `definition` is the board as it was when the season began; None for a season that began before it was stored.
+    """
 
     board: str
     season: Season
     state: str
     players: int | None
     changed_at: datetime
+    definition: dict[str, Any] | None = None
+
+    def stored_board(self) -> Board:
+        """The board for a game that no longer has it; without a definition ranked as by default, and unrewarded."""
+        return boards.defined(self.board, self.definition or {"score": f"{boards.POINTS}forgotten"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +70,28 @@ class SeasonRecords:
             rows = (await connection.execute(query)).mappings().all()
         return [
             SeasonRecord(
-                row["board"], Season(row["start"], row["end"]), row["state"], row["players"], row["changed_at"]
+                row["board"],
+                Season(row["start"], row["end"]),
+                row["state"],
+                row["players"],
+                row["changed_at"],
+                row["definition"],
             )
             for row in rows
         ]
 
-    async def begin(self, board: str, season: Season) -> None:
+    async def begin(self, board: Board, season: Season) -> None:
         """Records that a season has begun and when it is to end (both Unix seconds), unless it was recorded before."""
-        row = {"board": board, "start": season.start, "end": season.end, "state": "running"}
+        row = {"board": board.name, "start": season.start, "end": season.end, "state": "running"}
+        row["definition"] = boards.definition(board)
         async with self._control.transaction() as connection:
             await connection.execute(upsert(SEASONS).values(row).on_conflict_do_nothing())
+
+    async def define(self, board: Board, start: int) -> None:
+        """Stores the definition of the board of a season that began before definitions were stored."""
+        undefined = (SEASONS.c.board == board.name) & (SEASONS.c.start == start) & SEASONS.c.definition.is_(None)
+        async with self._control.transaction() as connection:
+            await connection.execute(update(SEASONS).where(undefined).values(definition=boards.definition(board)))
 
     async def end_early(self, board: str, start: int, end: int) -> bool:
         """Makes a running season end earlier, at Unix second `end`; False if it is over or ends earlier anyway."""

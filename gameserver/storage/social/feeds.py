@@ -18,8 +18,9 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import tables
-from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.history import entry_of
+from gameserver.storage.ledger.refusals import TOOK_EFFECT
+from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.redis.faults import LOST, described
 from gameserver.storage.redis.scripts import Script
@@ -131,7 +132,7 @@ class Feeds:
 
 async def _newest(connection: AsyncConnection, player_id: int, version: int) -> list[dict[str, Any]]:
     """The entries of the highest versions. Mostly those of the newest command ids, which the ledger has in order."""
-    rows_of_player = select(LEDGER).where((LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id))
+    rows_of_player = select(LEDGER).where(rows_of(player_id), TOOK_EFFECT)
     rows = (
         (await connection.execute(rows_of_player.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH)))
         .mappings()

@@ -8,6 +8,7 @@ from gameserver.storage.tables.accounts_group import accounts_marks, accounts_ow
 from gameserver.storage.tables.control_group import (
     audit,
     databases,
+    game_names,
     members,
     move_slots,
     moves,
@@ -44,6 +45,7 @@ __all__ = [
     "credentials",
     "databases",
     "friends",
+    "game_names",
     "inbox",
     "item_ledger",
     "items_marks",

@@ -96,8 +96,21 @@ seasons = Table(
     Column("state", String(16), nullable=False),
     Column("players", BigInteger),
     Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("definition", JSON(none_as_null=True)),
 )
-"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see seasons/records.py)."""
+"""Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see seasons/records.py).
+
+`definition` is the board's table of game.toml as it was when the season began; null before there was this column.
+"""
+
+game_names = Table(
+    "game_names",
+    control,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("since", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Every class, item and kind of letter of the games that nodes have served, and that players may therefore hold."""
 
 season_standings = Table(
     "season_standings",

@@ -20,7 +20,10 @@ class ActionsAnswer(TypedDict):
 
 
 class ClassAnswer(TypedDict):
-    """A class of the game: HP at level 1 and per further level; the modifiers in per cent."""
+    """A class of the game: HP at level 1 and per further level; the modifiers in per cent.
+
+    Nobody can take a `retired` one any more.
+    """
 
     name: str
     title: str
@@ -30,6 +33,7 @@ class ClassAnswer(TypedDict):
     damage_taken: int
     exp_gained: int
     heal_power: int
+    retired: bool
 
 
 class ClassesAnswer(TypedDict):

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from gameserver.commands.results import BanState, Receipt, Welcome
 from gameserver.rules.game import Game
-from gameserver.rules.player import Player
+from gameserver.rules.player import Player, shown_max_hp
 from gameserver.times import rfc3339
 from gameserver.transport.answers.sessions import SessionAnswer, session
 
@@ -65,7 +65,7 @@ def player(shown: Player, max_hp: int) -> PlayerAnswer:
 
 def player_now(shown: Player, game: Game) -> PlayerAnswer:
     """A player with the `max_hp` that the present game gives it."""
-    return player(shown, game.max_hp(shown.class_name, shown.level))
+    return player(shown, shown_max_hp(shown, game))
 
 
 def player_list(shown: Sequence[Player], game: Game) -> PlayersAnswer:

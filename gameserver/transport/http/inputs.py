@@ -80,6 +80,11 @@ def command_id(request: web.Request) -> str:
     return command_ids.checked_or_new(request.headers.get("Idempotency-Key"), now, "Idempotency-Key")
 
 
+def has_command_id(request: web.Request) -> bool:
+    """Whether the command id is the client's, so that the same command may come again."""
+    return "Idempotency-Key" in request.headers
+
+
 def player_id(text: str, field: str = "id") -> int:
     """A player id that was sent as `field`. Raises BadInput."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 19) or int(text) >= 1 << 63:

@@ -8,7 +8,7 @@ from gameserver.commands.accounts import Application
 from gameserver.commands.results import Receipt, Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
-from gameserver.transport.http.inputs import body, command_id, path_player, player_ids, query
+from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, player_ids, query
 from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
@@ -56,7 +56,8 @@ async def act(request: web.Request, session: Session) -> web.Response:
     fields = await body(request, wire.Act)
     key = command_id(request)
     callers.count_action(request, session)
-    receipt = await play.act(request.app[COMMANDS].play, session, fields.action, fields.args, key)
+    commands, repeatable = request.app[COMMANDS].play, has_command_id(request)
+    receipt = await play.act(commands, session, fields.action, fields.args, key, repeatable=repeatable)
     return _written(receipt, answers.act(receipt))
 
 

@@ -54,7 +54,10 @@ async def _act(conversation: Conversation, frame: wire.ActFrame) -> object:
     session = conversation.session()
     if conversation.actions is not None:
         conversation.actions.spend(session.player_id)
-    receipt = await play.act(conversation.commands.play, session, frame.action, frame.args, command_id)
+    repeatable = frame.command_id is not None
+    receipt = await play.act(
+        conversation.commands.play, session, frame.action, frame.args, command_id, repeatable=repeatable
+    )
     conversation.socket.note_state(receipt.player.version)
     return answers.act(receipt)
 

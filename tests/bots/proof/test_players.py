@@ -83,7 +83,7 @@ def test_open_commands_may_have_landed_or_not(fates: list[str]) -> None:
     assert (verdict.landed, verdict.absent) == (fates.count("landed"), fates.count("absent"))
 
 
-def test_a_refusal_after_an_unanswered_attempt_leaves_the_fate_open() -> None:
+def test_an_uncertain_failure_leaves_the_fate_open() -> None:
     world = World()
     command_id = world.apply(answer=False)
     world.record.refuse(command_id, uncertain=True)

@@ -143,7 +143,7 @@ async def ledger_sum(core: Core, player_id: int) -> Counter[str]:
     """All that the ledger granted, less what it took."""
     total: Counter[str] = Counter()
     async with connected(core.slots.owner("players", slot_of(player_id)).url) as connection:
-        query = "select outcome from ledger where slot = $1 and player_id = $2"
+        query = "select outcome from ledger where slot = $1 and player_id = $2 and seed >= 0"
         for row in await connection.fetch(query, slot_of(player_id), player_id):
             for event in orjson.loads(row["outcome"])["events"]:
                 if event["type"] == "items_granted":

@@ -98,7 +98,7 @@ async def test_a_player_without_enough_is_refused_and_loses_nothing(core: Core) 
     await assert_sums(core, player.id)
 
 
-async def test_what_a_rule_refuses_takes_nothing_and_the_same_command_may_succeed_later(core: Core) -> None:
+async def test_what_a_rule_refuses_takes_nothing_and_stays_refused_under_its_id(core: Core) -> None:
     player, key = await enlist(core), command_id()
     await give(core, player.id, "potion", 1)
     await give(core, player.id, "herb", 1)
@@ -107,9 +107,23 @@ async def test_what_a_rule_refuses_takes_nothing_and_the_same_command_may_succee
     assert (await refusal(core, player.id, "use", item="herb")).code == "not_usable"
     assert await held(core, player.id) == {"herb": 1, "potion": 1}
     await hurt(core, player.id)
-    receipt = await act(core, player.id, "use", key, item="potion")
+    assert (await refusal(core, player.id, "use", key, item="potion")).code == "full_hp"
+    assert await held(core, player.id) == {"herb": 1, "potion": 1}
+    receipt = await act(core, player.id, "use", item="potion")
     assert not receipt.replayed
     assert (await held(core, player.id)).get("potion", 0) == await _found(core, player.id)
+    await assert_sums(core, player.id)
+
+
+async def test_a_lack_of_items_is_final_for_its_command_once_nothing_more_is_on_its_way(core: Core) -> None:
+    player, key = await enlist(core), command_id()
+    await hurt(core, player.id)
+    assert (await refusal(core, player.id, "use", key, item="potion")).code == "not_enough_items"
+    await give(core, player.id, "potion", 2)
+    short = await refusal(core, player.id, "use", key, item="potion")
+    assert (short.code, short.extra) == ("not_enough_items", {"takes": {"potion": 1}})
+    await act(core, player.id, "use", item="potion")
+    assert (await held(core, player.id)).get("potion", 0) == 1 + await _found(core, player.id)
     await assert_sums(core, player.id)
 
 

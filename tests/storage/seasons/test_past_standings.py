@@ -37,7 +37,7 @@ async def stored(core: Core, board: Board) -> str:
     now = core.rooms.seasons.calendar.season(board, core.commands.accounts.policy.now())
     assert now is not None
     records, start = core.rooms.seasons.records, now.start - 604_800
-    await records.begin(board.name, Season(start, now.start))
+    await records.begin(board, Season(start, now.start))
     await records.step(board.name, start, "running", "ended")
 
     async def rows() -> AsyncIterator[list[tuple[object, ...]]]:

@@ -61,7 +61,7 @@ async def test_what_is_scored_for_all_time_stays_there_on_a_board_that_once_had_
 async def test_seasons_that_no_node_could_record_are_counted_and_rewarded_later(core: Core) -> None:
     ann, now = await enlist(core), this_week(core)
     first = Season(now.start - 4 * WEEK, now.start - 3 * WEEK)
-    await core.rooms.seasons.records.begin("weekly", first)
+    await core.rooms.seasons.records.begin(weekly(core), first)
     missed = Season(now.start - 2 * WEEK, now.start - WEEK)
     await gives(core, ann.id, missed.start, 7)
     await until_closed(core, missed)
@@ -76,7 +76,7 @@ async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
 ) -> None:
     monkeypatch.setattr(closing, "CHUNK", 2)
     now = this_week(core)
-    await core.rooms.seasons.records.begin("weekly", Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
+    await core.rooms.seasons.records.begin(weekly(core), Season(now.start - 6 * WEEK, now.start - 5 * WEEK))
     for _ in range(3):
         await attend(core)
     begun = [record.season.start for record in await core.rooms.seasons.records.all() if record.board == "weekly"]
@@ -86,9 +86,9 @@ async def test_more_seasons_than_are_noted_at_once_are_noted_without_a_gap(
 async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     now = this_week(core)
     old, ended = Season(now.start - 2 * WEEK, now.start - WEEK), Season(now.start - WEEK, now.start)
-    await core.rooms.seasons.records.begin("weekly", old)
+    await core.rooms.seasons.records.begin(weekly(core), old)
     await core.rooms.seasons.records.step("weekly", old.start, "running", "closed")
-    await core.rooms.seasons.records.begin("weekly", ended)
+    await core.rooms.seasons.records.begin(weekly(core), ended)
 
     async def away(*_: Any) -> None:
         raise BoardUnavailable
@@ -120,7 +120,7 @@ async def ended_last_week(core: Core, *scores: int) -> tuple[Season, list[int]]:
     """Last week's season, with a player for each of the scores."""
     now = this_week(core)
     season = Season(now.start - WEEK, now.start)
-    await core.rooms.seasons.records.begin("weekly", season)
+    await core.rooms.seasons.records.begin(weekly(core), season)
     ids = [player.id for player in await enlist_many(core, len(scores))]
     for player_id, score in zip(ids, scores, strict=True):
         await gives(core, player_id, season.start, score)

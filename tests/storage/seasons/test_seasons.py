@@ -13,7 +13,7 @@ import pytest
 from gameserver.app import Core, postman_of
 from gameserver.commands import boards, moderation, seasons
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import GameError, NotOnBoard, SeasonNotFound
+from gameserver.rules.errors import BoardNotFound, GameError, NotOnBoard, SeasonNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
@@ -53,7 +53,7 @@ async def begin(core: Core, count: int) -> list[Season]:
     start = int(time.time())
     begun = [Season(start + number * SECONDS, start + (number + 1) * SECONDS) for number in range(count)]
     for season in begun:
-        await core.rooms.seasons.records.begin("weekly", season)
+        await core.rooms.seasons.records.begin(core.rooms.seasons.calendar.board("weekly"), season)
     await seasons.learn(core.commands.seasons)
     return begun
 
@@ -249,5 +249,49 @@ async def test_a_season_ends_early_when_an_operator_says_so_and_the_next_one_beg
 async def test_what_was_noted_of_a_season_holds_whatever_the_configuration_says_since(core: Core) -> None:
     records: SeasonRecords = core.rooms.seasons.records
     (season,) = await begin(core, 1)
-    await records.begin("weekly", Season(season.start, season.end + 77))
+    await records.begin(core.rooms.seasons.calendar.board("weekly"), Season(season.start, season.end + 77))
     assert [record.season for record in await records.all() if record.board == "weekly"] == [season]
+
+
+async def test_the_season_of_a_board_that_the_game_no_longer_has_is_closed_and_paid(
+    core: Core, settings: Settings
+) -> None:
+    ann, bob = await enlist_many(core, 2)
+    (season,) = await begin(core, 1)
+    for who, kills in ((ann, 2), (bob, 3)):
+        await act(core, who.id, "score", points={"kills": kills})
+    async with working(settings) as without:
+        assert "weekly" not in [board.name for board in without.rooms.seasons.calendar.boards()]
+        await until_closed(without, season)
+        assert len(await rewards(without, bob)) == len(await rewards(without, ann)) == 1
+        assert (await without.rooms.players.read([bob.id]))[bob.id].exp == 100
+        assert (await without.rooms.players.read([ann.id]))[ann.id].exp == 10
+
+
+async def test_operators_can_preview_and_close_a_season_of_a_board_that_the_game_no_longer_has(
+    core: Core, settings: Settings
+) -> None:
+    (ann,) = await enlist_many(core, 1)
+    board = core.rooms.seasons.calendar.board("weekly")
+    season = Season(int(time.time()), int(time.time()) + 3600)
+    await core.rooms.seasons.records.begin(board, season)
+    await seasons.learn(core.commands.seasons)
+    await act(core, ann.id, "score", points={"kills": 2})
+    async with working(settings) as without:
+        preview = await seasons.preview(without.commands.seasons, "weekly", 5)
+        assert [(rank, score, who) for rank, score, who, _, _ in preview.entries] == [(1, 2, ann.id)]
+        assert preview.entries[0][4] == {"exp": 100, "text": "First"}
+        await seasons.close_now(without.commands.seasons, "tests", "weekly", "Tests.")
+        ended = [record.season.end for record in await without.rooms.seasons.records.all()]
+        assert max(ended) <= time.time() + seasons.CLOSE_SECONDS + 1
+        with pytest.raises(BoardNotFound):
+            await seasons.close_now(without.commands.seasons, "tests", "unheard_of", "Tests.")
+
+
+async def test_a_season_from_before_definitions_were_stored_gets_one_while_the_game_has_the_board(core: Core) -> None:
+    (season,) = await begin(core, 1)
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute("update seasons set definition = null")
+    await attend(core)
+    (record,) = [record for record in await core.rooms.seasons.records.all() if record.season == season]
+    assert record.stored_board() == core.rooms.seasons.calendar.board("weekly")

@@ -6,8 +6,8 @@ another role. The trigger stops superusers, too, until it is dropped.
 
 from alembic import op
 
-revision = "control_0005"
-down_revision = "control_0004"
+revision = "control_0006"
+down_revision = "control_0005"
 
 
 def upgrade() -> None:

@@ -1,0 +1,65 @@
+"""Judges a game before a node serves it: game.toml, its rules, and whether it has what players hold."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from gameserver.commands import game_names
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.game import GameFault
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.sharding import provision
+from gameserver.storage.slots.slot_map import IncompleteMap
+from gameserver.storage.tables.migrations import OutdatedDatabase
+
+
+class Finding(NamedTuple):
+    """Something that keeps a node from serving; `about` is `game` or `databases`."""
+
+    about: str
+    problem: str
+
+
+async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
+    """What keeps nodes from serving this game; with `offline` the databases aren't asked. Changes nothing."""
+    try:
+        rulebook = Rulebook.parse(settings.game_mapping())
+    except GameFault as fault:
+        return [Finding("game", problem) for problem in fault.problems]
+    except ConfigFault as fault:
+        return [Finding("game", str(fault))]
+    if offline:
+        return []
+    try:
+        async with _names(settings) as names:
+            return [Finding("databases", problem) for problem in await game_names.lacking(names, rulebook.game)]
+    except DatabaseUnavailable as error:
+        return [Finding("databases", error.detail)]
+    except (OutdatedDatabase, IncompleteMap) as error:
+        return [Finding("databases", str(error))]
+
+
+async def prepare(settings: Settings) -> None:
+    """Brings every database up to date, then refuses a game that lacks what players hold.
+
+    Raises what `provision.migrate` does, ConfigFault, and GameFault.
+    """
+    await provision.migrate(settings)
+    rulebook = Rulebook.parse(settings.game_mapping())
+    async with _names(settings) as names:
+        if problems := await game_names.lacking(names, rulebook.game, record=True):
+            raise GameFault(["The tables are up to date, and no node will start with this game:", *problems])
+
+
+@contextlib.asynccontextmanager
+async def _names(settings: Settings) -> AsyncIterator[GameNames]:
+    databases = provision.open_databases(settings, patient=True)
+    try:
+        await provision.require_ready(settings, databases)
+        members = await provision.members(settings, databases)
+        yield GameNames(databases[settings.control.database], members.__getitem__)
+    finally:
+        await databases.close()

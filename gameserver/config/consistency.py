@@ -1,0 +1,52 @@
+"""What has to fit between sections of the settings; each function returns what is wrong, a sentence each."""
+
+from collections.abc import Collection, Mapping
+
+from gameserver.config import ports
+from gameserver.config.deployment import GROUPS, GroupSettings, HAProxySettings
+
+
+def unknown_databases(control: str, groups: Mapping[str, GroupSettings], databases: Collection[str]) -> list[str]:
+    """Names of databases that aren't among `databases`."""
+    named = {("control", control)}
+    named |= {(f"groups.{name}", database) for name, group in groups.items() for database in group.databases}
+    return [
+        f"{setting} names the database {name!r}, which isn't in `databases`"
+        for setting, name in sorted(named)
+        if name not in databases
+    ]
+
+
+def unknown_groups(groups: Mapping[str, GroupSettings]) -> list[str]:
+    """Groups that are missing, or that there are none of; `items` may be missing."""
+    missing = [f"groups.{name} is missing" for name in GROUPS if name not in groups and name != "items"]
+    return missing + [f"groups.{name}: there is no such group" for name in groups if name not in GROUPS]
+
+
+def items_group(groups: Mapping[str, GroupSettings]) -> dict[str, GroupSettings]:
+    """The group `items`: where `players` is, unless it is given databases of its own."""
+    players, items = groups.get("players"), groups.get("items")
+    if players is None:
+        return {}
+    given = items or players
+    slots = given.slots if "slots" in given.model_fields_set else players.slots
+    return {"items": GroupSettings(databases=given.databases, slots=slots)}
+
+
+def items_slots(groups: Mapping[str, GroupSettings]) -> list[str]:
+    """A number of slots for items that isn't the players'."""
+    players, items = groups.get("players"), groups.get("items")
+    if players is None or items is None or items.slots == players.slots:
+        return []
+    return [f"groups.items.slots is {items.slots}, groups.players has {players.slots}: an item's slot is its player's"]
+
+
+def node_faults(haproxy: HAProxySettings | None, nodes: int, port: int) -> list[str]:
+    """Why so many nodes that `up` starts, the first at `port`, can't stand behind HAProxy."""
+    if haproxy is None or haproxy.nodes:
+        return []
+    faults = []
+    if nodes > haproxy.places:
+        faults.append(f"stack.nodes is {nodes}, and haproxy.places only {haproxy.places}")
+    used = {"haproxy.port": haproxy.port, "haproxy.operators_port": haproxy.operators_port}
+    return faults + ports.conflicts(port, haproxy.places, used)

@@ -1,0 +1,36 @@
+"""Refusals in the ledger: the row of a command that was refused for good, and the error that its retry gets.
+
+Law: one command id has one final answer. Another copy of a refused command may still lie unread in a node that is
+frozen or in a network, so the refusal is written under the same lock under which the command would have taken effect.
+The row changes nothing: its version is the player's present one, and its seed, which no command's row has, keeps it
+out of histories, feeds, boards and payments (`TOOK_EFFECT`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gameserver.rules.errors import GameError, NameTaken, Refused
+from gameserver.storage import tables
+
+REFUSED_SEED = -1
+"""The seed of a refusal's row; those of commands that took effect are never negative."""
+
+TOOK_EFFECT = tables.ledger.c.seed >= 0
+"""Matches the rows of commands that took effect."""
+
+_KEY = "refused"
+
+
+def refusal_of(error: GameError) -> dict[str, Any]:
+    """The row's `outcome`. The error is a Refused or a NameTaken."""
+    return {_KEY: {"code": error.code, "detail": error.detail, "extra": error.extra}}
+
+
+def raise_refusal(outcome: Mapping[str, Any]) -> None:
+    """Raises the error of an `outcome` if the command was refused."""
+    refusal = outcome.get(_KEY)
+    if refusal is None:
+        return
+    if refusal["code"] == NameTaken.code:
+        raise NameTaken(refusal["detail"])
+    raise Refused(refusal["code"], refusal["detail"], extra=refusal["extra"])

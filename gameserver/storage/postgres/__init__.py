@@ -1,5 +1,5 @@
 """Connections, and the place where driver errors become the product's own.
 
 Door: `database` (`Database`, `Databases`, `one_by_one`), `link` (`Link`, `HOT_PATH`), `faults` (`LOST`, `BUSY`,
-`translated`), `locks`, `statements` and `coalescing` (`DatabaseCoalescer`, `overloaded`).
+`translated`), `passfile` (`has_password`), `locks`, `statements` and `coalescing` (`DatabaseCoalescer`, `overloaded`).
 """

@@ -40,6 +40,7 @@ from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.game_names import GameNames
@@ -62,6 +63,7 @@ from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.mover import Mover
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 from gameserver.storage.tables import migrations
@@ -166,7 +168,11 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
         seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players),
         live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
-        social=SocialRoom(Friends(redis.commands, slots, settings.friends.per_player), Feeds(redis.commands, slots)),
+        social=SocialRoom(
+            Friends(redis.commands, slots, settings.friends.per_player),
+            Feeds(redis.commands, slots),
+            Blocks(slots, settings.mail.blocks_per_player),
+        ),
         operators=OperatorsRoom(
             Reports(slots), Survey(databases, control), Audit(control), GameNames(control, slots.members)
         ),
@@ -212,7 +218,14 @@ def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Cal
     limits = CommitLimits(
         writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
     )
-    return Players(slots, rulebook, _window(settings), limits, Scoring(calendar))
+    chosen = settings.limits
+    letters = LetterLimits(
+        pace_of(chosen.letters_per_sender),
+        pace_of(chosen.letters_per_pair),
+        pace_of(chosen.letters_per_recipient),
+        settings.mail.inbox,
+    )
+    return Players(slots, rulebook, _window(settings), limits, Scoring(calendar), letters)
 
 
 def _window(settings: Settings) -> Window:

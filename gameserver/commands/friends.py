@@ -1,4 +1,4 @@
-"""A player's friends, the board among them, and the feed of its last actions."""
+"""A player's friends, the board among them, whom it blocks, and the feed of its last actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
 from gameserver.storage.rooms import SocialRoom
 from gameserver.storage.sessions.sessions import Session
+from gameserver.storage.social.blocks import Block, BlockChange
 from gameserver.storage.social.friends import FriendChange
 
 
@@ -40,6 +41,30 @@ async def unfriend(social: Friendships, session: Session, friend_id: int) -> Non
     Raises SessionRevoked and what is unavailable.
     """
     await social.room.friends.remove(FriendChange(session.player_id, session.epoch, friend_id))
+
+
+async def block(social: Friendships, session: Session, blocked_id: int) -> None:
+    """Stops letters of a player to the caller; a repeat changes nothing, and the player isn't told.
+
+    Raises BadInput for the caller itself, PlayerNotFound, TooManyBlocks, SessionRevoked and what is unavailable.
+    """
+    if blocked_id == session.player_id:
+        raise BadInput("You can't block yourself.", errors=[FieldProblem("id", "is your own")])
+    await play.read(social.play, blocked_id)
+    await social.room.blocks.add(BlockChange(session.player_id, session.epoch, blocked_id))
+
+
+async def unblock(social: Friendships, session: Session, blocked_id: int) -> None:
+    """Lets letters of a player through again; a repeat changes nothing.
+
+    Raises SessionRevoked and what is unavailable.
+    """
+    await social.room.blocks.remove(BlockChange(session.player_id, session.epoch, blocked_id))
+
+
+async def blocks(social: Friendships, session: Session) -> tuple[Sequence[Block], int]:
+    """Whom the caller blocks, by id, and how many it may. Raises DatabaseUnavailable."""
+    return await social.room.blocks.of(session.player_id), social.room.blocks.most
 
 
 async def friends(social: Friendships, session: Session) -> tuple[Sequence[Player], int]:

@@ -36,6 +36,11 @@ async def forget(play: Play, session: Session, mail_id: str) -> None:
     await play.inbox.forget(session.player_id, mail_id.lower())
 
 
+async def forget_every(play: Play, session: Session) -> None:
+    """Deletes the caller's whole inbox. Raises DatabaseUnavailable."""
+    await play.inbox.forget_every(session.player_id)
+
+
 def shown(mail: Mail) -> dict[str, Any]:
     """A mail as its player sees it: ids are strings."""
     return {

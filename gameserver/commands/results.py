@@ -22,10 +22,12 @@ from gameserver.storage.sessions.sessions import Listed, Origin, Session
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove
+from gameserver.storage.social.blocks import Block
 
 __all__ = [
     "BanChange",
     "BanState",
+    "Block",
     "CheckReport",
     "Contest",
     "Count",

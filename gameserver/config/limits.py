@@ -6,6 +6,8 @@ from pydantic import Field, IPvAnyNetwork, ValidationInfo, field_validator
 
 from gameserver.config.section import DAY, SettingsSection
 
+LETTERS = 8
+"""Letters that one action may send, as rules.rulebook has it."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 
 
@@ -56,6 +58,12 @@ class LimitSettings(SettingsSection):
     sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
     sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
     password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
+    letters_per_sender: PerMinute = PerMinute(per_minute=60, burst=60)
+    """Letters that a player's actions send, to all recipients."""
+    letters_per_pair: PerMinute = PerMinute(per_minute=12, burst=10)
+    """The same, to each recipient."""
+    letters_per_recipient: PerMinute = PerMinute(per_minute=120, burst=120)
+    """Letters of other players' actions that take effect on a player; more of them are returned."""
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
@@ -63,3 +71,10 @@ class LimitSettings(SettingsSection):
     """Wrong keys of operators and back ends, on each node."""
     exempt: tuple[IPvAnyNetwork, ...] = ()
     """Networks whose clients may sign up and sign in without limit."""
+
+    @field_validator("letters_per_sender", "letters_per_pair")
+    @classmethod
+    def _admits_every_action(cls, chosen: PerMinute) -> PerMinute:
+        if chosen.burst < LETTERS:
+            raise ValueError(f"an action may send {LETTERS} letters, which a smaller burst would refuse for ever")
+        return chosen

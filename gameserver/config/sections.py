@@ -79,6 +79,10 @@ class MailSettings(SettingsSection):
 
     keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
     """How long a letter stays in an inbox."""
+    inbox: int = Field(default=500, ge=10, le=10_000)
+    """Letters in an inbox, at the most: the oldest of the least important go first."""
+    blocks_per_player: int = Field(default=200, ge=1, le=1000)
+    """Players that a player may block, at the most."""
 
 
 class AdminSettings(SettingsSection):

@@ -12,7 +12,8 @@
     │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found
     │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found
     ├─ Conflict conflict
-    │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends
+    │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends,
+    │       TooManyBlocks too_many_blocks
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
     ├─ Unavailable unavailable (retry_after: seconds)
@@ -194,6 +195,13 @@ class TooManyFriends(Conflict):
 
     code = "too_many_friends"
     sentence = "You can't have more friends."
+
+
+class TooManyBlocks(Conflict):
+    """The player blocks as many players as the settings allow."""
+
+    code = "too_many_blocks"
+    sentence = "You can't block more players."
 
 
 class Refused(GameError):

@@ -6,7 +6,8 @@ that has to answer sends a letter back. A letter to a player that doesn't exist,
 as `returned`.
 
 A duel takes two letters: `challenged` carries the challenger's level and strength, the recipient's dice decide, and
-`duelled` carries the result back. The winner gains EXP for the loser's level, the loser loses a share of its max_hp.
+`duelled` carries the result back. The winner gains EXP for the loser's level, the loser loses a share of its max_hp; a
+player that was challenged keeps its last HP, so that no stranger can put it down.
 """
 
 from typing import Annotated, Any
@@ -119,7 +120,7 @@ def challenged(player: Player, args: Challenged, moment: Moment) -> Outcome:
     """Fights the challenger and sends it the result. A player that is down doesn't fight: the letter goes back."""
     damage_dealt = moment.game.classes[player.class_name].damage_dealt
     won = not moment.dice.chance(challenger_chance(args, player.level, damage_dealt, moment.game.tuning.duel))
-    after, event = _after_duel(player, won=won, level=args.level, moment=moment)
+    after, event = _after_duel(player, won=won, level=args.level, moment=moment, least_hp=1)
     letter = Letter(int(args.sender), "duelled", {"won": not won, "level": player.level})
     return Outcome(after, ({"type": "challenged", "by": args.sender, **event},), (letter,))
 
@@ -166,12 +167,14 @@ def _other_player(player: Player, player_id: str) -> int:
     return target
 
 
-def _after_duel(player: Player, *, won: bool, level: int, moment: Moment) -> tuple[Player, dict[str, Any]]:
-    """The player after a duel with an opponent of this level, and the fields of its event."""
+def _after_duel(
+    player: Player, *, won: bool, level: int, moment: Moment, least_hp: int = 0
+) -> tuple[Player, dict[str, Any]]:
+    """The player after a duel with an opponent of this level, which leaves it `least_hp`; the fields of its event."""
     tuning = moment.game.tuning.duel
     if won:
         exp = min(tuning.exp_per_level * level, EXP_CAP - player.exp)
         return changed(player, exp=player.exp + exp), {"won": True, "exp": exp, "damage": 0}
     max_hp = moment.game.max_hp(player.class_name, player.level)
-    damage = min(max(max_hp * tuning.damage_percent // 100, 1), player.hp)
+    damage = min(max(max_hp * tuning.damage_percent // 100, 1), max(player.hp - least_hp, 0))
     return changed(player, hp=player.hp - damage), {"won": False, "exp": 0, "damage": damage}

@@ -23,6 +23,7 @@ from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.sessions.sessions import Sessions
+from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 
@@ -68,10 +69,11 @@ class LiveRoom:
 
 @dataclass(frozen=True, slots=True)
 class SocialRoom:
-    """Friends and feeds."""
+    """Friends, feeds and blocks."""
 
     friends: Friends
     feeds: Feeds
+    blocks: Blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ READS = (errors.DatabaseUnavailable,)
 BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
               errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
 FRIENDS = (errors.RateLimited, errors.SessionRevoked, errors.FriendsUnavailable, errors.DatabaseUnavailable)
+BLOCKS = (errors.RateLimited, errors.SessionRevoked, errors.DatabaseUnavailable)
 
 ROUTES = (
     public("POST", "/v1/players", players.sign_up, "Sign up", body=wire.SignUp, answer=answers.SignUpAnswer,
@@ -69,10 +70,18 @@ ROUTES = (
            errors=(errors.PlayerNotFound, errors.TooManyFriends, *FRIENDS)),
     player("DELETE", "/v1/players/me/friends/{id}", social.unfriend, "Remove a friend", status=204,
            errors=(errors.PlayerNotFound, *FRIENDS)),
+    player("GET", "/v1/players/me/blocks", social.list_blocks, "Whose letters the caller doesn't take",
+           answer=answers.BlocksAnswer, errors=READS),
+    player("PUT", "/v1/players/me/blocks/{id}", social.block, "Block a player: its letters are returned", status=204,
+           errors=(errors.PlayerNotFound, errors.TooManyBlocks, *BLOCKS)),
+    player("DELETE", "/v1/players/me/blocks/{id}", social.unblock, "Take a player's letters again", status=204,
+           errors=(errors.PlayerNotFound, *BLOCKS)),
     player("GET", "/v1/players/me/items", players.read_items, "The caller's items", answer=answers.ItemsAnswer,
            errors=READS),
     player("GET", "/v1/players/me/inbox", mail.read_inbox, "The caller's letters, newest first", query=wire.InboxQuery,
            answer=answers.InboxAnswer, errors=READS),
+    player("DELETE", "/v1/players/me/inbox", mail.forget_inbox, "Delete every letter", status=204,
+           errors=(errors.RateLimited, *READS)),
     player("DELETE", "/v1/players/me/inbox/{mail_id}", mail.forget_mail, "Delete a letter", status=204, errors=READS),
     public("GET", "/v1/boards", boards.list_boards, "The boards", answer=answers.BoardsAnswer),
     public("GET", "/v1/boards/{board}", boards.read_board, "A board from the top", query=wire.BoardQuery,

@@ -12,6 +12,7 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ledger.partitions import ensure_partitions
+from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
@@ -107,6 +108,19 @@ async def forget_old_mail(now: datetime, databases: Sequence[Database], keep: fl
         while chunk := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
             deleted += chunk
     return deleted
+
+
+async def forget_letter_counts_for_ever(databases: Callable[[], Sequence[Database]]) -> None:
+    """Deletes counts of letters that have no effect any more."""
+
+    async def work() -> int:
+        deleted = 0
+        for database in databases():
+            while chunk := await forget_rested(database, OLD_MAIL_CHUNK):
+                deleted += chunk
+        return deleted
+
+    await _for_ever("letter counts", OLD_MAIL_SECONDS, work)
 
 
 async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:

@@ -14,6 +14,7 @@ from gameserver import app as application
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
+from gameserver.config.limits import PerMinute
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
@@ -89,6 +90,13 @@ def with_rules(
         text = text.replace(table, table + "".join(f'{name} = "{each}"\n' for name, each in rules.items()))
     game.write_text(f"{text}\n{boards}", "utf-8")
     return settings.model_copy(update={"game": game})
+
+
+def widely_limited(settings: Settings) -> Settings:
+    """The settings with limits on letters that no test of something else meets."""
+    wide = PerMinute(per_minute=1_000_000, burst=1_000_000)
+    limits = dict.fromkeys(("letters_per_sender", "letters_per_pair", "letters_per_recipient"), wide)
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=limits)})
 
 
 async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database: str | None = None) -> Player:
@@ -208,7 +216,8 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         old.transaction(),
     ):
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
-        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox"):
+        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox", "blocks",
+                      "letter_counts"):  # fmt: skip
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])

@@ -27,6 +27,7 @@ STATUSES = {
     "name_taken": 409,
     "device_taken": 409,
     "too_many_friends": 409,
+    "too_many_blocks": 409,
     "full_hp": 409,
     "rate_limited": 429,
     "too_large": 413,

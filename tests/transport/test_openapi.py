@@ -114,6 +114,9 @@ def test_what_is_limited_promises_to_say_so() -> None:
         ("/v1/players/me/password", "post"),
         ("/v1/players/me/friends/{id}", "put"),
         ("/v1/players/me/friends/{id}", "delete"),
+        ("/v1/players/me/blocks/{id}", "put"),
+        ("/v1/players/me/blocks/{id}", "delete"),
+        ("/v1/players/me/inbox", "delete"),
     }
 
 

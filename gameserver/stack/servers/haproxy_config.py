@@ -16,6 +16,8 @@ from gameserver.config.settings import Settings
 TEMPLATE = Path(__file__).with_name("haproxy.cfg")
 SOCKET = "haproxy.sock"
 """The runtime API of the HAProxy that `up` runs, in the folder where it is started."""
+OPERATORS_CONNECTIONS = 100
+"""Connections of the operators' port, which players can't take."""
 _NOWHERE = "127.0.0.1:1"
 _RESOLVERS = """\
 # The containers' resolver. A node that is missing, or returns with another address, is found once it is there.
@@ -82,6 +84,8 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "port": str(front.port),
         "operators_port": str(front.operators_port),
         "connections": str(front.connections),
+        "operators_connections": str(OPERATORS_CONNECTIONS),
+        "all_connections": str(front.connections + OPERATORS_CONNECTIONS),
         "globals": "".join(f"    {line}\n" for line in _globals(settings, front)),
         "resolvers": _RESOLVERS if front.resolvers else "",
         "lookup": lookup,

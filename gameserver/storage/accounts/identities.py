@@ -172,7 +172,7 @@ class Identities:
         keys = [str(key) for key in identity.keys]
         outcome = outcome_of(after, max_hp, [{"type": "deleted"}], keys=keys)
         await _record(connection, change, after, outcome, identity.now)
-        for table in (CREDENTIALS, tables.friends):
+        for table in (CREDENTIALS, tables.friends, tables.blocks, tables.letter_counts):
             same = (table.c.slot == slot_of(after.id)) & (table.c.player_id == after.id)
             await connection.execute(delete(table).where(same))
         await inbox.forget_all(connection, after.id)

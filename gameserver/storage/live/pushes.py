@@ -1,13 +1,14 @@
 """Stored pushes: each player's numbered stream in Redis, of which a client that resumes gets what it missed.
 
 Law: a stream's numbers rise by one and are never given twice under its name. When Redis has lost a stream, the next one
-has another name, so a client can't confuse the two. Only a bounded tail is stored, and nothing here is the only copy of
+has another name, so a client can't confuse the two. Only a bounded tail is stored, a sender has
+only a share of it, and nothing here is the only copy of
 anything: mail is in its inbox in Postgres. Notices to all join a player's stream when they are pushed to the player, or
 when the player comes back while they are stored.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Argument, Script
 
 KEPT_PUSHES = 100
+SENDER_SHARE = 20
+"""Stored letters of one sender, at the most; its oldest go first, and are still in the inbox."""
 KEPT_NOTICES = 20
 KEPT_MS = 6 * 3600 * 1000
 """How long a stream stays after it was last read or written."""
@@ -45,12 +48,21 @@ class StoredPush:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A stream's last number; with `resumed`, `missed` is everything after what the client has seen."""
+    """A stream's last number; with `resumed`, `missed` is everything after what the client has seen.
+
+    With `mail_skipped`, letters of a sender that sent many are missing from it; they are in the inbox.
+    """
 
     stream: str
     seq: int
     resumed: bool
     missed: Sequence[StoredPush]
+    mail_skipped: bool = False
+
+    @property
+    def before_missed(self) -> int:
+        """The number from which `missed` goes on."""
+        return self.missed[0].seq - 1 if self.missed else self.seq
 
 
 class PushOpenCall(NamedTuple):
@@ -73,6 +85,8 @@ class PushKeepCall(NamedTuple):
     most: int
     lifetime_ms: int
     push: bytes
+    author: bytes
+    share: int
 
 
 class NoticeAddCall(NamedTuple):
@@ -133,7 +147,15 @@ class Pushes:
     async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
         """Puts a push into the stream of each player, in order; their numbers. Raises PresenceUnavailable."""
         calls = [
-            PushKeepCall(*_keys(player_id), secrets.token_hex(8), KEPT_PUSHES, KEPT_MS, _text(kind, data))
+            PushKeepCall(
+                *_keys(player_id),
+                secrets.token_hex(8),
+                KEPT_PUSHES,
+                KEPT_MS,
+                _text(kind, data),
+                _author(data),
+                SENDER_SHARE,
+            )
             for player_id, data in pushes
         ]
         with translated(PresenceUnavailable, AWAY):
@@ -170,9 +192,15 @@ def _text(kind: str, data: object) -> bytes:
     return orjson.dumps([kind, data])
 
 
+def _author(data: object) -> bytes:
+    """What all stored letters of one sender have in their text, and no others; empty for other pushes."""
+    sender = data.get("sender") if isinstance(data, Mapping) else None
+    return orjson.dumps({"sender": sender})[1:-1] if sender not in (None, "0") else b""
+
+
 def _opened(row: Any) -> Opened:
-    stream, seq, resumed, missed = row
-    return Opened(stream.decode(), int(seq), bool(resumed), [_push(push) for push in missed])
+    stream, seq, resumed, missed, skipped = row
+    return Opened(stream.decode(), int(seq), bool(resumed), [_push(push) for push in missed], bool(skipped))
 
 
 def _push(row: bytes) -> StoredPush:

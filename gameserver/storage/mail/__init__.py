@@ -11,6 +11,7 @@ A letter has another shape at each station, because each needs other fields:
 Grants of items travel through the outbox, too, as rows of the kind `items.stacks.KIND` and the number `NUMBER`; their
 deliverer is `items.grants`.
 
-Door: `mailbag` (`Mailbag`, `SentLetter`, `OutboxRow`, `LetterSettled`, `HOPS`, `WAITING`), `outbox` (`Outbox`,
-`Ending`), `courier` (`Courier`, `Deliverer`) and `inbox` (`Inbox`, `Mail`, `forget_old`, `forget_all`).
+Door: `mailbag` (`Mailbag`, `SentLetter`, `OutboxRow`, `LetterSettled`, `HOPS`, `WAITING`, `NOT_ACCEPTED`), `bounds`
+(`LetterLimits`, `LetterCounts`, `forget_rested`), `outbox` (`Outbox`, `Ending`), `courier` (`Courier`, `Deliverer`) and
+`inbox` (`Inbox`, `Mail`, `forget_old`, `forget_all`).
 """

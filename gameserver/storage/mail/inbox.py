@@ -56,6 +56,11 @@ class Inbox:
         statement = delete(tables.inbox).where(_of(player_id), INBOX.mail_id == mail_id)
         await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
 
+    async def forget_every(self, player_id: int) -> None:
+        """Deletes every letter that the player sees; that a letter was refused stays recorded."""
+        statement = delete(tables.inbox).where(_of(player_id))
+        await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
+
 
 async def forget_all(connection: AsyncConnection, player_id: int) -> None:
     """Deletes a player's whole inbox."""

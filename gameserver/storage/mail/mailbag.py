@@ -2,8 +2,9 @@
 
 Law: a letter ends in one of two ways, in one transaction on the database of its recipient, under the recipient's lock:
 it takes effect (a ledger row under its mail id, and an inbox row), or it is refused for good (an inbox row with the
-reason). A repeated delivery finds that, whatever has happened since. How many letters of a player may wait is bounded;
-a command that would send more is refused.
+reason). A repeated delivery finds that, whatever has happened since. How many letters of a player may wait is bounded,
+and so is how often it sends and receives them (`bounds`): a command that would send more is refused. A letter of a
+sender that the recipient blocks, and one too many, is refused for good under one code: a sender can't tell which.
 """
 
 from collections import Counter
@@ -16,11 +17,16 @@ import asyncpg
 
 from gameserver.rules.errors import Overloaded, RuleBroken
 from gameserver.storage.ids import hops, slot_of
+from gameserver.storage.mail.bounds import RECEIVED, LetterCounts
 from gameserver.storage.postgres import statements
 
 SQL = statements.load(__package__, "mailbag.sql")
 WAITING = 100
 """A player with so many letters in the outbox can't send another one."""
+NOT_ACCEPTED = "not_accepted"
+"""Why a letter is refused whose recipient blocks the sender, or gets too many."""
+SENDER_SHARE = 5
+"""An inbox that is trimmed loses a sender's letters first that are more than a fifth of what it may hold."""
 HOPS = 4
 """How long a chain of letters that answer each other may be."""
 
@@ -37,6 +43,11 @@ class SentLetter:
     payload: str
     at: datetime
     mail_id: str
+
+    @property
+    def begun_by_player(self) -> bool:
+        """Whether another player began it: it isn't an answer, returned, or the server's."""
+        return self.player_id not in (0, self.recipient) and not hops(self.command_id)
 
 
 class OutboxRow(NamedTuple):
@@ -76,50 +87,80 @@ class LetterSettled(Exception):
 class Mailbag:
     """One per batch; `look_up` is called after the players are locked, `write` before the commit."""
 
+    counts: LetterCounts
     posted: list[OutboxRow] = field(default_factory=list)
     _arrived: list[_InboxRow] = field(default_factory=list)
     _refused: dict[tuple[int, str], str] = field(default_factory=dict)
+    _blocked: set[tuple[int, str]] = field(default_factory=set)
     _waiting: Counter[int] = field(default_factory=Counter)
 
     async def look_up(
         self, connection: asyncpg.Connection, letters: Sequence[SentLetter], senders: Sequence[int]
     ) -> None:
-        """Reads which of the letters were refused before, and how many letters of the senders wait."""
+        """Reads which letters were refused before or are blocked, and what the players have sent and received."""
         if letters:
             recipients = [letter.recipient for letter in letters]
             ids = [letter.mail_id for letter in letters]
-            rows = await connection.fetch(SQL["refused"], list(map(slot_of, recipients)), recipients, ids)
-            self._refused = {(row["player_id"], row["mail_id"]): row["refused"] for row in rows}
+            slots, authors = list(map(slot_of, recipients)), [letter.player_id for letter in letters]
+            for row in await connection.fetch(SQL["arriving"], slots, recipients, ids, authors):
+                self._note_arriving(row)
         if senders:
-            rows = await connection.fetch(SQL["waiting"], list(map(slot_of, senders)), senders, WAITING)
-            self._waiting.update({row["player_id"]: row["waiting"] for row in rows})
+            slots = list(map(slot_of, senders))
+            for row in await connection.fetch(SQL["waiting"], slots, senders, WAITING):
+                if row["other_id"] is None:
+                    self._waiting[row["player_id"]] = row["waiting"]
+                else:
+                    self.counts.load(row["player_id"], row["other_id"], row["rest"], 0)
+
+    def _note_arriving(self, row: asyncpg.Record) -> None:
+        key = row["player_id"], row["mail_id"]
+        if row["refused"] is not None:
+            self._refused[key] = row["refused"]
+        if row["blocked"]:
+            self._blocked.add(key)
+        if row["rest"] is not None:
+            self.counts.load(row["player_id"], RECEIVED, row["rest"], row["arrivals"])
 
     def refused_before(self, letter: SentLetter) -> str | None:
         """Why the letter was refused when it was delivered before; None if it wasn't."""
         return self._refused.get((letter.recipient, letter.mail_id))
 
-    def rows_for(self, player_id: int, command_id: str, letters: Sequence[tuple[str, int, str]]) -> list[OutboxRow]:
+    def is_welcome(self, letter: SentLetter, now: datetime) -> bool:
+        """Whether a new letter may take effect: its recipient doesn't block its sender, and hasn't had too many."""
+        if not letter.begun_by_player:
+            return True
+        if (letter.recipient, letter.mail_id) in self._blocked:
+            return False
+        return self.counts.may_receive(letter.recipient, now)
+
+    def rows_for(
+        self, player_id: int, command_id: str, letters: Sequence[tuple[str, int, str]], now: datetime
+    ) -> list[OutboxRow]:
         """Rows for the letters of a command (kind, recipient, payload), to be given to `post`.
 
-        Raises Overloaded when too many letters of the player wait, but not for answers to letters, which mustn't be
-        lost; RuleBroken when letters answer each other too often.
+        Raises Overloaded when too many letters of the player wait, RateLimited when it sends too many, but neither for
+        answers to letters, which mustn't be lost; RuleBroken when letters answer each other too often.
         """
         if hops(command_id) >= HOPS:
             raise RuleBroken(f"letters answer each other more than {HOPS} times")
-        if self._waiting[player_id] >= WAITING and not hops(command_id):
-            raise Overloaded("Too many letters of the player wait to be delivered.", retry_after=1)
+        if not hops(command_id):
+            if self._waiting[player_id] >= WAITING:
+                raise Overloaded("Too many letters of the player wait to be delivered.", retry_after=1)
+            self.counts.require_sendable(player_id, [recipient for _, recipient, _ in letters], now)
         key = slot_of(player_id), player_id, command_id
         return [OutboxRow(*key, number, *letter) for number, letter in enumerate(letters)]
 
-    def post(self, rows: Sequence[OutboxRow]) -> None:
-        """Notes rows to be written."""
+    def post(self, rows: Sequence[OutboxRow], now: datetime) -> None:
+        """Notes rows to be written, all of one command."""
         self.posted += rows
-        for row in rows:
-            self._waiting[row.player_id] += 1
+        self._waiting[rows[0].player_id] += len(rows)
+        if not hops(rows[0].command_id):
+            self.counts.spend_sent(rows[0].player_id, [row.recipient for row in rows], now)
 
-    def take_in(self, letter: SentLetter, payload: str) -> None:
+    def take_in(self, letter: SentLetter, payload: str, now: datetime) -> None:
         """Notes that the letter takes effect; `payload` is what the recipient is shown, as JSON text."""
         self._arrived.append(_inbox_row(letter, payload, None))
+        self.counts.arrive(letter.recipient, now, counted=letter.begun_by_player)
 
     def refuse(self, letter: SentLetter, why: str) -> LetterSettled:
         """Notes that the letter is refused for good."""
@@ -128,11 +169,18 @@ class Mailbag:
         return LetterSettled(why)
 
     async def write(self, connection: asyncpg.Connection) -> None:
-        """Writes both boxes."""
+        """Writes both boxes, trims inboxes that have become too long, and writes the counts."""
         if self.posted:
             await connection.fetch(SQL["post"], *_columns(self.posted))
         if self._arrived:
             await connection.fetch(SQL["arrive"], *_columns(self._arrived))
+        if full := self.counts.take_full():
+            limits = self.counts.limits
+            leave = limits.inbox - limits.arrivals + 1
+            share = max(limits.inbox // SENDER_SHARE, 1)
+            await connection.fetch(SQL["trim"], list(map(slot_of, full)), full, leave, share)
+        if rows := self.counts.rows():
+            await connection.fetch(SQL["count"], *_columns(rows))
 
 
 def _inbox_row(letter: SentLetter, payload: str, refused: str | None) -> _InboxRow:

@@ -1,21 +1,56 @@
--- What a group commit with letters asks in addition to players/batch.sql. Tables: outbox, inbox.
+-- What a group commit with letters asks in addition to players/batch.sql. Tables: outbox, inbox, blocks, letter_counts.
 -- Arguments are arrays of equal length, one element for each row.
 
--- name: refused
--- $1 slots, $2 recipients, $3 mail ids: the letters that were refused before, and why. To be read under the locks.
-select i.player_id, i.mail_id::text as mail_id, i.refused
-from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as wanted(slot, player_id, mail_id)
-join inbox i on i.slot = wanted.slot and i.player_id = wanted.player_id and i.mail_id = wanted.mail_id
-where i.refused is not null
+-- name: arriving
+-- $1 slots, $2 recipients, $3 mail ids, $4 senders: for each letter why it was refused before (or null), whether its
+-- recipient blocks its sender, and the count of what the recipient has received. To be read under the locks.
+select wanted.player_id, wanted.mail_id::text as mail_id, i.refused, b.blocked_id is not null as blocked,
+       c.rest, c.arrivals
+from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bigint[]) as wanted(slot, player_id, mail_id, sender)
+left join inbox i on i.slot = wanted.slot and i.player_id = wanted.player_id and i.mail_id = wanted.mail_id
+                  and i.refused is not null
+left join blocks b on b.slot = wanted.slot and b.player_id = wanted.player_id and b.blocked_id = wanted.sender
+left join letter_counts c on c.slot = wanted.slot and c.player_id = wanted.player_id and c.other_id = -1
 
 -- name: waiting
--- $1 slots, $2 players, $3 up to what to count: how many letters of each player wait.
-select wanted.player_id, w.waiting
+-- $1 slots, $2 players, $3 up to what to count: how many letters of each player wait; and rows of what it has
+-- sent, whose time of rest isn't past.
+select wanted.player_id, w.waiting, null::bigint as other_id, null::bigint as rest
 from unnest($1::smallint[], $2::bigint[]) as wanted(slot, player_id),
      lateral (select count(*) as waiting
               from (select from outbox o
                     where o.slot = wanted.slot and o.player_id = wanted.player_id and o.number >= 0 limit $3) as these
      ) as w
+union all
+select c.player_id, null, c.other_id, c.rest
+from unnest($1::smallint[], $2::bigint[]) as wanted(slot, player_id)
+join letter_counts c on c.slot = wanted.slot and c.player_id = wanted.player_id
+where c.other_id >= 0 and c.rest > extract(epoch from now()) * 1000000000
+
+-- name: count
+-- $1 slots, $2 players, $3 others, $4 times of rest, $5 arrivals.
+insert into letter_counts (slot, player_id, other_id, rest, arrivals)
+select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[])
+on conflict (slot, player_id, other_id) do update set rest = excluded.rest, arrivals = excluded.arrivals
+
+-- name: trim
+-- $1 slots, $2 players, $3 how many letters to leave, $4 how many of them of one sender: deletes the least important
+-- letters of inboxes. The server's (rewards) stay longest, then each sender's newest, the oldest go first.
+delete from inbox i
+using (
+    select wanted.slot, wanted.player_id, surplus.mail_id
+    from unnest($1::smallint[], $2::bigint[]) as wanted(slot, player_id),
+         lateral (
+             select r.mail_id
+             from (select l.mail_id, l.sender,
+                          row_number() over (partition by l.sender order by l.mail_id desc) as nth
+                   from inbox l
+                   where l.slot = wanted.slot and l.player_id = wanted.player_id and l.refused is null) as r
+             order by r.sender = 0 desc, r.nth <= $4 desc, r.mail_id desc
+             offset $3
+         ) as surplus
+) as gone
+where i.slot = gone.slot and i.player_id = gone.player_id and i.mail_id = gone.mail_id
 
 -- name: post
 -- $1 slots, $2 senders, $3 command ids, $4 numbers, $5 kinds, $6 recipients, $7 payloads.

@@ -34,7 +34,8 @@ from gameserver.storage.items.stacks import NOT_ENOUGH, Stacks, Unpaid
 from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
-from gameserver.storage.mail.mailbag import LetterSettled, Mailbag, OutboxRow, SentLetter
+from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
+from gameserver.storage.mail.mailbag import NOT_ACCEPTED, LetterSettled, Mailbag, OutboxRow, SentLetter
 from gameserver.storage.players.command import (
     Command,
     FateUnknown,
@@ -65,13 +66,15 @@ class Batch:
     commands: Sequence[Command]
     stacks: Stacks
     scoring: Scoring
+    letters: LetterLimits
     _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
-    _mail: Mailbag = field(default_factory=Mailbag)
+    _mail: Mailbag = field(init=False)
     _seeds: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._mail = Mailbag(LetterCounts(self.letters))
         drawn = os.urandom(8 * len(self.commands))
         self._seeds = (number >> 1 for (number,) in struct.iter_unpack("Q", drawn))
 
@@ -148,6 +151,8 @@ class Batch:
         # New: there must be a recipient.
         if locked is None:
             return self._mail.refuse(letter, PlayerNotFound.code)
+        if not self._mail.is_welcome(letter, self._gathered.now):
+            return self._mail.refuse(letter, NOT_ACCEPTED)
         return self._open(command, letter, locked)
 
     def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Verdict:
@@ -169,7 +174,7 @@ class Batch:
             rule_failed(self.rulebook, command, error)
             return self._mail.refuse(letter, Internal.code)
         shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
-        self._mail.take_in(letter, shown)
+        self._mail.take_in(letter, shown, self._gathered.now)
         return receipt
 
     def _settle(self, command: Command, locked: LockedPlayer) -> Receipt | Refused:
@@ -210,7 +215,7 @@ class Batch:
         locked.player, locked.changed = outcome.player, True
         self._enter(command, args_json, seed, answer_json, outcome.player.version)
         if postings:
-            self._mail.post(postings)
+            self._mail.post(postings, now)
         if command.takes or outcome.grants:
             self.stacks.record(command, outcome.grants)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
@@ -233,7 +238,7 @@ class Batch:
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
         letters = [(letter.kind, letter.recipient, json_of(letter.args)) for letter in outcome.letters]
-        postings = self._mail.rows_for(command.player_id, command.id, letters)
+        postings = self._mail.rows_for(command.player_id, command.id, letters, self._gathered.now)
         events = tuple(
             {
                 "type": "mail_sent",

@@ -7,6 +7,7 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.stacks import Stacks
 from gameserver.storage.ledger.window import Window
+from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Command
 from gameserver.storage.postgres.database import Database
@@ -24,10 +25,11 @@ class BatchFactory:
     window: Window
     scoring: Scoring
     backlog: Backlog
+    letters: LetterLimits
 
     def make(self, commands: Sequence[Command]) -> Batch:
         stacks = Stacks(self.rulebook.game.items, self._has_items, self._is_full)
-        return Batch(self.rulebook, self.window, commands, stacks, self.scoring)
+        return Batch(self.rulebook, self.window, commands, stacks, self.scoring, self.letters)
 
     def _has_items(self, slot: int) -> bool:
         """Whether the node's map has the slot's items in this database; the database itself is asked under a fence."""

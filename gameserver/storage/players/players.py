@@ -16,6 +16,7 @@ from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.inventory import Inventory, Stack
 from gameserver.storage.items.payment_ledger import PaymentLedger
 from gameserver.storage.ledger.window import Window
+from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.players.batches import BatchFactory
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import Committer, GiveBack
@@ -33,13 +34,19 @@ class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
     def __init__(
-        self, slots: Slots, rulebook: Rulebook, window: Window, limits: CommitLimits, scoring: Scoring
+        self,
+        slots: Slots,
+        rulebook: Rulebook,
+        window: Window,
+        limits: CommitLimits,
+        scoring: Scoring,
+        letters: LetterLimits,
     ) -> None:
         self._slots = slots
         self._backlog = Backlog(slots)
 
         def committer(database: Database, give_back: GiveBack) -> Committer:
-            batches = BatchFactory(database, slots, rulebook, window, scoring, self._backlog)
+            batches = BatchFactory(database, slots, rulebook, window, scoring, self._backlog, letters)
             return Committer(database, batches.make, limits, give_back)
 
         self._router = Router(slots, limits, committer)

@@ -1,4 +1,4 @@
-"""Friends and feeds: truth in Postgres, read from Redis.
+"""Friends and feeds: truth in Postgres, read from Redis; and blocks, read from Postgres.
 
-Door: `friends` (Friends, FriendChange), `feeds` (Feeds).
+Door: `friends` (Friends, FriendChange), `feeds` (Feeds), `blocks` (Blocks, BlockChange, Block).
 """

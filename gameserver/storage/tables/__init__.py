@@ -20,10 +20,12 @@ from gameserver.storage.tables.groups import METADATA, TXID
 from gameserver.storage.tables.items_group import item_ledger, items_marks, items_owned_slots, stacks
 from gameserver.storage.tables.players_group import (
     PLAYER,
+    blocks,
     credentials,
     friends,
     inbox,
     ledger,
+    letter_counts,
     outbox,
     payment_epochs,
     player_of,
@@ -41,6 +43,7 @@ __all__ = [
     "accounts_marks",
     "accounts_owned_slots",
     "audit",
+    "blocks",
     "claims",
     "credentials",
     "databases",
@@ -51,6 +54,7 @@ __all__ = [
     "items_marks",
     "items_owned_slots",
     "ledger",
+    "letter_counts",
     "members",
     "move_slots",
     "moves",

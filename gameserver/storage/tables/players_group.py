@@ -151,6 +151,28 @@ inbox = Table(
 )
 """Letters that have arrived. A row with a reason in `refused` records that one never will; players don't see it."""
 
+blocks = Table(
+    "blocks",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("blocked_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("added_at", Time, nullable=False),
+)
+"""The players whose letters a player doesn't take; they may live on other databases."""
+
+letter_counts = Table(
+    "letter_counts",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("other_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("rest", BigInteger, nullable=False),
+    Column("arrivals", Integer, nullable=False),
+    postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.05"},
+)
+"""How often a player may send (to `other_id`, or 0 for all) or receive (-1); see storage/mail/bounds.py."""
+
 payment_epochs = Table(
     "payment_epochs",
     players,

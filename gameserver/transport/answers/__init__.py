@@ -57,12 +57,13 @@ from gameserver.transport.answers.players import (
 )
 from gameserver.transport.answers.problems import Problem, frame_error, problem
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
-from gameserver.transport.answers.social import FeedAnswer, FriendsAnswer, feed, friends
+from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, FriendsAnswer, blocks, feed, friends
 
 __all__ = [
     "ActAnswer",
     "ActionsAnswer",
     "BanAnswer",
+    "BlocksAnswer",
     "BoardAnswer",
     "BoardsAnswer",
     "ClassesAnswer",
@@ -94,6 +95,7 @@ __all__ = [
     "act",
     "action_list",
     "ban_state",
+    "blocks",
     "board",
     "board_list",
     "class_list",

@@ -1,13 +1,14 @@
-"""Friends, and feeds of what a player did last."""
+"""Friends, blocked players, and feeds of what a player did last."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from typing_extensions import TypedDict
 
+from gameserver.commands.results import Block
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player
-from gameserver.times import rfc3339_of_seconds
+from gameserver.times import rfc3339, rfc3339_of_seconds
 from gameserver.transport.answers.players import PlayerAnswer, player_now
 
 
@@ -30,6 +31,25 @@ class FriendsAnswer(TypedDict):
 
     friends: list[PlayerAnswer]
     most: int
+
+
+class BlockEntry(TypedDict):
+    """A player whose letters the caller doesn't take."""
+
+    id: str
+    added_at: str
+
+
+class BlocksAnswer(TypedDict):
+    """By id; `most` is how many players a player may block."""
+
+    blocks: list[BlockEntry]
+    most: int
+
+
+def blocks(entries: Sequence[Block], most: int) -> BlocksAnswer:
+    return {"blocks": [{"id": str(entry.blocked_id), "added_at": rfc3339(entry.added_at)} for entry in entries],
+            "most": most}  # fmt: skip
 
 
 def friends(players: Sequence[Player], most: int, game: Game) -> FriendsAnswer:

@@ -5,6 +5,7 @@ from aiohttp import web
 from gameserver.commands import mail
 from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
+from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import query
 from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS
@@ -14,6 +15,12 @@ async def read_inbox(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.InboxQuery)
     page = await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
     return json_response(answers.inbox(page))
+
+
+async def forget_inbox(request: web.Request, session: Session) -> web.Response:
+    callers.count_action(request, session)
+    await mail.forget_every(request.app[COMMANDS].play, session)
+    return no_content()
 
 
 async def forget_mail(request: web.Request, session: Session) -> web.Response:

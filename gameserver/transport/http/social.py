@@ -1,4 +1,4 @@
-"""Friends and feeds over HTTP."""
+"""Friends, blocked players and feeds over HTTP."""
 
 from aiohttp import web
 
@@ -23,6 +23,25 @@ async def unfriend(request: web.Request, session: Session) -> web.Response:
     callers.count_action(request, session)
     await friends.unfriend(request.app[COMMANDS].friends, session, friend_id)
     return no_content()
+
+
+async def block(request: web.Request, session: Session) -> web.Response:
+    blocked_id = path_player(request)
+    callers.count_action(request, session)
+    await friends.block(request.app[COMMANDS].friends, session, blocked_id)
+    return no_content()
+
+
+async def unblock(request: web.Request, session: Session) -> web.Response:
+    blocked_id = path_player(request)
+    callers.count_action(request, session)
+    await friends.unblock(request.app[COMMANDS].friends, session, blocked_id)
+    return no_content()
+
+
+async def list_blocks(request: web.Request, session: Session) -> web.Response:
+    entries, most = await friends.blocks(request.app[COMMANDS].friends, session)
+    return json_response(answers.blocks(entries, most))
 
 
 async def list_friends(request: web.Request, session: Session) -> web.Response:

@@ -180,10 +180,11 @@ async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:
     state = {
         "player": answers.player_now(player, conversation.rulebook.game),
         "stream": opened.stream,
-        "seq": opened.seq - len(opened.missed),
+        "seq": opened.before_missed,
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
         "server_time": rfc3339(conversation.now()),
         "resumed": opened.resumed,
+        "mail_skipped": opened.mail_skipped,
     }
     player_socket.answer_hello({"id": hello.id, "ok": state}, player.version, opened)
 

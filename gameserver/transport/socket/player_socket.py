@@ -56,7 +56,7 @@ class PlayerSocket:
     def answer_hello(self, answer: Mapping[str, object], version: int, opened: Opened) -> None:
         """Sends the answer, which has the player's state of `version`; then what was missed, and what was held back."""
         held_back, self._held_back = self._held_back, None
-        self._state_version, self._seen = version, Seen(opened.stream, opened.seq - len(opened.missed))
+        self._state_version, self._seen = version, Seen(opened.stream, opened.before_missed)
         self.channel.send(answer)
         self.push_stored(opened.stream, opened.missed)
         if held_back is not None:

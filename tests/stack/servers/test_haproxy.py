@@ -147,6 +147,22 @@ async def test_a_place_is_filled_drained_and_shut_while_it_runs_however_deep_its
             await api.drain("node-7")
 
 
+async def test_players_that_take_every_connection_leave_operators_theirs(
+    settings: Settings, tmp_path: Path, started: Callable[[HAProxyServer], Any]
+) -> None:
+    fronted = behind(settings, connections=20)
+    assert fronted.haproxy is not None
+    await started(child(fronted, tmp_path, [HAProxyPlace("node-1", "127.0.0.1:1", open=False)]))
+    async with AsyncExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(closing(socket.create_connection(("127.0.0.1", fronted.haproxy.port))))
+        session = await stack.enter_async_context(ClientSession())
+        async with asyncio.timeout(3):
+            for _ in range(5):
+                answer = await session.get(f"http://127.0.0.1:{fronted.haproxy.operators_port}/stats")
+                assert answer.status == 200
+
+
 async def test_without_the_program_one_sentence_says_so(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ from tests.support.deployment import (
     present,
     settled,
     waiting,
+    widely_limited,
     with_actions,
     with_rules,
     working,
@@ -315,7 +316,7 @@ async def test_a_copy_of_an_outbox_on_a_database_that_doesnt_own_the_slot_is_lef
 async def test_a_player_with_too_many_letters_that_wait_sends_no_more_until_they_are_gone(
     settings: Settings, tmp_path: Path
 ) -> None:
-    changed = with_actions(settings, tmp_path, shout="tests.storage.mail.gossip:shout")
+    changed = with_actions(widely_limited(settings), tmp_path, shout="tests.storage.mail.gossip:shout")
     async with working(changed) as core:
         one, two, neighbour = await enlist_many(core, 3, "one")
         commands = [order(core, one.id, "shout", player=str(two.id)) for _ in range(20)]

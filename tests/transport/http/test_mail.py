@@ -170,3 +170,31 @@ async def test_letters_to_a_deleted_player_come_back_and_its_own_mail_is_gone(ap
     await until_delivered(api, one, 2)
     back = (await inbox(api, one))["entries"][0]
     assert (back["kind"], back["args"]["reason"], back["args"]["to"]) == ("returned", "player_not_found", other.id)
+
+
+async def test_the_whole_inbox_is_deleted_at_once_and_only_the_callers(api: Api) -> None:
+    one, other = await api.sign_up(), await api.sign_up()
+    for _ in range(3):
+        await api.act(one, "duel", player=other.id)
+    await until_delivered(api, other, 3)
+    await until_delivered(api, one, 3)
+    for _ in range(2):
+        gone = await api.ask("DELETE", INBOX, token=other.token)
+        assert (gone.status, gone.body) == (204, b"")
+        assert (await inbox(api, other))["entries"] == []
+    assert len((await inbox(api, one))["entries"]) == 3
+    assert (await api.ask("DELETE", INBOX)).code == "not_authenticated"
+    assert_problem(await api.ask("DELETE", f"{INBOX}?all=1", token=one.token), "bad_input")
+
+
+async def test_too_many_duels_with_one_player_are_refused_and_change_nothing(api: Api) -> None:
+    one, other = await api.sign_up(), await api.sign_up()
+    answers = [await api.act(one, "duel", player=other.id) for _ in range(30)]
+    refused = [answer for answer in answers if answer.status != 200]
+    assert len(refused) >= 18, "ten at once, and one every five seconds"
+    for answer in refused:
+        if answer.code != "player_is_down":
+            assert_problem(answer, "rate_limited")
+            assert int(answer.headers["Retry-After"]) >= 1
+    challenges = [entry for entry in (await inbox(api, other))["entries"] if entry["kind"] == "challenged"]
+    assert len(challenges) <= 12

@@ -59,6 +59,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "name_taken": 409,
         "device_taken": 409,
         "too_many_friends": 409,
+        "too_many_blocks": 409,
         "refused": 409,
         "rate_limited": 429,
         "too_many_messages": 429,

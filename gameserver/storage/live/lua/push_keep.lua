@@ -5,11 +5,29 @@
 -- ARGV most: pushes stored, at the most
 -- ARGV lifetime_ms: for how long
 -- ARGV push: the one to store
+-- ARGV author: what a letter has in common with all of its sender, or ''
+-- ARGV share: how many of them are stored, at the most; the oldest goes first
 -- Returns its number.
+-- include: trimmed
+
 if redis.call('HSETNX', stream, 'stream', name) == 1 then redis.call('HSET', stream, 'seq', 0, 'notice', 0) end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)
 redis.call('RPUSH', tail, seq .. ' ' .. push)
-redis.call('LTRIM', tail, -tonumber(most), -1)
+trimmed()
+-- A sender with more than its share loses its oldest letter; `skipped` is the highest number that went that way.
+if author ~= '' and redis.call('LLEN', tail) > tonumber(share) then
+  local count, oldest = 0, nil
+  for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
+    if string.find(entry, author, 1, true) then
+      count = count + 1
+      oldest = oldest or entry
+    end
+  end
+  if count > tonumber(share) then
+    redis.call('LREM', tail, 1, oldest)
+    redis.call('HSET', stream, 'skipped', number_of(oldest))
+  end
+end
 redis.call('PEXPIRE', stream, lifetime_ms)
 redis.call('PEXPIRE', tail, lifetime_ms)
 return seq

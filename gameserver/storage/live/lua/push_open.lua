@@ -9,7 +9,9 @@
 -- ARGV is_whole: 1: return what there is also when something is missing
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
--- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, and what came since.
+-- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, what came since, and whether
+-- letters of a sender that sent many were skipped in it.
+-- include: trimmed
 
 -- A client that knows a stream has had the notices of its time, so a stream that Redis has lost begins without them.
 if redis.call('HSETNX', stream, 'stream', name) == 1 then
@@ -25,15 +27,23 @@ for at = 1, #notices, 2 do
     redis.call('RPUSH', tail, redis.call('HINCRBY', stream, 'seq', 1) .. ' ' .. notices[at + 1])
   end
 end
-redis.call('LTRIM', tail, -tonumber(most), -1)
+trimmed()
 redis.call('PEXPIRE', stream, lifetime_ms)
 redis.call('PEXPIRE', tail, lifetime_ms)
 
--- Another stream, a number from the future, or one before the tail: something is missing.
+-- Another stream, a number from the future, or one before what the tail has lost: something is missing. As long as no
+-- sender's letter was skipped, numbers have no gaps, and the first in the tail says what was lost.
 local current, seq = redis.call('HGET', stream, 'stream'), tonumber(redis.call('HGET', stream, 'seq'))
-local seen = tonumber(seen_seq)
-if current ~= known or seen > seq or seq - redis.call('LLEN', tail) > seen then
-  return { current, seq, 0, is_whole == '1' and redis.call('LRANGE', tail, 0, -1) or {} }
+local skipped, seen = tonumber(redis.call('HGET', stream, 'skipped') or 0), tonumber(seen_seq)
+local lost = tonumber(redis.call('HGET', stream, 'lost') or 0)
+if skipped == 0 then lost = seq - redis.call('LLEN', tail) end
+if current ~= known or seen > seq or lost > seen then
+  return { current, seq, 0, is_whole == '1' and redis.call('LRANGE', tail, 0, -1) or {}, 0 }
 end
-if seen == seq then return { current, seq, 1, {} } end
-return { current, seq, 1, redis.call('LRANGE', tail, seen - seq, -1) }
+local missed = {}
+if seen < seq then
+  for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
+    if number_of(entry) > seen then missed[#missed + 1] = entry end
+  end
+end
+return { current, seq, 1, missed, skipped > seen and 1 or 0 }

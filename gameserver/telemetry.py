@@ -33,6 +33,7 @@ FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from 
 BOARD_CHECKED = Counter("gameserver_board_places_checked_total", "Places compared with the databases", ["board"])
 BOARD_DIFFERENCES = Counter("gameserver_board_differences_total", "Places that differed from the databases", ["board"])
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Sessions in this node's cache")
+WRONG_KEYS = Counter("gameserver_wrong_keys_total", "Wrong keys, of operators and of back ends", ["door"])
 DENIED = Counter("gameserver_denied_total", "Requests denied, by the limit's name in the settings", ["limit"])
 LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log that couldn't be written")
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])

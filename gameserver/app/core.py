@@ -144,7 +144,7 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
     control = databases[settings.control.database]
     moves = MoveRecords(control)
     name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
-    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name))
+    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name), Audit(control))
 
 
 def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:

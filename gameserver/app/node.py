@@ -64,6 +64,11 @@ def _callers(settings: Settings) -> Callers:
         settings.backend.keys,
         pace_of(limits.frames_per_socket),
         ActionPacing(pace_of(limits.actions_per_player)),
+        ActionPacing(
+            pace_of(limits.wrong_keys_per_address),
+            limit="wrong_keys_per_address",
+            refused="Too many wrong keys from this address.",
+        ),
     )
 
 

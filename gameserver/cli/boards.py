@@ -9,6 +9,7 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
+from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import console, with_core
 from gameserver.commands import board_repair, boards
@@ -20,7 +21,6 @@ LOOK_SECONDS = 0.2
 """Between two looks at a board that is being rebuilt."""
 PATIENCE_SECONDS = 1800.0
 """How long `rebuild` waits for the nodes to build a board."""
-ADMIN = "the command line"
 Names = Annotated[list[str] | None, typer.Argument(help="The boards; all if none is named.")]
 Season = Annotated[str, typer.Option(help="current, or the time at which the season began.")]
 
@@ -77,7 +77,7 @@ def rebuild(
     """Rebuild a board while the old one serves; the running nodes do it. Waits for up to half an hour."""
 
     async def work(core: application.Core) -> None:
-        generation = await board_repair.rebuild(core.commands.board_repair, ADMIN, name, season, reason)
+        generation = await board_repair.rebuild(core.commands.board_repair, actor(), name, season, reason)
         with console.status(f"{name} is being rebuilt …"):
             await _until_live(core, name, season, generation)
         console.print(f"{name} has been rebuilt.")

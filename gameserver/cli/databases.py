@@ -6,10 +6,13 @@ import typer
 from pydantic import SecretStr
 
 from gameserver.cli import move_bars, tables
+from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.admission import admit
 
 databases = typer.Typer(no_args_is_help=True, help="Show and change which databases a group may use.")
@@ -29,7 +32,10 @@ def show(config: Config = DEFAULT) -> None:
 @databases.command()
 def add(
     name: Name,
-    url: Annotated[str | None, typer.Option(help="postgresql://…, if the settings don't name it.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(help="postgresql://role@host/name, without its password, if the settings don't name it."),
+    ] = None,
     group: Annotated[
         list[str] | None,
         typer.Option("--group", help="The group that may use it; repeat for more. players if none is named."),
@@ -40,18 +46,23 @@ def add(
     with faults():
         settings = settings_of(config)
         groups = group or ["players"]
-        carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups))
+
+        async def note(control: Database) -> None:
+            details = {"groups": groups, "url": url}
+            await Audit(control).note(actor(), "database_add", name, sharding.BY_COMMAND, details)
+
+        carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, note))
         console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance`.")
 
 
 @databases.command()
 def drain(name: Name, config: Config = DEFAULT) -> None:
-    """MoveRecord all slots of a database to the others, and give it no more."""
+    """Move all slots of a database to the others, and give it no more."""
 
     async def work(moves: Sharding) -> None:
-        plans = await sharding.drain(moves, name)
+        plans = await sharding.drain(moves, name, actor())
         console.print(tables.plans(plans))
-        await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans))
+        await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans, actor()))
 
     with_sharding(config, work)
 
@@ -61,7 +72,7 @@ def remove(name: Name, config: Config = DEFAULT) -> None:
     """Remove a database that owns no slot."""
 
     async def work(moves: Sharding) -> None:
-        await moves.membership.leave(name)
+        await sharding.remove(moves, name, actor())
         console.print(f"{name} is removed.")
 
     with_sharding(config, work)

@@ -6,11 +6,11 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
+from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import console, with_core
 from gameserver.commands import seasons
 
-ADMIN = "the command line"
 Board = Annotated[str, typer.Argument(help="The board.")]
 
 seasons_cli = typer.Typer(no_args_is_help=True, help="Show and close the seasons of boards.")
@@ -47,7 +47,7 @@ def close(
     """End the running season of a board in a few seconds; the running nodes count it and send the rewards."""
 
     async def work(core: application.Core) -> None:
-        record = await seasons.close_now(core.commands.seasons, ADMIN, board, reason)
+        record = await seasons.close_now(core.commands.seasons, actor(), board, reason)
         console.print(f"The season of {board} that began at {tables.moment(record.season.start)} ends.")
 
     with_core(config, work)

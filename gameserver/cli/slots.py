@@ -8,6 +8,7 @@ import typer
 from rich.live import Live
 
 from gameserver.cli import move_bars, tables
+from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
@@ -63,11 +64,11 @@ def move(
     group: Annotated[str, typer.Option(help="Their group.")] = "players",
     config: Config = DEFAULT,
 ) -> None:
-    """MoveRecord slots to another database while players play."""
+    """Move slots to another database while players play."""
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_move(moves, group, ranges.parse(slots_given), target)
-        await move_bars.carry_out(moves, await sharding.begin(moves, plans))
+        await move_bars.carry_out(moves, await sharding.begin(moves, plans, actor()))
 
     with_sharding(config, work)
 
@@ -84,7 +85,7 @@ def rebalance(
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
         console.print(tables.plans(plans))
         if plans and not dry_run:
-            await move_bars.carry_out(moves, await sharding.begin(moves, plans))
+            await move_bars.carry_out(moves, await sharding.begin(moves, plans, actor(), "slots_rebalance"))
 
     with_sharding(config, work)
 
@@ -104,7 +105,7 @@ def resume(config: Config = DEFAULT) -> None:
     """Continue the unfinished moves; running nodes do this by themselves."""
 
     async def work(moves: Sharding) -> None:
-        await move_bars.carry_out(moves, [move.id for move in await moves.moves.unfinished()])
+        await move_bars.carry_out(moves, await sharding.resume(moves, actor()))
 
     with_sharding(config, work)
 
@@ -116,7 +117,7 @@ def cancel(
     """End a move early: slots that have moved stay moved, the others stay where they are."""
 
     async def work(moves: Sharding) -> None:
-        await moves.moves.cancel(move_id)
+        await sharding.cancel(moves, move_id, actor())
         await move_bars.carry_out(moves, [move_id])
 
     with_sharding(config, work)

@@ -10,7 +10,7 @@ over all nodes would cost every action a round trip to Redis.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from gameserver.rules.pacing import Pace, refusal
 from gameserver.telemetry import denied
@@ -22,18 +22,25 @@ KIND = "actions_per_player"
 class ActionPacing:
     """One per node; `clock` gives nanoseconds and never goes back."""
 
-    def __init__(self, pace: Pace, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._pace, self._clock = pace, clock
+    def __init__(
+        self,
+        pace: Pace,
+        clock: Callable[[], int] = time.monotonic_ns,
+        limit: str = KIND,
+        refused: str = "Too many actions of this player.",
+    ) -> None:
+        """`limit` is its name in the settings, `refused` what is said when it is exceeded."""
+        self._pace, self._clock, self._limit, self._refused = pace, clock, limit, refused
         self._interval, self._tolerance = pace.interval, pace.tolerance
-        self._present: dict[int, int] = {}
-        self._past: dict[int, int] = {}
+        self._present: dict[Hashable, int] = {}
+        self._past: dict[Hashable, int] = {}
         self._until = clock() + pace.recovery
 
     def __len__(self) -> int:
         return len(self._present) + len(self._past)
 
-    def spend(self, player_id: int) -> None:
-        """Counts one action of a player. Raises RateLimited.
+    def spend(self, who: Hashable) -> None:
+        """Counts one action of a player, or one attempt of an address. Raises RateLimited.
 
         The arithmetic of `rules.pacing.Pace` written out, which saves every action two calls.
         """
@@ -41,17 +48,17 @@ class ActionPacing:
         present = self._present
         if now > self._until or len(present) >= LARGEST_TABLE:
             present = self._age(now)
-        rest = present.get(player_id)
+        rest = present.get(who)
         if rest is None:
-            rest = self._past.get(player_id, now)
+            rest = self._past.get(who, now)
         if rest < now:
             rest = now
         elif rest - now > self._tolerance:
-            denied(KIND).inc()
-            raise refusal("Too many actions of this player.", self._pace.wait(rest, now))
-        present[player_id] = rest + self._interval
+            denied(self._limit).inc()
+            raise refusal(self._refused, self._pace.wait(rest, now))
+        present[who] = rest + self._interval
 
-    def _age(self, now: int) -> dict[int, int]:
+    def _age(self, now: int) -> dict[Hashable, int]:
         self._past, self._present = self._present, {}
         self._until = now + self._pace.recovery
         return self._present

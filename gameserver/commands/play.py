@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gameserver.rules.action_table import BY_OPERATORS
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound, RuleBroken
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
@@ -98,4 +99,9 @@ async def history(play: Play, session: Session, limit: int, cursor: str | None) 
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
     entries = await play.history.page(session.player_id, limit + 1, cursor)
     more = len(entries) > limit
-    return HistoryPage(entries[:limit], entries[limit - 1].command_id if more else None)
+    return HistoryPage([_shown(entry) for entry in entries[:limit]], entries[limit - 1].command_id if more else None)
+
+
+def _shown(entry: HistoryEntry) -> HistoryEntry:
+    """As its player may see it: why an operator did something is internal."""
+    return replace(entry, args={}) if entry.action in BY_OPERATORS else entry

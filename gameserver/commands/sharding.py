@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict, GameError
+from gameserver.storage.operators.audit import Audit
 from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove
@@ -20,6 +22,7 @@ log = structlog.get_logger()
 
 LARGEST_MOVE = 128
 """Slots in one move, at the most: after a failover the rest of a move is copied again."""
+BY_COMMAND = "the command line"
 LOOK_SECONDS = 1.0
 """How often a move that another process carries out is looked at."""
 
@@ -32,6 +35,7 @@ class Sharding:
     membership: Membership
     moves: MoveRecords
     mover: Mover
+    audit: Audit
 
 
 async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[PlannedMove]:
@@ -79,26 +83,64 @@ def _require_group(sharding: Sharding, group: str) -> None:
         raise Conflict(f"There is no group {group!r}: there are {', '.join(sharding.slots.groups())}.")
 
 
-async def begin(sharding: Sharding, plans: Sequence[PlannedMove]) -> list[int]:
-    """Records the moves, all or none, after checking every database; their ids. Raises Conflict with the reason."""
+async def begin(
+    sharding: Sharding, plans: Sequence[PlannedMove], admin: str | None = None, action: str = "slots_move"
+) -> list[int]:
+    """Records the moves, all or none, after checking every database; their ids. Raises Conflict with the reason.
+
+    With `admin`, the audit log has an entry for each.
+    """
     for plan in plans:
         await sharding.mover.require_fit(plan)
+    for plan in plans if admin is not None else ():
+        details = {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
+        await _note(sharding, admin, action, plan.target, details)
     return await sharding.moves.make(plans, sharding.mover.name)
 
 
-async def drain(sharding: Sharding, name: str) -> list[PlannedMove]:
+async def drain(sharding: Sharding, name: str, admin: str | None = None) -> list[PlannedMove]:
     """Marks a database as draining; the moves that take its slots away. Raises Conflict."""
+    await _note(sharding, admin, "database_drain", name)
     groups = await sharding.membership.drain(name)
     return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
 
 
-async def begin_drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove]) -> list[int]:
+async def begin_drain(
+    sharding: Sharding, name: str, plans: Sequence[PlannedMove], admin: str | None = None
+) -> list[int]:
     """Records a drain's moves; if they are refused, the database isn't draining any more. Raises Conflict."""
     try:
-        return await begin(sharding, plans)
+        return await begin(sharding, plans, admin, "database_drain")
     except GameError:
         await sharding.membership.keep(name)
         raise
+
+
+async def remove(sharding: Sharding, name: str, admin: str) -> None:
+    """Removes a database from its groups. Raises Conflict."""
+    await _note(sharding, admin, "database_remove", name)
+    await sharding.membership.leave(name)
+
+
+async def cancel(sharding: Sharding, move_id: int, admin: str) -> None:
+    """Asks for the end of a move. Raises Conflict."""
+    await _note(sharding, admin, "slots_cancel", str(move_id))
+    await sharding.moves.cancel(move_id)
+
+
+async def resume(sharding: Sharding, admin: str) -> list[int]:
+    """The unfinished moves, to be carried out."""
+    ids = [move.id for move in await sharding.moves.unfinished()]
+    for move_id in ids:
+        await _note(sharding, admin, "slots_resume", str(move_id))
+    return ids
+
+
+async def _note(
+    sharding: Sharding, admin: str | None, action: str, target: str, details: Mapping[str, Any] | None = None
+) -> None:
+    if admin is not None:
+        await sharding.audit.note(admin, action, target, BY_COMMAND, details or {})
 
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:

@@ -84,6 +84,8 @@ class ControlSettings(SettingsSection):
     """The database that holds the slot map."""
 
     database: str
+    passfile: Path | None = None
+    """libpq's password file, for databases whose URL has no password; without it PGPASSFILE or ~/.pgpass."""
 
 
 class GroupSettings(SettingsSection):

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from gameserver.config.errors import ConfigFault
 
 SECRET_BYTES = 32
+SHORTEST_SECRET = 32
+"""Characters."""
 OWNER_ONLY = 0o600
 
 
@@ -29,9 +31,15 @@ def secret(path: Path) -> SecretStr:
     try:
         if not path.exists():
             _create(path)
-        return SecretStr(path.read_text().strip())
-    except OSError as error:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigFault(f"the secret in {path} can't be read or made: {error}") from None
+    if len(text) < SHORTEST_SECRET:
+        raise ConfigFault(
+            f"the secret in {path} has {len(text)} characters, and needs {SHORTEST_SECRET}: "
+            "put the old one back, or a new one, as `openssl rand -hex 24` makes"
+        )
+    return SecretStr(text)
 
 
 def _create(path: Path) -> None:

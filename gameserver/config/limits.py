@@ -67,6 +67,8 @@ class LimitSettings(SettingsSection):
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
+    wrong_keys_per_address: PerMinute = PerMinute(per_minute=10, burst=10)
+    """Wrong keys of operators and back ends, on each node."""
     exempt: tuple[IPvAnyNetwork, ...] = ()
     """Networks whose clients may sign up and sign in without limit."""
 

@@ -8,16 +8,16 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from gameserver.config.section import DAY, Seconds, SettingsSection
 
-_BACKEND_KEY = re.compile(r"[!-~]{32,1024}")
+_KEY = re.compile(r"[!-~]{32,1024}")
 
 
-def _require_backend_key(key: SecretStr) -> SecretStr:
-    if not _BACKEND_KEY.fullmatch(key.get_secret_value()):
-        raise ValueError("must have 32 to 1024 characters of ASCII without blanks")
+def _require_key(key: SecretStr) -> SecretStr:
+    if not _KEY.fullmatch(key.get_secret_value()):
+        raise ValueError("must have 32 to 1024 characters of ASCII without blanks: `openssl rand -hex 24` makes one")
     return key
 
 
-BackendKey = Annotated[SecretStr, AfterValidator(_require_backend_key)]
+Key = Annotated[SecretStr, AfterValidator(_require_key)]
 
 
 class WriteSettings(SettingsSection):
@@ -88,12 +88,12 @@ class MailSettings(SettingsSection):
 class AdminSettings(SettingsSection):
     """Who may use /admin."""
 
-    keys: Mapping[str, SecretStr] = Field(default_factory=dict)
+    keys: Mapping[str, Key] = Field(default_factory=dict)
     """Keys by the name that the audit log shows, besides the key of the embedded stack."""
 
 
 class BackendSettings(SettingsSection):
     """Which back ends of the game may call this server."""
 
-    keys: Mapping[str, BackendKey] = Field(default_factory=dict)
+    keys: Mapping[str, Key] = Field(default_factory=dict)
     """Keys by the back end's name; requests with one of them are never limited."""

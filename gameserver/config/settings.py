@@ -4,6 +4,8 @@ A variable `GAMESERVER_NODE__PORT=8081` overrides `[node] port`. Paths in a file
 is reported at once, each with its path. Keys and URLs are `SecretStr`: no text, log line or error shows them.
 """
 
+import base64
+import hmac
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -125,7 +127,8 @@ class Settings(BaseSettings):
         database = self.databases[name]
         if database.url is not None:
             return database.url
-        return self._embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", database)
+        password = self.server_password(name, "gameserver")
+        return _embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", password, database)
 
     def allows_unsafe(self, database: str) -> bool:
         """Whether nodes may use a database that can lose what it had; never one that the settings don't name."""
@@ -135,7 +138,7 @@ class Settings(BaseSettings):
         """redis://… or one of its kinds. Raises ConfigFault for a password that can't be read or made."""
         if self.redis.url is not None:
             return self.redis.url
-        return self._embedded_url("redis://:{}@127.0.0.1:{}/0", self.redis)
+        return _embedded_url("redis://:{}@127.0.0.1:{}/0", self.server_password("redis", "default"), self.redis)
 
     def redis_access(self) -> RedisAccess:
         """The files and credentials besides the URL. Raises ConfigFault for a file that can't be read."""
@@ -150,21 +153,33 @@ class Settings(BaseSettings):
             sentinel_password=redis.sentinel_password,
         )
 
-    def server_password(self) -> SecretStr:
-        """The password of the embedded servers."""
+    @property
+    def passfile(self) -> Path | None:
+        """The password file of the databases."""
+        return None if self.control.passfile is None else self._absolute(self.control.passfile)
+
+    def server_secret(self) -> SecretStr:
+        """What the passwords of the embedded servers are made of; it was itself the password of all of them once."""
         return secret(self.data / "servers.key")
+
+    def server_password(self, server: str, role: str) -> SecretStr:
+        """The password of one role of an embedded server: who learns it knows no other one."""
+        key = self.server_secret().get_secret_value().encode()
+        digest = hmac.digest(key, f"{server}/{role}".encode(), "sha256")
+        return SecretStr(base64.urlsafe_b64encode(digest).decode().rstrip("="))
 
     def admin_keys(self) -> dict[str, SecretStr]:
         """Keys by name: those of the settings, and the embedded stack's own, which is made when it is missing."""
         embedded = any(server.embedded for server in (*self.databases.values(), self.redis))
         return {**({"operator": secret(self.admin_key_file)} if embedded else {}), **self.admin.keys}
 
-    def _embedded_url(self, form: str, server: DatabaseSettings | RedisSettings) -> SecretStr:
-        assert server.embedded is not None
-        return SecretStr(form.format(self.server_password().get_secret_value(), server.embedded.port))
-
     def _absolute(self, path: Path) -> Path:
         return (self._folder / path).resolve()
+
+
+def _embedded_url(form: str, password: SecretStr, server: DatabaseSettings | RedisSettings) -> SecretStr:
+    assert server.embedded is not None
+    return SecretStr(form.format(password.get_secret_value(), server.embedded.port))
 
 
 def load(path: Path) -> Settings:

@@ -16,7 +16,9 @@ from pydantic import BaseModel, PydanticUserError
 from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
-NOT_ACTIONS = frozenset({"sign_up", "rename", "delete", "ban", "lift_ban"})
+BY_OPERATORS = frozenset({"ban", "lift_ban"})
+"""Changes by operators, whose arguments (the reason) no player may see."""
+NOT_ACTIONS = frozenset({"sign_up", "rename", "delete"}) | BY_OPERATORS
 """Names that the ledger uses for changes of a player that aren't actions."""
 Function = Callable[[Player, Any, Moment], Outcome]
 

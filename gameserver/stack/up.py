@@ -20,17 +20,20 @@ from gameserver.stack.servers.haproxy_config import place_name
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
+from gameserver.stack.servers.roles import ROLE, SUPERUSER
 
 
 def servers(settings: Settings) -> list[Child]:
     """The embedded Postgres instances and Redis."""
-    data, password = settings.data, settings.server_password()
+    data = settings.data
     children: list[Child] = [
         PostgresServer(
             name=name,
             data=data / f"postgres-{name}",
             port=database.embedded.port,
-            password=password,
+            password=settings.server_password(name, ROLE),
+            superuser_password=settings.server_password(name, SUPERUSER),
+            former_password=settings.server_secret(),
             log=data / "log" / f"postgres-{name}.log",
         )
         for name, database in settings.databases.items()
@@ -43,7 +46,7 @@ def servers(settings: Settings) -> list[Child]:
                 name="redis",
                 data=data / "redis",
                 port=port,
-                password=password,
+                password=settings.server_password("redis", "default"),
                 log=data / "log" / "redis.log",
             )
         )

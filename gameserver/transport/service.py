@@ -7,6 +7,7 @@ are told to reconnect elsewhere; requests in flight are answered; background wor
 
 import asyncio
 import contextlib
+import errno
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
@@ -97,9 +98,23 @@ async def _watched(work: Work, stop: Stop) -> None:
 
 
 async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
-    await web.TCPSite(runner, node.host, node.port, reuse_port=True, backlog=1024).start()
+    """Nodes share `port` only if each has a port of its own, which is taken first: nothing shares it by mistake."""
     if node.own_port is not None:
-        await web.TCPSite(runner, node.host, node.own_port).start()
+        await _listen_on(runner, node.host, node.own_port, "node.own_port")
+    await _listen_on(runner, node.host, node.port, "node.port", shared=node.own_port is not None)
+
+
+async def _listen_on(runner: web.AppRunner, host: str, port: int, setting: str, *, shared: bool = False) -> None:
+    """Raises OSError, with what to do, for a port that can't be had."""
+    try:
+        await web.TCPSite(runner, host, port, reuse_port=shared, backlog=1024).start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise OSError(f"Port {port} of {host} ({setting}) can't be listened on: {error.strerror}.") from None
+        raise OSError(
+            f"Port {port} of {host} is taken, perhaps by another node: stop what uses it, or set another one as "
+            f"{setting}. Nodes share node.port only if each has a node.own_port."
+        ) from None
 
 
 async def _give_notice(app: web.Application, node: NodeSettings) -> None:

@@ -36,7 +36,7 @@ databases = ["one"]
 databases = ["one", "two"]
 slots = 256
 [admin.keys]
-ann = "anns-key"
+ann = "anns-key-that-nobody-ever-guesses-1"
 """
 
 
@@ -128,7 +128,7 @@ SECRETS = {
     "database": "the-databases-password",
     "redis": "the-password-of-redis",
     "sentinel": "the-sentinels-password",
-    "admin": "the-key-of-ann",
+    "admin": "the-key-of-ann-that-is-long-enough-for-it",
     "backend": "the-key-of-the-shop-that-is-long-enough",
 }
 
@@ -136,7 +136,9 @@ SECRETS = {
 @pytest.fixture
 def secretive(file: Path) -> Path:
     """A configuration with a secret in every place that can have one."""
-    text = GOOD.replace("secret@", f"{SECRETS['database']}@").replace("anns-key", SECRETS["admin"])
+    text = GOOD.replace("secret@", f"{SECRETS['database']}@").replace(
+        "anns-key-that-nobody-ever-guesses-1", SECRETS["admin"]
+    )
     redis = f'url = "redis+sentinel://:{SECRETS["redis"]}@a:1/m"\nsentinel_password = "{SECRETS["sentinel"]}"'
     text = text.replace("embedded = { port = 16379 }", redis)
     file.write_text(text + f'[backend.keys]\nshop = "{SECRETS["backend"]}"\n')
@@ -274,20 +276,29 @@ def mode(path: Path) -> int:
 def test_the_embedded_stacks_admin_key_is_made_once_and_only_its_owner_may_read_it(file: Path) -> None:
     keys = load(file).admin_keys()
     assert keys == load(file).admin_keys()
-    assert keys["ann"] == SecretStr("anns-key")
+    assert keys["ann"] == SecretStr("anns-key-that-nobody-ever-guesses-1")
     assert len(keys["operator"].get_secret_value()) >= 32
     key_file = load(file).admin_key_file
     assert (key_file.read_text().strip(), mode(key_file)) == (keys["operator"].get_secret_value(), 0o600)
-    assert load(file).server_password() not in keys.values()
-    password = load(file).server_password().get_secret_value()
-    assert password in load(file).database_url("one").get_secret_value()
-    assert password in load(file).redis_url().get_secret_value()
+
+
+def test_every_role_of_every_embedded_server_has_a_password_of_its_own(file: Path) -> None:
+    settings = load(file)
+    roles = [("one", "gameserver"), ("one", "postgres"), ("two", "gameserver"), ("redis", "default")]
+    passwords = [settings.server_password(*role).get_secret_value() for role in roles]
+    secrets = {*passwords, settings.server_secret().get_secret_value()}
+    secrets |= {key.get_secret_value() for key in settings.admin_keys().values()}
+    assert len(secrets) == len(roles) + 1 + len(settings.admin_keys())
+    assert passwords == [load(file).server_password(*role).get_secret_value() for role in roles]
+    assert passwords[0] in settings.database_url("one").get_secret_value()
+    assert passwords[3] in settings.redis_url().get_secret_value()
+    assert mode(settings.data / "servers.key") == 0o600
 
 
 def test_without_embedded_servers_there_are_only_the_keys_of_the_settings(file: Path, tmp_path: Path) -> None:
     text = GOOD.replace("embedded = { port = 15432 }", 'url = "postgresql://a/b"')
     file.write_text(text.replace("embedded = { port = 16379 }", 'url = "redis://a"'))
-    assert load(file).admin_keys() == {"ann": SecretStr("anns-key")}
+    assert load(file).admin_keys() == {"ann": SecretStr("anns-key-that-nobody-ever-guesses-1")}
     assert list(tmp_path.iterdir()) == [file]
 
 

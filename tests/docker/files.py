@@ -18,15 +18,15 @@ NODE_SETTINGS = FOLDER / "compose.toml"
 SERVER = re.compile(r"^ +server (\S+) (\S+):(\d+)$", re.MULTILINE)
 """A server of haproxy.cfg: its name, host and port."""
 
-
+SECRET = "a-secret-that-is-long-enough-for-a-key"
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)([^}]*)\}")
 
 
 def settings() -> Settings:
-    """The settings of a container, with every secret `secret`, and the game that it mounts unless told otherwise."""
+    """The settings of a container, with SECRET for every secret, and the game that it mounts unless told otherwise."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in compose()["services"]["node-1"]["environment"].items():
-            environment.setenv(name, VARIABLE.sub("secret", value).replace("/srv/game/", f"{ROOT / 'config'}/"))
+            environment.setenv(name, VARIABLE.sub(SECRET, value).replace("/srv/game/", f"{ROOT / 'config'}/"))
         return load(NODE_SETTINGS)
 
 

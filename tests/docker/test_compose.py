@@ -111,7 +111,7 @@ def test_the_nodes_settings_name_containers() -> None:
     settings = files.settings()
     urls = [settings.database_url("one"), settings.database_url("two"), settings.redis_url()]
     assert [urlsplit(url.get_secret_value()).hostname for url in urls] == [*DATABASES, "valkey"]
-    assert settings.admin_keys() == {"operator": SecretStr("secret")}
+    assert settings.admin_keys() == {"operator": SecretStr(files.SECRET)}
     assert settings.game_mapping()["classes"]
 
 

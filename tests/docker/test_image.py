@@ -99,7 +99,7 @@ def container(wheel: Path, settings: Settings, tmp_path: Path) -> Container:
         "GAMESERVER_DATABASES__ONE__URL": settings.database_url("one").get_secret_value(),
         "GAMESERVER_DATABASES__TWO__URL": settings.database_url("two").get_secret_value(),
         "GAMESERVER_REDIS__URL": settings.redis_url().get_secret_value(),
-        "GAMESERVER_ADMIN__KEYS__OPERATOR": "secret",
+        "GAMESERVER_ADMIN__KEYS__OPERATOR": files.SECRET,
     }
     return Container(folder, port, told)
 

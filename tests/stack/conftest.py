@@ -71,17 +71,27 @@ async def postgres(folder: Path, pristine: Path) -> AsyncIterator[Callable[..., 
     """Makes a Postgres that isn't started; `new` is one without data."""
     made: list[PostgresServer] = []
 
-    def make(data: Path | None = None, settings: Mapping[str, str] = FAST, *, new: bool = False) -> PostgresServer:
+    def make(
+        data: Path | None = None,
+        settings: Mapping[str, str] = FAST,
+        password: str = PASSWORD,
+        *,
+        new: bool = False,
+        superuser_password: SecretStr | None = None,
+        former_password: SecretStr | None = None,
+    ) -> PostgresServer:
         server = PostgresServer(
             name="one",
             data=data or folder / "one",
             port=free_port(),
-            password=SecretStr(PASSWORD),
+            password=SecretStr(password),
             log=folder / "log" / "one.log",
             settings=settings,
+            superuser_password=superuser_password,
+            former_password=former_password,
         )
         made.append(server)
-        if not new:
+        if not new and not server.data.exists():
             copy(pristine, server.data)
         return server
 

@@ -11,7 +11,7 @@ from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse
 
 from gameserver.storage.ids import new_command_id
 
-ADMIN_KEY = "an-admin-key"
+ADMIN_KEY = "an-admin-key-that-nobody-guesses-1"
 _numbers = count(1)
 
 

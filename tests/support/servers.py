@@ -60,7 +60,7 @@ class Servers:
             "groups": {"accounts": group, "players": group},
             "node": NodeSettings(port=port or free_port(), drain_seconds=3),
             "stack": StackSettings(data=self.folder / "data"),
-            "admin": {"keys": {"tester": "an-admin-key"}},
+            "admin": {"keys": {"tester": "an-admin-key-that-nobody-guesses-1"}},
             "limits": {"exempt": EXEMPT},
         }
         return Settings(**{**values, **more})  # type: ignore[arg-type]

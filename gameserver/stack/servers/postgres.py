@@ -23,12 +23,11 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.account import Account, for_servers, output_of
 from gameserver.stack.processes.process import Launch, Process
-from gameserver.stack.servers import binaries, datafolder, folders
+from gameserver.stack.servers import binaries, datafolder, folders, roles
 from gameserver.stack.servers.managed import ManagedServer
+from gameserver.stack.servers.roles import ROLE, SUPERUSER
 
 HOST = "127.0.0.1"
-ROLE = "gameserver"
-SUPERUSER = "postgres"
 DURABLE: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -51,7 +50,6 @@ DURABLE: Mapping[str, str] = {
 _INITDB_SECONDS = 120
 _READY_SECONDS = 180
 """Recovery after a kill reads up to max_wal_size of write-ahead log."""
-_CONNECT_SECONDS = 30
 
 
 @dataclass(eq=False, kw_only=True)
@@ -64,6 +62,11 @@ class PostgresServer(ManagedServer):
     data: Path
     port: int
     password: SecretStr
+    """Of the nodes' role."""
+    superuser_password: SecretStr | None = None
+    """None if it is that of the nodes' role."""
+    former_password: SecretStr | None = None
+    """With which the data may have been made: it is replaced at the next start."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Server settings that override DURABLE."""
     stop_seconds: float = 30
@@ -79,12 +82,12 @@ class PostgresServer(ManagedServer):
     @property
     def url(self) -> str:
         """With the role and database that the nodes use."""
-        return self._url(ROLE, ROLE)
+        return self._url(ROLE, ROLE, self.password)
 
     @property
     def superuser_url(self) -> str:
         """With the superuser, for setting up replication and the like."""
-        return self._url(SUPERUSER, "postgres")
+        return self._url(SUPERUSER, "postgres", self._superuser_password)
 
     @property
     def address(self) -> str:
@@ -134,7 +137,7 @@ class PostgresServer(ManagedServer):
         try:
             # Under another name, which only a complete folder loses.
             await asyncio.to_thread(datafolder.make_empty, made, self._account)
-            datafolder.write_secret(secret, self.password.get_secret_value(), self._account)
+            datafolder.write_secret(secret, self._superuser_password.get_secret_value(), self._account)
             setup.start(self._launch(self._initdb_command(made, secret), self._folder.parent, signal.SIGKILL))
             if not await setup.ended(_INITDB_SECONDS) or setup.status != 0:
                 raise StackError(f"{setup.name} failed ({setup.status_text}){setup.last_words()}")
@@ -180,9 +183,10 @@ class PostgresServer(ManagedServer):
         return datafolder.is_ready(self._folder, self.process.pid)
 
     async def _provide(self) -> None:
-        """The role, with the rights that moving slots needs, and its database, unless they exist."""
+        """The roles with their passwords, and the nodes' database."""
+        address, passwords = (HOST, self.port), (self._superuser_password, self.former_password or self.password)
         try:
-            connection = await asyncpg.connect(self.superuser_url, ssl=False, timeout=_CONNECT_SECONDS)
+            connection = await roles.connect_first(address, passwords)
         except asyncpg.InvalidPasswordError:
             raise StackError(
                 f"The data in {self.data} was made with another password: "
@@ -191,17 +195,13 @@ class PostgresServer(ManagedServer):
         except (OSError, asyncpg.PostgresError) as error:
             raise StackError(f"{self.process.name} doesn't answer: {error}{self.process.last_words()}") from None
         try:
-            if not await connection.fetchval("select exists(select from pg_roles where rolname = $1)", ROLE):
-                create = f"create role {ROLE} login createdb in role pg_monitor password %L"
-                await connection.execute(
-                    await connection.fetchval("select format($1, $2::text)", create, self.password.get_secret_value())
-                )
-            await connection.execute(f"alter role {ROLE} replication")
-            await connection.execute(f"grant pg_create_subscription to {ROLE}")
-            if not await connection.fetchval("select exists(select from pg_database where datname = $1)", ROLE):
-                await connection.execute(f"create database {ROLE} owner {ROLE}")
+            await roles.provide(connection, address, self.password)
         finally:
             await connection.close()
 
-    def _url(self, role: str, database: str) -> str:
-        return f"postgresql://{role}:{quote(self.password.get_secret_value(), safe='')}@{HOST}:{self.port}/{database}"
+    @property
+    def _superuser_password(self) -> SecretStr:
+        return self.superuser_password or self.password
+
+    def _url(self, role: str, database: str, password: SecretStr) -> str:
+        return f"postgresql://{role}:{quote(password.get_secret_value(), safe='')}@{HOST}:{self.port}/{database}"

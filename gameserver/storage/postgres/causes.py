@@ -8,13 +8,18 @@ import ssl
 
 import asyncpg
 
+from gameserver.storage.postgres.passfile import PassfileFault
+
 
 class Unfit(ConnectionError):
     """A database answers, but must not be used; the text is a sentence for operators that says why."""
 
 
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
-    (asyncpg.InvalidPasswordError, "refuses the role or its password: correct the URL in the settings"),
+    (
+        asyncpg.InvalidPasswordError,
+        "refuses the role or its password: correct the URL in the settings, or the password file",
+    ),
     (asyncpg.InvalidAuthorizationSpecificationError, "doesn't let this role in: look at its roles and at pg_hba.conf"),
     (asyncpg.InvalidCatalogNameError, "has no database of this name on its server: create it, or correct the URL"),
     (
@@ -50,6 +55,8 @@ def explained(database: str, error: BaseException) -> str:
     cause = root(error)
     if isinstance(cause, Unfit):
         return str(cause)
+    if isinstance(cause, PassfileFault):
+        return f"The database {database} can't be asked: {cause}"
     sentence = next((text for kind, text in _SENTENCES if isinstance(cause, kind)), _BEYOND)
     said = f" ({str(cause).partition(chr(10))[0][:_LONGEST]})" if isinstance(cause, asyncpg.PostgresError) else ""
     return f"The database {database} {sentence}{said}."

@@ -7,15 +7,17 @@ connections of their own (`Link`), whose prepared batches are most of the work o
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes
+from gameserver.storage.postgres import causes, passfile
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
@@ -36,6 +38,8 @@ EVERYWHERE = {
 tables, and what is acknowledged must be on disk."""
 Vet = Callable[["Database", asyncpg.Connection], Awaitable[None]]
 """Raises Unfit."""
+HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
+log = structlog.get_logger()
 
 
 class Database:
@@ -45,13 +49,21 @@ class Database:
     silent when a node starts, or joins later, is judged when it first answers.
     """
 
-    def __init__(self, name: str, url: SecretStr, *, patient: bool = False, vet: Vet | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: SecretStr,
+        passfile: Path | None = None,
+        *,
+        patient: bool = False,
+        vet: Vet | None = None,
+    ) -> None:
         """`patient`, for migrations: statements and transactions may take as long as they need."""
         self.name = name
         self.groups: frozenset[str] = frozenset()
         """The table groups that it is to have, as far as is known."""
         self._vet = vet
-        self.url = url
+        self._url, self._passfile = url, passfile
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
         timeouts = {} if patient else TIMEOUTS
@@ -62,6 +74,11 @@ class Database:
             max_overflow=0,
             pool_timeout=QUERY_SECONDS,
         )
+
+    @property
+    def url(self) -> SecretStr:
+        """With its password, which may stand in the password file. Raises PassfileFault, one of LOST."""
+        return passfile.completed(self._url, self._passfile)
 
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
         """A driver connection with these server settings.
@@ -157,15 +174,27 @@ async def one_by_one(connection: AsyncConnection) -> None:
 class Databases:
     """All databases by name."""
 
-    def __init__(self, urls: Mapping[str, SecretStr], *, patient: bool = False, vet: Vet | None = None) -> None:
-        self._databases = {name: Database(name, url, patient=patient, vet=vet) for name, url in urls.items()}
-        self._patient = patient
-        self._vet = vet
+    def __init__(
+        self,
+        urls: Mapping[str, SecretStr],
+        passfile: Path | None = None,
+        *,
+        patient: bool = False,
+        vet: Vet | None = None,
+    ) -> None:
+        """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
+        self._passfile, self._patient, self._vet = passfile, patient, vet
+        self._databases = {name: self._made(name, url) for name, url in urls.items()}
+
+    def _made(self, name: str, url: SecretStr) -> Database:
+        return Database(name, url, self._passfile, patient=self._patient, vet=self._vet)
 
     def join(self, name: str, url: SecretStr) -> None:
         """Adds a database that wasn't known at first; the address of a known name stays."""
         if name not in self._databases:
-            self._databases[name] = Database(name, url, patient=self._patient, vet=self._vet)
+            if passfile.has_password(url):
+                log.warning(f"the control database holds the password of {name}: {HOW_TO_HIDE}", database=name)
+            self._databases[name] = self._made(name, url)
 
     def assign(self, groups: Mapping[str, Iterable[str]]) -> None:
         """Says which databases each group may use, by name; names that aren't known are left out."""

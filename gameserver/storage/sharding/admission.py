@@ -1,6 +1,6 @@
 """Adds a database to groups: its tables are brought to their heads, and it may be given slots."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
 from gameserver.storage.ledger.partitions import ensure_partitions
+from gameserver.storage.postgres import passfile
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.sharding import provision
@@ -17,10 +18,17 @@ from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.tables import migrations
 
 
-async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Sequence[str]) -> None:
+async def admit(
+    settings: Settings,
+    name: str,
+    url: SecretStr | None,
+    groups: Sequence[str],
+    note: Callable[[Database], Awaitable[None]] | None = None,
+) -> None:
     """Brings the database's tables to their heads and records it; it owns no slot yet. Safe to run again.
 
     A drain is taken back in all groups of the database, as it was begun in all of them.
+    `note` is called with the control database before the addition is recorded.
 
     Raises Conflict, with the reason, for a database that can't be used; ConfigFault, DatabaseUnavailable.
     """
@@ -31,7 +39,10 @@ async def admit(settings: Settings, name: str, url: SecretStr | None, groups: Se
             await _make_fit(settings, database, groups)
         except (*LOST, asyncpg.PostgresError) as error:
             raise Conflict(f"The database {name} can't be used: {error}.") from error
-        membership = Membership(databases[settings.control.database])
+        control = databases[settings.control.database]
+        if note is not None:
+            await note(control)
+        membership = Membership(control)
         for group in groups:
             await membership.join(group, name, url)
         await membership.keep(name)
@@ -46,6 +57,12 @@ def _named(
         raise Conflict(f"There is no group {unknown[0]!r}: there are {', '.join(settings.groups)}.")
     if url is not None and name in databases:
         raise Conflict(f"The settings name the database {name} already: leave its address out.")
+    if url is not None and passfile.has_password(url):
+        raise Conflict(
+            "Leave the password out of the address: the command line can be read by every account of this machine, and "
+            "the address is stored. Put the line host:port:database:role:password into every node's password file "
+            "(control.passfile, PGPASSFILE or ~/.pgpass)."
+        )
     if url is not None:
         databases.join(name, url)
     if name not in databases:

@@ -20,6 +20,7 @@ import structlog
 from gameserver.rules.errors import Conflict
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.digest import columns, moved_tables
+from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
 
 log = structlog.get_logger()
 
@@ -32,8 +33,6 @@ PATIENT = {
 }
 """Times in milliseconds; the last one frees the fence of a mover that froze in a transaction."""
 STATEMENT_SECONDS = 60.0
-CREATE_SECONDS = 120.0
-"""Creating a replication slot waits for every transaction that runs on the source."""
 DROP_TRIES = 50
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
@@ -125,12 +124,10 @@ class Copy:
         await self.erase(target)
         # Publish on the source before the target subscribes.
         await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
-        url = await target.fetchval("select quote_literal($1::text)", self.source.url.get_secret_value())
-        await target.execute(
-            f"create subscription {self.name} connection {url} publication {self.name}"
-            f" with (slot_name = '{self.name}', synchronous_commit = 'on', streaming = off)",
-            timeout=CREATE_SECONDS,
-        )
+        # The slot first, by itself: a subscription that makes it can't be created by a function, as `subscribe` does.
+        create_slot = "select pg_create_logical_replication_slot($1, 'pgoutput')"
+        await source.fetchval(create_slot, self.name, timeout=CREATE_SECONDS)
+        await subscribe(target, self.name, self.source.url.get_secret_value())
 
     def _publication(self) -> str:
         slots = ", ".join(map(str, self._slots))

@@ -32,7 +32,7 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
-    databases = Databases(urls, patient=patient, vet=None if patient else vet)
+    databases = Databases(urls, settings.passfile, patient=patient, vet=None if patient else vet)
     databases.assign({"control": [settings.control.database]})
     return databases
 

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
@@ -11,11 +12,13 @@ from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.results import Origin, Session
 from gameserver.rules.errors import NotAuthenticated
 from gameserver.rules.pacing import Pace
+from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Address, Networks
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
+log = structlog.get_logger()
 
 
 def is_backend(request: web.Request) -> bool:
@@ -27,8 +30,22 @@ def is_backend(request: web.Request) -> bool:
     # Compares with every key, so that the time taken doesn't tell which one is nearly right.
     known_keys = [known.get_secret_value().encode() for known in request.app[CALLERS].keys.values()]
     if not any([hmac.compare_digest(known, key) for known in known_keys]):  # noqa: C419
+        count_wrong_key(request, "back end")
         raise NotAuthenticated(f"The {HEADER} isn't one of this server's.")
     return True
+
+
+def count_wrong_key(request: web.Request, door: str) -> None:
+    """Logs and counts a wrong key of an operator or a back end. Raises RateLimited for too many of an address.
+
+    A right key is never refused for the wrong ones of others at its address: it has at least 32 characters.
+    """
+    callers, client = request.app[CALLERS], _client(request)
+    who = addresses.counted(client)
+    WRONG_KEYS.labels(door).inc()
+    log.warning("a wrong key", kind=door, address=who, path=request.path)
+    if not addresses.within(client, callers.exempt):
+        callers.wrong_keys.spend(who)
 
 
 def address(request: web.Request) -> str | None:
@@ -77,6 +94,8 @@ class Callers:
     """The pace of each socket's frames."""
     actions: ActionPacing
     """The pacing of each player's actions."""
+    wrong_keys: ActionPacing
+    """The pacing of wrong keys by address."""
 
 
 CALLERS = web.AppKey("callers", Callers)

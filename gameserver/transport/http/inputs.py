@@ -13,6 +13,7 @@ from gameserver.commands import command_ids, sessions
 from gameserver.commands.results import Session
 from gameserver.rules.errors import BadInput, FieldProblem, Forbidden, NotAuthenticated
 from gameserver.transport import wire
+from gameserver.transport.callers import callers
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -44,6 +45,7 @@ def admin(request: web.Request) -> str:
         if hmac.compare_digest(key.get_secret_value().encode(), given)
     ]
     if not names:
+        callers.count_wrong_key(request, "operator")
         raise Forbidden("This isn't an admin key.")
     return names[0]
 

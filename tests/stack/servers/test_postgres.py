@@ -207,3 +207,30 @@ async def test_it_is_durable_and_asks_everyone_for_the_password(postgres: Make) 
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(url, password="wrong")
     assert server.password.get_secret_value() not in repr(server)
+
+
+async def test_no_password_is_in_a_log_and_that_of_older_data_is_replaced(postgres: Make) -> None:
+    loud = {"fsync": "off", "log_statement": "all", "log_min_duration_statement": "0"}
+    older = postgres(settings=loud, password="shared-by-all", new=True)
+    await older.start()
+    await older.stop()
+    server = postgres(
+        settings=loud,
+        password="of-the-nodes",
+        superuser_password=SecretStr("of-the-superuser"),
+        former_password=SecretStr("shared-by-all"),
+    )
+    for _ in range(2):
+        await server.start()
+        await remember(server, 1)
+        for url in (
+            server.superuser_url.replace("of-the-superuser", "shared-by-all"),
+            server.superuser_url.replace("of-the-superuser", "of-the-nodes"),
+            server.url.replace("of-the-nodes", "shared-by-all"),
+        ):
+            with pytest.raises(asyncpg.InvalidPasswordError):
+                await asyncpg.connect(url)
+        await server.stop()
+    log = server.log.read_text()
+    assert "alter role gameserver password 'SCRAM-SHA-256$" in log
+    assert not [secret for secret in ("shared-by-all", "of-the-nodes", "of-the-superuser") if secret in log]

@@ -1,6 +1,6 @@
 """What is acknowledged is on disk, whatever the server, the database or the role have `synchronous_commit` set to."""
 
-from collections.abc import AsyncIterator
+import itertools
 
 import asyncpg
 import pytest
@@ -17,7 +17,9 @@ DEFERRED = "synchronous_commit = off"
 REFUSE_DEFERRED = """
 create function refuse_deferred() returns trigger language plpgsql as $$
 begin
-    if current_setting('synchronous_commit') <> 'on' then raise exception 'a deferred write to %', tg_table_name; end if;
+    if current_setting('synchronous_commit') <> 'on' then
+        raise exception 'a deferred write to %', tg_table_name;
+    end if;
     return null;
 end $$;
 do $$
@@ -33,7 +35,7 @@ end $$
 
 
 @pytest.fixture
-async def deferring(servers: Servers, settings: Settings) -> AsyncIterator[Settings]:
+async def deferring(servers: Servers, settings: Settings) -> Settings:
     """The role and the databases defer commits, and a trigger on every table refuses a write that would be deferred."""
     for name in NAMES:
         url = settings.database_url(name).get_secret_value()
@@ -43,7 +45,7 @@ async def deferring(servers: Servers, settings: Settings) -> AsyncIterator[Setti
             await superuser.execute(f"alter role gameserver in database {database} set {DEFERRED}")
         async with connected(SecretStr(url)) as connection:
             await connection.execute(REFUSE_DEFERRED)
-    yield settings
+    return settings
 
 
 async def test_every_write_of_the_product_waits_for_the_disk(deferring: Settings, node: InProcessNode) -> None:
@@ -52,7 +54,7 @@ async def test_every_write_of_the_product_waits_for_the_disk(deferring: Settings
             await connection.execute("update players set hp = hp")
     async with Api(node.url) as api:
         players = [await api.sign_up(password="A password 1") for _ in range(8)]
-        for player, other in zip(players, players[1:], strict=False):
+        for player, other in itertools.pairwise(players):
             assert (await api.act(player)).status == 200
             assert (await api.act(player, "duel", player=other.id)).status in (200, 409)
             named = await api.ask(

@@ -36,7 +36,7 @@ async def start() -> AsyncIterator[Start]:
 def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) -> Settings:
     """The deployment with these limits, by default without exempt networks; all other limits are out of the way."""
     free = PerMinute(per_minute=1_000_000, burst=1_000_000)
-    kinds = ("sign_ups_per_address", "sign_ins_per_address", "sign_ins_per_name")
+    kinds = ("sign_ups_per_address", "sign_ins_per_address", "sign_ins_per_name", "wrong_keys_per_address")
     return settings.model_copy(
         update={
             "limits": LimitSettings(**{**dict.fromkeys(kinds, free), **limits}),

@@ -1,0 +1,19 @@
+"""Who uses the command line, for the audit log: the account of the operating system, and the machine."""
+
+import os
+import pwd
+import socket
+
+LONGEST = 64
+"""Characters of a name in the audit log."""
+
+
+def actor() -> str:
+    """`account@host`, after `sudo` also whose account was used before: `root@host for ann`."""
+    uid = os.getuid()
+    try:
+        account = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        account = f"uid {uid}"
+    before = os.environ.get("SUDO_USER", "") if uid == 0 else ""
+    return f"{account}@{socket.gethostname()}{f' for {before}' if before else ''}"[:LONGEST]

@@ -1,0 +1,74 @@
+"""The roles of an embedded Postgres, their passwords and the nodes' database, made when they are missing.
+
+Law: no password is in any statement, so none gets into the server's log, also when a statement fails. What is sent is
+the verifier that Postgres would store (SCRAM-SHA-256, RFC 5802), from which the password can't be read.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+
+import asyncpg
+from pydantic import SecretStr
+
+ROLE = "gameserver"
+SUPERUSER = "postgres"
+CONNECT_SECONDS = 30
+_ITERATIONS = 4096
+"""What Postgres itself takes."""
+
+
+def verifier(password: SecretStr, salt: bytes) -> str:
+    """What Postgres stores for a password of ASCII letters, digits, `-` and `_`."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.get_secret_value().encode(), salt, _ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    return f"SCRAM-SHA-256${_ITERATIONS}:{_text(salt)}${_text(stored)}:{_text(server)}"
+
+
+async def connect_first(address: tuple[str, int], passwords: Sequence[SecretStr]) -> asyncpg.Connection:
+    """The superuser's connection; afterwards the first of the passwords is its password.
+
+    A later one is what the data was made with. Raises InvalidPasswordError when none fits, and what the driver raises.
+    """
+    for password in passwords:
+        try:
+            connection = await _connect(SUPERUSER, password, address)
+        except asyncpg.InvalidPasswordError:
+            continue
+        if password != passwords[0]:
+            await _set_password(connection, SUPERUSER, passwords[0])
+        return connection
+    raise asyncpg.InvalidPasswordError
+
+
+async def provide(connection: asyncpg.Connection, address: tuple[str, int], password: SecretStr) -> None:
+    """The nodes' role, with the rights that moving slots needs, and its database."""
+    if not await connection.fetchval("select exists(select from pg_roles where rolname = $1)", ROLE):
+        await connection.execute(f"create role {ROLE} login createdb in role pg_monitor")
+    try:
+        await (await _connect(ROLE, password, address)).close()
+    except asyncpg.InvalidPasswordError:
+        await _set_password(connection, ROLE, password)
+    await connection.execute(f"alter role {ROLE} replication")
+    await connection.execute(f"grant pg_create_subscription to {ROLE}")
+    if not await connection.fetchval("select exists(select from pg_database where datname = $1)", ROLE):
+        await connection.execute(f"create database {ROLE} owner {ROLE}")
+
+
+async def _connect(role: str, password: SecretStr, address: tuple[str, int]) -> asyncpg.Connection:
+    host, port = address
+    secret = password.get_secret_value()
+    return await asyncpg.connect(
+        host=host, port=port, user=role, password=secret, database="postgres", ssl=False, timeout=CONNECT_SECONDS
+    )
+
+
+async def _set_password(connection: asyncpg.Connection, role: str, password: SecretStr) -> None:
+    await connection.execute(f"alter role {role} password '{verifier(password, os.urandom(16))}'")
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,79 @@
+"""Passwords that stand beside URLs: the password file of libpq, read again for every connection.
+
+A line is `host:port:database:role:password`; `*` stands for anything, `\\:` and `\\\\` for a colon and a backslash. The
+first line that fits counts. A file that others may read is refused.
+"""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
+
+from pydantic import SecretStr
+
+_FIELD = re.compile(r"(?:\\.|[^:\\])*")
+_OTHERS = 0o077
+_PORT = "5432"
+
+
+class PassfileFault(ConnectionError):
+    """The password file can't be used; the text says why."""
+
+
+def has_password(url: SecretStr) -> bool:
+    """Whether a URL holds a password, as `role:password@` or as `?password=`."""
+    parts = urlsplit(url.get_secret_value())
+    return ":" in parts.netloc.rpartition("@")[0] or "password" in parse_qs(parts.query, keep_blank_values=True)
+
+
+def completed(url: SecretStr, passfile: Path | None) -> SecretStr:
+    """The URL with its password from the file, or as it is if it has one or the file has no line for it.
+
+    Raises PassfileFault.
+    """
+    if has_password(url):
+        return url
+    parts = urlsplit(url.get_secret_value())
+    role, at, hosts = parts.netloc.rpartition("@")
+    database = parts.path.removeprefix("/") or role
+    lines = _lines(passfile)
+    for host in hosts.split(","):
+        name, port = _address(host)
+        wanted = (name, port, unquote(database), unquote(role))
+        for *fields, password in lines:
+            if at and all(field in ("*", value) for field, value in zip(fields, wanted, strict=True)):
+                return SecretStr(urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{hosts}")))
+    return url
+
+
+def _address(host: str) -> tuple[str, str]:
+    """Host and port of one of a URL's addresses; IPv6 without its brackets."""
+    match = re.fullmatch(r"\[?(.*?)\]?(?::(\d+))?", host) if host.count(":") < 2 or "[" in host else None
+    return (match[1], match[2] or _PORT) if match else (host, _PORT)
+
+
+def _lines(passfile: Path | None) -> list[tuple[str, ...]]:
+    path = passfile or Path(os.environ.get("PGPASSFILE", "~/.pgpass")).expanduser()
+    try:
+        text = path.read_text("utf-8")
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        if passfile is None:
+            return []
+        raise PassfileFault(f"The password file {path} can't be read: {error}.") from None
+    if mode & _OTHERS:
+        raise PassfileFault(f"The password file {path} can be read by others: chmod 600 it.")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    fields = [tuple(re.sub(r"\\(.)", r"\1", field) for field in _split(line)) for line in lines]
+    return [line for line in fields if len(line) == 5]
+
+
+def _split(line: str) -> list[str]:
+    """Four fields end at a colon; the rest of the line is the password."""
+    fields, rest = [], line
+    for _ in range(4):
+        field = _FIELD.match(rest)
+        end = field.end() if field else 0
+        fields.append(rest[:end])
+        rest = rest[end + 1 :]
+    return [*fields, rest]

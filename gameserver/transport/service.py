@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from gameserver.config.deployment import NodeSettings
+from gameserver.transport.http.connections import Site
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.waiting import cancel_and_wait
@@ -97,9 +98,9 @@ async def _watched(work: Work, stop: Stop) -> None:
 
 
 async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
-    await web.TCPSite(runner, node.host, node.port, reuse_port=True, backlog=1024).start()
+    await Site(runner, node.host, node.port, reuse_port=True, backlog=1024).start()
     if node.own_port is not None:
-        await web.TCPSite(runner, node.host, node.own_port).start()
+        await Site(runner, node.host, node.own_port).start()
 
 
 async def _give_notice(app: web.Application, node: NodeSettings) -> None:

@@ -20,9 +20,10 @@ from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
+from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.http.middleware import wrap_request
 from gameserver.transport.http.replies import json_response
-from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK, Readiness
+from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
@@ -43,7 +44,7 @@ def build_app(core: Core) -> web.Application:
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()
-    app[ORIGINS] = frozenset(core.settings.node.origins)
+    app[ORIGINS] = Origins(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)
     document = openapi.document(gameserver.__version__)
     for route in ROUTES:

@@ -1,6 +1,7 @@
 """Typed settings, from a TOML file and the environment; every fault is reported at once, each with its path.
 
 Door: `settings` (`Settings`, `load`), `errors` (`ConfigFault`), `files` (`read_toml`), `ports` (`address`),
-`servers` (`DatabaseSettings`, `RedisSettings`), `deployment` (`NodeSettings`, `HAProxySettings`, ...), `limits`
+`servers` (`DatabaseSettings`, `RedisSettings`), `deployment` (`NodeSettings`, `HAProxySettings`, ...), `origins`
+(which web pages may use the server), `limits`
 (`PerMinute`, `PerSecond`), `sections` (the other sections), `redis_url` (`RedisUrl`, `RedisAccess`).
 """

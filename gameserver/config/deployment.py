@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, IPvAnyNetwork, model_validator
 
+from gameserver.config.origins import OriginPattern
 from gameserver.config.ports import Address, Port
 from gameserver.config.section import Seconds, SettingsSection
 
@@ -24,8 +25,8 @@ class NodeSettings(SettingsSection):
     """How long in-flight commands and open connections get after SIGTERM."""
     notice_seconds: Annotated[float, Field(ge=0, le=300)] = 0
     """How long the node goes on serving after SIGTERM while `/ready` answers no, so that load balancers notice."""
-    origins: tuple[str, ...] = ()
-    """Web origins that may open a socket, besides the server's own."""
+    origins: tuple[OriginPattern, ...] = ()
+    """Web origins whose pages may use HTTP and sockets, besides the server's own (docs/browsers.md)."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Networks of proxies whose X-Forwarded-For is trusted."""
 

@@ -23,7 +23,7 @@ from gameserver.transport import answers
 from gameserver.transport.callers import callers
 from gameserver.transport.route import Route
 from gameserver.transport.routes import ROUTES
-from gameserver.transport.wire import BadJson, TooLarge, TooSlow, status_of
+from gameserver.transport.wire import BadJson, TooLarge, TooSlow, UnsupportedMediaType, status_of
 
 TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
@@ -101,7 +101,7 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _failures(route: Route) -> dict[str, Any]:
     kinds: list[type[GameError]] = [Internal, BadInput, NotAuthenticated, *route.terms.errors, *KEYS[route.key]]
-    kinds += [BadJson, TooLarge, TooSlow] if route.terms.body is not None else []
+    kinds += [BadJson, UnsupportedMediaType, TooLarge, TooSlow] if route.terms.body is not None else []
     codes: dict[int, list[str]] = {}
     for kind in dict.fromkeys(kinds):
         codes.setdefault(status_of(kind), []).append("the rule's own" if kind is Refused else kind.code)

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from gameserver.config.deployment import NodeSettings
+from gameserver.transport.http.connections import Site
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.waiting import cancel_and_wait
@@ -107,7 +108,7 @@ async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
 async def _listen_on(runner: web.AppRunner, host: str, port: int, setting: str, *, shared: bool = False) -> None:
     """Raises OSError, with what to do, for a port that can't be had."""
     try:
-        await web.TCPSite(runner, host, port, reuse_port=shared, backlog=1024).start()
+        await Site(runner, host, port, reuse_port=shared, backlog=1024).start()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise OSError(f"Port {port} of {host} ({setting}) can't be listened on: {error.strerror}.") from None

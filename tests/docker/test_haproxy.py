@@ -146,3 +146,43 @@ async def test_the_sockets_of_a_node_that_froze_are_cut_and_the_others_live_on(
             assert "ok" in await (await api.socket(who.token)).ask("read")
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_pages_of_the_settings_origins_read_haproxys_own_answers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = files.settings()
+    node = section.node.model_copy(update={"origins": ("https://game.example", "https://*.itch.zone")})
+    monkeypatch.setattr(files, "settings", lambda: section.model_copy(update={"node": node}))
+    async with front.running(tmp_path, [free_port(), free_port()], wait=False) as listening:
+        preflight = {"Access-Control-Request-Method": "POST"}
+        for origin, admitted in (
+            ("https://game.example", True),
+            ("https://a.itch.zone", True),
+            ("https://itch.zone", False),
+            ("https://gameXexample", False),
+        ):
+            for path, status in (("/v1/classes", 503), ("/nope", 404)):
+                response, _ = await listening.ask(path, headers={"Origin": origin})
+                assert response.status == status
+                assert response.headers["Access-Control-Allow-Origin"] == (origin if admitted else None)
+            response, _ = await listening.ask("/v1/players", "OPTIONS", headers={"Origin": origin, **preflight})
+            assert (response.status == 204) == admitted, "also while no node is ready"
+            if admitted:
+                assert "POST" in response.headers["Access-Control-Allow-Methods"]
+
+
+async def test_a_socket_whose_path_is_spelt_otherwise_is_a_socket_for_haproxy(found: DockerFront) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    for path in ("/v1/socket", "/v1/%73ocket", "/v1/%73%6f%63ket", "/%76%31/socket"):
+        response, _ = await found.ask(path, headers=upgrade)
+        assert response.status in (101, 404), path
+    _, metrics = await found.ask("/metrics", door="operators")
+    played = [line for line in metrics.decode().splitlines() if 'proxy="play"' in line and 'code="1xx"' in line]
+    assert played
+    assert all(line.endswith(" 0") for line in played), "no socket went over the backend of requests"

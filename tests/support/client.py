@@ -86,6 +86,8 @@ class Api:
         if token is not None:
             told["Authorization"] = f"Bearer {token}"
         sent = orjson.dumps(body) if body is not None else data
+        if sent is not None:
+            told.setdefault("Content-Type", "application/json")
         async with self._session.request(method, path, data=sent, headers=told) as response:
             raw = await response.read()
             return Answer(

@@ -11,6 +11,13 @@ from pathlib import Path
 
 from gameserver.config.deployment import HAProxySettings
 from gameserver.config.errors import ConfigFault
+from gameserver.config.origins import (
+    EXPOSED_HEADERS,
+    METHODS,
+    PREFLIGHT_SECONDS,
+    REQUEST_HEADERS,
+    expression,
+)
 from gameserver.config.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("haproxy.cfg")
@@ -87,6 +94,7 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "operators_connections": str(OPERATORS_CONNECTIONS),
         "all_connections": str(front.connections + OPERATORS_CONNECTIONS),
         "globals": "".join(f"    {line}\n" for line in _globals(settings, front)),
+        "origins": _origins(settings.node.origins),
         "resolvers": _RESOLVERS if front.resolvers else "",
         "lookup": lookup,
         "players": joined(front.host, front.port) + _tls(settings.certificate),
@@ -94,6 +102,32 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "servers": "\n".join(_server(place) for place in places),
     }
     return re.sub("«([a-z_]+)»", lambda match: values[match[1]], TEMPLATE.read_text("utf-8"))
+
+
+def _origins(patterns: Sequence[str]) -> str:
+    """The rules by which pages of `[node] origins` read HAProxy's own answers, too; it answers preflights itself."""
+    if not patterns:
+        return ""
+    allowed = "*" if "*" in patterns else "%[req.hdr(Origin)]"
+    tests = "-m found" if "*" in patterns else f"-m reg {' '.join(_quoted(expression(entry)) for entry in patterns)}"
+    found = "{ var(txn.origin) -m found }"
+    preflight = "{ method OPTIONS } { req.hdr(Access-Control-Request-Method) -m found }"
+    answer = {
+        "Access-Control-Allow-Methods": METHODS,
+        "Access-Control-Allow-Headers": REQUEST_HEADERS,
+        "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+    }
+    headers = " ".join(f'hdr {name} "{value}"' for name, value in answer.items())
+    lines = [
+        "# Pages of these origins may use the server from a browser ([node] origins).",
+        f"http-request set-var-fmt(txn.origin) {allowed} if {{ req.fhdr(Origin) {tests} }}",
+        f"http-after-response set-header Access-Control-Allow-Origin %[var(txn.origin)] if {found}",
+        f'http-after-response set-header Access-Control-Expose-Headers "{EXPOSED_HEADERS}" if {found}',
+        f"http-request return status 204 {headers} if {found} {preflight}",
+    ]
+    if allowed != "*":
+        lines.insert(4, f"http-after-response set-header Vary Origin if {found} !{{ res.hdr(Vary) -m found }}")
+    return "".join(f"    {line}\n" for line in lines)
 
 
 def _globals(settings: Settings, front: HAProxySettings) -> list[str]:

@@ -18,6 +18,10 @@ from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
+JSON = "application/json"
+_JSON_TYPE = re.compile(r'application/json[ \t]*(;[ \t]*(charset[ \t]*=[ \t]*"?utf-?8"?)?[ \t]*)*', re.IGNORECASE)
+BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site")
+"""Browsers send at least one of them with every body."""
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 
@@ -51,9 +55,25 @@ def admin(request: web.Request) -> str:
 
 
 async def body(request: web.Request, model: type[Model]) -> Model:
-    """The decoded body. Raises BadJson, BadInput, TooLarge, TooSlow."""
+    """The decoded body. Raises UnsupportedMediaType, BadJson, BadInput, TooLarge, TooSlow."""
+    require_json(request)
     raw = await request.read() if request.content.is_eof() else await _read_slow_body(request)
     return wire.parse(model, wire.parse_json(raw))
+
+
+def require_json(request: web.Request) -> None:
+    """Raises UnsupportedMediaType unless the body is uncompressed JSON.
+
+    A page of a foreign origin can send anything but JSON without asking its browser's leave (docs/decisions/0028).
+    """
+    given = request.headers.get("Content-Type")
+    if given is None:
+        if any(name in request.headers for name in BROWSER_HEADERS):
+            raise wire.UnsupportedMediaType("A browser must send `Content-Type: application/json` with a body.")
+    elif given != JSON and not _JSON_TYPE.fullmatch(given):
+        raise wire.UnsupportedMediaType("A body must be JSON, and be sent with `Content-Type: application/json`.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise wire.UnsupportedMediaType("A body may not be compressed.")
 
 
 async def _read_slow_body(request: web.Request) -> bytes:

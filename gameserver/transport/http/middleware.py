@@ -9,11 +9,12 @@ import structlog
 from aiohttp import web
 
 from gameserver import telemetry
-from gameserver.rules.errors import GameError, Internal, NotFound
+from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound
 from gameserver.transport import answers
 from gameserver.transport.callers import callers
+from gameserver.transport.callers.origins import ORIGINS, is_preflight, preflight_answer
 from gameserver.transport.keys import READINESS
-from gameserver.transport.wire import LARGEST_BODY, BadJson, MethodNotAllowed, TooLarge
+from gameserver.transport.wire import LARGEST_BODY, BadJson, BadRequest, MethodNotAllowed, TooLarge
 
 log = structlog.get_logger()
 
@@ -35,8 +36,13 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
-        callers.is_backend(request)  # refuses a wrong key everywhere, also where nothing is limited
-        response = await handler(request)
+        if (coding := request.headers.get("Transfer-Encoding")) is not None and coding.lower() != "chunked":
+            raise BadRequest("The only transfer coding that this server takes is `chunked`.")
+        if is_preflight(request):
+            response: web.StreamResponse = _answer_preflight(request)
+        else:
+            callers.is_backend(request)  # refuses a wrong key everywhere, also where nothing is limited
+            response = await handler(request)
     except Exception as error:
         response = _error_response(request, error)
     finally:
@@ -46,6 +52,8 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     telemetry.request_answered(route, method, response.status).inc()
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
+        if (origin := request.headers.get("Origin")) is not None:
+            request.app[ORIGINS].mark(origin, response.headers)
         if not readiness.ready:
             response.force_close()
         if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
@@ -53,9 +61,20 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
+def _answer_preflight(request: web.Request) -> web.Response:
+    origin = request.headers.get("Origin", "")
+    if not request.app[ORIGINS].allow(origin):
+        raise Forbidden("Pages of this origin may not use this server: it isn't in `[node] origins`.")
+    return preflight_answer()
+
+
 def _error_response(request: web.Request, error: Exception) -> web.Response:
     """An error as application/problem+json; an unexpected one is logged and answered as `internal`."""
     match error:
+        case BadRequest():  # where the request ends, and the next one begins, can't be told for certain
+            response = problem_response(error)
+            response.force_close()
+            return response
         case GameError():
             return problem_response(error)
         case web.HTTPException(status=status) if status < 400:

@@ -7,7 +7,6 @@ answered with an error under its id.
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
@@ -26,9 +25,11 @@ from gameserver.rules.errors import (
 )
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers
-from gameserver.transport.keys import CLOCK, COMMANDS, ORIGINS, READINESS, RULEBOOK
+from gameserver.transport.callers import callers, origins
+from gameserver.transport.callers.origins import ORIGINS
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK
 from gameserver.transport.socket.channel import SocketChannel
+from gameserver.transport.socket.guard import FrameGuard, Guarded
 from gameserver.transport.socket.operations import OPERATIONS, Conversation
 from gameserver.transport.socket.pacing import FramePacing, frame_pacing
 from gameserver.transport.socket.player_socket import PlayerSocket
@@ -50,13 +51,16 @@ async def socket(request: web.Request) -> web.StreamResponse:
     channel = player_socket.channel
     if not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
+    pacing = frame_pacing(request)
+    if isinstance(request.protocol, Guarded):
+        request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)
     telemetry.SOCKETS.inc()
     try:
         with request.app[SOCKETS].registered(player_socket):
             if not request.app[READINESS].ready:
                 channel.end(Close.GOING_AWAY, "going away")
-            await _converse(_conversation(request, player_socket), frame_pacing(request))
+            await _converse(_conversation(request, player_socket), pacing)
     finally:
         telemetry.SOCKETS.dec()
         await channel.wait_closed()
@@ -72,16 +76,9 @@ def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversa
 def _check_origin(request: web.Request) -> None:
     """Raises Forbidden for a browser's page of another site, unless the configuration allows its origin."""
     origin = request.headers.get("Origin")
-    if origin is None or origin in request.app[ORIGINS] or _host_of(origin) == request.host:
+    if origin is None or request.app[ORIGINS].allow(origin) or origins.is_own(request, origin):
         return
-    raise Forbidden("This origin may not open a socket.")
-
-
-def _host_of(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
+    raise Forbidden("This origin may not open a socket: it isn't in `[node] origins`.")
 
 
 async def _converse(conversation: Conversation, pacing: FramePacing) -> None:

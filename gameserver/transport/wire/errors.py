@@ -31,6 +31,41 @@ class TooLarge(BadInput):
     code = "too_large"
 
 
+class UnsupportedMediaType(BadInput):
+    """The body isn't sent as uncompressed `application/json`."""
+
+    code = "unsupported_media_type"
+    sentence = "A body must be JSON."
+
+
+class BadRequest(BadInput):
+    """The request isn't HTTP as it should be: it can be understood in more than one way, or not at all."""
+
+    code = "bad_request"
+    sentence = "This isn't HTTP as it should be."
+
+
+class UriTooLong(BadRequest):
+    """The path and query are longer than the server reads."""
+
+    code = "uri_too_long"
+    sentence = "The path and query are too long."
+
+
+class HeadersTooLarge(BadRequest):
+    """A header is longer, or there are more of them, than the server reads."""
+
+    code = "headers_too_large"
+    sentence = "The headers are too large."
+
+
+class ExpectationFailed(BadRequest):
+    """The request expects something other than `100-continue`."""
+
+    code = "expectation_failed"
+    sentence = "The server can't meet this expectation."
+
+
 class TooSlow(BadInput):
     """The body didn't arrive in time."""
 
@@ -53,6 +88,11 @@ STATUSES: dict[type[GameError], int] = {
     BadJson: 400,
     TooLarge: 413,
     TooSlow: 408,
+    UnsupportedMediaType: 415,
+    UriTooLong: 414,
+    HeadersTooLarge: 431,
+    ExpectationFailed: 417,
+    BadRequest: 400,
     BadInput: 422,
     CommandMismatch: 422,
     CommandExpired: 422,
@@ -72,6 +112,7 @@ class Close:
     """The codes that the server closes a socket with; those under 4000 are RFC 6455's."""
 
     GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
     INTERNAL = 1011
     TRY_AGAIN_LATER = 1013
     BAD_FRAME = 4400

@@ -55,7 +55,7 @@ async def test_a_compressed_body_is_refused_however_small_or_broken(api: Api) ->
                 answer = await api.ask(
                     "POST", "/v1/players/me/actions", token=who.token, data=sent, Content_Encoding=encoding
                 )
-                assert_problem(answer, "bad_json", encoding)
+                assert_problem(answer, "unsupported_media_type", encoding)
 
 
 async def test_numbers_out_of_their_range_are_refused_in_queries(api: Api) -> None:

@@ -43,6 +43,11 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
     by_name = {entry.code: wire.status_of(entry) for entry in TREE}
     assert by_name == {
         "bad_json": 400,
+        "bad_request": 400,
+        "uri_too_long": 414,
+        "unsupported_media_type": 415,
+        "expectation_failed": 417,
+        "headers_too_large": 431,
         "not_authenticated": 401,
         "wrong_credentials": 401,
         "session_revoked": 401,

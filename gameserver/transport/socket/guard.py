@@ -1,0 +1,91 @@
+"""Looks at the frames of a WebSocket before aiohttp's reader does, for what the reader lets through.
+
+Law: a frame that isn't masked ends the socket with 1002 (RFC 6455, 5.1). Frames that don't end a message, and every
+UNIT bytes of a frame, count against the socket's pace like messages, from the first byte on: the reader gives nothing
+to the conversation until a message ends, so nobody else could count them. Only headers are read, never
+payloads; a chunk that is one small whole message, which is nearly every one, is passed on after one look.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from gameserver.transport.socket.channel import SocketChannel
+from gameserver.transport.socket.pacing import FramePacing
+from gameserver.transport.wire import LARGEST_BODY, Close
+
+UNIT = 4096
+"""Bytes that count like a frame."""
+_END, _MASKED, _LENGTH = 0x80, 0x80, 0x7F
+_REFUSED = (True, b"")
+
+
+class FrameReader(Protocol):
+    """What aiohttp feeds with the bytes of a connection."""
+
+    def feed_data(self, data: bytes, /) -> tuple[bool, bytes]: ...
+
+    def feed_eof(self) -> None: ...
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A connection that lets a guard stand before its reader."""
+
+    def guard_frames(self, guard: Callable[[FrameReader], FrameReader]) -> None: ...
+
+
+class FrameGuard:
+    """One per socket, between its connection and its reader."""
+
+    __slots__ = ("_channel", "_ended", "_head", "_pacing", "_payload", "_reader")
+
+    def __init__(self, reader: FrameReader, channel: SocketChannel, pacing: FramePacing) -> None:
+        self._reader = reader
+        self._channel, self._pacing = channel, pacing
+        self._head = b""
+        """The beginning of a header that hasn't fully arrived."""
+        self._payload = 0
+        """Bytes of the present frame that are still to come."""
+        self._ended = False
+
+    def feed_eof(self) -> None:
+        self._reader.feed_eof()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Passes the data on; returns whether the connection takes no more, as aiohttp's readers do."""
+        if not (self._payload or self._head or self._ended) and len(data) >= 6:
+            first, second = data[0], data[1]
+            if first & _END and second & _MASKED and len(data) == 6 + (second & _LENGTH) < 132:
+                return self._reader.feed_data(data)
+        if self._ended or not self._admits(data):
+            self._ended = True
+            return _REFUSED
+        return self._reader.feed_data(data)
+
+    def _admits(self, data: bytes) -> bool:
+        """Walks over the headers of all frames; ends the socket and returns False at the first one at fault."""
+        data = self._head + data
+        position = min(self._payload, len(data))
+        self._payload -= position
+        while len(data) - position >= 2:
+            first, second = data[position], data[position + 1]
+            if not second & _MASKED:
+                self._channel.end(Close.PROTOCOL_ERROR, "a client's frames must be masked")
+                return False
+            size = {126: 8, 127: 14}.get(second & _LENGTH, 6)
+            if len(data) - position < size:
+                break
+            length = second & _LENGTH if size == 6 else int.from_bytes(data[position + 2 : position + size - 4])
+            if not self._counts(first, length):
+                return False
+            position += size
+            taken = min(length, len(data) - position)
+            self._payload = length - taken
+            position += taken
+        self._head = data[position:]
+        return True
+
+    def _counts(self, first: int, length: int) -> bool:
+        """Counts what the conversation can't; whole messages it counts itself."""
+        units = min(length, LARGEST_BODY) // UNIT + (not first & _END)
+        return all(self._pacing.admits(self._channel) for _ in range(units))

@@ -1,0 +1,134 @@
+"""Frames that aiohttp's reader lets through: without a mask, and without an end."""
+
+import asyncio
+import json
+import struct
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from gameserver.config.settings import Settings
+from tests.support.client import Api
+from tests.support.nodes import InProcessNode
+
+HANDSHAKE = (
+    b"GET /v1/socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: gameserver.v1\r\n\r\n"
+)
+TEXT, CONTINUATION, PING = 1, 0, 9
+
+
+def frame(payload: bytes, opcode: int = TEXT, end: bool = True, mask: bytes | None = b"\1\2\3\4") -> bytes:
+    first, masked = opcode | (0x80 if end else 0), 0x80 if mask else 0
+    size = len(payload)
+    if size < 126:
+        head = bytes([first, masked | size])
+    elif size < 1 << 16:
+        head = bytes([first, masked | 126]) + struct.pack("!H", size)
+    else:
+        head = bytes([first, masked | 127]) + struct.pack("!Q", size)
+    if mask is None:
+        return head + payload
+    return head + mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
+
+
+@asynccontextmanager
+async def opened(node: InProcessNode) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    host, port = node.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(HANDSHAKE)
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def received(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    first, second = await asyncio.wait_for(reader.readexactly(2), 10)
+    size = second
+    if second == 126:
+        size = int.from_bytes(await reader.readexactly(2))
+    elif second == 127:
+        size = int.from_bytes(await reader.readexactly(8))
+    return first & 0x0F, await reader.readexactly(size)
+
+
+async def closing_code(reader: asyncio.StreamReader) -> int:
+    while True:
+        opcode, payload = await received(reader)
+        if opcode == 8:
+            return int.from_bytes(payload[:2])
+
+
+def hello(token: str) -> bytes:
+    return json.dumps({"id": 1, "op": "hello", "token": token}).encode()
+
+
+async def test_an_unmasked_frame_ends_the_socket_with_1002(api: Api, node: InProcessNode) -> None:
+    who = await api.sign_up()
+    greeting = hello(who.token)
+    for sent in (frame(greeting, mask=None), frame(b"", PING, mask=None), frame(b"x" * 300, mask=None)):
+        async with opened(node) as (reader, writer):
+            writer.write(sent)
+            assert await closing_code(reader) == 1002
+    async with opened(node) as (reader, writer):
+        writer.write(frame(greeting))
+        opcode, payload = await received(reader)
+        assert (opcode, "ok" in json.loads(payload)) == (1, True)
+        writer.write(frame(b'{"id": 2, "op": "ping"}') + frame(b'{"id": 3, "op": "ping"}', mask=None))
+        assert await closing_code(reader) == 1002
+
+
+@pytest.mark.parametrize("greeted", [False, True])
+@pytest.mark.parametrize("size", [0, 1])
+async def test_fragments_without_an_end_are_cut_like_too_many_frames(
+    api: Api, node: InProcessNode, greeted: bool, size: int
+) -> None:
+    who = await api.sign_up()
+    async with opened(node) as (reader, writer):
+        if greeted:
+            writer.write(frame(hello(who.token)))
+            await received(reader)
+        flood = frame(b"x" * size, CONTINUATION, end=False) * 2000
+        writer.write(frame(b"", end=False))
+        closing = asyncio.create_task(closing_code(reader))
+        started, sent = time.monotonic(), 0
+        with suppress(ConnectionError):
+            while not closing.done() and time.monotonic() - started < 5:
+                writer.write(flood)
+                sent += 2000
+                await writer.drain()
+                await asyncio.sleep(0)
+        await asyncio.wait([closing], timeout=5)
+        assert closing.done()
+        # A client that goes on sending to a closed connection may lose what it hasn't read, the close among it.
+        assert closing.exception() is not None or closing.result() in (4429, 1009)
+        assert time.monotonic() - started < 3, "not only by hello's deadline"
+        assert (await api.ask("GET", "/v1/classes")).status == 200
+
+
+async def test_fragments_of_honest_clients_are_read_however_they_arrive(
+    api: Api, node: InProcessNode, settings: Settings
+) -> None:
+    who = await api.sign_up()
+    greeting = hello(who.token)
+    parts = [greeting[place : place + 7] for place in range(0, len(greeting), 7)]
+    message = frame(parts[0], end=False) + frame(b"", PING)
+    message += b"".join(frame(part, CONTINUATION, end=False) for part in parts[1:-1]) + frame(parts[-1], CONTINUATION)
+    message += frame(json.dumps({"id": 2, "op": "ping", "padding": "x" * 9000}).encode())
+    message += frame(json.dumps({"id": 3, "op": "ping"}).encode())
+    for step in (1, 5, 1000, len(message)):
+        async with opened(node) as (reader, writer):
+            for place in range(0, len(message), step):
+                writer.write(message[place : place + step])
+                if step < 1000:
+                    await asyncio.sleep(0)
+            answers: dict[int, str] = {}
+            while len(answers) < 3:
+                opcode, payload = await received(reader)
+                if opcode == TEXT and (answer := json.loads(payload)).get("id"):
+                    answers[answer["id"]] = "ok" if "ok" in answer else answer["error"]["code"]
+            assert answers == {1: "ok", 2: "bad_input", 3: "ok"}, step

@@ -57,8 +57,8 @@ format: $(VENV)/ready ## format the code and sort its imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bots: $(VENV)/ready ## let 200 bots play on the running stack for 30 seconds, and prove the result
-	$(BIN)/bots run --players 200 --seconds 30 --url http://127.0.0.1:8080 --admin-key-file var/local/admin.key
+bots: $(VENV)/ready ## let 200 bots play on the running stack of CONFIG for 30 seconds, and prove the result
+	@$(BIN)/python .ci/running.py bots $(CONFIG)
 
 bench: CONFIG = config/one.toml
 bench: $(VENV)/ready ## measure one stack from its start to its end

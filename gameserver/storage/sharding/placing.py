@@ -45,8 +45,8 @@ async def assign(
 
 async def _placed(connection: AsyncConnection) -> dict[str, int]:
     """How many slots of each group have an owner."""
-    query = select(tables.slots.c.group, func.count()).group_by(tables.slots.c.group)
-    return {group: count for group, count in await connection.execute(query)}
+    query = select(tables.slots.c.group, func.count().label("placed")).group_by(tables.slots.c.group)
+    return {row.group: row.placed for row in await connection.execute(query)}
 
 
 def _share(databases: Sequence[Database], slot: int, slots: int) -> Database:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
+from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Databases
@@ -154,20 +156,23 @@ async def migrate(settings: Settings) -> Migrated:
     databases = open_databases(settings, patient=True)
     try:
         control = databases[settings.control.database]
-        steps = [await _upgraded(control, "control")]
+        steps = [await upgraded(settings, control, "control")]
         groups = await members(settings, databases)
         moving = {move.group for move in await MoveRecords(control).unfinished()}
         for group, group_members in groups.items():
             for database in group_members:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
                     raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
-                steps.append(await _upgraded(database, group))
+                steps.append(await upgraded(settings, database, group))
         return Migrated(steps, await placing.assign(control, groups, sizes(settings)))
     finally:
         await databases.close()
 
 
-async def _upgraded(database: Database, group: str) -> MigrationStep:
+async def upgraded(settings: Settings, database: Database, group: str) -> MigrationStep:
+    """Brings a group's tables on a database to their head; the ledger's get the partitions that a new node needs."""
     before = await migrations.current(database, group)
     await migrations.upgrade(database, group)
+    if group == "players":
+        await ensure_partitions(database, datetime.now(UTC), timedelta(seconds=settings.ledger.window_back_seconds))
     return MigrationStep(group, database.name, before, migrations.head(group))

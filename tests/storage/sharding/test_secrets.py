@@ -168,7 +168,9 @@ async def test_an_address_that_was_stored_with_its_password_still_works_and_is_w
     databases = provision.open_databases(joined)
     await provision.members(joined, databases)
     assert "the control database holds the password of two" in capsys.readouterr().out
-    assert len(await databases["two"].ask("select 1")) == 1
+    connection = await databases["two"].connect_unjudged({})
+    assert await connection.fetchval("select 1") == 1
+    await connection.close()
     await databases.close()
 
 

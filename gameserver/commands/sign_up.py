@@ -17,6 +17,7 @@ from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
 from gameserver.commands.keys import device_key, is_look, name_keys, taken
 from gameserver.rules import names
+from gameserver.rules.devices import require_strong
 from gameserver.rules.errors import (
     BadInput,
     CommandMismatch,
@@ -65,7 +66,8 @@ async def sign_up(
     player = enrolment.player
     with after_commit(_MADE):
         await accounts.room.credentials.session_epoch(player.id)  # raises Banned
-        token, session = await accounts.sessions.open(player.id, enrolment.epoch, origin)
+        proved = replace(origin, by_password=application.password is not None)
+        token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
 
 
@@ -103,6 +105,8 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
     names.parse(application.name, application.shortest_name)
+    if application.device is not None and not application.device_is_trusted:
+        require_strong(application.device)
     if application.password is not None:
         require_good(application.password, application.name)
     for claim in claims:

@@ -17,10 +17,11 @@ SHOWN = 16
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a session was opened: what the client calls itself, at most 64 characters, and its address."""
+    """How a session was opened: what the client calls itself, at most 64 characters, its address, and what proved it."""
 
     label: str = ""
     address: str = ""
+    by_password: bool = False
 
 
 UNKNOWN = Origin()
@@ -53,6 +54,7 @@ class SessionOpenCall(NamedTuple):
     epoch: int
     label: str
     address: str
+    proof: str
 
 
 class SessionTouchCall(NamedTuple):
@@ -61,6 +63,7 @@ class SessionTouchCall(NamedTuple):
 
 
 WRITABLE = "gs:sessions:writable"
+BY_PASSWORD = "password"
 
 
 class SessionListCall(NamedTuple):
@@ -103,10 +106,12 @@ class SessionStore:
             epoch=epoch,
             label=origin.label,
             address=origin.address,
+            proof=BY_PASSWORD if origin.by_password else "",
         )
         now, over = await self._open(call)
         expiry = now + min(self._idle_ms, self._longest_ms)
-        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(now + self._longest_ms))
+        end = now + self._longest_ms
+        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(end), by_password=origin.by_password)
         return session, [other.decode() for other in over]
 
     async def touch(self, player_id: int, name: str) -> Session | None:
@@ -144,9 +149,10 @@ def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
     return SessionRevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names)
 
 
-def _session(player_id: int, name: str, row: Sequence[int]) -> Session:
-    epoch, opened, expiry, end = row
-    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end))
+def _session(player_id: int, name: str, row: Sequence[Any]) -> Session:
+    epoch, opened, expiry, end, proof = row
+    by_password = proof.decode() == BY_PASSWORD
+    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end), by_password=by_password)
 
 
 def _listed(row: Sequence[Any]) -> Listed:

@@ -81,6 +81,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
     return [
+        rooms.clock.run(),
         rooms.players.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),

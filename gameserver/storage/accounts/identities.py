@@ -30,9 +30,9 @@ from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.accounts.player_rows import has_id, is_player, void_row
-from gameserver.storage.ids import sign_up_ids, slot_of
+from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
-from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of, rows_of
+from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of, rows_of, sign_up_outcome
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail import inbox
 from gameserver.storage.players.command import Receipt
@@ -226,9 +226,7 @@ async def _fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
 
 async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple[Key, ...]:
     """The keys of a player that exists or existed: the devices of its sign-up, and its last name."""
-    low, high = sign_up_ids(player_id)
-    when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
-    outcome = (await connection.execute(select(LEDGER.c.outcome).where(rows_of(player_id), when))).scalar()
+    outcome = await sign_up_outcome(connection, player_id)
     claimed = [Key.parse(text) for text in outcome["keys"]] if outcome is not None else []
     devices = (key for key in claimed if key.kind is KeyKind.DEVICE)
     return (*devices, *(Key(KeyKind.NAME, text) for text in names.keys_of(name)))

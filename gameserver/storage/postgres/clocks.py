@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ClockDifference:
     """How far a server's clock is ahead of this node's own, give or take `bound`; in seconds."""
 
     seconds: float
@@ -39,14 +39,14 @@ class Difference:
         return abs(self.seconds) > CLOSE_SECONDS + self.bound
 
 
-async def difference(database: Database, wall: Callable[[], float] = time.time) -> Difference:
+async def difference(database: Database, wall: Callable[[], float] = time.time) -> ClockDifference:
     """The best of a few measurements. Raises DatabaseUnavailable."""
     samples = []
     for _ in range(SAMPLES):
         own, began = wall(), time.monotonic()
         theirs = (await database.ask(_TIME))[0][0]
         took = time.monotonic() - began
-        samples.append(Difference(theirs - own - took / 2, took / 2))
+        samples.append(ClockDifference(theirs - own - took / 2, took / 2))
     return min(samples, key=lambda sample: sample.bound)
 
 
@@ -98,7 +98,7 @@ class NodeClock:
         except DatabaseUnavailable:
             return  # the database's outage is told elsewhere
         CLOCK_DIFFERENCE.labels(name).set(measured.seconds)
-        apart = Difference(measured.seconds - self._offset, measured.bound)
+        apart = ClockDifference(measured.seconds - self._offset, measured.bound)
         if apart.matters:
             log.warning(
                 "a database's clock differs from the control database's: set both by NTP",

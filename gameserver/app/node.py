@@ -64,7 +64,14 @@ def _callers(settings: Settings) -> Callers:
         limits.exempt,
         settings.backend.keys,
         pace_of(limits.frames_per_socket),
-        ActionPacing(pace_of(limits.actions_per_player)),
+        ActionPacing(
+            pace_of(limits.actions_per_player),
+            longer=ActionPacing(
+                pace_of(limits.steady_actions_per_player),
+                limit="steady_actions_per_player",
+                refused="Too many actions of this player over a long time.",
+            ),
+        ),
         ActionPacing(
             pace_of(limits.wrong_keys_per_address),
             limit="wrong_keys_per_address",

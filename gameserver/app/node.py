@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 import gameserver
+from gameserver.app import doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
@@ -40,7 +41,7 @@ def build_app(core: Core) -> web.Application:
     app[COMMANDS] = core.commands
     app[RULEBOOK] = core.rulebook
     app[CLOCK] = core.commands.accounts.policy.now
-    app[READINESS] = Readiness()
+    app[READINESS] = Readiness(problems=core.databases.problems)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()
@@ -142,6 +143,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     stop.on_signals()
     async with open_core(settings) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
+        await doctor.warn(settings, core.databases, core.redis.commands)
         app = build_app(core)
         async with serving(app, settings.node, background(core, app), stop):
             if ready_file is not None:

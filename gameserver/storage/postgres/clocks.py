@@ -7,7 +7,7 @@ a step of the node's own clock has no effect. A measurement is known up to half 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ EVERY_SECONDS = 10.0
 SAMPLES = 3
 LONGEST_BOUND = 1.0
 """A measurement that is known less well says nothing."""
-_TIME = "select extract(epoch from clock_timestamp())::float8"
+TIME = "select extract(epoch from clock_timestamp())::float8"
 log = structlog.get_logger()
 
 
@@ -39,15 +39,24 @@ class ClockDifference:
         return abs(self.seconds) > CLOSE_SECONDS + self.bound
 
 
-async def difference(database: Database, wall: Callable[[], float] = time.time) -> ClockDifference:
-    """The best of a few measurements. Raises DatabaseUnavailable."""
+async def measure(ask: Callable[[], Awaitable[float]], wall: Callable[[], float] = time.time) -> ClockDifference:
+    """The best of a few measurements; `ask` gives the other clock's Unix seconds."""
     samples = []
     for _ in range(SAMPLES):
         own, began = wall(), time.monotonic()
-        theirs = (await database.ask(_TIME))[0][0]
+        theirs = await ask()
         took = time.monotonic() - began
         samples.append(ClockDifference(theirs - own - took / 2, took / 2))
     return min(samples, key=lambda sample: sample.bound)
+
+
+async def difference(database: Database, wall: Callable[[], float] = time.time) -> ClockDifference:
+    """How far the database's clock is ahead. Raises DatabaseUnavailable."""
+
+    async def ask() -> float:
+        return float((await database.ask(TIME))[0][0])
+
+    return await measure(ask, wall)
 
 
 class NodeClock:

@@ -124,6 +124,11 @@ class Database:
         """With its password, which may stand in the password file. Raises PassfileFault, one of LOST."""
         return passfile.completed(self._url, self._passfile)
 
+    @property
+    def problem(self) -> str | None:
+        """A sentence on why it can't be used at the moment; None if it can, as far as is known."""
+        return self._outage.error
+
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
         """A driver connection with these server settings.
 
@@ -275,6 +280,11 @@ class Databases:
 
     def names(self) -> list[str]:
         return list(self._databases)
+
+    def problems(self) -> dict[str, str]:
+        """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
+        problems = {name: database.problem for name, database in self._databases.items()}
+        return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
 
     async def close(self) -> None:
         await asyncio.gather(*(database.dispose() for database in self._databases.values()))

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules import names
 from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Key, KeyKind
-from gameserver.storage.ids import sign_up_ids, slot_of
-from gameserver.storage.ledger.rows import rows_of
+from gameserver.storage.ids import slot_of
+from gameserver.storage.ledger.rows import sign_up_of
 
-LEDGER, DEVICES = tables.ledger, tables.devices
+DEVICES = tables.devices
 SHOWN = 16
 """Digits of a device's hash that its owner knows it by."""
 
@@ -66,12 +66,9 @@ async def remove_device(connection: AsyncConnection, player_id: int, device: Dev
 
 
 async def _of_sign_up(connection: AsyncConnection, player_id: int) -> list[Device]:
-    low, high = sign_up_ids(player_id)
-    when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
-    chosen = select(LEDGER.c.outcome, LEDGER.c.at).where(rows_of(player_id), when)
-    row = (await connection.execute(chosen)).first()
-    keys = [Key.parse(text) for text in row.outcome["keys"]] if row is not None else []
-    return [Device(key, "", row.at) for key in keys if row is not None and key.kind is KeyKind.DEVICE]
+    row = await sign_up_of(connection, player_id)
+    keys = [] if row is None else [Key.parse(text) for text in row.outcome["keys"]]
+    return [Device(key, "", row.at) for key in keys if key.kind is KeyKind.DEVICE]
 
 
 async def _forget(connection: AsyncConnection, player_id: int, key: Key) -> None:

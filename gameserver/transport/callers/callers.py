@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
@@ -18,6 +18,7 @@ from gameserver.transport.callers.addresses import Address, Networks
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
+MOST_PROXIES = 100
 log = structlog.get_logger()
 
 
@@ -65,7 +66,11 @@ def origin(request: web.Request, label: str | None = None) -> Origin:
 
 def _client(request: web.Request) -> Address:
     forwarded = request.headers.getall("X-Forwarded-For", ())
-    return addresses.client(request.remote, forwarded, request.app[CALLERS].proxies)
+    callers = request.app[CALLERS]
+    reading = addresses.read(request.remote, forwarded, callers.proxies)
+    if reading.unreadable is not None:
+        callers.note_unreadable(str(reading.address), reading.unreadable)
+    return reading.address
 
 
 def action_pacing(request: web.Request) -> ActionPacing | None:
@@ -96,6 +101,19 @@ class Callers:
     """The pacing of each player's actions."""
     wrong_keys: ActionPacing
     """The pacing of wrong keys by address."""
+    unreadable: set[str] = field(default_factory=set)
+    """Trusted proxies whose header couldn't be read, as far as the log names them."""
+
+    def note_unreadable(self, proxy: str, element: str) -> None:
+        """Says once of each proxy, for MOST_PROXIES at the most, that all its clients count as one."""
+        if proxy in self.unreadable or len(self.unreadable) >= MOST_PROXIES:
+            return
+        self.unreadable.add(proxy)
+        log.warning(
+            "a trusted proxy's X-Forwarded-For can't be read: its clients count as one for the limits",
+            address=proxy,
+            element="".join(filter(str.isprintable, element))[: addresses.LONGEST],
+        )
 
 
 CALLERS = web.AppKey("callers", Callers)

@@ -69,6 +69,10 @@ class HAProxySettings(SettingsSection):
     """The unix socket of its runtime API, through which free places are filled; `up` makes one itself."""
     connections: int = Field(default=4000, ge=1, le=1_000_000)
     """Players' connections at a time; each takes two of the files that `ulimit -n` allows."""
+    proxy_protocol_from: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of load balancers that begin each connection with the PROXY protocol, version 1 or 2."""
+    forwarded_from: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of HTTP proxies in front, whose X-Forwarded-For is passed on; nodes must trust them, too."""
 
     @model_validator(mode="after")
     def _require_what_fits(self) -> Self:

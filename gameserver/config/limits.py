@@ -69,8 +69,13 @@ class LimitSettings(SettingsSection):
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
     wrong_keys_per_address: PerMinute = PerMinute(per_minute=10, burst=10)
     """Wrong keys of operators and back ends, on each node."""
+    connections_per_address: int = Field(default=500, ge=1, le=1_000_000)
+    """Connections of an address at a time, at HAProxy and at a node's own port."""
+    new_connections_per_address: PerSecond = PerSecond(per_second=50, burst=500)
+    requests_per_address: PerSecond = PerSecond(per_second=500, burst=2000)
+    """Requests over HTTP, at HAProxy and at a node's own port; a socket is one."""
     exempt: tuple[IPvAnyNetwork, ...] = ()
-    """Networks whose clients may sign up and sign in without limit."""
+    """Networks whose clients have no limit by address."""
 
     @field_validator("letters_per_sender", "letters_per_pair")
     @classmethod

@@ -19,6 +19,7 @@ from gameserver.config.origins import (
     expression,
 )
 from gameserver.config.settings import Settings
+from gameserver.stack.servers import haproxy_sources
 
 TEMPLATE = Path(__file__).with_name("haproxy.cfg")
 SOCKET = "haproxy.sock"
@@ -99,6 +100,9 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "lookup": lookup,
         "players": joined(front.host, front.port) + _tls(settings.certificate),
         "operators": joined(front.operators_host, front.operators_port),
+        "connection_rules": haproxy_sources.connection_rules(front, settings.limits),
+        "request_rules": haproxy_sources.request_rules(front, settings.limits),
+        "unless_forwarded": haproxy_sources.unless_forwarded(front),
         "servers": "\n".join(_server(place) for place in places),
     }
     return re.sub("«([a-z_]+)»", lambda match: values[match[1]], TEMPLATE.read_text("utf-8"))

@@ -21,11 +21,13 @@ from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
 from gameserver.transport.callers.origins import ORIGINS, Origins
+from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.http.middleware import wrap_request
 from gameserver.transport.http.replies import json_response
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
+from gameserver.transport.socket.places import SocketLimits
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
 from gameserver.upkeep import loops, takeover
@@ -42,7 +44,7 @@ def build_app(core: Core) -> web.Application:
     app[CLOCK] = core.commands.accounts.policy.now
     app[READINESS] = Readiness()
     app[BOARD_PAGES] = BoardPages()
-    app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
+    app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = Origins(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)
@@ -57,6 +59,12 @@ def build_app(core: Core) -> web.Application:
     return app
 
 
+def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
+    chosen, limits = settings.sockets, settings.limits
+    places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address)
+    return Sockets(chosen.per_player, pages, places)
+
+
 def _callers(settings: Settings) -> Callers:
     limits = settings.limits
     return Callers(
@@ -69,6 +77,14 @@ def _callers(settings: Settings) -> Callers:
             pace_of(limits.wrong_keys_per_address),
             limit="wrong_keys_per_address",
             refused="Too many wrong keys from this address.",
+        ),
+        Sources(
+            SourceLimits(
+                limits.connections_per_address,
+                pace_of(limits.new_connections_per_address),
+                pace_of(limits.requests_per_address),
+            ),
+            (*settings.node.trusted_proxies, *limits.exempt),
         ),
     )
 

@@ -74,6 +74,10 @@ class LimitSettings(SettingsSection):
     new_connections_per_address: PerSecond = PerSecond(per_second=50, burst=500)
     requests_per_address: PerSecond = PerSecond(per_second=500, burst=2000)
     """Requests over HTTP, at HAProxy and at a node's own port; a socket is one."""
+    sockets_per_address: int = Field(default=500, ge=1, le=1_000_000)
+    """Sockets of an address at a time, on each node; also behind proxies."""
+    sockets_without_hello_per_address: int = Field(default=100, ge=1, le=1_000_000)
+    """Of these, sockets that haven't said hello yet."""
     exempt: tuple[IPvAnyNetwork, ...] = ()
     """Networks whose clients have no limit by address."""
 

@@ -58,6 +58,8 @@ class SocketSettings(SettingsSection):
 
     per_player: int = Field(default=8, ge=1, le=1000)
     """Sockets of one player on one node; one more closes the player's oldest."""
+    per_node: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Sockets of a node; one more is answered 503."""
 
 
 class LedgerSettings(SettingsSection):

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from gameserver.config.deployment import NodeSettings
+from gameserver.transport.callers.callers import CALLERS
 from gameserver.transport.http.connections import Site
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
@@ -108,7 +109,7 @@ async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
 async def _listen_on(runner: web.AppRunner, host: str, port: int, setting: str, *, shared: bool = False) -> None:
     """Raises OSError, with what to do, for a port that can't be had."""
     try:
-        await Site(runner, host, port, reuse_port=shared, backlog=1024).start()
+        await Site(runner, host, port, reuse_port=shared, backlog=1024, sources=runner.app[CALLERS].sources).start()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise OSError(f"Port {port} of {host} ({setting}) can't be listened on: {error.strerror}.") from None

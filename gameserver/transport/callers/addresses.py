@@ -28,28 +28,28 @@ _IN_BRACKETS = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClientReading:
     """The client's address, and the element of a trusted proxy's header that couldn't be read, if there was one."""
 
     address: Address
     unreadable: str | None = None
 
 
-def read(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> Reading:
+def read(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> ClientReading:
     """The client, from the connection's peer and the X-Forwarded-For headers in their order."""
     direct = parse(peer or "") or UNKNOWN
     if not within(direct, proxies):
-        return Reading(direct)
+        return ClientReading(direct)
     for written in reversed(",".join(forwarded).split(",")):
         element = written.strip(BLANKS)
         if not element:
             continue
         address = parse(element)
         if address is None:
-            return Reading(direct, element)
+            return ClientReading(direct, element)
         if not within(address, proxies):
-            return Reading(address)
-    return Reading(direct)
+            return ClientReading(address)
+    return ClientReading(direct)
 
 
 def within(address: Address, networks: Networks) -> bool:

@@ -15,6 +15,7 @@ from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Address, Networks
+from gameserver.transport.callers.sources import Sources
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
@@ -47,6 +48,16 @@ def count_wrong_key(request: web.Request, door: str) -> None:
     log.warning("a wrong key", kind=door, address=who, path=request.path)
     if not addresses.within(client, callers.exempt):
         callers.wrong_keys.spend(who)
+
+
+def count_request(request: web.Request) -> None:
+    """Counts a request against its connection's address, unless a back end sends it. Raises RateLimited.
+
+    Raises NotAuthenticated for an unknown key of a back end, everywhere, also where nothing is limited.
+    """
+    source: str | None = getattr(request.protocol, "source", None)
+    if not is_backend(request) and source is not None:
+        request.app[CALLERS].sources.count_request(source)
 
 
 def address(request: web.Request) -> str | None:
@@ -101,6 +112,8 @@ class Callers:
     """The pacing of each player's actions."""
     wrong_keys: ActionPacing
     """The pacing of wrong keys by address."""
+    sources: Sources
+    """What each address has of the node's own port."""
     unreadable: set[str] = field(default_factory=set)
     """Trusted proxies whose header couldn't be read, as far as the log names them."""
 

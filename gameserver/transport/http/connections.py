@@ -3,17 +3,19 @@
 Law: a request that aiohttp refuses before any handler sees it gets the same form of error as all others. A connection
 that hasn't sent the whole head of a request HEAD_SECONDS after its first byte, or after it was opened, is closed;
 bodies have a deadline of their own (`inputs`). A client that shuts its sending side is answered all that it has asked.
+A connection beyond what its address may have is answered 429 and closed before anything is read or made for it.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from gameserver import telemetry
-from gameserver.rules.errors import GameError
+from gameserver.rules.errors import GameError, RateLimited
+from gameserver.transport.callers.sources import Sources
 from gameserver.transport.http.middleware import problem_response
 from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooLarge, UriTooLong
 
@@ -25,23 +27,41 @@ LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 class Connection(web.RequestHandler):
     """One per connection; of aiohttp's it overrides only public methods and asyncio's callbacks."""
 
-    __slots__ = ("_deadline", "_guard", "_half_closed")
+    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "source")
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, max_line_size=LONGEST_LINE, max_field_size=LONGEST_HEADER, **options)
+    def __init__(self, server: web.Server, *, sources: Sources | None, **options: Any) -> None:
+        """Without `sources` nothing is counted by address."""
+        super().__init__(server, max_line_size=LONGEST_LINE, max_field_size=LONGEST_HEADER, **options)
+        self.source: str | None = None
+        """What the connection and its requests are counted by; None if they aren't."""
+        self._sources, self._refused = sources, False
         self._deadline: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._guard: Callable[[Any], Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._sources is not None:
+            peer = transport.get_extra_info("peername")
+            try:
+                self.source = self._sources.connect(peer[0] if peer else None)
+            except RateLimited as error:
+                self._refused = True
+                _refuse_connection(cast("asyncio.WriteTransport", transport), error)
+                return
         super().connection_made(transport)
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_waiting()
-        super().connection_lost(exc)
+        if self._sources is not None and self.source is not None:
+            self._sources.disconnect(self.source)
+            self.source = None
+        if not self._refused:
+            super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         if self._payload_parser is not None:
             return
@@ -53,7 +73,7 @@ class Connection(web.RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Says whether the connection stays open for what is still to be written."""
-        if self._payload_parser is not None or self._is_idle():
+        if self._refused or self._payload_parser is not None or self._is_idle():
             return False
         self._half_closed = True
         if self._deadline is None:
@@ -109,6 +129,17 @@ class Connection(web.RequestHandler):
             self._deadline = None
 
 
+def _refuse_connection(transport: asyncio.WriteTransport, error: RateLimited) -> None:
+    """Answers a connection that isn't served, whatever it would have asked."""
+    response = _refusal(error)
+    body = response.body if isinstance(response.body, bytes) else b""
+    fields = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    telemetry.request_answered("none", "any", response.status).inc()
+    transport.write(f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n".encode() + body)
+    transport.close()
+
+
 def _refusal(error: GameError) -> web.Response:
     telemetry.request_id.set(telemetry.new_request_id())
     response = problem_response(error)
@@ -131,6 +162,11 @@ def _error_of(fault: BaseException | None) -> GameError:
 class Site(web.TCPSite):
     """Listens on a port, with connections of this kind."""
 
+    def __init__(self, *arguments: Any, sources: Sources | None, **options: Any) -> None:
+        """`sources` counts the connections by address."""
+        super().__init__(*arguments, **options)
+        self._sources = sources
+
     async def start(self) -> None:
         await web.BaseSite.start(self)
         server = self._runner.server
@@ -138,7 +174,7 @@ class Site(web.TCPSite):
             raise TypeError("the runner isn't set up")
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(server, loop=loop, **server._kwargs),
+            lambda: Connection(server, sources=self._sources, loop=loop, **server._kwargs),
             self._host,
             self._port,
             backlog=self._backlog,

@@ -41,7 +41,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         if is_preflight(request):
             response: web.StreamResponse = _answer_preflight(request)
         else:
-            callers.is_backend(request)  # refuses a wrong key everywhere, also where nothing is limited
+            callers.count_request(request)
             response = await handler(request)
     except Exception as error:
         response = _error_response(request, error)

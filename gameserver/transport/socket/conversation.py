@@ -47,7 +47,11 @@ IN_FLIGHT = 128
 async def socket(request: web.Request) -> web.StreamResponse:
     """One connection, from its upgrade to its end."""
     _check_origin(request)
-    player_socket = PlayerSocket()
+    with request.app[SOCKETS].places.take(callers.address(request)) as place:
+        return await _hold(request, PlayerSocket(place))
+
+
+async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.StreamResponse:
     channel = player_socket.channel
     if not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])

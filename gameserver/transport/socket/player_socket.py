@@ -12,6 +12,7 @@ from gameserver.commands.results import Opened, Seen, Session, StoredPush
 from gameserver.rules.player import Player
 from gameserver.transport import answers
 from gameserver.transport.socket.channel import SocketChannel
+from gameserver.transport.socket.places import SocketPlace
 from gameserver.transport.wire import RANK_TOPIC, TOPICS
 
 
@@ -27,7 +28,8 @@ class BeforeHello:
 class PlayerSocket:
     """One per connection; it has a `session` and a `token` from hello on, and `requests` while they are answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: SocketPlace) -> None:
+        self.place = place
         self.channel = SocketChannel()
         self.requests: set[asyncio.Task[None]] = set()
         self.session: Session | None = None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.transport.callers.addresses import UNKNOWN, Address, Networks, Reading, counted, read, within
+from gameserver.transport.callers.addresses import UNKNOWN, Address, ClientReading, Networks, counted, read, within
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("127.0.0.1/32"))
 OURS = st.sampled_from(["10.0.0.1", "10.255.255.255", "fd00::7", "127.0.0.1", "::ffff:10.1.2.3"])
@@ -73,7 +73,7 @@ def test_whatever_the_header_says_the_result_is_an_address(peer: str, written: l
     [[], [""], [","], [" ", ",\t,"], ["10.0.0.2, 10.0.0.3"], ["[::ffff:10.0.0.2]:443,"]],
 )
 def test_a_header_that_names_no_client_leaves_the_connections_address(forwarded: list[str]) -> None:
-    assert read("10.0.0.1", forwarded, PROXIES) == Reading(ip_address("10.0.0.1"))
+    assert read("10.0.0.1", forwarded, PROXIES) == ClientReading(ip_address("10.0.0.1"))
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_a_header_that_names_no_client_leaves_the_connections_address(forwarded:
 )  # fmt: skip
 def test_what_isnt_an_address_leaves_the_connections_address_and_is_named(element: str) -> None:
     for forwarded in ([f"203.0.113.7, {element}"], ["203.0.113.7", element, "10.0.0.2"], [f"{element} ,, "]):
-        assert read("10.0.0.1", forwarded, PROXIES) == Reading(ip_address("10.0.0.1"), element)
-    assert read("192.0.2.9", [element], PROXIES) == Reading(ip_address("192.0.2.9")), "this peer is no proxy"
+        assert read("10.0.0.1", forwarded, PROXIES) == ClientReading(ip_address("10.0.0.1"), element)
+    assert read("192.0.2.9", [element], PROXIES) == ClientReading(ip_address("192.0.2.9")), "this peer is no proxy"
 
 
 def test_a_connection_without_an_address_has_the_unknown_one() -> None:

@@ -66,6 +66,9 @@ async def sign_up(
     with after_commit(_MADE):
         await accounts.room.credentials.session_epoch(player.id)  # raises Banned
         token, session = await accounts.sessions.open(player.id, enrolment.epoch, origin)
+    if application.password is not None:
+        with contextlib.suppress(Unavailable):
+            await accounts.attempts.remember(address, player.name)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
 
 

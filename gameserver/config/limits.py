@@ -56,7 +56,9 @@ class LimitSettings(SettingsSection):
 
     sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
     sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
-    sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    sign_ins_per_name: PerMinute = PerMinute(per_minute=60, burst=60)
+    """With a password, from all addresses together that the name hasn't signed in from lately."""
+    sign_ins_per_name_and_address: PerMinute = PerMinute(per_minute=10, burst=10)
     password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
     letters_per_sender: PerMinute = PerMinute(per_minute=60, burst=60)
     """Letters that a player's actions send, to all recipients."""

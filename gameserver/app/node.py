@@ -150,7 +150,8 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     async with open_core(settings) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
         app = build_app(core)
-        async with serving(app, settings.node, background(core, app), stop):
+        node = settings.node.model_copy(update={"operators_listen": settings.operators_listen()})
+        async with serving(app, node, background(core, app), stop):
             if ready_file is not None:
                 ready_file.touch()
             await stop.requested.wait()

@@ -18,6 +18,7 @@ from gameserver.config.origins import (
     REQUEST_HEADERS,
     expression,
 )
+from gameserver.config.ports import joined
 from gameserver.config.settings import Settings
 from gameserver.stack.servers import haproxy_sources
 
@@ -57,11 +58,6 @@ def node_address(settings: Settings, number: int) -> str:
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     host = everywhere.get(settings.node.host, settings.node.host)
     return joined(host, settings.node_port(number))
-
-
-def joined(host: str, port: int) -> str:
-    """host:port, an IPv6 host in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def first_places(settings: Settings) -> list[HAProxyPlace]:

@@ -31,13 +31,15 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """One per connection; of aiohttp's it overrides only public methods and asyncio's callbacks."""
 
-    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "source")
+    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "for_operators", "source")
 
-    def __init__(self, server: web.Server, *, sources: Sources | None, **options: Any) -> None:
+    def __init__(self, server: web.Server, *, sources: Sources | None, for_operators: bool, **options: Any) -> None:
         """Without `sources` nothing is counted by address."""
         super().__init__(server, max_line_size=LONGEST_LINE, max_field_size=LONGEST_HEADER, **options)
         self.source: str | None = None
         """What the connection and its requests are counted by; None if they aren't."""
+        self.for_operators = for_operators
+        """Whether operators' paths are answered here."""
         self._sources, self._refused = sources, False
         self._deadline: asyncio.TimerHandle | None = None
         self._half_closed = False
@@ -167,10 +169,10 @@ def _error_of(fault: BaseException | None) -> GameError:
 class Site(web.TCPSite):
     """Listens on a port, with connections of this kind."""
 
-    def __init__(self, *arguments: Any, sources: Sources | None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, sources: Sources | None, for_operators: bool, **options: Any) -> None:
         """`sources` counts the connections by address."""
         super().__init__(*arguments, **options)
-        self._sources = sources
+        self._sources, self._for_operators = sources, for_operators
 
     async def start(self) -> None:
         await web.BaseSite.start(self)
@@ -179,7 +181,9 @@ class Site(web.TCPSite):
             raise TypeError("the runner isn't set up")
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(server, sources=self._sources, loop=loop, **server._kwargs),
+            lambda: Connection(
+                server, sources=self._sources, for_operators=self._for_operators, loop=loop, **server._kwargs
+            ),
             self._host,
             self._port,
             backlog=self._backlog,

@@ -21,6 +21,8 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 SLOW_SECONDS = 1.0
+OPERATORS_PATHS = ("/admin", "/metrics")
+"""Beginnings of the paths that only the operators' listener of a node answers."""
 
 
 @web.middleware
@@ -36,8 +38,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
-        if (coding := request.headers.get("Transfer-Encoding")) is not None and coding.lower() != "chunked":
-            raise BadRequest("The only transfer coding that this server takes is `chunked`.")
+        _require_servable(request)
         if is_preflight(request):
             response: web.StreamResponse = _answer_preflight(request)
         else:
@@ -59,6 +60,14 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
             log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
     return response
+
+
+def _require_servable(request: web.Request) -> None:
+    """Raises NotFound for an operators' path on a players' listener, and BadRequest for a transfer coding."""
+    if request.path.startswith(OPERATORS_PATHS) and not getattr(request.protocol, "for_operators", False):
+        raise NotFound("There is nothing at this path.")
+    if (coding := request.headers.get("Transfer-Encoding")) is not None and coding.lower() != "chunked":
+        raise BadRequest("The only transfer coding that this server takes is `chunked`.")
 
 
 def _answer_preflight(request: web.Request) -> web.Response:

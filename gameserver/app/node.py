@@ -27,6 +27,7 @@ from gameserver.transport.http.replies import json_response
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
+from gameserver.transport.socket.memory import MemoryLimits
 from gameserver.transport.socket.places import SocketLimits
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
@@ -62,7 +63,8 @@ def build_app(core: Core) -> web.Application:
 def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
     chosen, limits = settings.sockets, settings.limits
     places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address)
-    return Sockets(chosen.per_player, pages, places)
+    memory = MemoryLimits(chosen.held_bytes_per_socket, limits.held_bytes_per_address, chosen.held_bytes_per_node)
+    return Sockets(chosen.per_player, pages, places, memory)
 
 
 def _callers(settings: Settings) -> Callers:

@@ -80,6 +80,8 @@ class LimitSettings(SettingsSection):
     """Sockets of an address at a time, on each node; also behind proxies."""
     sockets_without_hello_per_address: int = Field(default=100, ge=1, le=1_000_000)
     """Of these, sockets that haven't said hello yet."""
+    held_bytes_per_address: int = Field(default=16 << 20, ge=1 << 20, le=1 << 40)
+    """Bytes that its sockets' clients haven't read, and requests that aren't answered, on each node."""
     exempt: tuple[IPvAnyNetwork, ...] = ()
     """Networks whose clients have no limit by address."""
 

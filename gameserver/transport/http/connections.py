@@ -2,8 +2,9 @@
 
 Law: a request that aiohttp refuses before any handler sees it gets the same form of error as all others. A connection
 that hasn't sent the whole head of a request HEAD_SECONDS after its first byte, or after it was opened, is closed;
-bodies have a deadline of their own (`inputs`). A client that shuts its sending side is answered all that it has asked.
-A connection beyond what its address may have is answered 429 and closed before anything is read or made for it.
+bodies have a deadline of their own (`inputs`). A client that leaves much unread for UNREAD_SECONDS is cut. One that
+shuts its sending side is answered all that it has asked. A connection beyond what its address may have is answered 429
+and closed before anything is read or made for it.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from gameserver.transport.http.middleware import problem_response
 from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooLarge, UriTooLong
 
 HEAD_SECONDS = 10.0
+UNREAD_SECONDS = 30.0
+"""How long a client may leave more than 64 KiB unread."""
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 """Bytes; they differ so that aiohttp's error tells which one it was."""
 LONGEST_TEXT = 300
@@ -31,7 +34,7 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """One per connection; of aiohttp's it overrides only public methods and asyncio's callbacks."""
 
-    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "for_operators", "source")
+    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "_unread", "for_operators", "source")
 
     def __init__(self, server: web.Server, *, sources: Sources | None, for_operators: bool, **options: Any) -> None:
         """Without `sources` nothing is counted by address."""
@@ -42,6 +45,7 @@ class Connection(web.RequestHandler):
         """Whether operators' paths are answered here."""
         self._sources, self._refused = sources, False
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._guard: Callable[[Any], Any] | None = None
 
@@ -59,11 +63,25 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_waiting()
+        self._stop_waiting_for_reader()
         if self._sources is not None and self.source is not None:
             self._sources.disconnect(self.source)
             self.source = None
         if not self._refused:
             super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Much waits until the client reads: it has UNREAD_SECONDS for that."""
+        if self._refused:
+            return
+        super().pause_writing()
+        self._unread = asyncio.get_running_loop().call_later(UNREAD_SECONDS, self._end_slow_reader)
+
+    def resume_writing(self) -> None:
+        if self._refused:
+            return
+        self._stop_waiting_for_reader()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -129,6 +147,16 @@ class Connection(web.RequestHandler):
         self._deadline = None
         if self._is_idle() or not self._request_count:
             self.force_close()
+
+    def _end_slow_reader(self) -> None:
+        self._unread = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

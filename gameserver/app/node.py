@@ -20,6 +20,7 @@ from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
+from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.http.middleware import wrap_request
@@ -68,7 +69,7 @@ def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
 
 
 def _callers(settings: Settings) -> Callers:
-    limits = settings.limits
+    limits, denials = settings.limits, DenialWatch()
     return Callers(
         settings.node.trusted_proxies,
         limits.exempt,
@@ -87,7 +88,9 @@ def _callers(settings: Settings) -> Callers:
                 pace_of(limits.requests_per_address),
             ),
             (*settings.node.trusted_proxies, *limits.exempt),
+            denials,
         ),
+        denials,
     )
 
 

@@ -15,6 +15,7 @@ from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Address, Networks
+from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.sources import Sources
 
 HEADER = "X-Backend-Key"
@@ -58,6 +59,11 @@ def count_request(request: web.Request) -> None:
     source: str | None = getattr(request.protocol, "source", None)
     if not is_backend(request) and source is not None:
         request.app[CALLERS].sources.count_request(source)
+
+
+def note_denial(request: web.Request) -> None:
+    """Counts a request that a limit has denied by its client's address."""
+    request.app[CALLERS].denials.note(addresses.counted(_client(request)))
 
 
 def address(request: web.Request) -> str | None:
@@ -114,6 +120,8 @@ class Callers:
     """The pacing of wrong keys by address."""
     sources: Sources
     """What each address has of the node's own port."""
+    denials: DenialWatch
+    """Who makes most of them."""
     unreadable: set[str] = field(default_factory=set)
     """Trusted proxies whose header couldn't be read, as far as the log names them."""
 

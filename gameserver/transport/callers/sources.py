@@ -14,6 +14,7 @@ from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import UNKNOWN, Networks
+from gameserver.transport.callers.denials import DenialWatch
 
 CONNECTIONS = "connections_per_address"
 RETRY_SECONDS = 1.0
@@ -31,7 +32,8 @@ class SourceLimits:
 class Sources:
     """One per node."""
 
-    def __init__(self, limits: SourceLimits, uncounted: Networks) -> None:
+    def __init__(self, limits: SourceLimits, uncounted: Networks, denials: DenialWatch) -> None:
+        self._denials = denials
         self._most, self._uncounted = limits.connections, uncounted
         self._connections: dict[Hashable, int] = {}
         self._new = ActionPacing(
@@ -49,13 +51,20 @@ class Sources:
         if addresses.within(address, self._uncounted):
             return None
         source = addresses.counted(address)
+        try:
+            self._count(source)
+        except RateLimited:
+            self._denials.note(source)
+            raise
+        return source
+
+    def _count(self, source: str) -> None:
         count = self._connections.get(source, 0)
         if count >= self._most:
             denied(CONNECTIONS).inc()
             raise RateLimited("Too many connections from this address.", retry_after=RETRY_SECONDS)
         self._new.spend(source)
         self._connections[source] = count + 1
-        return source
 
     def disconnect(self, source: str) -> None:
         """Ends what `connect` counted."""

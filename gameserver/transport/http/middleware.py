@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from gameserver import telemetry
-from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound
+from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound, RateLimited
 from gameserver.transport import answers
 from gameserver.transport.callers import callers
 from gameserver.transport.callers.origins import ORIGINS, is_preflight, preflight_answer
@@ -85,6 +85,8 @@ def _error_response(request: web.Request, error: Exception) -> web.Response:
             response.force_close()
             return response
         case GameError():
+            if isinstance(error, RateLimited):
+                callers.note_denial(request)
             return problem_response(error)
         case web.HTTPException(status=status) if status < 400:
             raise error

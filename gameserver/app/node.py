@@ -75,6 +75,7 @@ def _callers(settings: Settings) -> Callers:
         limits.exempt,
         settings.backend.keys,
         pace_of(limits.frames_per_socket),
+        ActionPacing(pace_of(limits.frames_per_address), limit="frames_per_address"),
         ActionPacing(pace_of(limits.actions_per_player)),
         ActionPacing(
             pace_of(limits.wrong_keys_per_address),

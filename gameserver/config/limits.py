@@ -69,6 +69,8 @@ class LimitSettings(SettingsSection):
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
+    frames_per_address: PerSecond = PerSecond(per_second=2000, burst=8000)
+    """Of all its sockets, on each node; beyond it they are read more slowly."""
     wrong_keys_per_address: PerMinute = PerMinute(per_minute=10, burst=10)
     """Wrong keys of operators and back ends, on each node."""
     connections_per_address: int = Field(default=500, ge=1, le=1_000_000)

@@ -114,6 +114,8 @@ class Callers:
     """The keys of back ends, by name."""
     frames: Pace
     """The pace of each socket's frames."""
+    address_frames: ActionPacing
+    """The pacing of the frames of all sockets of an address."""
     actions: ActionPacing
     """The pacing of each player's actions."""
     wrong_keys: ActionPacing

@@ -60,7 +60,7 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
     channel = player_socket.channel
     if not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
-    pacing = frame_pacing(request)
+    pacing = frame_pacing(request, player_socket.address)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)
@@ -126,6 +126,8 @@ async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None
         message = await channel.websocket.receive()
         if message.type in ENDS or not pacing.admits(channel):
             return None
+        while seconds := pacing.pause():  # noqa: ASYNC110 (what it waits for is time)
+            await asyncio.sleep(seconds)
         if message.type is WSMsgType.PING:
             await channel.websocket.pong(message.data)
         elif message.type is not WSMsgType.PONG:

@@ -187,9 +187,13 @@ async def test_behind_an_http_proxy_requests_count_by_the_client_that_it_names(
 ) -> None:
     few = PerSecond(per_second=1, burst=10)
     section = {"forwarded_from": (f"{FRONT}/32",)}
-    async with served(settings, tmp_path, section, connections_per_address=1, requests_per_address=few) as fronted:
+    async with AsyncExitStack() as stack:
+        limits = {"connections_per_address": 20, "requests_per_address": few}
+        fronted = await stack.enter_async_context(served(settings, tmp_path, section, **limits))
         assert fronted.haproxy is not None
         port = fronted.haproxy.port
+        for _ in range(30):
+            stack.enter_context(opened(port, FRONT))
 
         async def ask(client: str, source: str = FRONT) -> int:
             return await asked(port, source, headers=f"X-Forwarded-For: 192.0.2.1, {client}\r\n")

@@ -15,6 +15,7 @@ from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Address, Networks
+from gameserver.transport.callers.headers import single_header
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
@@ -22,8 +23,8 @@ log = structlog.get_logger()
 
 
 def is_backend(request: web.Request) -> bool:
-    """Whether the request carries a back end's key. Raises NotAuthenticated for an unknown key."""
-    given = request.headers.get(HEADER)
+    """Whether the request carries a back end's key. Raises NotAuthenticated for an unknown key, BadRequest for two."""
+    given = single_header(request, HEADER)
     if given is None:
         return False
     key = given.encode(errors="surrogateescape")

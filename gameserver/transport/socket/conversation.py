@@ -49,7 +49,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     _check_origin(request)
     player_socket = PlayerSocket()
     channel = player_socket.channel
-    if not channel.websocket.can_prepare(request):
+    if request.method != "GET" or not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
     pacing = frame_pacing(request)
     if isinstance(request.protocol, Guarded):

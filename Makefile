@@ -10,7 +10,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards bench-hostile psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -57,16 +57,19 @@ format: $(VENV)/ready ## format the code and sort its imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bots: $(VENV)/ready ## let 200 bots play on the running stack for 30 seconds, and prove the result
-	$(BIN)/bots run --players 200 --seconds 30 --url http://127.0.0.1:8080 --admin-key-file var/local/admin.key
+bots: $(VENV)/ready ## let 200 bots play on the running stack of CONFIG for 30 seconds, and prove the result
+	@$(BIN)/python .ci/running.py bots $(CONFIG)
 
-bench: CONFIG = config/one.toml
+bench bench-hostile: CONFIG = config/one.toml
 bench: $(VENV)/ready ## measure one stack from its start to its end
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench
 
 # Reads of the boards of a deployment that runs: URL=http://... BOARD=exp
 bench-boards: $(VENV)/ready ## measure reads of the boards of a running deployment
 	$(BIN)/python -m tests.bench.boards
+
+bench-hostile: $(VENV)/ready ## measure what honest players notice while one address attacks each door
+	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.hostile
 
 psql: $(VENV)/ready ## psql on the control database of the running stack of CONFIG
 	@$(BIN)/python .ci/running.py psql $(CONFIG)

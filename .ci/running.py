@@ -1,4 +1,4 @@
-"""Opens a tool on the running stack of a settings file: `python .ci/running.py psql|redis-cli|profile CONFIG [NODE]`.
+"""Opens a tool on the running stack of a settings file: `python .ci/running.py bots|psql|redis-cli|profile CONFIG`.
 
 Passwords go to psql and redis-cli by their environment, never by the command line, which every account can read.
 """
@@ -48,6 +48,29 @@ def redis_cli(settings: Settings) -> NoReturn:
     _become(program, *options)
 
 
+def bots(settings: Settings, options: list[str]) -> NoReturn:
+    """200 players for 30 seconds, or as the options say, at the players' address; their result is proved."""
+    keys = settings.admin_keys()
+    if keys:
+        os.environ["BOTS_ADMIN_KEY"] = next(iter(keys.values())).get_secret_value()
+    host, port = settings.node.host, settings.node.port
+    scheme = "https" if settings.certificate is not None else "http"
+    if settings.haproxy is not None:
+        host, port = settings.haproxy.host, settings.haproxy.port
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    _become(
+        str(Path(sys.executable).with_name("bots")),
+        "run",
+        "--players",
+        "200",
+        "--seconds",
+        "30",
+        "--url",
+        url,
+        *options,
+    )
+
+
 def profile(config: Path, node: str, output: Path) -> NoReturn:
     """Records where a running node of `gameserver up` spends its time, as a flame graph in `output`."""
     pid = _pid_of(config, node)
@@ -87,11 +110,13 @@ def main() -> None:
                 psql(settings)
             case "redis-cli":
                 redis_cli(settings)
+            case "bots":
+                bots(settings, sys.argv[3:])
             case "profile":
                 node = sys.argv[3]
                 profile(config, node, settings.data / f"{node}.svg")
             case _:
-                sys.exit(f"There is no tool {tool}: psql, redis-cli or profile.")
+                sys.exit(f"There is no tool {tool}: bots, psql, redis-cli or profile.")
     except (ConfigFault, StackError) as error:
         sys.exit(str(error))
 

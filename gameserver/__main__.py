@@ -18,7 +18,7 @@ from gameserver.cli.databases import databases
 from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
-from gameserver.cli.running import carry_out, console, faults, with_core
+from gameserver.cli.running import Json, carry_out, console, faults, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import crowd, demo, operations
@@ -28,7 +28,8 @@ from gameserver.logs.setup import set_up_logs
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
-from gameserver.transport import openapi
+from gameserver.terminal import show, show_json
+from gameserver.transport import answers, openapi
 
 _DEMO = "demo.toml"
 
@@ -44,11 +45,11 @@ cli.add_typer(seasons_cli, name="seasons")
 
 
 @cli.command()
-def up(config: Config = DEFAULT) -> None:
+def up(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
     """Start the embedded servers and the nodes, and stop them on Ctrl-C."""
     with faults():
         settings = settings_of(config)
-        carry_out(run_up(settings, config, application.prepare))
+        carry_out(run_up(settings, config, application.prepare, as_json=as_json))
 
 
 @cli.command()
@@ -65,7 +66,12 @@ def serve(config: Config = DEFAULT) -> None:
 def migrate(config: Config = DEFAULT) -> None:
     """Bring the tables of every database up to date, and assign new slots to databases."""
     with faults():
-        carry_out(application.prepare(settings_of(config)))
+
+        async def work() -> None:
+            for line in tables.migrated(await application.prepare(settings_of(config))):
+                console.print(line, soft_wrap=True)
+
+        carry_out(work())
 
 
 @cli.command()
@@ -75,13 +81,17 @@ def rank(
     class_name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many players.")] = 20,
     ascending: Annotated[bool, typer.Option("--ascending", help="The lowest first.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Rank the players, exactly, over all databases."""
 
     async def work(core: application.Core) -> None:
         question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
         ranking = await operations.rank(core.commands.operations, question)
-        console.print(tables.ranking(ranking, core.rulebook.game))
+        if as_json:
+            show_json(answers.ranking(ranking, core.rulebook.game, None))
+        else:
+            show(console, tables.ranking(ranking, core.rulebook.game))
 
     with_core(config, work)
 
@@ -103,7 +113,7 @@ def load_demo(
         accounts = core.commands.accounts
         if players is None:
             chosen = file or _demo_file(settings_of(config).game_file.parent)
-            console.print(tables.loaded(await demo.load(accounts, read_toml(chosen))))
+            show(console, tables.loaded(await demo.load(accounts, read_toml(chosen))))
         else:
             await tables.show_loading(console, crowd.load(accounts, core.commands.leaderboards, players), players)
 

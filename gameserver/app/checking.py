@@ -12,6 +12,7 @@ from gameserver.rules.game import GameFault
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.provision import Migrated
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
 
@@ -37,21 +38,22 @@ async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
         async with _names(settings) as names:
             return [Finding("databases", problem) for problem in await game_names.lacking(names, rulebook.game)]
     except DatabaseUnavailable as error:
-        return [Finding("databases", error.detail)]
+        return [Finding("databases", " ".join(getattr(error, "__notes__", [error.detail])))]
     except (OutdatedDatabase, IncompleteMap) as error:
         return [Finding("databases", str(error))]
 
 
-async def prepare(settings: Settings) -> None:
-    """Brings every database up to date, then refuses a game that lacks what players hold.
+async def prepare(settings: Settings) -> Migrated:
+    """Brings every database up to date, then refuses a game that lacks what players hold; what was done.
 
     Raises what `provision.migrate` does, ConfigFault, and GameFault.
     """
-    await provision.migrate(settings)
+    migrated = await provision.migrate(settings)
     rulebook = Rulebook.parse(settings.game_mapping())
     async with _names(settings) as names:
         if problems := await game_names.lacking(names, rulebook.game, record=True):
             raise GameFault(["The tables are up to date, and no node will start with this game:", *problems])
+    return migrated
 
 
 @contextlib.asynccontextmanager

@@ -11,10 +11,12 @@ from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
-from gameserver.cli.running import console, with_core
+from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import board_repair, boards
 from gameserver.commands.results import CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
+from gameserver.terminal import show_json
+from gameserver.transport import answers
 
 boards_cli = typer.Typer(no_args_is_help=True, help="Compare the boards with the databases, and rebuild them.")
 LOOK_SECONDS = 0.2
@@ -26,7 +28,7 @@ Season = Annotated[str, typer.Option(help="current, or the time at which the sea
 
 
 @boards_cli.command()
-def check(
+def check(  # noqa: PLR0913 (one for each option)
     names: Names = None,
     config: Config = DEFAULT,
     full: Annotated[bool, typer.Option("--full", help="Compare every player.")] = False,  # noqa: FBT002
@@ -35,36 +37,41 @@ def check(
     ] = 1000,
     repair: Annotated[bool, typer.Option("--repair", help="Correct the entries that differ.")] = False,  # noqa: FBT002
     season: Season = boards.CURRENT,
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Compare boards with the databases; the exit code is 1 if something differs."""
 
     async def work(core: application.Core) -> None:
         chosen = names or [board.name for board in core.rooms.seasons.calendar.boards()]
-        differences = [
-            await _check_all(core, name, season, repair=repair)
-            if full
-            else _shown(*await board_repair.check(core.commands.board_repair, name, season, sample, repair=repair))
-            for name in chosen
-        ]
-        if any(differences):
-            raise GameError(f"{sum(differences)} places differ.")
+        checked = []
+        for name in chosen:
+            if full:
+                checked.append(await _check_all(core, name, season, repair=repair))
+            else:
+                checked.append(
+                    await board_repair.check(core.commands.board_repair, name, season, sample, repair=repair)
+                )
+            if not as_json:
+                _show(*checked[-1])
+        if as_json:
+            show_json([{**answers.verdict(*each), "repaired": each[1].repaired} for each in checked])
+        if any(report.found for _, report in checked):
+            raise GameError(f"{sum(report.found for _, report in checked)} places differ.")
 
     with_core(config, work)
 
 
-async def _check_all(core: application.Core, name: str, season: str, *, repair: bool) -> int:
+async def _check_all(core: application.Core, name: str, season: str, *, repair: bool) -> tuple[Contest, CheckReport]:
     with console.status(f"{name} …") as status:
 
         def show(done: int) -> None:
             status.update(f"{name}: {done:,}")
 
-        return _shown(*await board_repair.check_all(core.commands.board_repair, name, season, show, repair=repair))
+        return await board_repair.check_all(core.commands.board_repair, name, season, show, repair=repair)
 
 
-def _shown(contest: Contest, verdict: CheckReport) -> int:
-    """Prints a verdict. Returns how many places differ."""
-    console.print(tables.board_verdict(contest.board.name, boards.season_name(contest), verdict))
-    return verdict.found
+def _show(contest: Contest, verdict: CheckReport) -> None:
+    console.print(tables.board_verdict(contest.board.name, boards.season_name(contest), verdict), soft_wrap=True)
 
 
 @boards_cli.command()

@@ -8,23 +8,28 @@ from pydantic import SecretStr
 from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import carry_out, console, faults, with_sharding
+from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.admission import admit
+from gameserver.terminal import show, show_json
 
 databases = typer.Typer(no_args_is_help=True, help="Show and change which databases a group may use.")
 Name = Annotated[str, typer.Argument(help="The database.")]
 
 
 @databases.command("list")
-def show(config: Config = DEFAULT) -> None:
+def list_databases(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
     """Show which databases each group may use, and how many slots they own."""
 
     async def work(moves: Sharding) -> None:
-        console.print(tables.members(await moves.membership.listed()))
+        listed = await moves.membership.listed()
+        if as_json:
+            show_json(tables.member_rows(listed))
+        else:
+            show(console, tables.members(listed))
 
     with_sharding(config, work)
 
@@ -61,7 +66,7 @@ def drain(name: Name, config: Config = DEFAULT) -> None:
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.drain(moves, name, actor())
-        console.print(tables.plans(plans))
+        tables.show_or_say(console, tables.plans(plans))
         await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans, actor()))
 
     with_sharding(config, work)

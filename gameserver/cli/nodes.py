@@ -7,7 +7,7 @@ import typer
 
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import carry_out, console, faults
+from gameserver.cli.running import Json, carry_out, console, faults
 from gameserver.commands import sharding
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
@@ -15,15 +15,16 @@ from gameserver.stack.fleet import overview
 from gameserver.stack.fleet.front import nodes_command
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.sharding import provision
+from gameserver.terminal import show, show_json
 
 nodes_cli = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy while `up` runs.")
 Name = Annotated[str, typer.Argument(help="The node, as `nodes list` names it.")]
 
 
 @nodes_cli.command("list")
-def list_nodes(config: Config = DEFAULT) -> None:
+def list_nodes(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
     """Show every node: its address, its state in HAProxy, and its open sessions."""
-    _ask_up(config, "list")
+    _ask_up(config, "list", as_json=as_json)
 
 
 @nodes_cli.command()
@@ -53,13 +54,16 @@ def restart(config: Config = DEFAULT) -> None:
     _ask_up(config, "restart")
 
 
-def _ask_up(config: Path, command: str, argument: str | None = None) -> None:
+def _ask_up(config: Path, command: str, argument: str | None = None, *, as_json: bool = False) -> None:
     async def run() -> None:
         settings = settings_of(config)
         if command != "list":
             await _note(settings, command, argument)
         answer = await nodes_command(settings, command, argument, typer.echo)
-        console.print(overview.fleet(answer))
+        if as_json:
+            show_json(answer)
+        else:
+            show(console, overview.fleet(answer))
 
     with faults():
         carry_out(run())

@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -21,12 +21,15 @@ from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
+from gameserver.terminal import columns
 
 FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, IncompleteMap, OSError)
 YOUNG_OBJECTS = 50_000
 """Allocations between two runs of the garbage collector: its default of 700 cost a busy node an eighth of its time."""
 
-console = Console(width=None if sys.stdout.isatty() else 160)
+console = Console(width=columns(), highlight=False)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+"""The option of commands that show something."""
 
 
 def with_core(config: Path, work: Callable[[application.Core], Awaitable[None]]) -> None:

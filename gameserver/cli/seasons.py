@@ -8,8 +8,9 @@ from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
-from gameserver.cli.running import console, with_core
+from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import seasons
+from gameserver.terminal import show, show_json
 
 Board = Annotated[str, typer.Argument(help="The board.")]
 
@@ -17,11 +18,15 @@ seasons_cli = typer.Typer(no_args_is_help=True, help="Show and close the seasons
 
 
 @seasons_cli.command("list")
-def list_seasons(config: Config = DEFAULT) -> None:
+def list_seasons(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
     """Show every season that has begun, and the state of its closing."""
 
     async def work(core: application.Core) -> None:
-        console.print(tables.seasons(await seasons.listed(core.commands.seasons)))
+        records = await seasons.listed(core.commands.seasons)
+        if as_json:
+            show_json(tables.season_rows(records))
+        else:
+            show(console, tables.seasons(records))
 
     with_core(config, work)
 
@@ -35,7 +40,7 @@ def preview(
     """Show the final standings and rewards as if the season ended now, read from the databases."""
 
     async def work(core: application.Core) -> None:
-        console.print(tables.preview(await seasons.preview(core.commands.seasons, board, limit)))
+        show(console, tables.preview(await seasons.preview(core.commands.seasons, board, limit)))
 
     with_core(config, work)
 

@@ -1,7 +1,9 @@
 """`gameserver slots`: shows which database owns which slots, and moves them."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import typer
@@ -10,12 +12,13 @@ from rich.live import Live
 from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import carry_out, console, faults, with_sharding
+from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
-from gameserver.storage.operators.survey import Survey
+from gameserver.storage.operators.survey import Holding, Survey
 from gameserver.storage.sharding import provision
+from gameserver.terminal import show, show_json
 
 SAMPLE_SECONDS = 2.0
 """Between two readings of the write counters; Postgres publishes them about once a second."""
@@ -27,6 +30,7 @@ slots = typer.Typer(no_args_is_help=True, help="Show and change which database o
 def status(
     config: Config = DEFAULT,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show each database's part of each group: slots, players, bytes on disk, and rows written per second."""
 
@@ -34,7 +38,8 @@ def status(
         settings = settings_of(config)
         databases = provision.open_databases(settings)
         try:
-            await _show(Survey(databases, databases[settings.control.database]), watch=watch)
+            survey = Survey(databases, databases[settings.control.database])
+            await (_print_rows if as_json else _show)(survey, watch=watch)
         finally:
             await databases.close()
 
@@ -43,15 +48,30 @@ def status(
 
 
 async def _show(survey: Survey, *, watch: bool) -> None:
-    before, began = await survey.take(), time.monotonic()
-    with Live(console=console, auto_refresh=False, transient=False) as live:
-        while True:
-            await asyncio.sleep(SAMPLE_SECONDS)
-            after, now = await survey.take(), time.monotonic()
-            live.update(tables.holdings(before, after, now - began), refresh=True)
-            if not watch:
+    with Live(console=console, auto_refresh=False) if watch else contextlib.nullcontext() as live:
+        async for before, after, seconds in _samples(survey):
+            table = tables.holdings(before, after, seconds)
+            if live is None:
+                show(console, table)
                 return
-            before, began = after, now
+            live.update(table, refresh=True)
+
+
+async def _print_rows(survey: Survey, *, watch: bool) -> None:
+    async for before, after, seconds in _samples(survey):
+        show_json(tables.holding_rows(before, after, seconds))
+        if not watch:
+            return
+
+
+async def _samples(survey: Survey) -> AsyncIterator[tuple[Sequence[Holding], Sequence[Holding], float]]:
+    """What two readings of the databases say, and the seconds between them, for ever."""
+    before, began = await survey.take(), time.monotonic()
+    while True:
+        await asyncio.sleep(SAMPLE_SECONDS)
+        after, now = await survey.take(), time.monotonic()
+        yield before, after, now - began
+        before, began = after, now
 
 
 Groups = Annotated[list[str] | None, typer.Option("--group", help="Only this group; repeat for more.")]
@@ -83,7 +103,7 @@ def rebalance(
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
-        console.print(tables.plans(plans))
+        tables.show_or_say(console, tables.plans(plans))
         if plans and not dry_run:
             await move_bars.carry_out(moves, await sharding.begin(moves, plans, actor(), "slots_rebalance"))
 
@@ -95,7 +115,7 @@ def show_moves(config: Config = DEFAULT) -> None:
     """Show the unfinished moves, and what each waits for."""
 
     async def work(moves: Sharding) -> None:
-        console.print(tables.moves(await moves.moves.unfinished()))
+        tables.show_or_say(console, tables.moves(await moves.moves.unfinished()))
 
     with_sharding(config, work)
 

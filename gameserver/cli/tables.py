@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -13,7 +14,6 @@ from rich.table import Table
 
 from gameserver.commands.results import (
     CheckReport,
-    GroupUsage,
     Holding,
     LoadProgress,
     Member,
@@ -26,14 +26,18 @@ from gameserver.commands.results import (
 from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.rules.player import shown_max_hp
+from gameserver.storage.sharding.provision import Migrated
+from gameserver.terminal import grid, show
 from gameserver.times import rfc3339, rfc3339_of_seconds
 
-BAR = 24
+BAR = 5
+"""Characters of a bar that stands for all slots of a group."""
 
 
 def ranking(ranked: Ranking, game: Game) -> Table:
     """The players by rank."""
-    table = Table("rank", "name", "class", "level", "hp", "exp", "id", box=box.SIMPLE)
+    headings = ("rank", "name", "class", "level", "hp", "exp", "id")
+    table = grid(*headings, right=("rank", "level", "hp", "exp"), folded=("name", "class"))
     for rank, player in enumerate(ranked.players, 1):
         max_hp = shown_max_hp(player, game)
         cells = (rank, player.name, player.class_name, player.level, f"{player.hp}/{max_hp}", player.exp, player.id)
@@ -42,9 +46,30 @@ def ranking(ranked: Ranking, game: Game) -> Table:
     return table
 
 
+def show_or_say(console: Console, shown: Table | str) -> None:
+    """Prints a table, or the sentence that stands for an empty one."""
+    if isinstance(shown, str):
+        console.print(shown)
+    else:
+        show(console, shown)
+
+
+def migrated(done: Migrated) -> list[str]:
+    """What was done: a line for each database and group whose tables changed, and one for slots."""
+    lines = [
+        f"{step.database}: the tables of {step.group} are now at {step.after} (before: {step.before or 'none'})."
+        for step in done.steps
+        if step.before != step.after
+    ]
+    lines += [f"{count} slots of {group} were given to databases." for group, count in done.assigned.items() if count]
+    return lines or [
+        f"Nothing to do: the tables of {done.databases} databases are up to date, and all slots have owners."
+    ]
+
+
 def loaded(names: Sequence[tuple[str, bool]]) -> Table:
     """The players of a demo, and whether each is new."""
-    table = Table("name", "", box=box.SIMPLE)
+    table = grid("name", "", folded=("name",))
     for name, new in names:
         table.add_row(name, "signed up" if new else "existed already")
     return table
@@ -71,37 +96,52 @@ async def show_loading(console: Console, progress: AsyncIterator[LoadProgress], 
 
 def holdings(before: Sequence[Holding], after: Sequence[Holding], seconds: float) -> Table:
     """Each database's part of each group, with a bar for its share of the slots, and writes between two surveys."""
-    table = Table("group", "database", "role", box=box.SIMPLE, caption=f"writes: rows per second over {seconds:.1f} s")
-    for column in ("slots", "players", "bytes", "writes/s"):
-        table.add_column(column, justify="right")
-    table.add_column("share of slots", min_width=BAR)
+    numbers = ("slots", "players", "bytes", "writes/s")
+    table = grid("group", "database", "role", *numbers, "share", right=numbers)
+    table.caption = f"writes: rows per second over {seconds:.1f} s"
+    for row in holding_rows(before, after, seconds):
+        if row["group"] is None:
+            table.add_row("", row["database"], row["role"])
+            continue
+        players = "" if row["players"] is None else f"{row['players']:,}"
+        cells = (str(row["slots"]), players, decimal(row["bytes"]), f"{row['writes_per_second']:,.0f}")
+        bar = f"{'█' * round(row['share'] * BAR):<{BAR}} {row['share']:4.0%}"
+        table.add_row(row["group"], row["database"], row["role"], *cells, bar)
+    return table
+
+
+def holding_rows(before: Sequence[Holding], after: Sequence[Holding], seconds: float) -> list[dict[str, Any]]:
+    """The same for programs: by group and database; a database that has nothing, or is away, has no group."""
     earlier = {(holding.database, share.group): share.writes for holding in before for share in holding.shares}
     totals = Counter[str]()
     for holding in after:
         totals.update({share.group: share.slots for share in holding.shares})
-    rows = sorted((share.group, number) for number, holding in enumerate(after) for share in holding.shares)
-    for group, number in rows:
-        share = next(share for share in after[number].shares if share.group == group)
-        written = max(share.writes - earlier.get((after[number].database, group), share.writes), 0)
-        _add_share(table, after[number], share, written / seconds, share.slots / max(totals[group], 1))
-    for holding in after:
-        if not holding.shares:
-            table.add_row("", holding.database, holding.role)
-    return table
-
-
-def _add_share(table: Table, holding: Holding, share: GroupUsage, rate: float, part: float) -> None:
-    players = f"{holding.players:,}" if share.group == "players" else ""
-    cells = (str(share.slots), players, decimal(share.bytes), f"{rate:,.0f}")
-    bar = f"{'█' * round(part * BAR):<{BAR}} {part:4.0%}"
-    table.add_row(share.group, holding.database, holding.role, *cells, bar)
+    rows = [
+        {
+            "group": share.group,
+            "database": holding.database,
+            "role": holding.role,
+            "slots": share.slots,
+            "players": holding.players if share.group == "players" else None,
+            "bytes": share.bytes,
+            "writes_per_second": max(share.writes - earlier.get((holding.database, share.group), share.writes), 0)
+            / seconds,
+            "share": share.slots / max(totals[share.group], 1),
+        }
+        for holding in after
+        for share in holding.shares
+    ]
+    empty = [
+        {"group": None, "database": holding.database, "role": holding.role} for holding in after if not holding.shares
+    ]
+    return sorted(rows, key=lambda row: str(row["group"])) + empty
 
 
 def plans(planned: Sequence[PlannedMove]) -> Table | str:
     """Which slots would move where."""
     if not planned:
         return "Every database has its share of the slots: nothing to move."
-    table = Table("group", "from", "to", "slots", "which", box=box.SIMPLE)
+    table = grid("group", "from", "to", "slots", "which", right=("slots",), folded=("which",))
     for plan in planned:
         table.add_row(plan.group, plan.source, plan.target, str(len(plan.slots)), ranges.shown(plan.slots))
     return table
@@ -111,7 +151,8 @@ def moves(unfinished: Sequence[MoveRecord]) -> Table | str:
     """The unfinished moves."""
     if not unfinished:
         return "No slots are being moved."
-    table = Table("move", "group", "from", "to", "step", "slots over", "mover", "waits for", box=box.SIMPLE)
+    headings = ("move", "group", "from", "to", "step", "slots over", "mover", "waits for")
+    table = grid(*headings, right=("move", "slots over"), folded=("step", "mover", "waits for"))
     for move in unfinished:
         over = f"{sum(slot.over for slot in move.slots)}/{len(move.slots)}"
         step = f"{move.step}, cancelled" if move.cancelled else str(move.step)
@@ -122,7 +163,7 @@ def moves(unfinished: Sequence[MoveRecord]) -> Table | str:
 
 def members(listed: Sequence[Member]) -> Table:
     """The databases that each group may use."""
-    table = Table("group", "database", "slots", "", box=box.SIMPLE)
+    table = grid("group", "database", "slots", "", right=("slots",))
     for member in listed:
         table.add_row(member.group, member.database, str(member.slots), "draining" if member.draining else "")
     return table
@@ -147,7 +188,7 @@ def moment(seconds: int) -> str:
 
 def seasons(records: Sequence[SeasonRecord]) -> Table:
     """The seasons that have begun, and the state of each."""
-    table = Table("board", "began", "ends", "state", "players", box=box.SIMPLE)
+    table = grid("board", "began", "ends", "state", "players", right=("players",), folded=("board",))
     for record in records:
         start, end = moment(record.season.start), moment(record.season.end)
         players = "" if record.players is None else f"{record.players:,}"
@@ -158,9 +199,28 @@ def seasons(records: Sequence[SeasonRecord]) -> Table:
 def preview(standings: Preview) -> Table:
     """The final standings of a season if it ended now."""
     record = standings.record
-    title = f"{record.board}, {moment(record.season.start)} to {moment(record.season.end)}, as it is now"
-    table = Table("rank", "score", "player", "name", "reward", box=box.SIMPLE, title=title)
+    table = grid("rank", "score", "player", "name", "reward", right=("rank", "score"), folded=("name", "reward"))
+    table.caption = f"{record.board}, {moment(record.season.start)} to {moment(record.season.end)}, as it is now"
     for rank, score, player_id, name, reward in standings.entries:
         prize = "" if reward is None else f"{reward['exp']} EXP {reward['text']}"
         table.add_row(f"{rank:,}", f"{score:,}", str(player_id), name, prize)
     return table
+
+
+def season_rows(records: Sequence[SeasonRecord]) -> list[dict[str, Any]]:
+    """The seasons for programs."""
+    return [
+        {
+            "board": record.board,
+            "began": moment(record.season.start),
+            "ends": moment(record.season.end),
+            "state": record.state,
+            "players": record.players,
+        }
+        for record in records
+    ]
+
+
+def member_rows(listed: Sequence[Member]) -> list[Mapping[str, Any]]:
+    """The databases of each group for programs."""
+    return [asdict(member) for member in listed]

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.console import Console
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
-from gameserver.stack.fleet.overview import overview
+from gameserver.stack.fleet.overview import described, overview
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.account import for_servers
 from gameserver.stack.processes.child import Child
@@ -21,6 +21,7 @@ from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.terminal import columns, show, show_json
 
 
 def servers(settings: Settings) -> list[Child]:
@@ -76,17 +77,20 @@ def _node(settings: Settings, config: Path, number: int) -> NodeProcess:
     )
 
 
-async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awaitable[None]]) -> None:
+async def up(
+    settings: Settings, config: Path, migrate: Callable[[Settings], Awaitable[object]], *, as_json: bool = False
+) -> None:
     """Starts everything, prints what runs where, and stops everything on SIGTERM or SIGINT.
 
-    `migrate` runs between the databases and the nodes. Raises StackError.
+    With `as_json` that is one JSON object on stdout, and no text. `migrate` runs between the databases and the nodes.
+    Raises StackError.
     """
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*databases, *game_nodes, *([front.haproxy] if front else [])]
-    console = Console(stderr=True)
+    console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
     async with Supervisor(children, lock=settings.data / "up.lock") as supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*databases)
@@ -94,12 +98,23 @@ async def up(settings: Settings, config: Path, migrate: Callable[[Settings], Awa
         settings.admin_keys()
         await supervisor.start(*game_nodes)
         async with front.serving(supervisor) if front else contextlib.nullcontext():
-            console.print(overview(children))
-            console.print(f"Players: {front.haproxy.players if front else game_nodes[0].address}")
-            if front:
-                console.print(f"Operators: {front.haproxy.operators}")
-            console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
+            doors = {"players": front.haproxy.players if front else game_nodes[0].address}
+            doors |= {"operators": front.haproxy.operators} if front else {}
+            if as_json:
+                show_json({"servers": described(children), **doors, "admin_key_file": str(settings.admin_key_file)})
+            else:
+                _print(console, children, doors, settings)
             await supervisor.run()
+
+
+def _print(console: Console, children: Sequence[Child], doors: Mapping[str, str], settings: Settings) -> None:
+    for table in overview(children):
+        console.print()
+        show(console, table)
+    console.print()
+    for name, address in doors.items():
+        console.print(f"{name.capitalize()}: {address}")
+    console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
 
 
 def _close_to_others(data: Path) -> None:

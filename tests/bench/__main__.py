@@ -8,9 +8,7 @@ with `--sockets` only these. Machines are noisy: trust the ratios of one run, do
 
 import asyncio
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +19,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from gameserver.config.settings import Settings, load
-from gameserver.stack.processes.child import Child
+from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from gameserver.stack.up import nodes, servers
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.players.gathering import SQL
 from gameserver.storage.postgres.database import Database
@@ -32,6 +28,7 @@ from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
 from tests.bench.idle import idle_cost, show_cost
+from tests.bench.stack import running
 from tests.support.haproxy import PROGRAM, haproxy
 
 SECONDS = 10
@@ -43,30 +40,10 @@ console = Console(width=150)
 
 
 async def main(*, only_sockets: bool) -> None:
-    Path("var").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="var"))
-    folder.chmod(0o755)
-    os.environ["GAMESERVER_STACK__DATA"] = str(folder.resolve())
-    settings = load(CONFIG)
-    below, above = servers(settings), nodes(settings, CONFIG)
-    for name in ("log", "run"):
-        (folder / name).mkdir()
-    started: list[Child] = []
-    try:
-        for child in below:
-            await child.start()
-            started.append(child)
-        await provision.migrate(settings)
-        for node in above:
-            await node.start()
-            started.append(node)
+    async with running(CONFIG) as (settings, folder, above):
         if not only_sockets:
             await measure(settings, folder, above)
         await measure_sockets(settings, above[0])
-    finally:
-        for child in reversed(started):
-            await child.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def measure(settings: Settings, folder: Path, running: Sequence[NodeProcess]) -> None:

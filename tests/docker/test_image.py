@@ -98,6 +98,8 @@ def container(wheel: Path, settings: Settings, tmp_path: Path) -> Container:
         "GAMESERVER_NODE__PORT": str(port),
         "GAMESERVER_DATABASES__ONE__URL": settings.database_url("one").get_secret_value(),
         "GAMESERVER_DATABASES__TWO__URL": settings.database_url("two").get_secret_value(),
+        "GAMESERVER_DATABASES__ONE__ALLOW_UNSAFE": "true",
+        "GAMESERVER_DATABASES__TWO__ALLOW_UNSAFE": "true",
         "GAMESERVER_REDIS__URL": settings.redis_url().get_secret_value(),
         "GAMESERVER_ADMIN__KEYS__OPERATOR": files.SECRET,
     }

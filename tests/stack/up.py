@@ -17,6 +17,7 @@ from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
+from gameserver.terminal import show
 from tests.stack.conftest import FAST, PASSWORD
 
 
@@ -49,7 +50,8 @@ async def up(folder: Path, ports: list[int], manner: str) -> None:
         await supervisor.start(postgres, redis)
         await supervisor.start(*nodes)
         console = Console(width=200)
-        console.print(overview([postgres, redis, *nodes]))
+        for table in overview([postgres, redis, *nodes]):
+            show(console, table)
         console.print("up")
         await supervisor.run()
 

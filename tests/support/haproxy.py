@@ -26,7 +26,8 @@ async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> Asy
     fronted = settings.model_copy(update={"haproxy": section})
     path = folder / "haproxy.cfg"
     path.write_text(render(fronted, first_places(fronted)))
-    process = await asyncio.create_subprocess_exec(str(PROGRAM), "-db", "-f", str(path))
+    with (folder / "haproxy.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(str(PROGRAM), "-db", "-f", str(path), stdout=log, stderr=log)
     try:
         await wait_until(lambda: answers(section.port), what="HAProxy listens")
         yield f"http://127.0.0.1:{section.port}"

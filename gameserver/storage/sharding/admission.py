@@ -1,21 +1,18 @@
 """Adds a database to groups: its tables are brought to their heads, and it may be given slots."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
 
 import asyncpg
 from pydantic import SecretStr
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
-from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import passfile
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import require_fit
 from gameserver.storage.sharding.membership import Membership
-from gameserver.storage.tables import migrations
 
 
 async def admit(
@@ -73,7 +70,4 @@ def _named(
 async def _make_fit(settings: Settings, database: Database, groups: Sequence[str]) -> None:
     await require_fit(database, database)
     for group in groups:
-        await migrations.upgrade(database, group)
-    if "players" in groups:
-        back = timedelta(seconds=settings.ledger.window_back_seconds)
-        await ensure_partitions(database, datetime.now(UTC), back)
+        await provision.upgraded(settings, database, group)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,13 +11,18 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import OWNED
 
 
-async def assign(control: Database, members: Mapping[str, Sequence[Database]], sizes: Mapping[str, int]) -> None:
+async def assign(
+    control: Database, members: Mapping[str, Sequence[Database]], sizes: Mapping[str, int]
+) -> dict[str, int]:
     """Spreads the slots that have no owner yet evenly over their group's databases, and grants each what it owns.
+
+    Returns how many there were, by group.
 
     Safe to run again, to be killed anywhere, and during moves: what is in the map stays, and a slot that was ever moved
     (its epoch is above 1) is left to its mover.
     """
     async with control.transaction() as connection:
+        before = await _placed(connection)
         for group, databases in members.items():
             rows = [
                 {"group": group, "slot": slot, "database": _share(databases, slot, sizes[group]).name, "epoch": 1}
@@ -25,6 +30,7 @@ async def assign(control: Database, members: Mapping[str, Sequence[Database]], s
             ]
             await connection.execute(upsert(tables.slots).on_conflict_do_nothing(), rows)
             await _record_members(connection, group, databases)
+        assigned = {group: count - before.get(group, 0) for group, count in (await _placed(connection)).items()}
         placed = (await connection.execute(select(tables.slots))).mappings().all()
     for group, databases in members.items():
         for database in databases:
@@ -34,6 +40,13 @@ async def assign(control: Database, members: Mapping[str, Sequence[Database]], s
                 if (row["group"], row["database"], row["epoch"]) == (group, database.name, 1)
             ]
             await _grant(database, group, owned)
+    return assigned
+
+
+async def _placed(connection: AsyncConnection) -> dict[str, int]:
+    """How many slots of each group have an owner."""
+    query = select(tables.slots.c.group, func.count().label("placed")).group_by(tables.slots.c.group)
+    return {row.group: row.placed for row in await connection.execute(query)}
 
 
 def _share(databases: Sequence[Database], slot: int, slots: int) -> Database:

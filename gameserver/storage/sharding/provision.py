@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -11,6 +14,7 @@ from sqlalchemy import select
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
+from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Databases
@@ -122,7 +126,29 @@ def sizes(settings: Settings) -> dict[str, int]:
     return {name: group.slots for name, group in settings.groups.items()}
 
 
-async def migrate(settings: Settings) -> None:
+class MigrationStep(NamedTuple):
+    """A group's tables on a database: their revision before, None if there were none, and after."""
+
+    group: str
+    database: str
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What was done; `assigned` is how many slots of each group got an owner."""
+
+    steps: Sequence[MigrationStep]
+    assigned: Mapping[str, int]
+
+    @property
+    def databases(self) -> int:
+        """How many databases there are."""
+        return len({step.database for step in self.steps})
+
+
+async def migrate(settings: Settings) -> Migrated:
     """Brings every database to its head and every slot to an owner; safe to run again.
 
     Raises Conflict while slots of tables that would change are being moved, DatabaseUnavailable.
@@ -130,14 +156,23 @@ async def migrate(settings: Settings) -> None:
     databases = open_databases(settings, patient=True)
     try:
         control = databases[settings.control.database]
-        await migrations.upgrade(control, "control")
+        steps = [await upgraded(settings, control, "control")]
         groups = await members(settings, databases)
         moving = {move.group for move in await MoveRecords(control).unfinished()}
         for group, group_members in groups.items():
             for database in group_members:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
                     raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
-                await migrations.upgrade(database, group)
-        await placing.assign(control, groups, sizes(settings))
+                steps.append(await upgraded(settings, database, group))
+        return Migrated(steps, await placing.assign(control, groups, sizes(settings)))
     finally:
         await databases.close()
+
+
+async def upgraded(settings: Settings, database: Database, group: str) -> MigrationStep:
+    """Brings a group's tables on a database to their head; the ledger's get the partitions that a new node needs."""
+    before = await migrations.current(database, group)
+    await migrations.upgrade(database, group)
+    if group == "players":
+        await ensure_partitions(database, datetime.now(UTC), timedelta(seconds=settings.ledger.window_back_seconds))
+    return MigrationStep(group, database.name, before, migrations.head(group))

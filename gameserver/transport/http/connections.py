@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
@@ -20,6 +21,9 @@ from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooL
 HEAD_SECONDS = 10.0
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 """Bytes; they differ so that aiohttp's error tells which one it was."""
+LONGEST_TEXT = 300
+"""Characters of the parser's error in the log."""
+log = structlog.get_logger()
 
 
 class Connection(web.RequestHandler):
@@ -89,6 +93,7 @@ class Connection(web.RequestHandler):
         if status != web.HTTPBadRequest.status_code or request.writer.output_size > 0:
             return super().handle_error(request, status, exc, message)
         telemetry.request_answered("none", "any", status).inc()
+        log.warning("malformed request", remote=request.remote, error=" ".join(f"{exc}".split())[:LONGEST_TEXT])
         return _refusal(_error_of(exc))
 
     def _is_idle(self) -> bool:

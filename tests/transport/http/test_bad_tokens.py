@@ -97,7 +97,7 @@ async def test_bytes_that_are_no_text_open_nothing(api: Api) -> None:
     head = b"GET /v1/players/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
     assert await raw_status(api.url, head + b"\xed\xa0\x80\xff\r\n\r\n") == 401, "a surrogate in UTF-8"
     assert await raw_status(api.url, head + b"\0\r\n\r\n") == 400, "no HTTP"
-    assert await raw_status(api.url, head + b"x" * 100_000 + b"\r\n\r\n") == 400, "a header over 8 KiB is no HTTP"
+    assert await raw_status(api.url, head + b"x" * 100_000 + b"\r\n\r\n") == 431, "a header over 8 KiB"
     connection = await api.raw_socket()
     await connection.send_str('{"id":1,"op":"hello","token":"\\ud800"}')
     frames, closed = await closing_of(connection)

@@ -68,6 +68,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "refused": 409,
         "rate_limited": 429,
         "too_many_messages": 429,
+        "too_many_changes": 429,
         "too_large": 413,
         "too_slow": 408,
         "bad_input": 422,

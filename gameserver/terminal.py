@@ -1,0 +1,62 @@
+"""What commands print: tables whose values are never cut or broken, and JSON for programs.
+
+Law: a column keeps its values on one line unless it is named as one that may be folded. A table that is wider than the
+terminal all the same is printed at its own width: the terminal may wrap the line, but what is copied from it is whole.
+"""
+
+import os
+import sys
+from collections.abc import Collection
+
+import orjson
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+
+NARROWEST = 8
+"""What a column that may be folded gets at least."""
+PIPE_COLUMNS = 160
+"""Columns where nobody says how many there are: output that goes into a file or a pipe."""
+
+
+def columns() -> int | None:
+    """How wide to print: COLUMNS, or else the terminal (None), or PIPE_COLUMNS."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    return None if sys.stdout.isatty() else PIPE_COLUMNS
+
+
+def grid(*headings: str, right: Collection[str] = (), folded: Collection[str] = ()) -> Table:
+    """A table; the columns `right` are aligned to the right, those of `folded` give way where space is short."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, caption_justify="left", header_style="bold underline")
+    for heading in headings:
+        table.add_column(
+            heading,
+            no_wrap=heading not in folded,
+            overflow="fold",
+            justify="right" if heading in right else "left",
+        )
+    return table
+
+
+def show(console: Console, table: Table) -> None:
+    """Prints a table of `grid`."""
+    width = max(console.width, _least(table))
+    Console(file=console.file, width=width, highlight=False).print(table)
+
+
+def show_json(value: object) -> None:
+    """Prints one JSON object or array; its keys are stable."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _least(table: Table) -> int:
+    """The least width at which no value of a column that isn't folded is cut."""
+    width = 0
+    for column in table.columns:
+        cells = [str(column.header), *(str(cell) for cell in column.cells)]
+        widest = max((cell_len(line) for cell in cells for line in cell.splitlines() or [""]), default=0)
+        width += (widest if column.no_wrap else min(widest, NARROWEST)) + 2
+    return width - 2

@@ -1,0 +1,180 @@
+"""One hostile address: `python -m tests.bench.attacks KIND URL SECONDS`, with what it knows as JSON on stdin.
+
+Everything comes from SOURCE, at the lowest priority of the processor, as fast as the server lets it. How often it was
+answered what is printed as JSON.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import uvloop
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+
+from gameserver.storage.ids import new_command_id
+
+SOURCE = "127.0.0.66"
+AT_ONCE = 64
+CONNECTIONS = 5_000
+SOCKETS = 1_000
+FRAME = orjson.dumps({"id": 1, "op": "read"}).decode()
+
+
+@dataclass
+class Attack:
+    """The attacker's knowledge: a session, the name of a player, and the ids of others."""
+
+    url: str
+    until: float
+    session: ClientSession
+    token: str
+    victim: str
+    strangers: list[str]
+    heard: Counter[str] = field(default_factory=Counter)
+
+    async def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> None:
+        given = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with self.session.request(method, path, json=body, headers=given | headers) as response:
+                await response.read()
+                self.heard[str(response.status)] += 1
+                if response.status in (429, 503):
+                    await asyncio.sleep(0.005)
+        except (ClientError, OSError, TimeoutError) as error:
+            self.heard[type(error).__name__] += 1
+            await asyncio.sleep(0.05)
+
+
+async def repeat(attack: Attack, one: Callable[[int], Awaitable[None]]) -> None:
+    async def loop(part: int) -> None:
+        number = part
+        while time.monotonic() < attack.until:
+            await one(number)
+            number += AT_ONCE
+
+    await asyncio.gather(*(loop(part) for part in range(AT_ONCE)))
+
+
+async def guesses(attack: Attack) -> None:
+    """Wrong passwords for one player."""
+    body = {"name": attack.victim, "password": "a wrong password 1"}
+    await repeat(attack, lambda _: attack.ask("POST", "/v1/sessions", body))
+
+
+async def sign_ups(attack: Attack) -> None:
+    """New players."""
+    await repeat(
+        attack,
+        lambda number: attack.ask(
+            "POST",
+            "/v1/players",
+            {"name": f"Z{time.monotonic_ns() % 10**12}x{number}", "class": "mage", "device": os.urandom(24).hex()},
+        ),
+    )
+
+
+async def reads(attack: Attack) -> None:
+    """The page of a board, without a session and with one."""
+    await repeat(attack, lambda _: attack.ask("GET", "/v1/boards/exp?limit=100", token=attack.token))
+
+
+async def unknown(attack: Attack) -> None:
+    """Paths that don't exist, and bodies that are no JSON."""
+    await repeat(attack, lambda number: attack.ask("POST", f"/v1/nothing-{number}", [[[[1]]]]))
+
+
+async def letters(attack: Attack) -> None:
+    """One account that duels strangers as fast as it can."""
+    await repeat(
+        attack,
+        lambda number: attack.ask(
+            "POST",
+            "/v1/players/me/actions",
+            {"action": "duel", "args": {"player": attack.strangers[number % len(attack.strangers)]}},
+            token=attack.token,
+            **{"Idempotency-Key": new_command_id(int(time.time() * 1000))},
+        ),
+    )
+
+
+async def connections(attack: Attack) -> None:
+    """Connections that send nothing, as many as the server takes."""
+    address = urlsplit(attack.url)
+    held = []
+
+    async def hold() -> None:
+        while time.monotonic() < attack.until:
+            try:
+                opened = asyncio.open_connection(address.hostname, address.port, local_addr=(SOURCE, 0))
+                reader, writer = await asyncio.wait_for(opened, 2)
+                held.append(writer)
+                attack.heard["opened"] += 1
+                await asyncio.wait_for(reader.read(1), attack.until - time.monotonic())
+                attack.heard["closed"] += 1
+            except (OSError, TimeoutError):
+                attack.heard["refused"] += 1
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(hold() for _ in range(CONNECTIONS)))
+    for writer in held:
+        writer.transport.abort()
+
+
+async def sockets(attack: Attack) -> None:
+    """Sockets that never say hello."""
+
+    async def hold() -> None:
+        while time.monotonic() < attack.until:
+            with contextlib.suppress(ClientError, OSError, TimeoutError):
+                async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
+                    attack.heard["opened"] += 1
+                    await socket.receive(max(0.1, attack.until - time.monotonic()))
+            attack.heard["ended"] += 1
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(hold() for _ in range(SOCKETS)))
+
+
+async def mute(attack: Attack) -> None:
+    """Sockets that ask and never read the answers."""
+
+    async def hold() -> None:
+        while time.monotonic() < attack.until:
+            with contextlib.suppress(ClientError, OSError, TimeoutError):
+                async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
+                    attack.heard["opened"] += 1
+                    await socket.send_json({"id": 1, "op": "hello", "token": attack.token})
+                    while time.monotonic() < attack.until:
+                        await asyncio.wait_for(socket.send_str(FRAME), 1)
+                        attack.heard["frames"] += 1
+                        if attack.heard["frames"] % 100 == 0:
+                            await asyncio.sleep(0.001)
+            attack.heard["ended"] += 1
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(hold() for _ in range(AT_ONCE)))
+
+
+KINDS = {kind.__name__: kind for kind in (guesses, sign_ups, reads, unknown, letters, connections, sockets, mute)}
+
+
+async def main(kind: str, url: str, seconds: float) -> None:
+    os.nice(19)
+    knowledge = orjson.loads(sys.stdin.buffer.read())
+    connector = TCPConnector(limit=0, local_addr=(SOURCE, 0))
+    async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
+        attack = Attack(url, time.monotonic() + seconds, session, **knowledge)
+        await KINDS[kind](attack)
+    sys.stdout.buffer.write(orjson.dumps(attack.heard))
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

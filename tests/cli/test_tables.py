@@ -1,0 +1,119 @@
+"""What commands print is whole at 80 columns: ids, times and paths are never cut or broken; and JSON for programs."""
+
+import asyncio
+import io
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+
+from gameserver.cli import tables
+from gameserver.commands.results import Holding, Ranking
+from gameserver.config.settings import Settings
+from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.player import Player
+from gameserver.rules.rulebook import Rulebook
+from gameserver.stack.fleet.overview import overview
+from gameserver.stack.servers.node import NodeProcess
+from gameserver.storage.operators.survey import GroupUsage
+from gameserver.storage.sharding.provision import Migrated, MigrationStep
+from gameserver.terminal import grid, show
+from tests.support.nodes import toml_of
+from tests.support.servers import Servers
+
+WIDTH = 80
+NOW = datetime(2026, 11, 28, 12, 0, 0, 123000, UTC)
+
+
+def printed(table: Table, width: int = WIDTH) -> list[str]:
+    out = io.StringIO()
+    show(Console(file=out, width=width), table)
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["A", "漢" * 24, "M" * 24, "x y z w " * 3])
+def test_a_rank_has_its_whole_id_and_fits_whatever_the_names_are(settings: Settings, name: str) -> None:
+    game = Rulebook.parse(settings.game_mapping()).game
+    ids = [9_223_372_036_854_775_807, 252302456887831655]
+    players = [Player(number, name, "fighter", 1, 100, EXP_CAP, 1, NOW, NOW) for number in ids]
+    lines = printed(tables.ranking(Ranking(players, more=False, as_of=NOW), game))
+    assert max(map(cell_len, lines)) <= WIDTH
+    for number in ids:
+        assert [str(number) in line.split() for line in lines].count(True) == 1
+    assert "as of 2026-11-28T12:00:00.123Z" in lines
+
+
+def test_the_status_of_slots_fits_with_large_numbers() -> None:
+    shares = [GroupUsage(group, 4096, 10**13, 10**9) for group in ("accounts", "items", "players")]
+    holdings = [Holding("database-1", "primary", 10**8, shares), Holding("database-2", "replica"), Holding("x", "away")]
+    lines = printed(tables.holdings(holdings, holdings, 2.0))
+    assert max(map(cell_len, lines)) <= WIDTH
+
+
+def test_a_value_that_is_wider_than_the_terminal_is_printed_whole() -> None:
+    table = grid("name", "path", folded=("name",))
+    path = "/a/very/long/path" * 12
+    table.add_row("a name that may be folded because it is long", path)
+    assert [path in line for line in printed(table)].count(True) == 1
+
+
+def test_an_overview_has_the_whole_path_of_every_log(tmp_path: Path) -> None:
+    log = tmp_path / ("a-folder-with-a-long-name-" * 4) / "node-1.log"
+    node = NodeProcess(name="node-1", argv=[], host="127.0.0.1", port=65535, run=tmp_path, log=log)
+    servers, logs = (printed(table) for table in overview([node]))
+    assert max(map(cell_len, servers)) <= WIDTH
+    assert logs[1].split() == ["node-1", min(str(log), os.path.relpath(log), key=len)]
+
+
+def test_a_migration_says_what_it_did() -> None:
+    steps = [MigrationStep("players", "one", None, "players_0009"), MigrationStep("items", "one", "items_1", "items_1")]
+    assert tables.migrated(Migrated(steps, {"players": 64, "items": 0})) == [
+        "one: the tables of players are now at players_0009 (before: none).",
+        "64 slots of players were given to databases.",
+    ]
+
+
+async def gameserver(config: Path, *words: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gameserver", *words, "--config", str(config),
+        env={**os.environ, "COLUMNS": str(WIDTH)}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()
+
+
+async def test_every_question_answers_at_80_columns_and_as_json(settings: Settings, tmp_path: Path) -> None:
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+    await gameserver(config, "demo")
+    keys: dict[tuple[str, ...], Any] = {
+        ("rank",): {"entries", "as_of", "next_cursor"},
+        ("slots", "status"): {"group", "database", "role", "slots", "players", "bytes", "writes_per_second", "share"},
+        ("databases", "list"): {"group", "database", "slots", "draining"},
+        ("seasons", "list"): {"board", "began", "ends", "state", "players"},
+    }
+    for words, expected in keys.items():
+        answer = json.loads(await gameserver(config, *words, "--json"))
+        for entry in answer if isinstance(answer, list) else [answer]:
+            assert set(entry) == expected
+        lines = (await gameserver(config, *words)).splitlines()
+        assert max(cell_len(line.rstrip()) for line in lines) <= WIDTH
+
+
+async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(servers: Servers, tmp_path: Path) -> None:
+    database = await servers.bare()
+    settings, config = servers.settings(database), tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+    first, second = await gameserver(config, "migrate"), await gameserver(config, "migrate")
+    await servers.drop(database)
+    for words in ("one: the tables of control are now", "two: the tables of players are now", "64 slots of items"):
+        assert words in first
+    assert second.startswith("Nothing to do: the tables of 2 databases are up to date")

@@ -58,7 +58,8 @@ class FuzzedNode:
         """It still serves the player, and nothing in its log was unhandled."""
         async with Api(self.url) as api:
             assert (await api.ask("GET", "/ready")).status == 200
-            assert (await api.ask("GET", "/v1/players/me", token=self.player.token)).status == 200
+            player = await api.ask("GET", "/v1/players/me", token=self.player.token)
+            assert player.status == 200, player.body
         assert not self.log_faults()
 
 

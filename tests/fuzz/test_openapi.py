@@ -11,21 +11,29 @@ from tests.support.client import ADMIN_KEY
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
 OPTIONS = (
-    "--no-color", "--generation-database", "none", "--request-timeout", "10", "--suppress-health-check", "all",
+    "--no-color", "--request-timeout", "10", "--suppress-health-check", "all",
     "--warnings", "off", "--continue-on-failure", "--phases", "examples,coverage,fuzzing",
 )  # fmt: skip
-ENDS_SESSIONS = ("delete_me", "sign_out", "sign_out_everywhere", "change_password")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+ENDS_SESSIONS = ("delete_me", "sign_out", "sign_out_elsewhere", "sign_out_everywhere", "change_password")
 """Operations that would end the session of the others."""
 
 
 async def _fuzz(node: FuzzedNode, folder: Path, *options: str) -> None:
     """Runs schemathesis and shows its report if it finds a fault."""
-    argv = [sys.executable, "-m", "schemathesis.cli", "run", f"{node.url}/openapi.json", "--checks", CHECKS]
+    argv = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{node.url}/openapi.json"]
     process = await asyncio.create_subprocess_exec(
-        *argv, *OPTIONS, *options, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *argv,
+        "--checks",
+        CHECKS,
+        *OPTIONS,
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     report, _ = await process.communicate()
-    print(report.decode(errors="replace"))
+    (folder / "schemathesis.txt").write_bytes(report)
     assert process.returncode == 0, report.decode(errors="replace")[-8000:]
 
 
@@ -49,5 +57,15 @@ async def test_every_answer_is_one_that_the_document_promises(fuzzed: FuzzedNode
 @pytest.mark.timeout(0)
 async def test_every_answer_is_one_that_the_document_promises_for_long(fuzzed: FuzzedNode, tmp_path: Path) -> None:
     for options in (_player(fuzzed), _operator()):
-        await _fuzz(fuzzed, tmp_path, "--seed", str(SEED), "--max-time", str(int(DURATION / 2)), *options)
+        await _fuzz(
+            fuzzed,
+            tmp_path,
+            "--generation-database",
+            "none",
+            "--seed",
+            str(SEED),
+            "--max-time",
+            str(int(DURATION / 2)),
+            *options,
+        )
         await fuzzed.assert_well()

@@ -27,7 +27,7 @@ wrong_keys_per_address = { per_minute = 1000000, burst = 1000000 }
 """
 """No limit stands between a fuzzer and what it tries."""
 DIGEST = "select count(*)::text || md5(coalesce(string_agg(p::text, '|' order by p::text), '')) from {} p"
-TABLES = ("players", "claims", "items")
+TABLES = ("players", "claims", "credentials", "ledger", "stacks", "inbox", "outbox", "blocks", "friends")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Makers of bad inputs: from a seed, always the same ones. None of them may take effect."""
 
 import json
-import os
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -128,7 +127,7 @@ def bad_request(random: Random, token: str) -> bytes:
 
 def _bad_path(random: Random) -> bytes:
     """A path with a part that is no id, board, cursor, season or number."""
-    part = random.choice((*TEXTS, *map(str, NUMBERS), "\xff", "0" + str(2**62), "a,b", "1,", os.fsdecode(b"x") * 300))
+    part = random.choice((*TEXTS, *map(str, NUMBERS), "\xff", "0" + str(2**62), "a,b", "1,", "x" * 300))
     quoted = "".join(f"%{byte:02x}" for byte in (part or "\0").encode("utf-8", "surrogatepass"))
     return (random.choice(ROUTES).format(quoted) + random.choice(("", "&no_such=1", "&limit=1&limit=1"))).encode()
 

@@ -55,7 +55,9 @@ class Volley:
                 writer.write(b"".join(requests))
                 writer.write_eof()
                 answers = _statuses(await reader.read())
-        except ConnectionError:
+        except TimeoutError:
+            raise
+        except OSError:  # the server has cut the connection already
             pass
         finally:
             writer.close()

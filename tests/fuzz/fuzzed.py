@@ -15,7 +15,7 @@ from tests.support.nodes import node_process
 from tests.support.wait import wait_until
 
 DURATION = float(os.environ.get("DURATION", "3600"))
-"""Seconds of each soak that runs for a time."""
+"""Seconds of the soaks that run for a time, together."""
 COUNT = int(os.environ.get("COUNT", "1000000"))
 """Bad inputs of the soak that counts."""
 SEED = int(os.environ.get("SEED", "1"))

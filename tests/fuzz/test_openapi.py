@@ -65,7 +65,7 @@ async def test_every_answer_is_one_that_the_document_promises_for_long(fuzzed: F
             "--seed",
             str(SEED),
             "--max-time",
-            str(int(DURATION / 2)),
+            str(int(DURATION / 4)),
             *options,
         )
         await fuzzed.assert_well()

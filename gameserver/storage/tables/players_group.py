@@ -196,4 +196,5 @@ def player_of(row: Sequence[Any]) -> Player:
 
 def player_with_data_of(row: Sequence[Any]) -> Player:
     """The player in a row that begins with the columns `PLAYER` and the JSON text of its data."""
-    return player_of(row)._replace(data=player_data.load(row[len(PLAYER)]))
+    text = row[len(PLAYER)]
+    return player_of(row) if text is None else player_of(row)._replace(data=player_data.load(text))

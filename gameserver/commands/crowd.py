@@ -14,8 +14,8 @@ from datetime import timedelta
 from gameserver.commands import boards
 from gameserver.commands.accounts import Accounts, Application
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.drafts import draft_of
 from gameserver.commands.keys import is_look
-from gameserver.commands.sign_up import draft_of
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.game import Game

@@ -8,14 +8,14 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from unicodedata import normalize
 
 import structlog
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
-from gameserver.commands.keys import device_key, is_look, name_keys, taken
+from gameserver.commands.drafts import draft_of, drafts_of, ids_of, is_same, keys_of_draft
+from gameserver.commands.keys import is_look, taken
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
 from gameserver.rules.errors import (
@@ -30,14 +30,12 @@ from gameserver.rules.errors import (
     Unavailable,
 )
 from gameserver.rules.passwords import require_good
-from gameserver.storage.accounts.claims import Claim, Key, KeyKind
+from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
 log = structlog.get_logger()
 
-ATTEMPTS = 4
-"""How many ids a sign-up tries."""
 CLAIM_TRIES = 3
 """How often a key is reserved again after a claim that stood in the way was resolved."""
 ROUNDS = 20
@@ -52,17 +50,19 @@ async def sign_up(
     command_id: str,
     address: str | None = None,
     origin: Origin = UNKNOWN,
+    *,
+    repeatable: bool = True,
 ) -> Welcome:
     """Makes a player, once per command id, and opens a session.
 
-    Limited by `address`, if there is one.
+    Limited by `address`, if there is one. One that is `repeatable` may come again under its command id.
     Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken,
     PlayerNotFound if the player has been deleted since, SessionRevoked if a retry's password was changed meanwhile,
     and what is unavailable.
     """
     await accounts.attempts.sign_up(address)
     await accounts.sessions.require_open()
-    enrolment, replayed = await enroll(accounts, application, command_id)
+    enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
         await accounts.room.credentials.session_epoch(player.id)  # raises Banned
@@ -85,22 +85,32 @@ class _Dead(Exception):
     """This id can't be the player's: another request of the same command has gone on to a later one."""
 
 
-async def enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
-    """A sign-up without its session; whether the player had been made before."""
+async def enroll(
+    accounts: Accounts, application: Application, command_id: str, *, repeatable: bool = True
+) -> tuple[Enrolment, bool]:
+    """A sign-up without its session; whether the player had been made before.
+
+    One that is `repeatable` may come again under its command id, so its refusal is recorded.
+    """
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
-    for _ in range(ROUNDS):
-        with contextlib.suppress(_UnderWay):
-            return await _enroll(accounts, application, command_id)
-        await asyncio.sleep(UNDER_WAY_PAUSE)
+    try:
+        for _ in range(ROUNDS):
+            with contextlib.suppress(_UnderWay):
+                return await _enroll(accounts, application, command_id)
+            await asyncio.sleep(UNDER_WAY_PAUSE)
+    except (NameTaken, DeviceTaken) as refusal:
+        if not repeatable:
+            raise
+        return await _refused(accounts, application, command_id, refusal), True
     raise OutcomeUnknown("The same sign-up is under way elsewhere: send it again.", retry_after=1)
 
 
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
     """One round. Raises _UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
-    found = await asyncio.gather(*(accounts.room.claims.find(key) for key in _keys(draft)))
+    found = await asyncio.gather(*(accounts.room.claims.find(key) for key in keys_of_draft(draft)))
     claims = [claim for claim in found if claim is not None]
     # A retry gets the first answer.
     if (earlier := await _earlier(accounts, draft, claims)) is not None:
@@ -113,13 +123,29 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
             raise taken(claim.key)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.
-    for draft in _drafts(accounts, application, command_id, claims):
+    for draft in drafts_of(accounts, application, command_id, claims):
         with contextlib.suppress(_Dead):
             if await _make(accounts, draft, hashed):
                 return draft, False
         if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
             return await _retried(accounts, application, draft, made), True
     raise Overloaded("The sign-up took too long: send it again.", retry_after=1)
+
+
+async def _refused(
+    accounts: Accounts, application: Application, command_id: str, refusal: NameTaken | DeviceTaken
+) -> Enrolment:
+    """Records a refusal under the first id that isn't dead: no copy of the sign-up has gone beyond it.
+
+    Returns what another copy has made meanwhile; else raises the refusal that stands in the ledger.
+    """
+    for draft in drafts_of(accounts, application, command_id, []):
+        outcome = await accounts.room.enrolments.refuse(draft, refusal)
+        if isinstance(outcome, Enrolment):
+            return await _retried(accounts, application, draft, outcome)
+        if outcome:
+            break
+    raise refusal
 
 
 def _require_good(application: Application) -> None:
@@ -162,49 +188,6 @@ async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]
     return None
 
 
-def _ids(accounts: Accounts, command_id: str) -> list[int]:
-    """The ids that this command may make its player under, in the order in which every request of it tries them."""
-    return [accounts.room.enrolments.id_of(command_id, attempt) for attempt in range(ATTEMPTS)]
-
-
-def _drafts(
-    accounts: Accounts, application: Application, command_id: str, claims: Sequence[Claim]
-) -> Sequence[Enrolment]:
-    """The players to try, in order, from the latest id that a request of this command has reserved a key for."""
-    ids = _ids(accounts, command_id)
-    reserved = [
-        ids.index(claim.player_id) for claim in claims if claim.command_id == command_id and claim.player_id in ids
-    ]
-    first = max(reserved, default=0)
-    return [draft_of(accounts, application, command_id, attempt) for attempt in range(first, ATTEMPTS)]
-
-
-def draft_of(accounts: Accounts, application: Application, command_id: str, attempt: int) -> Enrolment:
-    """The enrolment that this command would make at its `attempt`, from 0. Raises BadInput.
-
-    What is asked of new players only isn't checked: it may be a retry of a sign-up that an earlier version accepted.
-    """
-    name = names.read(application.name, application.shortest_name)
-    player = accounts.rulebook.new_player(
-        accounts.room.enrolments.id_of(command_id, attempt),
-        name.shown,
-        application.class_name,
-        accounts.policy.now(),
-        application.hp,
-        application.exp,
-    )
-    keys = list(name_keys(name.shown))
-    if application.device is not None:
-        keys.append(device_key(application.device))
-    args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
-    max_hp = accounts.rulebook.game.max_hp(player.class_name, player.level)
-    return Enrolment(command_id, args, [str(key) for key in keys], player, max_hp)
-
-
-def _keys(enrolment: Enrolment) -> list[Key]:
-    return [Key.parse(text) for text in enrolment.keys]
-
-
 async def _hashed(accounts: Accounts, application: Application) -> str | None:
     return None if application.password is None else await accounts.passwords.hash(application.password)
 
@@ -217,7 +200,7 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     if not await accounts.room.identities.exists(earlier.player.id):
         raise PlayerNotFound("The player was deleted.")
     # The same fields, and the same password or none.
-    same = _is_same(earlier, draft)
+    same = is_same(earlier, draft)
     hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
     if same and application.password is not None:
         same = await accounts.passwords.verify(hashed, application.password)
@@ -226,19 +209,8 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     if not same:
         raise CommandMismatch("The command id was used before, for another sign-up.")
     # The first request may have been killed before it confirmed its claims.
-    await resolve_all(accounts, earlier.player.id, _keys(earlier))
+    await resolve_all(accounts, earlier.player.id, keys_of_draft(earlier))
     return replace(earlier, epoch=epoch)
-
-
-def _is_same(earlier: Enrolment, draft: Enrolment) -> bool:
-    """Whether two enrolments have the same fields. Earlier versions stored names in NFKC, and fewer keys of each."""
-    shown = draft.args["name"]
-    same_name = earlier.args["name"] in (shown, normalize("NFKC", shown))
-    return same_name and {**earlier.args, "name": shown} == draft.args and _devices(earlier) == _devices(draft)
-
-
-def _devices(enrolment: Enrolment) -> list[Key]:
-    return [key for key in _keys(enrolment) if key.kind is KeyKind.DEVICE]
 
 
 async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
@@ -248,7 +220,7 @@ async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
     freed only once this sign-up can't make a player under this id any more.
     """
     held: list[Claim] = []
-    for key in _keys(draft):
+    for key in keys_of_draft(draft):
         try:
             held.append(await _claim(accounts, key, draft))
         except (NameTaken, DeviceTaken, _Dead):
@@ -270,7 +242,7 @@ async def _claim(accounts: Accounts, key: Key, draft: Enrolment) -> Claim:
         claim = await accounts.room.claims.reserve(key, player_id, command_id)
         if (claim.command_id, claim.player_id) == (command_id, player_id):
             return claim
-        ids = _ids(accounts, command_id)
+        ids = ids_of(accounts, command_id)
         is_own = claim.command_id == command_id and claim.player_id in ids
         if is_own and ids.index(claim.player_id) > ids.index(player_id):
             raise _Dead

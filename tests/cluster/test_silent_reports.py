@@ -12,7 +12,7 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
-from gameserver.commands.sign_up import draft_of, enroll
+from gameserver.commands.drafts import draft_of, enroll
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.process_table import descendants
 from gameserver.stack.servers.postgres import PostgresServer

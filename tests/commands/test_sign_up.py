@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
+from gameserver.commands.drafts import draft_of
 from gameserver.commands.keys import device_key, is_look
 from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll
@@ -25,6 +26,7 @@ from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import act, connected
 from tests.support.devices import device_of
+from tests.support.uniqueness import assert_unique, sweep_all
 
 ANN = Application("Ann Lee", "mage", device=device_of("anns-device"))
 NAME = Key(KeyKind.NAME, "ann lee")
@@ -316,3 +318,43 @@ async def test_a_look_that_an_earlier_version_left_behind_is_free(core: Core) ->
         core.commands.accounts, Application("lan Lee", "mage", device=device_of("ians-device")), command_id()
     )
     assert await holders(core, "lan Lee") == [lan.player.id]
+
+
+async def test_a_refused_sign_up_stays_refused_on_every_node_once_the_name_is_free(core: Core, second: Core) -> None:
+    ann, _ = await enroll(core.commands.accounts, ANN, command_id())
+    for wanted, refusal in (
+        (Application("Ann Lee", "mage", device=device_of("a new device")), NameTaken),
+        (Application("Bea Lee", "mage", device=device_of("anns-device")), DeviceTaken),
+    ):
+        key = command_id()
+        for node in (core, second):
+            with pytest.raises(refusal):
+                await enroll(node.commands.accounts, wanted, key)
+    refused, once = command_id(), command_id()
+    again = Application("Ann Lee", "mage", device=device_of("a new device"))
+    with pytest.raises(NameTaken):
+        await enroll(core.commands.accounts, again, refused)
+    with pytest.raises(NameTaken):
+        await enroll(core.commands.accounts, again, once, repeatable=False)
+    change = Change(command_id(), ann.player.id, "delete", {"session": ""}, 0)
+    identity = await core.rooms.accounts.identities.find(change)
+    for key in identity.keys:
+        await core.rooms.accounts.claims.doubt(key, ann.player.id)
+    assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
+    await sweep_all(core)
+    # The name is free, and copies of the refused sign-up that lay somewhere arrive: all of them are refused.
+    for node in (core, second):
+        with pytest.raises(NameTaken):
+            await enroll(node.commands.accounts, again, refused)
+    with pytest.raises(NameTaken):
+        await enroll_at_the_last_step(second, again, refused)
+    assert not (await assert_unique(core)).living
+    made, replayed = await enroll(second.commands.accounts, again, once)
+    assert (made.player.name, replayed) == ("Ann Lee", False), "without a record it is a new command"
+
+
+async def enroll_at_the_last_step(core: Core, application: Application, key: str) -> None:
+    """A node that froze after it had reserved everything, and wakes up before its commit."""
+    made = draft_of(core.commands.accounts, application, key, 0)
+    assert not await core.rooms.accounts.enrolments.create(made, None)
+    await core.rooms.accounts.enrolments.find(made.player.id, key)

@@ -19,7 +19,7 @@ select id, name, void, deleted from players join players_owned_slots o using (sl
 """
 SIGN_UPS = """
 select player_id, outcome from ledger join players_owned_slots o using (slot)
-where o.owned and action = 'sign_up'
+where o.owned and action = 'sign_up' and seed >= 0
 """
 DEVICES = """
 select player_id, key, removed from devices join players_owned_slots o using (slot) where o.owned

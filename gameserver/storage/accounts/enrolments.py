@@ -11,11 +11,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.accounts.commit import at_commit_point
-from gameserver.storage.accounts.player_rows import new_row
+from gameserver.storage.accounts.player_rows import new_row, void_row
 from gameserver.storage.ids import player_id_of, slot_of
+from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
 from gameserver.storage.ledger.rows import outcome_of, player_from, row_of, rows_of
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
@@ -72,8 +74,31 @@ class Enrolments:
 
         return await at_commit_point("the player was made", on_owner(self._slots, enrolment.player.id, write))
 
+    async def refuse(self, enrolment: Enrolment, refusal: GameError) -> Enrolment | bool:
+        """Records that the sign-up is refused, in the transaction that keeps its id from being made.
+
+        Returns what another copy of the sign-up has made under this id, or else whether it was recorded: not if the id
+        was dead before. Raises the error of an earlier refusal, and OutcomeUnknown.
+        """
+        player = enrolment.player
+
+        async def write(connection: AsyncConnection) -> Enrolment | bool:
+            ended = upsert(PLAYERS).values(void_row(player.id)).on_conflict_do_nothing().returning(PLAYERS.c.id)
+            if (await connection.execute(ended)).first() is None:
+                return await _find(connection, player.id, enrolment.command_id) or False
+            row = row_of(
+                enrolment.command_id, "sign_up", enrolment.args, player, refusal_of(refusal), player.created_at
+            )
+            await connection.execute(insert(LEDGER).values({**row, "seed": REFUSED_SEED}))
+            return True
+
+        return await at_commit_point("the sign-up was refused", on_owner(self._slots, player.id, write))
+
     async def find(self, player_id: int, command_id: str) -> Enrolment | None:
-        """What the sign-up `command_id` made under this id, as its first answer showed it; None if nothing."""
+        """What the sign-up `command_id` made under this id, as its first answer showed it; None if nothing.
+
+        Raises NameTaken or DeviceTaken if it was refused for good.
+        """
 
         async def query(connection: AsyncConnection) -> Enrolment | None:
             return await _find(connection, player_id, command_id)
@@ -95,6 +120,7 @@ async def _find(connection: AsyncConnection, player_id: int, command_id: str) ->
     if row is None or row["action"] != "sign_up":
         return None
     outcome, at = row["outcome"], row["at"]
+    raise_refusal(outcome)
     # The outcome holds all the rest, as the first answer showed it.
     unknown = Player(player_id, "", "", level=0, hp=0, exp=0, version=0, created_at=at, exp_reached_at=at)
     player = player_from(outcome, unknown, row["version"])

@@ -17,7 +17,9 @@ async def sign_up(request: web.Request) -> web.Response:
     fields = await body(request, wire.SignUp)
     application = Application(fields.name, fields.class_name, fields.device, fields.password)
     key, address, origin = command_id(request), callers.address(request), callers.origin(request, fields.label)
-    welcome = await signing_up.sign_up(request.app[COMMANDS].accounts, application, key, address, origin)
+    welcome = await signing_up.sign_up(
+        request.app[COMMANDS].accounts, application, key, address, origin, repeatable=has_command_id(request)
+    )
     return json_response(answers.sign_up(welcome), status=201)
 
 

@@ -15,6 +15,7 @@ from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import forget_old
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
 from gameserver.upkeep import loops
 from tests.support.client import command_id
@@ -122,7 +123,7 @@ async def test_nothing_is_dropped_beside_another_node_or_a_move(one: Database) -
     await ensure_partitions(one, now(), BACK)
     old = now() - timedelta(days=30)
     async with connected(one.url) as connection:
-        await connection.execute("select pg_advisory_lock(7710105)")
+        await connection.execute("select pg_advisory_lock($1)", FORGETTING)
         assert await forget_old(one, old) == 0
     async with connected(one.url) as connection:
         await connection.execute("create publication gs_test_move_1 for table players")

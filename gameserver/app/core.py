@@ -30,6 +30,7 @@ from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.devices import Devices
 from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
@@ -156,13 +157,15 @@ def _rooms(
     control = databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
     players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
+    identities = Identities(slots, window, game)
     return Rooms(
         clock=clock,
         players=players,
         accounts=AccountsRoom(
             claims=Claims(slots),
             enrolments=Enrolments(slots),
-            identities=Identities(slots, window, game),
+            identities=identities,
+            devices=Devices(slots, identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
             intake=Intake(slots),
@@ -190,7 +193,9 @@ def _rooms(
 def _commands(
     settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
 ) -> Commands:
-    policy = Policy(_window(settings), rooms.clock.now, settings.accounts.deleted_names)
+    policy = Policy(
+        _window(settings), rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds
+    )
     accounts = Accounts(
         rooms.accounts,
         rooms.players,

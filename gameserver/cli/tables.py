@@ -182,8 +182,8 @@ def board_verdict(name: str, season: str, verdict: CheckReport) -> str:
 
 
 def moment(seconds: int) -> str:
-    """RFC 3339 of Unix seconds."""
-    return rfc3339_of_seconds(seconds)
+    """RFC 3339 of Unix seconds, without a fraction."""
+    return rfc3339_of_seconds(seconds).replace(".000Z", "Z")
 
 
 def seasons(records: Sequence[SeasonRecord]) -> Table:

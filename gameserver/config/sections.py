@@ -80,6 +80,10 @@ class AccountSettings(SettingsSection):
 
     deleted_names: Literal["free", "blocked"] = "free"
     """Whether another player may take the name of a deleted one."""
+    devices_per_player: int = Field(default=10, ge=1, le=100)
+    """Devices by which a player may sign in, at the most."""
+    proof_seconds: Annotated[int, Field(ge=30, le=DAY)] = 600
+    """How long after signing in a player may change what it signs in with, or delete itself, without doing so again."""
 
 
 class MailSettings(SettingsSection):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.devices import Devices
 from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
@@ -37,6 +38,7 @@ class AccountsRoom:
     claims: Claims
     enrolments: Enrolments
     identities: Identities
+    devices: Devices
     credentials: Credentials
     bans: Bans
     intake: Intake

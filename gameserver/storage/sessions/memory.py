@@ -31,6 +31,8 @@ class Session:
     opened_at: datetime
     expires_at: datetime
     ends_at: datetime
+    by_password: bool = False
+    """Whether it was opened with the player's password, which then proves more than a device does."""
 
 
 class Memory:

@@ -69,6 +69,19 @@ credentials = Table(
     Column("password_hash", String(256), nullable=False),
 )
 
+devices = Table(
+    "devices",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", String(64), primary_key=True),
+    Column("label", String(64), nullable=False),
+    Column("added_at", Time, nullable=False),
+    Column("removed", Boolean, nullable=False),
+)
+"""Devices that were added to a player, by the hash of each; `removed` marks the one of the sign-up, which is only in
+the ledger until then."""
+
 friends = Table(
     "friends",
     players,

@@ -20,6 +20,7 @@ from gameserver.storage.sessions.store import Origin
 from gameserver.upkeep import loops
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist
+from tests.support.devices import device_of
 
 LATER = timedelta(weeks=2)
 BACK = timedelta(weeks=9)
@@ -78,9 +79,9 @@ async def test_the_last_state_and_the_sign_up_outlive_their_partition(core: Core
 
 async def test_a_device_stays_its_players_and_is_free_once_that_is_deleted(core: Core) -> None:
     accounts = core.commands.accounts
-    birth, _ = await enroll(accounts, Application("Old Hand", "warrior", device="device-of-old-hand"), command_id())
+    birth, _ = await enroll(accounts, Application("Old Hand", "warrior", device=device_of("old hand")), command_id())
     await drop_present(core)
-    again = Application("New Hand", "warrior", device="device-of-old-hand")
+    again = Application("New Hand", "warrior", device=device_of("old hand"))
     with pytest.raises(DeviceTaken):
         await enroll(accounts, again, command_id())
     await remove(core, birth.player)

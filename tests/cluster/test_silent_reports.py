@@ -20,6 +20,7 @@ from gameserver.storage.accounts.claims import Key
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.operators.reports import SECONDS
 from tests.support.client import Answer, Api, command_id
+from tests.support.devices import device_of
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import SLOTS, Servers
 
@@ -50,7 +51,10 @@ def frozen(server: PostgresServer) -> Iterator[None]:
 async def sign_up_on(core: Core, database: str) -> None:
     """A sign-up whose player and whose keys all lie on this database."""
     for number in _numbers:
-        application, key = Application(f"Reported {number}", "warrior", device=f"reporting-{number:06}"), command_id()
+        application, key = (
+            Application(f"Reported {number}", "warrior", device=device_of(f"reporting {number}")),
+            command_id(),
+        )
         draft = draft_of(core.commands.accounts, application, key, 0)
         keys = [Key.parse(text) for text in draft.keys]
         owners = {core.slots.owner("accounts", slot_of_key(each.kind, each.text, SLOTS)).name for each in keys}

@@ -15,10 +15,12 @@ from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import forget_old
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
 from gameserver.upkeep import loops
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist
+from tests.support.devices import device_of
 
 LATER = timedelta(weeks=2)
 BACK = timedelta(weeks=9)
@@ -77,9 +79,9 @@ async def test_the_last_state_and_the_sign_up_outlive_their_partition(core: Core
 
 async def test_a_device_stays_its_players_and_is_free_once_that_is_deleted(core: Core) -> None:
     accounts = core.commands.accounts
-    birth, _ = await enroll(accounts, Application("Old Hand", "warrior", device="device-of-old-hand"), command_id())
+    birth, _ = await enroll(accounts, Application("Old Hand", "warrior", device=device_of("old hand")), command_id())
     await drop_present(core)
-    again = Application("New Hand", "warrior", device="device-of-old-hand")
+    again = Application("New Hand", "warrior", device=device_of("old hand"))
     with pytest.raises(DeviceTaken):
         await enroll(accounts, again, command_id())
     await remove(core, birth.player)
@@ -122,7 +124,7 @@ async def test_nothing_is_dropped_beside_another_node_or_a_move(one: Database) -
     await ensure_partitions(one, now(), BACK)
     old = now() - timedelta(days=30)
     async with connected(one.url) as connection:
-        await connection.execute("select pg_advisory_lock(7710105)")
+        await connection.execute("select pg_advisory_lock($1)", FORGETTING)
         assert await forget_old(one, old) == 0
     async with connected(one.url) as connection:
         await connection.execute("create publication gs_test_move_1 for table players")

@@ -18,11 +18,14 @@ from gameserver.storage.sessions.sessions import Session, Sessions
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The window of new command ids, the clock, and whether a deleted player's name can be taken again."""
+    """The window of new command ids, the clock, and what `[accounts]` says."""
 
     window: Window
     now: Callable[[], datetime]
     deleted_names: Literal["free", "blocked"]
+    """Whether a deleted player's name can be taken again."""
+    proof_seconds: float
+    """How long after it was opened a session proves that its player is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Application:
     hp: int | None = None
     exp: int = 0
     shortest_name: int = 2
+    device_is_trusted: bool = False
+    """Whether the device may be one that others can guess: for demonstrations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Changes a player's password, which ends every other session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
+from gameserver.commands.proof import require_fresh
 from gameserver.rules.errors import BadInput, FieldProblem, WrongCredentials
 from gameserver.rules.passwords import require_good
 from gameserver.storage.sessions.sessions import Origin, Session
@@ -23,7 +24,8 @@ async def change_password(
 ) -> tuple[str, Session]:
     """Sets the caller's password; the token of its new session, and the session. All others have ended, on every node.
 
-    A player that signs in by device gets its first password this way. Raises RateLimited, BadInput, WrongCredentials,
+    A player that signs in by device gets its first password this way, for which its session has to be fresh. Raises
+    ProofNeeded, RateLimited, BadInput, WrongCredentials,
     SessionRevoked, OutcomeUnknown and what is unavailable.
     """
     await accounts.attempts.change_password(passwords.address, session.player_id)
@@ -31,6 +33,8 @@ async def change_password(
     hashed, _ = await accounts.room.credentials.password(session.player_id)
     if hashed is not None and passwords.old is None:
         raise BadInput("The present password is needed.", errors=[FieldProblem("old", "is needed")])
+    if hashed is None:
+        require_fresh(accounts, session)
     if passwords.old is not None and not await accounts.passwords.verify(hashed, passwords.old):
         raise WrongCredentials("The present password is another one.")
     player = (await accounts.players.read([session.player_id])).get(session.player_id)
@@ -40,4 +44,4 @@ async def change_password(
     )
     with after_commit("The password was changed, but no session could be opened: sign in with the new one."):
         await accounts.sessions.revoke_all(session.player_id)
-        return await accounts.sessions.open(session.player_id, epoch, origin)
+        return await accounts.sessions.open(session.player_id, epoch, replace(origin, by_password=True))

@@ -70,7 +70,9 @@ def member(number: int, game: Game) -> Application:
     most = game.max_hp(class_name, game.level_of(exp))
     fate = dice.roll(0, 99)
     hp = 0 if fate < DOWN else most if fate < DOWN + UNHURT else dice.roll(1, most)
-    return Application(f"Demo {number:07}", class_name, device=f"demo-device-{number:07}", hp=hp, exp=exp)
+    return Application(
+        f"Demo {number:07}", class_name, device=f"demo-device-{number:07}", device_is_trusted=True, hp=hp, exp=exp
+    )
 
 
 async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> AsyncGenerator[LoadProgress, None]:
@@ -120,7 +122,8 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
 
 def _enrolments(accounts: Accounts, applications: Sequence[Application]) -> list[Enrolment]:
     """Enrolments under new command ids, all created at different times."""
-    now, milliseconds = accounts.policy.now(), int(time.time() * 1000)
+    now = accounts.policy.now()
+    milliseconds = int(now.timestamp() * 1000)
     times = (now - timedelta(microseconds=index) for index in range(len(applications), 0, -1))
     dated = replace(accounts, policy=replace(accounts.policy, now=lambda: next(times)))
     return [

@@ -13,9 +13,10 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
 from gameserver.commands.keys import name_keys, taken
+from gameserver.commands.proof import require_proof
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
-from gameserver.rules.errors import NameTaken, NotAuthenticated, PlayerNotFound, TooManyChanges
+from gameserver.rules.errors import DeviceTaken, NameTaken, NotAuthenticated, PlayerNotFound, TooManyChanges
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
@@ -51,7 +52,7 @@ async def _rename(accounts: Accounts, session: Session, text: str, command_id: s
             names.parse(text)
             # Open the claims that the commit makes wrong: on the new name, and on the present one.
             if new := [key for key in wanted if key not in identity.keys]:
-                if (earlier := await _reserve_all(accounts, new, change, opened)) is not None:
+                if (earlier := await reserve_all(accounts, new, change, opened)) is not None:
                     return earlier
                 await _doubt(accounts, identity, {KeyKind.NAME}, opened)
             # Commit, unless the epoch has changed.
@@ -63,13 +64,13 @@ async def _rename(accounts: Accounts, session: Session, text: str, command_id: s
     raise TooManyChanges(retry_after=1)
 
 
-async def _reserve_all(accounts: Accounts, keys: Collection[Key], change: Change, opened: set[Key]) -> Receipt | None:
-    """Reserves the keys of a new name; the first answer if another copy of the command was faster. Raises NameTaken."""
+async def reserve_all(accounts: Accounts, keys: Collection[Key], change: Change, opened: set[Key]) -> Receipt | None:
+    """Reserves new keys; the first answer if another copy of the command was faster. Raises NameTaken, DeviceTaken."""
     try:
         for key in keys:
             opened.add(key)
             await _reserve(accounts, key, change)
-    except NameTaken as refusal:
+    except (NameTaken, DeviceTaken) as refusal:
         # Refused for good, unless another copy of the command was faster.
         if (earlier := await accounts.room.identities.refuse(change, refusal)) is None:
             raise
@@ -78,7 +79,7 @@ async def _reserve_all(accounts: Accounts, keys: Collection[Key], change: Change
 
 
 async def _reserve(accounts: Accounts, key: Key, change: Change) -> None:
-    """Reserves a key. Raises NameTaken."""
+    """Reserves a key. Raises NameTaken, DeviceTaken."""
     claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
     if claim.player_id != change.player_id and await resolve_stale(accounts, claim):
         claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
@@ -99,13 +100,14 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
 
     A retry comes with the token of a session that the first request ended; it succeeds under the same command id.
     Attempts with a token that has ended are limited by `address`, if there is one.
-    Raises RateLimited, TooManyChanges, NotAuthenticated, BadInput (CommandMismatch, CommandExpired) and what is
-    unavailable.
+    Raises ProofNeeded, RateLimited, TooManyChanges, NotAuthenticated, BadInput (CommandMismatch, CommandExpired) and
+    what is unavailable.
     """
     player_id, name = identify(token)
     change = Change(command_id, player_id, "delete", {"session": name}, session_epoch=0)
     try:
         session = await authenticate(accounts, token)
+        await require_proof(accounts, session)
         async with accounts.turns.turn(player_id):
             await _delete(accounts, replace(change, session_epoch=session.epoch))
     except (NotAuthenticated, PlayerNotFound):

@@ -1,6 +1,7 @@
-"""Banning players, and lifting bans."""
+"""Banning players and lifting bans, and taking stolen devices from players."""
 
-from gameserver.commands import play
+from gameserver.commands import devices, play
+from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
 from gameserver.storage.accounts.bans import BanChange, BanState
@@ -24,3 +25,13 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
             if state.banned:
                 await operations.sessions.revoke_all(change.player_id)
     return state
+
+
+async def end_device(
+    operations: Operations, accounts: Accounts, admin: str, reason: str, ended: devices.EndedDevice
+) -> None:
+    """Takes a device from a player, and ends all of its sessions; raises what `devices.end_device` does."""
+    await play.read(operations.play, ended.player_id)
+    details = {"command_id": ended.command_id, "device": ended.device_id}
+    await operations.room.audit.note(admin, "end_device", str(ended.player_id), reason, details)
+    await devices.end_device(accounts, ended)

@@ -7,6 +7,7 @@ from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.seasons import Preview
 from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.player_keys import Device
 from gameserver.storage.boards.check import CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
@@ -31,6 +32,7 @@ __all__ = [
     "CheckReport",
     "Contest",
     "Count",
+    "Device",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",

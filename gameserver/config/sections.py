@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gameserver.config.section import DAY, Seconds, SettingsSection
 
@@ -58,13 +58,27 @@ class SocketSettings(SettingsSection):
 
     per_player: int = Field(default=8, ge=1, le=1000)
     """Sockets of one player on one node; one more closes the player's oldest."""
+    per_node: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Sockets of a node; one more is answered 503."""
+    held_bytes_per_socket: int = Field(default=1 << 20, ge=1 << 17, le=1 << 30)
+    """Bytes that a socket's client hasn't read, and requests that aren't answered; with more it is closed."""
+    held_bytes_per_node: int = Field(default=128 << 20, ge=1 << 20, le=1 << 40)
+    """The same of all sockets of a node; with more those that hold most are cut."""
 
 
 class LedgerSettings(SettingsSection):
-    """How far the time in a new command's id may lie from the server's."""
+    """How far the time in a new command's id may lie from the server's, and how long the ledger is kept."""
 
     window_back_seconds: Annotated[int, Field(ge=60)] = 48 * 3600
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
+    keep_seconds: Annotated[int, Field(ge=7 * DAY)] = 30 * DAY
+    """Weeks of the ledger that ended longer ago are dropped."""
+
+    @model_validator(mode="after")
+    def _keeps_the_window(self) -> Self:
+        if self.keep_seconds < self.window_back_seconds + DAY:
+            raise ValueError("keep_seconds must be longer than window_back_seconds, by a day at least")
+        return self
 
 
 class AccountSettings(SettingsSection):
@@ -72,6 +86,10 @@ class AccountSettings(SettingsSection):
 
     deleted_names: Literal["free", "blocked"] = "free"
     """Whether another player may take the name of a deleted one."""
+    devices_per_player: int = Field(default=10, ge=1, le=100)
+    """Devices by which a player may sign in, at the most."""
+    proof_seconds: Annotated[int, Field(ge=30, le=DAY)] = 600
+    """How long after signing in a player may change what it signs in with, or delete itself, without doing so again."""
 
 
 class MailSettings(SettingsSection):

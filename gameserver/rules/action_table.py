@@ -18,7 +18,7 @@ from gameserver.rules.player import Moment, Outcome, Player
 
 BY_OPERATORS = frozenset({"ban", "lift_ban"})
 """Changes by operators, whose arguments (the reason) no player may see."""
-NOT_ACTIONS = frozenset({"sign_up", "rename", "delete"}) | BY_OPERATORS
+NOT_ACTIONS = frozenset({"sign_up", "rename", "delete", "add_device", "remove_device"}) | BY_OPERATORS
 """Names that the ledger uses for changes of a player that aren't actions."""
 Function = Callable[[Player, Any, Moment], Outcome]
 

@@ -7,13 +7,13 @@
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
-    │   └─ Banned banned
+    │   └─ Banned banned, ProofNeeded proof_needed
     ├─ NotFound not_found
-    │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found
+    │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found, DeviceNotFound device_not_found
     │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends,
-    │       TooManyBlocks too_many_blocks
+    │       TooManyBlocks too_many_blocks, TooManyDevices too_many_devices, LastCredential last_credential
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     │   └─ TooManyChanges too_many_changes
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
@@ -128,6 +128,13 @@ class Banned(Forbidden):
     sentence = "This player is banned."
 
 
+class ProofNeeded(Forbidden):
+    """Only a session that was opened lately, and with the password if there is one, may do this."""
+
+    code = "proof_needed"
+    sentence = "Sign in again first."
+
+
 class NotFound(GameError):
     """There is nothing at this address."""
 
@@ -140,6 +147,13 @@ class PlayerNotFound(NotFound):
 
     code = "player_not_found"
     sentence = "There is no such player."
+
+
+class DeviceNotFound(NotFound):
+    """The player has no device of this id."""
+
+    code = "device_not_found"
+    sentence = "There is no such device."
 
 
 class BoardNotFound(NotFound):
@@ -175,6 +189,20 @@ class Conflict(GameError):
 
     code = "conflict"
     sentence = "This conflicts with the present state."
+
+
+class TooManyDevices(Conflict):
+    """The player has as many devices as it may have."""
+
+    code = "too_many_devices"
+    sentence = "This player has too many devices: remove one first."
+
+
+class LastCredential(Conflict):
+    """Without this device the player couldn't sign in any more."""
+
+    code = "last_credential"
+    sentence = "The player couldn't sign in any more: add another device, or set a password first."
 
 
 class NameTaken(Conflict):

@@ -37,7 +37,7 @@ def _after(rulebook: Rulebook, player: Player, record: Record) -> Player:
     match record.action:
         case "rename":
             return renamed(player, record.args["name"])
-        case "delete" | "ban" | "lift_ban":
+        case "delete" | "ban" | "lift_ban" | "add_device" | "remove_device":
             return renamed(player, player.name)
     args = rulebook.recorded(record.action, record.args)
     moment = Moment(record.at, Dice(record.seed), rulebook.game)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
+from gameserver.storage.accounts.devices import Devices
 from gameserver.storage.accounts.enrolments import Enrolments
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
@@ -19,6 +20,7 @@ from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
@@ -36,6 +38,7 @@ class AccountsRoom:
     claims: Claims
     enrolments: Enrolments
     identities: Identities
+    devices: Devices
     credentials: Credentials
     bans: Bans
     intake: Intake
@@ -92,6 +95,7 @@ class OperatorsRoom:
 class Rooms:
     """Every room of one process."""
 
+    clock: NodeClock
     players: Players
     accounts: AccountsRoom
     boards: BoardsRoom

@@ -15,6 +15,7 @@ from gameserver.rules.errors import (
     Internal,
     NotAuthenticated,
     Overloaded,
+    RateLimited,
     Refused,
     SessionRevoked,
     SessionsUnavailable,
@@ -31,9 +32,8 @@ KEYS: dict[str, tuple[type[GameError], ...]] = {
     "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
     "admin": (Forbidden,),
 }
-"""The errors of checking each kind of key; every operation has NotAuthenticated, for a wrong back end's key.
-
-And BadRequest, for a key that is sent twice."""
+"""The errors of checking each kind of key. Every operation has BadRequest, for a key that is sent twice,
+NotAuthenticated, for a wrong back end's key, and RateLimited, since all requests of an address are counted."""
 COMMAND_ID = {
     "type": "string",
     "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$",
@@ -149,6 +149,7 @@ def _failures(route: Route) -> dict[str, Any]:
         BadInput,
         BadRequest,
         NotAuthenticated,
+        RateLimited,
         *route.terms.errors,
         *KEYS[route.key],
     ]

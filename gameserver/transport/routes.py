@@ -3,7 +3,7 @@
 from gameserver.rules import errors
 from gameserver.transport import answers, wire
 from gameserver.transport.http import admin as operators
-from gameserver.transport.http import boards, game, health, mail, players, sessions, social
+from gameserver.transport.http import boards, devices, game, health, mail, players, sessions, social
 from gameserver.transport.route import admin, bearer, player, public
 from gameserver.transport.socket import conversation
 
@@ -44,7 +44,8 @@ ROUTES = (
     player("POST", "/v1/players/me/name", players.rename, "Rename the caller's player", body=wire.Rename,
            answer=answers.RenameAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True),
     bearer("DELETE", "/v1/players/me", players.delete_me,
-           "Delete the caller's player: its name, sessions and places on boards", status=204, errors=CHANGES,
+           "Delete the caller's player: its name, sessions and places on boards", status=204,
+           errors=(errors.ProofNeeded, *CHANGES),
            takes_command_id=True),
     player("GET", "/v1/players/{id}", players.read_player, "Read a player", answer=answers.PlayerAnswer,
            errors=(errors.PlayerNotFound, *READS)),
@@ -56,7 +57,7 @@ ROUTES = (
            errors=(errors.SessionNotFound,)),
     player("POST", "/v1/players/me/password", sessions.change_password,
            "Change the caller's password, or set the first", body=wire.PasswordChange,
-           answer=answers.PasswordAnswer, errors=(errors.SessionRevoked,
+           answer=answers.PasswordAnswer, errors=(errors.ProofNeeded, errors.SessionRevoked,
            errors.PlayerNotFound, errors.OutcomeUnknown, *CREDENTIALS)),
     player("DELETE", "/v1/sessions", sessions.sign_out_everywhere, "Sign out everywhere", status=204,
            errors=(errors.PlayerNotFound, errors.OutcomeUnknown, *READS)),
@@ -65,6 +66,15 @@ ROUTES = (
     player("POST", "/v1/players/me/actions", players.act, "Do an action", body=wire.Act, answer=answers.ActAnswer,
            errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.UnknownItem, errors.Refused,
            errors.ClassMissing, *CHANGES), takes_command_id=True),
+    player("GET", "/v1/players/me/devices", devices.list_devices, "The devices by which the caller's player signs in",
+           answer=answers.DevicesAnswer, errors=READS),
+    player("POST", "/v1/players/me/devices", devices.add_device, "Sign in by another device, too", body=wire.NewDevice,
+           answer=answers.DeviceAnswer, status=201, errors=(errors.ProofNeeded, errors.DeviceTaken,
+           errors.TooManyDevices, *CHANGES), takes_command_id=True),
+    player("DELETE", "/v1/players/me/devices/{device}", devices.remove_device,
+           "Take a device away, and end every session; answers with a new one", answer=answers.PasswordAnswer,
+           errors=(errors.ProofNeeded, errors.DeviceNotFound, errors.LastCredential, errors.Banned, *CHANGES),
+           takes_command_id=True),
     player("GET", "/v1/players/me/ledger", players.read_ledger, "The caller's history, newest first",
            query=wire.LedgerQuery,
            answer=answers.LedgerAnswer, errors=READS),
@@ -103,7 +113,7 @@ ROUTES = (
            "The caller and the caller's friends on a board",
            answer=answers.BoardAnswer, errors=BOARDS),
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
-           errors=(errors.Forbidden,)),
+           errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     admin("GET", "/admin/v1/rankings", operators.read_rankings, "Rank players over all databases",
            query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
     admin("GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
@@ -122,6 +132,11 @@ ROUTES = (
            answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
     admin("DELETE", "/admin/v1/players/{id}/ban", operators.lift_ban, "Lift a ban", query=wire.ReasonQuery,
            answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
+    admin("GET", "/admin/v1/players/{id}/devices", devices.list_players_devices,
+           "The devices by which a player signs in", answer=answers.DevicesAnswer, errors=READS),
+    admin("DELETE", "/admin/v1/players/{id}/devices/{device}", devices.end_device,
+           "Take a device from a player, and end its sessions", query=wire.ReasonQuery, status=204,
+           errors=(errors.DeviceNotFound, errors.TooManyChanges, *BANS), takes_command_id=True),
     admin("GET", "/admin/v1/boards/{board}/check", operators.check_board, "Compare a board with the databases",
            query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
     admin("POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,

@@ -10,12 +10,15 @@ from gameserver.commands import board_repair
 from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
+from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
+from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.seasons import old_scores
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
@@ -33,6 +36,7 @@ RESERVATIONS_A_SWEEP = 200
 OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
 OLD_MOVES_SECONDS = 600.0
+OLD_SCORES_SECONDS = 86_400.0
 OLD_MOVES_CHUNK = 100
 
 
@@ -106,6 +110,29 @@ async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
     return sum(outcome for outcome in made if isinstance(outcome, int))
 
 
+async def forget_old_ledger_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]], keep: float) -> None:
+    """Drops partitions of the ledger that are older than `keep` seconds."""
+
+    async def work() -> int:
+        return await forget_old_ledger(policy, databases(), keep)
+
+    await _for_ever("old partitions", PARTITION_SECONDS, work)
+
+
+async def forget_old_ledger(policy: Policy, databases: Sequence[Database], keep: float) -> int:
+    """Drops what is too old; how many partitions. Raises DatabaseUnavailable.
+
+    A letter is deduplicated under its command's time, so what a letter still to be delivered may need stays.
+    """
+    before = policy.now() - timedelta(seconds=keep)
+    if (letter := await retention.oldest_letter(databases)) is not None:
+        before = min(before, letter - timedelta(milliseconds=policy.window.back))
+    dropped = 0
+    for database in databases:
+        dropped += await retention.forget_old(database, before)
+    return dropped
+
+
 async def forget_old_mail_for_ever(
     now: Callable[[], datetime], databases: Callable[[], Sequence[Database]], keep: float
 ) -> None:
@@ -124,6 +151,16 @@ async def forget_old_mail(now: datetime, databases: Sequence[Database], keep: fl
         while chunk := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
             deleted += chunk
     return deleted
+
+
+async def forget_old_scores_for_ever(seasons: Seasons, databases: Callable[[], Sequence[Database]]) -> None:
+    """Deletes the scores of seasons that were closed long ago."""
+
+    async def work() -> int:
+        before = old_scores.oldest_start(await seasons.room.records.all(), seasons.now())
+        return sum([await old_scores.forget(database, before) for database in databases()])
+
+    await _for_ever("old scores", OLD_SCORES_SECONDS, work)
 
 
 async def forget_letter_counts_for_ever(databases: Callable[[], Sequence[Database]]) -> None:

@@ -1,6 +1,8 @@
 """Whole nodes in the tests' own process, and as processes that can be killed."""
 
 import sys
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +24,13 @@ class InProcessNode:
     stop: Stop
 
 
-async def start_node(stack: AsyncExitStack, settings: Settings) -> InProcessNode:
-    """A node that serves until the stack is closed."""
-    core = await stack.enter_async_context(application.open_core(settings))
+async def start_node(stack: AsyncExitStack, settings: Settings, wall: Callable[[], float] = time.time) -> InProcessNode:
+    """A node that serves until the stack is closed; `wall` is its machine's clock, in Unix seconds."""
+    core = await stack.enter_async_context(application.open_core(settings, wall))
     app = application.build_app(core)
     stop = Stop()
-    await stack.enter_async_context(serving(app, settings.node, application.background(core, app), stop))
+    node = settings.node.model_copy(update={"operators_listen": settings.node.operators_listen or "port"})
+    await stack.enter_async_context(serving(app, node, application.background(core, app), stop))
     return InProcessNode(core, f"http://127.0.0.1:{settings.node.port}", stop)
 
 
@@ -49,7 +52,8 @@ def node_process(settings: Settings, folder: Path, name: str) -> NodeProcess:
 
 def toml_of(settings: Settings, port: int) -> str:
     """The settings as a file: JSON strings, arrays and numbers are TOML, too."""
-    lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3"]
+    lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3",
+             'operators_listen = "port"']  # fmt: skip
     for name in settings.databases:
         lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name).get_secret_value())}"]
         lines += ["allow_unsafe = true"] if settings.databases[name].allow_unsafe else []

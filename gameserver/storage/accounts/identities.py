@@ -11,7 +11,7 @@ A deleted player stays as a tombstone: void, so that nobody sees it, and `delete
 everything derived from it is removed, too.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -22,15 +22,15 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules import names
-from gameserver.rules.errors import NameTaken, PlayerNotFound, SessionRevoked
+from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage import tables
-from gameserver.storage.accounts.claims import Claim, Key, KeyKind
+from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.commit import at_commit_point
+from gameserver.storage.accounts.player_keys import keys_of
 from gameserver.storage.accounts.player_rows import has_id, is_player, void_row
-from gameserver.storage.ids import sign_up_ids, slot_of
+from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
 from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
@@ -77,6 +77,9 @@ class Identity:
     earlier: Receipt | None = None
 
 
+KeyChange = Callable[[AsyncConnection, Identity], Awaitable[tuple[list[dict[str, Any]], Mapping[str, Any]]]]
+
+
 class Identities:
     """Reads and changes identities on the databases that own the players."""
 
@@ -99,13 +102,22 @@ class Identities:
         work = self._on_owner(change.player_id, lambda connection: self._rename(connection, change, epoch))
         return await at_commit_point("the rename took effect", work)
 
-    async def refuse(self, change: Change, refusal: NameTaken) -> Receipt | None:
-        """Records that a rename is refused, unless a copy of it took effect: then its first answer.
+    async def alter(self, change: Change, epoch: int, write: KeyChange) -> Receipt | None:
+        """Commits another change of a player's keys; None if the player's `claims_epoch` isn't `epoch` any more.
+
+        `write` makes it, says what happened, and which columns of the player change. Raises what `find` and `write` do,
+        and OutcomeUnknown.
+        """
+        work = self._on_owner(change.player_id, lambda connection: self._alter(connection, change, epoch, write))
+        return await at_commit_point("the change took effect", work)
+
+    async def refuse(self, change: Change, refusal: NameTaken | DeviceTaken) -> Receipt | None:
+        """Records that a change is refused, unless a copy of it took effect: then its first answer.
 
         Raises what `find` does, also the error of an earlier refusal, and OutcomeUnknown.
         """
         work = self._on_owner(change.player_id, lambda connection: self._refuse(connection, change, refusal))
-        return await at_commit_point("the rename was refused", work)
+        return await at_commit_point("the change was refused", work)
 
     async def remove(self, change: Change, epoch: int) -> bool:
         """Commits a deletion; False if the player's `claims_epoch` isn't `epoch` any more.
@@ -156,7 +168,20 @@ class Identities:
         await _update(connection, after, name=after.name)
         return Receipt(change.command_id, after, max_hp, events, replayed=False)
 
-    async def _refuse(self, connection: AsyncConnection, change: Change, refusal: NameTaken) -> Receipt | None:
+    async def _alter(self, connection: AsyncConnection, change: Change, epoch: int, write: KeyChange) -> Receipt | None:
+        identity = await _find(connection, self._window, change, locked=True)
+        if identity.earlier is not None:
+            return identity.earlier
+        if identity.claims_epoch != epoch:
+            return None
+        events, columns = await write(connection, identity)
+        after = renamed(identity.player, identity.player.name)
+        max_hp = shown_max_hp(after, self._game)
+        await _record(connection, change, after, outcome_of(after, max_hp, events), identity.now)
+        await _update(connection, after, **columns)
+        return Receipt(change.command_id, after, max_hp, events, replayed=False)
+
+    async def _refuse(self, connection: AsyncConnection, change: Change, refusal: GameError) -> Receipt | None:
         identity = await _find(connection, self._window, change, locked=True)
         if identity.earlier is None:
             outcome = refusal_of(refusal)
@@ -173,7 +198,7 @@ class Identities:
         keys = [str(key) for key in identity.keys]
         outcome = outcome_of(after, max_hp, [{"type": "deleted"}], keys=keys)
         await _record(connection, change, after, outcome, identity.now)
-        for table in (CREDENTIALS, tables.friends, tables.blocks, tables.letter_counts):
+        for table in (CREDENTIALS, tables.devices, tables.friends, tables.blocks, tables.letter_counts):
             same = (table.c.slot == slot_of(after.id)) & (table.c.player_id == after.id)
             await connection.execute(delete(table).where(same))
         await inbox.forget_all(connection, after.id)
@@ -196,7 +221,7 @@ async def _find(connection: AsyncConnection, window: Window, change: Change, *, 
     earlier = await _earlier(connection, change, player)
     if earlier is None:
         window.check(change.command_id, row.now)
-    keys = await _keys(connection, player.id, player.name)
+    keys = await keys_of(connection, player.id, player.name)
     return Identity(player, keys, row.claims_epoch, row.now, earlier)
 
 
@@ -219,19 +244,9 @@ async def _resolve(connection: AsyncConnection, player_id: int, key: Key) -> Fat
 async def _fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
     chosen = select(PLAYERS.c.name, PLAYERS.c.void, PLAYERS.c.deleted).where(has_id(player_id))
     row = (await connection.execute(chosen)).first()
-    if row is None or (row.void and not row.deleted) or key not in await _keys(connection, player_id, row.name):
+    if row is None or (row.void and not row.deleted) or key not in await keys_of(connection, player_id, row.name):
         return Fate.NOT_HELD
     return Fate.DELETED if row.deleted else Fate.HELD
-
-
-async def _keys(connection: AsyncConnection, player_id: int, name: str) -> tuple[Key, ...]:
-    """The keys of a player that exists or existed: the devices of its sign-up, and its last name."""
-    low, high = sign_up_ids(player_id)
-    when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
-    outcome = (await connection.execute(select(LEDGER.c.outcome).where(rows_of(player_id), when))).scalar()
-    claimed = [Key.parse(text) for text in outcome["keys"]] if outcome is not None else []
-    devices = (key for key in claimed if key.kind is KeyKind.DEVICE)
-    return (*devices, *(Key(KeyKind.NAME, text) for text in names.keys_of(name)))
 
 
 async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:

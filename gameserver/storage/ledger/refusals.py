@@ -9,7 +9,7 @@ out of histories, feeds, boards and payments (`TOOK_EFFECT`).
 from collections.abc import Mapping
 from typing import Any
 
-from gameserver.rules.errors import GameError, NameTaken, Refused
+from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, Refused
 from gameserver.storage import tables
 
 REFUSED_SEED = -1
@@ -22,7 +22,7 @@ _KEY = "refused"
 
 
 def refusal_of(error: GameError) -> dict[str, Any]:
-    """The row's `outcome`. The error is a Refused or a NameTaken."""
+    """The row's `outcome`. The error is a Refused, a NameTaken or a DeviceTaken."""
     return {_KEY: {"code": error.code, "detail": error.detail, "extra": error.extra}}
 
 
@@ -31,6 +31,7 @@ def raise_refusal(outcome: Mapping[str, Any]) -> None:
     refusal = outcome.get(_KEY)
     if refusal is None:
         return
-    if refusal["code"] == NameTaken.code:
-        raise NameTaken(refusal["detail"])
+    for error in (NameTaken, DeviceTaken):
+        if refusal["code"] == error.code:
+            raise error(refusal["detail"])
     raise Refused(refusal["code"], refusal["detail"], extra=refusal["extra"])

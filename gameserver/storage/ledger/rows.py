@@ -1,8 +1,8 @@
 """The shape of a ledger row: written here for every kind of command, and read here.
 
-Law: `outcome` is the first answer, so a retry is answered from the row alone (refusals.py has the refused ones).
-`action` and `args` say which command the row belongs to: the same command id with another action or other arguments is
-a mismatch.
+Law: `outcome` is the first answer, so a retry is answered from the row alone (refusals.py has the refused ones). A
+command that changed the player's data has it there as `data`, which no client is shown. `action` and `args` say which
+command the row belongs to: the same command id with another action or other arguments is a mismatch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import ColumnClause, ColumnElement, literal_column
+from sqlalchemy import ColumnClause, ColumnElement, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import CommandMismatch
 from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.ids import slot_of
+from gameserver.storage.ids import sign_up_ids, slot_of
 
 LEDGER = tables.ledger
 TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bigint)")
@@ -78,6 +79,7 @@ def player_from(outcome: Mapping[str, Any], player: Player, version: int) -> Pla
         version=version,
         created_at=player.created_at,
         exp_reached_at=player.exp_reached_at,
+        data=player.data,
     )
 
 
@@ -102,6 +104,18 @@ def row_of(
 def rows_of(player_id: int) -> ColumnElement[bool]:
     """Matches the rows of a player."""
     return (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
+
+
+async def sign_up_of(connection: AsyncConnection, player_id: int) -> Any:
+    """`outcome` and `at` of a player's sign-up or None, also after its partition was dropped."""
+    low, high = sign_up_ids(player_id)
+    for table in (LEDGER, tables.ledger_kept):
+        at = (table.c.slot == slot_of(player_id)) & (table.c.player_id == player_id)
+        when = (table.c.command_id >= low) & (table.c.command_id < high) & (table.c.action == "sign_up")
+        row = (await connection.execute(select(table.c.outcome, table.c.at).where(at, when))).first()
+        if row is not None:
+            return row
+    return None
 
 
 def require_same(recorded: tuple[str, object], command: tuple[str, object]) -> None:

@@ -17,10 +17,11 @@ SHOWN = 16
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a session was opened: what the client calls itself, at most 64 characters, and its address."""
+    """How a session was opened: the name its client gave, at most 64 characters, its address, and what proved it."""
 
     label: str = ""
     address: str = ""
+    by_password: bool = False
 
 
 UNKNOWN = Origin()
@@ -53,6 +54,7 @@ class SessionOpenCall(NamedTuple):
     epoch: int
     label: str
     address: str
+    by_password: int
 
 
 class SessionTouchCall(NamedTuple):
@@ -103,10 +105,12 @@ class SessionStore:
             epoch=epoch,
             label=origin.label,
             address=origin.address,
+            by_password=int(origin.by_password),
         )
         now, over = await self._open(call)
         expiry = now + min(self._idle_ms, self._longest_ms)
-        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(now + self._longest_ms))
+        end = now + self._longest_ms
+        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(end), by_password=origin.by_password)
         return session, [other.decode() for other in over]
 
     async def touch(self, player_id: int, name: str) -> Session | None:
@@ -145,8 +149,8 @@ def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
 
 
 def _session(player_id: int, name: str, row: Sequence[int]) -> Session:
-    epoch, opened, expiry, end = row
-    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end))
+    epoch, opened, expiry, end, by_password = row
+    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end), by_password=bool(by_password))
 
 
 def _listed(row: Sequence[Any]) -> Listed:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
+from gameserver.rules import player_data
 from gameserver.rules.player import Player
 from gameserver.storage.tables.groups import TXID, Time, marks, owned_slots, players
 
@@ -48,18 +49,23 @@ player_rows = Table(
     Column("banned", Boolean, server_default=false(), nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
+    Column("data", JSON),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     Index("players_created_at", "created_at"),
     postgresql_with={"fillfactor": "80"},
 )
 
-"""A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted."""
+"""A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted.
+
+`data` is what the game's rules remember of the player (rules/player_data.py), as text, so that its order stays; null
+if that is nothing.
+"""
 
 PLAYER = [
     player_rows.c[name]
     for name in ("id", "name", "class", "level", "hp", "exp", "version", "created_at", "exp_reached_at")
 ]
-"""A player's columns in the order of the fields of `rules.player.Player`."""
+"""A player's columns in the order of the fields of `rules.player.Player`, without its data, which only rules read."""
 
 credentials = Table(
     "credentials",
@@ -68,6 +74,19 @@ credentials = Table(
     Column("player_id", BigInteger, primary_key=True, autoincrement=False),
     Column("password_hash", String(256), nullable=False),
 )
+
+devices = Table(
+    "devices",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", String(64), primary_key=True),
+    Column("label", String(64), nullable=False),
+    Column("added_at", Time, nullable=False),
+    Column("removed", Boolean, nullable=False),
+)
+"""Devices that were added to a player, by the hash of each; `removed` marks the one of the sign-up, which is only in
+the ledger until then."""
 
 friends = Table(
     "friends",
@@ -95,6 +114,21 @@ ledger = Table(
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     postgresql_partition_by="RANGE (command_id)",
 )
+
+ledger_kept = Table(
+    "ledger_kept",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("command_id", UUID(as_uuid=False), primary_key=True),
+    Column("action", String(64), nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("outcome", JSON, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("at", Time, nullable=False),
+)
+"""Rows of partitions that were dropped: each player's sign-up, and the last row (storage/ledger/retention.py)."""
 
 scores = Table(
     "scores",
@@ -184,5 +218,11 @@ payment_epochs = Table(
 
 
 def player_of(row: Sequence[Any]) -> Player:
-    """The player in a row that begins with the columns `PLAYER`."""
-    return Player(*row[: len(Player._fields)])
+    """The player in a row that begins with the columns `PLAYER`, without its data."""
+    return Player(*row[: len(PLAYER)])
+
+
+def player_with_data_of(row: Sequence[Any]) -> Player:
+    """The player in a row that begins with the columns `PLAYER` and the JSON text of its data."""
+    text = row[len(PLAYER)]
+    return player_of(row) if text is None else player_of(row)._replace(data=player_data.load(text))

@@ -13,6 +13,7 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
+from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.game import (
     ActionsAnswer,
@@ -69,6 +70,8 @@ __all__ = [
     "ClassesAnswer",
     "CountAnswer",
     "DatabasesAnswer",
+    "DeviceAnswer",
+    "DevicesAnswer",
     "FeedAnswer",
     "FriendsAnswer",
     "InboxAnswer",
@@ -101,6 +104,8 @@ __all__ = [
     "class_list",
     "counts",
     "databases",
+    "device",
+    "device_list",
     "encode",
     "encoded",
     "feed",

@@ -131,7 +131,17 @@ async def path_player_or_me(request: web.Request) -> int:
 
 def path_session(request: web.Request) -> str:
     """The id of a listed session in the path. Raises BadInput."""
-    text = request.match_info["id"]
+    return _listed_id(request, "id", "session")
+
+
+def path_device(request: web.Request) -> str:
+    """The id of a listed device in the path. Raises BadInput."""
+    return _listed_id(request, "device", "device")
+
+
+def _listed_id(request: web.Request, field: str, what: str) -> str:
+    text = request.match_info[field]
     if not re.fullmatch(r"[0-9a-f]{16}", text):
-        raise BadInput("This isn't a session id.", errors=[FieldProblem("id", "must be an id of the list of sessions")])
+        problem = FieldProblem(field, f"must be an id of the list of {what}s")
+        raise BadInput(f"This isn't a {what} id.", errors=[problem])
     return text

@@ -53,7 +53,17 @@ from gameserver.transport.wire.queries import (
     ReasonQuery,
     SeasonQuery,
 )
-from gameserver.transport.wire.requests import Act, Because, Notice, PasswordChange, Rebuild, Rename, SignIn, SignUp
+from gameserver.transport.wire.requests import (
+    Act,
+    Because,
+    NewDevice,
+    Notice,
+    PasswordChange,
+    Rebuild,
+    Rename,
+    SignIn,
+    SignUp,
+)
 
 __all__ = [
     "HEARTBEAT_SECONDS",
@@ -82,6 +92,7 @@ __all__ = [
     "ItemsFrame",
     "LedgerQuery",
     "MethodNotAllowed",
+    "NewDevice",
     "NoQuery",
     "NodesQuery",
     "Notice",

@@ -50,6 +50,13 @@ class SignIn(JsonModel):
     label: Label | None = None
 
 
+class NewDevice(JsonModel):
+    """`device` is random and secret, and has at least 128 bits; `label` is what the list of devices calls it."""
+
+    device: Credential
+    label: Label | None = None
+
+
 class PasswordChange(JsonModel):
     """`old` is left out by a player without a password."""
 

@@ -12,6 +12,7 @@ from gameserver.commands import passwords
 from gameserver.config.limits import LimitSettings, PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.devices import device_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
 from tests.transport.samples import HUNT
@@ -48,7 +49,7 @@ def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) ->
 
 async def sign_up(api: Api, **headers: Any) -> Answer:
     number = next(_numbers)
-    request = {"name": f"Newcomer {number}", "class": "mage", "device": f"newcomers-device-{number}"}
+    request = {"name": f"Newcomer {number}", "class": "mage", "device": device_of(f"newcomers-device-{number}")}
     return await api.ask("POST", "/v1/players", body=request, **headers)
 
 
@@ -104,7 +105,7 @@ async def test_a_denied_sign_up_claims_nothing(settings: Settings, start: Start)
     few = PerMinute(per_minute=HOURLY, burst=1)
     api = await start(limited(settings, sign_ups_per_address=few))
     who = await api.sign_up()
-    request, key = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}, command_id()
+    request, key = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device")}, command_id()
     async with unchanged(api, who):
         assert_problem(await api.ask("POST", "/v1/players", body=request, key=key), "rate_limited")
     made = await api.ask("POST", "/v1/players", body=request, key=key, X_Backend_Key=KEY)
@@ -154,6 +155,15 @@ async def test_a_players_actions_are_limited_at_both_doors(
         assert (await door.act(HUNT, key))["code"] == "rate_limited"
         assert (await Door("http", api, who).act(HUNT))["code"] == "rate_limited", "one limit for both doors"
     assert "player" in await Door(kind, api, other).act(HUNT), "each player has its own limit"
+
+
+async def test_what_a_player_does_over_a_long_time_is_limited_too(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings, steady_actions_per_player=PerMinute(per_minute=1, burst=3)))
+    who = await api.sign_up()
+    answers = [await api.act(who) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert "over a long time" in answers[-1].body["detail"]
+    assert int(answers[-1].headers["Retry-After"]) > 50
 
 
 async def test_a_denied_action_says_when_to_retry_and_then_takes_effect(settings: Settings, start: Start) -> None:

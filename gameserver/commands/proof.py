@@ -1,0 +1,27 @@
+"""What a player has to prove again before it changes what it signs in with, or deletes itself.
+
+Law: a session is proof while it is fresh, that is for `policy.proof_seconds` after it was opened; for a player with a
+password only one that was opened with the password is. So a stolen token can't take a player over or end it, and a
+stolen device can't either once the player has a password.
+"""
+
+from datetime import timedelta
+
+from gameserver.commands.accounts import Accounts
+from gameserver.rules.errors import ProofNeeded
+from gameserver.storage.sessions.sessions import Session
+
+
+async def require_proof(accounts: Accounts, session: Session) -> None:
+    """Raises ProofNeeded, DatabaseUnavailable."""
+    require_fresh(accounts, session)
+    hashed, _ = await accounts.room.credentials.password(session.player_id)
+    if hashed is not None and not session.by_password:
+        raise ProofNeeded("Sign in with the password first: this player has one, and a device alone is no proof.")
+
+
+def require_fresh(accounts: Accounts, session: Session) -> None:
+    """Raises ProofNeeded."""
+    seconds = accounts.policy.proof_seconds
+    if accounts.policy.now() - session.opened_at > timedelta(seconds=seconds):
+        raise ProofNeeded(f"Sign in again first: this session was opened more than {seconds:g} s ago.")

@@ -1,0 +1,100 @@
+"""Device ids: which texts are good enough to be a player's only credential.
+
+Law: a new device id has at least 128 bits by the alphabet that it uses, repeats nothing, counts nothing up, and is no
+constant that many devices share, nor the hash of one. What can be guessed, or is the same on two phones, would sign in
+somebody else's player. It is asked when a device is given to a player, never when it signs in.
+"""
+
+import hashlib
+import math
+import re
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+
+from gameserver.rules.errors import BadInput, FieldProblem
+
+LEAST_BITS = 128
+LEAST_DISTINCT = 6
+SEPARATORS = re.compile(r"[-{}:.\s]")
+HEXADECIMAL = r"[0-9a-f]+|[0-9A-F]+"
+ALPHABETS = ((r"[0-9]+", 10), (HEXADECIMAL, 16), (r"[0-9a-z]+|[0-9A-Z]+", 36), (r"[0-9A-Za-z]+", 62))
+MOST_CHARACTERS = 64
+"""How many different characters a text counts as drawn from, at the most."""
+CONSTANTS = (
+    "",
+    "0",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "unknown",
+    "test",
+    "n/a",
+    "unsupportedidentifier",
+    "9774d56d682e549c",
+    "00000000-0000-0000-0000-000000000000",
+    "02:00:00:00:00:00",
+    "02000000-0000-0000-0000-000000000000",
+    "00000000-0000-1000-8000-00805f9b34fb",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "12345678-1234-1234-1234-123456789012",
+    "12345678-1234-5678-1234-567812345678",
+    "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+    "6ba7b812-9dad-11d1-80b4-00c04fd430c8",
+    "6ba7b814-9dad-11d1-80b4-00c04fd430c8",
+)
+"""What engines and phones say instead of an id, by their documentation and their users' reports."""
+
+
+def require_strong(device: str, field: str = "device") -> None:
+    """Refuses a device id that may be guessed or shared. Raises BadInput."""
+    text = SEPARATORS.sub("", device)
+    if _is_constant(text) or _is_regular(text):
+        raise _bad(
+            field, "is one that others may have, too: make a random one and keep it, such as a UUID of version 4"
+        )
+    if _bits(text if re.fullmatch(HEXADECIMAL, text) else device.strip()) < LEAST_BITS:
+        raise _bad(
+            field, f"must be random and have at least {LEAST_BITS} bits, such as 32 hexadecimal digits or a UUID"
+        )
+
+
+def _bits(text: str) -> float:
+    """The bits that a text has if each character is drawn from the smallest alphabet that fits all of them."""
+    for pattern, size in ALPHABETS:
+        if re.fullmatch(pattern, text):
+            return len(text) * math.log2(size)
+    return len(text) * math.log2(MOST_CHARACTERS)
+
+
+def _is_regular(text: str) -> bool:
+    """Whether a text repeats or counts: no random one of 128 bits does, by a chance of one in billions."""
+    if len(set(text)) < LEAST_DISTINCT or text in (text + text)[1:-1]:
+        return True
+    steps = Counter(ord(after) - ord(before) for before, after in pairwise(text))
+    return max(steps.values()) * 2 > len(text)
+
+
+def _is_constant(text: str) -> bool:
+    return text.casefold() in _constants()
+
+
+@cache
+def _constants() -> frozenset[str]:
+    """The constants without their separators, and the hashes of each as it is written, in small and capital letters."""
+    known = set()
+    for constant in CONSTANTS:
+        known.add(SEPARATORS.sub("", constant))
+        for form in {constant, constant.upper(), constant.replace("-", ""), constant.replace("-", "").upper()}:
+            known |= {_hash(name, form) for name in ("md5", "sha1", "sha256")}
+    return frozenset(known)
+
+
+def _hash(name: str, text: str) -> str:
+    return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _bad(field: str, problem: str) -> BadInput:
+    return BadInput(errors=[FieldProblem(field, problem)])

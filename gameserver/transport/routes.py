@@ -133,7 +133,7 @@ ROUTES = (
     admin("DELETE", "/admin/v1/players/{id}/ban", operators.lift_ban, "Lift a ban", query=wire.ReasonQuery,
            answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
     admin("GET", "/admin/v1/players/{id}/devices", devices.list_players_devices,
-           "The devices by which a player signs in", answer=answers.DevicesAnswer, errors=READS),
+           "The devices by which a player signs in", answer=answers.DevicesAnswer, errors=(errors.PlayerNotFound, *READS)),
     admin("DELETE", "/admin/v1/players/{id}/devices/{device}", devices.end_device,
            "Take a device from a player, and end its sessions", query=wire.ReasonQuery, status=204,
            errors=(errors.DeviceNotFound, errors.TooManyChanges, *BANS), takes_command_id=True),

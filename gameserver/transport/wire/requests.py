@@ -53,6 +53,8 @@ class SignIn(JsonModel):
 class NewDevice(JsonModel):
     """`device` is random and secret, and has at least 128 bits; `label` is what the list of devices calls it."""
 
+    model_config = _example(device="c2f0b5d8-91e4-4a6d-8b37-0f5e7d2a9c16", label="tablet")
+
     device: Credential
     label: Label | None = None
 

@@ -15,6 +15,7 @@ from gameserver.cli.boards import boards_cli
 from gameserver.cli.check import check
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
+from gameserver.cli.doctor import doctor
 from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
@@ -37,6 +38,7 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 cli.command()(new)
 cli.command("looks")(claim_looks)
 cli.command()(check)
+cli.command()(doctor)
 cli.add_typer(nodes_cli, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")

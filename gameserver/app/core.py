@@ -4,9 +4,9 @@ import contextlib
 import math
 import os
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
@@ -51,6 +51,7 @@ from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
@@ -97,8 +98,8 @@ class Core:
 
 
 @contextlib.asynccontextmanager
-async def open_core(settings: Settings) -> AsyncIterator[Core]:
-    """Everything below the doors.
+async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -> AsyncIterator[Core]:
+    """Everything below the doors; `wall` is the machine's clock, in Unix seconds.
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
@@ -115,7 +116,9 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await slots.refresh()
         passwords = Passwords()
         stack.callback(passwords.close)
-        rooms = _rooms(settings, rulebook, databases, slots, redis)
+        clock = NodeClock(databases, settings.control.database, wall)
+        await clock.adjust()
+        rooms = _rooms(settings, rulebook, databases, slots, redis, clock)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = _sharding(settings, databases, slots)
         core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
@@ -148,12 +151,15 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name), Audit(control))
 
 
-def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients) -> Rooms:
+def _rooms(
+    settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients, clock: NodeClock
+) -> Rooms:
     control = databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
     players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
     identities = Identities(slots, window, game)
     return Rooms(
+        clock=clock,
         players=players,
         accounts=AccountsRoom(
             claims=Claims(slots),
@@ -171,8 +177,8 @@ def _rooms(settings: Settings, rulebook: Rulebook, databases: Databases, slots: 
             BoardLifecycle(redis.commands, writer),
         ),
         seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
-        sessions=_sessions(settings, redis, players),
-        live=LiveRoom(_presence(settings, redis.following), Pushes(redis.commands)),
+        sessions=_sessions(settings, redis, players, clock),
+        live=LiveRoom(_presence(settings, redis.following, clock), Pushes(redis.commands)),
         social=SocialRoom(
             Friends(redis.commands, slots, settings.friends.per_player),
             Feeds(redis.commands, slots),
@@ -188,7 +194,7 @@ def _commands(
     settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
 ) -> Commands:
     policy = Policy(
-        _window(settings), lambda: datetime.now(UTC), settings.accounts.deleted_names, settings.accounts.proof_seconds
+        _window(settings), rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds
     )
     accounts = Accounts(
         rooms.accounts,
@@ -214,10 +220,10 @@ def _commands(
     )
 
 
-def _sessions(settings: Settings, redis: RedisClients, players: Players) -> Sessions:
+def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: NodeClock) -> Sessions:
     chosen = settings.sessions
     lifetimes = (chosen.idle_seconds, chosen.longest_seconds)
-    return Sessions(redis.commands, redis.revoking, players.epochs, lifetimes, chosen.per_player)
+    return Sessions(redis.commands, redis.revoking, players.epochs, lifetimes, chosen.per_player, clock.seconds)
 
 
 def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
@@ -239,9 +245,9 @@ def _window(settings: Settings) -> Window:
     return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
 
 
-def _presence(settings: Settings, redis: Redis) -> Presence:
+def _presence(settings: Settings, redis: Redis, clock: NodeClock) -> Presence:
     node = settings.node
-    return Presence(redis, node.title, node.address, rfc3339(datetime.now(UTC)))
+    return Presence(redis, node.title, node.address, rfc3339(clock.now()))
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:

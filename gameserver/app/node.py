@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 import gameserver
+from gameserver.app import doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
@@ -40,7 +41,7 @@ def build_app(core: Core) -> web.Application:
     app[COMMANDS] = core.commands
     app[RULEBOOK] = core.rulebook
     app[CLOCK] = core.commands.accounts.policy.now
-    app[READINESS] = Readiness()
+    app[READINESS] = Readiness(problems=core.databases.problems)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()
@@ -64,7 +65,14 @@ def _callers(settings: Settings) -> Callers:
         limits.exempt,
         settings.backend.keys,
         pace_of(limits.frames_per_socket),
-        ActionPacing(pace_of(limits.actions_per_player)),
+        ActionPacing(
+            pace_of(limits.actions_per_player),
+            longer=ActionPacing(
+                pace_of(limits.steady_actions_per_player),
+                limit="steady_actions_per_player",
+                refused="Too many actions of this player over a long time.",
+            ),
+        ),
         ActionPacing(
             pace_of(limits.wrong_keys_per_address),
             limit="wrong_keys_per_address",
@@ -81,6 +89,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
     return [
+        rooms.clock.run(),
         rooms.players.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
@@ -91,6 +100,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_items_for_ever(rooms.players),
         loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
+        loops.forget_old_ledger_for_ever(policy, lambda: slots.members("players"), settings.ledger.keep_seconds),
         postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         loops.forget_letter_counts_for_ever(lambda: slots.databases("players")),
@@ -133,6 +143,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     stop.on_signals()
     async with open_core(settings) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
+        await doctor.warn(settings, core.databases, core.redis.commands)
         app = build_app(core)
         async with serving(app, settings.node, background(core, app), stop):
             if ready_file is not None:

@@ -122,7 +122,8 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
 
 def _enrolments(accounts: Accounts, applications: Sequence[Application]) -> list[Enrolment]:
     """Enrolments under new command ids, all created at different times."""
-    now, milliseconds = accounts.policy.now(), int(time.time() * 1000)
+    now = accounts.policy.now()
+    milliseconds = int(now.timestamp() * 1000)
     times = (now - timedelta(microseconds=index) for index in range(len(applications), 0, -1))
     dated = replace(accounts, policy=replace(accounts.policy, now=lambda: next(times)))
     return [

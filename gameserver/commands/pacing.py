@@ -28,10 +28,15 @@ class ActionPacing:
         clock: Callable[[], int] = time.monotonic_ns,
         limit: str = KIND,
         refused: str = "Too many actions of this player.",
+        longer: "ActionPacing | None" = None,
     ) -> None:
-        """`limit` is its name in the settings, `refused` what is said when it is exceeded."""
+        """`limit` is its name in the settings, `refused` what is said when it is exceeded.
+
+        What is admitted must be so by `longer`, too, which bounds longer times.
+        """
         self._pace, self._clock, self._limit, self._refused = pace, clock, limit, refused
         self._interval, self._tolerance = pace.interval, pace.tolerance
+        self._longer = longer
         self._present: dict[Hashable, int] = {}
         self._past: dict[Hashable, int] = {}
         self._until = clock() + pace.recovery
@@ -56,6 +61,8 @@ class ActionPacing:
         elif rest - now > self._tolerance:
             denied(self._limit).inc()
             raise refusal(self._refused, self._pace.wait(rest, now))
+        if self._longer is not None:
+            self._longer.spend(who)
         present[who] = rest + self._interval
 
     def _age(self, now: int) -> dict[Hashable, int]:

@@ -66,6 +66,8 @@ class LimitSettings(SettingsSection):
     """Letters of other players' actions that take effect on a player; more of them are returned."""
     actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
     """On each node."""
+    steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
+    """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
     wrong_keys_per_address: PerMinute = PerMinute(per_minute=10, burst=10)
     """Wrong keys of operators and back ends, on each node."""

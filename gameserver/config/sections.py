@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gameserver.config.section import DAY, Seconds, SettingsSection
 
@@ -61,10 +61,18 @@ class SocketSettings(SettingsSection):
 
 
 class LedgerSettings(SettingsSection):
-    """How far the time in a new command's id may lie from the server's."""
+    """How far the time in a new command's id may lie from the server's, and how long the ledger is kept."""
 
     window_back_seconds: Annotated[int, Field(ge=60)] = 48 * 3600
     window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
+    keep_seconds: Annotated[int, Field(ge=7 * DAY)] = 30 * DAY
+    """Weeks of the ledger that ended longer ago are dropped."""
+
+    @model_validator(mode="after")
+    def _keeps_the_window(self) -> Self:
+        if self.keep_seconds < self.window_back_seconds + DAY:
+            raise ValueError("keep_seconds must be longer than window_back_seconds, by a day at least")
+        return self
 
 
 class AccountSettings(SettingsSection):

@@ -24,6 +24,12 @@ class Outage:
         self._since: float | None = None
         self._times = 0
         self._ending: asyncio.TimerHandle | None = None
+        self._error = ""
+
+    @property
+    def error(self) -> str | None:
+        """What was wrong when it was last tried in vain; None if it isn't away as far as is known."""
+        return None if self._since is None else self._error
 
     @property
     def lasts(self) -> bool:
@@ -33,6 +39,7 @@ class Outage:
     def failed(self, error: str) -> None:
         """It was tried in vain."""
         self._times += 1
+        self._error = error
         self._stay()
         if self._since is None:
             self._since = time.monotonic()

@@ -20,6 +20,7 @@ from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
@@ -94,6 +95,7 @@ class OperatorsRoom:
 class Rooms:
     """Every room of one process."""
 
+    clock: NodeClock
     players: Players
     accounts: AccountsRoom
     boards: BoardsRoom

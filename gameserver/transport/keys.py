@@ -18,6 +18,8 @@ class Readiness:
     ready: bool = False
     in_flight: int = 0
     """HTTP requests being answered."""
+    problems: Callable[[], Mapping[str, str]] = dict
+    """Why databases can't be used at the moment, by name."""
 
 
 COMMANDS = web.AppKey("commands", Commands)

@@ -11,6 +11,7 @@ from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
 from gameserver.rules.errors import Unavailable
+from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
@@ -104,6 +105,29 @@ async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
         if isinstance(outcome, BaseException):
             raise outcome
     return sum(outcome for outcome in made if isinstance(outcome, int))
+
+
+async def forget_old_ledger_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]], keep: float) -> None:
+    """Drops partitions of the ledger that are older than `keep` seconds."""
+
+    async def work() -> int:
+        return await forget_old_ledger(policy, databases(), keep)
+
+    await _for_ever("old partitions", PARTITION_SECONDS, work)
+
+
+async def forget_old_ledger(policy: Policy, databases: Sequence[Database], keep: float) -> int:
+    """Drops what is too old; how many partitions. Raises DatabaseUnavailable.
+
+    A letter is deduplicated under its command's time, so what a letter still to be delivered may need stays.
+    """
+    before = policy.now() - timedelta(seconds=keep)
+    if (letter := await retention.oldest_letter(databases)) is not None:
+        before = min(before, letter - timedelta(milliseconds=policy.window.back))
+    dropped = 0
+    for database in databases:
+        dropped += await retention.forget_old(database, before)
+    return dropped
 
 
 async def forget_old_mail_for_ever(

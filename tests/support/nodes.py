@@ -1,6 +1,8 @@
 """Whole nodes in the tests' own process, and as processes that can be killed."""
 
 import sys
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +24,9 @@ class InProcessNode:
     stop: Stop
 
 
-async def start_node(stack: AsyncExitStack, settings: Settings) -> InProcessNode:
-    """A node that serves until the stack is closed."""
-    core = await stack.enter_async_context(application.open_core(settings))
+async def start_node(stack: AsyncExitStack, settings: Settings, wall: Callable[[], float] = time.time) -> InProcessNode:
+    """A node that serves until the stack is closed; `wall` is its machine's clock, in Unix seconds."""
+    core = await stack.enter_async_context(application.open_core(settings, wall))
     app = application.build_app(core)
     stop = Stop()
     await stack.enter_async_context(serving(app, settings.node, application.background(core, app), stop))

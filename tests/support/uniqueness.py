@@ -21,6 +21,9 @@ SIGN_UPS = """
 select player_id, outcome from ledger join players_owned_slots o using (slot)
 where o.owned and action = 'sign_up'
 """
+DEVICES = """
+select player_id, key, removed from devices join players_owned_slots o using (slot) where o.owned
+"""
 CLAIMS = """
 select kind, key, player_id, confirmed from claims join accounts_owned_slots o using (slot) where o.owned
 """
@@ -47,7 +50,7 @@ class Identities(NamedTuple):
 
 
 async def identities(core: Core) -> Identities:
-    players, births, claims = await _everywhere(core, PLAYERS, SIGN_UPS, CLAIMS)
+    players, births, devices, claims = await _everywhere(core, PLAYERS, SIGN_UPS, DEVICES, CLAIMS)
     living = {row["id"]: row["name"] for row in players if not row["void"]}
     deleted = {row["id"]: row["name"] for row in players if row["deleted"]}
     wanted = _held(living)
@@ -55,6 +58,9 @@ async def identities(core: Core) -> Identities:
         keys = orjson.loads(row["outcome"])["keys"]
         wanted += [Held(key, row["player_id"]) for key in keys
                    if key.startswith("device:") and row["player_id"] in living]  # fmt: skip
+    removed = {Held(f"device:{row['key']}", row["player_id"]) for row in devices if row["removed"]}
+    added = [Held(f"device:{row['key']}", row["player_id"]) for row in devices if not row["removed"]]
+    wanted = [key for key in wanted if key not in removed] + [key for key in added if key.player_id in living]
     held = [(Held(f"{row['kind']}:{row['key']}", row["player_id"]), row["confirmed"]) for row in claims]
     return Identities(living, deleted, wanted, held)
 

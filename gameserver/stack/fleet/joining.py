@@ -32,7 +32,7 @@ async def require_ready(address: str) -> None:
         readiness = await asyncio.to_thread(_get_readiness, *parse_address(address))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise StackError(f"No node answers at {address}: {error}.") from None
-    if readiness != {"ready": True}:
+    if not (isinstance(readiness, dict) and readiness.get("ready") is True):
         raise StackError(f"What answers at {address} isn't a node that is ready.")
 
 

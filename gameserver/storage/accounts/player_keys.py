@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules import names
 from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Key, KeyKind
-from gameserver.storage.ids import sign_up_ids, slot_of
-from gameserver.storage.ledger.rows import rows_of
+from gameserver.storage.accounts.player_rows import has_id
+from gameserver.storage.ids import slot_of
+from gameserver.storage.ledger.rows import sign_up_outcome
 
-LEDGER, DEVICES = tables.ledger, tables.devices
+PLAYERS, DEVICES = tables.player_rows, tables.devices
 SHOWN = 16
 """Digits of a device's hash that its owner knows it by."""
 
@@ -66,12 +67,12 @@ async def remove_device(connection: AsyncConnection, player_id: int, device: Dev
 
 
 async def _of_sign_up(connection: AsyncConnection, player_id: int) -> list[Device]:
-    low, high = sign_up_ids(player_id)
-    when = (LEDGER.c.command_id >= low) & (LEDGER.c.command_id < high) & (LEDGER.c.action == "sign_up")
-    chosen = select(LEDGER.c.outcome, LEDGER.c.at).where(rows_of(player_id), when)
-    row = (await connection.execute(chosen)).first()
-    keys = [Key.parse(text) for text in row.outcome["keys"]] if row is not None else []
-    return [Device(key, "", row.at) for key in keys if row is not None and key.kind is KeyKind.DEVICE]
+    outcome = await sign_up_outcome(connection, player_id)
+    if outcome is None:
+        return []
+    at = (await connection.execute(select(PLAYERS.c.created_at).where(has_id(player_id)))).scalar_one()
+    keys = map(Key.parse, outcome["keys"])
+    return [Device(key, "", at) for key in keys if key.kind is KeyKind.DEVICE]
 
 
 async def _forget(connection: AsyncConnection, player_id: int, key: Key) -> None:

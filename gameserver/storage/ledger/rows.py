@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import ColumnClause, ColumnElement, literal_column
+from sqlalchemy import ColumnClause, ColumnElement, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import CommandMismatch
 from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.ids import slot_of
+from gameserver.storage.ids import sign_up_ids, slot_of
 
 LEDGER = tables.ledger
 TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bigint)")
@@ -102,6 +103,18 @@ def row_of(
 def rows_of(player_id: int) -> ColumnElement[bool]:
     """Matches the rows of a player."""
     return (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
+
+
+async def sign_up_outcome(connection: AsyncConnection, player_id: int) -> dict[str, Any] | None:
+    """The `outcome` of a player's sign-up, also after its partition was dropped."""
+    low, high = sign_up_ids(player_id)
+    for table in (LEDGER, tables.ledger_kept):
+        at = (table.c.slot == slot_of(player_id)) & (table.c.player_id == player_id)
+        when = (table.c.command_id >= low) & (table.c.command_id < high) & (table.c.action == "sign_up")
+        outcome: dict[str, Any] | None = (await connection.execute(select(table.c.outcome).where(at, when))).scalar()
+        if outcome is not None:
+            return outcome
+    return None
 
 
 def require_same(recorded: tuple[str, object], command: tuple[str, object]) -> None:

@@ -3,6 +3,8 @@
 Law: a player is counted exactly once, also during a move. A snapshot is opened on every database and asked which slots
 it owns; unless each slot is owned in exactly one of the snapshots (one that flips between two of them isn't), all are
 opened again. Rows of slots that a database doesn't own in its snapshot, such as a copy under way, are skipped.
+All of that has one deadline, and connections of its own: a database that is silent neither holds up an answer for
+longer nor takes connections on the others that play needs.
 
 A ranking by what changes with every action scans the table: an index would cost more than it saves (see
 tables/players_group.py). Each database returns only keys, at most one page of them; these are merged, and only the
@@ -12,7 +14,6 @@ and memory.
 
 import asyncio
 import heapq
-import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -22,15 +23,14 @@ from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
-from gameserver.storage.postgres.database import Database
-from gameserver.storage.postgres.faults import translated
-from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
+from gameserver.storage.postgres.coalescing import overloaded
+from gameserver.storage.postgres.database import REPORTS, Database, Report
+from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_of
 
 T = TypeVar("T")
@@ -38,6 +38,10 @@ SQL = {name: text(statement) for name, statement in statements.load(__package__,
 PLAYERS = tables.player_rows
 OWNED = tables.players_owned_slots
 By = Literal["exp", "level", "hp", "created_at"]
+SECONDS = 5.0
+"""How long an answer over all databases may take, with waiting for its turn."""
+OPEN_SECONDS = 1.5
+"""How long the opening may take: shorter than the others' transactions may be idle (`TIMEOUTS`)."""
 STEPS = 3
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,8 +85,7 @@ class _Part:
     `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column.
     """
 
-    database: Database
-    connection: AsyncConnection
+    report: Report
     slots: Sequence[int]
     as_of: datetime
     leftovers: Sequence[int]
@@ -90,7 +93,7 @@ class _Part:
 
     async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
         """Raises DatabaseUnavailable."""
-        return await _ask(self.database, self.connection, statement, **arguments)
+        return await self.report.ask(statement, arguments)
 
     def counted(self) -> ColumnElement[bool]:
         """Which rows count. A join with the owned slots would double the time of the scan, so it lists the others."""
@@ -99,10 +102,11 @@ class _Part:
 
 
 class Reports:
-    """Every method raises DatabaseUnavailable, also when slots move for too long."""
+    """Every method raises DatabaseUnavailable, also when slots move for too long, and Overloaded."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._turns = asyncio.Semaphore(REPORTS)
 
     async def rank(self, question: Question) -> Ranking:
         """One page of players, in their order."""
@@ -114,32 +118,38 @@ class Reports:
         return await self._over_all(_count)
 
     async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]], bounds_of: By | None = None) -> T:
-        """Runs `work` over snapshots in which each slot has exactly one owner."""
-        size = self._slots.size("players")
-        arguments = {"size": size, "by": bounds_of or ""}
-        deadline = time.monotonic() + MOVED_SECONDS
+        """Runs `work` over snapshots in which each slot has exactly one owner; each takes a turn."""
+        deadline = asyncio.get_running_loop().time() + SECONDS
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise overloaded("This node has too many questions over all databases to answer.") from None
+        try:
+            return await self._answered(work, {"size": self._slots.size("players"), "by": bounds_of or ""}, deadline)
+        finally:
+            self._turns.release()
+
+    async def _answered(
+        self, work: Callable[[Sequence[_Part]], Awaitable[T]], arguments: Mapping[str, Any], deadline: float
+    ) -> T:
+        every_slot = [*range(self._slots.size("players"))]
         while True:
             async with AsyncExitStack() as stack:
-                opened = [
-                    (database, await stack.enter_async_context(database.snapshot()))
-                    for database in self._slots.databases("players")
-                ]
-                parts = await _all(_part(database, connection, arguments) for database, connection in opened)
-                if sorted(chain(*(part.slots for part in parts))) == [*range(size)]:
+                databases = self._slots.databases("players")
+                parts = await _all(_part(stack, database, arguments, deadline) for database in databases)
+                if sorted(chain(*(part.slots for part in parts))) == every_slot:
                     return await work(parts)
             await self._slots.moved(deadline)
 
 
-async def _part(database: Database, connection: AsyncConnection, arguments: Mapping[str, Any]) -> _Part:
-    """A database's part, as of this statement."""
-    (row,) = await _ask(database, connection, SQL["open"], **arguments)
-    return _Part(database, connection, row.slots, row.as_of, row.leftovers, row.bounds)
-
-
-async def _ask(database: Database, connection: AsyncConnection, statement: Any, **arguments: Any) -> Sequence[Any]:
-    """Raises DatabaseUnavailable, naming this database and not the one whose snapshot is closed first."""
-    with translated(database.name):
-        return (await connection.execute(statement, arguments)).all()
+async def _part(stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float) -> _Part:
+    """A database's part, as of its first statement. Raises DatabaseUnavailable."""
+    opening = min(deadline, asyncio.get_running_loop().time() + OPEN_SECONDS)
+    report = await stack.enter_async_context(database.report(opening))
+    (row,) = await report.ask(SQL["open"], arguments)
+    report.extend(deadline)
+    return _Part(report, row.slots, row.as_of, row.leftovers, row.bounds)
 
 
 async def _all(questions: Iterable[Awaitable[T]]) -> list[T]:
@@ -202,7 +212,7 @@ async def _count(parts: Sequence[_Part]) -> tuple[list[Count], datetime]:
     kinds = (PLAYERS.c["class"], PLAYERS.c.level)
     counted = select(*kinds, func.count()).group_by(*kinds)
     answers = await _all(part.ask(counted.where(part.counted())) for part in parts)
-    counts = [Count(part.database.name, *row) for part, rows in zip(parts, answers, strict=True) for row in rows]
+    counts = [Count(part.report.database, *row) for part, rows in zip(parts, answers, strict=True) for row in rows]
     return counts, min(part.as_of for part in parts)
 
 

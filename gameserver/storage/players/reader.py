@@ -16,6 +16,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.gathering import SQL
 from gameserver.storage.postgres.coalescing import overloaded
+from gameserver.storage.postgres.connections import READERS
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
@@ -24,7 +25,7 @@ from gameserver.storage.tables import player_of
 
 log = structlog.get_logger()
 
-BOUNDS = Bounds(flights=2, together=1000, waiting=20_000, seconds=5.0)
+BOUNDS = Bounds(flights=READERS, together=1000, waiting=20_000, seconds=5.0)
 
 
 class PlayerState(NamedTuple):

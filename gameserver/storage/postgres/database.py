@@ -13,7 +13,8 @@ from typing import Any
 import asyncpg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Executable, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gameserver.logs.outage import Outage
@@ -26,6 +27,8 @@ CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
 POOL = 5
 """Connections to each database for everything that isn't on the hot path."""
+REPORTS = 2
+"""Connections to each database for questions over all of them, which hold one on each."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
 """In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
 EVERYWHERE = {
@@ -40,6 +43,39 @@ Vet = Callable[["Database", asyncpg.Connection], Awaitable[None]]
 """Raises Unfit."""
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
 log = structlog.get_logger()
+
+
+class Report:
+    """A snapshot of one database, for one question over all of them.
+
+    At its deadline, of the event loop's clock, its connection is cut, whatever that is doing: a silent database holds
+    nobody up for longer.
+    """
+
+    def __init__(self, database: str, connection: AsyncConnection, cut: Callable[[], None], deadline: float) -> None:
+        self.database, self._connection, self._cut = database, connection, cut
+        self._timer: asyncio.TimerHandle | None = None
+        self.extend(deadline)
+
+    def extend(self, deadline: float) -> None:
+        """Sets another deadline."""
+        self.end()
+        self._deadline, self._timer = deadline, asyncio.get_running_loop().call_at(deadline, self._cut)
+
+    def end(self) -> None:
+        """The deadline has no effect any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def ask(self, statement: Executable, arguments: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows of a statement. Raises DatabaseUnavailable, also when the deadline has come."""
+        with translated(self.database):
+            try:
+                return (await self._connection.execute(statement, arguments)).all()
+            except DBAPIError as error:
+                if asyncio.get_running_loop().time() < self._deadline:
+                    raise
+                raise TimeoutError("the deadline of a question over all databases") from error
 
 
 class Database:
@@ -67,18 +103,31 @@ class Database:
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
         timeouts = {} if patient else TIMEOUTS
-        self.engine: AsyncEngine = create_async_engine(
+        self.engine: AsyncEngine = self._pool(POOL, timeouts)
+        self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
+
+    def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
+        return create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: self.connect(timeouts),
-            pool_size=POOL,
+            pool_size=size,
             max_overflow=0,
             pool_timeout=QUERY_SECONDS,
         )
+
+    async def dispose(self) -> None:
+        """Closes the pools."""
+        await asyncio.gather(self.engine.dispose(), self.reports.dispose())
 
     @property
     def url(self) -> SecretStr:
         """With its password, which may stand in the password file. Raises PassfileFault, one of LOST."""
         return passfile.completed(self._url, self._passfile)
+
+    @property
+    def problem(self) -> str | None:
+        """A sentence on why it can't be used at the moment; None if it can, as far as is known."""
+        return self._outage.error
 
     async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
         """A driver connection with these server settings.
@@ -136,6 +185,28 @@ class Database:
                 connection = await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with connection.begin():
                     yield connection
+
+    @contextlib.asynccontextmanager
+    async def report(self, deadline: float) -> AsyncIterator[Report]:
+        """A snapshot over a connection that takes none from the others' pool. Raises DatabaseUnavailable."""
+        with translated(self.name):
+            async with asyncio.timeout_at(deadline):
+                opened = await self.reports.connect()
+            try:
+                raw = (await opened.get_raw_connection()).driver_connection
+                assert raw is not None
+                await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                report = Report(self.name, opened, raw.terminate, deadline)
+                try:
+                    yield report
+                    await opened.rollback()
+                finally:
+                    report.end()
+            except BaseException:
+                await opened.invalidate()
+                raise
+            finally:
+                await opened.close()
 
     @contextlib.asynccontextmanager
     async def driver_snapshot(self) -> AsyncIterator[asyncpg.Connection]:
@@ -210,5 +281,10 @@ class Databases:
     def names(self) -> list[str]:
         return list(self._databases)
 
+    def problems(self) -> dict[str, str]:
+        """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
+        problems = {name: database.problem for name, database in self._databases.items()}
+        return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
+
     async def close(self) -> None:
-        await asyncio.gather(*(database.engine.dispose() for database in self._databases.values()))
+        await asyncio.gather(*(database.dispose() for database in self._databases.values()))

@@ -15,6 +15,9 @@ FOLLOWING = 7_710_101
 MAKING_PARTITIONS = 7_710_102
 """Held while partitions of the ledger are made."""
 
+FORGETTING = 7_710_105
+"""Held by the one node that drops old partitions of a database's ledger."""
+
 CARRYING = 7_710_103
 """Held by the one courier of a database's outbox."""
 

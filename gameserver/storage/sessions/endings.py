@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -111,8 +110,8 @@ class Endings:
         """Ends the held sessions whose time or epoch is over, also while Redis is away and no revocation comes."""
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            held, now = list(holders.sessions()), datetime.now(UTC)
-            holders.end_sessions([session.name for session in held if session.ends_at < now])
+            held, now = list(holders.sessions()), self._memory.clock()
+            holders.end_sessions([session.name for session in held if session.ends_at.timestamp() < now])
             for first in range(0, len(held), AT_A_TIME):
                 try:
                     over = await self._outdated(held[first : first + AT_A_TIME])

@@ -5,7 +5,7 @@ check takes. What is remembered counts only for a second after the revocations w
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,9 +38,10 @@ class Session:
 class Memory:
     """`away` says that the revocations can't be read: that Redis is away, or so slow that it might be."""
 
-    def __init__(self, idle_seconds: float) -> None:
+    def __init__(self, idle_seconds: float, clock: Callable[[], float]) -> None:
         """Active sessions are checked again four times per idle period, so they expire at most 25 % early."""
         self.away = False
+        self.clock = clock
         self._recheck = min(RECHECK_SECONDS, idle_seconds / 4)
         self._known: dict[str, tuple[Session, float]] = {}
         self._ended: dict[str, float] = {}
@@ -60,12 +61,12 @@ class Memory:
         if now - checked > self._recheck or (not self.away and now - self._current > FRESH_SECONDS):
             return None
         end = session.ends_at if self.away else session.expires_at
-        return session if end.timestamp() > time.time() else None
+        return session if end.timestamp() > self.clock() else None
 
     def last(self, name: str) -> Session | None:
         """A session as it was last checked, unless its end has come: to go on with while it can't be checked."""
         session, _ = self._known.get(name, (None, 0.0))
-        return session if session is not None and session.ends_at.timestamp() > time.time() else None
+        return session if session is not None and session.ends_at.timestamp() > self.clock() else None
 
     def has_ended(self, name: str) -> bool:
         """Whether its end was read lately."""

@@ -7,7 +7,7 @@ While Redis itself is away, sessions that were checked before go on, their epoch
 the epoch under the lock of the write path guards every write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from redis.asyncio import Redis
@@ -31,12 +31,21 @@ class Sessions:
     """One per node. `run` follows the revocations until it is cancelled."""
 
     def __init__(
-        self, redis: Redis, stream: Redis, epochs: Epochs, lifetimes: tuple[int, int], per_player: int
+        self,
+        redis: Redis,
+        stream: Redis,
+        epochs: Epochs,
+        lifetimes: tuple[int, int],
+        per_player: int,
+        clock: Callable[[], float],
     ) -> None:
-        """`stream` is for the revocations alone; `lifetimes` are those of idle and of any sessions, in seconds."""
+        """`stream` is for the revocations alone; `lifetimes` are those of idle and of any sessions, in seconds.
+
+        `clock` gives Unix seconds.
+        """
         self._store = SessionStore(redis, lifetimes, per_player)
         self._epochs, self._revocations = epochs, Revocations(redis, stream)
-        self._memory = Memory(lifetimes[0])
+        self._memory = Memory(lifetimes[0], clock)
         self._endings = Endings(self._store, self._revocations, self._memory, epochs)
 
     async def run(self, holders: Holders) -> None:

@@ -32,7 +32,7 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
     """Every database that the settings name; `patient` for migrations, which take unfit ones. Raises ConfigFault."""
 
     async def vet(database: Database, connection: asyncpg.Connection) -> None:
-        if faults := await _faults(settings, database, connection):
+        if faults := await faults_of(settings, database, connection):
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
@@ -78,12 +78,13 @@ async def _judged(settings: Settings, database: Database) -> Sequence[str]:
     with translated(database.name):
         connection = await database.connect_unjudged({})
         try:
-            return await _faults(settings, database, connection)
+            return await faults_of(settings, database, connection)
         finally:
             connection.terminate()
 
 
-async def _faults(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:
+async def faults_of(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:
+    """What makes the database of this connection unfit for nodes. Raises what the driver does."""
     faults = await migrations.faults(connection, database.name, database.groups)
     held = await durability.read(connection)
     unsafe = held.fault(database.name)

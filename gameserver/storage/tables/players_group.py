@@ -109,6 +109,21 @@ ledger = Table(
     postgresql_partition_by="RANGE (command_id)",
 )
 
+ledger_kept = Table(
+    "ledger_kept",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("command_id", UUID(as_uuid=False), primary_key=True),
+    Column("action", String(64), nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("outcome", JSON, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("at", Time, nullable=False),
+)
+"""Rows of partitions that were dropped: each player's sign-up, and the last row (storage/ledger/retention.py)."""
+
 scores = Table(
     "scores",
     players,

@@ -1,7 +1,7 @@
 """What the game consists of, and whether the node is up."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -45,7 +45,10 @@ class LiveAnswer(TypedDict):
 
 
 class ReadyAnswer(TypedDict):
+    """`databases`: why some can't be used at the moment, by name."""
+
     ready: bool
+    databases: NotRequired[dict[str, str]]
 
 
 def action_list(schemas: Mapping[str, dict[str, Any]]) -> ActionsAnswer:

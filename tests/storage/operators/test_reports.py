@@ -191,7 +191,7 @@ async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_th
     rows: list[int] = []
     for database in core.slots.databases("players"):
         event.listen(
-            database.engine.sync_engine, "after_cursor_execute", lambda *arguments: rows.append(arguments[1].rowcount)
+            database.reports.sync_engine, "after_cursor_execute", lambda *arguments: rows.append(arguments[1].rowcount)
         )
     question = Question("exp", 10)
     fetched = []

@@ -156,6 +156,15 @@ async def test_a_players_actions_are_limited_at_both_doors(
     assert "player" in await Door(kind, api, other).act(HUNT), "each player has its own limit"
 
 
+async def test_what_a_player_does_over_a_long_time_is_limited_too(settings: Settings, start: Start) -> None:
+    api = await start(limited(settings, steady_actions_per_player=PerMinute(per_minute=1, burst=3)))
+    who = await api.sign_up()
+    answers = [await api.act(who) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert "over a long time" in answers[-1].body["detail"]
+    assert int(answers[-1].headers["Retry-After"]) > 50
+
+
 async def test_a_denied_action_says_when_to_retry_and_then_takes_effect(settings: Settings, start: Start) -> None:
     api = await start(limited(settings, actions_per_player=PerSecond(per_second=2, burst=1)))
     who = await api.sign_up()

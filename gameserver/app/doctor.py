@@ -1,0 +1,182 @@
+"""Examines every database and Redis for what nodes need of them, without a node and without changing anything."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import structlog
+from redis.asyncio import Redis
+
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.operators import condition, redis_condition
+from gameserver.storage.operators.condition import Symptom
+from gameserver.storage.postgres import causes, clocks, durability
+from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
+from gameserver.storage.postgres.connections import per_node
+from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.redis import clients
+from gameserver.storage.redis.faults import LOST as REDIS_LOST
+from gameserver.storage.redis.faults import described
+from gameserver.storage.sharding import provision
+from gameserver.storage.slots.slot_map import IncompleteMap
+
+log = structlog.get_logger()
+ASKING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+
+
+@dataclass(slots=True)
+class Examined:
+    """A server: what it says of itself, and what is wrong; `kind` is `database` or `redis`."""
+
+    kind: str
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    symptoms: list[Symptom] = field(default_factory=list)
+
+    def fail(self, problem: str, remedy: str = "") -> None:
+        self.symptoms.append(Symptom("error", problem, remedy))
+
+
+async def examine(settings: Settings, nodes: int) -> list[Examined]:
+    """Every database that the settings or the control database name, then Redis; `nodes` is how many are to run.
+
+    Raises ConfigFault.
+    """
+    databases = provision.open_databases(settings, patient=False)
+    try:
+        groups = {name: list(group.databases) for name, group in settings.groups.items()}
+        try:
+            members = await provision.members(settings, databases)
+            groups = {group: [database.name for database in rows] for group, rows in members.items()}
+        except (DatabaseUnavailable, IncompleteMap):
+            pass  # the control database's own examination says why
+        databases.assign(groups)
+        used = [databases[name] for name in databases.names() if databases[name].groups]
+        examined = await asyncio.gather(*(_database(settings, database, nodes) for database in used))
+        _compare_clocks(examined, settings.control.database)
+        return [*examined, await _redis(settings)]
+    finally:
+        await databases.close()
+
+
+async def warn(settings: Settings, databases: Databases, redis: Redis) -> None:
+    """Logs what a node that starts may run into: databases with few connections left, a Redis that loses data."""
+    used = [databases[name] for name in databases.names() if databases[name].groups and not databases[name].problem]
+    for sentence in await asyncio.gather(*(_lacking_connections(database, settings) for database in used)):
+        if sentence:
+            log.warning("a database may run out of connections", what=sentence)
+    try:
+        servers = await redis_condition.read(redis)
+    except REDIS_LOST as error:
+        log.info("Redis' settings can't be read: its user lacks +info", error=described(error))
+        return
+    for symptom in {symptom for server in servers for symptom in redis_condition.symptoms(server)}:
+        log.warning("Redis may lose what it has", what=f"{symptom.problem}: {symptom.remedy}")
+
+
+async def _lacking_connections(database: Database, settings: Settings) -> str | None:
+    try:
+        connection = await database.connect({})
+        try:
+            facts = await condition.read(connection)
+        finally:
+            connection.terminate()
+    except ASKING:
+        return None  # its outage is logged
+    return condition.missing(database, facts, settings.writes.in_flight)
+
+
+async def _database(settings: Settings, database: Database, nodes: int) -> Examined:
+    examined = Examined("database", database.name)
+    try:
+        connection = await database.connect_unjudged({})
+    except ASKING as error:
+        examined.fail(causes.explained(database.name, error))
+        return examined
+    try:
+        await _ask_database(settings, database, connection, examined)
+    except ASKING as error:
+        examined.fail(causes.explained(database.name, error))
+    finally:
+        connection.terminate()
+    if "version" in examined.facts:
+        examined.symptoms += condition.symptoms(database, examined.facts, settings.writes.in_flight, nodes)
+    return examined
+
+
+async def _ask_database(
+    settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined
+) -> None:
+    async def ask() -> float:
+        return float(await connection.fetchval(clocks.TIME))
+
+    examined.facts["clock"] = await clocks.measure(ask)
+    examined.facts["groups"] = sorted(database.groups)
+    held = await durability.read(connection)
+    examined.facts["off"] = list(held.off)
+    if held.overridden:
+        overridden = ", ".join(held.overridden)
+        problem = f"synchronous_commit is off by {overridden}; nodes turn it on for themselves"
+        examined.symptoms.append(Symptom("warning", problem, "turn it on there, for what else writes"))
+    for fault in await provision.faults_of(settings, database, connection):
+        examined.fail(fault, "run `gameserver migrate`" if "this code needs" in fault else "")
+    if held.off and settings.allows_unsafe(database.name):
+        problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
+        examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
+    examined.facts.update(await condition.read(connection))
+    examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
+
+
+def _compare_clocks(examined: list[Examined], control: str) -> None:
+    """The control database's clock is what nodes go by; the others are compared with it."""
+    known = {server.name: server for server in examined if "clock" in server.facts}
+    if (first := known.get(control)) is None:
+        return
+    ahead: ClockDifference = first.facts["clock"]
+    if ahead.matters:
+        problem = f"its clock is {ahead.seconds:+.3f} s from this machine's; nodes correct theirs by it"
+        first.symptoms.append(Symptom("warning", problem, "set both by NTP"))
+    for server in known.values():
+        clock: ClockDifference = server.facts["clock"]
+        apart = clock.seconds - ahead.seconds
+        if abs(apart) > CLOSE_SECONDS + clock.bound + ahead.bound:
+            problem = f"its clock is {apart:+.3f} s from the control database's: seasons end at other times there"
+            server.symptoms.append(Symptom("error", problem, "set both by NTP"))
+
+
+async def _redis(settings: Settings) -> Examined:
+    examined = Examined("redis", "redis")
+    client = clients.connect(settings.redis_url(), settings.redis_access())
+    try:
+        await _ask_redis(client, examined)
+    except REDIS_LOST as error:
+        examined.fail(f"can't be used: {described(error)}", "look at its URL, its user and whether it runs")
+    finally:
+        await client.aclose()
+    return examined
+
+
+async def _ask_redis(client: Redis, examined: Examined) -> None:
+    async def ask() -> float:
+        seconds, microseconds = await client.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    examined.facts["clock"] = await clocks.measure(ask, time.time)
+    if denied := await redis_condition.denied(client):
+        problem = f"the user may not use {', '.join(denied)} on gs:*"
+        examined.fail(problem, "give it the rights of config/redis.acl")
+    if examined.facts["clock"].matters:
+        problem = f"its clock is {examined.facts['clock'].seconds:+.3f} s from this machine's: sessions end by it"
+        examined.symptoms.append(Symptom("warning", problem, "set both by NTP"))
+    try:
+        servers = await redis_condition.read(client)
+    except REDIS_LOST as error:
+        problem = f"its settings can't be read: {described(error)}"
+        examined.symptoms.append(Symptom("warning", problem, "allow +info to the user, as config/redis.acl does"))
+        return
+    examined.facts["servers"] = [redis_condition.shown(server) for server in servers]
+    for server in servers:
+        examined.symptoms += redis_condition.symptoms(server)

@@ -1,0 +1,25 @@
+"""How many connections a node takes from a database at the most."""
+
+from collections.abc import Set
+
+from gameserver.storage.postgres.database import POOL, REPORTS
+
+READERS = 2
+"""Connections of coalesced reads."""
+FOLLOWER, COURIER, RETENTION = 1, 1, 1
+MAP, SEASONS = 1, 2
+"""On the control database: notices of the slot map; what closes a season."""
+CLOSING = 2
+"""On a database of players, while a season is closed there."""
+MOVING = 4
+"""While slots move to or from the database: the mover's, and those of Postgres's own replication."""
+
+
+def per_node(groups: Set[str], in_flight: int) -> int:
+    """With these groups on the database, and so many group commits at a time; without moves of slots."""
+    needed = POOL + REPORTS
+    if "players" in groups:
+        needed += in_flight + READERS + FOLLOWER + COURIER + RETENTION + CLOSING
+    if "control" in groups:
+        needed += MAP + SEASONS
+    return needed

@@ -1,0 +1,167 @@
+"""`gameserver doctor`: what it says of servers as they should be, and of each fault, as text and as JSON."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from rich.cells import cell_len
+
+from gameserver.app import examine
+from gameserver.app.doctor import Examined
+from gameserver.config.servers import DatabaseSettings
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from gameserver.storage.operators import condition, redis_condition
+from gameserver.storage.operators.condition import Symptom
+from gameserver.storage.postgres.connections import per_node
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.redis import clients
+from tests.support.deployment import connected
+from tests.support.nodes import toml_of
+from tests.support.repository import CONFIG
+from tests.support.servers import Servers
+
+
+async def run(settings: Settings, folder: Path, *options: str) -> tuple[int, str]:
+    config = folder / "doctor.toml"
+    config.write_text(toml_of(settings, 8080), "utf-8")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gameserver", "doctor", "--config", str(config), *options,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+def findings(examined: list[Examined], name: str, level: str) -> list[str]:
+    (server,) = [server for server in examined if server.name == name]
+    return [symptom.problem for symptom in server.symptoms if symptom.level == level]
+
+
+def without(settings: Settings, **databases: DatabaseSettings) -> Settings:
+    return settings.model_copy(update={"databases": {**settings.databases, **databases}})
+
+
+async def test_servers_as_they_should_be_have_no_error_and_every_fact(settings: Settings, tmp_path: Path) -> None:
+    code, output = await run(settings, tmp_path, "--json", "--nodes", "1")
+    report = orjson.loads(output)
+    assert (code, report["ok"]) == (0, True), output
+    servers: dict[str, dict[str, Any]] = {server["name"]: server["facts"] for server in report["servers"]}
+    assert set(servers) == {"one", "two", "redis"}
+    for name in ("one", "two"):
+        assert {"version", "connections", "used", "per_node", "bytes", "clock", "off"} <= servers[name].keys()
+    assert servers["redis"]["servers"][0]["maxmemory_policy"] == "noeviction"
+    assert abs(servers["redis"]["clock"]["seconds"]) < 1
+
+
+async def test_the_text_is_whole_at_80_columns_and_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    away = DatabaseSettings(url=SecretStr(f"postgresql://gameserver:secret-word@127.0.0.1:{free_port()}/game"))
+    code, output = await run(without(settings, two=away), tmp_path)
+    assert code == 1
+    assert max(map(cell_len, output.splitlines())) <= 80
+    assert "database two" in output
+    assert "nothing listens" in " ".join(output.split())
+    assert "secret-word" not in output
+    assert "allow_unsafe" in output
+    assert re.search(r"1 errors, \d+ warnings", output)
+
+
+async def test_databases_that_nodes_would_refuse_are_errors(settings: Settings) -> None:
+    careful = without(settings, two=DatabaseSettings(url=settings.database_url("two")))
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("update alembic_version_players set version_num = 'players_0000'")
+    examined = await examine(careful, 1)
+    assert any("players_0000" in problem for problem in findings(examined, "one", "error"))
+    assert any("fsync is off" in problem for problem in findings(examined, "two", "error"))
+
+
+async def test_connections_are_compared_with_what_nodes_take(settings: Settings) -> None:
+    examined = await examine(settings, 50)
+    (problem,) = [problem for problem in findings(examined, "one", "warning") if "connections" in problem]
+    needed = per_node({"accounts", "players", "items", "control"}, 2)
+    assert f"50 take up to {50 * needed}" in problem
+
+
+async def test_tables_that_the_role_may_not_write_are_an_error(servers: Servers, settings: Settings) -> None:
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("revoke update on claims from gameserver")
+    examined = await examine(settings, 1)
+    assert any("may not read and write claims" in problem for problem in findings(examined, "one", "error"))
+
+
+FACTS = {
+    "version": "18.1", "number": 180001, "replica": False, "wal_level": "logical", "connections": 97, "used": 3,
+    "ours": 2, "others": 1, "allowed": None, "bytes": 1, "may_create": True, "may_publish": True, "may_replicate": True,
+    "may_subscribe": True, "superuser": False, "closed": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "level"),
+    [
+        ({"number": 150003}, "error"),
+        ({"replica": True}, "error"),
+        ({"connections": 12}, "error"),
+        ({"allowed": 12}, "error"),
+        ({"connections": 30}, "warning"),
+        ({"may_create": False}, "error"),
+        ({"closed": ["players"]}, "error"),
+        ({"superuser": True}, "warning"),
+        ({"wal_level": "replica"}, "warning"),
+        ({"may_subscribe": False}, "warning"),
+    ],
+)
+def test_each_fault_of_a_server_is_one_finding_with_a_remedy(fact: dict[str, Any], level: str) -> None:
+    database = Database("one", SecretStr("postgresql://nobody@127.0.0.1/none"))
+    database.groups = frozenset({"players", "control"})
+    assert list(condition.symptoms(database, FACTS, 2, 2)) == []
+    (symptom,) = condition.symptoms(database, {**FACTS, **fact}, 2, 2)
+    assert symptom.level == level
+    assert symptom.remedy
+
+
+GOOD = {"maxmemory_policy": "noeviction", "aof_enabled": 1, "maxmemory": 0, "used_memory": 100}
+
+
+@pytest.mark.parametrize(
+    ("fact", "level"),
+    [
+        ({"maxmemory_policy": "allkeys-lru"}, "warning"),
+        ({"aof_enabled": 0}, "warning"),
+        ({"maxmemory": 105}, "error"),
+    ],
+)
+def test_each_fault_of_redis_is_one_finding_with_a_remedy(fact: dict[str, Any], level: str) -> None:
+    assert list(redis_condition.symptoms(GOOD)) == []
+    (symptom,) = redis_condition.symptoms({**GOOD, **fact})
+    assert isinstance(symptom, Symptom)
+    assert symptom.level == level
+    assert symptom.remedy
+
+
+async def test_rights_that_the_user_of_redis_lacks_are_named(servers: Servers, settings: Settings) -> None:
+    admin = clients.connect(servers.redis_url)
+    url = servers.redis_url.get_secret_value()
+    try:
+        assert await redis_condition.denied(admin) == []
+        await admin.execute_command("ACL", "SETUSER", "narrow", "on", ">word", "~gs:*", "+@all", "-zadd", "-hset")  # type: ignore[no-untyped-call]
+        narrow = clients.connect(SecretStr(re.sub("//[^@]*@", "//narrow:word@", url)))
+        assert sorted(await redis_condition.denied(narrow)) == ["hset", "zadd"]
+        await narrow.aclose()
+    finally:
+        await admin.execute_command("ACL", "DELUSER", "narrow")  # type: ignore[no-untyped-call]
+        await admin.aclose()
+
+
+def test_the_rights_that_are_tried_are_those_of_the_acl_file() -> None:
+    (line,) = [line for line in (CONFIG / "redis.acl").read_text("utf-8").splitlines() if "user gameserver" in line]
+    allowed = set(re.findall(r"\+(\S+)", line))
+    without_keys = {"eval", "evalsha", "ping", "select", "subscribe", "unsubscribe", "cluster|slots", "command",
+                    "asking", "publish", "time", "info"}  # fmt: skip
+    assert set(redis_condition.COMMANDS.split()) == allowed - without_keys

@@ -1,0 +1,67 @@
+"""Nodes whose machines' clocks are off: they go by the control database's clock."""
+
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+from prometheus_client import REGISTRY
+
+from gameserver.config.settings import Settings
+from gameserver.storage.postgres import clocks
+from gameserver.storage.postgres.clocks import NodeClock, difference
+from tests.support.client import Api, command_id
+from tests.support.nodes import start_node
+from tests.support.wait import wait_until
+
+OFF = (600.0, -600.0, 40 * 86400.0)
+
+
+class Wall:
+    """A machine's clock that can be set."""
+
+    def __init__(self, off: float) -> None:
+        self.off = off
+
+    def __call__(self) -> float:
+        return time.time() + self.off
+
+
+@pytest.mark.parametrize("off", OFF)
+async def test_a_node_whose_clock_is_off_accepts_commands_and_has_the_others_season(
+    settings: Settings, off: float
+) -> None:
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings, Wall(off))
+        api = await stack.enter_async_context(Api(node.url))
+        player = await api.sign_up()
+        for key in (None, command_id()):
+            answer = await api.act(player, key=key)
+            assert answer.status == 200, answer.body
+        calendar = node.core.rooms.seasons.calendar
+        others = NodeClock(node.core.databases, "one")
+        assert calendar.contests(node.core.rooms.clock.now()) == calendar.contests(others.now())
+        assert abs(node.core.rooms.clock.seconds() - time.time()) < clocks.CLOSE_SECONDS
+        measured = REGISTRY.get_sample_value("gameserver_clock_difference_seconds", {"database": "one"})
+        assert measured == pytest.approx(-off, abs=clocks.CLOSE_SECONDS)
+
+
+async def test_a_clock_that_steps_while_the_node_runs_is_followed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks, "EVERY_SECONDS", 0.1)
+    wall = Wall(0)
+    async with AsyncExitStack() as stack:
+        clock = (await start_node(stack, settings, wall)).core.rooms.clock
+        for off in (900.0, -3600.0, 0.0):
+            wall.off = off
+            assert abs(clock.seconds() - time.time()) < 2 * clocks.CLOSE_SECONDS
+            await wait_until(lambda off=off: abs(clock._offset + off) < 0.1, 5, "the step was measured")
+            assert abs(clock.seconds() - time.time()) < 2 * clocks.CLOSE_SECONDS
+
+
+async def test_a_clock_that_is_nearly_right_is_left_alone(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        core = (await start_node(stack, settings, Wall(0.3))).core
+        assert core.rooms.clock.seconds() - time.time() == pytest.approx(0.3, abs=0.05)
+        measured = await difference(core.databases["two"])
+        assert abs(measured.seconds) <= measured.bound + 0.01

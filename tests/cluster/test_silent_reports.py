@@ -1,0 +1,89 @@
+"""While a database is frozen, questions over all databases end by their deadline, and play elsewhere goes on."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from itertools import count
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands.accounts import Application
+from gameserver.commands.sign_up import draft_of, enroll
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.process_table import descendants
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.storage.accounts.claims import Key
+from gameserver.storage.ids import slot_of, slot_of_key
+from gameserver.storage.operators.reports import SECONDS
+from tests.support.client import Answer, Api, command_id
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.servers import SLOTS, Servers
+
+_numbers = count(1)
+
+
+@pytest.fixture
+async def node(settings: Settings) -> AsyncIterator[InProcessNode]:
+    async with AsyncExitStack() as stack:
+        yield await start_node(stack, settings)
+
+
+@contextmanager
+def frozen(server: PostgresServer) -> Iterator[None]:
+    """The server and all of its backends are stopped."""
+    pid = server.process.pid
+    assert pid is not None
+    pids = [pid, *descendants(pid)]
+    for each in pids:
+        os.kill(each, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in (*pids, *descendants(pid)):
+            os.kill(each, signal.SIGCONT)
+
+
+async def sign_up_on(core: Core, database: str) -> None:
+    """A sign-up whose player and whose keys all lie on this database."""
+    for number in _numbers:
+        application, key = Application(f"Reported {number}", "warrior", device=f"reporting-{number:06}"), command_id()
+        draft = draft_of(core.commands.accounts, application, key, 0)
+        keys = [Key.parse(text) for text in draft.keys]
+        owners = {core.slots.owner("accounts", slot_of_key(each.kind, each.text, SLOTS)).name for each in keys}
+        if owners | {core.slots.owner("players", slot_of(draft.player.id)).name} == {database}:
+            await enroll(core.commands.accounts, application, key)
+            return
+
+
+async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_end_by_their_deadline(
+    servers: Servers, node: InProcessNode
+) -> None:
+    rankings: list[tuple[float, Answer]] = []
+
+    async def rank(api: Api) -> None:
+        while True:
+            began = time.monotonic()
+            answer = await api.admin("rankings")
+            rankings.append((time.monotonic() - began, answer))
+
+    async with Api(node.url) as api:
+        assert (await api.admin("rankings")).status == 200
+        with frozen(servers.postgres["two"]):
+            asking = [asyncio.create_task(rank(api)) for _ in range(10)]
+            took: list[float] = []
+            ends = time.monotonic() + 2 * SECONDS + 2
+            while time.monotonic() < ends:
+                began = time.monotonic()
+                await asyncio.wait_for(sign_up_on(node.core, "one"), 10)
+                took.append(time.monotonic() - began)
+            for task in asking:
+                task.cancel()
+        assert rankings
+        assert {answer.status for _, answer in rankings} == {503}
+        assert max(seconds for seconds, _ in rankings) < SECONDS + 1.5
+        assert any("database two does not answer" in str(answer.body) for _, answer in rankings)
+        assert max(took) < 1.0

@@ -104,11 +104,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
         return await _retried(accounts, application, draft, earlier), True
     # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
-    names.parse(application.name, application.shortest_name)
-    if application.device is not None and not application.device_is_trusted:
-        require_strong(application.device)
-    if application.password is not None:
-        require_good(application.password, application.name)
+    _require_good(application)
     for claim in claims:
         if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
             raise taken(claim.key)
@@ -121,6 +117,15 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
         if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
             return await _retried(accounts, application, draft, made), True
     raise Overloaded("The sign-up took too long: send it again.", retry_after=1)
+
+
+def _require_good(application: Application) -> None:
+    """What is asked of new players only. Raises BadInput."""
+    names.parse(application.name, application.shortest_name)
+    if application.device is not None and not application.device_is_trusted:
+        require_strong(application.device)
+    if application.password is not None:
+        require_good(application.password, application.name)
 
 
 async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:

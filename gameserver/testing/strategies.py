@@ -85,9 +85,13 @@ class _Values:
         return st.tuples(others, fixed).map(lambda parts: {**parts[0], **parts[1]})
 
 
+LARGEST_ID = (1 << 63) - 1
+
+
 def _is_storable(text: str) -> bool:
-    """Without the character NUL, and without the line's end that Python's `$` lets through."""
-    return "\0" not in text and not text.endswith("\n")
+    """Without NUL, without the line's end that Python's `$` lets through, and no number beyond 64 bits."""
+    is_id = text.isascii() and text.isdecimal()
+    return "\0" not in text and not text.endswith("\n") and not (is_id and int(text) > LARGEST_ID)
 
 
 def _anything() -> st.SearchStrategy[Any]:

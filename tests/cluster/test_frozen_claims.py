@@ -18,6 +18,7 @@ from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import connected
+from tests.support.devices import device_of
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
 from tests.support.uniqueness import assert_unique, sweep_all
@@ -91,7 +92,7 @@ async def answer_of(node: NodeProcess, asking: asyncio.Task[Answer], ask: Ask) -
 
 
 def signing_up(name: str) -> Ask:
-    key, body = command_id(), {"name": name, "class": "mage", "device": f"device of {name}"}
+    key, body = command_id(), {"name": name, "class": "mage", "device": device_of(f"device of {name}")}
     return lambda api: api.ask("POST", "/v1/players", body=body, key=key)
 
 
@@ -107,7 +108,9 @@ def deleting(player: Signed) -> Ask:
 
 async def take(core: Core, name: str) -> None:
     """Another player signs up under a name."""
-    await enroll(core.commands.accounts, Application(name, "mage", device=f"another device for {name}"), command_id())
+    await enroll(
+        core.commands.accounts, Application(name, "mage", device=device_of(f"another device for {name}")), command_id()
+    )
 
 
 async def ann(node: NodeProcess) -> Signed:

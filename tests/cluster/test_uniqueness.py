@@ -20,6 +20,7 @@ from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import assert_ledger_explains, working
+from tests.support.devices import device_of
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
 from tests.support.uniqueness import Identities, assert_unique, identities, sweep_all
@@ -120,7 +121,7 @@ class Renamer:
 
 async def race_to_rename(nodes: Field, players: int, pool: Sequence[str], times: int) -> list[Renamer]:
     async def enter(number: int) -> Renamer:
-        body = {"name": f"Renamer {number}", "class": "mage", "device": f"device of renamer {number}"}
+        body = {"name": f"Renamer {number}", "class": "mage", "device": device_of(f"device of renamer {number}")}
         answer = (await nodes.ask("POST", "/v1/players", body=body)).body
         player = Signed(answer["player"]["id"], body["name"], body["device"], answer["session"]["token"])
         return Renamer(player, body["name"])

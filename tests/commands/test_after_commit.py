@@ -17,8 +17,9 @@ from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.sessions.sessions import UNKNOWN
 from tests.support.client import command_id
+from tests.support.devices import device_of
 
-ANN = Application("Ann Lee", "mage", device="anns-device-0001", password="correct horse battery")
+ANN = Application("Ann Lee", "mage", device=device_of("anns-device-0001"), password="correct horse battery")
 NAME = Key(KeyKind.NAME, "ann lee")
 
 

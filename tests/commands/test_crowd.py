@@ -82,7 +82,9 @@ async def test_its_players_are_real(core: Core) -> None:
 
 async def test_a_name_or_device_of_another_player_is_left_alone(core: Core) -> None:
     for name, device in (("DEMO 0000003", "another-device"), ("Somebody", "demo-device-0000007")):
-        await enroll(core.commands.accounts, Application(name, "mage", device=device), command_id())
+        await enroll(
+            core.commands.accounts, Application(name, "mage", device=device, device_is_trusted=True), command_id()
+        )
     assert await load(core, 10) == LoadProgress(made=8, taken=2)
     assert await load(core, 10) == LoadProgress(there=8, taken=2)
     with pytest.raises(WrongCredentials):

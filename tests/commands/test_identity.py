@@ -32,6 +32,7 @@ from gameserver.storage.players.command import Receipt
 from gameserver.storage.sessions.sessions import Session
 from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, connected, present
+from tests.support.devices import device_of
 from tests.support.uniqueness import assert_unique, let_pass, sweep_all
 
 ANN, BEA = Key(KeyKind.NAME, "ann lee"), Key(KeyKind.NAME, "bea lee")
@@ -44,7 +45,7 @@ class Signed(NamedTuple):
 
 
 async def signed(core: Core, name: str = "Ann Lee", password: str | None = None) -> Signed:
-    wanted = Application(name, "mage", device=f"device of {name}", password=password)
+    wanted = Application(name, "mage", device=device_of(f"device of {name}"), password=password)
     welcome = await sign_up(core.commands.accounts, wanted, command_id())
     return Signed(welcome.player, welcome.token, welcome.session)
 
@@ -78,7 +79,9 @@ async def test_a_rename_gives_the_new_name_frees_the_old_one_and_is_in_the_histo
     assert (await sign_in_by_password(core.commands.accounts, "bea lee", "anns-password")).player == acted.player
     with pytest.raises(WrongCredentials):
         await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")
-    await enroll(second.commands.accounts, Application("Ann Lee", "mage", device="another-device"), command_id())
+    await enroll(
+        second.commands.accounts, Application("Ann Lee", "mage", device=device_of("another-device")), command_id()
+    )
     later = await rename_to(core, ann, "Bea Lee", key)
     assert answer_of(later) == answer_of(receipt), "the first answer, whoever has the names now"
     await assert_unique(core)
@@ -185,7 +188,9 @@ async def test_a_rename_killed_before_its_commit_is_undone_by_the_sweeper(core: 
     await assert_unique(core, open_claims=True)
     for name in ("Ann Lee", "Bea Lee"):
         with pytest.raises(NameTaken):
-            await enroll(core.commands.accounts, Application(name, "mage", device="another-device"), command_id())
+            await enroll(
+                core.commands.accounts, Application(name, "mage", device=device_of("another-device")), command_id()
+            )
     assert (await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")).player == ann.player
     with pytest.raises(WrongCredentials):
         await sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password")
@@ -201,7 +206,9 @@ async def test_a_rename_killed_after_its_commit_is_finished_by_the_sweeper(core:
     await assert_unique(core, open_claims=True)
     for name in ("Ann Lee", "Bea Lee"):
         with pytest.raises(NameTaken):
-            await enroll(core.commands.accounts, Application(name, "mage", device="another-device"), command_id())
+            await enroll(
+                core.commands.accounts, Application(name, "mage", device=device_of("another-device")), command_id()
+            )
     assert (await sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password")).player.name == "Bea Lee"
     with pytest.raises(WrongCredentials):
         await sign_in_by_password(core.commands.accounts, "Ann Lee", "anns-password")
@@ -314,7 +321,7 @@ async def test_a_deleted_player_is_gone_its_ledger_stays_and_its_name_and_device
     with pytest.raises(NotAuthenticated):
         await second.rooms.sessions.check(ann.token)
     for back in (
-        sign_in_by_device(core.commands.accounts, "device of Ann Lee"),
+        sign_in_by_device(core.commands.accounts, device_of("device of Ann Lee")),
         sign_in_by_password(core.commands.accounts, "Bea Lee", "anns-password"),
     ):
         with pytest.raises(WrongCredentials):
@@ -324,7 +331,7 @@ async def test_a_deleted_player_is_gone_its_ledger_stays_and_its_name_and_device
     assert [(entry.action, entry.version) for entry in entries] == [
         ("delete", 4), ("hunt", 3), ("rename", 2), ("sign_up", 1),
     ]  # fmt: skip
-    wanted = Application("Bea Lee", "mage", device="device of Ann Lee")
+    wanted = Application("Bea Lee", "mage", device=device_of("device of Ann Lee"))
     await enroll(second.commands.accounts, wanted, command_id())
     await assert_unique(core)
 
@@ -333,7 +340,7 @@ async def test_a_deletion_sent_again_is_taken_for_the_first_only_with_its_key_an
     core: Core, second: Core
 ) -> None:
     ann, key = await signed(core), command_id()
-    other = await sign_in_by_device(core.commands.accounts, "device of Ann Lee")
+    other = await sign_in_by_device(core.commands.accounts, device_of("device of Ann Lee"))
     await delete(core.commands.accounts, ann.token, key)
     for node in (core, second):
         await delete(node.commands.accounts, ann.token, key)
@@ -344,7 +351,10 @@ async def test_a_deletion_sent_again_is_taken_for_the_first_only_with_its_key_an
 
 
 async def test_a_sign_up_sent_again_after_its_player_was_deleted_makes_no_other(core: Core) -> None:
-    wanted, key = Application("Ann Lee", "mage", device="device of Ann Lee", password="anns-password"), command_id()
+    wanted, key = (
+        Application("Ann Lee", "mage", device=device_of("device of Ann Lee"), password="anns-password"),
+        command_id(),
+    )
     await delete(core.commands.accounts, (await sign_up(core.commands.accounts, wanted, key)).token, command_id())
     with pytest.raises(PlayerNotFound):
         await sign_up(core.commands.accounts, wanted, key)
@@ -364,7 +374,9 @@ async def test_a_blocked_name_is_never_free_again(core: Core) -> None:
     await sweep_all(core)
     await assert_unique(core, blocked=True)
     with pytest.raises(NameTaken):
-        await enroll(core.commands.accounts, Application("ann  LEE", "mage", device="device of Ann Lee"), command_id())
+        await enroll(
+            core.commands.accounts, Application("ann  LEE", "mage", device=device_of("device of Ann Lee")), command_id()
+        )
     bea = await signed(core, "Bea Lee")
     with pytest.raises(NameTaken):
         await rename_to(core, bea, "Ann Lee")

@@ -24,6 +24,7 @@ from gameserver.storage.accounts.identities import Identities
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import assert_ledger_explains, connected, ledger
+from tests.support.devices import device_of
 from tests.support.uniqueness import assert_unique, let_pass, sweep_all
 
 NAMES = ("Ann Lee", "Bea Lee", "Cid Lee")
@@ -111,7 +112,7 @@ def commands(players: list[Welcome]) -> st.SearchStrategy[tuple[str, Command]]:
         return key, lambda accounts: delete(accounts, who.token, key)
 
     def signing_up(name: str, number: int) -> tuple[str, Command]:
-        wanted = Application(name, "mage", device=f"device {number}")
+        wanted = Application(name, "mage", device=device_of(f"device {number}"))
         return ids[number], lambda accounts: enroll(accounts, wanted, ids[number])
 
     who, name = st.sampled_from(players), st.sampled_from(NAMES)
@@ -149,7 +150,9 @@ async def play(core: Core, second: Core, data: st.DataObject) -> None:
         async with connected(core.databases[database].url) as connection:
             await connection.execute("truncate players, claims, ledger, credentials")
     players = [
-        await sign_up(core.commands.accounts, Application(name, "mage", device=f"device of {name}"), command_id())
+        await sign_up(
+            core.commands.accounts, Application(name, "mage", device=device_of(f"device of {name}")), command_id()
+        )
         for name in NAMES[:2]
     ]
     chosen = data.draw(st.lists(commands(players), min_size=1, max_size=5))

@@ -24,8 +24,9 @@ from gameserver.storage.accounts.identities import Change
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import act, connected
+from tests.support.devices import device_of
 
-ANN = Application("Ann Lee", "mage", device="anns-device")
+ANN = Application("Ann Lee", "mage", device=device_of("anns-device"))
 NAME = Key(KeyKind.NAME, "ann lee")
 
 
@@ -78,7 +79,7 @@ async def test_however_sign_ups_race_no_name_and_no_device_gets_two_players_and_
     tries = [
         enroll(
             nodes[wish.node].commands.accounts,
-            Application(wish.name, "mage", device=f"device {wish.device}"),
+            Application(wish.name, "mage", device=device_of(f"device {wish.device}")),
             command_id(),
         )
         for wish in wanted
@@ -96,7 +97,7 @@ async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: C
         tries = [
             enroll(
                 node.commands.accounts,
-                Application(f"Racer {number}", "mage", device=f"{number} of {who}"),
+                Application(f"Racer {number}", "mage", device=device_of(f"{number} of {who}")),
                 command_id(),
             )
             for who, node in enumerate((core, second) * 2)
@@ -109,8 +110,10 @@ async def test_of_two_nodes_that_want_a_name_at_once_exactly_one_gets_it(core: C
 async def test_a_refused_device_leaves_the_name_free(core: Core) -> None:
     await enroll(core.commands.accounts, ANN, command_id())
     with pytest.raises(DeviceTaken):
-        await enroll(core.commands.accounts, Application("Bea Lee", "mage", device="anns-device"), command_id())
-    await enroll(core.commands.accounts, Application("Bea Lee", "mage", device="beas-device"), command_id())
+        await enroll(
+            core.commands.accounts, Application("Bea Lee", "mage", device=device_of("anns-device")), command_id()
+        )
+    await enroll(core.commands.accounts, Application("Bea Lee", "mage", device=device_of("beas-device")), command_id())
     await assert_claims_are_those_of_the_players(core)
 
 
@@ -179,7 +182,7 @@ async def test_a_sign_up_that_wakes_after_the_sweeper_gave_its_name_away_makes_n
     taker, _ = await enroll(core.commands.accounts, ANN, command_id())
     assert not await core.rooms.accounts.enrolments.create(frozen, None)
     with pytest.raises(NameTaken):
-        await enroll(core.commands.accounts, Application("Ann Lee", "mage", device="another-device"), key)
+        await enroll(core.commands.accounts, Application("Ann Lee", "mage", device=device_of("another-device")), key)
     assert await holders(core) == [taker.player.id]
     assert frozen.player.id not in await core.rooms.players.read([frozen.player.id])
     with pytest.raises(PlayerNotFound):
@@ -235,11 +238,11 @@ async def test_a_sign_up_killed_under_its_second_id_can_be_sent_again_at_once(co
 async def test_a_reserved_device_lets_nobody_sign_in_before_its_player_is_made(core: Core) -> None:
     """The reservation may name an id that turns out to be another sign-up's player."""
     birth, _ = await enroll(core.commands.accounts, ANN, command_id())
-    device = Key(KeyKind.DEVICE, hashlib.sha256(b"beas-device").hexdigest())
+    device = Key(KeyKind.DEVICE, hashlib.sha256(device_of("beas-device").encode()).hexdigest())
     await core.rooms.accounts.claims.reserve(device, birth.player.id, command_id())
     with pytest.raises(WrongCredentials):
-        await sign_in_by_device(core.commands.accounts, "beas-device")
-    assert (await sign_in_by_device(core.commands.accounts, "anns-device")).player == birth.player
+        await sign_in_by_device(core.commands.accounts, device_of("beas-device"))
+    assert (await sign_in_by_device(core.commands.accounts, device_of("anns-device"))).player == birth.player
 
 
 async def test_commands_from_one_end_of_the_window_to_the_other_find_their_partition(core: Core) -> None:
@@ -251,11 +254,15 @@ async def test_commands_from_one_end_of_the_window_to_the_other_find_their_parti
 
 
 async def test_a_name_that_looks_like_a_taken_one_is_refused_and_leaves_nothing(core: Core, second: Core) -> None:
-    await enroll(core.commands.accounts, Application("Ian Lee", "mage", device="ians-device"), command_id())
+    await enroll(core.commands.accounts, Application("Ian Lee", "mage", device=device_of("ians-device")), command_id())
     for name in ("lan Lee", "Ian Iee", "IAN LEE", "1an Lee"):
         with pytest.raises(NameTaken):
-            await enroll(second.commands.accounts, Application(name, "mage", device="another-device"), command_id())
-    await enroll(second.commands.accounts, Application("Jan Lee", "mage", device="another-device"), command_id())
+            await enroll(
+                second.commands.accounts, Application(name, "mage", device=device_of("another-device")), command_id()
+            )
+    await enroll(
+        second.commands.accounts, Application("Jan Lee", "mage", device=device_of("another-device")), command_id()
+    )
     await assert_claims_are_those_of_the_players(core)
 
 
@@ -265,7 +272,7 @@ async def test_of_names_that_look_alike_and_race_one_is_made(core: Core, second:
         tries = [
             enroll(
                 node.commands.accounts,
-                Application(name.format(number), "mage", device=f"{name} {number}"),
+                Application(name.format(number), "mage", device=device_of(f"{name} {number}")),
                 command_id(),
             )
             for node, name in zip((core, second, core, second, core), looks, strict=True)
@@ -281,25 +288,31 @@ async def test_a_sign_up_that_an_earlier_version_made_gets_its_first_answer(core
     shown = normalize("NFKC", name)
     made = draft(core, key := command_id())
     player = made.player._replace(name=shown)
-    keys = [f"name:{names.key_of(name)}", str(device_key("anns-device"))]
+    keys = [f"name:{names.key_of(name)}", str(device_key(device_of("anns-device")))]
     made = replace(made, args={**made.args, "name": shown}, player=player, keys=keys)
     for text in made.keys:
         await core.rooms.accounts.claims.reserve(Key.parse(text), player.id, key)
     assert await core.rooms.accounts.enrolments.create(made, None)
-    again, replayed = await enroll(core.commands.accounts, Application(name, "mage", device="anns-device"), key)
+    again, replayed = await enroll(
+        core.commands.accounts, Application(name, "mage", device=device_of("anns-device")), key
+    )
     assert (again.player.id, again.player.name, replayed) == (player.id, shown, True)
     with pytest.raises(CommandMismatch):
-        await enroll(core.commands.accounts, Application("Ann Lee2", "mage", device="anns-device"), key)
+        await enroll(core.commands.accounts, Application("Ann Lee2", "mage", device=device_of("anns-device")), key)
 
 
 async def test_a_look_that_an_earlier_version_left_behind_is_free(core: Core) -> None:
     """Such a node, running beside this one, deletes a player without its claim on the look of its name."""
-    ian, _ = await enroll(core.commands.accounts, Application("Ian Lee", "mage", device="ians-device"), command_id())
+    ian, _ = await enroll(
+        core.commands.accounts, Application("Ian Lee", "mage", device=device_of("ians-device")), command_id()
+    )
     change = Change(command_id(), ian.player.id, "delete", {"session": ""}, 0)
     identity = await core.rooms.accounts.identities.find(change)
     assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
     for key in identity.keys:
         if not is_look(key) and (claim := await core.rooms.accounts.claims.doubt(key, ian.player.id)) is not None:
             await core.rooms.accounts.claims.release(claim)
-    lan, _ = await enroll(core.commands.accounts, Application("lan Lee", "mage", device="ians-device"), command_id())
+    lan, _ = await enroll(
+        core.commands.accounts, Application("lan Lee", "mage", device=device_of("ians-device")), command_id()
+    )
     assert await holders(core, "lan Lee") == [lan.player.id]

@@ -12,6 +12,7 @@ from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.looks import LookProgress
 from tests.support.client import command_id
 from tests.support.deployment import connected
+from tests.support.devices import device_of
 from tests.support.uniqueness import assert_unique, sweep_all
 
 LOOKS = "delete from claims where kind = 'name' and key like '~%'"
@@ -29,7 +30,7 @@ async def claim_all(core: Core) -> LookProgress:
 
 
 async def made(core: Core, name: str) -> Any:
-    wanted = Application(name, "mage", device=f"device of {name}")
+    wanted = Application(name, "mage", device=device_of(f"device of {name}"))
     return await sign_up(core.commands.accounts, wanted, command_id())
 
 
@@ -78,7 +79,9 @@ async def test_a_player_renamed_meanwhile_gets_no_claim_on_its_former_look(core:
     await claim_all(core)
     await sweep_all(core)
     await assert_unique(core)
-    await enroll(core.commands.accounts, Application("lan Lee", "mage", device="another-device"), command_id())
+    await enroll(
+        core.commands.accounts, Application("lan Lee", "mage", device=device_of("another-device")), command_id()
+    )
 
 
 async def test_an_apostrophe_of_an_earlier_version_is_claimed_as_an_apostrophe_too(core: Core) -> None:

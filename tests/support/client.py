@@ -10,6 +10,7 @@ import orjson
 from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse
 
 from gameserver.storage.ids import new_command_id
+from tests.support.devices import device_of
 
 ADMIN_KEY = "an-admin-key-that-nobody-guesses-1"
 _numbers = count(1)
@@ -96,7 +97,12 @@ class Api:
 
     async def sign_up(self, class_name: str = "warrior", name: str | None = None, **fields: Any) -> Signed:
         number = next(_numbers)
-        asked = {"name": name or f"Player {number}", "class": class_name, "device": f"device-{number:06}", **fields}
+        asked = {
+            "name": name or f"Player {number}",
+            "class": class_name,
+            "device": device_of(f"device-{number:06}"),
+            **fields,
+        }
         answer = await self.ask("POST", "/v1/players", body=asked)
         assert answer.status == 201, answer.body
         body = answer.body

@@ -28,6 +28,7 @@ from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.slots.attendance import attend
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
+from tests.support.devices import device_of
 from tests.support.servers import GAME, SLOTS, Servers
 from tests.support.wait import wait_until
 
@@ -103,7 +104,7 @@ async def enlist(core: Core, class_name: str = "warrior", exp: int = 0, database
     """A new player, on a certain database if one is named."""
     while True:
         number = next(_numbers)
-        wanted = Application(f"Player {number}", class_name, device=f"device-{number:06}", exp=exp)
+        wanted = Application(f"Player {number}", class_name, device=device_of(f"device-{number:06}"), exp=exp)
         key = command_id()
         if database is None or owner(core, core.rooms.accounts.enrolments.id_of(key, 0)) == database:
             birth, _ = await enroll(core.commands.accounts, wanted, key)

@@ -105,7 +105,31 @@ NOT_JSON = [
 """Texts that aren't a JSON object."""
 
 
-SIGN_UP = {"name": "Nobody Yet", "class": "mage", "device": "a-device-of-nobody", "password": "a-long-password"}
+WEAK_DEVICES = (
+    "12345678",
+    " " * 8,
+    "undefined",
+    "9774d56d682e549c",
+    "3f2a6b8c9d1e4f70",
+    "00000000-0000-0000-0000-000000000000",
+    "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+    "{12345678-1234-1234-1234-123456789012}",
+    "00000000-0000-1000-8000-00805F9B34FB",
+    "d41d8cd98f00b204e9800998ecf8427e",
+    "D41D8CD98F00B204E9800998ECF8427E",
+    "0123456789abcdef0123456789abcdef",
+    "abcdefghijklmnopqrstuvwxyz012345",
+    "02:00:00:00:00:00",
+    "358240051111110",
+    "my-first-device",
+)
+"""Device ids that many phones have, or that can be guessed."""
+SIGN_UP = {
+    "name": "Nobody Yet",
+    "class": "mage",
+    "device": "7f0a96a15b0d4a3c9a1c2f9c1f3a7711",
+    "password": "a-long-password",
+}
 SIGN_UPS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"class": "bard"}, "unknown_class", ["class"]),
     ({"class": "\0"}, "unknown_class", ["class"]),
@@ -117,6 +141,7 @@ SIGN_UPS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"device": None, "password": None}, "bad_input", ["device", "password"]),
     ({"device": "short"}, "bad_input", ["device"]),
     ({"device": "d" * 257}, "bad_input", ["device"]),
+    *(({"device": device}, "bad_input", ["device"]) for device in WEAK_DEVICES),
     ({"password": "short"}, "bad_input", ["password"]),
     ({"password": "p" * 10_000}, "bad_input", ["password"]),
     *(({field: value}, "bad_input", [field]) for field in SIGN_UP for value in NUMBERS[:5] + NUMBERS[-2:]),

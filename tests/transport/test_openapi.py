@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from gameserver.transport import openapi
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Answer, Api
+from tests.support.devices import device_of
 from tests.support.wait import wait_until
 from tests.transport.samples import HUNT
 
@@ -117,6 +118,9 @@ def test_what_is_limited_promises_to_say_so() -> None:
         ("/v1/players/me/blocks/{id}", "put"),
         ("/v1/players/me/blocks/{id}", "delete"),
         ("/v1/players/me/inbox", "delete"),
+        ("/v1/players/me/devices", "post"),
+        ("/v1/players/me/devices/{device}", "delete"),
+        ("/admin/v1/players/{id}/devices/{device}", "delete"),
     }
 
 
@@ -163,13 +167,13 @@ def _no_extra_fields(value: Any, schema: Any) -> None:
 
 
 async def test_answers_of_play_fit_their_schemas(api: Api) -> None:
-    request = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
+    request = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device"), "password": "anns-password"}
     signed_up = await api.ask("POST", "/v1/players", body=request)
     assert_fits(signed_up, "POST", "/v1/players")
     token, own = signed_up.body["session"]["token"], signed_up.body["player"]["id"]
     acted = await api.ask("POST", "/v1/players/me/actions", token=token, body=HUNT)
     assert_fits(acted, "POST", "/v1/players/me/actions")
-    signed_in = await api.ask("POST", "/v1/sessions", body={"device": "anns-device"})
+    signed_in = await api.ask("POST", "/v1/sessions", body={"device": device_of("anns-device")})
     assert_fits(signed_in, "POST", "/v1/sessions")
     for path, query in (
         ("/v1/players/me", ""),
@@ -241,8 +245,8 @@ async def test_errors_are_promised_and_fit_the_problems_schema(api: Api) -> None
         ("POST", "/v1/players", await api.ask("POST", "/v1/players", body={"name": ""})),
         ("POST", "/v1/players", await api.ask("POST", "/v1/players", data=b" " * 20_000)),
         ("POST", "/v1/players", await api.ask("POST", "/v1/players", body={"name": who.name, "class": "mage",
-                                                                            "device": "another-device"})),
-        ("POST", "/v1/sessions", await api.ask("POST", "/v1/sessions", body={"device": "nobodys"})),
+                                                                            "device": device_of("another-device")})),
+        ("POST", "/v1/sessions", await api.ask("POST", "/v1/sessions", body={"device": device_of("nobodys")})),
         ("POST", act, await api.ask("POST", act, body=HUNT)),
         ("POST", act, await api.ask("POST", act, token=who.token, body={"action": "rest"})),
         ("POST", act, await api.ask("POST", act, token=who.token, body=HUNT, key=old)),

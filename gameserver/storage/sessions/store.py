@@ -17,7 +17,7 @@ SHOWN = 16
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a session was opened: what the client calls itself, at most 64 characters, its address, and what proved it."""
+    """How a session was opened: the name its client gave, at most 64 characters, its address, and what proved it."""
 
     label: str = ""
     address: str = ""
@@ -54,7 +54,7 @@ class SessionOpenCall(NamedTuple):
     epoch: int
     label: str
     address: str
-    proof: str
+    by_password: int
 
 
 class SessionTouchCall(NamedTuple):
@@ -63,7 +63,6 @@ class SessionTouchCall(NamedTuple):
 
 
 WRITABLE = "gs:sessions:writable"
-BY_PASSWORD = "password"
 
 
 class SessionListCall(NamedTuple):
@@ -106,7 +105,7 @@ class SessionStore:
             epoch=epoch,
             label=origin.label,
             address=origin.address,
-            proof=BY_PASSWORD if origin.by_password else "",
+            by_password=int(origin.by_password),
         )
         now, over = await self._open(call)
         expiry = now + min(self._idle_ms, self._longest_ms)
@@ -149,10 +148,9 @@ def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
     return SessionRevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names)
 
 
-def _session(player_id: int, name: str, row: Sequence[Any]) -> Session:
-    epoch, opened, expiry, end, proof = row
-    by_password = proof.decode() == BY_PASSWORD
-    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end), by_password=by_password)
+def _session(player_id: int, name: str, row: Sequence[int]) -> Session:
+    epoch, opened, expiry, end, by_password = row
+    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end), by_password=bool(by_password))
 
 
 def _listed(row: Sequence[Any]) -> Listed:

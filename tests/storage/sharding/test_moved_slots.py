@@ -29,6 +29,7 @@ from tests.support.deployment import (
     settled,
     slots_of,
 )
+from tests.support.devices import device_of
 from tests.support.uniqueness import assert_unique
 
 Ask = Callable[[Core, Player], Awaitable[object]]
@@ -136,18 +137,20 @@ async def move_claims(core: Core, target: str) -> None:
 async def test_players_sign_in_on_a_node_with_a_stale_map_after_their_claims_have_moved(
     core: Core, second: Core, target: str
 ) -> None:
-    wanted = Application("Ann Lee", "mage", device="anns-device", password="anns-password")
+    wanted = Application("Ann Lee", "mage", device=device_of("anns-device"), password="anns-password")
     birth, _ = await enroll(core.commands.accounts, wanted, command_id())
     await move_claims(core, target)
     by_name = await sign_in_by_password(second.commands.accounts, "Ann Lee", "anns-password")
-    by_device = await sign_in_by_device(second.commands.accounts, "anns-device")
+    by_device = await sign_in_by_device(second.commands.accounts, device_of("anns-device"))
     assert by_name.player == by_device.player == birth.player
 
 
 async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_the_player_and_its_claims_have_moved(
     core: Core, second: Core
 ) -> None:
-    welcome = await sign_up(core.commands.accounts, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    welcome = await sign_up(
+        core.commands.accounts, Application("Ann Lee", "mage", device=device_of("anns-device")), command_id()
+    )
     target = {"one": "two", "two": "one"}[owner(core, welcome.player.id)]
     await move_slot(core, slot_of(welcome.player.id), target)
     await move_claims(core, target)
@@ -158,7 +161,9 @@ async def test_a_player_is_renamed_and_deleted_on_a_node_with_a_stale_map_after_
 
 
 async def test_the_sweeper_leaves_claims_alone_that_lie_where_their_slot_no_longer_is(core: Core) -> None:
-    birth, _ = await enroll(core.commands.accounts, Application("Ann Lee", "mage", device="anns-device"), command_id())
+    birth, _ = await enroll(
+        core.commands.accounts, Application("Ann Lee", "mage", device=device_of("anns-device")), command_id()
+    )
     for name in ("one", "two"):
         async with connected(core.databases[name].url) as connection:
             await connection.execute("update claims set confirmed = false, deadline = now() - interval '1 s'")

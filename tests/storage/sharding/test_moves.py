@@ -18,6 +18,7 @@ from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord,
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, enlist_many, order, owner, settled, slots_of
+from tests.support.devices import device_of
 from tests.support.wait import wait_until
 
 
@@ -89,11 +90,13 @@ async def test_claims_move_while_players_sign_up_and_a_name_stays_taken(core: Co
     assert len(made) > 5
     for player in made:
         with pytest.raises(NameTaken):
-            await enroll(core.commands.accounts, _application(player.name, device="another-device"), command_id())
+            await enroll(
+                core.commands.accounts, _application(player.name, device=device_of("another-device")), command_id()
+            )
 
 
 def _application(name: str, device: str | None = None) -> Application:
-    return Application(name, "mage", device=device or f"device of {name}")
+    return Application(name, "mage", device=device or device_of(f"device of {name}"))
 
 
 SPOIL = """

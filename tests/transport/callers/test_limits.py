@@ -12,6 +12,7 @@ from gameserver.commands import passwords
 from gameserver.config.limits import LimitSettings, PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.devices import device_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
 from tests.transport.samples import HUNT
@@ -48,7 +49,7 @@ def limited(settings: Settings, proxies: tuple[str, ...] = (), **limits: Any) ->
 
 async def sign_up(api: Api, **headers: Any) -> Answer:
     number = next(_numbers)
-    request = {"name": f"Newcomer {number}", "class": "mage", "device": f"newcomers-device-{number}"}
+    request = {"name": f"Newcomer {number}", "class": "mage", "device": device_of(f"newcomers-device-{number}")}
     return await api.ask("POST", "/v1/players", body=request, **headers)
 
 
@@ -104,7 +105,7 @@ async def test_a_denied_sign_up_claims_nothing(settings: Settings, start: Start)
     few = PerMinute(per_minute=HOURLY, burst=1)
     api = await start(limited(settings, sign_ups_per_address=few))
     who = await api.sign_up()
-    request, key = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}, command_id()
+    request, key = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device")}, command_id()
     async with unchanged(api, who):
         assert_problem(await api.ask("POST", "/v1/players", body=request, key=key), "rate_limited")
     made = await api.ask("POST", "/v1/players", body=request, key=key, X_Backend_Key=KEY)

@@ -11,11 +11,12 @@ from gameserver.config.settings import Settings
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.ids import command_milliseconds, new_command_id, player_id_of
 from tests.support.client import Answer, Api, command_id
+from tests.support.devices import device_of
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import SLOTS
 from tests.transport.doors import assert_problem, on_another_port, unchanged
 
-ANN = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
+ANN = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device"), "password": "anns-password"}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_a_player_comes_back_by_device_and_by_name_and_password(api: Api) 
     }
     tokens = {made.body["session"]["token"]}
     for credentials in (
-        {"device": "anns-device"},
+        {"device": device_of("anns-device")},
         {"name": "Ann Lee", "password": "anns-password"},
         {"name": "  ＡＮＮ  lee", "password": "anns-password"},
     ):
@@ -81,7 +82,10 @@ async def test_a_sign_up_sent_again_gets_its_player_and_a_new_session(two: list[
 
 async def test_a_sign_up_sent_at_once_to_two_nodes_makes_one_player(two: list[Api]) -> None:
     for number in range(5):
-        key, fields = command_id(), {"name": f"Twin {number}", "device": f"twin-device-{number}", "password": None}
+        key, fields = (
+            command_id(),
+            {"name": f"Twin {number}", "device": device_of(f"twin-device-{number}"), "password": None},
+        )
         results = await asyncio.gather(*(sign_up(api, key, **fields) for api in two * 3))
         assert {result.status for result in results} == {201}, [result.body for result in results]
         assert len({result.body["player"]["id"] for result in results}) == 1
@@ -97,7 +101,7 @@ async def test_a_sign_ups_command_id_with_another_body_is_a_mismatch(api: Api) -
         {"name": "Bea Lee"},
         {"name": "ANN LEE"},
         {"class": "priest"},
-        {"device": "another-device"},
+        {"device": device_of("another-device")},
         {"device": None},
         {"password": "another-password"},
         {"password": None},
@@ -106,29 +110,29 @@ async def test_a_sign_ups_command_id_with_another_body_is_a_mismatch(api: Api) -
         for other in others:
             assert_problem(await sign_up(api, key, **other), "command_mismatch", other)
     assert (await sign_up(api, key)).body["player"] == made.body["player"]
-    assert (await sign_up(api, name="Bea Lee", device="another-device")).status == 201, "nothing was claimed"
+    assert (await sign_up(api, name="Bea Lee", device=device_of("another-device"))).status == 201, "nothing was claimed"
 
 
 async def test_no_name_or_device_has_two_holders_on_any_node_or_database(two: list[Api]) -> None:
     first, second = two
     for number in range(12):
-        fields = {"name": f"Holder {number}", "device": f"device-of-holder-{number}", "password": None}
+        fields = {"name": f"Holder {number}", "device": device_of(f"device-of-holder-{number}"), "password": None}
         assert (await sign_up(first, **fields)).status == 201
     stats = (await first.admin("stats")).body
     assert set(stats["by_database"]) == {"one", "two"}, "the players lie in both databases"
     for number in range(12):
-        other = {"device": f"another-device-{number}", "password": None}
+        other = {"device": device_of(f"another-device-{number}"), "password": None}
         assert_problem(await sign_up(second, name=f"HOLDER {number}", **other), "name_taken")
         other = {"name": f"Another {number}", "password": None}
-        assert_problem(await sign_up(second, device=f"device-of-holder-{number}", **other), "device_taken")
-        taken = await sign_up(second, **other, device=f"another-device-{number}")
+        assert_problem(await sign_up(second, device=device_of(f"device-of-holder-{number}"), **other), "device_taken")
+        taken = await sign_up(second, **other, device=device_of(f"another-device-{number}"))
         assert taken.status == 201, "what a refused sign-up had reserved is free again"
     assert (await first.admin("stats")).body["players"] == 24
 
 
 async def test_of_many_sign_ups_with_one_name_at_once_one_gets_it(two: list[Api]) -> None:
     tries = [
-        sign_up(api, name=name, device=f"racer-{number}-{name}-{place}", password=None)
+        sign_up(api, name=name, device=device_of(f"racer-{number}-{name}-{place}"), password=None)
         for place, api in enumerate(two)
         for number in range(4)
         for name in ("Ann Lee", "Bea Lee", "Cid Lee")
@@ -141,12 +145,12 @@ async def test_of_many_sign_ups_with_one_name_at_once_one_gets_it(two: list[Api]
 
 async def test_wrong_credentials_get_the_same_answer_whatever_is_wrong(api: Api) -> None:
     await sign_up(api)
-    await api.sign_up(name="Bea Lee", device="beas-device")
+    await api.sign_up(name="Bea Lee", device=device_of("beas-device"))
     collected = set()
     for wrong in (
-        {"device": "nobodys-device"},
-        {"device": "ANNS-DEVICE"},
-        {"device": "Ann Lee"},
+        {"device": device_of("nobodys-device")},
+        {"device": device_of("anns-device").upper()},
+        {"device": device_of("Ann Lee")},
         {"name": "Nobody", "password": "anns-password"},
         {"name": "", "password": "anns-password"},
         {"name": "admin", "password": "anns-password"},
@@ -174,7 +178,7 @@ async def test_a_command_id_made_to_draw_another_players_id_gives_no_access_to_t
     victim = await api.sign_up()
     ledger = (await api.ask("GET", "/v1/players/me/ledger", token=victim.token)).body["entries"]
     key = forged(int(victim.id), ledger[-1]["command_id"])
-    thief: dict[str, Any] = {"name": "Thief", "device": "device-of-a-thief", "password": None}
+    thief: dict[str, Any] = {"name": "Thief", "device": device_of("device-of-a-thief"), "password": None}
     claimed = Key(KeyKind.DEVICE, sha256(thief["device"].encode()).hexdigest())
 
     claim = await node.core.rooms.accounts.claims.reserve(claimed, int(victim.id), key)

@@ -6,6 +6,7 @@ from typing import Any
 from gameserver.config.sections import LedgerSettings
 from gameserver.config.settings import Settings
 from tests.support.client import Api, Signed, command_id
+from tests.support.devices import device_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, fields_of, unchanged
 
@@ -68,7 +69,7 @@ async def test_a_command_id_reused_with_another_body_is_refused_and_changes_noth
             assert (await door.act(other, key))["code"] == "command_mismatch", other
         assert (await door.act(HUNT, key)) == {**first, "replayed": True}
         assert (await door.act(HUNT, key.upper())) == {**first, "replayed": True}
-    sign_up = {"name": "Ann Lee", "class": "mage", "device": "anns-device"}
+    sign_up = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device")}
     made = await door.api.ask("POST", "/v1/players", body=sign_up, key=key)
     assert made.status == 201, "another player's command id"
 
@@ -89,7 +90,7 @@ async def test_a_rules_refusal_is_the_final_answer_of_its_command_id(door: Door)
 
 async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Settings) -> None:
     key, own = command_id(seconds_ago=7200), command_id(seconds_ago=7200)
-    sign_up = {"name": "Ann Lee", "class": "mage", "device": "anns-device", "password": "anns-password"}
+    sign_up = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device"), "password": "anns-password"}
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api((await start_node(stack, settings)).url))
         made = (await api.ask("POST", "/v1/players", body=sign_up, key=own)).body
@@ -106,6 +107,6 @@ async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Se
                 assert (await door.act(HUNT, command_id(seconds_ago=7200)))["code"] == "command_expired"
             again = await api.ask("POST", "/v1/players", body=sign_up, key=own)
             assert (again.status, again.body["replayed"], again.body["player"]) == (201, True, made["player"])
-            new = {**sign_up, "name": "Bea Lee", "device": "beas-device"}
+            new = {**sign_up, "name": "Bea Lee", "device": device_of("beas-device")}
             refused = await api.ask("POST", "/v1/players", body=new, key=command_id(seconds_ago=7200))
             assert_problem(refused, "command_expired")

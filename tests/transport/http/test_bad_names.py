@@ -1,6 +1,7 @@
 """Names that nobody can have: refused, and nobody is made."""
 
 from tests.support.client import Api
+from tests.support.devices import device_of
 from tests.transport.doors import assert_problem, fields_of, unchanged
 
 UNFIT = [
@@ -65,7 +66,7 @@ TAKEN = {
 
 
 def application(name: str, number: int) -> dict[str, str]:
-    return {"name": name, "class": "mage", "device": f"another-device-{number}"}
+    return {"name": name, "class": "mage", "device": device_of(f"another-device-{number}")}
 
 
 async def test_an_unfit_name_is_refused_and_makes_no_player(api: Api) -> None:

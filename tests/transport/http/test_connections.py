@@ -96,7 +96,7 @@ async def test_a_client_that_shuts_its_sending_side_gets_every_answer(api: Api) 
     for count in (1, 3, 30):
         replies = await exchange(api.url, get * count, half_close=True)
         assert [status for status, _, _ in replies] == [200] * count
-    body = b'{"name": "Half Closed", "class": "mage", "device": "half-closed"}'
+    body = b'{"name": "Half Closed", "class": "mage", "device": "9daab80fba067ea4ff33ba022cc7fc15"}'
     head = b"POST /v1/players HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     ((status, headers, _),) = await exchange(api.url, head % len(body) + body, half_close=True)
     assert (status, headers["connection"]) == (201, "close")

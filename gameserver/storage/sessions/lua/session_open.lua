@@ -9,12 +9,12 @@
 -- ARGV epoch: the player's session epoch
 -- ARGV label: what the client calls itself
 -- ARGV address: the client's
--- ARGV proof: `password`, or nothing for a device
+-- ARGV by_password: 1 if the player's password opened it, else 0
 -- Returns now in ms by this server's clock, and the names of those to be ended.
 -- include: milliseconds
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
-  'label', label, 'address', address, 'proof', proof)
+  'label', label, 'address', address, 'by_password', by_password)
 redis.call('PEXPIREAT', session, now + math.min(idle, longest))
 
 -- Those that have expired leave the list.

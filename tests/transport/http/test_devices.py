@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import devices
 from gameserver.commands.accounts import Application
+from gameserver.commands.keys import device_key
 from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll
 from gameserver.rules.errors import DeviceTaken, WrongCredentials
@@ -152,7 +152,7 @@ async def test_an_operator_lists_and_ends_devices_and_it_is_audited(api: Api, co
 async def test_a_node_that_dies_after_the_claim_or_after_the_commit_leaves_what_the_sweeper_settles(core: Core) -> None:
     accounts = core.commands.accounts
     birth, _ = await enroll(accounts, Application("Ann Lee", "mage", device=device_of("anns")), command_id())
-    key = devices.device_key(NEW)
+    key = device_key(NEW)
     change = Change(command_id(), birth.player.id, "add_device", {"device": key.text[:16]}, 0)
     # Killed after the claim: nobody can have it until the sweeper frees it.
     await accounts.room.claims.retake(key, birth.player.id, change.command_id)
@@ -163,7 +163,7 @@ async def test_a_node_that_dies_after_the_claim_or_after_the_commit_leaves_what_
     await sweep_all(core)
     await enroll(accounts, Application("Bea Lee", "mage", device=NEW), command_id())
     # Killed after the commit: it is the player's, before the sweep and after it.
-    third = devices.device_key(device_of("third"))
+    third = device_key(device_of("third"))
     identity = await accounts.room.identities.find(change)
     await accounts.room.claims.retake(third, birth.player.id, change.command_id)
     assert await accounts.room.devices.add(change, identity.claims_epoch, third, "") is not None

@@ -14,6 +14,7 @@ import psutil
 
 from gameserver.config import redis_url
 from gameserver.config.errors import ConfigFault
+from gameserver.config.ports import joined
 from gameserver.config.settings import Settings, load
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import binaries
@@ -55,8 +56,10 @@ def bots(settings: Settings, options: list[str]) -> NoReturn:
         os.environ["BOTS_ADMIN_KEY"] = next(iter(keys.values())).get_secret_value()
     host, port = settings.node.host, settings.node.port
     scheme = "https" if settings.certificate is not None else "http"
+    operators = f"http://127.0.0.1:{settings.node_port(1)}"
     if settings.haproxy is not None:
         host, port = settings.haproxy.host, settings.haproxy.port
+        operators = f"http://{joined(settings.haproxy.operators_host, settings.haproxy.operators_port)}"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     _become(
         str(Path(sys.executable).with_name("bots")),
@@ -67,6 +70,8 @@ def bots(settings: Settings, options: list[str]) -> NoReturn:
         "30",
         "--url",
         url,
+        "--admin-url",
+        operators,
         *options,
     )
 

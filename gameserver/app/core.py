@@ -256,6 +256,7 @@ def _attempts(settings: Settings, redis: Redis) -> Attempts:
         chosen.sign_ups_per_address,
         chosen.sign_ins_per_address,
         chosen.sign_ins_per_name,
+        chosen.sign_ins_per_name_and_address,
         chosen.password_changes_per_player,
     )
     return Attempts(redis, AttemptPaces(*map(pace_of, paces)))

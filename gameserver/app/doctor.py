@@ -161,7 +161,8 @@ async def _redis(settings: Settings) -> Examined:
 
 async def _ask_redis(client: Redis, examined: Examined) -> None:
     async def ask() -> float:
-        seconds, microseconds = await client.time()
+        answer: Any = await client.time()
+        seconds, microseconds = next(iter(answer.values())) if isinstance(answer, dict) else answer  # of a cluster
         return float(seconds) + float(microseconds) / 1e6
 
     examined.facts["clock"] = await clocks.measure(ask, time.time)

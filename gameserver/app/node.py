@@ -21,12 +21,16 @@ from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
+from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
+from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.http.middleware import wrap_request
 from gameserver.transport.http.replies import json_response
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
+from gameserver.transport.socket.memory import MemoryLimits
+from gameserver.transport.socket.places import SocketLimits
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
 from gameserver.upkeep import loops, takeover
@@ -43,7 +47,7 @@ def build_app(core: Core) -> web.Application:
     app[CLOCK] = core.commands.accounts.policy.now
     app[READINESS] = Readiness(problems=core.databases.problems)
     app[BOARD_PAGES] = BoardPages()
-    app[SOCKETS] = Sockets(core.settings.sockets.per_player, app[BOARD_PAGES])
+    app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = Origins(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)
@@ -58,13 +62,21 @@ def build_app(core: Core) -> web.Application:
     return app
 
 
+def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
+    chosen, limits = settings.sockets, settings.limits
+    places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address)
+    memory = MemoryLimits(chosen.held_bytes_per_socket, limits.held_bytes_per_address, chosen.held_bytes_per_node)
+    return Sockets(chosen.per_player, pages, places, memory)
+
+
 def _callers(settings: Settings) -> Callers:
-    limits = settings.limits
+    limits, denials = settings.limits, DenialWatch()
     return Callers(
         settings.node.trusted_proxies,
         limits.exempt,
         settings.backend.keys,
         pace_of(limits.frames_per_socket),
+        ActionPacing(pace_of(limits.frames_per_address), limit="frames_per_address"),
         ActionPacing(
             pace_of(limits.actions_per_player),
             longer=ActionPacing(
@@ -78,6 +90,16 @@ def _callers(settings: Settings) -> Callers:
             limit="wrong_keys_per_address",
             refused="Too many wrong keys from this address.",
         ),
+        Sources(
+            SourceLimits(
+                limits.connections_per_address,
+                pace_of(limits.new_connections_per_address),
+                pace_of(limits.requests_per_address),
+            ),
+            (*settings.node.trusted_proxies, *limits.exempt),
+            denials,
+        ),
+        denials,
     )
 
 
@@ -103,6 +125,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_ledger_for_ever(policy, lambda: slots.members("players"), settings.ledger.keep_seconds),
         postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
+        loops.forget_old_scores_for_ever(commands.seasons, lambda: slots.databases("players")),
         loops.forget_letter_counts_for_ever(lambda: slots.databases("players")),
         attend(slots, "players", lambda database: courier(core, database, deliverers).run()),
         *live.work(),
@@ -145,7 +168,8 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
         await doctor.warn(settings, core.databases, core.redis.commands)
         app = build_app(core)
-        async with serving(app, settings.node, background(core, app), stop):
+        node = settings.node.model_copy(update={"operators_listen": settings.operators_listen()})
+        async with serving(app, node, background(core, app), stop):
             if ready_file is not None:
                 ready_file.touch()
             await stop.requested.wait()

@@ -49,7 +49,10 @@ async def sign_in_by_password(
         raise WrongCredentials("These credentials don't fit any player.")
     if checked.outdated and hashed is not None:
         await _renew(accounts, claim.player_id, hashed, password)
-    return await _welcome(accounts, claim.player_id, replace(origin, by_password=True), epoch)
+    welcome = await _welcome(accounts, claim.player_id, replace(origin, by_password=True), epoch)
+    with contextlib.suppress(Unavailable):
+        await accounts.attempts.remember(address, name)
+    return welcome
 
 
 async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str) -> None:

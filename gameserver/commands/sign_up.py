@@ -68,6 +68,9 @@ async def sign_up(
         await accounts.room.credentials.session_epoch(player.id)  # raises Banned
         proved = replace(origin, by_password=application.password is not None)
         token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved)
+    if application.password is not None:
+        with contextlib.suppress(Unavailable):
+            await accounts.attempts.remember(address, player.name)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
 
 

@@ -1,9 +1,10 @@
 """What has to fit between sections of the settings; each function returns what is wrong, a sentence each."""
 
 from collections.abc import Collection, Mapping
+from ipaddress import IPv4Network, IPv6Network
 
 from gameserver.config import ports
-from gameserver.config.deployment import GROUPS, GroupSettings, HAProxySettings
+from gameserver.config.deployment import GROUPS, GroupSettings, HAProxySettings, NodeSettings
 
 
 def unknown_databases(control: str, groups: Mapping[str, GroupSettings], databases: Collection[str]) -> list[str]:
@@ -39,6 +40,25 @@ def items_slots(groups: Mapping[str, GroupSettings]) -> list[str]:
     if players is None or items is None or items.slots == players.slots:
         return []
     return [f"groups.items.slots is {items.slots}, groups.players has {players.slots}: an item's slot is its player's"]
+
+
+def operators_faults(haproxy: HAProxySettings | None, node: NodeSettings) -> list[str]:
+    """Why operators wouldn't reach the nodes, or players' proxies wouldn't be believed."""
+    if haproxy is None:
+        return []
+    faults = []
+    if node.operators_listen not in (None, "port"):
+        faults.append("node.operators_listen must be left out, or `port`: HAProxy asks the nodes' ports for /admin")
+    for network in haproxy.forwarded_from:
+        if not any(_is_within(network, trusted) for trusted in node.trusted_proxies):
+            faults.append(f"haproxy.forwarded_from has {network}, which node.trusted_proxies needs, too")
+    return faults
+
+
+def _is_within(network: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    if isinstance(network, IPv4Network):
+        return isinstance(other, IPv4Network) and network.subnet_of(other)
+    return isinstance(other, IPv6Network) and network.subnet_of(other)
 
 
 def node_faults(haproxy: HAProxySettings | None, nodes: int, port: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The shape of a deployment: a node, what `gameserver up` starts, HAProxy, and which databases hold which tables."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, IPvAnyNetwork, model_validator
 
@@ -20,7 +20,13 @@ class NodeSettings(SettingsSection):
     host: str = "127.0.0.1"
     port: Port = 8080
     own_port: Port | None = None
-    """A second port that only this node listens on, where several nodes share `port`: for health checks and metrics."""
+    """A second port that only this node listens on, where several nodes share `port`: for health checks."""
+    operators_listen: Literal["port"] | Address | None = None
+    """host:port of /admin and /metrics, or `port`: on the players' own port, which then only a proxy may reach.
+
+    Without it they are on `port` where [haproxy] stands in front, and else on 127.0.0.1 alone: on `own_port`, or on
+    OPERATORS_PORT_ABOVE above `port`.
+    """
     drain_seconds: Seconds = 10
     """How long in-flight commands and open connections get after SIGTERM."""
     notice_seconds: Annotated[float, Field(ge=0, le=300)] = 0
@@ -69,6 +75,10 @@ class HAProxySettings(SettingsSection):
     """The unix socket of its runtime API, through which free places are filled; `up` makes one itself."""
     connections: int = Field(default=4000, ge=1, le=1_000_000)
     """Players' connections at a time; each takes two of the files that `ulimit -n` allows."""
+    proxy_protocol_from: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of load balancers that begin each connection with the PROXY protocol, version 1 or 2."""
+    forwarded_from: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of HTTP proxies in front, whose X-Forwarded-For is passed on; nodes must trust them, too."""
 
     @model_validator(mode="after")
     def _require_what_fits(self) -> Self:

@@ -56,7 +56,9 @@ class LimitSettings(SettingsSection):
 
     sign_ups_per_address: PerMinute = PerMinute(per_minute=10, burst=20)
     sign_ins_per_address: PerMinute = PerMinute(per_minute=30, burst=30)
-    sign_ins_per_name: PerMinute = PerMinute(per_minute=10, burst=10)
+    sign_ins_per_name: PerMinute = PerMinute(per_minute=60, burst=60)
+    """With a password, from all addresses together that the name hasn't signed in from lately."""
+    sign_ins_per_name_and_address: PerMinute = PerMinute(per_minute=10, burst=10)
     password_changes_per_player: PerMinute = PerMinute(per_minute=2, burst=5)
     letters_per_sender: PerMinute = PerMinute(per_minute=60, burst=60)
     """Letters that a player's actions send, to all recipients."""
@@ -69,10 +71,23 @@ class LimitSettings(SettingsSection):
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
+    frames_per_address: PerSecond = PerSecond(per_second=2000, burst=8000)
+    """Of all its sockets, on each node; beyond it they are read more slowly."""
     wrong_keys_per_address: PerMinute = PerMinute(per_minute=10, burst=10)
     """Wrong keys of operators and back ends, on each node."""
+    connections_per_address: int = Field(default=500, ge=1, le=1_000_000)
+    """Connections of an address at a time, at HAProxy and at a node's own port."""
+    new_connections_per_address: PerSecond = PerSecond(per_second=50, burst=500)
+    requests_per_address: PerSecond = PerSecond(per_second=500, burst=2000)
+    """Requests over HTTP, at HAProxy and at a node's own port; a socket is one."""
+    sockets_per_address: int = Field(default=500, ge=1, le=1_000_000)
+    """Sockets of an address at a time, on each node; also behind proxies."""
+    sockets_without_hello_per_address: int = Field(default=100, ge=1, le=1_000_000)
+    """Of these, sockets that haven't said hello yet."""
+    held_bytes_per_address: int = Field(default=16 << 20, ge=1 << 20, le=1 << 40)
+    """Bytes that its sockets' clients haven't read, and requests that aren't answered, on each node."""
     exempt: tuple[IPvAnyNetwork, ...] = ()
-    """Networks whose clients may sign up and sign in without limit."""
+    """Networks whose clients have no limit by address."""
 
     @field_validator("letters_per_sender", "letters_per_pair")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 LAST_PORT = 65535
+OPERATORS_PORT_ABOVE = 1000
 Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
 _ADDRESS = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 
@@ -28,9 +29,19 @@ Address = Annotated[str, AfterValidator(_require_address)]
 """`host:port`, kept as text."""
 
 
+def joined(host: str, port: int) -> str:
+    """host:port, an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def node_port(base: int, number: int) -> int:
     """The port that only the node with this number, from 1, listens on; `base` is `[node] port`."""
     return base + number
+
+
+def operators_port(base: int) -> int:
+    """The port for operators of a node that has no port of its own; `base` is `[node] port`."""
+    return base + OPERATORS_PORT_ABOVE if base + OPERATORS_PORT_ABOVE <= LAST_PORT else base - OPERATORS_PORT_ABOVE
 
 
 def conflicts(base: int, places: int, used: Mapping[str, int]) -> list[str]:

@@ -58,6 +58,12 @@ class SocketSettings(SettingsSection):
 
     per_player: int = Field(default=8, ge=1, le=1000)
     """Sockets of one player on one node; one more closes the player's oldest."""
+    per_node: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Sockets of a node; one more is answered 503."""
+    held_bytes_per_socket: int = Field(default=1 << 20, ge=1 << 17, le=1 << 30)
+    """Bytes that a socket's client hasn't read, and requests that aren't answered; with more it is closed."""
+    held_bytes_per_node: int = Field(default=128 << 20, ge=1 << 20, le=1 << 40)
+    """The same of all sockets of a node; with more those that hold most are cut."""
 
 
 class LedgerSettings(SettingsSection):

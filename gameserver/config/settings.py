@@ -88,6 +88,7 @@ class Settings(BaseSettings):
         faults += consistency.unknown_groups(self.groups)
         self.groups.update(consistency.items_group(self.groups))
         faults += consistency.items_slots(self.groups)
+        faults += consistency.operators_faults(self.haproxy, self.node)
         faults += consistency.node_faults(self.haproxy, self.stack.nodes, self.node.port)
         if faults:
             raise ValueError("; ".join(faults))
@@ -96,6 +97,19 @@ class Settings(BaseSettings):
     def node_port(self, number: int) -> int:
         """The port that only the node of `up` with this number, from 1, listens on."""
         return ports.node_port(self.node.port, number)
+
+    def operators_listen(self, number: int = 1) -> str:
+        """host:port of the operators' doors of a node, or `port` for the players' port.
+
+        `number` counts the nodes of `up` from 1: each listens one port above the one before.
+        """
+        node = self.node
+        if node.operators_listen is not None and node.operators_listen != "port":
+            host, port = ports.address(node.operators_listen)
+            return ports.joined(host, port + number - 1)
+        if node.operators_listen is None and self.haproxy is None:
+            return ports.joined("127.0.0.1", node.own_port or ports.operators_port(node.port))
+        return "port"
 
     @property
     def certificate(self) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from gameserver.config.ports import joined
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
@@ -69,12 +70,30 @@ def _node(settings: Settings, config: Path, number: int) -> NodeProcess:
         port=settings.node.port if shared else own_port,
         run=data / "run",
         log=data / "log" / f"{place_name(number)}.log",
-        env={
-            "GAMESERVER_NODE__NAME": place_name(number),
-            "GAMESERVER_NODE__OWN_PORT" if shared else "GAMESERVER_NODE__PORT": str(own_port),
-        },
+        env=_environment(settings, number, shared=shared),
         stop_seconds=stop_seconds(settings),
     )
+
+
+def _environment(settings: Settings, number: int, *, shared: bool) -> dict[str, str]:
+    """What is different in the settings of this node of `up`, counted from 1."""
+    named = {
+        "GAMESERVER_NODE__NAME": place_name(number),
+        "GAMESERVER_NODE__OWN_PORT" if shared else "GAMESERVER_NODE__PORT": str(settings.node_port(number)),
+    }
+    apart = {"GAMESERVER_NODE__OPERATORS_LISTEN": settings.operators_listen(number)}
+    return named | (apart if settings.node.operators_listen is not None else {})
+
+
+def _operators(settings: Settings, front: Front | None) -> str:
+    """The URL of the operators' doors: HAProxy's, or the first node's."""
+    if front is not None:
+        return front.haproxy.operators
+    listen = settings.operators_listen()
+    if listen == "port":
+        return f"http://{joined(settings.node.host, settings.node.port)}"
+    default = joined("127.0.0.1", settings.node_port(1))
+    return f"http://{listen if settings.node.operators_listen is not None else default}"
 
 
 async def up(
@@ -99,7 +118,7 @@ async def up(
         await supervisor.start(*game_nodes)
         async with front.serving(supervisor) if front else contextlib.nullcontext():
             doors = {"players": front.haproxy.players if front else game_nodes[0].address}
-            doors |= {"operators": front.haproxy.operators} if front else {}
+            doors["operators"] = _operators(settings, front)
             if as_json:
                 show_json({"servers": described(children), **doors, "admin_key_file": str(settings.admin_key_file)})
             else:

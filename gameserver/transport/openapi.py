@@ -15,6 +15,7 @@ from gameserver.rules.errors import (
     Internal,
     NotAuthenticated,
     Overloaded,
+    RateLimited,
     Refused,
     SessionRevoked,
     SessionsUnavailable,
@@ -31,7 +32,8 @@ KEYS: dict[str, tuple[type[GameError], ...]] = {
     "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
     "admin": (Forbidden,),
 }
-"""The errors of checking each kind of key; every operation has NotAuthenticated, for a wrong back end's key."""
+"""The errors of checking each kind of key; every operation has NotAuthenticated, for a wrong back end's key, and
+RateLimited, since all requests of an address are counted."""
 BACKEND_KEY = {
     "type": "apiKey",
     "in": "header",
@@ -100,7 +102,14 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(route: Route) -> dict[str, Any]:
-    kinds: list[type[GameError]] = [Internal, BadInput, NotAuthenticated, *route.terms.errors, *KEYS[route.key]]
+    kinds: list[type[GameError]] = [
+        Internal,
+        BadInput,
+        NotAuthenticated,
+        RateLimited,
+        *route.terms.errors,
+        *KEYS[route.key],
+    ]
     kinds += [BadJson, UnsupportedMediaType, TooLarge, TooSlow] if route.terms.body is not None else []
     codes: dict[int, list[str]] = {}
     for kind in dict.fromkeys(kinds):

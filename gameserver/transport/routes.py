@@ -113,7 +113,7 @@ ROUTES = (
            "The caller and the caller's friends on a board",
            answer=answers.BoardAnswer, errors=BOARDS),
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
-           errors=(errors.Forbidden,)),
+           errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     admin("GET", "/admin/v1/rankings", operators.read_rankings, "Rank players over all databases",
            query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
     admin("GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",

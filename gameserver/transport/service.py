@@ -16,6 +16,8 @@ import structlog
 from aiohttp import web
 
 from gameserver.config.deployment import NodeSettings
+from gameserver.config.ports import address as parse_address
+from gameserver.transport.callers.callers import CALLERS
 from gameserver.transport.http.connections import Site
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
@@ -63,7 +65,7 @@ async def serving(
         await runner.setup()
         await _listen(runner, node)
         app[READINESS].ready = True
-        log.info("serving", host=node.host, port=node.port, own_port=node.own_port)
+        log.info("serving", host=node.host, port=node.port, own_port=node.own_port, operators=node.operators_listen)
         yield
         log.info("draining")
     finally:
@@ -99,16 +101,30 @@ async def _watched(work: Work, stop: Stop) -> None:
 
 
 async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
-    """Nodes share `port` only if each has a port of its own, which is taken first: nothing shares it by mistake."""
-    if node.own_port is not None:
-        await _listen_on(runner, node.host, node.own_port, "node.own_port")
-    await _listen_on(runner, node.host, node.port, "node.port", shared=node.own_port is not None)
+    """Nodes share `port` only if each has a port of its own, which is taken first: nothing shares it by mistake.
+
+    Operators' doors are on the players' ports only if the settings say so; else they have a listener of their own, on
+    which nothing is counted by address. It may be `own_port`, which players then don't reach.
+    """
+    with_operators, sources = node.operators_listen == "port", runner.app[CALLERS].sources
+    apart = None if with_operators or node.operators_listen is None else parse_address(node.operators_listen)
+    if node.own_port is not None and (apart is None or apart[1] != node.own_port):
+        own = Site(runner, node.host, node.own_port, backlog=1024, sources=sources, for_operators=with_operators)
+        await _start(own, node.host, node.own_port, "node.own_port")
+    if apart is not None:
+        site = Site(runner, *apart, sources=None, for_operators=True)
+        await _start(site, *apart, "node.own_port" if apart[1] == node.own_port else "node.operators_listen")
+    shared = node.own_port is not None
+    site = Site(
+        runner, node.host, node.port, reuse_port=shared, backlog=1024, sources=sources, for_operators=with_operators
+    )
+    await _start(site, node.host, node.port, "node.port")
 
 
-async def _listen_on(runner: web.AppRunner, host: str, port: int, setting: str, *, shared: bool = False) -> None:
+async def _start(site: Site, host: str, port: int, setting: str) -> None:
     """Raises OSError, with what to do, for a port that can't be had."""
     try:
-        await Site(runner, host, port, reuse_port=shared, backlog=1024).start()
+        await site.start()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise OSError(f"Port {port} of {host} ({setting}) can't be listened on: {error.strerror}.") from None

@@ -10,6 +10,7 @@ from gameserver.commands import board_repair
 from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
+from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
@@ -17,6 +18,7 @@ from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.seasons import old_scores
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
@@ -34,6 +36,7 @@ RESERVATIONS_A_SWEEP = 200
 OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
 OLD_MOVES_SECONDS = 600.0
+OLD_SCORES_SECONDS = 86_400.0
 OLD_MOVES_CHUNK = 100
 
 
@@ -148,6 +151,16 @@ async def forget_old_mail(now: datetime, databases: Sequence[Database], keep: fl
         while chunk := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
             deleted += chunk
     return deleted
+
+
+async def forget_old_scores_for_ever(seasons: Seasons, databases: Callable[[], Sequence[Database]]) -> None:
+    """Deletes the scores of seasons that were closed long ago."""
+
+    async def work() -> int:
+        before = old_scores.oldest_start(await seasons.room.records.all(), seasons.now())
+        return sum([await old_scores.forget(database, before) for database in databases()])
+
+    await _for_ever("old scores", OLD_SCORES_SECONDS, work)
 
 
 async def forget_letter_counts_for_ever(databases: Callable[[], Sequence[Database]]) -> None:

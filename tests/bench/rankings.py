@@ -42,7 +42,7 @@ where not void and slot in (select slot from players_owned_slots where owned) or
 
 async def main() -> None:
     settings = load(Path(os.environ.get("CONFIG", "config/sharded.toml")))
-    url = f"http://{settings.node.host}:{settings.node.port}/admin/v1/rankings"
+    url = f"http://{settings.node.host}:{settings.node_port(1)}/admin/v1/rankings"
     headers = {"Authorization": f"Bearer {settings.admin_keys()['operator'].get_secret_value()}"}
     table = Table("by", "class", *(f"{page} {what} ms" for page in ("top", "middle") for what in ("fastest", "median")))
     async with open_core(settings) as core, aiohttp.ClientSession(headers=headers) as session:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gameserver.app import examine
 from gameserver.config.settings import Settings
 from tests.support.redis_kinds import ACL, TESTS_OWN, Running, alone, behind_sentinel, cluster, debian_redis, with_tls
 from tests.support.redis_play import play, played, playing, until_back, until_open
@@ -36,6 +37,16 @@ def cluster_and_tls(folder: Path) -> AbstractAsyncContextManager[Running]:
 async def test_everything_works_on_every_kind(settings: Settings, tmp_path: Path, kind: Kind) -> None:
     async with kind(tmp_path) as redis, AsyncExitStack() as stack:
         await play(await played(stack, settings, redis))
+
+
+@pytest.mark.parametrize("kind", [alone, cluster])
+async def test_the_doctor_examines_every_kind(settings: Settings, tmp_path: Path, kind: Kind) -> None:
+    async with kind(tmp_path) as redis, AsyncExitStack() as stack:
+        node = (await played(stack, settings, redis)).node
+        examined = (await examine(node.core.settings, 1))[-1]
+        assert [symptom for symptom in examined.symptoms if "appendonly" not in symptom.problem] == []
+        assert examined.facts["servers"][0]["maxmemory_policy"] == "noeviction"
+        assert abs(examined.facts["clock"].seconds) < 1
 
 
 async def test_everything_works_on_a_cluster_and_again_after_a_kill_of_one_of_its_masters(

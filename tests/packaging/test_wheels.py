@@ -131,6 +131,12 @@ async def up(environment: Environment, folder: Path) -> AsyncIterator[str]:
         running.wait()
 
 
+def operators_of(url: str) -> str:
+    """The operators' doors of the first node."""
+    host, _, port = url.rpartition(":")
+    return f"{host}:{int(port) + 1}"
+
+
 async def test_a_new_game_is_served_and_its_own_action_played(environment: Environment) -> None:
     home = environment.folder.parent
     made = environment.run("gameserver", "new", "mygame", cwd=home)
@@ -141,6 +147,7 @@ async def test_a_new_game_is_served_and_its_own_action_played(environment: Envir
         answer = await api.act(player, "pray")
         assert answer.status == 200, answer.body
         assert [event["type"] for event in answer.body["events"]] == ["prayed"]
-        bots = ["run", "--players", "4", "--seconds", "1", "--url", url, "--admin-key-file", "var/admin.key"]
+        bots = ["run", "--players", "4", "--seconds", "1", "--url", url, "--admin-key-file", "var/admin.key",
+                "--admin-url", operators_of(url)]  # fmt: skip
         swarm = environment.run("bots", *bots, cwd=game)
         assert swarm.returncode == 0, swarm.stdout + swarm.stderr

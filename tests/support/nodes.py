@@ -29,7 +29,8 @@ async def start_node(stack: AsyncExitStack, settings: Settings, wall: Callable[[
     core = await stack.enter_async_context(application.open_core(settings, wall))
     app = application.build_app(core)
     stop = Stop()
-    await stack.enter_async_context(serving(app, settings.node, application.background(core, app), stop))
+    node = settings.node.model_copy(update={"operators_listen": settings.node.operators_listen or "port"})
+    await stack.enter_async_context(serving(app, node, application.background(core, app), stop))
     return InProcessNode(core, f"http://127.0.0.1:{settings.node.port}", stop)
 
 
@@ -51,7 +52,8 @@ def node_process(settings: Settings, folder: Path, name: str) -> NodeProcess:
 
 def toml_of(settings: Settings, port: int) -> str:
     """The settings as a file: JSON strings, arrays and numbers are TOML, too."""
-    lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3"]
+    lines = [f"game = {_value(str(settings.game))}", "[node]", f"port = {port}", "drain_seconds = 3",
+             'operators_listen = "port"']  # fmt: skip
     for name in settings.databases:
         lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name).get_secret_value())}"]
         lines += ["allow_unsafe = true"] if settings.databases[name].allow_unsafe else []

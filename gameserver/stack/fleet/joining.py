@@ -6,8 +6,8 @@ import json
 import socket
 
 from gameserver.config.ports import address as parse_address
+from gameserver.config.ports import joined
 from gameserver.stack.errors import StackError
-from gameserver.stack.servers.haproxy_config import joined
 
 _SECONDS = 3
 _LONGEST_ANSWER = 4096

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from gameserver.config.deployment import HAProxySettings
+from gameserver.config.ports import joined
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
 from gameserver.stack.servers import binaries
 from gameserver.stack.servers.haproxy_api import RuntimeApi
-from gameserver.stack.servers.haproxy_config import SOCKET, joined
+from gameserver.stack.servers.haproxy_config import SOCKET
 from gameserver.stack.servers.managed import ManagedServer
 
 _READY_SECONDS = 20

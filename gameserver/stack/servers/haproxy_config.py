@@ -18,7 +18,9 @@ from gameserver.config.origins import (
     REQUEST_HEADERS,
     expression,
 )
+from gameserver.config.ports import joined
 from gameserver.config.settings import Settings
+from gameserver.stack.servers import haproxy_sources
 
 TEMPLATE = Path(__file__).with_name("haproxy.cfg")
 SOCKET = "haproxy.sock"
@@ -58,11 +60,6 @@ def node_address(settings: Settings, number: int) -> str:
     return joined(host, settings.node_port(number))
 
 
-def joined(host: str, port: int) -> str:
-    """host:port, an IPv6 host in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def first_places(settings: Settings) -> list[HAProxyPlace]:
     """The places before any node joins or leaves. Raises ConfigFault without [haproxy]."""
     front = section(settings)
@@ -99,6 +96,9 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "lookup": lookup,
         "players": joined(front.host, front.port) + _tls(settings.certificate),
         "operators": joined(front.operators_host, front.operators_port),
+        "connection_rules": haproxy_sources.connection_rules(front, settings.limits),
+        "request_rules": haproxy_sources.request_rules(front, settings.limits),
+        "unless_forwarded": haproxy_sources.unless_forwarded(front),
         "servers": "\n".join(_server(place) for place in places),
     }
     return re.sub("«([a-z_]+)»", lambda match: values[match[1]], TEMPLATE.read_text("utf-8"))

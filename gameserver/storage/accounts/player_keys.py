@@ -13,11 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules import names
 from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Key, KeyKind
-from gameserver.storage.accounts.player_rows import has_id
 from gameserver.storage.ids import slot_of
-from gameserver.storage.ledger.rows import sign_up_outcome
+from gameserver.storage.ledger.rows import sign_up_of
 
-PLAYERS, DEVICES = tables.player_rows, tables.devices
+DEVICES = tables.devices
 SHOWN = 16
 """Digits of a device's hash that its owner knows it by."""
 
@@ -67,12 +66,9 @@ async def remove_device(connection: AsyncConnection, player_id: int, device: Dev
 
 
 async def _of_sign_up(connection: AsyncConnection, player_id: int) -> list[Device]:
-    outcome = await sign_up_outcome(connection, player_id)
-    if outcome is None:
-        return []
-    at = (await connection.execute(select(PLAYERS.c.created_at).where(has_id(player_id)))).scalar_one()
-    keys = map(Key.parse, outcome["keys"])
-    return [Device(key, "", at) for key in keys if key.kind is KeyKind.DEVICE]
+    row = await sign_up_of(connection, player_id)
+    keys = [] if row is None else [Key.parse(text) for text in row.outcome["keys"]]
+    return [Device(key, "", row.at) for key in keys if key.kind is KeyKind.DEVICE]
 
 
 async def _forget(connection: AsyncConnection, player_id: int, key: Key) -> None:

@@ -105,15 +105,15 @@ def rows_of(player_id: int) -> ColumnElement[bool]:
     return (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
 
 
-async def sign_up_outcome(connection: AsyncConnection, player_id: int) -> dict[str, Any] | None:
-    """The `outcome` of a player's sign-up, also after its partition was dropped."""
+async def sign_up_of(connection: AsyncConnection, player_id: int) -> Any:
+    """`outcome` and `at` of a player's sign-up or None, also after its partition was dropped."""
     low, high = sign_up_ids(player_id)
     for table in (LEDGER, tables.ledger_kept):
         at = (table.c.slot == slot_of(player_id)) & (table.c.player_id == player_id)
         when = (table.c.command_id >= low) & (table.c.command_id < high) & (table.c.action == "sign_up")
-        outcome: dict[str, Any] | None = (await connection.execute(select(table.c.outcome).where(at, when))).scalar()
-        if outcome is not None:
-            return outcome
+        row = (await connection.execute(select(table.c.outcome, table.c.at).where(at, when))).first()
+        if row is not None:
+            return row
     return None
 
 

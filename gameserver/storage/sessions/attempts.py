@@ -1,8 +1,12 @@
 """How often an address, a name or a player may sign up, sign in or change a password, counted over all nodes in Redis.
 
-Law: an attempt counts against every limit that it falls under, or against none of them; one Lua call decides, by
-Redis' own clock. A denied attempt has changed nothing. Retry-After is exact unless another client spends the allowance
-first.
+Law: an attempt that is admitted counts against every limit that it falls under. One that is denied counts against its
+address alone, as long as that admits it: nobody spends what a name or a player has at other addresses. One Lua call
+decides, by Redis' own clock. A denied attempt has changed nothing else. Retry-After is exact unless another client
+spends the allowance first.
+
+An address from which a name has signed in with its password keeps a place: the name's own limit, which all addresses
+share, isn't asked there. So one who guesses from many addresses keeps a player out of new ones, but not of these.
 
 For that the limits of a kind share one hash tag, so on a Redis Cluster all sign-ins are counted on one of its servers.
 A decision takes it some 10 µs, less than a thousandth of what hashing the password takes the nodes. Asking for address
@@ -12,6 +16,7 @@ Keys expire when they have no effect any more.
 """
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,10 +26,14 @@ from redis.asyncio import Redis
 from gameserver.rules import names
 from gameserver.rules.errors import SessionsUnavailable
 from gameserver.rules.pacing import Pace, refusal
+from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
 from gameserver.telemetry import denied
 
+MOST_KNOWN = 5
+"""Addresses of a name that keep a place: those that were used last."""
+KNOWN_SECONDS = 30 * 24 * 3600
 AWAY = "Attempts can't be counted right now."
 
 
@@ -35,6 +44,7 @@ class AttemptPaces:
     sign_ups_per_address: Pace
     sign_ins_per_address: Pace
     sign_ins_per_name: Pace
+    sign_ins_per_name_and_address: Pace
     password_changes_per_player: Pace
 
 
@@ -46,6 +56,8 @@ class _Limit:
     key: str
     pace: Pace
     detail: str
+    counts_denied: bool = False
+    """Whether attempts that another limit denies count, too."""
 
 
 class AttemptsSpendCall(NamedTuple):
@@ -58,6 +70,7 @@ class Attempts:
 
     def __init__(self, redis: Redis, paces: AttemptPaces) -> None:
         self._spent, self._paces = Script(redis, __package__, "attempts_spend", AttemptsSpendCall), paces
+        self._redis = redis
 
     async def sign_up(self, address: str | None) -> None:
         """Counts a sign-up. Raises RateLimited, SessionsUnavailable."""
@@ -69,13 +82,40 @@ class Attempts:
         """Counts a sign-in, by its name if it has one. Raises RateLimited, SessionsUnavailable."""
         if address is None:
             return
-        pace, detail = self._paces.sign_ins_per_address, "Too many sign-ins from this address."
-        limits = [_Limit("sign_ins_per_address", f"gs:limit:{{sign_in}}:address:{address}", pace, detail)]
+        limits = [self._sign_ins(address)]
         if name is not None:
-            pace, detail = self._paces.sign_ins_per_name, "Too many sign-ins under this name."
-            key = f"gs:limit:{{sign_in}}:name:{_hashed(name)}"
-            limits.append(_Limit("sign_ins_per_name", key, pace, detail))
+            limits += await self._sign_ins_by_name(address, _hashed(name))
         await self._spend(limits)
+
+    def _sign_ins(self, address: str) -> _Limit:
+        pace, detail = self._paces.sign_ins_per_address, "Too many sign-ins from this address."
+        key = f"gs:limit:{{sign_in}}:address:{address}"
+        return _Limit("sign_ins_per_address", key, pace, detail, counts_denied=True)
+
+    async def _sign_ins_by_name(self, address: str, hashed: str) -> list[_Limit]:
+        pace, detail = self._paces.sign_ins_per_name_and_address, "Too many sign-ins under this name from this address."
+        key = f"gs:limit:{{sign_in}}:name:{hashed}:address:{address}"
+        limits = [_Limit("sign_ins_per_name_and_address", key, pace, detail)]
+        with translated(SessionsUnavailable, AWAY):
+            known = await self._redis.zscore(_known(hashed), address)
+        if known is None:
+            pace, detail = self._paces.sign_ins_per_name, "Too many sign-ins under this name from new addresses."
+            key = f"gs:limit:{{sign_in}}:name:{hashed}"
+            limits.append(_Limit("sign_ins_per_name", key, pace, detail))
+        return limits
+
+    async def remember(self, address: str | None, name: str) -> None:
+        """The name has signed in with its password from there. Raises SessionsUnavailable."""
+        if address is None:
+            return
+        key = _known(_hashed(name))
+        with translated(SessionsUnavailable, AWAY):
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.zadd(key, {address: time.time()})
+            pipeline.zremrangebyrank(key, 0, -MOST_KNOWN - 1)
+            pipeline.expire(key, KNOWN_SECONDS)
+            async with clients.in_time():
+                await pipeline.execute()
 
     async def change_password(self, address: str | None, player_id: int) -> None:
         """Counts a change of a player's password, and a sign-in of its address, since it tries a password, too.
@@ -84,23 +124,28 @@ class Attempts:
         """
         if address is None:
             return
-        pace, detail = self._paces.sign_ins_per_address, "Too many sign-ins from this address."
-        per_player, often = self._paces.password_changes_per_player, "The password was changed too often."
-        await self._spend(
-            [
-                _Limit("sign_ins_per_address", f"gs:limit:{{sign_in}}:address:{address}", pace, detail),
-                _Limit("password_changes_per_player", f"gs:limit:{{sign_in}}:player:{player_id}", per_player, often),
-            ]
-        )
+        pace, detail = self._paces.password_changes_per_player, "The password was changed too often."
+        key = f"gs:limit:{{sign_in}}:player:{player_id}"
+        changes = _Limit("password_changes_per_player", key, pace, detail)
+        await self._spend([self._sign_ins(address), changes])
 
     async def _spend(self, limits: Sequence[_Limit]) -> None:
-        paces = [number for limit in limits for number in (_microseconds(limit.pace), limit.pace.burst)]
+        paces = [
+            number
+            for limit in limits
+            for number in (_microseconds(limit.pace), limit.pace.burst, int(limit.counts_denied))
+        ]
         with translated(SessionsUnavailable, AWAY):
             denying, wait = await self._spent(AttemptsSpendCall(limits=[limit.key for limit in limits], paces=paces))
         if denying:
             limit = limits[denying - 1]
             denied(limit.kind).inc()
             raise refusal(limit.detail, wait * 1000)
+
+
+def _known(hashed: str) -> str:
+    """The key of the addresses from which a name has signed in, each with when it did last, in seconds since 1970."""
+    return f"gs:known:{{{hashed}}}"
 
 
 def _microseconds(pace: Pace) -> int:

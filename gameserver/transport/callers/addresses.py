@@ -4,9 +4,15 @@ Law: what a client writes into X-Forwarded-For is never believed. Each proxy app
 from, so the header is read from its right end, and only as far as trusted proxies have written it: the first address
 that isn't one of them is the client. If an element isn't an address, or all of them are proxies, the address of the
 connection is used.
+
+An element is an IPv4 or IPv6 address as proxies write it: alone, with a port (`198.51.100.7:50123`,
+`[2001:db8::1]:443`), in brackets, in double quotes. Blanks around elements and empty elements say nothing (RFC 9110,
+5.6.1).
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -14,22 +20,36 @@ Networks = Sequence[IPv4Network | IPv6Network]
 UNKNOWN = IPv6Address("::")
 """The address of a connection that has none."""
 LONGEST = 64
-"""Characters of an address that is parsed."""
+"""Characters of an element that is parsed; the longest address with brackets, zone, port and quotes is shorter."""
 SUBSCRIBER_BITS = 64
+BLANKS = " \t"
+_IPV4_AND_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}")
+_IN_BRACKETS = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?")
 
 
-def client(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> Address:
-    """The client's address, from the connection's peer and the X-Forwarded-For headers in their order."""
-    direct = _parse(peer or "") or UNKNOWN
+@dataclass(frozen=True, slots=True)
+class ClientReading:
+    """The client's address, and the element of a trusted proxy's header that couldn't be read, if there was one."""
+
+    address: Address
+    unreadable: str | None = None
+
+
+def read(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> ClientReading:
+    """The client, from the connection's peer and the X-Forwarded-For headers in their order."""
+    direct = parse(peer or "") or UNKNOWN
     if not within(direct, proxies):
-        return direct
-    for element in reversed(",".join(forwarded).split(",")):
-        address = _parse(element.strip(" \t"))
+        return ClientReading(direct)
+    for written in reversed(",".join(forwarded).split(",")):
+        element = written.strip(BLANKS)
+        if not element:
+            continue
+        address = parse(element)
         if address is None:
-            return direct
+            return ClientReading(direct, element)
         if not within(address, proxies):
-            return address
-    return direct
+            return ClientReading(address)
+    return ClientReading(direct)
 
 
 def within(address: Address, networks: Networks) -> bool:
@@ -43,12 +63,15 @@ def counted(address: Address) -> str:
     return str(ip_network((int(address), SUBSCRIBER_BITS), strict=False))
 
 
-def _parse(text: str) -> Address | None:
-    """An address without a port, or None; an IPv4 address written as IPv6 (`::ffff:192.0.2.1`) counts as IPv4."""
-    if len(text) > LONGEST:
+def parse(element: str) -> Address | None:
+    """The address in an element, or None; one of IPv4 written as IPv6 (`::ffff:192.0.2.1`) counts as IPv4."""
+    if len(element) > LONGEST:
         return None
+    if len(element) >= 2 and element[0] == element[-1] == '"':
+        element = element[1:-1].strip(BLANKS)
+    match = _IPV4_AND_PORT.fullmatch(element) or _IN_BRACKETS.fullmatch(element)
     try:
-        address = ip_address(text)
+        address = ip_address(element if match is None else match[1])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
@@ -15,9 +15,12 @@ from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Address, Networks
+from gameserver.transport.callers.denials import DenialWatch
+from gameserver.transport.callers.sources import Sources
 
 HEADER = "X-Backend-Key"
 LONGEST_LABEL = 64
+MOST_PROXIES = 100
 log = structlog.get_logger()
 
 
@@ -48,6 +51,21 @@ def count_wrong_key(request: web.Request, door: str) -> None:
         callers.wrong_keys.spend(who)
 
 
+def count_request(request: web.Request) -> None:
+    """Counts a request against its connection's address, unless a back end sends it. Raises RateLimited.
+
+    Raises NotAuthenticated for an unknown key of a back end, everywhere, also where nothing is limited.
+    """
+    source: str | None = getattr(request.protocol, "source", None)
+    if not is_backend(request) and source is not None:
+        request.app[CALLERS].sources.count_request(source)
+
+
+def note_denial(request: web.Request) -> None:
+    """Counts a request that a limit has denied by its client's address."""
+    request.app[CALLERS].denials.note(addresses.counted(_client(request)))
+
+
 def address(request: web.Request) -> str | None:
     """What the caller's sign-ups and sign-ins are counted by; None if they aren't limited."""
     callers = request.app[CALLERS]
@@ -65,7 +83,11 @@ def origin(request: web.Request, label: str | None = None) -> Origin:
 
 def _client(request: web.Request) -> Address:
     forwarded = request.headers.getall("X-Forwarded-For", ())
-    return addresses.client(request.remote, forwarded, request.app[CALLERS].proxies)
+    callers = request.app[CALLERS]
+    reading = addresses.read(request.remote, forwarded, callers.proxies)
+    if reading.unreadable is not None:
+        callers.note_unreadable(str(reading.address), reading.unreadable)
+    return reading.address
 
 
 def action_pacing(request: web.Request) -> ActionPacing | None:
@@ -92,10 +114,29 @@ class Callers:
     """The keys of back ends, by name."""
     frames: Pace
     """The pace of each socket's frames."""
+    address_frames: ActionPacing
+    """The pacing of the frames of all sockets of an address."""
     actions: ActionPacing
     """The pacing of each player's actions."""
     wrong_keys: ActionPacing
     """The pacing of wrong keys by address."""
+    sources: Sources
+    """What each address has of the node's own port."""
+    denials: DenialWatch
+    """Who makes most of them."""
+    unreadable: set[str] = field(default_factory=set)
+    """Trusted proxies whose header couldn't be read, as far as the log names them."""
+
+    def note_unreadable(self, proxy: str, element: str) -> None:
+        """Says once of each proxy, for MOST_PROXIES at the most, that all its clients count as one."""
+        if proxy in self.unreadable or len(self.unreadable) >= MOST_PROXIES:
+            return
+        self.unreadable.add(proxy)
+        log.warning(
+            "a trusted proxy's X-Forwarded-For can't be read: its clients count as one for the limits",
+            address=proxy,
+            element="".join(filter(str.isprintable, element))[: addresses.LONGEST],
+        )
 
 
 CALLERS = web.AppKey("callers", Callers)

@@ -2,23 +2,28 @@
 
 Law: a request that aiohttp refuses before any handler sees it gets the same form of error as all others. A connection
 that hasn't sent the whole head of a request HEAD_SECONDS after its first byte, or after it was opened, is closed;
-bodies have a deadline of their own (`inputs`). A client that shuts its sending side is answered all that it has asked.
+bodies have a deadline of their own (`inputs`). A client that leaves much unread for UNREAD_SECONDS is cut. One that
+shuts its sending side is answered all that it has asked. A connection beyond what its address may have is answered 429
+and closed before anything is read or made for it.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from gameserver import telemetry
-from gameserver.rules.errors import GameError
+from gameserver.rules.errors import GameError, RateLimited
+from gameserver.transport.callers.sources import Sources
 from gameserver.transport.http.middleware import problem_response
 from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooLarge, UriTooLong
 
 HEAD_SECONDS = 10.0
+UNREAD_SECONDS = 30.0
+"""How long a client may leave more than 64 KiB unread."""
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 """Bytes; they differ so that aiohttp's error tells which one it was."""
 LONGEST_TEXT = 300
@@ -29,23 +34,58 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """One per connection; of aiohttp's it overrides only public methods and asyncio's callbacks."""
 
-    __slots__ = ("_deadline", "_guard", "_half_closed")
+    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "_unread", "for_operators", "source")
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, max_line_size=LONGEST_LINE, max_field_size=LONGEST_HEADER, **options)
+    def __init__(self, server: web.Server, *, sources: Sources | None, for_operators: bool, **options: Any) -> None:
+        """Without `sources` nothing is counted by address."""
+        super().__init__(server, max_line_size=LONGEST_LINE, max_field_size=LONGEST_HEADER, **options)
+        self.source: str | None = None
+        """What the connection and its requests are counted by; None if they aren't."""
+        self.for_operators = for_operators
+        """Whether operators' paths are answered here."""
+        self._sources, self._refused = sources, False
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._guard: Callable[[Any], Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._sources is not None:
+            peer = transport.get_extra_info("peername")
+            try:
+                self.source = self._sources.connect(peer[0] if peer else None)
+            except RateLimited as error:
+                self._refused = True
+                _refuse_connection(cast("asyncio.WriteTransport", transport), error)
+                return
         super().connection_made(transport)
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_waiting()
-        super().connection_lost(exc)
+        self._stop_waiting_for_reader()
+        if self._sources is not None and self.source is not None:
+            self._sources.disconnect(self.source)
+            self.source = None
+        if not self._refused:
+            super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Much waits until the client reads: it has UNREAD_SECONDS for that."""
+        if self._refused:
+            return
+        super().pause_writing()
+        self._unread = asyncio.get_running_loop().call_later(UNREAD_SECONDS, self._end_slow_reader)
+
+    def resume_writing(self) -> None:
+        if self._refused:
+            return
+        self._stop_waiting_for_reader()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         if self._payload_parser is not None:
             return
@@ -57,7 +97,7 @@ class Connection(web.RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Says whether the connection stays open for what is still to be written."""
-        if self._payload_parser is not None or self._is_idle():
+        if self._refused or self._payload_parser is not None or self._is_idle():
             return False
         self._half_closed = True
         if self._deadline is None:
@@ -108,10 +148,31 @@ class Connection(web.RequestHandler):
         if self._is_idle() or not self._request_count:
             self.force_close()
 
+    def _end_slow_reader(self) -> None:
+        self._unread = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _refuse_connection(transport: asyncio.WriteTransport, error: RateLimited) -> None:
+    """Answers a connection that isn't served, whatever it would have asked."""
+    response = _refusal(error)
+    body = response.body if isinstance(response.body, bytes) else b""
+    fields = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    telemetry.request_answered("none", "any", response.status).inc()
+    transport.write(f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n".encode() + body)
+    transport.close()
 
 
 def _refusal(error: GameError) -> web.Response:
@@ -136,6 +197,11 @@ def _error_of(fault: BaseException | None) -> GameError:
 class Site(web.TCPSite):
     """Listens on a port, with connections of this kind."""
 
+    def __init__(self, *arguments: Any, sources: Sources | None, for_operators: bool, **options: Any) -> None:
+        """`sources` counts the connections by address."""
+        super().__init__(*arguments, **options)
+        self._sources, self._for_operators = sources, for_operators
+
     async def start(self) -> None:
         await web.BaseSite.start(self)
         server = self._runner.server
@@ -143,7 +209,9 @@ class Site(web.TCPSite):
             raise TypeError("the runner isn't set up")
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(server, loop=loop, **server._kwargs),
+            lambda: Connection(
+                server, sources=self._sources, for_operators=self._for_operators, loop=loop, **server._kwargs
+            ),
             self._host,
             self._port,
             backlog=self._backlog,

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from gameserver import telemetry
-from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound
+from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound, RateLimited
 from gameserver.transport import answers
 from gameserver.transport.callers import callers
 from gameserver.transport.callers.origins import ORIGINS, is_preflight, preflight_answer
@@ -21,6 +21,8 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 SLOW_SECONDS = 1.0
+OPERATORS_PATHS = ("/admin", "/metrics")
+"""Beginnings of the paths that only the operators' listener of a node answers."""
 
 
 @web.middleware
@@ -36,12 +38,11 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
-        if (coding := request.headers.get("Transfer-Encoding")) is not None and coding.lower() != "chunked":
-            raise BadRequest("The only transfer coding that this server takes is `chunked`.")
+        _require_servable(request)
         if is_preflight(request):
             response: web.StreamResponse = _answer_preflight(request)
         else:
-            callers.is_backend(request)  # refuses a wrong key everywhere, also where nothing is limited
+            callers.count_request(request)
             response = await handler(request)
     except Exception as error:
         response = _error_response(request, error)
@@ -61,6 +62,14 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
+def _require_servable(request: web.Request) -> None:
+    """Raises NotFound for an operators' path on a players' listener, and BadRequest for a transfer coding."""
+    if request.path.startswith(OPERATORS_PATHS) and not getattr(request.protocol, "for_operators", False):
+        raise NotFound("There is nothing at this path.")
+    if (coding := request.headers.get("Transfer-Encoding")) is not None and coding.lower() != "chunked":
+        raise BadRequest("The only transfer coding that this server takes is `chunked`.")
+
+
 def _answer_preflight(request: web.Request) -> web.Response:
     origin = request.headers.get("Origin", "")
     if not request.app[ORIGINS].allow(origin):
@@ -76,6 +85,8 @@ def _error_response(request: web.Request, error: Exception) -> web.Response:
             response.force_close()
             return response
         case GameError():
+            if isinstance(error, RateLimited):
+                callers.note_denial(request)
             return problem_response(error)
         case web.HTTPException(status=status) if status < 400:
             raise error

@@ -2,12 +2,14 @@
 
 Law: the frames sent in one turn of the event loop leave in their order in one write, so a batch of answers costs one
 system call instead of one for each (they were two fifths of a busy node's time). What the client hasn't read yet waits
-in the connection's buffer; past LARGEST_BUFFER the client is cut off as too slow. Every close has a deadline: a client
-that stops reading can't hold up the node.
+in the connection's buffer, whose owner is told of it; the kernel holds KERNEL_BUFFER bytes more in each direction, or
+twice as many. Every close has a deadline: a client that stops reading can't hold up the node.
 """
 
 import asyncio
 import contextlib
+import socket
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -16,15 +18,17 @@ from gameserver.telemetry import request_id
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
-LARGEST_BUFFER = 1 << 20
-"""Bytes that may wait for a client."""
+KERNEL_BUFFER = 1 << 16
+"""Without a bound Linux lets both buffers of a connection grow to some megabytes."""
 CLOSE_SECONDS = 1.0
 
 
 class SocketChannel:
     """Frames out, and the close; the socket's handler receives from `websocket` itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_unread: Callable[[], object] = lambda: None) -> None:
+        """`on_unread` is called when the client hasn't read all that was sent before."""
+        self._on_unread = on_unread
         self.websocket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_SECONDS,
             autoping=False,
@@ -40,6 +44,14 @@ class SocketChannel:
         """Answers the upgrade."""
         await self.websocket.prepare(request)
         self._transport = request.transport
+        if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
+            for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                raw.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait until the client reads."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     @property
     def closing(self) -> bool:
@@ -55,9 +67,10 @@ class SocketChannel:
         frames, self._frames = self._frames, []
         if self._transport is None or self._transport.is_closing() or self.websocket.closed:
             return
+        waiting = self._transport.get_write_buffer_size()
         self._transport.write(b"".join(frames))
-        if self._transport.get_write_buffer_size() > LARGEST_BUFFER:
-            self.end(Close.TOO_SLOW, "too slow")
+        if waiting:
+            self._on_unread()
 
     def fail(self, error: GameError, code: int, reason: str | None = None, frame_id: str | int | None = None) -> None:
         """Sends an error, then ends; the close's reason is the error's code unless given."""
@@ -82,6 +95,11 @@ class SocketChannel:
         if self._closing is not None:
             await asyncio.wait([self._closing], timeout=2 * CLOSE_SECONDS)
         self._abort_unsent()
+
+    def cut(self) -> None:
+        """Drops the connection and all that waits for the client."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _abort_unsent(self) -> None:
         """Cuts the connection if the client still hasn't read everything."""

@@ -34,7 +34,7 @@ from gameserver.transport.socket.operations import OPERATIONS, Conversation
 from gameserver.transport.socket.pacing import FramePacing, frame_pacing
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import SOCKETS
-from gameserver.transport.wire import Close
+from gameserver.transport.wire import LARGEST_BODY, Close
 
 log = structlog.get_logger()
 
@@ -42,16 +42,25 @@ HELLO_SECONDS = 5.0
 ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 IN_FLIGHT = 128
 """How many requests of one socket are answered at a time; the next frame waits in the client's connection."""
+IN_FLIGHT_BYTES = 1 << 18
+"""Of how many bytes these may be."""
+FEW = IN_FLIGHT_BYTES // LARGEST_BODY
+"""So many can't be of more bytes."""
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """One connection, from its upgrade to its end."""
     _check_origin(request)
-    player_socket = PlayerSocket()
+    sockets = request.app[SOCKETS]
+    with sockets.places.take(callers.address(request)) as place:
+        return await _hold(request, PlayerSocket(place, sockets.memory))
+
+
+async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.StreamResponse:
     channel = player_socket.channel
     if not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
-    pacing = frame_pacing(request)
+    pacing = frame_pacing(request, player_socket.address)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)
@@ -93,14 +102,22 @@ async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
                 break
             # Answer it in a task of its own: its command is queued before the task first waits.
             task = asyncio.create_task(_serve(conversation, frame))
-            requests.add(task)
-            task.add_done_callback(requests.discard)
+            requests[task] = len(message.data)
+            task.add_done_callback(requests.pop)
             # Read no further while too many requests are being answered.
-            if len(requests) >= IN_FLIGHT:
-                await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+            if len(requests) >= FEW:
+                await _wait_for_room(conversation.socket)
     finally:
         if requests:
             await asyncio.wait(requests)
+
+
+async def _wait_for_room(socket: PlayerSocket) -> None:
+    """Waits until the socket may have one more request in flight."""
+    requests = socket.requests
+    socket.note_held()
+    while len(requests) >= IN_FLIGHT or sum(requests.values()) >= IN_FLIGHT_BYTES:
+        await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None:
@@ -109,6 +126,8 @@ async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None
         message = await channel.websocket.receive()
         if message.type in ENDS or not pacing.admits(channel):
             return None
+        while seconds := pacing.pause():  # noqa: ASYNC110 (what it waits for is time)
+            await asyncio.sleep(seconds)
         if message.type is WSMsgType.PING:
             await channel.websocket.pong(message.data)
         elif message.type is not WSMsgType.PONG:

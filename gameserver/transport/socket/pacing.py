@@ -1,10 +1,16 @@
-"""How many frames one socket may send."""
+"""How many frames a socket may send, and all sockets of an address.
+
+A socket that sends more is closed. Of an address that sends more, which may be a whole school, the node reads each
+socket more slowly: at least PAUSE_SECONDS between two frames.
+"""
 
 import time
 from collections.abc import Callable
 
 from aiohttp import web
 
+from gameserver.commands.pacing import ActionPacing
+from gameserver.rules.errors import RateLimited
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
 from gameserver.transport.callers.callers import CALLERS, is_backend
@@ -12,15 +18,23 @@ from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.wire import Close, TooManyMessages
 
 KIND = "frames_per_socket"
+PAUSE_SECONDS = 0.1
 
 
 class FramePacing:
     """One per socket; a pace of None admits everything. `clock` gives nanoseconds and never goes back."""
 
-    __slots__ = ("_clock", "_interval", "_rest", "_tolerance")
+    __slots__ = ("_address", "_by_address", "_clock", "_interval", "_rest", "_tolerance")
 
-    def __init__(self, pace: Pace | None, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        pace: Pace | None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        by_address: ActionPacing | None = None,
+        address: str | None = None,
+    ) -> None:
+        """`by_address` counts the frames of all sockets of `address`; without an address it counts nothing."""
+        self._clock, self._by_address, self._address = clock, by_address, address
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
 
@@ -37,7 +51,19 @@ class FramePacing:
         self._rest = rest + self._interval
         return True
 
+    def pause(self) -> float:
+        """Seconds to wait before a frame is taken, because of others of its address; at 0 it is counted."""
+        if self._by_address is None or self._address is None:
+            return 0
+        try:
+            self._by_address.spend(self._address)
+        except RateLimited as error:
+            return max(error.retry_after or 0, PAUSE_SECONDS)
+        return 0
 
-def frame_pacing(request: web.Request) -> FramePacing:
-    """The pacing of the frames of one socket."""
-    return FramePacing(None if is_backend(request) else request.app[CALLERS].frames)
+
+def frame_pacing(request: web.Request, address: str | None) -> FramePacing:
+    """The pacing of the frames of one socket of this address."""
+    callers = request.app[CALLERS]
+    pace = None if is_backend(request) else callers.frames
+    return FramePacing(pace, by_address=callers.address_frames, address=address)

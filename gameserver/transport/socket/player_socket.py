@@ -12,7 +12,9 @@ from gameserver.commands.results import Opened, Seen, Session, StoredPush
 from gameserver.rules.player import Player
 from gameserver.transport import answers
 from gameserver.transport.socket.channel import SocketChannel
-from gameserver.transport.wire import RANK_TOPIC, TOPICS
+from gameserver.transport.socket.memory import HeldMemory
+from gameserver.transport.socket.places import SocketPlace
+from gameserver.transport.wire import RANK_TOPIC, TOPICS, Close
 
 
 @dataclass(slots=True)
@@ -27,9 +29,11 @@ class BeforeHello:
 class PlayerSocket:
     """One per connection; it has a `session` and a `token` from hello on, and `requests` while they are answered."""
 
-    def __init__(self) -> None:
-        self.channel = SocketChannel()
-        self.requests: set[asyncio.Task[None]] = set()
+    def __init__(self, place: SocketPlace, memory: HeldMemory) -> None:
+        self.place, self._memory = place, memory
+        self.channel = SocketChannel(self.note_held)
+        self.requests: dict[asyncio.Task[None], int] = {}
+        """The bytes of each."""
         self.session: Session | None = None
         self.token = ""
         self.left = asyncio.Event()
@@ -40,6 +44,25 @@ class PlayerSocket:
         self._seen = Seen()
         self._state_version = -1
         self._held_back: BeforeHello | None = BeforeHello()
+
+    @property
+    def address(self) -> str | None:
+        """What its memory is counted by."""
+        return self.place.address
+
+    def held(self) -> int:
+        """Bytes that the node holds for it: answers and pushes that aren't read, and requests that aren't answered."""
+        return self.channel.unread + sum(self.requests.values())
+
+    def note_held(self) -> None:
+        """Counts these; too many end the socket, or those that hold most."""
+        self._memory.note(self)
+
+    def end_slow(self) -> None:
+        self.channel.end(Close.TOO_SLOW, "too slow")
+
+    def cut(self) -> None:
+        self.channel.cut()
 
     @property
     def seen(self) -> Seen:

@@ -9,6 +9,8 @@ from aiohttp import web
 
 from gameserver.commands.results import Session
 from gameserver.transport.board_pages import BoardPages
+from gameserver.transport.socket.memory import HeldMemory, MemoryLimits
+from gameserver.transport.socket.places import SocketLimits, SocketPlaces
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.wire import RANK_TOPIC, Close
 
@@ -19,9 +21,10 @@ SPREAD, GRACE = 0.4, 0.3
 class Sockets:
     """One per node. A player may have `per_player` sockets; one more closes its oldest. `pages`: the boards' tops."""
 
-    def __init__(self, per_player: int, pages: BoardPages) -> None:
+    def __init__(self, per_player: int, pages: BoardPages, limits: SocketLimits, memory: MemoryLimits) -> None:
         self._per_player = per_player
         self.pages = pages
+        self.places, self.memory = SocketPlaces(limits), HeldMemory(memory)
         self._open: set[PlayerSocket] = set()
         self._by_player: dict[int, dict[PlayerSocket, None]] = {}
         self._ranked: set[PlayerSocket] = set()
@@ -37,6 +40,7 @@ class Sockets:
             yield
         finally:
             socket.left.set()
+            self.memory.forget(socket)
             self._open.discard(socket)
             self._ranked.discard(socket)
             if socket.session is not None:
@@ -51,6 +55,7 @@ class Sockets:
     def admit(self, socket: PlayerSocket, session: Session) -> None:
         """The socket has said hello with this session."""
         socket.session = session
+        socket.place.greet()
         sockets = self._by_player.setdefault(session.player_id, {})
         sockets[socket] = None
         if len(sockets) > self._per_player:

@@ -28,9 +28,15 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-def attempts(redis: Redis, up: Pace | None = None, address: Pace | None = None, name: Pace | None = None) -> Attempts:
+def attempts(
+    redis: Redis,
+    up: Pace | None = None,
+    address: Pace | None = None,
+    name: Pace | None = None,
+    pair: Pace | None = None,
+) -> Attempts:
     free = Pace(1000, 1_000_000)
-    return Attempts(redis, AttemptPaces(up or free, address or free, name or free, free))
+    return Attempts(redis, AttemptPaces(up or free, address or free, name or free, pair or free, free))
 
 
 async def admits(limits: Attempts, address: str | None, name: str | None = None) -> bool:
@@ -63,12 +69,37 @@ async def test_who_waits_as_long_as_he_is_told_is_admitted(redis: Redis) -> None
         await limits.sign_up(HERE)
 
 
-async def test_what_one_limit_denies_counts_against_none(redis: Redis) -> None:
-    limits = attempts(redis, address=Pace(HOUR, 4), name=Pace(HOUR, 2))
-    assert [await admits(limits, HERE, "Ann Lee") for _ in range(5)] == [True, True, False, False, False]
-    assert [await admits(limits, HERE) for _ in range(3)] == [True, True, False]
-    assert [await admits(limits, HERE, "Bea Lee") for _ in range(3)] == [False] * 3
-    assert [await admits(limits, THERE, "Bea Lee") for _ in range(3)] == [True, True, False]
+async def test_a_denied_attempt_counts_against_its_address_and_nothing_else(redis: Redis) -> None:
+    limits = attempts(redis, address=Pace(HOUR, 4), name=Pace(HOUR, 3), pair=Pace(HOUR, 2))
+    assert [await admits(limits, HERE, "Ann Lee") for _ in range(10)] == [True, True] + [False] * 8
+    assert not await admits(limits, HERE), "two were admitted, and two of the denied ones counted"
+    assert [await admits(limits, THERE, "Ann Lee") for _ in range(3)] == [True, False, False], "the name had one left"
+    assert [await admits(limits, THERE) for _ in range(2)] == [True, False]
+
+
+async def test_who_guesses_from_one_address_or_many_keeps_nobody_from_an_address_of_its_own(redis: Redis) -> None:
+    limits = attempts(redis, name=Pace(HOUR, 20), pair=Pace(HOUR, 5))
+    await limits.remember(THERE, "ANN  lee")
+    assert [await admits(limits, HERE, "Ann Lee") for _ in range(200)].count(True) == 5
+    assert await admits(limits, "198.51.100.1", "Ann Lee"), "one address doesn't spend what the name has elsewhere"
+    for number in range(50):
+        await admits(limits, f"203.0.113.{number}", "Ann Lee")
+    assert not await admits(limits, "198.51.100.2", "Ann Lee"), "many addresses do, at new ones"
+    assert [await admits(limits, THERE, "Ann Lee") for _ in range(6)] == [True] * 5 + [False]
+    assert not await admits(limits, "198.51.100.3", "Ann Lee")
+    assert await admits(limits, "198.51.100.3", "Bea Lee")
+
+
+async def test_the_addresses_of_a_name_that_were_used_last_keep_places_for_a_month(redis: Redis) -> None:
+    limits = attempts(redis, name=Pace(HOUR, 1))
+    for number in (0, 1, 2, 3, 0, 4, 5):
+        await limits.remember(f"203.0.113.{number}", "Ann Lee")
+    await admits(limits, HERE, "Ann Lee")
+    assert [await admits(limits, f"203.0.113.{number}", "Ann Lee") for number in range(6)] == [True, False] + [True] * 4
+    await limits.remember(None, "Bea Lee")
+    (key,) = [key async for key in redis.scan_iter("gs:known:*")]
+    assert b"ann" not in key.lower()
+    assert 30 * 24 * 3600 - 60 < await redis.ttl(key) <= 30 * 24 * 3600
 
 
 async def test_the_longer_of_two_waits_is_told_with_its_reason(redis: Redis) -> None:
@@ -90,12 +121,14 @@ async def test_names_that_are_one_to_players_are_one_to_the_limit(redis: Redis) 
 
 
 async def test_every_key_ends_when_it_says_nothing_more_shows_no_name_and_shares_its_kinds_tag(redis: Redis) -> None:
-    limits = attempts(redis, up=Pace(SECOND_NS, 5), address=Pace(SECOND_NS, 5), name=Pace(2 * SECOND_NS, 5))
+    limits = attempts(redis, up=Pace(SECOND_NS, 5), address=Pace(SECOND_NS, 5), name=Pace(2 * SECOND_NS, 5),
+                      pair=Pace(2 * SECOND_NS, 5))  # fmt: skip
     for _ in range(2):
         await limits.sign_up(HERE)
         await limits.sign_in(HERE, "Ann Lee")
     keys = sorted([each.decode() async for each in redis.scan_iter("gs:limit:*")])
     assert [each.split(":address")[0].split(":name")[0] for each in keys] == [
+        "gs:limit:{sign_in}",
         "gs:limit:{sign_in}",
         "gs:limit:{sign_in}",
         "gs:limit:{sign_up}",

@@ -1,12 +1,13 @@
 """Which address is the client's: what a client writes into X-Forwarded-For is never believed."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.transport.callers.addresses import UNKNOWN, Address, client, counted, within
+from gameserver.transport.callers.addresses import UNKNOWN, Address, ClientReading, Networks, counted, read, within
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("127.0.0.1/32"))
 OURS = st.sampled_from(["10.0.0.1", "10.255.255.255", "fd00::7", "127.0.0.1", "::ffff:10.1.2.3"])
@@ -17,17 +18,40 @@ def is_foreign(address: Address) -> bool:
     return not within(address, PROXIES) and getattr(address, "ipv4_mapped", None) is None
 
 
+def client(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> Address:
+    return read(peer, forwarded, proxies).address
+
+
 FOREIGN = ANY.filter(is_foreign)
 WRITTEN = st.lists(st.one_of(st.text(max_size=30), ANY.map(str), OURS), max_size=5)
 BEHIND = st.lists(OURS, max_size=3)
 SPACE = st.sampled_from(["", " ", "\t", "  "])
+PORT = st.integers(0, 65535)
 
 
-@given(OURS, WRITTEN, FOREIGN, BEHIND, SPACE)
+@st.composite
+def as_proxies_write(draw: st.DrawFn, addresses: st.SearchStrategy[Address]) -> tuple[Address, str]:
+    """An address, and one of its spellings in a header of a proxy: a port, brackets, quotes, IPv4 as IPv6, capitals."""
+    address = draw(addresses)
+    text = draw(st.sampled_from([str(address), address.exploded, str(address).upper()]))
+    if isinstance(address, IPv4Address):
+        text = draw(st.sampled_from([text, f"::ffff:{address}", f"[::ffff:{address}]"]))
+    if ":" in text and "[" not in text:
+        text = draw(st.sampled_from([text, f"[{text}]"]))
+    if ":" not in text or "[" in text:
+        text = draw(st.sampled_from([text, f"{text}:{draw(PORT)}"]))
+    return address, draw(st.sampled_from([text, f'"{text}"']))
+
+
+EMPTY = st.lists(st.sampled_from(["", " ", ", ,"]), max_size=2)
+
+
+@given(OURS, WRITTEN, as_proxies_write(FOREIGN), BEHIND, SPACE, EMPTY)
 def test_the_client_is_the_address_that_the_outermost_proxy_saw_whatever_the_client_wrote(
-    peer: str, written: list[str], seen: Address, behind: list[str], space: str
+    peer: str, written: list[str], spelt: tuple[Address, str], behind: list[str], space: str, empty: list[str]
 ) -> None:
-    headers = [*written, f"{space},{space}".join([str(seen), *behind])]
+    seen, text = spelt
+    headers = [*written, f"{space},{space}".join([text, *empty, *behind]), *empty]
     assert client(peer, headers, PROXIES) == seen
     assert client(peer, [",".join(headers)], PROXIES) == seen, "one header or several"
 
@@ -46,11 +70,22 @@ def test_whatever_the_header_says_the_result_is_an_address(peer: str, written: l
 
 @pytest.mark.parametrize(
     "forwarded",
-    [[], [""], [","], ["203.0.113.7,"], ["203.0.113.7, unknown"], ["203.0.113.7, 10.0.0.2, 1.2.3.4:80"], ["x" * 8000],
-     ["203.0.113.7, [::1]"], ["203.0.113.7, １.2.3.4"], ["10.0.0.2, 10.0.0.3"], ["203.0.113.7, 1.2.3.4%a"]],
+    [[], [""], [","], [" ", ",\t,"], ["10.0.0.2, 10.0.0.3"], ["[::ffff:10.0.0.2]:443,"]],
+)
+def test_a_header_that_names_no_client_leaves_the_connections_address(forwarded: list[str]) -> None:
+    assert read("10.0.0.1", forwarded, PROXIES) == ClientReading(ip_address("10.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    "element",
+    ["unknown", "_hidden", "x" * 8000, "１.2.3.4", "1.2.3.4%a", "unix:", "1.2.3.4:", "1.2.3.4:x", "1.2.3.4:123456",
+     "[2001:db8::1", "2001:db8::1]:443", "[[2001:db8::1]]", "[]:443", '"1.2.3.4', '""', '"', "1.2.3", "1.2.3.4 5",
+     "0x7f.0.0.1", "for=1.2.3.4", "1.2.3.4;1.2.3.5"],
 )  # fmt: skip
-def test_a_header_without_a_client_leaves_the_connections_address(forwarded: list[str]) -> None:
-    assert str(client("10.0.0.1", forwarded, PROXIES)) == "10.0.0.1"
+def test_what_isnt_an_address_leaves_the_connections_address_and_is_named(element: str) -> None:
+    for forwarded in ([f"203.0.113.7, {element}"], ["203.0.113.7", element, "10.0.0.2"], [f"{element} ,, "]):
+        assert read("10.0.0.1", forwarded, PROXIES) == ClientReading(ip_address("10.0.0.1"), element)
+    assert read("192.0.2.9", [element], PROXIES) == ClientReading(ip_address("192.0.2.9")), "this peer is no proxy"
 
 
 def test_a_connection_without_an_address_has_the_unknown_one() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from gameserver.config.limits import LimitSettings
+from gameserver.config.sections import SocketSettings
 from gameserver.transport import wire
-from gameserver.transport.socket import channel, conversation, operations
+from gameserver.transport.socket import conversation, operations
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.repository import DOCS
 from tests.support.wait import wait_until
@@ -52,7 +53,7 @@ def test_the_page_shows_every_op_and_every_closing_code() -> None:
 
 def test_the_page_names_the_limits_of_the_code() -> None:
     assert (wire.LARGEST_BODY, conversation.HELLO_SECONDS, conversation.IN_FLIGHT) == (16 << 10, 5, 128)
-    assert (channel.LARGEST_BUFFER, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
+    assert (SocketSettings().held_bytes_per_socket, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
     limits = LimitSettings()
     assert (limits.frames_per_socket.per_second, limits.frames_per_socket.burst) == (1000, 4000)
     assert (limits.actions_per_player.per_second, limits.actions_per_player.burst) == (500, 1000)

@@ -1,0 +1,71 @@
+"""HAProxy's rules of what one address of players may take ([limits]), and of what stands in front of HAProxy.
+
+Law: the connections, new connections and requests of each address, or /64 of IPv6, are counted in one table. Too many
+connections are refused before anything of them is read. Too many requests are answered 429; at twice as many the
+connection is cut. A window has WINDOW_SECONDS, and at most the burst and the rate times its length.
+
+Behind a load balancer that speaks the PROXY protocol everything counts by the client that it names. Of an HTTP proxy
+in front only requests are counted, by the last address that it wrote: each of its connections carries many clients.
+"""
+
+import math
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
+
+from gameserver.config.deployment import HAProxySettings
+from gameserver.config.limits import LimitSettings, PerSecond
+
+WINDOW_SECONDS = 10
+ADDRESSES = 100_000
+"""How many addresses are remembered, in some 10 MB."""
+_SUBSCRIBER = "ipmask(32,64)"
+Networks = Sequence[IPv4Network | IPv6Network]
+
+
+def connection_rules(front: HAProxySettings, limits: LimitSettings) -> str:
+    """The rules of the frontend for players that come before anything is read."""
+    window = f"{WINDOW_SECONDS}s"
+    stored = f"conn_cur,conn_rate({window}),http_req_rate({window})"
+    lines = [f"stick-table type ipv6 size {ADDRESSES} expire 1m store {stored}"]
+    # With the PROXY protocol the client is known when the connection is a session.
+    stage = "tcp-request session" if front.proxy_protocol_from else "tcp-request connection"
+    if front.proxy_protocol_from:
+        lines.append(f"tcp-request connection expect-proxy layer4 if {_from(front.proxy_protocol_from)}")
+    uncounted = (*limits.exempt, *front.forwarded_from)
+    unless = f" unless {_from(uncounted)}" if uncounted else ""
+    lines += [
+        f"{stage} track-sc0 src,{_SUBSCRIBER}{unless}",
+        f"{stage} reject if {{ sc0_conn_cur gt {limits.connections_per_address} }}",
+        f"{stage} reject if {{ sc0_conn_rate gt {_most(limits.new_connections_per_address)} }}",
+    ]
+    return _indented(lines)
+
+
+def request_rules(front: HAProxySettings, limits: LimitSettings) -> str:
+    """The rules of the frontend for players that every request passes first."""
+    most, lines = _most(limits.requests_per_address), []
+    if front.forwarded_from:
+        client = f"req.hdr_ip(X-Forwarded-For,-1),{_SUBSCRIBER}"
+        lines.append(f"http-request track-sc0 {client} if {_from(front.forwarded_from)}")
+    lines += [
+        f"http-request reject if {{ sc0_http_req_rate gt {2 * most} }}",
+        f"http-request deny deny_status 429 if {{ sc0_http_req_rate gt {most} }}",
+    ]
+    return _indented(lines)
+
+
+def unless_forwarded(front: HAProxySettings) -> str:
+    """The condition under which X-Forwarded-For is a client's own word."""
+    return f" unless {_from(front.forwarded_from)}" if front.forwarded_from else ""
+
+
+def _most(limit: PerSecond) -> int:
+    return limit.burst + math.ceil(limit.per_second * WINDOW_SECONDS)
+
+
+def _from(networks: Networks) -> str:
+    return f"{{ src {' '.join(map(str, networks))} }}"
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "".join(f"    {line}\n" for line in lines)

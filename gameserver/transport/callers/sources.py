@@ -1,0 +1,79 @@
+"""What one address may take of a node's own port: connections at a time, new connections, requests.
+
+Law: nothing is counted for trusted proxies, whose connections carry many clients (HAProxy counts by itself, and the
+limits of sockets, sign-ups and sign-ins know the client behind), nor for exempt networks. An address is remembered
+while it has connections, or until its burst is available again, so memory is bounded.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from gameserver.commands.pacing import ActionPacing
+from gameserver.rules.errors import RateLimited
+from gameserver.rules.pacing import Pace
+from gameserver.telemetry import denied
+from gameserver.transport.callers import addresses
+from gameserver.transport.callers.addresses import UNKNOWN, Networks
+from gameserver.transport.callers.denials import DenialWatch
+
+CONNECTIONS = "connections_per_address"
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """Of each address: connections at a time, the pace of new ones, the pace of requests."""
+
+    connections: int
+    new_connections: Pace
+    requests: Pace
+
+
+class Sources:
+    """One per node."""
+
+    def __init__(self, limits: SourceLimits, uncounted: Networks, denials: DenialWatch) -> None:
+        self._denials = denials
+        self._most, self._uncounted = limits.connections, uncounted
+        self._connections: dict[Hashable, int] = {}
+        self._new = ActionPacing(
+            limits.new_connections,
+            limit="new_connections_per_address",
+            refused="Too many new connections from this address.",
+        )
+        self._requests = ActionPacing(
+            limits.requests, limit="requests_per_address", refused="Too many requests from this address."
+        )
+
+    def connect(self, peer: str | None) -> str | None:
+        """Counts a connection; returns what it is counted by, or None. Raises RateLimited."""
+        address = addresses.parse(peer or "") or UNKNOWN
+        if addresses.within(address, self._uncounted):
+            return None
+        source = addresses.counted(address)
+        try:
+            self._count(source)
+        except RateLimited:
+            self._denials.note(source)
+            raise
+        return source
+
+    def _count(self, source: str) -> None:
+        count = self._connections.get(source, 0)
+        if count >= self._most:
+            denied(CONNECTIONS).inc()
+            raise RateLimited("Too many connections from this address.", retry_after=RETRY_SECONDS)
+        self._new.spend(source)
+        self._connections[source] = count + 1
+
+    def disconnect(self, source: str) -> None:
+        """Ends what `connect` counted."""
+        count = self._connections[source] - 1
+        if count:
+            self._connections[source] = count
+        else:
+            del self._connections[source]
+
+    def count_request(self, source: str) -> None:
+        """Counts a request on a connection of this source. Raises RateLimited."""
+        self._requests.spend(source)

@@ -1,0 +1,159 @@
+"""What one address may take of a node that nothing stands in front of: it is refused, and the others play on."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from gameserver.config.limits import LimitSettings, PerSecond
+from gameserver.config.sections import SocketSettings
+from gameserver.config.settings import Settings
+from tests.support.client import Api
+from tests.support.nodes import start_node
+from tests.support.wait import wait_until
+
+HOSTILE, HONEST, PROXY = "127.0.0.66", "127.0.0.7", "127.0.0.99"
+FEW = PerSecond(per_second=0.01, burst=5)
+Start = Callable[..., Awaitable[Settings]]
+
+
+@pytest.fixture
+async def start(settings: Settings) -> AsyncIterator[Start]:
+    """Starts a node with these limits."""
+    async with AsyncExitStack() as stack:
+
+        async def started(sockets: int = 1000, **limits: Any) -> Settings:
+            chosen = LimitSettings(**limits)
+            proxies = LimitSettings(exempt=(f"{PROXY}/32",)).exempt
+            node = settings.node.model_copy(update={"trusted_proxies": proxies})
+            section = SocketSettings(per_node=sockets)
+            own = settings.model_copy(update={"limits": chosen, "node": node, "sockets": section})
+            await start_node(stack, own)
+            return own
+
+        yield started
+
+
+def opened(settings: Settings, source: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", settings.node.port), timeout=5, source_address=(source, 0))
+
+
+def answer(connection: socket.socket) -> tuple[int, bytes]:
+    """The status of one request, 0 if the connection was cut, and all that came with it."""
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(b"GET /v1/classes HTTP/1.1\r\nHost: a\r\n\r\n")
+    try:
+        received = connection.recv(65536)
+    except ConnectionError:
+        return 0, b""
+    return (int(received.split()[1]) if received else 0), received
+
+
+async def asked(settings: Settings, source: str) -> tuple[int, bytes]:
+    def ask() -> tuple[int, bytes]:
+        with opened(settings, source) as connection:
+            return answer(connection)
+
+    return await asyncio.to_thread(ask)
+
+
+async def upgraded(settings: Settings, source: str, stack: AsyncExitStack, client: str = "") -> int:
+    """The status of a socket's upgrade; the socket stays open as long as the stack."""
+    connector = aiohttp.TCPConnector(local_addr=(source, 0))
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+    headers = {"X-Forwarded-For": client} if client else {}
+    try:
+        connection = await session.ws_connect(f"http://127.0.0.1:{settings.node.port}/v1/socket", headers=headers)
+    except aiohttp.WSServerHandshakeError as error:
+        return error.status
+    stack.push_async_callback(connection.close)
+    return 101
+
+
+async def test_an_address_with_too_many_connections_gets_429_until_it_closes_some(start: Start) -> None:
+    own = await start(connections_per_address=10)
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(opened(own, HOSTILE))
+        status, received = await asked(own, HOSTILE)
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert (status, orjson.loads(body)["code"]) == (429, "rate_limited")
+        assert b"Retry-After: 1" in head
+        assert b"application/problem+json" in head
+        for _ in range(50):
+            assert (await asked(own, HOSTILE))[0] in (0, 429)
+        assert (await asked(own, HONEST))[0] == 200
+        assert [(await asked(own, PROXY))[0] for _ in range(20)] == [200] * 20
+
+    async def is_served() -> bool:
+        return (await asked(own, HOSTILE))[0] == 200
+
+    await wait_until(is_served, what="the address is served again")
+
+
+async def test_an_address_that_connects_or_asks_too_often_is_refused_and_others_arent(start: Start) -> None:
+    own = await start(new_connections_per_address=FEW)
+    assert [(await asked(own, HOSTILE))[0] for _ in range(8)] == [200] * 5 + [429] * 3
+    assert (await asked(own, HONEST))[0] == 200
+
+
+async def test_requests_on_one_connection_are_limited_by_their_address(start: Start) -> None:
+    own = await start(requests_per_address=FEW)
+    with opened(own, HOSTILE) as one, opened(own, HOSTILE) as two, opened(own, PROXY) as proxy:
+        statuses = [(await asyncio.to_thread(answer, each))[0] for each in (one, two) * 4]
+        assert statuses == [200] * 5 + [429] * 3
+        assert [(await asyncio.to_thread(answer, proxy))[0] for _ in range(8)] == [200] * 8
+    assert (await asked(own, HONEST))[0] == 200
+
+
+async def test_exempt_networks_may_do_all_of_it(start: Start) -> None:
+    limits = {"connections_per_address": 1, "new_connections_per_address": FEW, "requests_per_address": FEW}
+    own = await start(exempt=(f"{HOSTILE}/32",), sockets_per_address=1, sockets_without_hello_per_address=1, **limits)
+    with opened(own, HOSTILE), opened(own, HOSTILE):
+        assert [(await asked(own, HOSTILE))[0] for _ in range(10)] == [200] * 10
+    async with AsyncExitStack() as stack:
+        assert [await upgraded(own, HOSTILE, stack) for _ in range(3)] == [101] * 3
+
+
+async def test_sockets_without_hello_are_limited_by_client_and_hello_gives_the_place_back(start: Start) -> None:
+    own = await start(sockets_without_hello_per_address=2)
+    async with AsyncExitStack() as stack:
+        assert [await upgraded(own, PROXY, stack, "198.51.100.7:50123") for _ in range(4)] == [101, 101, 429, 429]
+        assert await upgraded(own, PROXY, stack, "198.51.100.8") == 101, "another client of the proxy"
+        assert [await upgraded(own, HOSTILE, stack) for _ in range(3)] == [101, 101, 429]
+        api = await stack.enter_async_context(Api(f"http://127.0.0.1:{own.node.port}"))
+        who = await api.sign_up()
+        for _ in range(5):
+            assert "ok" in await (await api.socket(who.token)).ask("ping")
+    async with AsyncExitStack() as stack:
+
+        async def is_open_again() -> bool:
+            return await upgraded(own, HOSTILE, stack) == 101
+
+        await wait_until(is_open_again, what="ended sockets have given their places back")
+
+
+async def test_sockets_of_an_address_are_limited_also_after_hello(start: Start) -> None:
+    own = await start(sockets_per_address=3)
+    async with Api(f"http://127.0.0.1:{own.node.port}") as api:
+        who = await api.sign_up()
+        sockets = [await api.socket(who.token) for _ in range(3)]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await api.raw_socket()
+        assert caught.value.status == 429
+        async with AsyncExitStack() as stack:
+            assert await upgraded(own, HONEST, stack) == 101
+        assert all(["ok" in await each.ask("ping") for each in sockets])
+
+
+async def test_a_node_refuses_more_sockets_than_it_may_have(start: Start) -> None:
+    own = await start(sockets=3)
+    async with AsyncExitStack() as stack:
+        assert [await upgraded(own, f"127.0.0.{number}", stack) for number in range(1, 6)] == [101] * 3 + [503] * 2
+    assert (await asked(own, HONEST))[0] == 200

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "players_0012"
-down_revision = "players_0011"
+revision = "players_0011"
+down_revision = "players_0010"
 
 
 def upgrade() -> None:

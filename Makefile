@@ -5,9 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config/local.toml
 NODE ?= node-1
+DURATION ?= 3600
+COUNT ?= 1000000
+SEED ?= 1
 # Tests that start no server.
 FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport/callers/test_addresses.py \
-	tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
+	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards bench-hostile psql redis-cli profile lock \
@@ -32,8 +35,8 @@ endif
 test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
 	$(BIN)/pytest $(FAST)
 
-soak: $(VENV)/ready ## races by the thousand, for minutes
-	$(BIN)/pytest -m soak --timeout 900
+soak: $(VENV)/ready ## races by the thousand, and fuzzers: DURATION=3600 (seconds), COUNT=1000000 (bad requests), SEED=1
+	DURATION=$(DURATION) COUNT=$(COUNT) SEED=$(SEED) $(BIN)/pytest -m soak --timeout 900
 
 # Counts what child processes execute, too; what a test kills with SIGKILL writes no figures.
 coverage: $(VENV)/ready system-packages ## every test, counted: prints the coverage by file and in total

@@ -100,7 +100,10 @@ async def _prove(result: RunResult, network: Network, target: Target) -> None:
             raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
         if target.admin_key is not None:
             admin = _admin(network, target, target.admin_key, result.swarm.tally)
-            result.boards = await boards.prove_boards(bots[0].client, admin)
+            readers = [bot.client for bot, verdict in zip(bots, verdicts, strict=True) if not verdict.banned]
+            if not readers:
+                raise pages.NotProvedError("all bots are banned, so no board can be read")
+            result.boards = await boards.prove_boards(readers[0], admin)
         result.failure = ""
     except (pages.NotProvedError, BadAnswerError) as error:
         result.failure = str(error)

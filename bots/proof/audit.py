@@ -12,8 +12,8 @@ from typing import Any
 
 from bots.play.belongings import Belongings
 from bots.play.bot import Bot
-from bots.proof.letters import MailCounts, judge_letters, unfinished_players
-from bots.proof.pages import get, read_pages
+from bots.proof.letters import MAIL, MailCounts, judge_letters, unfinished_players
+from bots.proof.pages import BannedPlayerError, get, read_pages
 from bots.proof.players import LedgerEntry, PlayerVerdict, judge
 from bots.waiting import call_for_all
 from bots.wire.bodies import State, parse_letters, parse_state, player_of
@@ -25,19 +25,26 @@ SETTLING_SECONDS = 3.0
 MAIL_SECONDS = 20.0
 """How long letters that are under way are waited for."""
 MAIL_PAUSE = 0.3
+READS = 5
+"""How often a player is read again whose ledger and state are of two moments."""
 
 
 @dataclass(slots=True)
 class ServerRecord:
     """What the server stores of a bot's player; `fault` says why it can't be read.
 
-    `item_faults` are differences between the player's items and its ledger.
+    `item_faults` are differences between the player's items and its ledger. Nothing of a `banned` player can be read.
     """
 
     present: State | None = None
     ledger: list[LedgerEntry] = field(default_factory=list)
     item_faults: list[str] = field(default_factory=list)
     fault: str = ""
+    banned: bool = False
+
+    def is_of_one_moment(self) -> bool:
+        """Whether the ledger ends in the present version, as far as both are known."""
+        return self.present is None or not self.ledger or self.present.version == self.ledger[0].state.version
 
 
 async def prove_players(bots: Sequence[Bot]) -> tuple[list[PlayerVerdict], MailCounts]:
@@ -54,17 +61,21 @@ async def prove_players(bots: Sequence[Bot]) -> tuple[list[PlayerVerdict], MailC
 async def _prove(bots: Mapping[str, Bot]) -> tuple[list[PlayerVerdict], MailCounts]:
     records = await _read_all(bots)
     deadline = asyncio.get_running_loop().time() + MAIL_SECONDS
-    while unfinished := unfinished_players(_ledgers(records)):
+    while unfinished := unfinished_players(_ledgers(records), _banned(records)):
         if asyncio.get_running_loop().time() > deadline:
             break
         await asyncio.sleep(MAIL_PAUSE)
         records |= await _read_all({player: bots[player] for player in unfinished})
     verdicts = {player: _judge(bots[player], record) for player, record in records.items()}
-    return list(verdicts.values()), judge_letters(_ledgers(records), verdicts)
+    return list(verdicts.values()), judge_letters(_ledgers(records), verdicts, _banned(records))
 
 
 def _ledgers(records: Mapping[str, ServerRecord]) -> dict[str, list[LedgerEntry]]:
-    return {player: record.ledger for player, record in records.items()}
+    return {player: record.ledger for player, record in records.items() if not record.banned}
+
+
+def _banned(records: Mapping[str, ServerRecord]) -> set[str]:
+    return {player for player, record in records.items() if record.banned}
 
 
 async def _read_all(bots: Mapping[str, Bot]) -> dict[str, ServerRecord]:
@@ -74,11 +85,23 @@ async def _read_all(bots: Mapping[str, Bot]) -> dict[str, ServerRecord]:
 
 
 async def _read(bot: Bot) -> ServerRecord:
+    """Read once more if a letter or a reward came between the reads."""
+    record = await _read_once(bot)
+    for _ in range(READS):
+        if record.is_of_one_moment():
+            break
+        record = await _read_once(bot)
+    return record
+
+
+async def _read_once(bot: Bot) -> ServerRecord:
     try:
         lines = await read_pages(bot.client, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
         player = player_of(await get(bot.client, "/v1/players/me"))
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
         return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults)
+    except BannedPlayerError:
+        return ServerRecord(banned=True)
     except BadAnswerError as error:
         return ServerRecord(fault=f"{bot.identity.name}: {error}")
 
@@ -91,7 +114,9 @@ def _item_faults(lines: Sequence[Any], items: Any) -> list[str]:
 
 
 def _judge(bot: Bot, record: ServerRecord) -> PlayerVerdict:
-    if record.present is None:
+    if record.banned:
+        verdict = PlayerVerdict(unexplained=[*bot.record.problems], banned=True)
+    elif record.present is None:
         verdict = PlayerVerdict(unexplained=[*bot.record.problems, record.fault])
     else:
         verdict = judge(bot.record, record.present, record.ledger)
@@ -110,4 +135,6 @@ def parse_entry(line: Any) -> LedgerEntry:
     state = parse_state(player)
     if line.get("version", state.version) != state.version:
         raise BadAnswerError(f"the ledger entry of version {line['version']} has a player of version {state.version}")
-    return LedgerEntry(line["command_id"], str(line.get("action", "")), state, parse_letters(line.get("events")))
+    action, args = str(line.get("action", "")), line.get("args")
+    sender = str(args.get("sender", "")) if action.startswith(MAIL) and isinstance(args, Mapping) else ""
+    return LedgerEntry(line["command_id"], action, state, parse_letters(line.get("events")), sender)

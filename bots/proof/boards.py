@@ -1,5 +1,7 @@
 """The proof of the boards: every place on every board against the admin ranking, which reads all databases.
 
+The ranking marks banned players; they have no place on a board.
+
 The law: a board follows the ledger with a delay, so it gets up to CATCH_UP_SECONDS to become equal; how long that
 took is reported.
 """
@@ -96,10 +98,10 @@ def _place(entry: Any) -> BoardPlace:
 
 
 def parse_ranking(entries: Iterable[Any]) -> list[tuple[str, int]]:
-    """Read the id and EXP of a ranking's entries; raises BadAnswerError."""
+    """Read the id and EXP of a ranking's entries, but for banned players; raises BadAnswerError."""
     try:
         players: list[Mapping[str, Any]] = [entry.get("player", entry) for entry in entries]
-        return [(player["id"], player["exp"]) for player in players]
+        return [(player["id"], player["exp"]) for player in players if not player.get("banned")]
     except (KeyError, TypeError, AttributeError) as error:
         raise BadAnswerError(f"a ranking entry lacks {error}") from error
 

@@ -1,16 +1,18 @@
 """Judges the mail between the bots: the letters that their ledgers say were sent, against those that arrived.
 
-The law: a letter is in its recipient's ledger once, or it came back to its sender's ledger once, and never both; and
-no ledger has a letter that nobody in the swarm sent. The events of the command that sent a letter give its id; in the
-ledger where the letter takes effect, that id stands in place of a command id. Pure.
+The law: a letter is in its recipient's ledger once, or it came back to its sender's ledger once, and never both; and no
+ledger has a letter that nobody in the swarm sent, but for the server's own, such as a season's rewards. Of a banned
+player the ledger can't be read: how its letters ended, and what was sent to it, is left open. The events of the command
+that sent a letter give its id; in the ledger where the letter takes effect, that id stands in place of a command id.
+Pure.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bots.proof.players import LedgerEntry, PlayerVerdict
+from bots.proof.players import SERVER, LedgerEntry, PlayerVerdict
 
 MAIL = "mail:"
 RETURNED = "mail:returned"
@@ -44,14 +46,16 @@ class MailCounts:
     returned: int = 0
 
 
-def unfinished_players(ledgers: Ledgers) -> set[str]:
-    """The senders and recipients of letters that are still under way."""
+def unfinished_players(ledgers: Ledgers, banned: Set[str] = frozenset()) -> set[str]:
+    """The senders and recipients of letters that are still under way, but for those to banned players."""
     rows = _rows(ledgers)
-    under_way = [letter for letter in _all_sent(ledgers) if not _ends(letter, rows)]
+    under_way = [letter for letter in _all_sent(ledgers) if letter.to not in banned and not _ends(letter, rows)]
     return {player for letter in under_way for player in (letter.sender, letter.to) if player in ledgers}
 
 
-def judge_letters(ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict]) -> MailCounts:
+def judge_letters(
+    ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict], banned: Set[str] = frozenset()
+) -> MailCounts:
     """Compare all ledgers with each other; a fault goes to the verdict of the player that it concerns."""
     rows, mail, letters = _rows(ledgers), MailCounts(), _all_sent(ledgers)
     letters_by_id = {letter.mail_id: letter for letter in letters}
@@ -63,8 +67,9 @@ def judge_letters(ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict]) -> Ma
         mail.sent += 1
         mail.arrived += letter.to in ends
         mail.returned += letter.sender in ends
-        _judge_ends(letter, ends, verdicts[letter.sender])
-    for row in rows.elements():
+        if ends or letter.to not in banned:
+            _judge_ends(letter, ends, verdicts[letter.sender])
+    for row in (rows - _rows(ledgers, {SERVER, *banned})).elements():
         if not _is_expected(letters_by_id.get(row.mail_id), row):
             verdicts[row.player].unexplained.append(f"{row.mail_id} ({row.action}) arrived, but nobody sent it")
     return mail
@@ -86,13 +91,13 @@ def _all_sent(ledgers: Ledgers) -> list[SwarmLetter]:
     ]
 
 
-def _rows(ledgers: Ledgers) -> Counter[LetterRow]:
-    """How often each ledger has each letter."""
+def _rows(ledgers: Ledgers, senders: Set[str] | None = None) -> Counter[LetterRow]:
+    """How often each ledger has each letter, or each letter of certain senders."""
     return Counter(
         LetterRow(player, entry.command_id, entry.action)
         for player, entries in ledgers.items()
         for entry in entries
-        if entry.action.startswith(MAIL)
+        if entry.action.startswith(MAIL) and (senders is None or entry.sender in senders)
     )
 
 

@@ -8,14 +8,22 @@ from bots.wire import requests
 from bots.wire.channel import Channel
 from bots.wire.player_client import PlayerClient
 
+BANNED = "banned"
+
 
 class NotProvedError(Exception):
     """The proof could not be carried out; the text says why."""
 
 
+class BannedPlayerError(NotProvedError):
+    """The player whose session reads has been banned, so nothing of it can be read."""
+
+
 async def get(client: PlayerClient, path: str) -> Mapping[str, Any]:
-    """Read one resource; raises NotProvedError."""
+    """Read one resource; raises NotProvedError, BannedPlayerError."""
     reply = await client.send(requests.get("proof", path), Channel.HTTP)
+    if reply.answer is not None and reply.answer.code == BANNED:
+        raise BannedPlayerError(f"GET {path}: the player is banned")
     return reply.require(f"GET {path}", NotProvedError)
 
 

@@ -15,33 +15,43 @@ from typing import NamedTuple
 from bots.play.record import BotRecord
 from bots.wire.bodies import MailSent, State
 
+SERVER = "0"
+"""The sender of the server's own letters, such as a season's rewards."""
+BY_OPERATORS = frozenset({"ban", "lift_ban"})
+"""The actions in a ledger that operators take."""
+
 
 class LedgerEntry(NamedTuple):
     """One entry of a ledger: the command, its action, the state after it, and the letters that it sent.
 
-    The entry of a letter from another player has the letter's id in place of a command id, and an action that begins
-    with `mail:`.
+    The entry of a letter has the letter's id in place of a command id, an action that begins with `mail:`, and its
+    sender's id: that of another player, or SERVER.
     """
 
     command_id: str
     action: str
     state: State
     letters: tuple[MailSent, ...] = ()
+    sender: str = ""
 
     @property
-    def is_mail(self) -> bool:
-        """Whether the entry is a letter from another player, which no command of this bot explains."""
-        return self.action.startswith("mail:")
+    def is_by_others(self) -> bool:
+        """Whether the entry is a letter, or an operator's change: no command of this bot explains it."""
+        return self.action.startswith("mail:") or self.action in BY_OPERATORS
 
 
 @dataclass(slots=True)
 class PlayerVerdict:
-    """The faults, one sentence each; `landed` and `absent` count the open commands that did and didn't take effect."""
+    """The faults, one sentence each; `landed` and `absent` count the open commands that did and didn't take effect.
+
+    Of a player that is `banned` the server shows nothing, so nothing is compared.
+    """
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     pushes: list[str] = field(default_factory=list)
+    banned: bool = False
     acknowledged: int = 0
     landed: int = 0
     absent: int = 0
@@ -87,7 +97,7 @@ def _judge_entries(
     for command_id, count in times.items():
         if count > 1:
             verdict.doubled.append(f"{command_id} is in the ledger {count} times")
-        if entries[command_id].is_mail:
+        if entries[command_id].is_by_others:
             continue
         if command_id in record.open:
             verdict.landed += 1
@@ -106,7 +116,7 @@ def _judge_versions(record: BotRecord, entries: Mapping[str, LedgerEntry], verdi
             verdict.unexplained.append(f"{count} commands were answered with version {version}")
     if times and record.first is not None:
         explained = {
-            entry.state.version for entry in entries.values() if entry.is_mail or entry.command_id in record.open
+            entry.state.version for entry in entries.values() if entry.is_by_others or entry.command_id in record.open
         }
         missing = set(range(record.first.version + 1, max(times) + 1)) - times.keys() - explained
         if missing:
@@ -139,11 +149,11 @@ def _judge_present(record: BotRecord, present: State, ledger: Sequence[LedgerEnt
         verdict.lost.append(f"version {latest.version} was answered, the player is back at {present.version}")
     elif present.version == latest.version:
         verdict.unexplained.append(f"the player is {present}, the latest answer was {latest}")
-    elif verdict.landed + _mail_since(latest, ledger) < present.version - latest.version:
+    elif verdict.landed + _others_since(latest, ledger) < present.version - latest.version:
         verdict.unexplained.append(
             f"version {latest.version} was the latest answer, the player is at {present.version}"
         )
 
 
-def _mail_since(latest: State, ledger: Sequence[LedgerEntry]) -> int:
-    return sum(entry.is_mail and entry.state.version > latest.version for entry in ledger)
+def _others_since(latest: State, ledger: Sequence[LedgerEntry]) -> int:
+    return sum(entry.is_by_others and entry.state.version > latest.version for entry in ledger)

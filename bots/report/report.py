@@ -58,6 +58,7 @@ def proof_as_json(result: RunResult) -> dict[str, Any]:
     return {
         "failure": result.failure,
         "bots": len(verdicts),
+        "banned": sum(verdict.banned for verdict in verdicts),
         "acknowledged": sum(verdict.acknowledged for verdict in verdicts),
         "lost": sum(len(verdict.lost) for verdict in verdicts),
         "doubled": sum(len(verdict.doubled) for verdict in verdicts),
@@ -146,6 +147,8 @@ def _show_players(console: Console, proof: dict[str, Any], result: RunResult) ->
         f"  commands of unknown fate: {fates['landed']} took effect, {fates['absent']} did not\n"
         f"mail: {mail['sent']:,} letters; {mail['arrived']:,} arrived, {mail['returned']:,} came back"
     )
+    if proof["banned"]:
+        console.print(f"[yellow]{proof['banned']} banned players could not be read and were not compared[/]")
     for fault in proof["faults"][:NAMED]:
         console.print(Text(f"  {fault}", style="red"))
 

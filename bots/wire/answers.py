@@ -27,6 +27,8 @@ RETRYABLE = frozenset(
 NO_EFFECT = frozenset(
     {"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable", "rate_limited"}
 )
+# Refused by a rule for so many seconds: the command's answer is final, another one may be sent after them.
+REFUSED_FOR_NOW = frozenset({"cooling_down"})
 NOT_A_RULE = frozenset(
     {
         "bad_input",
@@ -109,6 +111,8 @@ def kind_of(code: str, status: int | None, retry_after: float | None) -> AnswerK
     """Sort an error by its code, then by its HTTP status, which is None on a socket."""
     if code in NEEDS_LOGIN:
         return AnswerKind.LOGIN
+    if code in REFUSED_FOR_NOW:
+        return AnswerKind.REFUSED
     if code in RETRYABLE or retry_after is not None or status == 429 or (status or 0) >= 500:
         return AnswerKind.RETRY
     if code in NOT_A_RULE:

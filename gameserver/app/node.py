@@ -24,8 +24,8 @@ from gameserver.transport.callers.callers import CALLERS, Callers
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
-from gameserver.transport.http.middleware import wrap_request
-from gameserver.transport.http.replies import json_response
+from gameserver.transport.http.middleware import Handler, wrap_request
+from gameserver.transport.http.replies import large_json_response
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
@@ -53,12 +53,12 @@ def build_app(core: Core) -> web.Application:
     app[CALLERS] = _callers(core.settings)
     document = openapi.document(gameserver.__version__)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.handler)
+        _add(app, route.method, route.path, route.handler)
 
-    async def read_document(_: web.Request) -> web.Response:
-        return json_response(document)
+    async def read_document(request: web.Request) -> web.Response:
+        return large_json_response(request, document)
 
-    app.router.add_route("GET", "/openapi.json", read_document)
+    _add(app, "GET", "/openapi.json", read_document)
     return app
 
 
@@ -67,6 +67,13 @@ def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
     places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address)
     memory = MemoryLimits(chosen.held_bytes_per_socket, limits.held_bytes_per_address, chosen.held_bytes_per_node)
     return Sockets(chosen.per_player, pages, places, memory)
+
+
+def _add(app: web.Application, method: str, path: str, handler: Handler) -> None:
+    """HEAD is answered wherever GET is, without the body."""
+    resource = app.router.add_resource(path)
+    for name in ("GET", "HEAD") if method == "GET" else (method,):
+        resource.add_route(name, handler)
 
 
 def _callers(settings: Settings) -> Callers:

@@ -40,7 +40,8 @@ def ranking(ranked: Ranking, game: Game) -> Table:
     table = grid(*headings, right=("rank", "level", "hp", "exp"), folded=("name", "class"))
     for rank, player in enumerate(ranked.players, 1):
         max_hp = shown_max_hp(player, game)
-        cells = (rank, player.name, player.class_name, player.level, f"{player.hp}/{max_hp}", player.exp, player.id)
+        name = f"{player.name} (banned)" if player.id in ranked.banned else player.name
+        cells = (rank, name, player.class_name, player.level, f"{player.hp}/{max_hp}", player.exp, player.id)
         table.add_row(*map(str, cells))
     table.caption = f"as of {rfc3339(ranked.as_of)}"
     return table

@@ -5,6 +5,12 @@ from datetime import datetime
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.ids import is_command_id, new_command_id
 
+NO_UUID7 = (
+    "The command id isn't a UUIDv7. To make one of any random UUID, write the Unix time in milliseconds as 12 "
+    "hexadecimal digits over its first 12, and 7 over the 13th."
+)
+"""Why no other version will do: docs/decisions/0041."""
+
 
 def new_id(now: datetime) -> str:
     """A UUIDv7 of this moment."""
@@ -17,5 +23,5 @@ def checked_or_new(given: str | None, now: datetime, field: str) -> str:
         return new_id(now)
     lowered = given.lower()
     if not is_command_id(lowered):
-        raise BadInput("The command id isn't a UUIDv7.", errors=[FieldProblem(field, "must be a UUIDv7")])
+        raise BadInput(NO_UUID7, errors=[FieldProblem(field, "must be a UUIDv7")])
     return lowered

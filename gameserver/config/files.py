@@ -24,6 +24,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigFault(f"{path} can't be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigFault(f"{path} isn't TOML: {error}") from None
+    except RecursionError:
+        raise ConfigFault(f"{path} can't be read: it is nested too deep") from None
 
 
 def secret(path: Path) -> SecretStr:

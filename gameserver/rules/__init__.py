@@ -3,6 +3,6 @@
 Door: `rulebook` (`Rulebook`), `game` (`Game`, `GameFault`), `player` (`Player`, `Moment`, `Outcome`, `Letter`, and the
 marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`, `takes`), `boards` (`Board`,
 `Reward`), `seasons` (`Season`), `schedule` (`Schedule`), `names`, `passwords`, `devices`, `pacing` (`Pace`), `dice`
-(`Dice`), `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels` (`EXP_CAP`), `errors` (the tree of
-errors), `action_table` (`BY_OPERATORS`) and `game_names` (`GameName`).
+(`Dice`), `player_data`, `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels` (`EXP_CAP`), `errors`
+(the tree of errors), `action_table` (`BY_OPERATORS`) and `game_names` (`GameName`).
 """

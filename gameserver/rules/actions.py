@@ -7,6 +7,7 @@ down.
 
 from pydantic import Field
 
+from gameserver.rules import cooldowns
 from gameserver.rules.arguments import Arguments, ClassName, FoeName, ItemName
 from gameserver.rules.classes import PlayerClass
 from gameserver.rules.errors import Refused
@@ -99,12 +100,15 @@ def heal(player: Player, _args: Heal, moment: Moment) -> Outcome:
 
 @allowed_when_down
 def revive(player: Player, _args: Revive, moment: Moment) -> Outcome:
-    """Gives a player that is down a share of max_hp, at least 1 HP. Refused: player_is_up."""
+    """Gives a player that is down a share of max_hp, at least 1 HP, and some seconds without duels.
+
+    Refused: player_is_up.
+    """
     if player.hp > 0:
         raise Refused("player_is_up", "Only a player at 0 HP can be revived.")
     max_hp = moment.game.max_hp(player.class_name, player.level)
     hp = max(max_hp * moment.game.tuning.revive.percent // 100, 1)
-    return Outcome(changed(player, hp=hp), ({"type": "revived", "hp": hp},))
+    return Outcome(cooldowns.protected(changed(player, hp=hp), moment), ({"type": "revived", "hp": hp},))
 
 
 def change_class(player: Player, args: ChangeClass, moment: Moment) -> Outcome:

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.game import Game
@@ -94,11 +94,27 @@ def parse(model: type[Model], raw: object, game: Game) -> Model:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
     kind = next((_KINDS[fault["type"]] for fault in faults if fault["type"] in _KINDS), BadInput)
-    raise kind(errors=[FieldProblem(_path(fault["loc"]), fault["msg"]) for fault in faults[:MAX_PROBLEMS]])
+    raise kind(errors=[FieldProblem(field_path(fault, raw, "args"), fault["msg"]) for fault in faults[:MAX_PROBLEMS]])
 
 
-def _path(loc: tuple[int | str, ...]) -> str:
-    return ".".join(["args", *map(str, loc)])[:MAX_PATH]
+def field_path(fault: ErrorDetails, value: object, *prefix: str) -> str:
+    """Where in `value`, which a client has sent, a fault lies: `args.foe`.
+
+    Of pydantic's location it leaves out names of validators: they lead nowhere in `value` and aren't missing there.
+    """
+    path, place, last = list(prefix), value, len(fault["loc"]) - 1
+    for index, part in enumerate(fault["loc"]):
+        is_missing = index == last and fault["type"] == "missing"
+        if isinstance(part, int) or is_missing or (isinstance(place, dict) and part in place):
+            path.append(str(part))
+            place = _inside(place, part)
+    return ".".join(path)[:MAX_PATH]
+
+
+def _inside(place: object, part: int | str) -> object:
+    if isinstance(place, dict):
+        return place.get(part)
+    return place[part] if isinstance(place, list) and isinstance(part, int) and part < len(place) else None
 
 
 def _unfit(value: Any, depth: int) -> tuple[str, str] | None:

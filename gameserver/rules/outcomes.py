@@ -9,6 +9,7 @@ from typing import Any
 from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.items import Item, Items, fault_of
 from gameserver.rules.player import Outcome, Player
+from gameserver.rules.player_data import data_fault
 
 Event = dict[str, Any]
 TAKEN, GRANTED = "items_taken", "items_granted"
@@ -19,7 +20,10 @@ def fault(before: Player, outcome: object) -> str | None:
     """How an outcome breaks the law of players, if it does; grants, level and max_hp are checked elsewhere."""
     if type(outcome) is not Outcome or type(outcome.player) is not Player:
         return f"returned {type(outcome).__name__}, not an Outcome of a Player"
-    after = outcome.player
+    return _player_fault(before, outcome.player) or _effects_fault(outcome)
+
+
+def _player_fault(before: Player, after: Player) -> str | None:
     if after.id != before.id or after.name != before.name or after.created_at != before.created_at:
         return "changed the player's id, name or created_at"
     if type(after.class_name) is not str:
@@ -28,6 +32,12 @@ def fault(before: Player, outcome: object) -> str | None:
         return f"hp {after.hp!r} and exp {after.exp!r} must be whole numbers"
     if after.hp < 0 or after.exp < before.exp:
         return f"hp {after.hp} is below 0, or exp fell from {before.exp} to {after.exp}"
+    if after.data is not before.data and (problem := data_fault(after.data)) is not None:
+        return problem
+    return None
+
+
+def _effects_fault(outcome: Outcome) -> str | None:
     if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
         return 'events must be a tuple of dicts with a "type"'
     if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):

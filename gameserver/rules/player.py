@@ -15,6 +15,7 @@ from gameserver.rules.dice import Dice
 from gameserver.rules.game import Game
 from gameserver.rules.items import Items
 from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.player_data import NO_DATA, DataMapping, PlayerData
 
 AnyAction = TypeVar("AnyAction", bound=Callable[..., Any])
 
@@ -31,6 +32,7 @@ class Player(NamedTuple):
     version: int
     created_at: datetime
     exp_reached_at: datetime  # when exp got its present value; breaks ties on boards
+    data: PlayerData = NO_DATA  # what the game's rules remember of the player; only they read it
 
 
 class Moment(NamedTuple):
@@ -66,8 +68,15 @@ class Outcome(NamedTuple):
     points: tuple[tuple[str, int], ...] = ()
 
 
-def changed(player: Player, *, hp: int | None = None, exp: int | None = None, class_name: str | None = None) -> Player:
-    """The player with another HP, EXP or class; HP below 0 becomes 0, EXP above its cap becomes the cap.
+def changed(
+    player: Player,
+    *,
+    hp: int | None = None,
+    exp: int | None = None,
+    class_name: str | None = None,
+    data: DataMapping | None = None,
+) -> Player:
+    """The player with another HP, EXP, class or data; HP below 0 becomes 0, EXP above its cap becomes the cap.
 
     Level, version and times are set by the rulebook.
     """
@@ -81,6 +90,7 @@ def changed(player: Player, *, hp: int | None = None, exp: int | None = None, cl
         player.version,
         player.created_at,
         player.exp_reached_at,
+        player.data if data is None else data,  # type: ignore[arg-type]  # the rulebook makes it PlayerData
     )
 
 
@@ -96,6 +106,7 @@ def settled(player: Player, level: int, hp: int, version: int, exp_reached_at: d
         version,
         player.created_at,
         exp_reached_at,
+        player.data,
     )
 
 

@@ -1,13 +1,13 @@
 """The rulebook: applies the game's rules to players, and checks that each result keeps the law of players.
 
-A rule is an action or the effect of a letter. Law, for a studio's rules as for the built-in ones: a player at 0 HP
-is refused unless the rule is allowed when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most
-EXP_CAP, level is the level of exp, version is one more, `exp_reached_at` is the moment's time if exp has changed,
-and id, name and `created_at` are unchanged; a class that the player gets is in the game and not retired. Letters go to
-other players, at most LETTERS of them, and have arguments that their rules accept. What an action takes and a rule
-grants are counts of the game's items; the last events, `items_taken` and `items_granted`, report them, and no rule may
-have such an event itself. A rule that breaks this, or raises anything but a GameError, has no effect and raises
-RuleBroken. A player of a class that this game doesn't have is refused with ClassMissing.
+A rule is an action or the effect of a letter. Law, for a studio's rules as for the built-in ones: a player at 0 HP is
+refused unless the rule is allowed when down; afterwards 0 <= hp <= max_hp, exp hasn't fallen and is at most EXP_CAP,
+level is the level of exp, version is one more, `exp_reached_at` is the moment's time if exp has changed, and id, name
+and `created_at` are unchanged; its data keeps the bounds of `player_data`; a class that the player gets is in the game
+and not retired. Letters go to other players, at most LETTERS of them, and have arguments that their rules accept. What
+an action takes and a rule grants are counts of the game's items; the last events, `items_taken` and `items_granted`,
+report them, and no rule may have such an event itself. A rule that breaks this, or raises anything but a GameError, has
+no effect and raises RuleBroken. A player of a class that this game doesn't have is refused with ClassMissing.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Letter, Moment, Outcome, Player, settled
+from gameserver.rules.player_data import accepted
 
 LETTERS = 8
 MAIL = "mail:"
@@ -208,6 +209,8 @@ class Rulebook:
             raise RuleBroken(f"action {action!r}: nobody can take the class {after.class_name!r}")
         if after.hp > self.game.max_hp(after.class_name, level):
             raise RuleBroken(f"action {action!r}: {after.hp} HP are too many at level {level}")
+        if after.data is not before.data:
+            after = after._replace(data=accepted(before.data, after.data))
         player = settled(after, level, after.hp, before.version + 1, reached_at)
         if level == before.level and (after.hp or not before.hp):
             return outcome._replace(player=player)

@@ -9,6 +9,7 @@ from gameserver.rules.section import Chance, Modifier, Section
 
 Points = Annotated[int, Field(ge=0, le=1_000_000)]
 Share = Annotated[int, Field(ge=1, le=100)]
+Seconds = Annotated[int, Field(ge=0, le=31 * 86_400)]
 
 
 class HuntTuning(Section):
@@ -60,16 +61,24 @@ class ChangeClassTuning(Section):
 
 
 class HealOtherTuning(Section):
-    """Healing others costs `cost` HP and needs a class with a heal_power of at least `least_heal_power`."""
+    """Healing others costs `cost` HP and needs a class with a heal_power of at least `least_heal_power`.
+
+    It can be done again after `cooldown` seconds, for the same player after `pair_cooldown`.
+    """
 
     cost: Points
     least_heal_power: Modifier
+    cooldown: Seconds = 0
+    pair_cooldown: Seconds = 0
 
 
 class DuelTuning(Section):
     """The challenger's chance is its share of both sides' damage_dealt, plus `chance_per_level` for each level above.
 
-    The winner gains `exp_per_level` for each level of the loser; the loser loses `damage_percent` of max_hp.
+    The winner gains `exp_per_level` for each level of the loser; the loser loses `damage_percent` of max_hp. A player
+    challenges again after `cooldown` seconds, the same player after `pair_cooldown`; who has lost a challenge, or was
+    revived, isn't challenged for `protection` seconds. On one day (UTC) each further win over the same player gains
+    `repeat_percent` of the win before, and all wins together at most `daily_exp`.
     """
 
     chance_per_level: Chance
@@ -77,6 +86,11 @@ class DuelTuning(Section):
     most_chance: Chance
     damage_percent: Share
     exp_per_level: Points
+    cooldown: Seconds = 0
+    pair_cooldown: Seconds = 0
+    protection: Seconds = 0
+    repeat_percent: Chance = 100
+    daily_exp: Annotated[int, Field(ge=0, le=EXP_CAP)] = EXP_CAP
 
     @model_validator(mode="after")
     def _chances_are_a_range(self) -> Self:

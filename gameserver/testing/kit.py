@@ -21,11 +21,14 @@ from gameserver.rules.dice import Dice
 from gameserver.rules.errors import GameError, RuleBroken
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Letter, Moment, Outcome, Player
+from gameserver.rules.player_data import NO_DATA, DataMapping, accepted, data_fault, dump, load
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.testing.strategies import json_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=1)
+PAUSES = (timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1))
+"""How long after a rule left data behind it is tried again."""
 SEEDS = st.integers(0, 2**63 - 1)
 """What dice are seeded with: any 63 bits."""
 ME, OTHER = 7 << 22, 8 << 22
@@ -56,10 +59,23 @@ class GameKit:
         """The names of the rules of all letters, such as `mail:healed`."""
         return self.rulebook.mail_kinds()
 
-    def player(self, class_name: str = "", *, hp: int | None = None, exp: int = 0, id: int = ME) -> Player:  # noqa: A002
-        """A player, of the game's first class if none is named and at full HP. Raises UnknownClass, BadInput."""
+    def player(
+        self,
+        class_name: str = "",
+        *,
+        hp: int | None = None,
+        exp: int = 0,
+        data: DataMapping = NO_DATA,
+        id: int = ME,  # noqa: A002 (a player's id is `id` everywhere)
+    ) -> Player:
+        """A player, of the game's first class if none is named and at full HP, of whom rules remember `data`.
+
+        Raises UnknownClass, BadInput, and ValueError for data that no rule may keep.
+        """
         name = class_name or next(name for name, entry in self.rulebook.game.classes.items() if not entry.retired)
-        return self.rulebook.new_player(id, "Ada", name, START, hp, exp)
+        if fault := data_fault(data):
+            raise ValueError(fault)
+        return self.rulebook.new_player(id, "Ada", name, START, hp, exp)._replace(data=accepted(NO_DATA, data))
 
     def players(self) -> st.SearchStrategy[Player]:
         """Any player that there may be: of each class and level, hurt, down, and at the cap of EXP."""
@@ -97,7 +113,10 @@ class GameKit:
         keeps_the_law()
 
     def require_law(self, player: Player, rule: str, args: object, seed: int) -> None:
-        """One case: a refusal, or an outcome that the server accepts, that replays, and whose letters do no harm."""
+        """One case: a refusal, or an outcome that the server accepts, that replays, and whose letters do no harm.
+
+        A rule that left data behind is tried with it again, some time later.
+        """
         try:
             model = self.rulebook.recorded(rule, args)
             outcome = self._apply(player, rule, model, seed)
@@ -108,6 +127,19 @@ class GameKit:
         self._require_replay(player, rule, model, seed, outcome)
         for letter in outcome.letters:
             self._require_harmless(letter, seed)
+        if outcome.player.data is not player.data:
+            self._require_memory(outcome.player, rule, model, seed)
+
+    def _require_memory(self, player: Player, rule: str, args: BaseModel, seed: int) -> None:
+        """The rule can live with what it remembers, read back from its JSON."""
+        player = player._replace(data=load(dump(player.data)))
+        for pause in PAUSES:
+            try:
+                self._apply(player, rule, args, seed, NOW + pause)
+            except RuleBroken as broken:
+                raise AssertionError(f"{rule}, with {player.data} after {pause}: {broken.fault}") from broken
+            except GameError:
+                continue
 
     def _require_replay(self, player: Player, rule: str, model: BaseModel, seed: int, outcome: Outcome) -> None:
         """The ledger stores the arguments and the seed: from them alone the same must come out."""

@@ -41,6 +41,13 @@ class BoardPage:
     """A hash of what the page shows, leaving out `as_of`."""
     read: float
     until: float
+    _compressed: bytes | None = None
+
+    def compressed(self, compress: Callable[[bytes], bytes]) -> bytes:
+        """The body as `compress` makes it; made once for all clients."""
+        if self._compressed is None:
+            self._compressed = compress(self.body)
+        return self._compressed
 
 
 class BoardPages:
@@ -85,6 +92,7 @@ class BoardPages:
             return None
         if not page.body.endswith(STALE):
             page.body, page.etag = page.body[:-1] + STALE, page.etag.removesuffix('"') + '-stale"'
+            page._compressed = None
         page.until = now + RETRY_SECONDS
         return page
 

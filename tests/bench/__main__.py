@@ -140,7 +140,7 @@ async def raw_batch(connection: Any, ids: Sequence[int]) -> None:
     await connection.fetch(
         SQL["write"], players[ids[0]]["now"],
         slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [1] * count, [outcome] * count, versions,
-        slots, ids, ["mage"] * count, [1] * count, [50] * count, exps, versions,
+        slots, ids, ["mage"] * count, [1] * count, [50] * count, exps, versions, [None] * count,
     )  # fmt: skip
     await connection.execute("commit and chain")
 

@@ -21,7 +21,7 @@ RIGHT = ["pray", "refuse", "bury", "ascend", "idle"]
 STUDIO = rulebook_with(**{name: f"tests.rules.studio:{name}" for name in FAULTY + RIGHT})
 
 
-CHANGEABLE = ("class_name", "level", "hp", "exp", "version", "exp_reached_at")
+CHANGEABLE = ("class_name", "level", "hp", "exp", "version", "exp_reached_at", "data")
 
 
 def _attempt(player: Player, record: Record) -> Outcome | Refused:

@@ -92,7 +92,7 @@ class Api:
         async with self._session.request(method, path, data=sent, headers=told) as response:
             raw = await response.read()
             return Answer(
-                response.status, response.headers, orjson.loads(raw) if "json" in response.content_type else raw
+                response.status, response.headers, orjson.loads(raw) if raw and "json" in response.content_type else raw
             )
 
     async def sign_up(self, class_name: str = "warrior", name: str | None = None, **fields: Any) -> Signed:

@@ -18,6 +18,7 @@ from gameserver.config.limits import PerMinute
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
+from gameserver.rules.player_data import NO_DATA, dump
 from gameserver.rules.replay import Record, replay
 from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
@@ -29,7 +30,7 @@ from gameserver.storage.slots.attendance import attend
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.devices import device_of
-from tests.support.servers import GAME, SLOTS, Servers
+from tests.support.servers import SLOTS, Servers
 from tests.support.wait import wait_until
 
 FENCE = FENCES["players"]
@@ -86,7 +87,7 @@ def with_rules(
     settings: Settings, folder: Path, actions: Mapping[str, str], mail: Mapping[str, str], boards: str = ""
 ) -> Settings:
     """The settings with more actions, rules of letters, and boards, in the game."""
-    text, game = GAME.read_text("utf-8"), folder / "game.toml"
+    text, game = settings.game.read_text("utf-8"), folder / "game.toml"
     for table, rules in (("[actions]\n", actions), ("[mail]\n", mail)):
         text = text.replace(table, table + "".join(f'{name} = "{each}"\n' for name, each in rules.items()))
     game.write_text(f"{text}\n{boards}", "utf-8")
@@ -184,8 +185,18 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
     shown, at = orjson.loads(born["outcome"]), born["at"]
     first = Player(player_id, shown["name"], shown["class"], shown["level"], shown["hp"], shown["exp"], 1, at, at)
     records = [Record(row["action"], orjson.loads(row["args"]), row["seed"], row["at"]) for row in acted]
-    assert replay(core.rulebook, first, records) == await present(core, player_id)
+    last = replay(core.rulebook, first, records)
+    assert last._replace(data=NO_DATA) == await present(core, player_id)
+    assert dump(last.data) == await stored_data(core, player_id)
     return rows
+
+
+async def stored_data(core: Core, player_id: int) -> str | None:
+    """The JSON text of what the rules remember of the player."""
+    async with connected(core.slots.owner("players", slot_of(player_id)).url) as connection:
+        where = "where slot = $1 and id = $2"
+        text: str | None = await connection.fetchval(f"select data from players {where}", slot_of(player_id), player_id)
+        return text
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Real servers for a whole test run, and a fresh database on each for every test."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -44,6 +45,15 @@ class Servers:
     template: bool = field(default=False)
 
     @property
+    def game(self) -> Path:
+        """The example game without its limits on duels and spells, so that tests of mail needn't wait."""
+        game = self.folder / "eager.toml"
+        if not game.exists():
+            limits = r"^((pair_)?cooldown|protection|repeat_percent|daily_exp) = .*\n"
+            game.write_text(re.sub(limits, "", GAME.read_text("utf-8"), flags=re.M), "utf-8")
+        return game
+
+    @property
     def redis_url(self) -> SecretStr:
         """That of the Valkey, or of another Redis that these tests are run with (tests/cluster/test_redis_kinds.py)."""
         return SecretStr(os.environ.get(OTHER_REDIS, self.redis.url))
@@ -53,7 +63,7 @@ class Servers:
         urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
         group = GroupSettings(databases=NAMES, slots=SLOTS)
         values: dict[str, object] = {
-            "game": GAME,
+            "game": self.game,
             "databases": {name: DatabaseSettings(url=url, allow_unsafe=True) for name, url in urls.items()},
             "redis": RedisSettings(url=self.redis_url),
             "control": ControlSettings(database="one"),

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from datetime import timedelta
 from typing import Annotated
 
 import pytest
@@ -14,6 +15,7 @@ from gameserver.rules.errors import Refused
 from gameserver.rules.player import Letter, Moment, Outcome, Player, changed, sends_mail
 from gameserver.rules.rulebook import Rulebook
 from gameserver.testing import GameKit
+from gameserver.testing.kit import NOW
 from gameserver.testing.strategies import json_of
 from tests.rules.samples import mapping
 from tests.support.repository import CONFIG
@@ -67,6 +69,14 @@ def grants_what_there_is_not(player: Player, _args: Nothing, _moment: Moment) ->
     return Outcome(player, (), grants=(("crown", 1),))
 
 
+def hoards(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(changed(player, data={f"mark {number}": number for number in range(33)}), ())
+
+
+def chokes_on_its_memory(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(changed(player, data={"times": player.data["times"] + 1 if player.data else "once"}), ())  # type: ignore[operator]
+
+
 @sends_mail
 def mistypes(player: Player, args: AtSomebody, _moment: Moment) -> Outcome:
     return Outcome(player, (), (Letter(int(args.player), "heeled", {"points": 1}),))
@@ -90,6 +100,8 @@ def harmed(player: Player, args: Harm, _moment: Moment) -> Outcome:
         ("remembers", "isn't a function of player, arguments and moment"),
         ("shows_a_set", "aren't JSON"),
         ("grants_what_there_is_not", "there is no item 'crown'"),
+        ("hoards", "data has 33 names"),
+        ("chokes_on_its_memory", "chokes_on_its_memory, with {"),
         ("mistypes", "there is no kind of letter 'heeled'"),
         ("harms", "harmed breaks its rule"),
     ],
@@ -108,6 +120,16 @@ def test_a_case_of_ones_own() -> None:
     assert GAME.play(player, "rest").player.hp == 10 + GAME.rulebook.game.max_hp("mage", 1) // 10
     with pytest.raises(Refused):
         GAME.play(GAME.player(), "rest")
+
+
+def test_a_player_of_whom_rules_remember_something() -> None:
+    until = int((NOW + timedelta(seconds=5)).timestamp()) * 1000
+    with pytest.raises(Refused) as refused:
+        GAME.play(GAME.player(data={"duel": until}), "duel", {"player": "9"})
+    assert (refused.value.code, refused.value.extra) == ("cooling_down", {"retry_after": 5})
+    GAME.play(GAME.player(data={"duel": until}), "duel", {"player": "9"}, now=NOW + timedelta(seconds=5))
+    with pytest.raises(ValueError, match=r"data\.duel is 1\.5"):
+        GAME.player(data={"duel": 1.5})  # type: ignore[dict-item]
 
 
 class Ornate(Arguments):

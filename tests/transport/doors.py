@@ -125,6 +125,18 @@ async def closing_of(connection: ClientWebSocketResponse) -> tuple[list[dict[str
     return frames, message.data if message.type is WSMsgType.CLOSE else connection.close_code
 
 
+async def raw_answer(url: str, request: bytes) -> bytes:
+    """All that the server sends after these bytes, which needn't be HTTP, until it closes the connection."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
 async def raw_status(url: str, request: bytes) -> int:
     """The status of the answer to these bytes, which needn't be HTTP."""
     host, port = url.removeprefix("http://").split(":")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from gameserver.transport import openapi
+from gameserver.transport import openapi, wire
 from gameserver.transport.routes import ROUTES
-from tests.support.client import ADMIN_KEY, Answer, Api
+from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.devices import device_of
 from tests.support.wait import wait_until
 from tests.transport.samples import HUNT
@@ -86,8 +86,10 @@ def test_the_document_has_the_structure_of_openapi_3_1() -> None:
 @pytest.mark.parametrize("described", list(operations()), ids=lambda described: f"{described[1]} {described[0]}")
 def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]]) -> None:
     path, method, operation = described
-    allowed = {"operationId", "summary", "parameters", "responses", "security", "requestBody"}
+    allowed = {"operationId", "summary", "tags", "parameters", "responses", "security", "requestBody"}
     assert set(operation) <= allowed
+    assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}
+    assert "security" in operation, "an operation without it would be taken to need what the document needs"
     assert operation["summary"]
     places = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
     assert len(places) == len(set(places))
@@ -219,6 +221,42 @@ async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
         answer = await api.ask("GET", path + query, token=ADMIN_KEY)
         assert answer.status == 200
         assert_fits(answer, "GET", path)
+
+
+def _defaults(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if "default" in value:
+            yield value["default"]
+        value = list(value.values())
+    for entry in value if isinstance(value, list) else ():
+        yield from _defaults(entry)
+
+
+def test_no_field_of_a_body_becomes_compulsory_by_its_default() -> None:
+    assert None not in list(_defaults(DOCUMENT))
+    for model in {route.terms.body for route in ROUTES if route.terms.body is not None}:
+        schema = resolved(f"#/components/schemas/{model.__name__}")
+        assert not list(_defaults(schema)), "TypeScript's generators take a field with a default for compulsory"
+
+
+def test_the_examples_of_bodies_are_taken_by_the_server() -> None:
+    for model in {route.terms.body for route in ROUTES if route.terms.body is not None}:
+        for example in resolved(f"#/components/schemas/{model.__name__}")["examples"]:
+            wire.parse(model, example)
+
+
+def test_a_key_is_text_to_generated_clients() -> None:
+    keys = [
+        parameter["schema"]
+        for _, _, operation in operations()
+        for parameter in operation["parameters"]
+        if parameter["name"] == "Idempotency-Key"
+    ]
+    assert len(keys) >= 5
+    for schema in keys:
+        assert "format" not in schema
+        assert re.fullmatch(schema["pattern"], command_id())
+        assert re.fullmatch(schema["pattern"], schema["examples"][0])
 
 
 async def test_errors_are_promised_and_fit_the_problems_schema(api: Api) -> None:

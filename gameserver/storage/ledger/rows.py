@@ -1,8 +1,8 @@
 """The shape of a ledger row: written here for every kind of command, and read here.
 
-Law: `outcome` is the first answer, so a retry is answered from the row alone (refusals.py has the refused ones).
-`action` and `args` say which command the row belongs to: the same command id with another action or other arguments is
-a mismatch.
+Law: `outcome` is the first answer, so a retry is answered from the row alone (refusals.py has the refused ones). A
+command that changed the player's data has it there as `data`, which no client is shown. `action` and `args` say which
+command the row belongs to: the same command id with another action or other arguments is a mismatch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,6 +79,7 @@ def player_from(outcome: Mapping[str, Any], player: Player, version: int) -> Pla
         version=version,
         created_at=player.created_at,
         exp_reached_at=player.exp_reached_at,
+        data=player.data,
     )
 
 

@@ -15,7 +15,7 @@ and memory.
 import asyncio
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database, Report
 from gameserver.storage.slots.slot_map import Slots
-from gameserver.storage.tables import player_of
+from gameserver.storage.tables import player_with_data_of
 
 T = TypeVar("T")
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "reports.sql").items()}
@@ -63,9 +63,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
+    """One page; `banned` are the ids of those of its players that are banned, which boards leave out."""
+
     players: Sequence[Player]
     more: bool
     as_of: datetime
+    banned: Set[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +171,10 @@ async def _rank(parts: Sequence[_Part], question: Question) -> Ranking:
     merged = list(islice(heapq.merge(*lists, key=lambda entry: entry[0]), question.limit + 1))
     page = [(player_id, part) for (_, player_id), part in merged[: question.limit]]
     rows = await _all(_whole(part, [player_id for player_id, owner in page if owner is part]) for part in parts)
-    players = {row.id: player_of(row) for row in chain(*rows)}
+    players = {row.id: player_with_data_of(row) for row in chain(*rows)}
+    banned = {row.id for row in chain(*rows) if row.banned}
     ordered = [players[player_id] for player_id, _ in page]
-    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts))
+    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts), banned)
 
 
 async def _page(part: _Part, question: Question) -> Sequence[Any]:

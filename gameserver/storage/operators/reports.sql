@@ -25,6 +25,7 @@ select array(select slot from players_owned_slots where owned) as slots,
 select p.*
 from unnest(cast(:slots as smallint[]), cast(:ids as bigint[])) as wanted(slot, id)
 cross join lateral (
-    select id, name, class, level, hp, exp, version, created_at, exp_reached_at from players
+    select id, name, class, level, hp, exp, version, created_at, exp_reached_at,
+           cast(data as text) as data, banned from players
     where slot = wanted.slot and id = wanted.id limit 1
 ) as p

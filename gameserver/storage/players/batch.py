@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import asyncpg
 import orjson
@@ -28,6 +29,7 @@ from gameserver.rules.errors import (
     SessionRevoked,
 )
 from gameserver.rules.player import Moment, Outcome, Player
+from gameserver.rules.player_data import dump
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import NOT_ENOUGH, Stacks, Unpaid
@@ -53,7 +55,7 @@ from gameserver.storage.slots.slot_map import SlotMoved
 
 log = structlog.get_logger()
 
-PLAYER_COLUMNS = 7
+PLAYER_COLUMNS = 8
 """Arrays of the statement `write` that describe players."""
 
 
@@ -205,7 +207,7 @@ class Batch:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         # The ledger row. What can't be JSON raises here, before the command has left a trace.
-        answer = outcome_of(outcome.player, max_hp, outcome.events)
+        answer = outcome_of(outcome.player, max_hp, outcome.events, **_changed_data(locked.player, outcome.player))
         token = None
         if command.payment is not None:
             token = answer["payment"] = command.payment.token
@@ -257,7 +259,10 @@ class Batch:
         now = self._gathered.now
         # Ledger rows and players in one statement; scores and items only if there are any.
         changed = [locked.player for locked in self._gathered.locked.values() if locked.changed]
-        states = [(slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version) for who in changed]
+        states = [
+            (slot_of(who.id), who.id, who.class_name, who.level, who.hp, who.exp, who.version, dump(who.data))
+            for who in changed
+        ]
         players = zip(*states, strict=True) if states else [()] * PLAYER_COLUMNS
         await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players)
         if self._scores:
@@ -265,6 +270,11 @@ class Batch:
             await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, now))
         if self.stacks.changed:
             await self.stacks.write(connection, now)
+
+
+def _changed_data(before: Player, after: Player) -> dict[str, Any]:
+    """What the ledger row says of the player's data: nothing unless it has changed."""
+    return {} if after.data is before.data else {"data": orjson.Fragment(after.data.text)}
 
 
 async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:

@@ -8,7 +8,7 @@
 -- the fence, locks the players, then looks the commands up in the ledger. Rows without a command id are locked
 -- players; a player that is locked elsewhere, owned by another database or void isn't returned. The others are ledger
 -- rows.
-select * from gather($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
+select * from gather_with_data($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
 
 -- name: absent
 -- $1 slots, $2 player ids: why `gather` didn't return these.
@@ -20,7 +20,7 @@ left join players_owned_slots o on o.slot = wanted.slot
 -- name: write
 -- $1 the batch's time.
 -- $2..$9 a ledger row each: slot, player id, command id, action, args, seed, outcome, version.
--- $10..$16 a player each: slot, id, class, level, hp, exp, version.
+-- $10..$17 a player each: slot, id, class, level, hp, exp, version, data.
 with entries as (
     insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid)
     select e.*, $1::timestamptz, (select pg_current_xact_id()::text::bigint)
@@ -28,11 +28,11 @@ with entries as (
                 $9::bigint[]) as e
 )
 update players p
-set class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.version,
+set class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.version, data = s.data,
     exp_reached_at = case when p.exp = s.exp then p.exp_reached_at else $1::timestamptz end,
     level_reached_at = case when p.level = s.level then p.level_reached_at else $1::timestamptz end
-from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint[], $15::bigint[], $16::bigint[])
-     as s(slot, id, class, level, hp, exp, version)
+from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint[], $15::bigint[], $16::bigint[],
+            $17::json[]) as s(slot, id, class, level, hp, exp, version, data)
 where p.slot = s.slot and p.id = s.id
 
 -- name: score

@@ -13,7 +13,7 @@ from gameserver.storage.ledger.rows import Recorded
 from gameserver.storage.players.command import Command, LockedElsewhere
 from gameserver.storage.postgres import statements
 from gameserver.storage.slots.slot_map import SlotMoved
-from gameserver.storage.tables import player_of
+from gameserver.storage.tables import player_with_data_of
 
 SQL = statements.load(__package__, "batch.sql")
 
@@ -58,7 +58,7 @@ async def gather(connection: asyncpg.Connection, commands: Sequence[Command]) ->
     gathered = Gathered()
     for row in rows:
         if row["command_id"] is None:
-            gathered.locked[row["id"]] = LockedPlayer(player_of(row), row["session_epoch"])
+            gathered.locked[row["id"]] = LockedPlayer(player_with_data_of(row), row["session_epoch"])
             gathered.now = row["now"]
         else:
             recorded = Recorded(row["action"], row["args"], row["outcome"], row["version"])

@@ -1,7 +1,7 @@
 """Every table, by group, and the history that makes it.
 
-Door: the tables themselves (as `tables.claims`), `METADATA`, `TXID` and `player_of`; `migrations` (`OutdatedDatabase`)
-brings a database to its head.
+Door: the tables themselves (as `tables.claims`), `METADATA`, `TXID`, `player_of` and `player_with_data_of`;
+`migrations` (`OutdatedDatabase`) brings a database to its head.
 """
 
 from gameserver.storage.tables.accounts_group import accounts_marks, accounts_owned_slots, claims
@@ -32,6 +32,7 @@ from gameserver.storage.tables.players_group import (
     payment_epochs,
     player_of,
     player_rows,
+    player_with_data_of,
     players_marks,
     players_owned_slots,
     scores,
@@ -66,6 +67,7 @@ __all__ = [
     "payment_epochs",
     "player_of",
     "player_rows",
+    "player_with_data_of",
     "players_marks",
     "players_owned_slots",
     "scores",

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
+from gameserver.rules import player_data
 from gameserver.rules.player import Player
 from gameserver.storage.tables.groups import TXID, Time, marks, owned_slots, players
 
@@ -48,18 +49,23 @@ player_rows = Table(
     Column("banned", Boolean, server_default=false(), nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
+    Column("data", JSON),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     Index("players_created_at", "created_at"),
     postgresql_with={"fillfactor": "80"},
 )
 
-"""A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted."""
+"""A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted.
+
+`data` is what the game's rules remember of the player (rules/player_data.py), as text, so that its order stays; null
+if that is nothing.
+"""
 
 PLAYER = [
     player_rows.c[name]
     for name in ("id", "name", "class", "level", "hp", "exp", "version", "created_at", "exp_reached_at")
 ]
-"""A player's columns in the order of the fields of `rules.player.Player`."""
+"""A player's columns in the order of the fields of `rules.player.Player`, without its data, which only rules read."""
 
 credentials = Table(
     "credentials",
@@ -212,5 +218,11 @@ payment_epochs = Table(
 
 
 def player_of(row: Sequence[Any]) -> Player:
-    """The player in a row that begins with the columns `PLAYER`."""
-    return Player(*row[: len(Player._fields)])
+    """The player in a row that begins with the columns `PLAYER`, without its data."""
+    return Player(*row[: len(PLAYER)])
+
+
+def player_with_data_of(row: Sequence[Any]) -> Player:
+    """The player in a row that begins with the columns `PLAYER` and the JSON text of its data."""
+    text = row[len(PLAYER)]
+    return player_of(row) if text is None else player_of(row)._replace(data=player_data.load(text))

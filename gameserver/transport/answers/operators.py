@@ -22,8 +22,15 @@ from gameserver.times import rfc3339
 from gameserver.transport.answers.players import PlayerAnswer, player_now
 
 
+class RankedPlayerAnswer(PlayerAnswer):
+    """A player as operators see it: whether it is banned, and what the game's rules remember of it."""
+
+    banned: bool
+    data: dict[str, int | str | bool]
+
+
 class RankingAnswer(TypedDict):
-    entries: list[dict[str, PlayerAnswer]]
+    entries: list[dict[str, RankedPlayerAnswer]]
     as_of: str
     next_cursor: str | None
 
@@ -135,7 +142,10 @@ class NoticeAnswer(TypedDict):
 
 
 def ranking(ranked: Ranking, game: Game, cursor: str | None) -> RankingAnswer:
-    entries = [{"player": player_now(player, game)} for player in ranked.players]
+    entries: list[dict[str, RankedPlayerAnswer]] = [
+        {"player": {**player_now(player, game), "banned": player.id in ranked.banned, "data": dict(player.data)}}
+        for player in ranked.players
+    ]
     return {"entries": entries, "as_of": rfc3339(ranked.as_of), "next_cursor": cursor}
 
 

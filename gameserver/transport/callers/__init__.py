@@ -1,6 +1,6 @@
 """Who sends a request: a client at an address, or a back end with a key; and by what each is limited.
 
 Door: `callers` (what handlers ask, and `Callers`), `addresses` (a client's address behind proxies), `origins`
-(the web pages that may use the server), `sources` (what an address has of a node's port, and `Sources`), `denials`
-(who makes most denials, `DenialWatch`).
+(the web pages that may use the server), `headers` (those that a request may have once), `sources` (what an address has
+of a node's port, and `Sources`), `denials` (who makes most denials, `DenialWatch`).
 """

@@ -16,6 +16,7 @@ from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import Address, Networks
 from gameserver.transport.callers.denials import DenialWatch
+from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.sources import Sources
 
 HEADER = "X-Backend-Key"
@@ -25,8 +26,8 @@ log = structlog.get_logger()
 
 
 def is_backend(request: web.Request) -> bool:
-    """Whether the request carries a back end's key. Raises NotAuthenticated for an unknown key."""
-    given = request.headers.get(HEADER)
+    """Whether the request carries a back end's key. Raises NotAuthenticated for an unknown key, BadRequest for two."""
+    given = single_header(request, HEADER)
     if given is None:
         return False
     key = given.encode(errors="surrogateescape")

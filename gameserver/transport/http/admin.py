@@ -8,7 +8,7 @@ from gameserver.commands import board_repair, moderation, operations
 from gameserver.commands.results import BanChange, Question
 from gameserver.transport import answers, wire
 from gameserver.transport.http import cursors, inputs
-from gameserver.transport.http.replies import json_response
+from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, RULEBOOK
 
 
@@ -26,11 +26,11 @@ async def read_rankings(request: web.Request, _: str) -> web.Response:
         question = replace(question, after=cursors.parse(fields.cursor, question))
     ranking = await operations.rank(request.app[COMMANDS].operations, question)
     cursor = cursors.behind(ranking.players[-1], question) if ranking.more else None
-    return json_response(answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
+    return large_json_response(request, answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
 
 
 async def read_slots(request: web.Request, _: str) -> web.Response:
-    return json_response(answers.slots(await operations.slots(request.app[COMMANDS].operations)))
+    return large_json_response(request, answers.slots(await operations.slots(request.app[COMMANDS].operations)))
 
 
 async def read_databases(request: web.Request, _: str) -> web.Response:
@@ -41,17 +41,18 @@ async def read_databases(request: web.Request, _: str) -> web.Response:
 
 async def read_stats(request: web.Request, _: str) -> web.Response:
     groups, as_of = await operations.stats(request.app[COMMANDS].operations)
-    return json_response(answers.counts(groups, as_of))
+    return large_json_response(request, answers.counts(groups, as_of))
 
 
 async def read_nodes(request: web.Request, _: str) -> web.Response:
-    ids = inputs.player_ids(inputs.query(request, wire.NodesQuery).ids)
-    return json_response(answers.nodes(await operations.nodes(request.app[COMMANDS].operations, ids), ids))
+    ids = [int(text) for text in inputs.query(request, wire.NodesQuery).ids]
+    running = await operations.nodes(request.app[COMMANDS].operations, ids)
+    return large_json_response(request, answers.nodes(running, ids))
 
 
 async def proclaim(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.Notice)
-    recipient = None if fields.player is None else inputs.player_id(fields.player, "player")
+    recipient = None if fields.player is None else int(fields.player)
     context = request.app[COMMANDS].operations
     number = await operations.proclaim(context, name, fields.text, fields.reason, recipient)
     return json_response({"number": number}, status=201)
@@ -76,11 +77,11 @@ async def check_board(request: web.Request, _: str) -> web.Response:
     fields, board = inputs.query(request, wire.CheckQuery), request.match_info["board"]
     context = request.app[COMMANDS].board_repair
     contest, report = await board_repair.check(context, board, fields.season, fields.sample, repair=False)
-    return json_response(answers.verdict(contest, report))
+    return large_json_response(request, answers.verdict(contest, report))
 
 
 async def rebuild_board(request: web.Request, name: str) -> web.Response:
     fields, board = await inputs.body(request, wire.Rebuild), request.match_info["board"]
     context = request.app[COMMANDS].board_repair
-    generation = await board_repair.rebuild(context, name, board, fields.season, fields.reason)
+    generation = await board_repair.rebuild(context, name, board, fields.season or "current", fields.reason)
     return json_response({"generation": generation}, status=202)

@@ -5,8 +5,16 @@ from aiohttp import web
 from gameserver.commands import boards
 from gameserver.transport import answers, wire
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPage
-from gameserver.transport.http.inputs import path_player_or_me, player_ids, query
-from gameserver.transport.http.replies import JSON, json_response
+from gameserver.transport.http.inputs import path_player_or_me, query
+from gameserver.transport.http.replies import (
+    SMALLEST,
+    compress,
+    encoded_response,
+    is_known,
+    json_response,
+    large_json_response,
+    takes_gzip,
+)
 from gameserver.transport.keys import COMMANDS
 
 
@@ -23,31 +31,33 @@ async def read_board(request: web.Request) -> web.Response:
         return answers.board(await boards.top(leaderboards, name, fields.season, fields.limit, fields.cursor))
 
     if fields.cursor is not None:
-        return json_response(await read())
+        return large_json_response(request, await read())
     page = await request.app[BOARD_PAGES].read((name, fields.season, fields.limit), read)
     return _response(request, page)
 
 
 def _response(request: web.Request, page: BoardPage) -> web.Response:
     headers = {"ETag": page.etag, "Cache-Control": "no-cache"}
-    known = request.headers.get("If-None-Match")
-    if known is not None and (known == "*" or page.etag in [tag.strip() for tag in known.split(",")]):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=page.body, headers=headers, content_type=JSON)
+    if is_known(request, page.etag):
+        return web.Response(status=304, headers={**headers, "Vary": "Accept-Encoding"})
+    is_long = len(page.body) >= SMALLEST and takes_gzip(request)
+    response = encoded_response(page.body, page.compressed(compress) if is_long else None)
+    response.headers.update(headers)
+    return response
 
 
 async def read_around(request: web.Request) -> web.Response:
     fields, name = query(request, wire.AroundQuery), request.match_info["board"]
     leaderboards, player = request.app[COMMANDS].leaderboards, await path_player_or_me(request)
-    return json_response(answers.board(await boards.around(leaderboards, name, fields.season, player, fields.radius)))
+    ranked = await boards.around(leaderboards, name, fields.season, player, fields.radius)
+    return large_json_response(request, answers.board(ranked))
 
 
 async def read_ranks(request: web.Request) -> web.Response:
     fields, name = query(request, wire.RanksQuery), request.match_info["board"]
-    ids = player_ids(fields.ids)
-    return json_response(
-        answers.ranks(await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids))
-    )
+    ids = [int(text) for text in fields.ids]
+    ranked = await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids)
+    return large_json_response(request, answers.ranks(ranked))
 
 
 async def read_rank(request: web.Request) -> web.Response:

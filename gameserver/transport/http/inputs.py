@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import re
-from collections.abc import Iterable
 from typing import TypeVar
 
 from aiohttp import web
@@ -11,15 +10,18 @@ from pydantic import BaseModel
 
 from gameserver.commands import command_ids, sessions
 from gameserver.commands.results import Session
+from gameserver.rules.arguments import LARGEST_ID
 from gameserver.rules.errors import BadInput, FieldProblem, Forbidden, NotAuthenticated
 from gameserver.transport import wire
 from gameserver.transport.callers import callers
+from gameserver.transport.callers.headers import single_header
 from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
 JSON = "application/json"
 _JSON_TYPE = re.compile(r'application/json[ \t]*(;[ \t]*(charset[ \t]*=[ \t]*"?utf-?8"?)?[ \t]*)*', re.IGNORECASE)
+_PLAYER_ID = re.compile(r"[1-9][0-9]{0,18}")
 BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site")
 """Browsers send at least one of them with every body."""
 BODY_SECONDS = 10.0
@@ -27,8 +29,8 @@ BODY_SECONDS = 10.0
 
 
 def bearer(request: web.Request) -> str:
-    """The token of the request. Raises NotAuthenticated."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    """The token of the request. Raises NotAuthenticated, BadRequest."""
+    scheme, _, token = (single_header(request, "Authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN or not token.isascii():
         raise NotAuthenticated("An `Authorization: Bearer <token>` header is needed.")
     return token.strip()
@@ -62,11 +64,11 @@ async def body(request: web.Request, model: type[Model]) -> Model:
 
 
 def require_json(request: web.Request) -> None:
-    """Raises UnsupportedMediaType unless the body is uncompressed JSON.
+    """Raises UnsupportedMediaType unless the body is uncompressed JSON; BadRequest for two types.
 
     A page of a foreign origin can send anything but JSON without asking its browser's leave (docs/decisions/0028).
     """
-    given = request.headers.get("Content-Type")
+    given = single_header(request, "Content-Type")
     if given is None:
         if any(name in request.headers for name in BROWSER_HEADERS):
             raise wire.UnsupportedMediaType("A browser must send `Content-Type: application/json` with a body.")
@@ -95,9 +97,14 @@ def query(request: web.Request, model: type[Model]) -> Model:
 
 
 def command_id(request: web.Request) -> str:
-    """The Idempotency-Key, or a new command id. Raises BadInput."""
-    now = request.app[CLOCK]()
-    return command_ids.checked_or_new(request.headers.get("Idempotency-Key"), now, "Idempotency-Key")
+    """The Idempotency-Key, or a new command id. Raises BadInput, BadRequest.
+
+    The key may stand in double quotes, as the IETF's draft of this header writes it.
+    """
+    given = single_header(request, "Idempotency-Key")
+    if given is not None and len(given) > 1 and given[0] == given[-1] == '"':
+        given = given[1:-1]
+    return command_ids.checked_or_new(given, request.app[CLOCK](), "Idempotency-Key")
 
 
 def has_command_id(request: web.Request) -> bool:
@@ -107,14 +114,9 @@ def has_command_id(request: web.Request) -> bool:
 
 def player_id(text: str, field: str = "id") -> int:
     """A player id that was sent as `field`. Raises BadInput."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19) or int(text) >= 1 << 63:
+    if not _PLAYER_ID.fullmatch(text) or int(text) > LARGEST_ID:
         raise BadInput("This isn't a player id.", errors=[FieldProblem(field, "must be a player id")])
     return int(text)
-
-
-def player_ids(texts: Iterable[str]) -> list[int]:
-    """The `ids` of a query. Raises BadInput."""
-    return [player_id(text, "ids") for text in texts]
 
 
 def path_player(request: web.Request) -> int:

@@ -7,14 +7,14 @@ from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import query
-from gameserver.transport.http.replies import json_response, no_content
+from gameserver.transport.http.replies import large_json_response, no_content
 from gameserver.transport.keys import COMMANDS
 
 
 async def read_inbox(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.InboxQuery)
     page = await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
-    return json_response(answers.inbox(page))
+    return large_json_response(request, answers.inbox(page))
 
 
 async def forget_inbox(request: web.Request, session: Session) -> web.Response:

@@ -1,4 +1,7 @@
-"""What is done around every HTTP request: its id, its metrics, and errors in one form."""
+"""What is done around every HTTP request: its id, its metrics, and errors in one form.
+
+Law: no answer is stored by browsers or proxies unless its handler says so; most are about one player, some have tokens.
+"""
 
 import math
 import re
@@ -53,6 +56,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     telemetry.request_answered(route, method, response.status).inc()
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
+        response.headers.setdefault("Cache-Control", "no-store")
         if (origin := request.headers.get("Origin")) is not None:
             request.app[ORIGINS].mark(origin, response.headers)
         if not readiness.ready:
@@ -108,6 +112,7 @@ def problem_response(error: GameError, allow: str | None = None) -> web.Response
     response = web.Response(
         body=answers.encode(problem), status=problem["status"], content_type="application/problem+json"
     )
+    response.headers["Cache-Control"] = "no-store"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if problem["status"] == web.HTTPUnauthorized.status_code:

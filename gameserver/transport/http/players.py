@@ -8,8 +8,8 @@ from gameserver.commands.accounts import Application
 from gameserver.commands.results import Receipt, Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
-from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, player_ids, query
-from gameserver.transport.http.replies import json_response, no_content
+from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, query
+from gameserver.transport.http.replies import json_response, large_json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
@@ -42,9 +42,9 @@ async def read_player(request: web.Request, _: Session) -> web.Response:
 
 
 async def read_players(request: web.Request, _: Session) -> web.Response:
-    ids = player_ids(query(request, wire.PlayersQuery).ids)
+    ids = [int(text) for text in query(request, wire.PlayersQuery).ids]
     players = await play.read_many(request.app[COMMANDS].play, ids)
-    return json_response(answers.player_list(players, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.player_list(players, request.app[RULEBOOK].game))
 
 
 async def _player(request: web.Request, player_id: int) -> web.Response:
@@ -70,11 +70,10 @@ def _written(receipt: Receipt, answer: object) -> web.Response:
 
 async def read_ledger(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.LedgerQuery)
-    return json_response(
-        answers.ledger(await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor))
-    )
+    page = await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
+    return large_json_response(request, answers.ledger(page))
 
 
 async def read_items(request: web.Request, session: Session) -> web.Response:
     stacks = await play.items(request.app[COMMANDS].play, session)
-    return json_response(answers.items(stacks, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.items(stacks, request.app[RULEBOOK].game))

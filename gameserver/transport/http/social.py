@@ -7,7 +7,7 @@ from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import path_player, query
-from gameserver.transport.http.replies import json_response, no_content
+from gameserver.transport.http.replies import large_json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
@@ -41,19 +41,19 @@ async def unblock(request: web.Request, session: Session) -> web.Response:
 
 async def list_blocks(request: web.Request, session: Session) -> web.Response:
     entries, most = await friends.blocks(request.app[COMMANDS].friends, session)
-    return json_response(answers.blocks(entries, most))
+    return large_json_response(request, answers.blocks(entries, most))
 
 
 async def list_friends(request: web.Request, session: Session) -> web.Response:
     players, most = await friends.friends(request.app[COMMANDS].friends, session)
-    return json_response(answers.friends(players, most, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.friends(players, most, request.app[RULEBOOK].game))
 
 
 async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:
     ranked = await friends.board_of_friends(request.app[COMMANDS].friends, session, request.match_info["board"])
-    return json_response(answers.board(ranked))
+    return large_json_response(request, answers.board(ranked))
 
 
 async def read_feed(request: web.Request, session: Session) -> web.Response:
     limit = query(request, wire.FeedQuery).limit
-    return json_response(answers.feed(await friends.feed(request.app[COMMANDS].friends, session, limit)))
+    return large_json_response(request, answers.feed(await friends.feed(request.app[COMMANDS].friends, session, limit)))

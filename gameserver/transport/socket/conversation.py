@@ -58,7 +58,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
 
 async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.StreamResponse:
     channel = player_socket.channel
-    if not channel.websocket.can_prepare(request):
+    if request.method != "GET" or not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
     pacing = frame_pacing(request, player_socket.address)
     if isinstance(request.protocol, Guarded):

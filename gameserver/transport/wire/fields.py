@@ -5,7 +5,9 @@ Neither takes a field that it doesn't know. JSON is read strictly (`"7"` is no n
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from gameserver.rules.arguments import PlayerId
 
 
 class JsonModel(BaseModel):
@@ -25,8 +27,14 @@ def split_at_commas(text: object) -> object:
     return text.split(",") if isinstance(text, str) else text
 
 
-PlayerId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
-Ids = Annotated[list[PlayerId], Field(min_length=1, max_length=100), BeforeValidator(split_at_commas)]
+def _without_repeats(ids: list[str]) -> list[str]:
+    return list(dict.fromkeys(ids))
+
+
+Ids = Annotated[
+    list[PlayerId], Field(max_length=100), BeforeValidator(split_at_commas), AfterValidator(_without_repeats)
+]
+"""Up to 100 player ids, of which one that is given again counts once."""
 ShortText = Annotated[str, Field(min_length=1, max_length=64)]
 Cursor = Annotated[str, Field(min_length=1, max_length=256)]
 Season = Annotated[

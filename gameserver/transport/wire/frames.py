@@ -2,10 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
+from gameserver.rules.arguments import MAX_INTEGER
 from gameserver.transport.wire.fields import BoardLimit, Cursor, JsonModel, Radius, Season, ShortText
 
+LONGEST_ID = 64
 SUBPROTOCOL = "gameserver.v1"
 HEARTBEAT_SECONDS = 20
 RANK_TOPIC = "rank:"
@@ -14,8 +17,19 @@ TOPICS = frozenset({"player", "mail", "notice", "season"})
 """The topics that a socket is pushed until it subscribes to others."""
 
 
+def _frame_id(given: object) -> str | int:
+    if isinstance(given, str) and len(given) <= LONGEST_ID:
+        return given
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= MAX_INTEGER:
+        return given
+    raise PydanticCustomError(
+        "frame_id", "must be an integer from 0 to {most}, or a text of up to {length} characters",
+        {"most": MAX_INTEGER, "length": LONGEST_ID},
+    )  # fmt: skip
+
+
 class Frame(JsonModel):
-    id: Annotated[str, Field(max_length=64)] | Annotated[int, Field(ge=0, lt=1 << 53)]
+    id: Annotated[str | int, PlainValidator(_frame_id)]
 
 
 class Resume(JsonModel):

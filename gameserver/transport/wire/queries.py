@@ -2,19 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
     Ids,
-    PlayerId,
     QueryModel,
     Radius,
     Reason,
     Season,
     ShortText,
-    split_at_commas,
 )
 
 
@@ -23,7 +21,7 @@ class NoQuery(QueryModel):
 
 
 class PlayersQuery(QueryModel):
-    ids: Ids
+    ids: Annotated[Ids, Field(min_length=1)]
 
 
 class LedgerQuery(QueryModel):
@@ -53,7 +51,7 @@ class AroundQuery(SeasonQuery):
 
 
 class RanksQuery(SeasonQuery):
-    ids: Ids
+    ids: Annotated[Ids, Field(min_length=1)]
 
 
 class RankingsQuery(QueryModel):
@@ -77,6 +75,4 @@ class CheckQuery(SeasonQuery):
 
 
 class NodesQuery(QueryModel):
-    ids: Annotated[list[PlayerId], Field(max_length=100), BeforeValidator(split_at_commas)] = Field(
-        default_factory=list
-    )
+    ids: Ids = Field(default_factory=list)

@@ -67,3 +67,8 @@ def test_many_differences_are_counted_and_a_few_named() -> None:
 def test_an_entry_of_another_shape_is_named(broken: dict[str, Any]) -> None:
     with pytest.raises(BadAnswerError):
         parse_board([broken])
+
+
+def test_banned_players_of_a_ranking_have_no_place() -> None:
+    entries = [{"player": {"id": "1", "exp": 5, "banned": False}}, {"player": {"id": "2", "exp": 9, "banned": True}}]
+    assert parse_ranking(entries) == [("1", 5)]

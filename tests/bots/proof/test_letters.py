@@ -6,7 +6,7 @@ import pytest
 
 from bots.play.record import BotRecord
 from bots.proof.letters import judge_letters, unfinished_players
-from bots.proof.players import LedgerEntry, PlayerVerdict, judge
+from bots.proof.players import SERVER, LedgerEntry, PlayerVerdict, judge
 from bots.wire.bodies import MailSent, State, parse_letters
 from bots.wire.errors import BadAnswerError
 
@@ -125,3 +125,24 @@ def test_letters_are_read_from_events() -> None:
     assert parse_letters(None) == ()
     with pytest.raises(BadAnswerError):
         parse_letters([{**sent, "to": 7}])
+
+
+def test_rewards_of_the_server_pass_and_letters_without_a_sender_do_not() -> None:
+    rewarded = ledgers()
+    rewarded["ann"].append(LedgerEntry("reward-1", "mail:rewarded", state(6), sender=SERVER))
+    assert faults(rewarded) == []
+    rewarded["ann"][-1] = rewarded["ann"][-1]._replace(sender="bea")
+    assert faults(rewarded) == ["unexplained ann"]
+
+
+def test_of_a_banned_player_nothing_is_compared_but_everything_of_the_others_is() -> None:
+    left = ledgers()
+    del left["bea"]
+    left["ann"][4] = left["ann"][4]._replace(sender="bea")
+    verdicts = {"ann": PlayerVerdict()}
+    assert unfinished_players(left, {"bea"}) == set()
+    judge_letters(left, verdicts, {"bea"})
+    assert verdicts["ann"].clean(), "a letter to it has no end, one of it no beginning"
+    del left["ann"][3]
+    judge_letters(left, verdicts, {"bea"})
+    assert len(verdicts["ann"].lost) == 1, "the letter to another player still has to come back"

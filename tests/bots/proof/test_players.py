@@ -212,3 +212,11 @@ def test_any_entry_removed_or_added_is_found(spoil: Callable[[World, Random], ob
     present = world.present
     spoil(world, random)
     assert not judge(world.record, present, world.ledger).clean()
+
+
+@pytest.mark.parametrize("action", ["ban", "lift_ban", "mail:rewarded"])
+def test_what_operators_and_the_server_do_to_a_player_is_no_fault(action: str) -> None:
+    world = World()
+    world.ledger.insert(0, LedgerEntry("another's", action, state(world.present.version + 1)))
+    world.apply(answer=True)
+    assert world.judge().clean()

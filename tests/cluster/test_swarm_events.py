@@ -1,0 +1,87 @@
+"""The bots' proof knows what a server does of itself, and what its operators do: rewards of seasons, and bans."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.node import NodeProcess
+from tests.cluster.test_swarm import bots, has_sockets, run
+from tests.support.client import ADMIN_KEY, Api, command_id
+from tests.support.nodes import node_process
+from tests.support.servers import GAME, roomy
+from tests.support.wait import wait_until
+
+BOARD = "dragons_weekly"
+PROVED = (*run(14)[:-1], "--admin-key", ADMIN_KEY)
+
+
+@pytest.fixture
+async def generous(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
+    """Two nodes of the example game in which every foe counts for the season of the dragon slayers."""
+    with tempfile.TemporaryDirectory(dir=roomy()) as folder:
+        game = Path(folder) / "game.toml"
+        text = GAME.read_text("utf-8").replace("points = { dragons = 1 }\n", "")
+        game.write_text(text.replace("max_damage", "points = { dragons = 1 }\nmax_damage"), "utf-8")
+        played = settings.model_copy(update={"game": game})
+        both = [node_process(played, Path(folder), f"node-{number}") for number in (1, 2)]
+        for node in both:
+            await node.start()
+        yield both
+        for node in both:
+            node.kill()
+
+
+async def close_season(node: NodeProcess) -> None:
+    """Ends the season 5 s from now."""
+    words = ("seasons", "close", BOARD, "--reason", "a test", "--config", node.argv[-1])
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gameserver", *words)
+    assert await process.wait() == 0
+
+
+async def rewards(api: Api) -> int:
+    """How many of the first players have more EXP than fourteen seconds of play can give."""
+    entries = (await api.admin("rankings", limit=1000)).body["entries"]
+    return sum(entry["player"]["exp"] >= 1000 for entry in entries)
+
+
+async def test_a_run_in_which_a_season_pays_rewards_is_proved(generous: list[NodeProcess]) -> None:
+    async def close() -> None:
+        await has_sockets(generous)
+        await close_season(generous[0])
+        async with Api(generous[0].address) as api:
+
+            async def is_paid() -> bool:
+                return await rewards(api) > 0
+
+            await wait_until(is_paid, 30, "rewards arrive")
+
+    outcome = await bots(generous, *PROVED, meanwhile=close)
+    assert outcome.code == 0, outcome.output
+    assert outcome.report["ok"] is True
+    assert outcome.report["proof"]["boards_proved"] is True
+
+
+async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(generous: list[NodeProcess]) -> None:
+    async def ban() -> None:
+        await has_sockets(generous)
+        async with Api(generous[0].address) as api:
+            first, second = (await api.admin("rankings", limit=2)).body["entries"]
+            for player_id in (first["player"]["id"], second["player"]["id"]):
+                path = f"/admin/v1/players/{player_id}/ban"
+                banned = await api.ask("POST", path, body={"reason": "a test"}, token=ADMIN_KEY, key=command_id())
+                assert banned.status == 200
+            lifted = await api.ask("DELETE", f"{path}?reason=mercy", token=ADMIN_KEY, key=command_id())
+            assert lifted.status == 200
+            marked = [entry["player"]["banned"] for entry in (await api.admin("rankings", limit=1000)).body["entries"]]
+            assert marked.count(True) == 1
+
+    outcome = await bots(generous, *PROVED, meanwhile=ban)
+    assert outcome.code == 0, outcome.output
+    proof = outcome.report["proof"]
+    assert (proof["banned"], proof["boards_proved"], outcome.report["ok"]) == (1, True, True)
+    assert "1 banned players could not be read" in outcome.output

@@ -1,0 +1,71 @@
+"""Schemathesis sends what the OpenAPI document allows and what it doesn't; every answer is one that it promises."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.fuzzed import DURATION, SEED, FuzzedNode
+from tests.support.client import ADMIN_KEY
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
+OPTIONS = (
+    "--no-color", "--request-timeout", "10", "--suppress-health-check", "all",
+    "--warnings", "off", "--continue-on-failure", "--phases", "examples,coverage,fuzzing",
+)  # fmt: skip
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+ENDS_SESSIONS = ("delete_me", "sign_out", "sign_out_elsewhere", "sign_out_everywhere", "change_password")
+"""Operations that would end the session of the others."""
+
+
+async def _fuzz(node: FuzzedNode, folder: Path, *options: str) -> None:
+    """Runs schemathesis and shows its report if it finds a fault."""
+    argv = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{node.url}/openapi.json"]
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        "--checks",
+        CHECKS,
+        *OPTIONS,
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    report, _ = await process.communicate()
+    (folder / "schemathesis.txt").write_bytes(report)
+    assert process.returncode == 0, report.decode(errors="replace")[-8000:]
+
+
+def _player(node: FuzzedNode) -> list[str]:
+    excluded = [option for name in ENDS_SESSIONS for option in ("--exclude-operation-id", name)]
+    return ["-H", f"Authorization: Bearer {node.player.token}", "--exclude-path-regex", "^/(admin|metrics)", *excluded]
+
+
+def _operator() -> list[str]:
+    return ["-H", f"Authorization: Bearer {ADMIN_KEY}", "--include-path-regex", "^/admin"]
+
+
+@pytest.mark.parametrize("who", ["player", "operator", "nobody"])
+async def test_every_answer_is_one_that_the_document_promises(fuzzed: FuzzedNode, tmp_path: Path, who: str) -> None:
+    options = {"player": _player(fuzzed), "operator": _operator(), "nobody": ["--include-path-regex", "^/(v1|admin)"]}
+    await _fuzz(fuzzed, tmp_path, "--seed", "1", "--generation-deterministic", "--max-examples", "10", *options[who])
+    await fuzzed.assert_well()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+async def test_every_answer_is_one_that_the_document_promises_for_long(fuzzed: FuzzedNode, tmp_path: Path) -> None:
+    for options in (_player(fuzzed), _operator()):
+        await _fuzz(
+            fuzzed,
+            tmp_path,
+            "--generation-database",
+            "none",
+            "--seed",
+            str(SEED),
+            "--max-time",
+            str(int(DURATION / 4)),
+            *options,
+        )
+        await fuzzed.assert_well()

@@ -1,0 +1,94 @@
+"""JSON means the same to every reader: names are unique, and 7.0 is an integer."""
+
+import json
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.rules.errors import BadInput
+from gameserver.transport import wire
+from gameserver.transport.wire import BadJson
+
+TEXTS = st.text(st.characters(codec="utf-8"))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+OBJECTS = st.dictionaries(TEXTS, VALUES, max_size=5)
+
+
+@given(OBJECTS, st.sampled_from([None, 2]), st.booleans())
+def test_every_object_is_read_as_it_was_written(value: dict[str, Any], indent: int | None, ascii_only: bool) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    assert wire.parse_json(text) == wire.parse_json(text.encode()) == value
+
+
+@given(OBJECTS.filter(bool), st.data(), st.integers(0, 4), st.sampled_from(["", " ", "\n\t"]))
+def test_a_name_that_is_given_twice_is_refused(value: dict[str, Any], data: st.DataObject, deep: int, gap: str) -> None:
+    name = data.draw(st.sampled_from(sorted(value)))
+    escaped = '"' + "".join(f"\\u{unit:04x}" for unit in _units(name)) + '"'
+    spelt = data.draw(st.sampled_from([escaped, json.dumps(name)]))
+    twice = json.dumps(value)[:-1] + f",{spelt}{gap}:{gap}1}}"
+    text = f'{{"a"{gap}:[' * deep + twice + "]}" * deep
+    for body in (text, text.encode()):
+        with pytest.raises(BadJson, match="given twice"):
+            wire.parse_json(body)
+
+
+def _units(text: str) -> list[int]:
+    raw = text.encode("utf-16-be")
+    return [int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw), 2)]
+
+
+def test_colons_in_texts_are_no_names() -> None:
+    for text in (r'{"a":":","b":"\":"}', '{":":{"::":[":"]}}', r'{"a" : "x\\", "b" :1}'):
+        assert wire.parse_json(text) == json.loads(text)
+
+
+def test_deep_nesting_is_an_error_also_where_names_are_compared() -> None:
+    for depth in (500, 1000, 1020, 1100, 8000):
+        text = '{"a":":","b":' + "[" * depth + "]" * depth + "}"
+        with nullcontext() if depth < 900 else pytest.raises(BadJson):
+            wire.parse_json(text)
+
+
+def test_a_number_without_a_fraction_is_an_integer_however_it_is_written() -> None:
+    for text, number in (("0.0", 0), ("7.0", 7), ("-0.0", 0), ("1e3", 1000), ("9007199254740991.0", 2**53 - 1)):
+        frame = wire.parse_json(f'{{"id":{text},"op":"hello","token":"t","resume":{{"stream":"s","seq":{text}}}}}')
+        hello = wire.parse(wire.HelloFrame, frame)
+        assert hello.resume is not None
+        assert (hello.resume.seq, hello.id) == (number, number), text
+        assert type(hello.resume.seq) is type(hello.id) is int
+
+
+@pytest.mark.parametrize("text", ["1.5", "true", "9007199254740992.0", "9007199254740992", "1e300", "-1.0", "2e999999"])
+def test_other_numbers_are_refused_wherever_an_integer_is_taken(text: str) -> None:
+    for fields in (f'"id":1,"op":"board","board":"exp","limit":{text}', f'"id":{text},"op":"board","board":"exp"'):
+        with pytest.raises(BadInput):
+            wire.parse(wire.BoardFrame, wire.parse_json("{" + fields + "}"))
+
+
+def test_arguments_of_actions_keep_their_fractions() -> None:
+    frame = wire.parse_json('{"action":"a","args":{"x":1.5,"y":2.0,"z":[3.0,{"w":4.25}],"huge":1e300}}')
+    assert repr(frame["args"]) == "{'x': 1.5, 'y': 2, 'z': [3, {'w': 4.25}], 'huge': 1e+300}"
+
+
+def test_fields_are_named_as_the_client_wrote_them() -> None:
+    for frame, fields in (
+        ({"op": "ping", "id": True}, ["id"]),
+        ({"op": "ping", "id": {}}, ["id"]),
+        ({"op": "ping", "id": "x" * 65}, ["id"]),
+        ({"op": "ping"}, ["id"]),
+        ({"op": "ping", "id": 1, "more": 1}, ["more"]),
+    ):
+        with pytest.raises(BadInput) as caught:
+            wire.parse(wire.PingFrame, frame)
+        assert [fault.field for fault in caught.value.errors] == fields, frame
+    with pytest.raises(BadInput) as caught:
+        wire.parse(wire.PlayersQuery, {"ids": "1,x"})
+    assert [fault.field for fault in caught.value.errors] == ["ids.1"]

@@ -15,7 +15,7 @@ from gameserver.commands.identity import reserve_all
 from gameserver.commands.keys import device_key
 from gameserver.commands.proof import require_proof
 from gameserver.rules.devices import require_strong
-from gameserver.rules.errors import DeviceNotFound, TooManyChanges
+from gameserver.rules.errors import DeviceNotFound, GameError, LastCredential, TooManyChanges, TooManyDevices
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.identities import Change
 from gameserver.storage.accounts.player_keys import Device
@@ -68,8 +68,11 @@ async def _add(accounts: Accounts, change: Change, key: Key, label: str) -> None
             # Open the claim, then commit if the player's keys are still the ones that were read.
             if await reserve_all(accounts, [key], change, opened) is not None:
                 return
-            if await accounts.room.devices.add(change, identity.claims_epoch, key, label) is not None:
-                return
+            try:
+                if await accounts.room.devices.add(change, identity.claims_epoch, key, label) is not None:
+                    return
+            except TooManyDevices as refusal:
+                await _refuse(accounts, change, refusal)
     finally:
         await resolve_all(accounts, change.player_id, opened)
     raise TooManyChanges(retry_after=1)
@@ -87,10 +90,9 @@ async def remove_device(
     await accounts.sessions.require_open()
     change = Change(command_id, session.player_id, "remove_device", {"device": device_id}, session.epoch)
     async with accounts.turns.turn(session.player_id):
-        await _remove(accounts, change, device_id, leave_one=True)
+        epoch = await _remove(accounts, change, device_id, leave_one=True)
     with after_commit("The device was removed, but no session could be opened: sign in again."):
-        await accounts.sessions.revoke_all(session.player_id)
-        epoch = await accounts.room.credentials.session_epoch(session.player_id)
+        await accounts.sessions.revoke_before(session.player_id, epoch)
         opened = Origin(origin.label, origin.address, by_password=session.by_password)
         return await accounts.sessions.open(session.player_id, epoch, opened)
 
@@ -104,28 +106,38 @@ async def end_device(accounts: Accounts, ended: EndedDevice) -> None:
     player_id = ended.player_id
     change = Change(ended.command_id, player_id, "remove_device", {"device": ended.device_id}, ANY_EPOCH)
     async with accounts.turns.turn(player_id):
-        await _remove(accounts, change, ended.device_id, leave_one=False)
+        epoch = await _remove(accounts, change, ended.device_id, leave_one=False)
     with after_commit("The device was removed, but some sessions may go on for some seconds: send this again."):
-        await accounts.sessions.revoke_all(player_id)
+        await accounts.sessions.revoke_before(player_id, epoch)
 
 
-async def _remove(accounts: Accounts, change: Change, device_id: str, *, leave_one: bool) -> None:
+async def _remove(accounts: Accounts, change: Change, device_id: str, *, leave_one: bool) -> int:
+    """The epoch below which sessions have ended, by this command or by its first copy: later ones go on."""
     opened: set[Key] = set()
     try:
         for _ in range(ROUNDS):
             identity = await accounts.room.identities.find(change)
             if identity.earlier is not None:
-                return
-            device = await _of_id(accounts, change.player_id, device_id)
-            # Reopen the claim, which the commit makes wrong.
-            opened.add(device.key)
-            await accounts.room.claims.doubt(device.key, change.player_id)
-            epoch = identity.claims_epoch
-            if await accounts.room.devices.remove(change, epoch, device, leave_one=leave_one) is not None:
-                return
+                return identity.session_epoch
+            try:
+                device = await _of_id(accounts, change.player_id, device_id)
+                # Reopen the claim, which the commit makes wrong.
+                opened.add(device.key)
+                await accounts.room.claims.doubt(device.key, change.player_id)
+                epoch = await accounts.room.devices.remove(change, identity.claims_epoch, device, leave_one=leave_one)
+                if epoch is not None:
+                    return epoch
+            except (DeviceNotFound, LastCredential) as refusal:
+                await _refuse(accounts, change, refusal)
     finally:
         await resolve_all(accounts, change.player_id, opened)
     raise TooManyChanges(retry_after=1)
+
+
+async def _refuse(accounts: Accounts, change: Change, refusal: GameError) -> None:
+    """Records a refusal and raises it (decision 0020); returns if another copy of the command took effect meanwhile."""
+    if await accounts.room.identities.refuse(change, refusal) is None:
+        raise refusal
 
 
 async def _of_id(accounts: Accounts, player_id: int, device_id: str) -> Device:

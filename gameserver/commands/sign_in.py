@@ -15,12 +15,17 @@ from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 async def sign_in_by_device(
     accounts: Accounts, device: str, address: str | None = None, origin: Origin = UNKNOWN
 ) -> Welcome:
-    """Opens a session. Limited by `address`, if there is one. Raises RateLimited, WrongCredentials."""
+    """Opens a session. Limited by `address`, if there is one.
+
+    Raises RateLimited, WrongCredentials, and SessionRevoked when the player's sessions were ended meanwhile.
+    """
     await accounts.attempts.sign_in(address)
     claim = await accounts.room.claims.find(device_key(device))
-    if claim is None or not await _holds(accounts, claim):
+    # Between the claim and the session the device may be taken away, which raises the epoch.
+    epoch = None if claim is None else await accounts.room.devices.holder_epoch(claim)
+    if claim is None or epoch is None:
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(accounts, claim.player_id, origin)
+    return await _welcome(accounts, claim.player_id, origin, epoch)
 
 
 async def _holds(accounts: Accounts, claim: Claim) -> bool:
@@ -66,12 +71,12 @@ async def _find_name(accounts: Accounts, name: str) -> Claim | None:
     return next((claim for claim in found if claim is not None), None)
 
 
-async def _welcome(accounts: Accounts, player_id: int, origin: Origin, verified: int | None = None) -> Welcome:
-    """Opens a session of the epoch at which the password was `verified`; SessionRevoked if it was changed since."""
+async def _welcome(accounts: Accounts, player_id: int, origin: Origin, verified: int) -> Welcome:
+    """Opens a session of the epoch at which the credentials were `verified`; SessionRevoked if it was raised since."""
     try:
-        epoch = await accounts.room.credentials.session_epoch(player_id)
+        await accounts.room.credentials.session_epoch(player_id)  # raises Banned
         player = (await accounts.players.read([player_id]))[player_id]
     except (PlayerNotFound, KeyError):
         raise WrongCredentials("These credentials don't fit any player.") from None
-    token, session = await accounts.sessions.open(player_id, epoch if verified is None else verified, origin)
+    token, session = await accounts.sessions.open(player_id, verified, origin)
     return Welcome(player, max_hp_of(accounts, player), token, session)

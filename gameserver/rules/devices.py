@@ -18,7 +18,7 @@ LEAST_BITS = 128
 LEAST_DISTINCT = 6
 SEPARATORS = re.compile(r"[-{}:.\s]")
 HEXADECIMAL = r"[0-9a-f]+|[0-9A-F]+"
-ALPHABETS = ((r"[0-9]+", 10), (HEXADECIMAL, 16), (r"[0-9a-z]+|[0-9A-Z]+", 36), (r"[0-9A-Za-z]+", 62))
+ALPHABETS = ((HEXADECIMAL, 16), (r"[0-9a-z]+|[0-9A-Z]+", 36), (r"[0-9A-Za-z]+", 62))
 MOST_CHARACTERS = 64
 """How many different characters a text counts as drawn from, at the most."""
 CONSTANTS = (
@@ -38,14 +38,21 @@ CONSTANTS = (
     "02000000-0000-0000-0000-000000000000",
     "00000000-0000-1000-8000-00805f9b34fb",
     "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "03000200-0400-0500-0006-000700080009",
     "12345678-1234-1234-1234-123456789012",
+    "12345678-1234-1234-1234-123456789abc",
     "12345678-1234-5678-1234-567812345678",
+    "12345678-1234-5678-90ab-cddeefaabbcc",
+    "123e4567-e89b-12d3-a456-426614174000",
+    "123e4567-e89b-12d3-a456-426655440000",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
     "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
     "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
     "6ba7b812-9dad-11d1-80b4-00c04fd430c8",
     "6ba7b814-9dad-11d1-80b4-00c04fd430c8",
 )
-"""What engines and phones say instead of an id, by their documentation and their users' reports."""
+"""What engines, phones and boards say instead of an id, and the examples of standards and manuals."""
 
 
 def require_strong(device: str, field: str = "device") -> None:

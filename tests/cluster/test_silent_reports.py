@@ -12,7 +12,8 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
-from gameserver.commands.drafts import draft_of, enroll
+from gameserver.commands.drafts import draft_of
+from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.process_table import descendants
 from gameserver.stack.servers.postgres import PostgresServer

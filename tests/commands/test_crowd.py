@@ -11,8 +11,9 @@ from gameserver.app import Core
 from gameserver.commands import crowd, operations
 from gameserver.commands.accounts import Application
 from gameserver.commands.crowd import LoadProgress
-from gameserver.commands.drafts import draft_of, enroll
+from gameserver.commands.drafts import draft_of
 from gameserver.commands.sign_in import sign_in_by_device
+from gameserver.commands.sign_up import enroll
 from gameserver.rules.errors import WrongCredentials
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.claims import Key

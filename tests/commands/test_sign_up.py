@@ -338,8 +338,8 @@ async def test_a_refused_sign_up_stays_refused_on_every_node_once_the_name_is_fr
         await enroll(core.commands.accounts, again, once, repeatable=False)
     change = Change(command_id(), ann.player.id, "delete", {"session": ""}, 0)
     identity = await core.rooms.accounts.identities.find(change)
-    for key in identity.keys:
-        await core.rooms.accounts.claims.doubt(key, ann.player.id)
+    for claimed in identity.keys:
+        await core.rooms.accounts.claims.doubt(claimed, ann.player.id)
     assert await core.rooms.accounts.identities.remove(change, identity.claims_epoch)
     await sweep_all(core)
     # The name is free, and copies of the refused sign-up that lay somewhere arrive: all of them are refused.

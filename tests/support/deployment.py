@@ -228,8 +228,8 @@ async def move_slot(core: Core, slot: int, target: str) -> None:
         old.transaction(),
     ):
         await old.execute(f"select pg_advisory_xact_lock({FENCE})")
-        for table in ("players", "credentials", "ledger", "scores", "season_floors", "outbox", "inbox", "blocks",
-                      "letter_counts"):  # fmt: skip
+        for table in ("players", "credentials", "devices", "ledger", "scores", "season_floors", "outbox", "inbox",
+                      "blocks", "letter_counts"):  # fmt: skip
             rows = await old.fetch(f"select * from {table} where slot = $1", slot)
             await new.execute(f"delete from {table} where slot = $1", slot)
             await new.copy_records_to_table(table, records=[tuple(row) for row in rows])

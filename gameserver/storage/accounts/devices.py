@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DeviceNotFound, LastCredential, TooManyDevices
 from gameserver.storage import tables
 from gameserver.storage.accounts import player_keys
-from gameserver.storage.accounts.claims import Key
+from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.identities import Change, Identities, Identity
 from gameserver.storage.accounts.player_keys import Device
+from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.slots.owner import on_owner
@@ -31,6 +32,21 @@ class Devices:
         """A player's devices, oldest first. Raises DatabaseUnavailable."""
         return await on_owner(self._slots, player_id, lambda connection: player_keys.devices_of(connection, player_id))
 
+    async def holder_epoch(self, claim: Claim) -> int | None:
+        """The session epoch of the claim's player at a moment at which the device was its own; None if it isn't.
+
+        A device is taken away together with a raised epoch: a session opened under this one ends with the device.
+        Raises DatabaseUnavailable.
+        """
+
+        async def query(connection: AsyncConnection) -> int | None:
+            chosen = select(PLAYERS.c.session_epoch).where(is_player(claim.player_id))
+            epoch: int | None = (await connection.execute(chosen)).scalar()
+            devices = await player_keys.devices_of(connection, claim.player_id)
+            return epoch if claim.key in [device.key for device in devices] else None
+
+        return await on_owner(self._slots, claim.player_id, query, reads=True)
+
     async def add(self, change: Change, epoch: int, key: Key, label: str) -> Receipt | None:
         """Commits a device whose claim is open. Raises TooManyDevices, and what `Identities.alter` does."""
 
@@ -45,13 +61,18 @@ class Devices:
 
         return await self._identities.alter(change, epoch, write)
 
-    async def remove(self, change: Change, epoch: int, device: Device, *, leave_one: bool) -> Receipt | None:
+    async def remove(self, change: Change, epoch: int, device: Device, *, leave_one: bool) -> int | None:
         """Commits the end of a device and of all sessions; with `leave_one` only if the player can still sign in.
+
+        The epoch that sessions have from then on; None if the player's `claims_epoch` isn't `epoch` any more.
 
         Raises DeviceNotFound, LastCredential, and what `Identities.alter` does.
         """
 
-        async def write(connection: AsyncConnection, _: Identity) -> Written:
+        epochs: list[int] = []
+
+        async def write(connection: AsyncConnection, identity: Identity) -> Written:
+            epochs[:] = [identity.session_epoch + 1]
             present = await player_keys.devices_of(connection, change.player_id)
             if device.key not in [other.key for other in present]:
                 raise DeviceNotFound
@@ -59,9 +80,10 @@ class Devices:
                 raise LastCredential
             await player_keys.remove_device(connection, change.player_id, device)
             event = {"type": "device_removed", "device": device.id}
-            return [event], {"session_epoch": PLAYERS.c.session_epoch + 1}
+            return [event], {"session_epoch": epochs[0]}
 
-        return await self._identities.alter(change, epoch, write)
+        receipt = await self._identities.alter(change, epoch, write)
+        return None if receipt is None or not epochs else epochs[0]
 
 
 async def _has_password(connection: AsyncConnection, player_id: int) -> bool:

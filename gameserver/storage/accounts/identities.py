@@ -22,7 +22,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, PlayerNotFound, SessionRevoked
+from gameserver.rules.errors import GameError, PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage import tables
@@ -75,6 +75,7 @@ class Identity:
     claims_epoch: int
     now: datetime
     earlier: Receipt | None = None
+    session_epoch: int = 0
 
 
 KeyChange = Callable[[AsyncConnection, Identity], Awaitable[tuple[list[dict[str, Any]], Mapping[str, Any]]]]
@@ -111,7 +112,7 @@ class Identities:
         work = self._on_owner(change.player_id, lambda connection: self._alter(connection, change, epoch, write))
         return await at_commit_point("the change took effect", work)
 
-    async def refuse(self, change: Change, refusal: NameTaken | DeviceTaken) -> Receipt | None:
+    async def refuse(self, change: Change, refusal: GameError) -> Receipt | None:
         """Records that a change is refused, unless a copy of it took effect: then its first answer.
 
         Raises what `find` does, also the error of an earlier refusal, and OutcomeUnknown.
@@ -222,7 +223,7 @@ async def _find(connection: AsyncConnection, window: Window, change: Change, *, 
     if earlier is None:
         window.check(change.command_id, row.now)
     keys = await keys_of(connection, player.id, player.name)
-    return Identity(player, keys, row.claims_epoch, row.now, earlier)
+    return Identity(player, keys, row.claims_epoch, row.now, earlier, row.session_epoch)
 
 
 async def _removed(connection: AsyncConnection, change: Change) -> tuple[Key, ...] | None:

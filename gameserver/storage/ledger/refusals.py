@@ -9,7 +9,15 @@ out of histories, feeds, boards and payments (`TOOK_EFFECT`).
 from collections.abc import Mapping
 from typing import Any
 
-from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, Refused
+from gameserver.rules.errors import (
+    DeviceNotFound,
+    DeviceTaken,
+    GameError,
+    LastCredential,
+    NameTaken,
+    Refused,
+    TooManyDevices,
+)
 from gameserver.storage import tables
 
 REFUSED_SEED = -1
@@ -19,10 +27,13 @@ TOOK_EFFECT = tables.ledger.c.seed >= 0
 """Matches the rows of commands that took effect."""
 
 _KEY = "refused"
+_KINDS: dict[str, type[GameError]] = {
+    kind.code: kind for kind in (NameTaken, DeviceTaken, TooManyDevices, LastCredential, DeviceNotFound)
+}
 
 
 def refusal_of(error: GameError) -> dict[str, Any]:
-    """The row's `outcome`. The error is a Refused, a NameTaken or a DeviceTaken."""
+    """The row's `outcome`. The error is a Refused or one of _KINDS."""
     return {_KEY: {"code": error.code, "detail": error.detail, "extra": error.extra}}
 
 
@@ -31,7 +42,6 @@ def raise_refusal(outcome: Mapping[str, Any]) -> None:
     refusal = outcome.get(_KEY)
     if refusal is None:
         return
-    for error in (NameTaken, DeviceTaken):
-        if refusal["code"] == error.code:
-            raise error(refusal["detail"])
+    if (kind := _KINDS.get(refusal["code"])) is not None:
+        raise kind(refusal["detail"])
     raise Refused(refusal["code"], refusal["detail"], extra=refusal["extra"])

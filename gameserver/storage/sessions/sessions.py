@@ -149,6 +149,11 @@ class Sessions:
             names = await self._store.names(player_id)
         await self._end(player_id, names)
 
+    async def revoke_before(self, player_id: int, epoch: int) -> None:
+        """Ends a player's sessions of earlier epochs on every node within a second. Raises SessionsUnavailable."""
+        listed = await self.listed(player_id)
+        await self._end(player_id, [session.name for session in listed if session.epoch < epoch])
+
     async def _end(self, player_id: int, names: Sequence[str]) -> None:
         """The announcement comes first: from then on every node ends them, also if this one dies."""
         if not names:

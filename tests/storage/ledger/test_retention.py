@@ -1,6 +1,7 @@
 """Old partitions of the ledger are dropped while players play, and what must outlive them is kept."""
 
 import asyncio
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from gameserver.app import Core
 from gameserver.commands import identity
 from gameserver.commands.accounts import Application
+from gameserver.commands.devices import devices
+from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll
 from gameserver.rules.errors import DeviceTaken
 from gameserver.rules.player import Player
@@ -20,7 +23,6 @@ from gameserver.storage.sessions.store import Origin
 from gameserver.upkeep import loops
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist
-from tests.support.devices import device_of
 
 LATER = timedelta(weeks=2)
 BACK = timedelta(weeks=9)
@@ -79,9 +81,12 @@ async def test_the_last_state_and_the_sign_up_outlive_their_partition(core: Core
 
 async def test_a_device_stays_its_players_and_is_free_once_that_is_deleted(core: Core) -> None:
     accounts = core.commands.accounts
-    birth, _ = await enroll(accounts, Application("Old Hand", "warrior", device=device_of("old hand")), command_id())
+    device = secrets.token_hex(16)
+    birth, _ = await enroll(accounts, Application("Old Hand", "warrior", device=device), command_id())
     await drop_present(core)
-    again = Application("New Hand", "warrior", device=device_of("old hand"))
+    assert (await sign_in_by_device(accounts, device)).player.id == birth.player.id
+    assert [entry.added_at for entry in await devices(accounts, birth.player.id)] == [birth.player.created_at]
+    again = Application("New Hand", "warrior", device=device)
     with pytest.raises(DeviceTaken):
         await enroll(accounts, again, command_id())
     await remove(core, birth.player)

@@ -83,7 +83,7 @@ class RedisClients:
     revoking: Redis
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Core:
     """The storage and the commands of one process, without its doors."""
 

@@ -89,7 +89,11 @@ async def field(settings: Settings, nodes: int) -> AsyncIterator[Field]:
 
 async def race_to_sign_up(nodes: Field, names: int, per_name: int) -> Counter[tuple[int, str | None]]:
     """`per_name` sign-ups for each name, in random order; counts the statuses and codes."""
-    wanted = [(f"Racer {name}", f"device {name} of {number}") for name in range(names) for number in range(per_name)]
+    wanted = [
+        (f"Racer {name}", device_of(f"device {name} of {number}"))
+        for name in range(names)
+        for number in range(per_name)
+    ]
     random.shuffle(wanted)
     bodies = [{"name": name, "class": "mage", "device": device} for name, device in wanted]
     answers = await asyncio.gather(*(nodes.ask("POST", "/v1/players", body=body) for body in bodies))

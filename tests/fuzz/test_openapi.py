@@ -15,7 +15,14 @@ OPTIONS = (
     "--warnings", "off", "--continue-on-failure", "--phases", "examples,coverage,fuzzing",
 )  # fmt: skip
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-ENDS_SESSIONS = ("delete_me", "sign_out", "sign_out_elsewhere", "sign_out_everywhere", "change_password")
+ENDS_SESSIONS = (
+    "delete_me",
+    "sign_out",
+    "sign_out_elsewhere",
+    "sign_out_everywhere",
+    "change_password",
+    "remove_device",
+)
 """Operations that would end the session of the others."""
 
 

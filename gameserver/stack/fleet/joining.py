@@ -32,6 +32,8 @@ async def require_ready(address: str) -> None:
         readiness = await asyncio.to_thread(_get_readiness, *parse_address(address))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise StackError(f"No node answers at {address}: {error}.") from None
+    if isinstance(readiness, dict) and "nodes" in readiness:
+        raise StackError(f"No node answers at {address}: that is HAProxy.")
     if not (isinstance(readiness, dict) and readiness.get("ready") is True):
         raise StackError(f"What answers at {address} isn't a node that is ready.")
 

@@ -12,7 +12,7 @@ FULL = 0.9
 COMMANDS = """
 exists get hdel hexists hget hgetall hincrby hkeys hlen hmget hrandfield hscan hset hsetnx hvals lindex llen lpush
 lrange lrem ltrim pexpire pexpireat pexpiretime rename rpush sadd scard set smembers smismember srem unlink xadd xrange
-xrevrange zadd zcard zcount zmscore zrange zrangebyscore zrank zrem zremrangebyscore zscore
+xrevrange zadd zcard zcount zmscore zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore zscore
 """
 """What scripts call on keys, as config/redis.acl allows it."""
 _TRY = """

@@ -113,7 +113,7 @@ class Attempts:
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.zadd(key, {address: time.time()})
             pipeline.zremrangebyrank(key, 0, -MOST_KNOWN - 1)
-            pipeline.expire(key, KNOWN_SECONDS)
+            pipeline.pexpire(key, KNOWN_SECONDS * 1000)
             async with clients.in_time():
                 await pipeline.execute()
 

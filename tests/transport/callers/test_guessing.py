@@ -3,16 +3,19 @@
 from contextlib import AsyncExitStack
 from ipaddress import ip_network
 
-from gameserver.config.limits import LimitSettings
+from gameserver.config.limits import LimitSettings, PerMinute
 from gameserver.config.settings import Settings
 from tests.support.client import Api
 from tests.support.nodes import start_node
+
+SLOW = PerMinute(per_minute=1, burst=60)
+"""So slow that no try becomes free while the test runs."""
 
 
 async def test_guessing_keeps_no_player_out(settings: Settings) -> None:
     node = settings.node.model_copy(update={"trusted_proxies": (ip_network("127.0.0.1/32"),)})
     async with AsyncExitStack() as stack:
-        own = settings.model_copy(update={"node": node, "limits": LimitSettings()})
+        own = settings.model_copy(update={"node": node, "limits": LimitSettings(sign_ins_per_name=SLOW)})
         api = await stack.enter_async_context(Api((await start_node(stack, own)).url))
         home, new, password = "198.51.100.7", "198.51.100.8", "the password of Ann"
         body = {"name": "Ann Lee", "class": "mage", "password": password}

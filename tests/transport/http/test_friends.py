@@ -50,10 +50,10 @@ async def test_friends_are_added_once_and_taken_away(api: Api) -> None:
 async def test_no_player_befriends_itself_or_a_player_that_doesnt_exist(api: Api) -> None:
     who = await api.sign_up()
     assert_problem(await change(api, who, who), "bad_input")
-    for nobody in ("0", "1", str((1 << 63) - 1), str(int(who.id) + 1)):
+    for nobody in ("1", str((1 << 63) - 1), str(int(who.id) + 1)):
         assert_problem(await change(api, who, nobody), "player_not_found", nobody)
         assert (await change(api, who, nobody, "DELETE")).status == 204
-    for none in ("me", "-1", "1.5", str(1 << 63), "9" * 30, "%C2%B2"):
+    for none in ("me", "0", "-1", "1.5", str(1 << 63), "9" * 30, "%C2%B2"):
         for method in ("PUT", "DELETE"):
             assert_problem(await change(api, who, none, method), "bad_input", none)
     assert await listed(api, who) == []

@@ -9,6 +9,7 @@ from aiohttp import ClientSession
 
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
+from tests.support.devices import device_of
 from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem, fields_of, raw_answer, unchanged
 from tests.transport.samples import HUNT
@@ -41,7 +42,7 @@ async def test_head_is_answered_wherever_get_is_without_the_body(api: Api, who: 
 
 
 async def test_no_answer_is_stored_unless_it_says_so_itself(api: Api, who: Signed) -> None:
-    body = {"name": "Nobody Stores", "class": "mage", "device": "the-device-of-nobody"}
+    body = {"name": "Nobody Stores", "class": "mage", "device": device_of("nobody")}
     signed_up = await api.ask("POST", "/v1/players", body=body)
     assert (signed_up.status, signed_up.headers["Cache-Control"]) == (201, "no-store")
     for path in ("/v1/players/me", "/v1/sessions", "/v1/players/me/ledger", "/v1/nothing", "/v1/boards/exp/ranks/me"):

@@ -31,6 +31,9 @@ nodes = 2
 port = {node}
 drain_seconds = 3
 notice_seconds = 1
+[limits]
+exempt = ["127.0.0.0/8"]
+
 [haproxy]
 port = {players}
 operators_port = {operators}
@@ -126,6 +129,7 @@ async def load_on(api: Api) -> AsyncIterator[list[tuple[int, str | None]]]:
         acted = await asyncio.gather(*playing)
     for player, count in zip(players, acted, strict=True):
         me = await api.ask("GET", "/v1/players/me", token=player.token)
+        assert me.status == 200, me.body
         assert me.body["version"] == 1 + count, "each acknowledged command took effect once"
 
 

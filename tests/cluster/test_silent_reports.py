@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 
 import pytest
@@ -41,12 +41,18 @@ def frozen(server: PostgresServer) -> Iterator[None]:
     assert pid is not None
     pids = [pid, *descendants(pid)]
     for each in pids:
-        os.kill(each, signal.SIGSTOP)
+        _tell(each, signal.SIGSTOP)
     try:
         yield
     finally:
         for each in (*pids, *descendants(pid)):
-            os.kill(each, signal.SIGCONT)
+            _tell(each, signal.SIGCONT)
+
+
+def _tell(pid: int, what: signal.Signals) -> None:
+    """Backends end by themselves, also between two signals."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, what)
 
 
 async def sign_up_on(core: Core, database: str) -> None:

@@ -61,6 +61,7 @@ class Socket:
 class Api:
     def __init__(self, url: str) -> None:
         self.url = url
+        self._sockets: list[ClientWebSocketResponse] = []
 
     async def __aenter__(self) -> Self:
         self._session = ClientSession(self.url, timeout=ClientTimeout(total=20))
@@ -119,9 +120,11 @@ class Api:
         return await self.ask("GET", f"/admin/v1/{path}?{asked}", token=ADMIN_KEY)
 
     async def raw_socket(self, **headers: str) -> ClientWebSocketResponse:
-        return await self._session.ws_connect(
+        connection = await self._session.ws_connect(
             "/v1/socket", protocols=["gameserver.v1"], headers=headers, max_msg_size=0
         )
+        self._sockets.append(connection)  # one that nobody holds any more is still open, and warns when it is collected
+        return connection
 
     async def socket(self, token: str) -> Socket:
         own = Socket(await self.raw_socket())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all
 from gameserver.commands.commit import after_commit
-from gameserver.commands.identity import reserve_all
+from gameserver.commands.identity import ROUNDS, reserve_all
 from gameserver.commands.keys import device_key
 from gameserver.commands.proof import require_proof
 from gameserver.rules.devices import require_strong
@@ -21,8 +21,6 @@ from gameserver.storage.accounts.identities import Change
 from gameserver.storage.accounts.player_keys import Device
 from gameserver.storage.sessions.sessions import Origin, Session
 
-ROUNDS = 5
-"""How often a change is tried because other commands change or resolve the player's claims meanwhile."""
 ANY_EPOCH = (1 << 31) - 1
 """The session epoch of a change that no session makes."""
 

@@ -1,7 +1,7 @@
-"""One hostile address: `python -m tests.bench.attacks KIND URL SECONDS`, with what it knows as JSON on stdin.
+"""One hostile address: `python -m tests.bench.attacks KIND URL SOURCE SECONDS`, with what it knows as a JSON line.
 
-Everything comes from SOURCE, at the lowest priority of the processor, as fast as the server lets it. How often it was
-answered what is printed as JSON.
+For every further line on stdin it attacks for that long, from its source address, at the lowest priority of the
+processor, as fast as the server lets it; then it prints how often it was answered what, as a JSON line.
 """
 
 import asyncio
@@ -17,11 +17,10 @@ from urllib.parse import urlsplit
 
 import orjson
 import uvloop
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, TCPConnector
 
 from gameserver.storage.ids import new_command_id
 
-SOURCE = "127.0.0.66"
 AT_ONCE = 64
 CONNECTIONS = 5_000
 SOCKETS = 1_000
@@ -33,6 +32,7 @@ class Attack:
     """The attacker's knowledge: a session, the name of a player, and the ids of others."""
 
     url: str
+    source: str
     until: float
     session: ClientSession
     token: str
@@ -113,7 +113,7 @@ async def connections(attack: Attack) -> None:
     async def hold() -> None:
         while time.monotonic() < attack.until:
             try:
-                opened = asyncio.open_connection(address.hostname, address.port, local_addr=(SOURCE, 0))
+                opened = asyncio.open_connection(address.hostname, address.port, local_addr=(attack.source, 0))
                 reader, writer = await asyncio.wait_for(opened, 2)
                 held.append(writer)
                 attack.heard["opened"] += 1
@@ -131,50 +131,51 @@ async def connections(attack: Attack) -> None:
 async def sockets(attack: Attack) -> None:
     """Sockets that never say hello."""
 
-    async def hold() -> None:
-        while time.monotonic() < attack.until:
-            with contextlib.suppress(ClientError, OSError, TimeoutError):
-                async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
-                    attack.heard["opened"] += 1
-                    await socket.receive(max(0.1, attack.until - time.monotonic()))
-            attack.heard["ended"] += 1
-            await asyncio.sleep(0.05)
+    async def wait(socket: ClientWebSocketResponse) -> None:
+        await socket.receive(max(0.1, attack.until - time.monotonic()))
 
-    await asyncio.gather(*(hold() for _ in range(SOCKETS)))
+    await asyncio.gather(*(on_sockets(attack, wait) for _ in range(SOCKETS)))
 
 
 async def mute(attack: Attack) -> None:
     """Sockets that ask and never read the answers."""
 
-    async def hold() -> None:
+    async def flood(socket: ClientWebSocketResponse) -> None:
+        await socket.send_json({"id": 1, "op": "hello", "token": attack.token})
         while time.monotonic() < attack.until:
-            with contextlib.suppress(ClientError, OSError, TimeoutError):
-                async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
-                    attack.heard["opened"] += 1
-                    await socket.send_json({"id": 1, "op": "hello", "token": attack.token})
-                    while time.monotonic() < attack.until:
-                        await asyncio.wait_for(socket.send_str(FRAME), 1)
-                        attack.heard["frames"] += 1
-                        if attack.heard["frames"] % 100 == 0:
-                            await asyncio.sleep(0.001)
-            attack.heard["ended"] += 1
-            await asyncio.sleep(0.05)
+            await asyncio.wait_for(socket.send_str(FRAME), 1)
+            attack.heard["frames"] += 1
+            if attack.heard["frames"] % 100 == 0:
+                await asyncio.sleep(0.001)
 
-    await asyncio.gather(*(hold() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(on_sockets(attack, flood) for _ in range(AT_ONCE)))
+
+
+async def on_sockets(attack: Attack, use: Callable[[ClientWebSocketResponse], Awaitable[None]]) -> None:
+    """One socket after the other."""
+    while time.monotonic() < attack.until:
+        with contextlib.suppress(ClientError, OSError, TimeoutError):
+            async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
+                attack.heard["opened"] += 1
+                await use(socket)
+        attack.heard["ended"] += 1
+        await asyncio.sleep(0.05)
 
 
 KINDS = {kind.__name__: kind for kind in (guesses, sign_ups, reads, unknown, letters, connections, sockets, mute)}
 
 
-async def main(kind: str, url: str, seconds: float) -> None:
+async def main(kind: str, url: str, source: str, seconds: float) -> None:
     os.nice(19)
-    knowledge = orjson.loads(sys.stdin.buffer.read())
-    connector = TCPConnector(limit=0, local_addr=(SOURCE, 0))
-    async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
-        attack = Attack(url, time.monotonic() + seconds, session, **knowledge)
-        await KINDS[kind](attack)
-    sys.stdout.buffer.write(orjson.dumps(attack.heard))
+    knowledge = orjson.loads(sys.stdin.buffer.readline())
+    while await asyncio.to_thread(sys.stdin.buffer.readline):
+        connector = TCPConnector(limit=0, local_addr=(source, 0))
+        async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
+            attack = Attack(url, source, time.monotonic() + seconds, session, **knowledge)
+            await KINDS[kind](attack)
+        sys.stdout.buffer.write(orjson.dumps(attack.heard, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))

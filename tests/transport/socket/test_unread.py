@@ -164,14 +164,21 @@ async def test_sockets_that_dont_read_are_ended_at_each_bound_and_the_others_pla
 async def test_a_client_that_leaves_answers_unread_over_http_is_cut_in_time(
     settings: Settings, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lost, forget = asyncio.Event(), connections.Connection.connection_lost
+
+    def note(one: connections.Connection, error: BaseException | None) -> None:
+        forget(one, error)
+        lost.set()
+
     monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.5)
+    monkeypatch.setattr(connections.Connection, "connection_lost", note)
     await start_node(stack, settings)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(10)
         connection.connect(("127.0.0.1", settings.node.port))
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 200)
-        await asyncio.sleep(1.5)
+        await wait_until(lost.is_set, 20, "the connection was cut")
         assert await asyncio.to_thread(is_cut, connection)
 
 

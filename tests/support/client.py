@@ -1,5 +1,6 @@
 """A small client of the wire for tests: requests, players, and sockets."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class Api:
 
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
+        for connection in self._sockets:  # without its session it waits for nobody
+            await asyncio.wait_for(connection.close(), 5)
 
     async def ask(
         self,
@@ -123,7 +126,7 @@ class Api:
         connection = await self._session.ws_connect(
             "/v1/socket", protocols=["gameserver.v1"], headers=headers, max_msg_size=0
         )
-        self._sockets.append(connection)  # one that nobody holds any more is still open, and warns when it is collected
+        self._sockets.append(connection)  # one that is collected before it is closed warns
         return connection
 
     async def socket(self, token: str) -> Socket:

@@ -104,7 +104,8 @@ async def test_players_speak_tls_over_http_1_and_2_and_over_sockets(
         trusting = ssl.create_default_context(cafile=str(certificate))
         url = f"https://localhost:{fronted.haproxy.port}" if fronted.haproxy else ""
         session = await stack.enter_async_context(ClientSession(url, connector=TCPConnector(ssl=trusting)))
-        assert (await session.get("/v1/classes")).status == 200
+        async with session.get("/v1/classes") as answer:
+            assert answer.status == 200
         connection = await session.ws_connect("/v1/socket")
         await connection.send_json({"id": 1, "op": "hello", "token": "1.wrong"})
         assert (await connection.receive_json(timeout=5))["id"] == 1

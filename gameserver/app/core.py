@@ -119,6 +119,8 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
         rooms = _rooms(settings, rulebook, databases, slots, redis, clock)
+        stack.push_async_callback(rooms.accounts.claims.close)
+        stack.push_async_callback(rooms.accounts.enrolments.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = _sharding(settings, databases, slots)
         core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)

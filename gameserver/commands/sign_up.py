@@ -9,8 +9,6 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-import structlog
-
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
@@ -23,6 +21,7 @@ from gameserver.rules.errors import (
     CommandMismatch,
     DeviceTaken,
     FieldProblem,
+    GameError,
     NameTaken,
     OutcomeUnknown,
     Overloaded,
@@ -33,8 +32,6 @@ from gameserver.rules.passwords import require_good
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
-
-log = structlog.get_logger()
 
 CLAIM_TRIES = 3
 """How often a key is reserved again after a claim that stood in the way was resolved."""
@@ -65,7 +62,8 @@ async def sign_up(
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
-        await accounts.room.credentials.session_epoch(player.id)  # raises Banned
+        if replayed:
+            await accounts.room.credentials.session_epoch(player.id)  # raises Banned
         proved = replace(origin, by_password=application.password is not None)
         token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved)
     if application.password is not None:
@@ -110,6 +108,43 @@ async def enroll(
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
     """One round. Raises _UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
+    # Most are new commands whose keys are free: what stands in the way of the others is looked at only then.
+    if application.password is None and _may_be_new(accounts, application, command_id):
+        if await _make_at_once(accounts, draft):
+            return draft, False
+        try:
+            return await _enroll_with_care(accounts, application, draft)
+        except GameError:
+            await resolve_all(accounts, draft.player.id, keys_of_draft(draft))
+            raise
+    return await _enroll_with_care(accounts, application, draft)
+
+
+def _may_be_new(accounts: Accounts, application: Application, command_id: str) -> bool:
+    """Whether nothing speaks against a new player: what is asked of these only doesn't concern a retry."""
+    try:
+        accounts.policy.window.check(command_id, accounts.policy.now())
+        _require_good(application)
+    except BadInput:
+        return False
+    return True
+
+
+async def _make_at_once(accounts: Accounts, draft: Enrolment) -> bool:
+    """Makes the player if all of its keys are free and there is no row of its id; else some claims may be left open.
+
+    Its claims are confirmed behind the answer: an open claim of a player that exists is its own.
+    """
+    claims = await accounts.room.claims.reserve(keys_of_draft(draft), draft.player.id, draft.command_id)
+    its_own = all((claim.command_id, claim.player_id) == (draft.command_id, draft.player.id) for claim in claims)
+    if not its_own or not await accounts.room.enrolments.create(draft, None):
+        return False
+    accounts.room.claims.confirm_soon(claims)
+    return True
+
+
+async def _enroll_with_care(accounts: Accounts, application: Application, draft: Enrolment) -> tuple[Enrolment, bool]:
+    command_id = draft.command_id
     found = await asyncio.gather(*(accounts.room.claims.find(key) for key in keys_of_draft(draft)))
     claims = [claim for claim in found if claim is not None]
     # A retry gets the first answer.
@@ -163,19 +198,11 @@ async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> boo
     # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
     if made:
-        await asyncio.gather(*(_confirm(accounts, claim) for claim in held))
+        accounts.room.claims.confirm_soon(held)
         return True
     for claim in held:
         await resolve(accounts, claim)
     return False
-
-
-async def _confirm(accounts: Accounts, claim: Claim) -> None:
-    """Confirms a claim of a player that has been made; what can't be reached is left to the sweeper."""
-    try:
-        await accounts.room.claims.confirm(claim)
-    except Unavailable as error:
-        log.warning("claim not confirmed yet", claim=str(claim.key), error=error.detail)
 
 
 async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]) -> Enrolment | None:
@@ -239,7 +266,7 @@ async def _claim(accounts: Accounts, key: Key, draft: Enrolment) -> Claim:
     command_id, player_id = draft.command_id, draft.player.id
     others: set[int] = set()
     for _ in range(CLAIM_TRIES):
-        claim = await accounts.room.claims.reserve(key, player_id, command_id)
+        (claim,) = await accounts.room.claims.reserve([key], player_id, command_id)
         if (claim.command_id, claim.player_id) == (command_id, player_id):
             return claim
         ids = ids_of(accounts, command_id)

@@ -13,7 +13,7 @@ asking and writing undoes nothing when it wakes.
 
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,14 +25,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import tables
+from gameserver.storage.accounts.claim_writes import (
+    OPEN_FOR,
+    ClaimRow,
+    ClaimWrite,
+    Confirmation,
+    Opening,
+    write_claims,
+)
 from gameserver.storage.ids import slot_of_key
+from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots
 
 T = TypeVar("T")
 CLAIMS = tables.claims
 OWNED = tables.accounts_owned_slots
-OPEN_FOR = timedelta(seconds=30)
-"""Far longer than a sign-up or a rename takes."""
 RETRIES = 5
 
 
@@ -76,26 +83,31 @@ class Claims:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._writes: SharedWrites[ClaimWrite, ClaimRow | None] = SharedWrites(slots, "accounts", write_claims)
 
     async def find(self, key: Key) -> Claim | None:
         """The claim on a key, open or confirmed. Raises DatabaseUnavailable."""
         work = functools.partial(_find, which=self._is(key))
         return await self._slots.routed("accounts", self._slot(key), work, reads=True)
 
-    async def reserve(self, key: Key, player_id: int, command_id: str) -> Claim:
-        """Opens a claim for a sign-up if the key is free, or reopens it if the same sign-up has reserved it before.
+    async def reserve(self, keys: Sequence[Key], player_id: int, command_id: str) -> list[Claim]:
+        """Opens claims for a sign-up on the keys that are free, and reopens those that it has reserved before.
 
-        Returns the claim as it is now, whoever holds it. Raises DatabaseUnavailable.
+        Returns each as it is now, whoever holds it. Raises DatabaseUnavailable, Overloaded: some may be open then.
         """
-        same_sign_up = (CLAIMS.c.player_id == player_id) & (CLAIMS.c.command_id == command_id) & ~CLAIMS.c.confirmed
-        return await self._open(key, player_id, command_id, same_sign_up)
+        wanted = [Opening(self._slot(key), key.kind, key.text, player_id, command_id) for key in keys]
+        for _ in range(RETRIES):  # a claim may be released between the two statements
+            rows = await self._writes.write_all(wanted)
+            if None not in rows:
+                return [_claim(row) for row in rows if row is not None]
+        raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)
 
     async def retake(self, key: Key, player_id: int, command_id: str) -> Claim:
         """Opens a claim for a player that is known to exist if the key is free, or reopens the player's own.
 
         Returns the claim as it is now, whoever holds it. Raises DatabaseUnavailable.
         """
-        return await self._open(key, player_id, command_id, CLAIMS.c.player_id == player_id)
+        return await self._open(key, player_id, command_id)
 
     async def doubt(self, key: Key, player_id: int) -> Claim | None:
         """Reopens a player's claim before the player may lose it; None if it has none. Raises DatabaseUnavailable."""
@@ -110,8 +122,13 @@ class Claims:
         return await self._owned(key, write)
 
     async def confirm(self, claim: Claim) -> None:
-        """Confirms an open claim if it hasn't changed since it was read. Raises DatabaseUnavailable."""
-        await self._compare_and_set(claim, update(CLAIMS).values(confirmed=True))
+        """Confirms an open claim if it hasn't changed since it was read. Raises DatabaseUnavailable, Overloaded."""
+        await self._writes.write(self._confirmation(claim))
+
+    def confirm_soon(self, claims: Iterable[Claim]) -> None:
+        """The same, behind the caller's back; what can't be confirmed is left to the sweeper."""
+        for claim in claims:
+            self._writes.begin(self._confirmation(claim))
 
     async def release(self, claim: Claim) -> None:
         """Frees an open claim's key if the claim hasn't changed since it was read. Raises DatabaseUnavailable."""
@@ -129,8 +146,11 @@ class Claims:
                     claims += [_claim(row) for row in rows.mappings()]
         return claims
 
-    async def _open(self, key: Key, player_id: int, command_id: str, may_reopen: ColumnElement[bool]) -> Claim:
-        """Inserts an open claim; or reopens the present one if `may_reopen` holds for it."""
+    async def close(self) -> None:
+        await self._writes.close()
+
+    async def _open(self, key: Key, player_id: int, command_id: str) -> Claim:
+        """Inserts an open claim; or reopens the present one if it is the player's."""
         values = {
             "slot": self._slot(key),
             "kind": key.kind,
@@ -144,7 +164,9 @@ class Claims:
 
         async def write(connection: AsyncConnection) -> Claim | None:
             inserted = upsert(CLAIMS).values(values)
-            upserted = inserted.on_conflict_do_update(CLAIMS.primary_key, set_=reopened, where=may_reopen)
+            upserted = inserted.on_conflict_do_update(
+                CLAIMS.primary_key, set_=reopened, where=CLAIMS.c.player_id == player_id
+            )
             await connection.execute(upserted)
             return await _find(connection, self._is(key))
 
@@ -166,6 +188,10 @@ class Claims:
     async def _owned(self, key: Key, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a fenced transaction on the database that owns the key's slot."""
         return await self._slots.routed("accounts", self._slot(key), work)
+
+    def _confirmation(self, claim: Claim) -> Confirmation:
+        key = claim.key
+        return Confirmation(self._slot(key), key.kind, key.text, claim.player_id, claim.command_id, claim.deadline)
 
     def _is(self, key: Key) -> ColumnElement[bool]:
         return (CLAIMS.c.slot == self._slot(key)) & (CLAIMS.c.kind == key.kind) & (CLAIMS.c.key == key.text)

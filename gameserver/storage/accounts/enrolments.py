@@ -1,6 +1,7 @@
 """The commit point of a sign-up: a player's row, ledger row and password, written in one transaction.
 
-Before it the claims are reserved, after it they are confirmed (claims.py).
+Sign-ups that come at about the same time share it (`slots.shared_writes`). Before it the claims are reserved, after it
+they are confirmed (claims.py).
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.storage import tables
+from gameserver.storage.accounts.birth_writes import Birth, write_births
 from gameserver.storage.accounts.commit import at_commit_point
-from gameserver.storage.accounts.player_rows import new_row, void_row
+from gameserver.storage.accounts.player_rows import void_row
 from gameserver.storage.ids import player_id_of, slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
-from gameserver.storage.ledger.rows import outcome_of, player_from, row_of, rows_of
+from gameserver.storage.ledger.rows import json_of, outcome_of, player_from, row_of, rows_of
 from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots
 
 PLAYERS, LEDGER = tables.player_rows, tables.ledger
@@ -49,6 +52,7 @@ class Enrolments:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._births: SharedWrites[Birth, bool] = SharedWrites(slots, "players", write_births)
 
     def id_of(self, command_id: str, attempt: int) -> int:
         """The id of the player that a sign-up makes at its `attempt`, from 0."""
@@ -57,22 +61,13 @@ class Enrolments:
     async def create(self, enrolment: Enrolment, password_hash: str | None) -> bool:
         """Inserts the player; False when there is a row of this id already.
 
-        Raises OutcomeUnknown when the commit may have taken place.
+        Raises OutcomeUnknown when the commit may have taken place, and Overloaded when nothing was written.
         """
+        birth = birth_of(enrolment)._replace(password_hash=password_hash)
+        return await at_commit_point("the player was made", self._births.write(birth))
 
-        async def write(connection: AsyncConnection) -> bool:
-            inserted = await connection.execute(
-                upsert(PLAYERS).values(new_row(enrolment.player)).on_conflict_do_nothing().returning(PLAYERS.c.id)
-            )
-            if inserted.first() is None:
-                return False
-            await connection.execute(insert(LEDGER).values(enrolment_row(enrolment)))
-            if password_hash is not None:
-                key = {"slot": slot_of(enrolment.player.id), "player_id": enrolment.player.id}
-                await connection.execute(insert(tables.credentials).values(**key, password_hash=password_hash))
-            return True
-
-        return await at_commit_point("the player was made", on_owner(self._slots, enrolment.player.id, write))
+    async def close(self) -> None:
+        await self._births.close()
 
     async def refuse(self, enrolment: Enrolment, refusal: GameError) -> Enrolment | bool:
         """Records that the sign-up is refused, in the transaction that keeps its id from being made.
@@ -106,11 +101,12 @@ class Enrolments:
         return await on_owner(self._slots, player_id, query)
 
 
-def enrolment_row(enrolment: Enrolment) -> dict[str, Any]:
-    """The columns of a sign-up's ledger row."""
+def birth_of(enrolment: Enrolment) -> Birth:
+    """What is written of a sign-up, without its password."""
     player = enrolment.player
     outcome = outcome_of(player, enrolment.max_hp, [], keys=list(enrolment.keys))
-    return row_of(enrolment.command_id, "sign_up", enrolment.args, player, outcome, player.created_at)
+    return Birth(slot_of(player.id), player.id, enrolment.command_id, player.name, player.class_name, player.level,
+                 player.hp, player.exp, player.created_at, json_of(enrolment.args), json_of(outcome))  # fmt: skip
 
 
 async def _find(connection: AsyncConnection, player_id: int, command_id: str) -> Enrolment | None:

@@ -10,25 +10,33 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
 
-from gameserver.storage.accounts.claims import OPEN_FOR
-from gameserver.storage.accounts.enrolments import Enrolment, enrolment_row
-from gameserver.storage.ids import slot_of, slot_of_key
-from gameserver.storage.ledger.rows import json_of
+from gameserver.storage.accounts.birth_writes import Birth, write_births
+from gameserver.storage.accounts.claim_writes import Confirmation, Opening, write_claims
+from gameserver.storage.accounts.enrolments import Enrolment, birth_of
+from gameserver.storage.ids import slot_of_key
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import one_by_one
+from gameserver.storage.slots.shared_writes import SQL as OWNED
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
-SQL = {name: text(statement) for name, statement in statements.load(__package__, "intake.sql").items()}
-PLAYER_COLUMNS = (
-    "slots", "players", "commands", "names", "classes", "levels", "hps", "exps", "times", "args", "outcomes"
-)  # fmt: skip
-Row = tuple[Any, ...]
-Work = Callable[[AsyncConnection, Sequence[Row]], Awaitable[Sequence[Any]]]
+SQL = statements.load(__package__, "intake.sql")
+
+
+class _Row(Protocol):
+    """What is written to the database that owns its slot; rows of a kind have an order."""
+
+    @property
+    def slot(self) -> int: ...
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+RowT = TypeVar("RowT", bound=_Row)
+Work = Callable[[asyncpg.Connection, Sequence[RowT]], Awaitable[Sequence[Any]]]
 
 
 class Claimant(Protocol):
@@ -52,11 +60,15 @@ class Holder(NamedTuple):
     confirmed: bool
 
 
+NOBODY = Holder(0, "", confirmed=False)
+"""Of a key that has just been released."""
+
+
 class Reserved(NamedTuple):
-    """Holders of the keys that could not be opened, by `kind:text`; deadlines of those that were, by slot."""
+    """Holders of the keys that could not be opened, by `kind:text`; deadlines of those that were, by kind and text."""
 
     holders: Mapping[str, Holder]
-    deadlines: Mapping[int, datetime]
+    deadlines: Mapping[tuple[str, str], datetime]
 
 
 class Intake:
@@ -67,69 +79,72 @@ class Intake:
 
     async def reserve(self, claimants: Sequence[Claimant]) -> Reserved:
         """Opens claims on the keys that are free, and reopens those that the same sign-ups have opened before."""
-        deadlines: dict[int, datetime] = {}
 
-        async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
-            deadline = (await connection.execute(SQL["deadline"], {"open_for": OPEN_FOR})).scalar_one()
-            arguments = {**_columns(rows, "slots", "kinds", "keys", "players", "commands"), "deadline": deadline}
-            opened = await connection.execute(SQL["reserve"], arguments)
-            deadlines.update(dict.fromkeys(arguments["slots"], deadline))
-            if opened.rowcount == len(rows):
-                return ()
-            await one_by_one(connection)
-            return (await connection.execute(SQL["holders"], arguments)).all()
+        async def work(connection: asyncpg.Connection, rows: Sequence[Opening]) -> Sequence[Any]:
+            return [*zip(rows, await write_claims(connection, rows), strict=True)]
 
-        holders = await self._everywhere("accounts", self._claims(claimants), work)
-        return Reserved({f"{kind}:{key}": Holder(*holder) for kind, key, *holder in holders}, deadlines)
+        holders, deadlines = dict[str, Holder](), dict[tuple[str, str], datetime]()
+        for opening, row in await self._everywhere("accounts", self._openings(claimants), work):
+            if row is not None and (row["player_id"], row["command_id"], row["confirmed"]) == (*opening[3:], False):
+                deadlines[opening.kind, opening.key] = row["deadline"]
+            else:
+                holder = NOBODY if row is None else Holder(row["player_id"], row["command_id"], row["confirmed"])
+                holders[f"{opening.kind}:{opening.key}"] = holder
+        return Reserved(holders, deadlines)
 
     async def create(self, enrolments: Sequence[Enrolment]) -> set[str]:
         """Inserts the players whose ids are free; the command ids that have made their players, now or before."""
 
-        async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
-            columns = _columns(rows, *PLAYER_COLUMNS)
-            made = await connection.execute(SQL["create"], columns)
-            if made.rowcount == len(rows):
-                return [row[2] for row in rows]
-            await one_by_one(connection)
-            wanted = {name: columns[name] for name in ("slots", "players", "commands")}
-            return (await connection.execute(SQL["made"], wanted)).scalars().all()
+        async def work(connection: asyncpg.Connection, rows: Sequence[Birth]) -> Sequence[Any]:
+            made = [row for row, is_made in zip(rows, await write_births(connection, rows), strict=True) if is_made]
+            commands = [row.command_id for row in made]
+            if len(made) < len(rows):
+                columns = [*zip(*(row[:3] for row in rows), strict=True)]
+                commands += [row["command_id"] for row in await connection.fetch(SQL["made"], *columns)]
+            return commands
 
-        return set(await self._everywhere("players", [_player_values(enrolment) for enrolment in enrolments], work))
+        return set(await self._everywhere("players", [birth_of(enrolment) for enrolment in enrolments], work))
 
     async def confirm(self, claimants: Sequence[Claimant], reserved: Reserved) -> None:
         """Confirms the claims that were opened."""
-        await self._settle("confirm", claimants, reserved)
+
+        async def work(connection: asyncpg.Connection, rows: Sequence[Confirmation]) -> Sequence[Any]:
+            return await write_claims(connection, rows)
+
+        await self._everywhere("accounts", self._confirmations(claimants, reserved), work)
 
     async def release(self, claimants: Sequence[Claimant], reserved: Reserved) -> None:
         """Frees the claims that were opened; for sign-ups that certainly make no player under their ids."""
-        await self._settle("release", claimants, reserved)
 
-    async def _settle(self, how: str, claimants: Sequence[Claimant], reserved: Reserved) -> None:
-        async def work(connection: AsyncConnection, rows: Sequence[Row]) -> Sequence[Any]:
-            await one_by_one(connection)
-            columns = ("slots", "kinds", "keys", "players", "commands", "deadlines")
-            await connection.execute(SQL[how], _columns(rows, *columns))
+        async def work(connection: asyncpg.Connection, rows: Sequence[Confirmation]) -> Sequence[Any]:
+            await connection.execute(SQL["release"], *zip(*rows, strict=True))
             return ()
 
-        rows = [(*row, reserved.deadlines[row[0]]) for row in self._claims(claimants)]
-        await self._everywhere("accounts", rows, work)
+        await self._everywhere("accounts", self._confirmations(claimants, reserved), work)
 
-    def _claims(self, claimants: Iterable[Claimant]) -> list[Row]:
+    def _openings(self, claimants: Iterable[Claimant]) -> list[Opening]:
         slots = self._slots.size("accounts")
         pairs = ((claimant, key.partition(":")) for claimant in claimants for key in claimant.keys)
         return [
-            (slot_of_key(kind, key, slots), kind, key, claimant.player_id, claimant.command_id)
+            Opening(slot_of_key(kind, key, slots), kind, key, claimant.player_id, claimant.command_id)
             for claimant, (kind, _, key) in pairs
         ]
 
-    async def _everywhere(self, group: str, rows: Sequence[Row], work: Work) -> list[Any]:
+    def _confirmations(self, claimants: Iterable[Claimant], reserved: Reserved) -> list[Confirmation]:
+        """Of the claims that were opened."""
+        openings = [(opening, opening[1:3]) for opening in self._openings(claimants)]
+        return [
+            Confirmation(*opening, reserved.deadlines[key]) for opening, key in openings if key in reserved.deadlines
+        ]
+
+    async def _everywhere(self, group: str, rows: Sequence[RowT], work: Work[RowT]) -> list[Any]:
         """Runs `work` on each row, which begins with its slot, on the slot's owner. Raises DatabaseUnavailable."""
         results: list[Any] = []
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
-            parts: dict[str, list[Row]] = {}
+            parts: dict[str, list[RowT]] = {}
             for row in rows:
-                parts.setdefault(self._slots.owner(group, row[0]).name, []).append(row)
+                parts.setdefault(self._slots.owner(group, row.slot).name, []).append(row)
             done = await asyncio.gather(*(self._part(group, part, work) for part in parts.values()))
             results += [result for part, _ in done for result in part]
             rows = [row for _, left in done for row in left]
@@ -137,22 +152,14 @@ class Intake:
                 return results
             await self._slots.moved(deadline)
 
-    async def _part(self, group: str, rows: Sequence[Row], work: Work) -> tuple[Sequence[Any], Sequence[Row]]:
+    async def _part(self, group: str, rows: Sequence[RowT], work: Work[RowT]) -> tuple[Sequence[Any], Sequence[RowT]]:
         """The results of the rows whose slots the database owns, and the other rows. All lock in the same order."""
-        database = self._slots.owner(group, rows[0][0])
+        database = self._slots.owner(group, rows[0].slot)
         async with database.fenced(group) as connection:
-            slots = sorted({row[0] for row in rows})
-            owned = set((await connection.execute(SQL[f"{group}_owned"], {"slots": slots})).scalars())
-            its_rows = sorted(row for row in rows if row[0] in owned)
-            return (await work(connection, its_rows) if its_rows else ()), [row for row in rows if row[0] not in owned]
-
-
-def _columns(rows: Sequence[Row], *names: str) -> dict[str, Any]:
-    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-
-
-def _player_values(enrolment: Enrolment) -> Row:
-    player, row = enrolment.player, enrolment_row(enrolment)
-    args, outcome = json_of(row["args"]), json_of(row["outcome"])
-    return (slot_of(player.id), player.id, enrolment.command_id, player.name, player.class_name, player.level,
-            player.hp, player.exp, player.created_at, args, outcome)  # fmt: skip
+            await one_by_one(connection)
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            rows_owned = await driver.fetch(OWNED[f"{group}_owned"], sorted({row.slot for row in rows}))
+            owned = {row["slot"] for row in rows_owned}
+            its_rows = sorted(row for row in rows if row.slot in owned)
+            return (await work(driver, its_rows) if its_rows else ()), [row for row in rows if row.slot not in owned]

@@ -1,11 +1,10 @@
-"""Rows of the table `players`, as accounts match and insert them."""
+"""Rows of the table `players`, as accounts match them."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 
@@ -23,25 +22,8 @@ def is_player(player_id: int) -> ColumnElement[bool]:
     return has_id(player_id) & ~PLAYERS.c.void
 
 
-def new_row(player: Player, *, void: bool = False) -> dict[str, Any]:
-    """The columns of a new player."""
-    return {
-        "slot": slot_of(player.id),
-        "id": player.id,
-        "name": player.name,
-        "class": player.class_name,
-        "level": player.level,
-        "hp": player.hp,
-        "exp": player.exp,
-        "version": player.version,
-        "session_epoch": 0,
-        "void": void,
-        "created_at": player.created_at,
-        "exp_reached_at": player.exp_reached_at,
-    }
-
-
 def void_row(player_id: int) -> dict[str, Any]:
     """The columns of a row that only keeps its id from being inserted."""
-    nobody = Player(player_id, "", "", level=0, hp=0, exp=0, version=0, created_at=_NEVER, exp_reached_at=_NEVER)
-    return new_row(nobody, void=True)
+    numbers = dict.fromkeys(("level", "hp", "exp", "version", "session_epoch"), 0)
+    key = {"slot": slot_of(player_id), "id": player_id, "name": "", "class": ""}
+    return {**key, **numbers, "void": True, "created_at": _NEVER, "exp_reached_at": _NEVER}

@@ -93,9 +93,24 @@ async def enroll(
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
+    opened: list[Claim] = []
+    try:
+        return await _enrolled(accounts, application, command_id, opened, repeatable=repeatable)
+    except GameError:
+        if opened:
+            await resolve_all(accounts, opened[0].player_id, {claim.key for claim in opened})
+        raise
+
+
+async def _enrolled(
+    accounts: Accounts, application: Application, command_id: str, opened: list[Claim], *, repeatable: bool
+) -> tuple[Enrolment, bool]:
+    """Round after round; `opened` takes the claims that are left open under the command's first id."""
     try:
         for _ in range(ROUNDS):
             with contextlib.suppress(_UnderWay):
+                if (made := await _make_at_once(accounts, application, command_id, opened)) is not None:
+                    return made, False
                 return await _enroll(accounts, application, command_id)
             await asyncio.sleep(UNDER_WAY_PAUSE)
     except (NameTaken, DeviceTaken) as refusal:
@@ -105,19 +120,24 @@ async def enroll(
     raise OutcomeUnknown("The same sign-up is under way elsewhere: send it again.", retry_after=1)
 
 
-async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
-    """One round. Raises _UnderWay."""
+async def _make_at_once(
+    accounts: Accounts, application: Application, command_id: str, opened: list[Claim]
+) -> Enrolment | None:
+    """Makes the player if nothing is in the way, as for most; what is in the way of the others is for `_enroll` to say.
+
+    Its claims are confirmed behind the answer: an open claim of a player that exists is its own. A password isn't
+    hashed before it is known that nothing is in the way.
+    """
+    if application.password is not None or not _may_be_new(accounts, application, command_id):
+        return None
     draft = draft_of(accounts, application, command_id, 0)
-    # Most are new commands whose keys are free: what stands in the way of the others is looked at only then.
-    if application.password is None and _may_be_new(accounts, application, command_id):
-        if await _make_at_once(accounts, draft):
-            return draft, False
-        try:
-            return await _enroll_with_care(accounts, application, draft)
-        except GameError:
-            await resolve_all(accounts, draft.player.id, keys_of_draft(draft))
-            raise
-    return await _enroll_with_care(accounts, application, draft)
+    claims = await accounts.room.claims.reserve(keys_of_draft(draft), draft.player.id, command_id)
+    its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
+    if len(its_own) == len(claims) and await accounts.room.enrolments.create(draft, None):
+        accounts.room.claims.confirm_soon(claims)
+        return draft
+    opened += [claim for claim in its_own if not claim.confirmed]
+    return None
 
 
 def _may_be_new(accounts: Accounts, application: Application, command_id: str) -> bool:
@@ -130,21 +150,9 @@ def _may_be_new(accounts: Accounts, application: Application, command_id: str) -
     return True
 
 
-async def _make_at_once(accounts: Accounts, draft: Enrolment) -> bool:
-    """Makes the player if all of its keys are free and there is no row of its id; else some claims may be left open.
-
-    Its claims are confirmed behind the answer: an open claim of a player that exists is its own.
-    """
-    claims = await accounts.room.claims.reserve(keys_of_draft(draft), draft.player.id, draft.command_id)
-    its_own = all((claim.command_id, claim.player_id) == (draft.command_id, draft.player.id) for claim in claims)
-    if not its_own or not await accounts.room.enrolments.create(draft, None):
-        return False
-    accounts.room.claims.confirm_soon(claims)
-    return True
-
-
-async def _enroll_with_care(accounts: Accounts, application: Application, draft: Enrolment) -> tuple[Enrolment, bool]:
-    command_id = draft.command_id
+async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
+    """One round. Raises _UnderWay."""
+    draft = draft_of(accounts, application, command_id, 0)
     found = await asyncio.gather(*(accounts.room.claims.find(key) for key in keys_of_draft(draft)))
     claims = [claim for claim in found if claim is not None]
     # A retry gets the first answer.

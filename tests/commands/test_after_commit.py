@@ -1,7 +1,7 @@
 """Redis takes no writes, from the start or in the middle: no error denies a change that has taken place."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +12,9 @@ from gameserver.commands.accounts import Application, Welcome
 from gameserver.commands.credentials import NewPassword, change_password
 from gameserver.commands.identity import delete
 from gameserver.commands.sign_up import sign_up
-from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound, SessionsUnavailable
+from gameserver.rules.errors import Banned, NameTaken, OutcomeUnknown, PlayerNotFound, SessionsUnavailable
 from gameserver.storage.accounts.bans import BanChange
+from gameserver.storage.accounts.claim_writes import ClaimRow, ClaimWrite, Confirmation, write_claims
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.sessions.sessions import UNKNOWN
 from tests.support.client import command_id
@@ -67,12 +68,19 @@ async def test_a_sign_up_whose_session_fails_after_the_commit_says_that_the_play
 async def test_a_claim_that_cannot_be_confirmed_after_the_commit_does_not_fail_the_sign_up(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> None:
-        raise DatabaseUnavailable
+    async def refuse(connection: Any, writes: Sequence[ClaimWrite]) -> Sequence[ClaimRow | None]:
+        if any(isinstance(write, Confirmation) for write in writes):
+            raise OSError("the connection was lost")
+        return await write_claims(connection, writes)
 
-    monkeypatch.setattr(core.rooms.accounts.claims, "confirm", refuse)
+    monkeypatch.setattr(core.rooms.accounts.claims._writes, "_work", refuse)
     welcome = await sign_up(core.commands.accounts, ANN, command_id())
     assert not welcome.replayed
+    claim = await core.rooms.accounts.claims.find(NAME)
+    assert claim is not None
+    assert (claim.player_id, claim.confirmed) == (welcome.player.id, False)
+    with pytest.raises(NameTaken):
+        await sign_up(core.commands.accounts, ANN, command_id())
 
 
 async def test_a_password_is_not_changed_when_no_session_can_be_opened(

@@ -74,14 +74,17 @@ async def devices_of(core: Core, who: Owner) -> set[str]:
 
 async def assert_signs_in(core: Core, device: str, who: Owner | None) -> None:
     """The device opens a session of this player, or of nobody; and its claim is settled."""
-    claim = await core.rooms.accounts.claims.find(device_key(device))
     if who is None:
-        assert claim is None
+        assert await core.rooms.accounts.claims.find(device_key(device)) is None
         with pytest.raises(WrongCredentials):
             await enter(core, device)
     else:
-        assert claim is not None
-        assert claim.confirmed
+
+        async def is_settled() -> bool:
+            claim = await core.rooms.accounts.claims.find(device_key(device))
+            return claim is not None and claim.confirmed
+
+        await wait_until(is_settled, 10, "the device's claim is confirmed")
         assert (await enter(core, device)).player.id == who.id
 
 

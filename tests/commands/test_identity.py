@@ -387,7 +387,8 @@ async def test_a_sign_up_that_draws_a_deleted_players_id_blocks_no_name_for_good
     ann = await signed(core)
     accounts = blocking(core)
     await delete(accounts, ann.token, command_id())
-    await resolve(accounts, await core.rooms.accounts.claims.reserve(BEA, ann.player.id, command_id()))
+    (opened,) = await core.rooms.accounts.claims.reserve([BEA], ann.player.id, command_id())
+    await resolve(accounts, opened)
     assert await claim(core, BEA) is None
     await assert_unique(core, blocked=True)
 

@@ -36,15 +36,15 @@ class Killed(BaseException):
 
 
 class Turns:
-    """A part of the storage, each of whose calls waits for its turn."""
+    """A part of the storage, each of whose calls waits for its turn; a `forgetful` one loses what nobody waits for."""
 
-    def __init__(self, part: object, turn: Callable[[], Awaitable[None]]) -> None:
-        self._part, self._turn = part, turn
+    def __init__(self, part: object, turn: Callable[[], Awaitable[None]], *, forgetful: bool = False) -> None:
+        self._part, self._turn, self._forgetful = part, turn, forgetful
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._part, name)
         if not asyncio.iscoroutinefunction(call):
-            return call
+            return (lambda *_: None) if self._forgetful and name == "confirm_soon" else call
 
         async def wait_and_call(*args: Any, **named: Any) -> Any:
             await self._turn()
@@ -56,12 +56,12 @@ class Turns:
 class Actor:
     """One command on its way."""
 
-    def __init__(self, core: Core, command: Command) -> None:
+    def __init__(self, core: Core, command: Command, *, forgetful: bool) -> None:
         self._at_a_stop, self._go, self._dead = asyncio.Event(), asyncio.Event(), False
         room = core.rooms.accounts
         turning = replace(
             room,
-            claims=cast("Claims", Turns(room.claims, self._turn)),
+            claims=cast("Claims", Turns(room.claims, self._turn, forgetful=forgetful)),
             enrolments=cast("Enrolments", Turns(room.enrolments, self._turn)),
             identities=cast("Identities", Turns(room.identities, self._turn)),
             credentials=cast("Credentials", Turns(room.credentials, self._turn)),
@@ -156,7 +156,10 @@ async def play(core: Core, second: Core, data: st.DataObject) -> None:
         for name in NAMES[:2]
     ]
     chosen = data.draw(st.lists(commands(players), min_size=1, max_size=5))
-    actors = [Actor((core, second)[number % 2], command) for number, (_, command) in enumerate(chosen)]
+    actors = [
+        Actor((core, second)[number % 2], command, forgetful=data.draw(st.booleans()))
+        for number, (_, command) in enumerate(chosen)
+    ]
     for number, what in data.draw(STEPS):
         actor = actors[number % len(actors)]
         if what == "let pass":

@@ -27,6 +27,7 @@ from tests.support.client import command_id
 from tests.support.deployment import act, connected
 from tests.support.devices import device_of
 from tests.support.uniqueness import assert_unique, sweep_all
+from tests.support.wait import wait_until
 
 ANN = Application("Ann Lee", "mage", device=device_of("anns-device"))
 NAME = Key(KeyKind.NAME, "ann lee")
@@ -50,7 +51,13 @@ async def assert_claims_are_those_of_the_players(core: Core) -> None:
     """Each player holds what its sign-up claimed, confirmed, and nothing else is held."""
     asked = "select player_id, json_array_elements_text(outcome -> 'keys') from ledger where action = 'sign_up'"
     wanted = [(player_id, key, True) for player_id, key in await rows(core, asked)]
-    held = await rows(core, "select player_id, kind || ':' || key, confirmed from claims")
+    held: list[tuple[Any, ...]] = []
+
+    async def is_settled() -> bool:
+        held[:] = await rows(core, "select player_id, kind || ':' || key, confirmed from claims")
+        return all(confirmed for *_, confirmed in held)
+
+    await wait_until(is_settled, 10, "what the nodes confirm behind their answers is confirmed")
     assert sorted(held) == sorted(wanted)
 
 
@@ -129,7 +136,7 @@ def draft(core: Core, key: str, attempt: int = 0) -> Enrolment:
 
 
 async def reserved(core: Core, birth: Enrolment) -> Claim:
-    return await core.rooms.accounts.claims.reserve(NAME, birth.player.id, birth.command_id)
+    return (await core.rooms.accounts.claims.reserve([NAME], birth.player.id, birth.command_id))[0]
 
 
 async def let_pass(core: Core) -> None:
@@ -241,7 +248,7 @@ async def test_a_reserved_device_lets_nobody_sign_in_before_its_player_is_made(c
     """The reservation may name an id that turns out to be another sign-up's player."""
     birth, _ = await enroll(core.commands.accounts, ANN, command_id())
     device = Key(KeyKind.DEVICE, hashlib.sha256(device_of("beas-device").encode()).hexdigest())
-    await core.rooms.accounts.claims.reserve(device, birth.player.id, command_id())
+    await core.rooms.accounts.claims.reserve([device], birth.player.id, command_id())
     with pytest.raises(WrongCredentials):
         await sign_in_by_device(core.commands.accounts, device_of("beas-device"))
     assert (await sign_in_by_device(core.commands.accounts, device_of("anns-device"))).player == birth.player
@@ -293,7 +300,7 @@ async def test_a_sign_up_that_an_earlier_version_made_gets_its_first_answer(core
     keys = [f"name:{names.key_of(name)}", str(device_key(device_of("anns-device")))]
     made = replace(made, args={**made.args, "name": shown}, player=player, keys=keys)
     for text in made.keys:
-        await core.rooms.accounts.claims.reserve(Key.parse(text), player.id, key)
+        await core.rooms.accounts.claims.reserve([Key.parse(text)], player.id, key)
     assert await core.rooms.accounts.enrolments.create(made, None)
     again, replayed = await enroll(
         core.commands.accounts, Application(name, "mage", device=device_of("anns-device")), key

@@ -181,7 +181,7 @@ async def test_a_command_id_made_to_draw_another_players_id_gives_no_access_to_t
     thief: dict[str, Any] = {"name": "Thief", "device": device_of("device-of-a-thief"), "password": None}
     claimed = Key(KeyKind.DEVICE, sha256(thief["device"].encode()).hexdigest())
 
-    claim = await node.core.rooms.accounts.claims.reserve(claimed, int(victim.id), key)
+    (claim,) = await node.core.rooms.accounts.claims.reserve([claimed], int(victim.id), key)
     entered = await api.ask("POST", "/v1/sessions", body={"device": thief["device"]})
     assert_problem(entered, "wrong_credentials", "while the thief's sign-up is under way")
     await node.core.rooms.accounts.claims.release(claim)

@@ -31,6 +31,7 @@ from gameserver.storage.sessions.sessions import UNKNOWN, Session
 from tests.support.client import command_id
 from tests.support.deployment import connected
 from tests.support.uniqueness import sweep_all
+from tests.support.wait import wait_until
 
 
 class Owner(NamedTuple):

@@ -14,11 +14,10 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench.doors import DOORS
 from tests.bench.idle import idle_cost, show_cost
-from tests.bench.line import show
+from tests.bench.line import Line, show
 from tests.bench.report import write
-from tests.bench.session import Session
+from tests.bench.session import MEASURED, session
 from tests.bench.stack import running
 
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
@@ -44,14 +43,14 @@ def numbers(text: str) -> list[int]:
 
 def door_names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := [name for name in names if name not in DOORS]:
-        raise argparse.ArgumentTypeError(f"there is no door {', '.join(unknown)}; there are {', '.join(DOORS)}")
+    if unknown := [name for name in names if name not in MEASURED]:
+        raise argparse.ArgumentTypeError(f"there is no door {', '.join(unknown)}; there are {', '.join(MEASURED)}")
     return names
 
 
 def parse(words: Sequence[str]) -> Plan:
     parser = argparse.ArgumentParser("make bench BENCH=…", description=__doc__)
-    parser.add_argument("--doors", type=door_names, default=list(DOORS), help="a,b: only these")
+    parser.add_argument("--doors", type=door_names, default=list(MEASURED), help="a,b: only these")
     parser.add_argument("--connections", type=numbers, default=[64, 256])
     parser.add_argument("--players", type=numbers, default=[0], help="how many are loaded first, for each run")
     parser.add_argument("--nodes", type=numbers, default=[2], help="how many, for each run")
@@ -59,6 +58,18 @@ def parse(words: Sequence[str]) -> Plan:
     parser.add_argument("--json", type=Path, help="the file that gets the figures")
     parser.add_argument("--sockets", action="store_true", help="only what 10,000 idle sockets cost a node")
     return Plan(**vars(parser.parse_args(words)))
+
+
+async def run(plan: Plan, nodes: int, players: int) -> list[Line]:
+    """Measures one stack; what was measured is shown also when a door fails."""
+    async with running(CONFIG, nodes, players, eager=True) as stack, session(stack, players) as measured:
+        try:
+            for door in plan.doors:
+                await measured.measure(door, plan.connections, plan.seconds)
+        finally:
+            console.print(f"{CONFIG}: {nodes} nodes, {players:,} players loaded before")
+            show(console, measured.lines)
+    return measured.lines
 
 
 async def main(plan: Plan) -> None:
@@ -69,11 +80,7 @@ async def main(plan: Plan) -> None:
     lines = []
     for players in plan.players:
         for nodes in plan.nodes:
-            async with running(CONFIG, nodes, players) as stack, Session(stack, players) as session:
-                found = await session.measure(plan.doors, plan.connections, plan.seconds)
-            console.print(f"{CONFIG}: {nodes} nodes, {players:,} players loaded before")
-            show(console, found)
-            lines += found
+            lines += await run(plan, nodes, players)
     if plan.json is not None:
         write(plan.json, CONFIG, plan.seconds, lines)
 

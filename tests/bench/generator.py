@@ -1,13 +1,13 @@
-"""The load of the bench, a process of its own: `python -m tests.bench.generator URL…`.
+"""The load of the bench, a process of its own: `python -m tests.bench.generator`.
 
-For each order, a line of JSON on stdin, it prints three lines of JSON: when the window of the measurement begins, when
-it ends, and the figures.
+The first line on stdin says where the nodes are and which players were loaded before. For each order, one more line, it
+prints three lines: when the window of the measurement begins, when it ends, and the figures.
 """
 
 import asyncio
 import gc
-import sys
 import time
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import orjson
@@ -15,11 +15,15 @@ import uvloop
 
 from bots.load.connecting import Endpoint, allow_files
 from bots.load.measure import Measure
-from bots.load.running import HttpLoop, run_http
-from tests.bench.doors import DOORS, Spot, Stage
+from bots.load.running import HttpLoop, SocketUse, run_http, run_sockets
+from tests.bench.doors import BARE, BARE_DOOR, DOORS
+from tests.bench.stage import Spot, Stage
 from tests.bench.talk import Loop
+from tests.bench.worker import next_line, say
 
 FILES = 4096
+IN_FLIGHT = 8
+"""Requests on each socket."""
 
 
 class Order(TypedDict):
@@ -32,25 +36,29 @@ class Order(TypedDict):
     seconds: float
 
 
-def say(value: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
-
-
 async def carry_out(order: Order, stage: Stage) -> dict[str, Any]:
     """The figures, with an answer as a sample."""
-    loop_for = await DOORS[order["door"]].open(stage)
+    loop_for = await (BARE_DOOR if order["door"] == BARE else DOORS[order["door"]]).open(stage)
     measure = Measure(order["warm_up"], order["seconds"])
     endpoints = [Endpoint.parse(url) for url in order["urls"]]
     spots = [Spot(number, endpoints[number % len(endpoints)], measure) for number in range(order["connections"])]
-    loops: list[tuple[Endpoint, HttpLoop]] = [(spot.endpoint, loop_for(spot)) for spot in spots]
+    loops = [loop_for(spot) for spot in spots]
     gc.collect()
     gc.freeze()
     telling = asyncio.create_task(tell_window(measure))
-    await run_http(measure, loops)
+    await run(measure, spots, loops)
     await telling
-    samples = [loop.sample for _, loop in loops if isinstance(loop, Loop) and loop.sample]
+    samples = [loop.sample for loop in loops if isinstance(loop, Loop) and loop.sample]
     return measure.result(order["door"]).as_json() | {"sample": samples[0].decode() if samples else ""}
+
+
+async def run(measure: Measure, spots: Sequence[Spot], loops: Sequence[HttpLoop | SocketUse]) -> None:
+    uses = [loop for loop in loops if isinstance(loop, SocketUse)]
+    pairs = zip(spots, loops, strict=True)
+    if uses:
+        await run_sockets(measure, uses, IN_FLIGHT)
+    else:
+        await run_http(measure, [(spot.endpoint, loop) for spot, loop in pairs if not isinstance(loop, SocketUse)])
 
 
 async def tell_window(measure: Measure) -> None:
@@ -60,12 +68,12 @@ async def tell_window(measure: Measure) -> None:
         say({"event": event})
 
 
-async def main(urls: list[str]) -> None:
+async def main() -> None:
     allow_files(FILES)
-    stage = Stage(urls)
-    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+    stage = Stage(**orjson.loads(await next_line()))
+    while line := await next_line():
         say(await carry_out(orjson.loads(line), stage))
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1:]))
+    uvloop.run(main())

@@ -16,8 +16,9 @@ BUSY = 0.9
 class Line:
     """`cpu_us`: microseconds of processor time per answer, by kind of process; latencies in ms.
 
-    `generator_share` is the generator's share of one core, `raw` the limit that the door is held against and
-    `of_raw` its share of that. Of a line with errors no figure is clean.
+    `generator_share` is the generator's share of one core, `of_raw` the throughput's share of the raw limit that the
+    door is held against. Of a line with errors no figure is clean. Without `connections` it is no door, but a loop or a
+    command of its own.
     """
 
     door: str
@@ -32,8 +33,8 @@ class Line:
     generator_share: float
     refused: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
-    raw: str = ""
     of_raw: float | None = None
+    note: str = ""
 
     @property
     def key(self) -> tuple[str, str, int, int, int]:
@@ -46,7 +47,7 @@ class Line:
     def flaws(self) -> list[str]:
         """Why the figures aren't the door's; empty for clean ones."""
         faults = [f"{count:,} {code}" for code, count in self.errors.items()]
-        busy = self.generator_share > BUSY and self.door not in RAW
+        busy = self.generator_share > BUSY and self.connections > 0
         return (
             faults + (["the generator is the bottleneck"] if busy else []) + ([] if self.per_second else ["no answer"])
         )
@@ -59,12 +60,8 @@ class Line:
         return cls(**{name: part for name, part in value.items() if name != "clean"})
 
 
-RAW = ("acts in batches", "sign-ups in batches")
-"""The raw limits that are loops over the databases: who runs them is no generator."""
-
-
 def figures(line: Line) -> list[str]:
-    rate = f"{line.per_second:,.0f}"
+    rate = f"{line.per_second:,.0f}" if line.per_second >= 10 else f"{line.per_second:,.1f}"
     return [f"[red]({rate})[/]" if line.flaws() else rate, f"{line.p50_ms:,.1f}", f"{line.p99_ms:,.1f}"]
 
 
@@ -72,13 +69,13 @@ def show(console: Console, lines: Sequence[Line]) -> None:
     """A table for each stack, one row a line."""
     processes = [*dict.fromkeys(name for line in lines for name in line.cpu_us)]
     heads = ("per second", "p50 ms", "p99 ms", *(f"{name} µs" for name in processes), "generator", "of raw")
-    table = Table("door", "conns", *(Column(head, justify="right") for head in heads), "flaws and refusals")
+    table = Table("door", "conns", *(Column(head, justify="right") for head in heads), "flaws and notes")
     table.caption = "µs: processor time per answer; generator: its share of one core"
     for line in lines:
         costs = [f"{line.cpu_us[name]:,.0f}" if name in line.cpu_us else "" for name in processes]
         share = "" if line.of_raw is None else f"{line.of_raw:.0%}"
         refused = [f"{count:,} refused: {code}" for code, count in line.refused.items()]
-        notes = ", ".join([*(f"[red]{flaw}[/]" for flaw in line.flaws()), *refused])
+        notes = ", ".join([*(f"[red]{flaw}[/]" for flaw in line.flaws()), *refused, *filter(None, [line.note])])
         cells = [*figures(line), *costs, f"{line.generator_share:.0%}", share, notes]
         table.add_row(line.title, str(line.connections or ""), *cells)
     console.print(table)

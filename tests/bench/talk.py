@@ -21,7 +21,15 @@ from bots.wire.command_ids import CommandIds
 ids = CommandIds()
 _ID = re.compile(rb'"id":"([^"]+)"')
 _TOKEN = re.compile(rb'"token":"([^"]+)"')
+_HP = re.compile(rb'"hp":(\d+)')
+LEAST_HP = 10
 _numbers = count(1)
+
+
+class Player(Protocol):
+    """Whose session goes on under another token when a device is taken away."""
+
+    token: str
 
 
 def request(
@@ -81,6 +89,54 @@ class SignUps:
     def fault(self, status: int, body: bytes) -> str | None:
         right = status == 409 and b'"name_taken"' in body if self._name else status == 201
         return None if right else f"http_{status}_{code_of(body)}"
+
+
+class Letters:
+    """A healer that heals one player after the other, and rests before its HP run out."""
+
+    def __init__(self, host: str, token: str, patients: Sequence[str]) -> None:
+        self._patients, self._must_rest = patients, False
+        line = f"POST /v1/players/me/actions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+        self._head = f"{line}Content-Type: application/json\r\nIdempotency-Key: "
+
+    def request(self) -> bytes:
+        body = '{"action":"rest","args":{}}'
+        if not self._must_rest:
+            body = f'{{"action":"heal_other","args":{{"player":"{random.choice(self._patients)}"}}}}'
+        return f"{self._head}{ids.next()}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        hp = _HP.search(body, body.find(b'"player":{'))
+        self._must_rest = hp is None or int(hp[1]) <= LEAST_HP
+        return None if status == 200 else f"http_{status}_{code_of(body)}"
+
+
+class DeviceChanges:
+    """A player that adds a device and takes it away again, in turn."""
+
+    def __init__(self, host: str, player: "Player") -> None:
+        self._host, self._player, self._added = host, player, ""
+
+    def request(self) -> bytes:
+        path, token, key = "/v1/players/me/devices", self._player.token, ids.next()
+        if self._added:
+            return request("DELETE", f"{path}/{self._added}", self._host, token=token, key=key)
+        return request("POST", path, self._host, token=token, body={"device": new_device()}, key=key)
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        if status != (200 if self._added else 201):
+            return f"http_{status}_{code_of(body)}"
+        if self._added:
+            self._player.token, self._added = part(_TOKEN, body), ""
+        else:
+            self._added = part(_ID, body)
+        return None
+
+
+def part(pattern: re.Pattern[bytes], body: bytes) -> str:
+    """What the pattern's group matches; empty if it doesn't."""
+    match = pattern.search(body)
+    return match[1].decode() if match is not None else ""
 
 
 def new_tag() -> str:

@@ -78,12 +78,18 @@ class Coalescer(Generic[QuestionT, ReplyT]):
         flight.add_done_callback(self._flights.discard)
 
     async def _fly(self) -> None:
-        """Call after call until no question waits."""
+        """Call after call until no question waits.
+
+        Then it leaves at once: whoever asks before the loop has noticed its end needs another flight.
+        """
         self._starting = False
-        while self._waiting and (taken := self._take()):
-            if self._waiting and not self._starting and len(self._flights) < self._bounds.flights:
-                self._start()
-            await self._answer(taken)
+        try:
+            while self._waiting and (taken := self._take()):
+                if self._waiting and not self._starting and len(self._flights) < self._bounds.flights:
+                    self._start()
+                await self._answer(taken)
+        finally:
+            self._flights.discard(asyncio.current_task())
 
     def _take(self) -> Sequence[_Waiting[QuestionT, ReplyT]]:
         """The next call's questions; those that have waited for too long are refused."""

@@ -103,3 +103,10 @@ async def test_a_closed_one_answers_whatever_was_asked() -> None:
     with pytest.raises(RefusedError):
         service.coalescer.ask(1)
     assert service.under_way == 0
+
+
+async def test_a_question_that_comes_as_a_call_ends_isnt_left_without_one() -> None:
+    service = Service(Bounds(flights=1, together=3, waiting=10, seconds=5.0))
+    service.go.set()
+    async with asyncio.timeout(5):
+        assert [await service.coalescer.ask(number) for number in range(3)] == [0, 1, 2]

@@ -29,19 +29,20 @@ class Probe:
 
     def __init__(self, asker: Asker, healer: Somebody, healed: Somebody) -> None:
         self._asker, self._healer, self._healed = asker, healer, healed
+        self._exp = 0
         self.reads: list[float] = []
 
     async def board(self) -> Callable[[], Awaitable[bool]] | None:
         """Hunts; returns whether the board shows the EXP, or None if it gained none."""
         answer = await self._act(self._healed, "hunt", {"foe": "slime"})
-        if answer is None or "hunted" not in {event["type"] for event in answer["events"]}:
+        if answer is None or answer["player"]["exp"] == self._exp:
             await self._act(self._healed, "rest", {})
             return None
-        exp = answer["player"]["exp"]
+        exp = self._exp = answer["player"]["exp"]
 
         async def shown() -> bool:
-            _, found = await self._read(f"/v1/boards/exp/ranks/{self._healed.id}")
-            return bool(found.get("score", -1) >= exp)
+            status, found = await self._read(f"/v1/boards/exp/ranks/{self._healed.id}")
+            return status == 200 and bool(found["entry"]["score"] >= exp)
 
         return shown
 

@@ -17,8 +17,9 @@ from rich.console import Console
 from tests.bench.idle import idle_cost, show_cost
 from tests.bench.line import Line, show
 from tests.bench.report import write
-from tests.bench.session import MEASURED, session
+from tests.bench.session import MEASURED, Effort, session
 from tests.bench.stack import running
+from tests.support.haproxy import PROGRAM
 
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
 console = Console(width=180)
@@ -62,7 +63,8 @@ def parse(words: Sequence[str]) -> Plan:
 
 async def run(plan: Plan, nodes: int, players: int) -> list[Line]:
     """Measures one stack; what was measured is shown also when a door fails."""
-    async with running(CONFIG, nodes, players, eager=True) as stack, session(stack, players) as measured:
+    effort = Effort(players, max(plan.connections), proxied=PROGRAM.exists())
+    async with running(CONFIG, nodes, players, eager=True) as stack, session(stack, effort) as measured:
         try:
             for door in plan.doors:
                 await measured.measure(door, plan.connections, plan.seconds)

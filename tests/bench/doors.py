@@ -111,13 +111,13 @@ DOORS = {
         Door("top", partial(places, "/v1/boards/exp?limit=100", b'"entries"'), BARE),
         Door("around", partial(places, "/v1/boards/exp/around/{}?radius=5", b'"entries"'), BARE),
         Door("rank", partial(places, "/v1/boards/exp/ranks/{}", b'"rank"'), BARE),
-        Door("mail", letters, ACTS),
         read("inbox", "/v1/players/me/inbox", b'"healed"', Stage.healed),
         read("ledger", "/v1/players/me/ledger", b'"hunt"', Stage.hunters),
         read("items", "/v1/players/me/items", b'"items"', Stage.hunters),
         read("friends", "/v1/players/me/friends", b'"friends"', Stage.befriended),
         read("devices", "/v1/players/me/devices", b'"devices"', Stage.guests),
         Door("device-changes", device_changes),
+        Door("mail", letters, ACTS),
     )
 }
 BARE_DOOR = Door(BARE, nothing)

@@ -9,7 +9,7 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -20,7 +20,8 @@ from tests.bench import crowd
 from tests.bench.crowd import Asker, Somebody
 from tests.bench.worker import next_line, say
 
-PAUSE, POLL = 0.02, 0.001
+PAUSE, POLL = 0.02, 0.002
+PROBES = 8
 LONGEST = 20.0
 
 
@@ -71,18 +72,26 @@ class Probe:
         return answer
 
 
-async def measure(probe: Probe, kind: str, seconds: float) -> dict[str, Any]:
+async def measure(probes: Sequence[Probe], kind: str, seconds: float) -> dict[str, Any]:
+    end = time.monotonic() + seconds
+    followed = await asyncio.gather(*(follow(probe, kind, end) for probe in probes))
+    lags = sorted(lag for part in followed for lag in part)
+    reads = [read for probe in probes for read in probe.reads]
+    p99 = lags[min(len(lags) - 1, len(lags) * 99 // 100)] if lags else 0.0
+    p50, read = statistics.median(lags or [0.0]), statistics.median(reads or [0.0])
+    return {"count": len(lags), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2), "read_ms": read}
+
+
+async def follow(probe: Probe, kind: str, end: float) -> list[float]:
+    """One lag after the other, in ms."""
     lags: list[float] = []
     probe.reads.clear()
-    end = time.monotonic() + seconds
     while time.monotonic() < end:
         shown = await (probe.board() if kind == "board" else probe.mail())
         if shown is not None:
             lags.append(await lag_of(shown))
         await asyncio.sleep(PAUSE)
-    p99 = statistics.quantiles(lags, n=100)[98] if len(lags) > 1 else 0.0
-    p50, read = statistics.median(lags or [0.0]), statistics.median(probe.reads or [0.0])
-    return {"count": len(lags), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2), "read_ms": read}
+    return lags
 
 
 async def lag_of(shown: Callable[[], Awaitable[bool]]) -> float:
@@ -96,13 +105,15 @@ async def lag_of(shown: Callable[[], Awaitable[bool]]) -> float:
 
 
 async def main(urls: list[str]) -> None:
-    players = await crowd.sign_up(urls, 2, "priest")
-    asker = await Asker.open(Endpoint.parse(urls[0]))
-    probe = Probe(asker, *players)
+    players = await crowd.sign_up(urls, 2 * PROBES, "priest")
+    pairs = zip(players[:PROBES], players[PROBES:], strict=True)
+    endpoints = [Endpoint.parse(url) for url in urls]
+    askers = [await Asker.open(endpoints[number % len(urls)]) for number in range(PROBES)]
+    probes = [Probe(asker, *pair) for asker, pair in zip(askers, pairs, strict=True)]
     say("ready")
     while line := await next_line():
         order = orjson.loads(line)
-        say(await measure(probe, order["kind"], order["seconds"]))
+        say(await measure(probes, order["kind"], order["seconds"]))
 
 
 if __name__ == "__main__":

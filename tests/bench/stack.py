@@ -41,11 +41,8 @@ class Stack:
     folder: Path
     below: Sequence[Child]
     nodes: Sequence[NodeProcess]
-
-    @property
-    def ports(self) -> list[int]:
-        """Each node's own port."""
-        return [self.settings.node_port(number) for number, _ in enumerate(self.nodes, 1)]
+    ports: Sequence[int]
+    """Each node's own."""
 
     @property
     def urls(self) -> list[str]:
@@ -106,7 +103,8 @@ async def running(
             started.append(node)
         if players:
             await load_players(config, players)
-        yield Stack(config, settings, folder, below, above)
+        ports = [settings.node_port(number) for number, _ in enumerate(above, 1)]
+        yield Stack(config, settings, folder, below, above, ports)
     finally:
         for child in reversed(started):
             await child.stop()

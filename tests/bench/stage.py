@@ -10,8 +10,6 @@ from bots.load.measure import Measure
 from tests.bench import crowd
 from tests.bench.crowd import Somebody, sign_up
 
-PLAYERS = 256
-"""Of a crowd: as many as there are connections, at the most."""
 WITH_PASSWORDS = 64
 PASSWORD = "quite a long password 7"
 FRIENDS = LETTERS = HUNTS = 10
@@ -19,27 +17,29 @@ FRIENDS = LETTERS = HUNTS = 10
 
 @dataclass
 class Stage:
-    """`urls` are the nodes', `ids` those of players that were loaded before; crowds of players by their kind."""
+    """`urls` are the nodes', `ids` those of players that were loaded before, `players` how many a crowd has."""
 
     urls: list[str]
     ids: Sequence[str]
+    players: int
     _crowds: dict[str, list[Somebody]] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
 
     async def actors(self) -> list[Somebody]:
         """Players that act and read."""
-        return await self._crowd("actors", partial(sign_up, self.urls, PLAYERS))
+        return await self._crowd("actors", partial(sign_up, self.urls, self.players))
 
     async def guests(self) -> list[Somebody]:
         """Players that sign in."""
-        return await self._crowd("guests", partial(sign_up, self.urls, PLAYERS))
+        return await self._crowd("guests", partial(sign_up, self.urls, self.players))
 
     async def with_passwords(self) -> list[Somebody]:
-        return await self._crowd("with passwords", partial(sign_up, self.urls, WITH_PASSWORDS, password=PASSWORD))
+        count = min(self.players, WITH_PASSWORDS)
+        return await self._crowd("with passwords", partial(sign_up, self.urls, count, password=PASSWORD))
 
     async def healers(self) -> list[Somebody]:
         """Players that write letters."""
-        return await self._crowd("healers", partial(sign_up, self.urls, PLAYERS, "priest"))
+        return await self._crowd("healers", partial(sign_up, self.urls, self.players, "priest"))
 
     async def befriended(self) -> list[Somebody]:
         """Actors with some friends each."""

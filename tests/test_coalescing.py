@@ -105,8 +105,9 @@ async def test_a_closed_one_answers_whatever_was_asked() -> None:
     assert service.under_way == 0
 
 
-async def test_a_question_that_comes_as_a_call_ends_isnt_left_without_one() -> None:
+async def test_who_asks_again_on_hearing_a_reply_is_answered() -> None:
     service = Service(Bounds(flights=1, together=3, waiting=10, seconds=5.0))
     service.go.set()
     async with asyncio.timeout(5):
-        assert [await service.coalescer.ask(number) for number in range(3)] == [0, 1, 2]
+        for number in range(10):
+            assert await service.coalescer.ask(number) == number

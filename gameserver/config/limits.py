@@ -70,6 +70,8 @@ class LimitSettings(SettingsSection):
     """On each node."""
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
+    hellos_per_player: PerMinute = PerMinute(per_minute=60, burst=30)
+    """Sockets that a player opens, on each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
     frames_per_address: PerSecond = PerSecond(per_second=2000, burst=8000)
     """Of all its sockets, on each node; beyond it they are read more slowly."""

@@ -21,7 +21,7 @@ FrameType = TypeVar("FrameType", bound=wire.Frame)
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One socket, and what its requests need; `actions` is None for a back end, whose actions aren't limited."""
+    """One socket, and what its requests need; a back end isn't limited: its `actions` and `hellos` are None."""
 
     socket: PlayerSocket
     sockets: Sockets
@@ -29,6 +29,7 @@ class Conversation:
     rulebook: Rulebook
     now: Callable[[], datetime]
     actions: ActionPacing | None
+    hellos: ActionPacing | None
 
     def session(self) -> Session:
         """The session as it was last checked. Raises NotAuthenticated before hello."""

@@ -18,7 +18,7 @@ from gameserver.commands.commands import Commands
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
-from gameserver.commands.passwords import Passwords
+from gameserver.commands.passwords import HashingLimits, Passwords
 from gameserver.commands.play import Play
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
@@ -115,7 +115,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        passwords = Passwords()
+        passwords = _passwords(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
@@ -222,6 +222,19 @@ def _commands(
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
+    )
+
+
+def _passwords(settings: Settings) -> Passwords:
+    chosen = settings.passwords
+    return Passwords(
+        HashingLimits(
+            chosen.share,
+            chosen.waiting,
+            chosen.waiting_per_network,
+            chosen.waiting_per_address,
+            chosen.deadline_seconds,
+        )
     )
 
 

@@ -35,12 +35,12 @@ async def change_password(
         raise BadInput("The present password is needed.", errors=[FieldProblem("old", "is needed")])
     if hashed is None:
         require_fresh(accounts, session)
-    if passwords.old is not None and not await accounts.passwords.verify(hashed, passwords.old):
+    if passwords.old is not None and not await accounts.passwords.verify(hashed, passwords.old, passwords.address):
         raise WrongCredentials("The present password is another one.")
     player = (await accounts.players.read([session.player_id])).get(session.player_id)
     require_good(passwords.new, "" if player is None else player.name, "new")
     epoch = await accounts.room.credentials.change(
-        session.player_id, session.epoch, await accounts.passwords.hash(passwords.new)
+        session.player_id, session.epoch, await accounts.passwords.hash(passwords.new, passwords.address)
     )
     with after_commit("The password was changed, but no session could be opened: sign in with the new one."):
         await accounts.sessions.revoke_all(session.player_id)

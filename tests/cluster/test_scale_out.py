@@ -30,7 +30,7 @@ nodes = 2
 [node]
 port = {node}
 drain_seconds = 3
-notice_seconds = 1
+notice_seconds = 0.2
 [limits]
 exempt = ["127.0.0.0/8"]
 

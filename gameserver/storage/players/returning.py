@@ -28,5 +28,5 @@ class Returning:
 
     async def wait(self, ready: Sized) -> None:
         """Waits until as many players are ready as may act next, or it is time to begin."""
-        while len(ready) < self._expected and time.monotonic() < self._until:
-            await asyncio.sleep(STEP_SECONDS)  # noqa: ASYNC110 (what it waits for is mostly time)
+        while len(ready) < self._expected and time.monotonic() < self._until:  # noqa: ASYNC110 (what it waits for is time)
+            await asyncio.sleep(STEP_SECONDS)

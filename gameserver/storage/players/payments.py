@@ -29,6 +29,7 @@ from gameserver.storage.players.lines import PlayerLines
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.routing import Router
 from gameserver.storage.players.settlement import Settlement
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ class Retry(Exception):
 
 
 class Payments:
-    """One per node; `run` confirms what has been paid, until it is cancelled."""
+    """One per node."""
 
     def __init__(
         self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, router: Router, limits: CommitLimits
@@ -93,10 +94,6 @@ class Payments:
         """Resolves at most `limit` overdue reservations; how many."""
         return await self._settlement.sweep(limit)
 
-    async def run(self) -> None:
-        """Works until cancelled."""
-        await self._inventory.run()
-
     def _together(self, player_id: int) -> bool:
         """Whether the slot map has the player and its items in one database."""
         slot = slot_of(player_id)
@@ -108,7 +105,8 @@ class Payments:
         async def work(deadline: float) -> Receipt:
             return await (self._take(command, deadline) if command.takes else self._router.submit(command))
 
-        return await self._lines.run(command.player_id, work)
+        with using(Purpose.PLAY):
+            return await self._lines.run(command.player_id, work)
 
     async def _take(self, command: Command, ends: float) -> Receipt:
         """Attempts until one succeeds, is refused for good, or time is up."""

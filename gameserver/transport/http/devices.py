@@ -13,7 +13,7 @@ from gameserver.transport.keys import COMMANDS
 
 
 async def list_devices(request: web.Request, session: Session) -> web.Response:
-    return json_response(answers.device_list(await devices.devices(request.app[COMMANDS].accounts, session.player_id)))
+    return json_response(answers.device_list(await devices.own_devices(request.app[COMMANDS].accounts, session)))
 
 
 async def add_device(request: web.Request, session: Session) -> web.Response:

@@ -84,6 +84,8 @@ class Coalescer(Generic[QuestionT, ReplyT]):
             if self._waiting and not self._starting and len(self._flights) < self._bounds.flights:
                 self._start()
             await self._answer(taken)
+        # Not in a callback of its end: whoever has just been answered may ask before that runs.
+        self._flights.discard(asyncio.current_task())  # type: ignore[arg-type]
 
     def _take(self) -> Sequence[_Waiting[QuestionT, ReplyT]]:
         """The next call's questions; those that have waited for too long are refused."""

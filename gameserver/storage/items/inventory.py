@@ -78,7 +78,10 @@ class Open(NamedTuple):
 
 
 class Inventory:
-    """One per node. Reservations and their confirmations share statements, for each database by itself."""
+    """One per node. Reservations and their confirmations share statements, for each database by itself.
+
+    `run` owns the statements under way until it is cancelled.
+    """
 
     def __init__(self, slots: Slots, catalogue: Mapping[str, Item]) -> None:
         self._slots = slots
@@ -122,6 +125,13 @@ class Inventory:
             confirmed = self._confirming.ask(self.owner(player_id), reservation)
             self._unconfirmed.setdefault(player_id, set()).add(confirmed)
             confirmed.add_done_callback(functools.partial(self._note_confirmed, player_id))
+
+    async def run(self) -> None:
+        """Waits until it is cancelled; then what isn't confirmed is left to the sweeper."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.gather(self._confirming.close(), self._reserving.close())
 
     def _note_confirmed(self, player_id: int, confirmed: asyncio.Future[None]) -> None:
         if not confirmed.cancelled() and (error := confirmed.exception()) is not None:

@@ -43,7 +43,7 @@ class Retry(Exception):
 
 
 class Payments:
-    """One per node."""
+    """One per node; `run` owns what is under way, until it is cancelled."""
 
     def __init__(
         self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, router: Router, limits: CommitLimits
@@ -93,6 +93,10 @@ class Payments:
     async def sweep(self, limit: int) -> int:
         """Resolves at most `limit` overdue reservations; how many."""
         return await self._settlement.sweep(limit)
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        await self._inventory.run()
 
     def _together(self, player_id: int) -> bool:
         """Whether the slot map has the player and its items in one database."""

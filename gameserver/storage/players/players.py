@@ -59,6 +59,7 @@ class Players:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._router.run())
+            tasks.create_task(self.payments.run())
             tasks.create_task(self._backlog.run())
             for reader in self._readers.values():
                 tasks.create_task(reader.run())

@@ -41,6 +41,10 @@ class DatabaseCoalescer(Generic[QuestionT, ReplyT]):
             self._coalescers[database.name] = coalescer
         return coalescer.ask(question)
 
+    async def close(self) -> None:
+        """Ends what is under way, and refuses whatever waits or is asked from now on."""
+        await asyncio.gather(*(coalescer.close() for coalescer in self._coalescers.values()))
+
     async def _ask(self, database: Database, questions: Sequence[QuestionT]) -> Sequence[ReplyT | Exception]:
         with using(self._purpose):
             return await self._run(database, questions)

@@ -85,7 +85,7 @@ class Coalescer(Generic[QuestionT, ReplyT]):
                 self._start()
             await self._answer(taken)
         # Not in a callback of its end: whoever has just been answered may ask before that runs.
-        self._flights.discard(asyncio.current_task())  # type: ignore[arg-type]
+        self._flights.discard(asyncio.current_task())
 
     def _take(self) -> Sequence[_Waiting[QuestionT, ReplyT]]:
         """The next call's questions; those that have waited for too long are refused."""

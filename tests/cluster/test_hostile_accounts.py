@@ -7,8 +7,9 @@ for whoever waits, would fail here.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.support.wait import wait_until
 ME = "/v1/players/me"
 SECONDS = 10.0
 """Far longer than what isn't held up takes, also on a busy machine."""
-Ask = Callable[[Api, Signed, Signed], Awaitable[Answer]]
+Ask = Callable[[Api, Signed, Signed], Coroutine[Any, Any, Answer]]
 
 
 def read(path: str) -> Ask:

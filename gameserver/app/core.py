@@ -32,6 +32,7 @@ from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
 from gameserver.storage.accounts.devices import Devices
 from gameserver.storage.accounts.enrolments import Enrolments
+from gameserver.storage.accounts.entrants import Entrants
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.accounts.looks import Looks
@@ -121,6 +122,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         rooms = _rooms(settings, rulebook, databases, slots, redis, clock)
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
+        stack.push_async_callback(rooms.accounts.entrants.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = _sharding(settings, databases, slots)
         core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
@@ -166,6 +168,7 @@ def _rooms(
         accounts=AccountsRoom(
             claims=Claims(slots),
             enrolments=Enrolments(slots),
+            entrants=Entrants(slots),
             identities=identities,
             devices=Devices(slots, identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),

@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
-from gameserver.commands.drafts import draft_of, drafts_of, ids_of, is_same, keys_of_draft
+from gameserver.commands.drafts import draft_of, drafts_of, ids_of, is_same, keys_of_draft, rounds_of
 from gameserver.commands.keys import is_look, taken
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
@@ -98,7 +99,7 @@ async def enroll(
         return await _enrolled(accounts, application, command_id, opened, repeatable=repeatable)
     except GameError:
         if opened:
-            await resolve_all(accounts, opened[0].player_id, {claim.key for claim in opened})
+            await resolve_all(accounts, opened[0].player_id, dict.fromkeys(claim.key for claim in opened))
         raise
 
 
@@ -131,13 +132,16 @@ async def _make_at_once(
     if application.password is not None or not _may_be_new(accounts, application, command_id):
         return None
     draft = draft_of(accounts, application, command_id, 0)
-    claims = await accounts.room.claims.reserve(keys_of_draft(draft), draft.player.id, command_id)
-    its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
-    if len(its_own) == len(claims) and await accounts.room.enrolments.create(draft, None):
-        accounts.room.claims.confirm_soon(claims)
-        return draft
-    opened += [claim for claim in its_own if not claim.confirmed]
-    return None
+    for keys in rounds_of(draft):
+        claims = await accounts.room.claims.reserve(keys, draft.player.id, command_id)
+        its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
+        opened += its_own
+        if len(its_own) < len(keys):
+            return None
+    if not await accounts.room.enrolments.create(draft, None):
+        return None
+    accounts.room.claims.confirm_soon(opened)
+    return draft
 
 
 def _may_be_new(accounts: Accounts, application: Application, command_id: str) -> bool:
@@ -255,7 +259,7 @@ async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
     freed only once this sign-up can't make a player under this id any more.
     """
     held: list[Claim] = []
-    for key in keys_of_draft(draft):
+    for key in chain(*rounds_of(draft)):
         try:
             held.append(await _claim(accounts, key, draft))
         except (NameTaken, DeviceTaken, _Dead):

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from gameserver.stack.servers.node import NodeProcess
 from tests.cluster.running_up import RunningUp, prepared
 from tests.docker.front import require_haproxy
 from tests.support.client import Api, Signed, command_id
+from tests.support.command_line import CommandLine
 from tests.support.nodes import node_process
 from tests.support.wait import wait_until
 
@@ -54,10 +54,10 @@ SHOWN = re.compile(r"^ *(node-\d) +(\S+:\d+) +(\S+(?: \d/\d)?) +(\S+(?: \d/\d)?)
 
 
 @dataclass(frozen=True)
-class CommandOutput:
+class NodesOutput:
     """The output of a `nodes` command, and its exit status."""
 
-    status: int | None
+    status: int
     text: str
 
     @property
@@ -69,18 +69,14 @@ class CommandOutput:
 class Operators:
     """The commands of the stack's operators."""
 
-    def __init__(self, up: RunningUp) -> None:
-        self.up = up
+    def __init__(self, up: RunningUp, command_line: CommandLine) -> None:
+        self.up, self._command_line = up, command_line
         self.url = f"http://127.0.0.1:{up.ports['players']}"
         self.api = RuntimeApi(up.folder / "var" / "run" / "haproxy.sock")
 
-    async def nodes(self, *arguments: str) -> CommandOutput:
-        command = [sys.executable, "-m", "gameserver", "nodes", *arguments, "--config", str(self.up.config)]
-        run = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        output, _ = await run.communicate()
-        return CommandOutput(run.returncode, output.decode())
+    async def nodes(self, *arguments: str) -> NodesOutput:
+        done = await self._command_line.gameserver("nodes", *arguments, "--config", str(self.up.config))
+        return NodesOutput(done.code, done.text)
 
     def pid_of(self, program: str) -> int | None:
         """The process of `up` whose command or environment names it."""
@@ -105,8 +101,8 @@ def run() -> Iterator[RunningUp]:
 
 
 @pytest.fixture
-def operators(run: RunningUp) -> Operators:
-    return Operators(run)
+def operators(run: RunningUp, command_line: CommandLine) -> Operators:
+    return Operators(run, command_line)
 
 
 @pytest.fixture

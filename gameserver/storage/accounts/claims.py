@@ -13,14 +13,14 @@ asking and writing undoes nothing when it wakes.
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
+import asyncpg
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,13 +36,16 @@ from gameserver.storage.accounts.claim_writes import (
     write_claims,
 )
 from gameserver.storage.ids import slot_of, slot_of_key
+from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
-from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.slots.slot_map import SlotMoved, Slots
 
 T = TypeVar("T")
 CLAIMS = tables.claims
 OWNED = tables.accounts_owned_slots
+SQL = statements.load(__package__, "look_ups.sql")
 RETRIES = 5
 
 
@@ -81,17 +84,23 @@ class Claim:
     """Whether it is open and its deadline has passed."""
 
 
+class _Wanted(NamedTuple):
+    slot: int
+    kind: str
+    key: str
+
+
 class Claims:
     """Reads and writes claims on the databases that own their keys' slots."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._reads: SharedReads[_Wanted, Claim | None] = SharedReads(slots, "accounts", _read)
         self._writes: SharedWrites[ClaimWrite, ClaimRow | None] = SharedWrites(slots, "accounts", write_claims)
 
     async def find(self, key: Key) -> Claim | None:
-        """The claim on a key, open or confirmed. Raises DatabaseUnavailable."""
-        work = functools.partial(_find, which=self._is(key))
-        return await self._slots.routed("accounts", self._slot(key), work, reads=True)
+        """The claim on a key, open or confirmed. Raises DatabaseUnavailable, Overloaded."""
+        return await self._reads.ask(_Wanted(self._slot(key), key.kind, key.text))
 
     async def reserve(self, keys: Sequence[Key], player_id: int, command_id: str) -> list[Claim]:
         """Opens claims for a sign-up on the keys that are free, and reopens those that it has reserved before.
@@ -158,6 +167,7 @@ class Claims:
 
     async def close(self) -> None:
         await self._writes.close()
+        await self._reads.close()
 
     async def _open(self, key: Key, player_id: int, command_id: str) -> Claim:
         """Inserts an open claim; or reopens the present one if it is the player's."""
@@ -217,6 +227,19 @@ def _selected() -> Any:
 def _later_deadline() -> Any:
     """Later than the claim's present one, whatever the clock says."""
     return func.greatest(func.clock_timestamp() + OPEN_FOR, CLAIMS.c.deadline + timedelta(microseconds=1))
+
+
+async def _read(connection: asyncpg.Connection, wanted: Sequence[_Wanted]) -> Sequence[Claim | SlotMoved | None]:
+    """The claims on many keys."""
+    rows = await connection.fetch(SQL["claims"], *zip(*dict.fromkeys(wanted), strict=True))
+    replies = {(row["kind"], row["key"]): _reply(row) for row in rows}
+    return [replies[key.kind, key.key] for key in wanted]
+
+
+def _reply(row: asyncpg.Record) -> Claim | SlotMoved | None:
+    if not row["owned"]:
+        return SlotMoved()
+    return None if row["player_id"] is None else _claim(row)
 
 
 async def _find(connection: AsyncConnection, which: ColumnElement[bool]) -> Claim | None:

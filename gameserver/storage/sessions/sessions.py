@@ -43,7 +43,7 @@ class Sessions:
 
         `clock` gives Unix seconds.
         """
-        self._store = SessionStore(redis, lifetimes, per_player)
+        self._store = SessionStore(redis, lifetimes, per_player, clock)
         self._epochs, self._revocations = epochs, Revocations(redis, stream)
         self._memory = Memory(lifetimes[0], clock)
         self._endings = Endings(self._store, self._revocations, self._memory, epochs)

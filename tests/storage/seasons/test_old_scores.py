@@ -22,7 +22,20 @@ def test_a_season_that_is_open_or_was_closed_lately_keeps_all_later_ones() -> No
     assert oldest_start([], NOW) == 0
     assert oldest_start([record(10, "closed", old), record(20, "closed", old)], NOW) == 21
     assert oldest_start([record(10, "closed", old), record(20, "closed", new), record(30, "running", old)], NOW) == 20
-    assert oldest_start([record(10, "counted", old), record(20, "closed", old)], NOW) == 10
+
+
+def test_as_long_as_no_season_is_old_there_is_nothing_to_delete() -> None:
+    old, new = KEPT + timedelta(days=1), KEPT - timedelta(days=1)
+    assert oldest_start([], NOW) == 0
+    assert oldest_start([record(10, "closed", new), record(20, "running", new)], NOW) == 0
+    assert oldest_start([record(10, "counted", old), record(20, "closed", old)], NOW) == 0
+
+
+async def test_without_an_old_season_no_database_is_asked(core: Core) -> None:
+    database = core.databases["one"]
+    await database.engine.dispose()
+    assert await old_scores.forget(database, 0) == 0
+    assert database.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
 async def test_only_old_scores_of_owned_slots_go(core: Core) -> None:

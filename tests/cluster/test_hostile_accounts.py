@@ -103,7 +103,7 @@ async def test_nobody_waits_for_the_connections_that_one_account_fills(
         assert not [answer for answer in answers if answer.status >= 500], [answer.body for answer in answers]
 
 
-@pytest.mark.parametrize(("purpose", "ask"), [(Purpose.READS, READS["ledger"]), (Purpose.CHANGES, CHANGES["rename"])])
+@pytest.mark.parametrize(("purpose", "ask"), [(Purpose.READS, READS["ledger"]), (Purpose.CHANGES, CHANGES["block"])])
 async def test_one_account_has_one_of_a_kind_under_way_and_few_that_wait(
     node: InProcessNode, api: Api, purpose: Purpose, ask: Ask
 ) -> None:

@@ -78,8 +78,8 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
-    actions = callers.action_pacing(request)
-    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], actions)
+    actions, reads = callers.action_pacing(request), callers.read_pacing(request)
+    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], actions, reads)
 
 
 def _check_origin(request: web.Request) -> None:

@@ -78,7 +78,7 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
-    paces = callers.action_pacing(request), callers.hello_pacing(request)
+    paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
     return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], *paces)
 
 

@@ -42,7 +42,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Line:
-    """Those of one source who wait, and the parts of its path."""
+    """Those of one source who wait, and the parts of its path; it exists while one waits or has a turn."""
 
     parts: Sequence[_Part]
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
@@ -84,9 +84,10 @@ class FairTurns:
 
     def require_place(self, source: Source) -> None:
         """Raises Overloaded if the source has as many waiting as it may."""
-        if self._is_crowded(self._line(source)):
-            raise _overloaded()
+        crowded = self._is_crowded(self._line(source))
         self._forget(source)
+        if crowded:
+            raise _overloaded()
 
     def end(self, source: Source) -> None:
         """Ends a turn of the source; others begin in its place."""

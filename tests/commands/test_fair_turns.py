@@ -45,6 +45,9 @@ class Hall:
             await self.end(self.began[-1])
         return self.began[before:]
 
+    def remembers_nothing(self) -> bool:
+        return not self.turns._lines and not self.turns._parts
+
     async def settle(self) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
@@ -127,13 +130,20 @@ async def test_who_leaves_takes_no_turn() -> None:
 
 
 async def test_a_crowded_source_can_be_refused_before_it_asks() -> None:
-    hall = Hall(replace(BOUNDS, at_each=(5, 2)))
+    hall = Hall(replace(BOUNDS, at_each=(4, 2)))
     for _ in range(3):
         hall.turns.require_place(HOSTILE)
         await hall.ask(HOSTILE)
     with pytest.raises(Overloaded):
         hall.turns.require_place(HOSTILE)
     hall.turns.require_place(NEIGHBOUR)
+    await hall.ask(NEIGHBOUR, 3)
+    for source in (HOSTILE, NEIGHBOUR, ("bad", "3")):
+        with pytest.raises(Overloaded):
+            hall.turns.require_place(source)
+    await hall.serve(4)
+    await hall.end(hall.began[-1])
+    assert hall.remembers_nothing()
 
 
 async def test_nothing_is_remembered_of_sources_that_want_no_more() -> None:
@@ -142,7 +152,7 @@ async def test_nothing_is_remembered_of_sources_that_want_no_more() -> None:
         await hall.ask((f"network {number % 7}", str(number)), 2)
     await hall.serve(99)
     await hall.end(hall.began[-1])
-    assert (hall.turns._lines, hall.turns._parts) == ({}, {})
+    assert hall.remembers_nothing()
 
 
 @pytest.mark.parametrize("order", [(OWNER, HOSTILE), (HOSTILE, OWNER)])

@@ -210,7 +210,7 @@ def _commands(
         rulebook,
         policy,
     )
-    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook)
+    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     return Commands(
@@ -241,7 +241,7 @@ def _passwords(settings: Settings) -> Passwords:
 def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: NodeClock) -> Sessions:
     chosen = settings.sessions
     lifetimes = (chosen.idle_seconds, chosen.longest_seconds)
-    return Sessions(redis.commands, redis.revoking, players.epochs, lifetimes, chosen.per_player, clock.seconds)
+    return Sessions(redis.commands, redis.revoking, players, lifetimes, chosen.per_player, clock.seconds)
 
 
 def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:

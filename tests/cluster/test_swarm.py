@@ -57,7 +57,8 @@ async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_
         await has_sockets(nodes)
         nodes[0].kill()
         await has_sockets(nodes[1:])
-        await has_acted(nodes[1:])
+        await nodes[0].start()
+        await has_acted(nodes)
 
     outcome = await bots.play(nodes, *RUN, until=all_are_back)
     assert outcome.code == SAW_ERRORS, outcome.output

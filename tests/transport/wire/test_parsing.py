@@ -111,7 +111,7 @@ def given_in(model: type[QueryModel], name: str, text: str) -> dict[str, Any]:
     return {"ids": "1"} | {name: text} if "ids" in model.model_fields else {name: text}
 
 
-@pytest.mark.parametrize(("model", "name"), integers_of_queries())
+@pytest.mark.parametrize(("model", "name"), list(integers_of_queries()))
 def test_an_integer_in_a_query_is_written_in_one_way(model: type[QueryModel], name: str) -> None:
     assert getattr(wire.parse(model, given_in(model, name, "7")), name) == 7
     for text in ("07", "007", "+7", " 7", "7 ", "7\n", "1_0", "7.0", "7e0", "0x7", "٧", "", "-0", "seven", "9" * 5000):

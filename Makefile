@@ -13,7 +13,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-boards bench-hostile psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -64,8 +64,11 @@ bots: $(VENV)/ready ## let 200 bots play on the running stack of CONFIG for 30 s
 	@$(BIN)/python .ci/running.py bots $(CONFIG)
 
 bench bench-hostile: CONFIG = config/one.toml
-bench: $(VENV)/ready ## measure one stack from its start to its end
-	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench
+bench: $(VENV)/ready ## measure every door: BENCH="--doors act-http,read-http --json FILE" and more (docs/benchmarks.md)
+	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench $(BENCH)
+
+bench-compare: $(VENV)/ready ## the ratios of two runs: A=before.json B=after.json
+	$(BIN)/python -m tests.bench.compare $(A) $(B)
 
 # Reads of the boards of a deployment that runs: URL=http://... BOARD=exp
 bench-boards: $(VENV)/ready ## measure reads of the boards of a running deployment

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from gameserver.waiting import cancel_and_wait
 
@@ -73,17 +73,18 @@ class Coalescer(Generic[QuestionT, ReplyT]):
     def _start(self) -> None:
         """Begins another flight, which takes its questions when the loop comes to it."""
         self._starting = True
-        flight = asyncio.create_task(self._fly())
-        self._flights.add(flight)
-        flight.add_done_callback(self._flights.discard)
+        self._flights.add(asyncio.create_task(self._fly()))
 
     async def _fly(self) -> None:
-        """Call after call until no question waits."""
+        """Call after call until no question waits; then it has ended at once, for who asks again on hearing a reply."""
         self._starting = False
-        while self._waiting and (taken := self._take()):
-            if self._waiting and not self._starting and len(self._flights) < self._bounds.flights:
-                self._start()
-            await self._answer(taken)
+        try:
+            while self._waiting and (taken := self._take()):
+                if self._waiting and not self._starting and len(self._flights) < self._bounds.flights:
+                    self._start()
+                await self._answer(taken)
+        finally:
+            self._flights.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> Sequence[_Waiting[QuestionT, ReplyT]]:
         """The next call's questions; those that have waited for too long are refused."""

@@ -20,8 +20,9 @@ from gameserver.config.settings import Settings
 from gameserver.logs.setup import console_lines
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
+from tests.support.command_line import CommandLine, running_command_line
 from tests.support.nodes import InProcessNode, start_node
-from tests.support.servers import Servers, running_servers
+from tests.support.servers import Servers, standing_servers
 
 structlog.configure(processors=[structlog.processors.add_log_level, console_lines()])
 hypothesis_settings.register_profile(
@@ -57,11 +58,15 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """On a loop of its own: pytest ends an async fixture of the session with every test, as that has its own loop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        running = running_servers()
-        yield runner.run(running.__aenter__())
-        runner.run(running.__aexit__(None, None, None))
+    with standing_servers() as standing:
+        yield standing
+
+
+@pytest.fixture(scope="session")
+def command_line() -> Iterator[CommandLine]:
+    """What runs commands of the product, each as a process of its own."""
+    with running_command_line() as running:
+        yield running
 
 
 @pytest.fixture

@@ -103,3 +103,11 @@ async def test_a_closed_one_answers_whatever_was_asked() -> None:
     with pytest.raises(RefusedError):
         service.coalescer.ask(1)
     assert service.under_way == 0
+
+
+async def test_who_asks_again_on_hearing_a_reply_is_answered() -> None:
+    service = Service(Bounds(flights=1, together=3, waiting=10, seconds=5.0))
+    service.go.set()
+    async with asyncio.timeout(5):
+        for number in range(10):
+            assert await service.coalescer.ask(number) == number

@@ -1,5 +1,6 @@
 """What a load measures: latencies of successful answers inside a window, and all other answers by code."""
 
+import asyncio
 import time
 from array import array
 from collections import Counter
@@ -53,6 +54,7 @@ class Measure:
         self.latencies = array("d")
         self.refused: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
+        self.started = asyncio.Event()
         self._cpu = 0.0
 
     def start(self) -> None:
@@ -60,6 +62,7 @@ class Measure:
         self.begins = time.monotonic() + self._warm_up
         self.ends = self.begins + self._seconds
         self._cpu = time.process_time()
+        self.started.set()
 
     def end(self) -> None:
         """Read the processor time; call it when the window has ended."""

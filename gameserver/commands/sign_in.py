@@ -1,13 +1,15 @@
 """Sign-in, by a device or by name and password."""
 
+import asyncio
 import contextlib
 from dataclasses import replace
 
 from gameserver.commands.accounts import Accounts, Welcome, max_hp_of
 from gameserver.commands.keys import device_key, is_look, name_keys
 from gameserver.rules import names
-from gameserver.rules.errors import BadInput, PlayerNotFound, Unavailable, WrongCredentials
+from gameserver.rules.errors import BadInput, Unavailable, WrongCredentials
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
+from gameserver.storage.accounts.entrants import Entrant
 from gameserver.storage.accounts.identities import Fate
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
@@ -17,15 +19,15 @@ async def sign_in_by_device(
 ) -> Welcome:
     """Opens a session. Limited by `address`, if there is one.
 
-    Raises RateLimited, WrongCredentials, and SessionRevoked when the player's sessions were ended meanwhile.
+    Raises RateLimited, WrongCredentials, Banned, and SessionRevoked when the player's sessions were ended meanwhile.
     """
     await accounts.attempts.sign_in(address)
     claim = await accounts.room.claims.find(device_key(device))
     # Between the claim and the session the device may be taken away, which raises the epoch.
-    epoch = None if claim is None else await accounts.room.devices.holder_epoch(claim)
-    if claim is None or epoch is None:
+    entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id, claim.key)
+    if entrant is None or not entrant.has_device:
         raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(accounts, claim.player_id, origin, epoch)
+    return await _welcome(accounts, entrant, origin)
 
 
 async def _holds(accounts: Accounts, claim: Claim) -> bool:
@@ -38,27 +40,29 @@ async def sign_in_by_password(
 ) -> Welcome:
     """Opens a session. Limited by `address`, if there is one, and by `name`.
 
-    Raises RateLimited, WrongCredentials after about the same time whether the name exists or not, and SessionRevoked
-    when the password was changed meanwhile.
+    Raises RateLimited, WrongCredentials after about the same time whether the name exists or not, Banned, and
+    SessionRevoked when the password was changed, or the player banned or deleted, meanwhile.
     """
     await accounts.attempts.sign_in(address, name)
     claim = await _find_name(accounts, name)
-    hashed, epoch = (None, 0) if claim is None else await accounts.room.credentials.password(claim.player_id)
-    checked = await accounts.passwords.check(hashed, password)
-    if not checked.fits or claim is None or not await _holds(accounts, claim):
+    entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id)
+    hashed = None if entrant is None else entrant.password_hash
+    checked = await accounts.passwords.check(hashed, password, address)
+    if not checked.fits or claim is None or entrant is None or not await _holds(accounts, claim):
         raise WrongCredentials("These credentials don't fit any player.")
     if checked.outdated and hashed is not None:
-        await _renew(accounts, claim.player_id, hashed, password)
-    welcome = await _welcome(accounts, claim.player_id, replace(origin, by_password=True), epoch)
+        await _renew(accounts, claim.player_id, hashed, password, address)
+    welcome = await _welcome(accounts, entrant, replace(origin, by_password=True))
     with contextlib.suppress(Unavailable):
         await accounts.attempts.remember(address, name)
     return welcome
 
 
-async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str) -> None:
+async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str, address: str | None) -> None:
     """Hashes a password anew as this version does; if that can't be done now, the next sign-in does it."""
     with contextlib.suppress(Unavailable):
-        await accounts.room.credentials.renew(player_id, hashed, await accounts.passwords.hash(password))
+        renewed = await accounts.passwords.hash(password, address)
+        await accounts.room.credentials.renew(player_id, hashed, renewed)
 
 
 async def _find_name(accounts: Accounts, name: str) -> Claim | None:
@@ -67,16 +71,15 @@ async def _find_name(accounts: Accounts, name: str) -> Claim | None:
         keys = [key for key in name_keys(names.read(name).shown) if not is_look(key)]
     except BadInput:
         keys = [Key(KeyKind.NAME, "")]  # no player has it, and to look takes as long
-    found = [await accounts.room.claims.find(key) for key in reversed(keys)]
+    found = await asyncio.gather(*(accounts.room.claims.find(key) for key in reversed(keys)))
     return next((claim for claim in found if claim is not None), None)
 
 
-async def _welcome(accounts: Accounts, player_id: int, origin: Origin, verified: int) -> Welcome:
-    """Opens a session of the epoch at which the credentials were `verified`; SessionRevoked if it was raised since."""
-    try:
-        await accounts.room.credentials.session_epoch(player_id)  # raises Banned
-        player = (await accounts.players.read([player_id]))[player_id]
-    except (PlayerNotFound, KeyError):
-        raise WrongCredentials("These credentials don't fit any player.") from None
-    token, session = await accounts.sessions.open(player_id, verified, origin)
-    return Welcome(player, max_hp_of(accounts, player), token, session)
+async def _welcome(accounts: Accounts, entrant: Entrant, origin: Origin) -> Welcome:
+    """Opens a session of the epoch at which the credentials were verified.
+
+    Raises Banned, and SessionRevoked if the epoch was raised since.
+    """
+    entrant.require_not_banned()
+    token, session = await accounts.sessions.open(entrant.player.id, entrant.session_epoch, origin)
+    return Welcome(entrant.player, max_hp_of(accounts, entrant.player), token, session)

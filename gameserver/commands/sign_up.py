@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all, resolve_stale
 from gameserver.commands.commit import after_commit
-from gameserver.commands.drafts import draft_of, drafts_of, ids_of, is_same, keys_of_draft
+from gameserver.commands.drafts import draft_of, drafts_of, ids_of, is_same, keys_of_draft, rounds_of
 from gameserver.commands.keys import is_look, taken
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
@@ -59,6 +60,7 @@ async def sign_up(
     """
     await accounts.attempts.sign_up(address)
     await accounts.sessions.require_open()
+    application = replace(application, address=address)
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
@@ -98,7 +100,7 @@ async def enroll(
         return await _enrolled(accounts, application, command_id, opened, repeatable=repeatable)
     except GameError:
         if opened:
-            await resolve_all(accounts, opened[0].player_id, {claim.key for claim in opened})
+            await resolve_all(accounts, opened[0].player_id, dict.fromkeys(claim.key for claim in opened))
         raise
 
 
@@ -131,13 +133,16 @@ async def _make_at_once(
     if application.password is not None or not _may_be_new(accounts, application, command_id):
         return None
     draft = draft_of(accounts, application, command_id, 0)
-    claims = await accounts.room.claims.reserve(keys_of_draft(draft), draft.player.id, command_id)
-    its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
-    if len(its_own) == len(claims) and await accounts.room.enrolments.create(draft, None):
-        accounts.room.claims.confirm_soon(claims)
-        return draft
-    opened += [claim for claim in its_own if not claim.confirmed]
-    return None
+    for keys in rounds_of(draft):
+        claims = await accounts.room.claims.reserve(keys, draft.player.id, command_id)
+        its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
+        opened += its_own
+        if len(its_own) < len(keys):
+            return None
+    if not await accounts.room.enrolments.create(draft, None):
+        return None
+    accounts.room.claims.confirm_soon(opened)
+    return draft
 
 
 def _may_be_new(accounts: Accounts, application: Application, command_id: str) -> bool:
@@ -224,7 +229,11 @@ async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]
 
 
 async def _hashed(accounts: Accounts, application: Application) -> str | None:
-    return None if application.password is None else await accounts.passwords.hash(application.password)
+    return (
+        None
+        if application.password is None
+        else await accounts.passwords.hash(application.password, application.address)
+    )
 
 
 async def _retried(accounts: Accounts, application: Application, draft: Enrolment, earlier: Enrolment) -> Enrolment:
@@ -238,7 +247,7 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     same = is_same(earlier, draft)
     hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
     if same and application.password is not None:
-        same = await accounts.passwords.verify(hashed, application.password)
+        same = await accounts.passwords.verify(hashed, application.password, application.address)
     elif hashed is not None:
         same = False
     if not same:
@@ -255,7 +264,7 @@ async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
     freed only once this sign-up can't make a player under this id any more.
     """
     held: list[Claim] = []
-    for key in keys_of_draft(draft):
+    for key in chain(*rounds_of(draft)):
         try:
             held.append(await _claim(accounts, key, draft))
         except (NameTaken, DeviceTaken, _Dead):

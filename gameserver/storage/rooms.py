@@ -7,6 +7,7 @@ from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.credentials import Credentials
 from gameserver.storage.accounts.devices import Devices
 from gameserver.storage.accounts.enrolments import Enrolments
+from gameserver.storage.accounts.entrants import Entrants
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.accounts.intake import Intake
 from gameserver.storage.accounts.looks import Looks
@@ -37,6 +38,7 @@ class AccountsRoom:
 
     claims: Claims
     enrolments: Enrolments
+    entrants: Entrants
     identities: Identities
     devices: Devices
     credentials: Credentials

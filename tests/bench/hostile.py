@@ -115,22 +115,24 @@ async def main(kinds: list[str]) -> None:
     os.environ["GAMESERVER_LIMITS__EXEMPT"] = '["127.0.0.1/32"]'
     os.environ["GAMESERVER_NODE__TRUSTED_PROXIES"] = '["127.0.0.1/32"]'
     os.environ["GAMESERVER_SESSIONS__PER_PLAYER"] = "1000"
-    async with running(CONFIG) as (settings, folder, above):
-        ports = [settings.node.port + number for number, _ in enumerate(above, 1)]
-        async with haproxy(folder, settings, ports) as url, Api(url) as api:
-            players = [await api.sign_up(device=os.urandom(24).hex(), password=PASSWORD) for _ in range(PLAYERS)]
-            hostile = await api.sign_up("mage", device=os.urandom(24).hex())
-            crowd = Crowd(api, players)
-            playing = asyncio.create_task(crowd.play())
-            await asyncio.sleep(WARM_SECONDS)
-            for number, kind in enumerate(kinds):
-                known = {
-                    "token": hostile.token,
-                    "victim": players[SOCKETS].name,
-                    "strangers": [player.id for player in players],
-                }
-                await measure(crowd, kind, (url, f"127.0.1.{number + 1}"), known)
-            playing.cancel()
+    async with (
+        running(CONFIG) as stack,
+        haproxy(stack.folder, stack.settings, stack.ports) as proxy,
+        Api(proxy.url) as api,
+    ):
+        players = [await api.sign_up(device=os.urandom(24).hex(), password=PASSWORD) for _ in range(PLAYERS)]
+        hostile = await api.sign_up("mage", device=os.urandom(24).hex())
+        crowd = Crowd(api, players)
+        playing = asyncio.create_task(crowd.play())
+        await asyncio.sleep(WARM_SECONDS)
+        for number, kind in enumerate(kinds):
+            known = {
+                "token": hostile.token,
+                "victim": players[SOCKETS].name,
+                "strangers": [player.id for player in players],
+            }
+            await measure(crowd, kind, (proxy.url, f"127.0.1.{number + 1}"), known)
+        playing.cancel()
 
 
 def _plain(limit: BaseModel) -> object:

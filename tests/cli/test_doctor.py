@@ -1,8 +1,6 @@
 """`gameserver doctor`: what it says of servers as they should be, and of each fault, as text and as JSON."""
 
-import asyncio
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +19,18 @@ from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.redis import clients
+from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
 from tests.support.repository import CONFIG
 from tests.support.servers import Servers
 
 
-async def run(settings: Settings, folder: Path, *options: str) -> tuple[int, str]:
+async def run(command_line: CommandLine, settings: Settings, folder: Path, *options: str) -> tuple[int, str]:
     config = folder / "doctor.toml"
     config.write_text(toml_of(settings, 8080), "utf-8")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gameserver", "doctor", "--config", str(config), *options,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    done = await command_line.gameserver("doctor", "--config", str(config), *options)
+    return done.code, done.out
 
 
 def findings(examined: list[Examined], name: str, level: str) -> list[str]:
@@ -48,8 +42,10 @@ def without(settings: Settings, **databases: DatabaseSettings) -> Settings:
     return settings.model_copy(update={"databases": {**settings.databases, **databases}})
 
 
-async def test_servers_as_they_should_be_have_no_error_and_every_fact(settings: Settings, tmp_path: Path) -> None:
-    code, output = await run(settings, tmp_path, "--json", "--nodes", "1")
+async def test_servers_as_they_should_be_have_no_error_and_every_fact(
+    command_line: CommandLine, settings: Settings, tmp_path: Path
+) -> None:
+    code, output = await run(command_line, settings, tmp_path, "--json", "--nodes", "1")
     report = orjson.loads(output)
     assert (code, report["ok"]) == (0, True), output
     servers: dict[str, dict[str, Any]] = {server["name"]: server["facts"] for server in report["servers"]}
@@ -60,9 +56,11 @@ async def test_servers_as_they_should_be_have_no_error_and_every_fact(settings: 
     assert abs(servers["redis"]["clock"]["seconds"]) < 1
 
 
-async def test_the_text_is_whole_at_80_columns_and_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
+async def test_the_text_is_whole_at_80_columns_and_says_what_to_do(
+    command_line: CommandLine, settings: Settings, tmp_path: Path
+) -> None:
     away = DatabaseSettings(url=SecretStr(f"postgresql://gameserver:secret-word@127.0.0.1:{free_port()}/game"))
-    code, output = await run(without(settings, two=away), tmp_path)
+    code, output = await run(command_line, without(settings, two=away), tmp_path)
     assert code == 1
     assert max(map(cell_len, output.splitlines())) <= 80
     assert "database two" in output

@@ -1,10 +1,8 @@
 """What commands print is whole at 80 columns: ids, times and paths are never cut or broken; and JSON for programs."""
 
-import asyncio
 import io
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,10 @@ from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.operators.survey import GroupUsage
 from gameserver.storage.sharding.provision import Migrated, MigrationStep
 from gameserver.terminal import grid, show
+from tests.support.command_line import WIDTH, CommandLine
 from tests.support.nodes import toml_of
 from tests.support.servers import Servers
 
-WIDTH = 80
 NOW = datetime(2026, 11, 28, 12, 0, 0, 123000, UTC)
 
 
@@ -80,20 +78,18 @@ def test_a_migration_says_what_it_did() -> None:
     ]
 
 
-async def gameserver(config: Path, *words: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gameserver", *words, "--config", str(config),
-        env={**os.environ, "COLUMNS": str(WIDTH)}, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    return out.decode()
+async def answered(command_line: CommandLine, config: Path, *words: str) -> str:
+    done = await command_line.gameserver(*words, "--config", str(config))
+    assert done.code == 0, done.text
+    return done.out
 
 
-async def test_every_question_answers_at_80_columns_and_as_json(settings: Settings, tmp_path: Path) -> None:
+async def test_every_question_answers_at_80_columns_and_as_json(
+    command_line: CommandLine, settings: Settings, tmp_path: Path
+) -> None:
     config = tmp_path / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
-    await gameserver(config, "demo")
+    await answered(command_line, config, "demo")
     keys: dict[tuple[str, ...], Any] = {
         ("rank",): {"entries", "as_of", "next_cursor"},
         ("slots", "status"): {"group", "database", "role", "slots", "players", "bytes", "writes_per_second", "share"},
@@ -101,18 +97,20 @@ async def test_every_question_answers_at_80_columns_and_as_json(settings: Settin
         ("seasons", "list"): {"board", "began", "ends", "state", "players"},
     }
     for words, expected in keys.items():
-        answer = json.loads(await gameserver(config, *words, "--json"))
+        answer = json.loads(await answered(command_line, config, *words, "--json"))
         for entry in answer if isinstance(answer, list) else [answer]:
             assert set(entry) == expected
-        lines = (await gameserver(config, *words)).splitlines()
+        lines = (await answered(command_line, config, *words)).splitlines()
         assert max(cell_len(line.rstrip()) for line in lines) <= WIDTH
 
 
-async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(servers: Servers, tmp_path: Path) -> None:
+async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(
+    command_line: CommandLine, servers: Servers, tmp_path: Path
+) -> None:
     database = await servers.bare()
     settings, config = servers.settings(database), tmp_path / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
-    first, second = await gameserver(config, "migrate"), await gameserver(config, "migrate")
+    first, second = [await answered(command_line, config, "migrate") for _ in range(2)]
     await servers.drop(database)
     for words in ("one: the tables of control are now", "two: the tables of players are now", "64 slots of items"):
         assert words in first

@@ -2,11 +2,8 @@
 
 import asyncio
 import os
-import shutil
 import signal
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +12,15 @@ from aiohttp import ClientError
 
 from gameserver.stack.processes.child import Child
 from gameserver.stack.servers.node import NodeProcess
+from tests.cluster.swarm import LONGEST, PLAYERS, Bots, has_acted
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.nodes import node_process
-from tests.support.servers import Servers, roomy, running_servers
+from tests.support.servers import Servers, standing_servers
 from tests.support.wait import wait_until
 
-SECONDS = 8
+PROVED = ("run", "--players", str(PLAYERS), "--seconds", str(LONGEST), "--admin-key", ADMIN_KEY)
+FROZEN_SECONDS = 4
+"""Longer than Postgres lets a silent node keep its locks."""
 
 
 @dataclass
@@ -29,36 +29,40 @@ class Cluster:
 
     servers: Servers
     nodes: list[NodeProcess]
+    bots: Bots
 
     async def bots_prove(self, disturb: Callable[[], Awaitable[None]]) -> None:
-        """Bots play while `disturb` runs; they must prove that nothing was lost or doubled."""
-        urls = [word for node in self.nodes for word in ("--url", node.address)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bots", "run", "--players", "24", "--seconds", str(SECONDS), *urls,
-            "--admin-key", ADMIN_KEY, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        await asyncio.sleep(SECONDS / 3)
-        await disturb()
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, output.decode()
-        assert b"PROVED" in output
+        """Bots play before, while and after `disturb` runs; they must prove that nothing was lost or doubled."""
+
+        async def disturbed() -> None:
+            await has_acted(self.nodes)
+            await disturb()
+            await has_acted(self.nodes)
+
+        done = await self.bots.play(self.nodes, *PROVED, until=disturbed)
+        assert done.code == 0, done.output
+        assert "PROVED" in done.output
+        assert done.report["ok"] is True
+
+
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[Servers]:
+    """Servers that these tests may kill."""
+    with standing_servers() as standing:
+        yield standing
 
 
 @pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="gameserver-cluster-", dir=roomy()))
-    folder.chmod(0o755)
-    async with running_servers() as servers:
-        settings = servers.settings(await servers.fresh())
-        nodes = [node_process(settings, folder, f"node-{number}") for number in (1, 2)]
-        try:
-            for node in nodes:
-                await node.start()
-            yield Cluster(servers, nodes)
-        finally:
-            for node in nodes:
-                await node.stop()
-    shutil.rmtree(folder)
+async def cluster(own_servers: Servers, bots: Bots, tmp_path: Path) -> AsyncIterator[Cluster]:
+    settings = own_servers.settings(await own_servers.fresh())
+    nodes = [node_process(settings, tmp_path, f"node-{number}") for number in (1, 2)]
+    try:
+        for node in nodes:
+            await node.start()
+        yield Cluster(own_servers, nodes, bots)
+    finally:
+        for node in nodes:
+            await node.stop()
 
 
 async def kill_and_restart(child: Child) -> None:
@@ -83,7 +87,7 @@ async def test_a_frozen_node_loses_and_doubles_nothing(cluster: Cluster) -> None
         pid = cluster.nodes[0].process.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(4)
+        await asyncio.sleep(FROZEN_SECONDS)
         os.kill(pid, signal.SIGCONT)
 
     await cluster.bots_prove(freeze)

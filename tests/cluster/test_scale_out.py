@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from gameserver.stack.servers.node import NodeProcess
 from tests.cluster.running_up import RunningUp, prepared
 from tests.docker.front import require_haproxy
 from tests.support.client import Api, Signed, command_id
+from tests.support.command_line import CommandLine
 from tests.support.nodes import node_process
 from tests.support.wait import wait_until
 
@@ -30,7 +30,7 @@ nodes = 2
 [node]
 port = {node}
 drain_seconds = 3
-notice_seconds = 1
+notice_seconds = 0.2
 [limits]
 exempt = ["127.0.0.0/8"]
 
@@ -54,10 +54,10 @@ SHOWN = re.compile(r"^ *(node-\d) +(\S+:\d+) +(\S+(?: \d/\d)?) +(\S+(?: \d/\d)?)
 
 
 @dataclass(frozen=True)
-class CommandOutput:
+class NodesOutput:
     """The output of a `nodes` command, and its exit status."""
 
-    status: int | None
+    status: int
     text: str
 
     @property
@@ -69,18 +69,14 @@ class CommandOutput:
 class Operators:
     """The commands of the stack's operators."""
 
-    def __init__(self, up: RunningUp) -> None:
-        self.up = up
+    def __init__(self, up: RunningUp, command_line: CommandLine) -> None:
+        self.up, self._command_line = up, command_line
         self.url = f"http://127.0.0.1:{up.ports['players']}"
         self.api = RuntimeApi(up.folder / "var" / "run" / "haproxy.sock")
 
-    async def nodes(self, *arguments: str) -> CommandOutput:
-        command = [sys.executable, "-m", "gameserver", "nodes", *arguments, "--config", str(self.up.config)]
-        run = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        output, _ = await run.communicate()
-        return CommandOutput(run.returncode, output.decode())
+    async def nodes(self, *arguments: str) -> NodesOutput:
+        done = await self._command_line.gameserver("nodes", *arguments, "--config", str(self.up.config))
+        return NodesOutput(done.code, done.text)
 
     def pid_of(self, program: str) -> int | None:
         """The process of `up` whose command or environment names it."""
@@ -90,9 +86,12 @@ class Operators:
             None,
         )
 
+    async def states(self) -> dict[str, tuple[str, str]]:
+        """The state over HTTP and that for sockets of every node, by name."""
+        return {name: row[:2] for name, row in (await self.nodes("list")).nodes.items()}
+
     async def is_back(self, name: str) -> bool:
-        nodes = (await self.nodes("list")).nodes
-        return name in nodes and nodes[name][:2] == ("UP", "UP")
+        return (await self.states()).get(name) == ("UP", "UP")
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +104,8 @@ def run() -> Iterator[RunningUp]:
 
 
 @pytest.fixture
-def operators(run: RunningUp) -> Operators:
-    return Operators(run)
+def operators(run: RunningUp, command_line: CommandLine) -> Operators:
+    return Operators(run, command_line)
 
 
 @pytest.fixture
@@ -170,8 +169,7 @@ async def test_a_node_is_added_drained_and_removed_without_a_failed_request_and_
         assert (drained.status, drained.nodes["node-2"]) == (0, ("MAINT", "MAINT", "-")), drained.text
     assert failed(answers) == []
     await kill_haproxy(operators)
-    listed = await operators.nodes("list")
-    assert {name: row[:2] for name, row in listed.nodes.items()} == {
+    assert await operators.states() == {
         "node-1": ("UP", "UP"), "node-2": ("MAINT", "MAINT"), "node-3": ("UP", "UP")}  # fmt: skip
     async with load_on(api) as answers:
         assert (await operators.nodes("remove", "node-2")).status == 0
@@ -182,16 +180,16 @@ async def test_a_node_is_added_drained_and_removed_without_a_failed_request_and_
 
 
 async def kill_haproxy(operators: Operators) -> None:
+    """Waits until another one has found every node in the state in which the killed one had it."""
+    before = await operators.states()
     pid = operators.pid_of("haproxy -db")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
 
-    async def another_answers() -> bool:
-        if operators.pid_of("haproxy -db") in (None, pid):
-            return False
-        return (await operators.nodes("list")).status == 0
+    async def another_knows() -> bool:
+        return operators.pid_of("haproxy -db") not in (None, pid) and await operators.states() == before
 
-    await wait_until(another_answers, 20, "HAProxy is back")
+    await wait_until(another_knows, 40, "HAProxy is back")
 
 
 async def test_a_node_that_somebody_else_runs_joins_and_leaves(operators: Operators, api: Api, tmp_path: Path) -> None:
@@ -227,7 +225,7 @@ async def test_a_killed_node_comes_back_into_rotation_by_itself(operators: Opera
         row = (await operators.nodes("list")).nodes["node-1"]
         return row[2] not in (pid, "-") and row[:2] == ("UP", "UP")
 
-    await wait_until(another_is_up, 20, "node-1 is back")
+    await wait_until(another_is_up, 40, "node-1 is back")
 
 
 @pytest.mark.parametrize(

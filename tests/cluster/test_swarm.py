@@ -1,37 +1,21 @@
 """The swarm against real nodes: its report on a node that goes, and misbehaving clients that disturb no other."""
 
-import asyncio
 import os
-import re
 import signal
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from tests.support.client import Api
+from tests.cluster.swarm import PLAYERS, RUN, Bots, has_acted, has_sockets
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
 from tests.support.wait import wait_until
 
-PLAYERS = 24
 SAW_ERRORS = 3
-
-
-@dataclass
-class BotsOutput:
-    """How a command of the bots ended: its exit code, its output, its report."""
-
-    code: int | None
-    output: str
-    report: Any
 
 
 @pytest.fixture
@@ -46,49 +30,17 @@ async def nodes(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
             node.kill()
 
 
-async def bots(nodes: Sequence[NodeProcess], *words: str, meanwhile: Callable[[], Awaitable[object]]) -> BotsOutput:
-    """Runs a command of the bots against the nodes; `meanwhile` happens beside it."""
-    urls = [word for node in nodes for word in ("--url", node.address)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bots", *words, *urls, "--json", "-",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    communicating = asyncio.create_task(process.communicate())
-    try:
-        await meanwhile()
-        report, output = await asyncio.wait_for(communicating, 60)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return BotsOutput(process.returncode, output.decode(), orjson.loads(report) if report else None)
-
-
-def run(seconds: int) -> tuple[str, ...]:
-    return "run", "--players", str(PLAYERS), "--sockets", "1", "--seconds", str(seconds), "--fail-on-error"
-
-
-async def open_sockets(node: NodeProcess) -> int:
-    async with Api(node.address) as api:
-        metrics = (await api.ask("GET", "/metrics")).body
-    line = re.search(rb"^gameserver_sockets (\S+)$", metrics, re.MULTILINE)
-    return int(float(line[1])) if line else 0
-
-
-async def has_sockets(nodes: Sequence[NodeProcess]) -> None:
-    async def all_play() -> bool:
-        return sum([await open_sockets(node) for node in nodes]) == PLAYERS
-
-    await wait_until(all_play, 20, "everybody plays")
-
-
 def send(node: NodeProcess, number: signal.Signals) -> None:
     assert node.process.pid is not None
     os.kill(node.process.pid, number)
 
 
-async def test_a_swarm_that_nothing_disturbs_sees_no_error(nodes: list[NodeProcess]) -> None:
-    outcome = await bots(nodes, *run(2), meanwhile=lambda: has_sockets(nodes))
+async def test_a_swarm_that_nothing_disturbs_sees_no_error(bots: Bots, nodes: list[NodeProcess]) -> None:
+    async def have_played() -> None:
+        await has_sockets(nodes)
+        await has_acted(nodes)
+
+    outcome = await bots.play(nodes, *RUN, until=have_played)
     assert outcome.code == 0, outcome.output
     assert (outcome.report["saw_no_error"], outcome.report["interruptions"], outcome.report["proof"]["pushes"]) == (
         True,
@@ -99,13 +51,16 @@ async def test_a_swarm_that_nothing_disturbs_sees_no_error(nodes: list[NodeProce
 
 
 async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_how_long(
-    nodes: list[NodeProcess],
+    bots: Bots, nodes: list[NodeProcess]
 ) -> None:
-    async def kill() -> None:
+    async def all_are_back() -> None:
         await has_sockets(nodes)
         nodes[0].kill()
+        await has_sockets(nodes[1:])
+        await nodes[0].start()
+        await has_acted(nodes)
 
-    outcome = await bots(nodes, *run(6), meanwhile=kill)
+    outcome = await bots.play(nodes, *RUN, until=all_are_back)
     assert outcome.code == SAW_ERRORS, outcome.output
     assert outcome.report["ok"] is True
     assert outcome.report["interruptions"]["lost"]["count"] >= 1
@@ -115,13 +70,16 @@ async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_
 
 
 async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is_closed(
-    nodes: list[NodeProcess],
+    bots: Bots, nodes: list[NodeProcess]
 ) -> None:
-    async def stop() -> None:
+    async def all_have_moved() -> None:
         await has_sockets(nodes)
         send(nodes[0], signal.SIGTERM)
+        await wait_until(lambda: nodes[0].process.status is not None, 30, "the node has ended")
+        await has_sockets(nodes[1:])
+        await has_acted(nodes[1:])
 
-    outcome = await bots(nodes, *run(6), meanwhile=stop)
+    outcome = await bots.play(nodes, *RUN, until=all_have_moved)
     happened = outcome.report["happened"]
     assert outcome.report["ok"] is True, outcome.output
     assert happened["going_away"] >= 1
@@ -133,9 +91,8 @@ async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is
     assert happened["resumed"] >= 1
 
 
-async def test_misbehaving_clients_do_not_disturb_an_honest_one(nodes: list[NodeProcess]) -> None:
-    words = ("misbehave", "mute", "resume", "--seconds", "6")
-    outcome = await bots(nodes[:1], *words, meanwhile=lambda: asyncio.sleep(0))
+async def test_misbehaving_clients_do_not_disturb_an_honest_one(bots: Bots, nodes: list[NodeProcess]) -> None:
+    outcome = await bots.run(nodes[:1], "misbehave", "mute", "resume", "--seconds", "6")
     assert outcome.code == 0, outcome.output
     assert [incident["kind"] for incident in outcome.report] == ["alone", "mute", "resume"]
     assert all(incident["harmless"] for incident in outcome.report)

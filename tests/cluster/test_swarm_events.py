@@ -1,7 +1,5 @@
 """The bots' proof knows what a server does of itself, and what its operators do: rewards of seasons, and bans."""
 
-import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,14 +8,15 @@ import pytest
 
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from tests.cluster.test_swarm import bots, has_sockets, run
+from tests.cluster.swarm import RUN, Bots, has_acted, has_sockets
 from tests.support.client import ADMIN_KEY, Api, command_id
+from tests.support.command_line import CommandLine
 from tests.support.nodes import node_process
 from tests.support.servers import GAME, roomy
 from tests.support.wait import wait_until
 
 BOARD = "dragons_weekly"
-PROVED = (*run(14)[:-1], "--admin-key", ADMIN_KEY)
+PROVED = (*RUN[:-1], "--admin-key", ADMIN_KEY)
 
 
 @pytest.fixture
@@ -36,39 +35,41 @@ async def generous(settings: Settings) -> AsyncIterator[list[NodeProcess]]:
             node.kill()
 
 
-async def close_season(node: NodeProcess) -> None:
+async def close_season(command_line: CommandLine, node: NodeProcess) -> None:
     """Ends the season 5 s from now."""
     words = ("seasons", "close", BOARD, "--reason", "a test", "--config", node.argv[-1])
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gameserver", *words)
-    assert await process.wait() == 0
+    done = await command_line.gameserver(*words)
+    assert done.code == 0, done.text
 
 
 async def rewards(api: Api) -> int:
-    """How many of the first players have more EXP than fourteen seconds of play can give."""
+    """How many of the first players have more EXP than half a minute of play can give."""
     entries = (await api.admin("rankings", limit=1000)).body["entries"]
     return sum(entry["player"]["exp"] >= 1000 for entry in entries)
 
 
-async def test_a_run_in_which_a_season_pays_rewards_is_proved(generous: list[NodeProcess]) -> None:
+async def test_a_run_in_which_a_season_pays_rewards_is_proved(bots: Bots, generous: list[NodeProcess]) -> None:
     async def close() -> None:
         await has_sockets(generous)
-        await close_season(generous[0])
+        await close_season(bots.command_line, generous[0])
         async with Api(generous[0].address) as api:
 
             async def is_paid() -> bool:
                 return await rewards(api) > 0
 
             await wait_until(is_paid, 30, "rewards arrive")
+        await has_acted(generous)
 
-    outcome = await bots(generous, *PROVED, meanwhile=close)
+    outcome = await bots.play(generous, *PROVED, until=close)
     assert outcome.code == 0, outcome.output
     assert outcome.report["ok"] is True
     assert outcome.report["proof"]["boards_proved"] is True
 
 
-async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(generous: list[NodeProcess]) -> None:
+async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(bots: Bots, generous: list[NodeProcess]) -> None:
     async def ban() -> None:
         await has_sockets(generous)
+        await has_acted(generous)
         async with Api(generous[0].address) as api:
             first, second = (await api.admin("rankings", limit=2)).body["entries"]
             for player_id in (first["player"]["id"], second["player"]["id"]):
@@ -79,8 +80,9 @@ async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(generous:
             assert lifted.status == 200
             marked = [entry["player"]["banned"] for entry in (await api.admin("rankings", limit=1000)).body["entries"]]
             assert marked.count(True) == 1
+        await has_acted(generous)
 
-    outcome = await bots(generous, *PROVED, meanwhile=ban)
+    outcome = await bots.play(generous, *PROVED, until=ban)
     assert outcome.code == 0, outcome.output
     proof = outcome.report["proof"]
     assert (proof["banned"], proof["boards_proved"], outcome.report["ok"]) == (1, True, True)

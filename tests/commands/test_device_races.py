@@ -169,7 +169,7 @@ async def test_a_refusal_is_final(core: Core, second: Core, refused: type[GameEr
     await assert_signs_in(core, target, ann)
 
 
-@pytest.mark.parametrize("stalled", [("claims", "find"), ("devices", "holder_epoch")])
+@pytest.mark.parametrize("stalled", [("claims", "find"), ("entrants", "find")])
 async def test_a_sign_in_that_stalls_while_its_device_is_removed_opens_nothing(
     core: Core, second: Core, monkeypatch: pytest.MonkeyPatch, stalled: tuple[str, str]
 ) -> None:

@@ -149,7 +149,9 @@ async def test_however_renames_race_every_player_holds_exactly_its_name(
     strange = [
         outcome for outcome in outcomes if isinstance(outcome, BaseException) and not isinstance(outcome, Conflict)
     ]
-    assert all(getattr(fault, "code", "") == "database_unavailable" for fault in strange), strange
+    # Changes of one player at two nodes may stand in each other's way until one gives up.
+    allowed = {"database_unavailable", "too_many_changes"}
+    assert all(getattr(fault, "code", "") in allowed for fault in strange), strange
     await assert_unique(core)
     for player in players:
         await assert_ledger_explains(core, player.player.id)

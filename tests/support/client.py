@@ -54,7 +54,7 @@ class Socket:
         own = next(self._ids)
         await self.connection.send_json({"id": own, "op": op, **fields})
         while True:
-            found: dict[str, Any] = await self.connection.receive_json(timeout=10)
+            found: dict[str, Any] = await self.connection.receive_json(timeout=30)
             if found.get("id") == own:
                 return found
 
@@ -65,7 +65,7 @@ class Api:
         self._sockets: list[ClientWebSocketResponse] = []
 
     async def __aenter__(self) -> Self:
-        self._session = ClientSession(self.url, timeout=ClientTimeout(total=20))
+        self._session = ClientSession(self.url, timeout=ClientTimeout(total=60))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from gameserver.config.deployment import HAProxySettings
 from gameserver.config.settings import Settings
@@ -14,9 +15,16 @@ from tests.support.wait import wait_until
 PROGRAM = Path("/usr/sbin/haproxy")
 
 
+class Proxy(NamedTuple):
+    """Where it listens, and its process."""
+
+    url: str
+    pid: int
+
+
 @asynccontextmanager
-async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> AsyncIterator[str]:
-    """The address of a running proxy before nodes on these ports, whose configuration lies in `folder`."""
+async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> AsyncIterator[Proxy]:
+    """A running proxy before nodes on these ports, whose configuration lies in `folder`."""
     section = HAProxySettings(
         port=free_port(),
         operators_port=free_port(),
@@ -30,7 +38,7 @@ async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> Asy
         process = await asyncio.create_subprocess_exec(str(PROGRAM), "-db", "-f", str(path), stdout=log, stderr=log)
     try:
         await wait_until(lambda: answers(section.port), what="HAProxy listens")
-        yield f"http://127.0.0.1:{section.port}"
+        yield Proxy(f"http://127.0.0.1:{section.port}", process.pid)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -1,16 +1,18 @@
 """Real servers for a whole test run, and a fresh database on each for every test."""
 
+import asyncio
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import asyncpg
+import uvloop
 from pydantic import SecretStr
 
 from gameserver.config.deployment import ControlSettings, GroupSettings, NodeSettings, StackSettings
@@ -108,6 +110,15 @@ class Servers:
                 await connection.execute(statement + (" owner gameserver" if statement.startswith("create") else ""))
             finally:
                 await connection.close()
+
+
+@contextmanager
+def standing_servers() -> Iterator[Servers]:
+    """On a loop of their own: pytest ends an async fixture of several tests with each, as that has its own loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        running = running_servers()
+        yield runner.run(running.__aenter__())
+        runner.run(running.__aexit__(None, None, None))
 
 
 def roomy() -> str:

@@ -11,19 +11,21 @@ that was read, and change nothing if the claim has been reserved or reopened sin
 asking and writing undoes nothing when it wakes.
 """
 
+import asyncio
 import contextlib
-import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from itertools import chain
+from typing import Any, NamedTuple, Self, TypeVar
 
+import asyncpg
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.storage import tables
 from gameserver.storage.accounts.claim_writes import (
     OPEN_FOR,
@@ -33,13 +35,17 @@ from gameserver.storage.accounts.claim_writes import (
     Opening,
     write_claims,
 )
-from gameserver.storage.ids import slot_of_key
+from gameserver.storage.ids import slot_of, slot_of_key
+from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
-from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.slots.slot_map import SlotMoved, Slots
 
 T = TypeVar("T")
 CLAIMS = tables.claims
 OWNED = tables.accounts_owned_slots
+SQL = statements.load(__package__, "look_ups.sql")
 RETRIES = 5
 
 
@@ -78,17 +84,23 @@ class Claim:
     """Whether it is open and its deadline has passed."""
 
 
+class _Wanted(NamedTuple):
+    slot: int
+    kind: str
+    key: str
+
+
 class Claims:
     """Reads and writes claims on the databases that own their keys' slots."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._reads: SharedReads[_Wanted, Claim | None] = SharedReads(slots, "accounts", _read)
         self._writes: SharedWrites[ClaimWrite, ClaimRow | None] = SharedWrites(slots, "accounts", write_claims)
 
     async def find(self, key: Key) -> Claim | None:
-        """The claim on a key, open or confirmed. Raises DatabaseUnavailable."""
-        work = functools.partial(_find, which=self._is(key))
-        return await self._slots.routed("accounts", self._slot(key), work, reads=True)
+        """The claim on a key, open or confirmed. Raises DatabaseUnavailable, Overloaded."""
+        return await self._reads.ask(_Wanted(self._slot(key), key.kind, key.text))
 
     async def reserve(self, keys: Sequence[Key], player_id: int, command_id: str) -> list[Claim]:
         """Opens claims for a sign-up on the keys that are free, and reopens those that it has reserved before.
@@ -136,18 +148,26 @@ class Claims:
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
         """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns."""
-        claims: list[Claim] = []
         is_owned = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
-        for database in self._slots.databases("accounts"):
-            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), is_owned)
-            with contextlib.suppress(DatabaseUnavailable):
+        overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), is_owned)
+        oldest = overdue.order_by(CLAIMS.c.deadline).limit(limit)
+
+        async def ask(database: Database) -> list[Claim]:
+            with contextlib.suppress(Unavailable):
                 async with database.snapshot() as connection:
-                    rows = await connection.execute(overdue.order_by(CLAIMS.c.deadline).limit(limit))
-                    claims += [_claim(row) for row in rows.mappings()]
-        return claims
+                    return [_claim(row) for row in (await connection.execute(oldest)).mappings()]
+            return []
+
+        return list(chain(*await asyncio.gather(*map(ask, self._slots.databases("accounts")))))
+
+    def databases_of(self, claim: Claim) -> tuple[str, str]:
+        """The names of the databases that own the claim and its player."""
+        player = self._slots.owner("players", slot_of(claim.player_id))
+        return self._slots.owner("accounts", self._slot(claim.key)).name, player.name
 
     async def close(self) -> None:
         await self._writes.close()
+        await self._reads.close()
 
     async def _open(self, key: Key, player_id: int, command_id: str) -> Claim:
         """Inserts an open claim; or reopens the present one if it is the player's."""
@@ -207,6 +227,19 @@ def _selected() -> Any:
 def _later_deadline() -> Any:
     """Later than the claim's present one, whatever the clock says."""
     return func.greatest(func.clock_timestamp() + OPEN_FOR, CLAIMS.c.deadline + timedelta(microseconds=1))
+
+
+async def _read(connection: asyncpg.Connection, wanted: Sequence[_Wanted]) -> Sequence[Claim | SlotMoved | None]:
+    """The claims on many keys."""
+    rows = await connection.fetch(SQL["claims"], *zip(*dict.fromkeys(wanted), strict=True))
+    replies = {(row["kind"], row["key"]): _reply(row) for row in rows}
+    return [replies[key.kind, key.key] for key in wanted]
+
+
+def _reply(row: asyncpg.Record) -> Claim | SlotMoved | None:
+    if not row["owned"]:
+        return SlotMoved()
+    return None if row["player_id"] is None else _claim(row)
 
 
 async def _find(connection: AsyncConnection, which: ColumnElement[bool]) -> Claim | None:

@@ -9,16 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DeviceNotFound, LastCredential, TooManyDevices
 from gameserver.storage import tables
 from gameserver.storage.accounts import player_keys
-from gameserver.storage.accounts.claims import Claim, Key
+from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.identities import Change, Identities, Identity
 from gameserver.storage.accounts.player_keys import Device
-from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 
-PLAYERS, CREDENTIALS = tables.player_rows, tables.credentials
+CREDENTIALS = tables.credentials
 Written = tuple[list[dict[str, Any]], Mapping[str, Any]]
 
 
@@ -31,21 +30,6 @@ class Devices:
     async def listed(self, player_id: int) -> list[Device]:
         """A player's devices, oldest first. Raises DatabaseUnavailable."""
         return await on_owner(self._slots, player_id, lambda connection: player_keys.devices_of(connection, player_id))
-
-    async def holder_epoch(self, claim: Claim) -> int | None:
-        """The session epoch of the claim's player at a moment at which the device was its own; None if it isn't.
-
-        A device is taken away together with a raised epoch: a session opened under this one ends with the device.
-        Raises DatabaseUnavailable.
-        """
-
-        async def query(connection: AsyncConnection) -> int | None:
-            chosen = select(PLAYERS.c.session_epoch).where(is_player(claim.player_id))
-            epoch: int | None = (await connection.execute(chosen)).scalar()
-            devices = await player_keys.devices_of(connection, claim.player_id)
-            return epoch if claim.key in [device.key for device in devices] else None
-
-        return await on_owner(self._slots, claim.player_id, query, reads=True)
 
     async def add(self, change: Change, epoch: int, key: Key, label: str) -> Receipt | None:
         """Commits a device whose claim is open. Raises TooManyDevices, and what `Identities.alter` does."""

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import Executable, text
+from sqlalchemy import AdaptedConnection, Executable, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,11 +22,10 @@ from gameserver.storage.postgres import causes, passfile
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.shares import POOL, Shares
 
 CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
-POOL = 5
-"""Connections to each database for everything that isn't on the hot path."""
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
@@ -104,16 +103,19 @@ class Database:
         self._query_seconds = None if patient else QUERY_SECONDS
         timeouts = {} if patient else TIMEOUTS
         self.engine: AsyncEngine = self._pool(POOL, timeouts)
+        self.shares = Shares(name, QUERY_SECONDS)
         self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
 
     def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
-        return create_async_engine(
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: self.connect(timeouts),
             pool_size=size,
             max_overflow=0,
             pool_timeout=QUERY_SECONDS,
         )
+        event.listen(engine.sync_engine, "invalidate", _cut)
+        return engine
 
     async def dispose(self) -> None:
         """Closes the pools."""
@@ -169,22 +171,24 @@ class Database:
         self._vet = None
 
     @contextlib.asynccontextmanager
+    async def _opened(self, **options: Any) -> AsyncIterator[AsyncConnection]:
+        """A connection from the share of the present purpose. Raises DatabaseUnavailable, Overloaded."""
+        with translated(self.name):
+            async with self.shares.take(), self.engine.connect() as opened:
+                yield await opened.execution_options(**options)
+
+    @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction through the engine. Raises DatabaseUnavailable."""
-        with translated(self.name):
-            async with self.engine.connect() as opened:
-                connection = await opened.execution_options(isolation_level="READ COMMITTED")
-                async with connection.begin():
-                    yield connection
+        async with self._opened(isolation_level="READ COMMITTED") as connection, connection.begin():
+            yield connection
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A read-only transaction whose statements all see one moment. Raises DatabaseUnavailable."""
-        with translated(self.name):
-            async with self.engine.connect() as opened:
-                connection = await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with connection.begin():
-                    yield connection
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        async with self._opened(**options) as connection, connection.begin():
+            yield connection
 
     @contextlib.asynccontextmanager
     async def report(self, deadline: float) -> AsyncIterator[Report]:
@@ -218,10 +222,8 @@ class Database:
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
         """The rows of one statement with `$1`…, in a transaction of its own. Raises DatabaseUnavailable."""
-        with translated(self.name):
-            async with self.engine.connect() as opened:
-                connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
-                return (await connection.exec_driver_sql(statement, arguments)).fetchall()
+        async with self._opened(isolation_level="AUTOCOMMIT") as connection:
+            return (await connection.exec_driver_sql(statement, arguments)).fetchall()
 
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
@@ -229,6 +231,11 @@ class Database:
         async with self.transaction() as connection:
             await connection.execute(text(f"select pg_advisory_xact_lock_shared({FENCES[group]})"))
             yield connection
+
+
+def _cut(connection: AdaptedConnection, *_: object) -> None:
+    """Ends a connection that a pool gives up; left to SQLAlchemy, goodbyes to a silent database would take 2 s."""
+    connection.driver_connection.terminate()
 
 
 ONE_BY_ONE = text(

@@ -43,7 +43,7 @@ class Sessions:
 
         `clock` gives Unix seconds.
         """
-        self._store = SessionStore(redis, lifetimes, per_player)
+        self._store = SessionStore(redis, lifetimes, per_player, clock)
         self._epochs, self._revocations = epochs, Revocations(redis, stream)
         self._memory = Memory(lifetimes[0], clock)
         self._endings = Endings(self._store, self._revocations, self._memory, epochs)
@@ -115,7 +115,7 @@ class Sessions:
             return earlier
 
     async def _is_current(self, session: Session) -> bool:
-        epoch = (await self._epochs([session.player_id])).get(session.player_id)
+        epoch = (await self._epochs.epochs([session.player_id])).get(session.player_id)
         return epoch is not None and session.epoch >= epoch
 
     async def _discard(self, session: Session) -> None:

@@ -1,12 +1,19 @@
-"""Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError."""
+"""Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError.
 
-from collections.abc import Sequence
+Law: the times of a Session are of the node's clock, since they are compared with it; Redis, whose clock may be another,
+says how long ago and how soon they are.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from gameserver.coalescing import Bounds, Coalescer
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.sessions.memory import Session
 from gameserver.storage.sessions.revocations import EndedSession
@@ -63,6 +70,7 @@ class SessionTouchCall(NamedTuple):
 
 
 WRITABLE = "gs:sessions:writable"
+ONE_WRITE = Bounds(flights=1, together=10_000, waiting=10_000, seconds=5.0)
 
 
 class SessionListCall(NamedTuple):
@@ -77,20 +85,26 @@ class SessionRevokeCall(NamedTuple):
 
 
 class SessionStore:
-    """One per node. `lifetimes` are those of an idle session and of any, in seconds."""
+    """One per node. `lifetimes` are those of an idle session and of any, in seconds; `clock` gives Unix seconds."""
 
-    def __init__(self, redis: Redis, lifetimes: tuple[int, int], per_player: int) -> None:
-        self._redis = redis
+    def __init__(self, redis: Redis, lifetimes: tuple[int, int], per_player: int, clock: Callable[[], float]) -> None:
+        self._redis, self._clock = redis, clock
         self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
         self._per_player = per_player
-        self._open = Script(redis, __package__, "session_open", SessionOpenCall)
+        self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = Script(redis, __package__, "session_list", SessionListCall)
         self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
+        self._revoke_one = CoalescedScript(self._revoke)
+        self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)
 
     async def require_writable(self) -> None:
-        """Writes something: a Redis that is read-only or out of memory answers reads alone."""
+        """Writes something, once for all who ask meanwhile: a Redis that is read-only or full answers reads alone."""
+        await self._writable.ask(None)
+
+    async def _write(self, askers: Sequence[None]) -> Sequence[None]:
         await self._redis.set(WRITABLE, 1, px=1000)
+        return askers
 
     async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]]:
         """A new session, and the names of the player's oldest, which are too many now and have to be ended."""
@@ -107,16 +121,21 @@ class SessionStore:
             address=origin.address,
             by_password=int(origin.by_password),
         )
-        now, over = await self._open(call)
-        expiry = now + min(self._idle_ms, self._longest_ms)
-        end = now + self._longest_ms
-        session = Session(name, player_id, epoch, _time(now), _time(expiry), _time(end), by_password=origin.by_password)
-        return session, [other.decode() for other in over]
+        over = await self._open(call)
+        row = (epoch, 0, min(self._idle_ms, self._longest_ms), self._longest_ms, origin.by_password)
+        return self._session(player_id, name, row), [other.decode() for other in over]
 
     async def touch(self, player_id: int, name: str) -> Session | None:
         """A session, whose expiry slides; None if there is no such session (any more)."""
         row = await self._touch(self._touch_call(player_id, name))
-        return None if row is None else _session(player_id, name, row)
+        return None if row is None else self._session(player_id, name, row)
+
+    def _session(self, player_id: int, name: str, row: Sequence[int]) -> Session:
+        """`row` is what `session_touch` returns."""
+        epoch, age, to_expiry, to_end, by_password = row
+        now = self._clock() * 1000
+        times = (_time(now - age), _time(now + to_expiry), _time(now + to_end))
+        return Session(name, player_id, epoch, *times, by_password=bool(by_password))
 
     async def missing(self, sessions: Sequence[Session]) -> list[str]:
         """The names of those that aren't there any more; the expiry of the others slides."""
@@ -137,7 +156,7 @@ class SessionStore:
         return [name.decode() for name in names]
 
     async def delete(self, player_id: int, names: Sequence[str]) -> None:
-        await self._revoke(_revoke_call(player_id, names))
+        await self._revoke_one(_revoke_call(player_id, names))
 
     async def delete_all(self, ended: Sequence[EndedSession]) -> None:
         """Deletes sessions of any players, all in one write."""
@@ -146,11 +165,6 @@ class SessionStore:
 
 def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
     return SessionRevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names)
-
-
-def _session(player_id: int, name: str, row: Sequence[int]) -> Session:
-    epoch, opened, expiry, end, by_password = row
-    return Session(name, player_id, epoch, _time(opened), _time(expiry), _time(end), by_password=bool(by_password))
 
 
 def _listed(row: Sequence[Any]) -> Listed:
@@ -167,5 +181,5 @@ def _index(player_id: int) -> str:
     return f"gs:sessions:{{{player_id}}}"
 
 
-def _time(milliseconds: int) -> datetime:
+def _time(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

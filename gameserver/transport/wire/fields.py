@@ -1,13 +1,27 @@
 """What bodies, queries and frames have in common: how strictly they are read, and the fields that several of them use.
 
-Neither takes a field that it doesn't know. JSON is read strictly (`"7"` is no number); a query has only text.
+Neither takes a field that it doesn't know. JSON is read strictly (`"7"` is no number); a query has only text, in which
+an integer is written in one way: `7`, not `07`, `+7`, ` 7` or `7_0`.
 """
 
-from typing import Annotated
+import re
+from typing import Annotated, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from gameserver.rules.arguments import PlayerId
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 class JsonModel(BaseModel):
@@ -19,7 +33,17 @@ class JsonModel(BaseModel):
 class QueryModel(BaseModel):
     """The parameters behind the question mark."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_integer(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if not isinstance(value, str) or int not in (annotation, *get_args(annotation)):
+            return value
+        if not _INTEGER.fullmatch(value):
+            raise PydanticCustomError("int_parsing", "Input should be a valid integer")
+        return int(value)
 
 
 def split_at_commas(text: object) -> object:

@@ -1,6 +1,6 @@
 """Boards of which Redis has evicted a part: never shown short, never repaired by halves, and built anew at once."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,27 +12,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter, Generation
-from gameserver.storage.redis import clients
 from tests.storage.boards.test_leaderboards import generations, placed, places, places_on, player
-from tests.support.servers import Servers
-
-
-@pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
-    await servers.flush()
-    client = clients.connect(servers.redis_url)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def boards(redis: Redis) -> Boards:
-    return Boards(redis)
-
-
-@pytest.fixture
-def writer(redis: Redis) -> BoardWriter:
-    return BoardWriter(redis)
 
 
 @pytest.mark.parametrize("ties", ["first", "dense"])

@@ -1,7 +1,7 @@
 """Boards in Valkey: order, exactness, pages, and calls that come late or from the past."""
 
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,24 +38,6 @@ def player(number: int, exp: int, reached: int = 0, version: int = 1, class_name
 
 
 states = st.builds(player, ids, scores, times, st.integers(1, 5), st.sampled_from(["mage", "priest"]))
-
-
-@pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
-    await servers.flush()
-    client = clients.connect(servers.redis_url)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def boards(redis: Redis) -> Boards:
-    return Boards(redis)
-
-
-@pytest.fixture
-def writer(redis: Redis) -> BoardWriter:
-    return BoardWriter(redis)
 
 
 def placed(players: Iterable[Player]) -> list[RankedPlayer]:

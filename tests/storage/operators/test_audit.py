@@ -1,10 +1,8 @@
 """Every change by an operator is in the audit log, those by the command line, too; and what is in it stays."""
 
-import asyncio
 import os
 import pwd
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from pydantic import SecretStr
 
 from gameserver.cli.actor import actor
 from gameserver.config.settings import Settings
+from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
 from tests.support.servers import Servers
@@ -26,16 +25,6 @@ def config(settings: Settings, tmp_path: Path) -> Path:
     return path
 
 
-async def gameserver(config: Path, *words: str) -> tuple[int | None, str]:
-    """Runs a command as an operator does; its exit code, and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gameserver", *words, "--config", str(config),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    printed, _ = await process.communicate()
-    return process.returncode, printed.decode()
-
-
 async def entries(settings: Settings) -> list[tuple[Any, ...]]:
     async with connected(settings.database_url("one")) as control:
         return [
@@ -44,7 +33,7 @@ async def entries(settings: Settings) -> list[tuple[Any, ...]]:
 
 
 async def test_changes_by_the_command_line_are_in_the_audit_log_with_the_account_and_the_machine(
-    settings: Settings, config: Path
+    command_line: CommandLine, settings: Settings, config: Path
 ) -> None:
     for words in (
         ("slots", "move", "0", "--to", "two"),
@@ -54,8 +43,8 @@ async def test_changes_by_the_command_line_are_in_the_audit_log_with_the_account
         ("slots", "rebalance", "--group", "players"),
         ("nodes", "restart"),
     ):
-        code, printed = await gameserver(config, *words)
-        assert (code == 0) == (words[0] != "nodes"), printed
+        done = await command_line.gameserver(*words, "--config", str(config))
+        assert (done.code == 0) == (words[0] != "nodes"), done.text
     who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
     noted = await entries(settings)
     assert {admin for admin, *_ in noted} == {actor()}
@@ -69,10 +58,12 @@ async def test_changes_by_the_command_line_are_in_the_audit_log_with_the_account
     assert {reason for *_, reason in noted} == {"the command line"}
 
 
-async def test_questions_by_the_command_line_leave_nothing_in_the_audit_log(settings: Settings, config: Path) -> None:
+async def test_questions_by_the_command_line_leave_nothing_in_the_audit_log(
+    command_line: CommandLine, settings: Settings, config: Path
+) -> None:
     for words in (("slots", "status"), ("slots", "moves"), ("slots", "resume"), ("databases", "list"), ("rank",)):
-        code, printed = await gameserver(config, *words)
-        assert code == 0, printed
+        done = await command_line.gameserver(*words, "--config", str(config))
+        assert done.code == 0, done.text
     assert await entries(settings) == []
 
 

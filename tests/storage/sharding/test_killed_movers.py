@@ -1,7 +1,7 @@
 """A mover that is killed at any step leaves a move that another one ends; no slot stays without an owner."""
 
 import asyncio
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
 
@@ -16,6 +16,7 @@ from gameserver.storage.sharding.move import SlotStep
 from gameserver.upkeep import takeover
 from tests.storage.sharding import moving
 from tests.storage.sharding.killed_mover import STEPS
+from tests.support.command_line import CommandLine
 from tests.support.deployment import act, enlist_many, owner
 from tests.support.nodes import toml_of
 from tests.support.wait import wait_until
@@ -24,18 +25,34 @@ BEFORE = ["moving", "fence", "flip", "erase"]
 AFTER = ["copying", "fencing", "grant", "end"]
 
 
-async def kill_at(settings: Settings, folder: Path, slots: list[int], target: str, when: str, step: str) -> None:
-    config = folder / "mover.toml"
+@dataclass(frozen=True)
+class Killer:
+    """Runs movers as processes that are killed."""
+
+    command_line: CommandLine
+    config: Path
+
+    async def kill_at(self, slots: list[int], target: str, when: str, step: str) -> None:
+        words = (str(self.config), ranges.shown(slots).replace(" ", ""), target, "players", when, step)
+        async with (
+            asyncio.timeout(60),
+            self.command_line.running("tests.storage.sharding.killed_mover", *words) as mover,
+        ):
+            done = await mover.end()
+        assert done.code == -SIGKILL, (when, step, done.text)
+
+
+@pytest.fixture
+def killer(command_line: CommandLine, settings: Settings, tmp_path: Path) -> Killer:
+    config = tmp_path / "mover.toml"
     config.write_text(toml_of(settings, free_port()))
-    words = (str(config), ranges.shown(slots).replace(" ", ""), target, "players", when, step)
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.storage.sharding.killed_mover", *words)
-    assert await asyncio.wait_for(process.wait(), 60) == -SIGKILL, (when, step)
+    return Killer(command_line, config)
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("when", "steps"), [("before", BEFORE), ("after", AFTER)])
 async def test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(
-    core: Core, settings: Settings, tmp_path: Path, when: str, steps: list[str]
+    core: Core, killer: Killer, when: str, steps: list[str]
 ) -> None:
     """Moves the same slots to and fro, under play, with a kill at another step each time."""
     players = await enlist_many(core, 4, "one")
@@ -43,7 +60,7 @@ async def test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the
     targets = ["two", "one"] * len(steps)
     async with moving.playing(core, players) as receipts_by_player:
         for step, target in zip(steps, targets, strict=False):
-            await kill_at(settings, tmp_path, slots, target, when, step)
+            await killer.kill_at(slots, target, when, step)
             await moving.lapse(core.sharding, core.databases["one"].url)
             (left,) = await core.sharding.moves.unfinished()
             await sharding.carry_out(core.sharding, [left.id], lambda _: None)
@@ -56,20 +73,14 @@ async def test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the
 
 @pytest.mark.soak
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_mover_killed_at_any_step_is_followed_by_another_one(
-    core: Core, settings: Settings, tmp_path: Path, when: str
-) -> None:
+async def test_a_mover_killed_at_any_step_is_followed_by_another_one(core: Core, killer: Killer, when: str) -> None:
     steps = [step for step in STEPS if (when, step) != ("after", "done")]
-    await test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(
-        core, settings, tmp_path, when, steps
-    )
+    await test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(core, killer, when, steps)
 
 
-async def test_a_node_takes_over_the_move_of_a_mover_that_died_with_a_slot_fenced(
-    core: Core, settings: Settings, tmp_path: Path
-) -> None:
+async def test_a_node_takes_over_the_move_of_a_mover_that_died_with_a_slot_fenced(core: Core, killer: Killer) -> None:
     (player,) = await enlist_many(core, 1, "one")
-    await kill_at(settings, tmp_path, moving.slot_with([player]), "two", "after", "fence")
+    await killer.kill_at(moving.slot_with([player]), "two", "after", "fence")
     node = asyncio.create_task(takeover.take_over_for_ever(core.sharding))
     try:
         assert (await asyncio.wait_for(act(core, player.id), 15)).player.version == 2

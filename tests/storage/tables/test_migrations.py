@@ -1,8 +1,6 @@
 """Histories lead to exactly the tables that the code knows, again and again, and nodes insist on them."""
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables import migrations
 from gameserver.storage.tables.migrations import OutdatedDatabase
+from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
 from tests.support.servers import Servers
@@ -102,19 +101,18 @@ async def state(settings: Settings) -> list[Any]:
     return rows
 
 
-async def command(settings: Settings, folder: Path, *words: str) -> tuple[int | None, str]:
+async def command(command_line: CommandLine, settings: Settings, folder: Path, *words: str) -> tuple[int, str]:
     """The end of a `gameserver` command, and what it said."""
     config = folder / "config.toml"
     config.write_text(toml_of(settings, free_port()))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gameserver", *words, "--config", str(config), stdout=PIPE, stderr=STDOUT
-    )
-    output, _ = await process.communicate()
-    return process.returncode, output.decode()
+    done = await command_line.gameserver(*words, "--config", str(config))
+    return done.code, done.text
 
 
-async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(empty: Settings, tmp_path: Path) -> None:
-    ends = await asyncio.gather(*(command(empty, tmp_path, "migrate") for _ in range(2)))
+async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(
+    command_line: CommandLine, empty: Settings, tmp_path: Path
+) -> None:
+    ends = await asyncio.gather(*(command(command_line, empty, tmp_path, "migrate") for _ in range(2)))
     assert [status for status, _ in ends] == [0, 0], ends
     first = await state(empty)
     await provision.migrate(empty)
@@ -137,9 +135,9 @@ async def test_every_slot_of_a_group_is_owned_by_the_one_database_that_the_map_n
 
 
 async def test_a_node_refuses_databases_without_tables_and_names_each_with_what_is_missing(
-    empty: Settings, tmp_path: Path
+    command_line: CommandLine, empty: Settings, tmp_path: Path
 ) -> None:
-    status, output = await command(empty, tmp_path, "serve")
+    status, output = await command(command_line, empty, tmp_path, "serve")
     assert status == 1
     for database, group in (("one", "control"), ("one", "accounts"), ("one", "players"), ("two", "players")):
         wanted = f"database {database}: its {group} tables are at nothing, this code needs {migrations.head(group)}"

@@ -1,8 +1,9 @@
 """JSON means the same to every reader: names are unique, and 7.0 is an integer."""
 
 import json
+from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from gameserver.rules.errors import BadInput
 from gameserver.transport import wire
 from gameserver.transport.wire import BadJson
+from gameserver.transport.wire.fields import QueryModel
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
@@ -100,3 +102,31 @@ def test_fields_are_named_as_the_client_wrote_them() -> None:
     with pytest.raises(BadInput) as caught:
         wire.parse(wire.PlayersQuery, {"ids": "1,x"})
     assert [fault.field for fault in caught.value.errors] == ["ids.1"]
+
+
+def integers_of_queries() -> Iterator[tuple[type[QueryModel], str]]:
+    """Every field of every query that takes an integer, by the name that it has on the wire."""
+    models = [QueryModel]
+    for model in models:
+        models += model.__subclasses__()
+        for name, field in model.model_fields.items():
+            if int in (field.annotation, *get_args(field.annotation)):
+                yield model, field.alias or name
+
+
+def given_in(model: type[QueryModel], name: str, text: str) -> dict[str, Any]:
+    """A query with this value, and with what else it must have."""
+    return {"ids": "1"} | {name: text} if "ids" in model.model_fields else {name: text}
+
+
+@pytest.mark.parametrize(("model", "name"), list(integers_of_queries()))
+def test_an_integer_in_a_query_is_written_in_one_way(model: type[QueryModel], name: str) -> None:
+    assert getattr(wire.parse(model, given_in(model, name, "7")), name) == 7
+    for text in ("07", "007", "+7", " 7", "7 ", "7\n", "1_0", "7.0", "7e0", "0x7", "٧", "", "-0", "seven", "9" * 5000):
+        with pytest.raises(BadInput):
+            wire.parse(model, given_in(model, name, text))
+
+
+def test_every_integer_of_a_query_is_known_to_the_test_above() -> None:
+    names = {name for _, name in integers_of_queries()}
+    assert names == {"limit", "radius", "min_level", "max_level", "sample"}

@@ -10,7 +10,7 @@
 -- ARGV label: what the client calls itself
 -- ARGV address: the client's
 -- ARGV by_password: 1 if the player's password opened it, else 0
--- Returns now in ms by this server's clock, and the names of those to be ended.
+-- Returns the names of those to be ended.
 -- include: milliseconds
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
@@ -28,4 +28,4 @@ local over, ending = redis.call('ZCARD', sessions) - tonumber(per_player), {}
 for _, other in ipairs(over > 0 and redis.call('ZRANGE', sessions, 0, over) or {}) do
   if other ~= name and #ending < over then ending[#ending + 1] = other end
 end
-return { now, ending }
+return ending

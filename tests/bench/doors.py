@@ -1,0 +1,123 @@
+"""The doors that the bench knocks at, and what each connection says there."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from bots.load.closed_loop import HttpLoad, SocketLoad
+from bots.load.running import HttpLoop, SocketUse
+from tests.bench import talk
+from tests.bench.crowd import Somebody
+from tests.bench.stage import PASSWORD, Spot, Stage
+from tests.bench.talk import DeviceChanges, Letters, Loop, Question, SignUps, request
+
+Crowd = Callable[[Stage], Awaitable[list[Somebody]]]
+LoopFor = Callable[[Spot], HttpLoop | SocketUse]
+ACTS, BARE, BATCHES = "acts in batches", "bare handler", "sign-ups in batches"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`open` prepares it and returns what makes each connection's loop.
+
+    `raw` names the limit that it is held against; one that is `proxied` is measured through HAProxy, too.
+    """
+
+    name: str
+    open: Callable[[Stage], Awaitable[LoopFor]]
+    raw: str = ""
+    proxied: bool = False
+
+
+async def sign_ups(_: Stage) -> LoopFor:
+    return lambda spot: Loop(spot.measure, SignUps(spot.host))
+
+
+async def refused_names(stage: Stage) -> LoopFor:
+    taken = (await stage.guests())[0].name
+    return lambda spot: Loop(spot.measure, SignUps(spot.host, taken))
+
+
+async def device_sign_ins(stage: Stage) -> LoopFor:
+    return sign_ins([{"device": guest.device} for guest in await stage.guests()])
+
+
+async def password_sign_ins(stage: Stage) -> LoopFor:
+    return sign_ins([{"name": player.name, "password": PASSWORD} for player in await stage.with_passwords()])
+
+
+def sign_ins(bodies: Sequence[dict[str, str]]) -> LoopFor:
+    requests = cache(lambda host: [request("POST", "/v1/sessions", host, body=body) for body in bodies])
+    return lambda spot: Loop(spot.measure, Question(requests(spot.host), 201, b'"token"'))
+
+
+async def acts(stage: Stage) -> LoopFor:
+    actors = await stage.actors()
+    return lambda spot: HttpLoad(spot.measure, talk.ids, spot.host, spot.of(actors).token, reads=False)
+
+
+async def sockets(stage: Stage, *, reads: bool) -> LoopFor:
+    actors = await stage.actors()
+    return lambda spot: SocketUse(spot.endpoint, spot.of(actors).token, SocketLoad(spot.measure, talk.ids, reads=reads))
+
+
+async def letters(stage: Stage) -> LoopFor:
+    healers, patients = await stage.healers(), [actor.id for actor in await stage.actors()]
+    return lambda spot: Loop(spot.measure, Letters(spot.host, spot.of(healers).token, patients))
+
+
+async def device_changes(stage: Stage) -> LoopFor:
+    guests = await stage.guests()
+    return lambda spot: Loop(spot.measure, DeviceChanges(spot.host, spot.of(guests)))
+
+
+async def own(path: str, needle: bytes, crowd: Crowd, stage: Stage) -> LoopFor:
+    """Each connection's player asks for something of its own."""
+    players = await crowd(stage)
+
+    def loop(spot: Spot) -> HttpLoop:
+        asked = request("GET", path, spot.host, token=spot.of(players).token)
+        return Loop(spot.measure, Question([asked], 200, needle))
+
+    return loop
+
+
+async def places(path: str, needle: bytes, stage: Stage) -> LoopFor:
+    """Anybody asks for the place of some player."""
+    players = stage.ids or [actor.id for actor in await stage.actors()]
+    requests = cache(lambda host: [request("GET", path.format(player), host) for player in players])
+    return lambda spot: Loop(spot.measure, Question(requests(spot.host), 200, needle))
+
+
+def read(name: str, path: str, needle: bytes, crowd: Crowd = Stage.actors, *, proxied: bool = False) -> Door:
+    return Door(name, partial(own, path, needle, crowd), BARE, proxied)
+
+
+async def nothing(_: Stage) -> LoopFor:
+    return lambda spot: Loop(spot.measure, Question([request("GET", "/", spot.host)]))
+
+
+DOORS = {
+    door.name: door
+    for door in (
+        Door("sign-up", sign_ups, BATCHES),
+        Door("name-taken", refused_names),
+        Door("sign-in-device", device_sign_ins),
+        Door("sign-in-password", password_sign_ins),
+        Door("act-http", acts, ACTS, proxied=True),
+        Door("act-socket", partial(sockets, reads=False), ACTS, proxied=True),
+        read("read-http", "/v1/players/me", b'"hp"', proxied=True),
+        Door("read-socket", partial(sockets, reads=True)),
+        Door("top", partial(places, "/v1/boards/exp?limit=100", b'"entries"'), BARE),
+        Door("around", partial(places, "/v1/boards/exp/around/{}?radius=5", b'"entries"'), BARE),
+        Door("rank", partial(places, "/v1/boards/exp/ranks/{}", b'"rank"'), BARE),
+        read("inbox", "/v1/players/me/inbox", b'"healed"', Stage.healed),
+        read("ledger", "/v1/players/me/ledger", b'"hunt"', Stage.hunters),
+        read("items", "/v1/players/me/items", b'"items"', Stage.hunters),
+        read("friends", "/v1/players/me/friends", b'"friends"', Stage.befriended),
+        read("devices", "/v1/players/me/devices", b'"devices"', Stage.guests),
+        Door("device-changes", device_changes),
+        Door("mail", letters, ACTS),
+    )
+}
+BARE_DOOR = Door(BARE, nothing)

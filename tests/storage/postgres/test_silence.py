@@ -1,0 +1,74 @@
+"""Whoever waits for a database that falls silent is let go by its own deadline, without waiting for goodbyes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.postgres import database as databases
+from gameserver.storage.postgres.database import Database
+from tests.support.freezing import frozen
+from tests.support.servers import Servers
+
+ONE = text("select 1")
+Use = Callable[[Database], Awaitable[object]]
+
+
+async def transaction(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(ONE)
+
+
+async def snapshot(database: Database) -> None:
+    async with database.snapshot() as connection:
+        await connection.execute(ONE)
+
+
+async def ask(database: Database) -> None:
+    await database.ask("select 1")
+
+
+async def report(database: Database) -> None:
+    async with database.report(asyncio.get_running_loop().time() + databases.QUERY_SECONDS) as opened:
+        await opened.ask(ONE, {})
+
+
+@pytest.fixture
+async def database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A database to whose connections any goodbye lasts for ever."""
+
+    async def close(self: asyncpg.Connection, *, timeout: float | None = None) -> None:
+        if not self.is_closed():
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(databases, "QUERY_SECONDS", 0.5)
+    opened = Database("two", settings.database_url("two"))
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "close", close)
+        yield opened
+    await opened.dispose()
+
+
+@pytest.mark.parametrize("use", [transaction, snapshot, ask, report])
+async def test_a_statement_ends_by_its_deadline_when_its_database_falls_silent(
+    servers: Servers, database: Database, use: Use
+) -> None:
+    await use(database)
+    with frozen(servers.postgres["two"]), pytest.raises(DatabaseUnavailable):
+        await asyncio.wait_for(asyncio.ensure_future(use(database)), 30)
+    await use(database)
+
+
+@pytest.mark.parametrize("use", [transaction, snapshot, ask, report])
+async def test_whoever_gives_up_waiting_is_let_go_at_once(servers: Servers, database: Database, use: Use) -> None:
+    await use(database)
+    with frozen(servers.postgres["two"]):
+        waiting = asyncio.ensure_future(use(database))
+        await asyncio.wait([waiting], timeout=0.2)
+        waiting.cancel()
+        assert (await asyncio.wait([waiting], timeout=30))[0]
+    await use(database)

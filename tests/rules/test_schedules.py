@@ -57,19 +57,23 @@ def require_law(schedule: Schedule, moment: datetime) -> None:
     assert schedule.until(behind - SECOND) == before
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(crons, moments_near_changes())
 def test_a_moment_lies_between_two_neighbouring_times_of_every_schedule(cron: str, place: tuple[str, datetime]) -> None:
     zone, moment = place
     require_law(Schedule.parse(cron, zone), moment)
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(crons, moments_near_changes())
 def test_no_finished_season_is_the_present_one_and_no_season_is_left_out(
     cron: str, place: tuple[str, datetime]
 ) -> None:
     """Also when it is asked again at the season's two ends, with or without the season among those that have begun."""
+    require_seasons(cron, place)
+
+
+def require_seasons(cron: str, place: tuple[str, datetime]) -> None:
     zone, moment = place
     schedule = Schedule.parse(cron, zone)
     season = season_at(schedule, (), moment)
@@ -79,6 +83,15 @@ def test_no_finished_season_is_the_present_one_and_no_season_is_left_out(
         assert _season_of(schedule, begun, season.start) == _season_of(schedule, begun, season.end - 1) == season
         assert _season_of(schedule, begun, season.start - 1).end == season.start
         assert _season_of(schedule, begun, season.end) == following
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000)
+@given(crons, moments_near_changes())
+def test_thousands_of_moments_lie_between_two_times_and_in_one_season(cron: str, place: tuple[str, datetime]) -> None:
+    zone, moment = place
+    require_law(Schedule.parse(cron, zone), moment)
+    require_seasons(cron, place)
 
 
 def _season_of(schedule: Schedule, begun: tuple[Season, ...], second: int) -> Season:

@@ -13,14 +13,14 @@ from gameserver.rules.schedule import Schedule
 from gameserver.rules.seasons import Season, next_season, season_at
 
 SECOND = timedelta(seconds=1)
-BEGIN, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2037, 1, 1, tzinfo=UTC)
+YEARS = range(2000, 2037)
 
 
 @cache
-def changes_of(zone: str) -> list[datetime]:
-    """Every change of the zone's clocks from BEGIN to END, and BEGIN itself."""
-    changes = [BEGIN]
-    while (change := first_change(ZoneInfo(zone), changes[-1], END)) is not None:
+def changes_of(zone: str, year: int) -> list[datetime]:
+    """The year's beginning, and every change of the zone's clocks in it."""
+    changes, end = [datetime(year, 1, 1, tzinfo=UTC)], datetime(year + 1, 1, 1, tzinfo=UTC)
+    while (change := first_change(ZoneInfo(zone), changes[-1], end)) is not None:
         changes.append(change)
     return changes
 
@@ -44,7 +44,7 @@ def moments_near_changes(draw: st.DrawFn) -> tuple[str, datetime]:
     """A zone, and a moment that is most often near a change of its clocks."""
     zone = draw(zones)
     near = st.timedeltas(timedelta(hours=-30), timedelta(hours=30))
-    at = draw(st.sampled_from(changes_of(zone)))
+    at = draw(st.sampled_from(changes_of(zone, draw(st.sampled_from(YEARS)))[::-1]))
     return zone, at + draw(st.sampled_from([-SECOND, timedelta(), SECOND]) | near)
 
 
@@ -86,7 +86,7 @@ def require_seasons(cron: str, place: tuple[str, datetime]) -> None:
 
 
 @pytest.mark.soak
-@settings(max_examples=20_000)
+@settings(max_examples=5_000)
 @given(crons, moments_near_changes())
 def test_thousands_of_moments_lie_between_two_times_and_in_one_season(cron: str, place: tuple[str, datetime]) -> None:
     zone, moment = place
@@ -104,7 +104,7 @@ def _season_of(schedule: Schedule, begun: tuple[Season, ...], second: int) -> Se
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Africa/Casablanca"])
 def test_every_quarter_of_an_hour_around_the_changes_of_a_year(cron: str, zone: str) -> None:
     schedule = Schedule.parse(cron, zone)
-    for change in [change for change in changes_of(zone) if change.year == 2026]:
+    for change in changes_of(zone, 2026)[1:]:
         for quarter in range(-12, 17):
             require_law(schedule, change + quarter * timedelta(minutes=15))
 

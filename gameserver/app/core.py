@@ -18,7 +18,7 @@ from gameserver.commands.commands import Commands
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
-from gameserver.commands.passwords import Passwords
+from gameserver.commands.passwords import HashingLimits, Passwords
 from gameserver.commands.play import Play
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
@@ -115,7 +115,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        passwords = Passwords()
+        passwords = _passwords(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
@@ -210,7 +210,7 @@ def _commands(
         rulebook,
         policy,
     )
-    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook)
+    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     return Commands(
@@ -225,10 +225,23 @@ def _commands(
     )
 
 
+def _passwords(settings: Settings) -> Passwords:
+    chosen = settings.passwords
+    return Passwords(
+        HashingLimits(
+            chosen.share,
+            chosen.waiting,
+            chosen.waiting_per_network,
+            chosen.waiting_per_address,
+            chosen.deadline_seconds,
+        )
+    )
+
+
 def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: NodeClock) -> Sessions:
     chosen = settings.sessions
     lifetimes = (chosen.idle_seconds, chosen.longest_seconds)
-    return Sessions(redis.commands, redis.revoking, players.epochs, lifetimes, chosen.per_player, clock.seconds)
+    return Sessions(redis.commands, redis.revoking, players, lifetimes, chosen.per_player, clock.seconds)
 
 
 def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:

@@ -78,19 +78,40 @@ def _add(app: web.Application, method: str, path: str, handler: Handler) -> None
 
 def _callers(settings: Settings) -> Callers:
     limits, denials = settings.limits, DenialWatch()
+    steady = ActionPacing(
+        pace_of(limits.steady_actions_per_player),
+        limit="steady_actions_per_player",
+        refused="Too many actions of this player over a long time.",
+    )
+    actions = ActionPacing(pace_of(limits.actions_per_player), longer=steady)
     return Callers(
         settings.node.trusted_proxies,
         limits.exempt,
         settings.backend.keys,
         pace_of(limits.frames_per_socket),
         ActionPacing(pace_of(limits.frames_per_address), limit="frames_per_address"),
+        actions,
         ActionPacing(
-            pace_of(limits.actions_per_player),
-            longer=ActionPacing(
-                pace_of(limits.steady_actions_per_player),
-                limit="steady_actions_per_player",
-                refused="Too many actions of this player over a long time.",
-            ),
+            pace_of(limits.reads_per_player),
+            limit="reads_per_player",
+            refused="Too many reads of what is this player's own.",
+        ),
+        ActionPacing(
+            pace_of(limits.key_changes_per_player),
+            limit="key_changes_per_player",
+            refused="Too many changes of this player's name and devices.",
+            longer=actions,
+        ),
+        ActionPacing(
+            pace_of(limits.list_changes_per_player),
+            limit="list_changes_per_player",
+            refused="Too many changes of this player's friends, blocks and inbox.",
+            longer=actions,
+        ),
+        ActionPacing(
+            pace_of(limits.hellos_per_player),
+            limit="hellos_per_player",
+            refused="Too many sockets of this player were opened.",
         ),
         ActionPacing(
             pace_of(limits.wrong_keys_per_address),

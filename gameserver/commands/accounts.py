@@ -55,6 +55,8 @@ class Application:
     shortest_name: int = 2
     device_is_trusted: bool = False
     """Whether the device may be one that others can guess: for demonstrations."""
+    address: str | None = None
+    """Whose turn it is when a password is hashed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,24 +21,30 @@ class MailPage:
 
 
 async def inbox(play: Play, session: Session, limit: int, cursor: str | None) -> MailPage:
-    """A page of the caller's inbox. Raises BadInput for a malformed cursor."""
+    """A page of the caller's inbox. Raises BadInput for a malformed cursor, RateLimited, DatabaseUnavailable."""
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the inbox")])
-    mails = await play.inbox.page(session.player_id, limit + 1, cursor)
+    async with play.turns.read(session.player_id, "inbox"):
+        mails = await play.inbox.page(session.player_id, limit + 1, cursor)
     more = len(mails) > limit
     return MailPage(mails[:limit], mails[limit - 1].mail_id if more else None)
 
 
 async def forget(play: Play, session: Session, mail_id: str) -> None:
-    """Deletes one of the caller's mails, if there is one. Raises BadInput for a malformed id."""
+    """Deletes one of the caller's mails, if there is one.
+
+    Raises BadInput for a malformed id, TooManyChanges, DatabaseUnavailable.
+    """
     if not is_ledger_id(mail_id.lower()):
         raise BadInput("This isn't a mail id.", errors=[FieldProblem("mail_id", "must be a mail id")])
-    await play.inbox.forget(session.player_id, mail_id.lower())
+    async with play.turns.change(session.player_id):
+        await play.inbox.forget(session.player_id, mail_id.lower())
 
 
 async def forget_every(play: Play, session: Session) -> None:
-    """Deletes the caller's whole inbox. Raises DatabaseUnavailable."""
-    await play.inbox.forget_every(session.player_id)
+    """Deletes the caller's whole inbox. Raises TooManyChanges, DatabaseUnavailable."""
+    async with play.turns.change(session.player_id):
+        await play.inbox.forget_every(session.player_id)
 
 
 def shown(mail: Mail) -> dict[str, Any]:

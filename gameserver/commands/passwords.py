@@ -1,23 +1,48 @@
-"""Argon2id in a few threads, with a bound on how many hashes may wait.
+"""Argon2id in a few threads of the lowest priority, in fair turns by address.
 
 Parameters: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet).
+
+Law: all hashes together take at most the chosen share of the machine's cores: after each one its thread rests until
+that holds. A network that tries passwords without end delays another one's by a hash or two, and play by what the
+kernel leaves to threads of low priority. Whoever is refused has cost no hash.
 """
 
 import asyncio
+import contextlib
+import ipaddress
+import math
+import os
 import secrets
+import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from gameserver.rules.errors import Overloaded
+from gameserver.commands.fair_turns import FairTurns, Source, TurnBounds
 from gameserver.rules.passwords import prepared
 
 T = TypeVar("T")
-THREADS = 2
-LONGEST_QUEUE = 64
+NICENESS = 10
+"""Of the threads: what else wants a core gets about nine tenths of it."""
+NETWORK_BITS = {4: 24, 6: 48}
+"""A network whose addresses share a turn: what one customer of a provider can easily have."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashingLimits:
+    """A share of the machine's cores; and how many hashes may wait: of all, of a network, of an address; how long."""
+
+    share: float
+    waiting: int
+    per_network: int
+    per_address: int
+    seconds: float
 
 
 class Checked(NamedTuple):
@@ -28,23 +53,30 @@ class Checked(NamedTuple):
 
 
 class Passwords:
-    """One per node; to be closed."""
+    """One per node; to be closed. Callers without an `address`, such as a studio's back end, count as one network."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: HashingLimits, cores: int | None = None) -> None:
+        """`cores` are the machine's unless given."""
+        wanted = limits.share * (cores or _cores())
+        threads = max(1, math.ceil(wanted))
+        self._seconds_per_second = min(1.0, wanted / threads)
+        """How much of the time each thread may work."""
+        self._turns = FairTurns(
+            TurnBounds(threads, limits.waiting, (limits.per_network, limits.per_address), limits.seconds)
+        )
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
         self._no_password = self._hasher.hash(secrets.token_urlsafe(16))
-        self._waiting = 0
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, address: str | None = None) -> str:
         """The hash of a new password. Raises Overloaded."""
-        return await self._run(lambda: self._hasher.hash(prepared(password)))
+        return await self._run(lambda: self._hasher.hash(prepared(password)), address)
 
-    async def verify(self, hashed: str | None, password: str) -> bool:
+    async def verify(self, hashed: str | None, password: str, address: str | None = None) -> bool:
         """Whether the password is right; takes as long without a hash to compare with. Raises Overloaded."""
-        return (await self.check(hashed, password)).fits
+        return (await self.check(hashed, password, address)).fits
 
-    async def check(self, hashed: str | None, password: str) -> Checked:
+    async def check(self, hashed: str | None, password: str, address: str | None = None) -> Checked:
         """What `verify` says, and whether the hash should be renewed. Raises Overloaded."""
 
         def work() -> Checked:
@@ -55,7 +87,7 @@ class Passwords:
             fits = text != password and self._matches(form, password) and hashed is not None
             return Checked(fits, outdated=fits)
 
-        return await self._run(work)
+        return await self._run(work, address)
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:
@@ -63,14 +95,57 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= LONGEST_QUEUE:
-            raise Overloaded("Too many sign-ins are waiting.", retry_after=1)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1
+    async def _run(self, work: Callable[[], T], address: str | None) -> T:
+        """The turn ends with the work, also when the caller has left."""
+        source = source_of(address)
+        await self._turns.take(source)
+        begun = asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
+        begun.add_done_callback(lambda done: self._turns.end(source, self._rest(done)))
+        return (await asyncio.shield(begun)).result
+
+    def _rest(self, done: "asyncio.Future[_Timed[Any]]") -> float:
+        if done.cancelled() or done.exception() is not None:
+            return 0.0
+        timed = done.result()
+        return max(0.0, timed.worked / self._seconds_per_second - timed.passed)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed(Generic[T]):
+    """What came of some work, and the seconds that it took of a core and of time."""
+
+    result: T
+    worked: float
+    passed: float
+
+
+def source_of(address: str | None) -> Source:
+    """The network and the address, as turns are shared."""
+    if address is None:
+        return ("",)
+    try:
+        network = ipaddress.ip_network(address)
+    except ValueError:
+        return (address, address)
+    bits = min(network.prefixlen, NETWORK_BITS[network.version])
+    return (str(network.supernet(new_prefix=bits)), address)
+
+
+def _timed(work: Callable[[], T]) -> "_Timed[T]":
+    began, worked = time.monotonic(), time.thread_time()
+    result = work()
+    return _Timed(result, time.thread_time() - worked, time.monotonic() - began)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _give_way() -> None:
+    """Lowers the priority of this thread, where a thread has one of its own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

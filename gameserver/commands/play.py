@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound, RuleBroken
 from gameserver.rules.items import Items
@@ -38,6 +39,7 @@ class Play:
     inbox: Inbox
     feeds: Feeds
     rulebook: Rulebook
+    turns: Turns = field(default_factory=Turns)
 
 
 async def act(play: Play, session: Session, action: str, args: object, command_id: str, *, repeatable: bool) -> Receipt:
@@ -84,8 +86,9 @@ async def read(play: Play, player_id: int) -> Player:
 
 
 async def items(play: Play, session: Session) -> list[Stack]:
-    """What the caller owns, by its acknowledged actions. Raises DatabaseUnavailable."""
-    return await play.players.items(session.player_id)
+    """What the caller owns, by its acknowledged actions. Raises RateLimited, DatabaseUnavailable."""
+    async with play.turns.read(session.player_id, "items"):
+        return await play.players.items(session.player_id)
 
 
 async def read_many(play: Play, ids: Sequence[int]) -> list[Player]:
@@ -94,10 +97,11 @@ async def read_many(play: Play, ids: Sequence[int]) -> list[Player]:
 
 
 async def history(play: Play, session: Session, limit: int, cursor: str | None) -> HistoryPage:
-    """A page of the caller's ledger. Raises BadInput for a malformed cursor."""
+    """A page of the caller's ledger. Raises BadInput for a malformed cursor, RateLimited, DatabaseUnavailable."""
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
-    entries = await play.history.page(session.player_id, limit + 1, cursor)
+    async with play.turns.read(session.player_id, "ledger"):
+        entries = await play.history.page(session.player_id, limit + 1, cursor)
     more = len(entries) > limit
     return HistoryPage([_shown(entry) for entry in entries[:limit]], entries[limit - 1].command_id if more else None)
 

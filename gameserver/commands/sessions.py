@@ -6,8 +6,9 @@ from gameserver.storage.sessions.sessions import Listed, Session
 
 
 async def sessions(accounts: Accounts, session: Session) -> list[Listed]:
-    """The caller's sessions, oldest first."""
-    return await accounts.sessions.listed(session.player_id, session.epoch)
+    """The caller's sessions, oldest first. Raises RateLimited, SessionsUnavailable."""
+    async with accounts.turns.read(session.player_id, "sessions"):
+        return await accounts.sessions.listed(session.player_id, session.epoch)
 
 
 async def sign_out(accounts: Accounts, session: Session) -> None:
@@ -21,8 +22,12 @@ async def sign_out_elsewhere(accounts: Accounts, session: Session, listed_id: st
 
 
 async def sign_out_everywhere(accounts: Accounts, session: Session) -> None:
-    """Ends all sessions of the caller; in Postgres first, so it holds even if Redis loses its data."""
-    await accounts.room.credentials.raise_session_epoch(session.player_id)
+    """Ends all sessions of the caller; in Postgres first, so it holds even if Redis loses its data.
+
+    Raises TooManyChanges, PlayerNotFound and what is unavailable.
+    """
+    async with accounts.turns.change(session.player_id):
+        await accounts.room.credentials.raise_session_epoch(session.player_id)
     with after_commit("The sessions have ended in the database, but some may go on for some seconds: send this again."):
         await accounts.sessions.revoke_all(session.player_id)
 

@@ -47,21 +47,22 @@ async def sign_in_by_password(
     claim = await _find_name(accounts, name)
     entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id)
     hashed = None if entrant is None else entrant.password_hash
-    checked = await accounts.passwords.check(hashed, password)
+    checked = await accounts.passwords.check(hashed, password, address)
     if not checked.fits or claim is None or entrant is None or not await _holds(accounts, claim):
         raise WrongCredentials("These credentials don't fit any player.")
     if checked.outdated and hashed is not None:
-        await _renew(accounts, claim.player_id, hashed, password)
+        await _renew(accounts, claim.player_id, hashed, password, address)
     welcome = await _welcome(accounts, entrant, replace(origin, by_password=True))
     with contextlib.suppress(Unavailable):
         await accounts.attempts.remember(address, name)
     return welcome
 
 
-async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str) -> None:
+async def _renew(accounts: Accounts, player_id: int, hashed: str, password: str, address: str | None) -> None:
     """Hashes a password anew as this version does; if that can't be done now, the next sign-in does it."""
     with contextlib.suppress(Unavailable):
-        await accounts.room.credentials.renew(player_id, hashed, await accounts.passwords.hash(password))
+        renewed = await accounts.passwords.hash(password, address)
+        await accounts.room.credentials.renew(player_id, hashed, renewed)
 
 
 async def _find_name(accounts: Accounts, name: str) -> Claim | None:

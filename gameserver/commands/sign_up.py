@@ -60,6 +60,7 @@ async def sign_up(
     """
     await accounts.attempts.sign_up(address)
     await accounts.sessions.require_open()
+    application = replace(application, address=address)
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
@@ -228,7 +229,11 @@ async def _earlier(accounts: Accounts, draft: Enrolment, claims: Sequence[Claim]
 
 
 async def _hashed(accounts: Accounts, application: Application) -> str | None:
-    return None if application.password is None else await accounts.passwords.hash(application.password)
+    return (
+        None
+        if application.password is None
+        else await accounts.passwords.hash(application.password, application.address)
+    )
 
 
 async def _retried(accounts: Accounts, application: Application, draft: Enrolment, earlier: Enrolment) -> Enrolment:
@@ -242,7 +247,7 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     same = is_same(earlier, draft)
     hashed, epoch = await accounts.room.credentials.password(earlier.player.id)
     if same and application.password is not None:
-        same = await accounts.passwords.verify(hashed, application.password)
+        same = await accounts.passwords.verify(hashed, application.password, application.address)
     elif hashed is not None:
         same = False
     if not same:

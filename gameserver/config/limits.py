@@ -70,6 +70,14 @@ class LimitSettings(SettingsSection):
     """On each node."""
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
+    hellos_per_player: PerMinute = PerMinute(per_minute=60, burst=30)
+    """Sockets that a player opens, on each node."""
+    reads_per_player: PerSecond = PerSecond(per_second=50, burst=500)
+    """Pages of a player's ledger and inbox, its items, friends, blocks, feed, devices and sessions, on each node."""
+    key_changes_per_player: PerMinute = PerMinute(per_minute=6, burst=60)
+    """Renames, and devices added or taken away, on each node."""
+    list_changes_per_player: PerMinute = PerMinute(per_minute=300, burst=600)
+    """Friends and blocks that change, and letters that are deleted, on each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
     frames_per_address: PerSecond = PerSecond(per_second=2000, burst=8000)
     """Of all its sockets, on each node; beyond it they are read more slowly."""

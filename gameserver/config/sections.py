@@ -92,6 +92,20 @@ class AccountSettings(SettingsSection):
     """How long after signing in a player may change what it signs in with, or delete itself, without doing so again."""
 
 
+class PasswordSettings(SettingsSection):
+    """The table `[passwords]`: what checking and setting passwords may take of each node."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Of the machine's cores, at the lowest priority."""
+    waiting: int = Field(default=256, ge=1, le=10_000)
+    """Hashes that may wait for their turn; those beyond are refused as overloaded."""
+    waiting_per_network: int = Field(default=64, ge=1, le=10_000)
+    """The same of a /24 of IPv4 or a /48 of IPv6."""
+    waiting_per_address: int = Field(default=16, ge=1, le=10_000)
+    deadline_seconds: Annotated[float, Field(ge=0.1, le=30)] = 3.0
+    """How long one may wait."""
+
+
 class MailSettings(SettingsSection):
     """The table `[mail]`."""
 

@@ -31,6 +31,7 @@ from gameserver.config.sections import (
     FriendSettings,
     LedgerSettings,
     MailSettings,
+    PasswordSettings,
     SessionSettings,
     SocketSettings,
     WriteSettings,
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     sockets: SocketSettings = SocketSettings()
     ledger: LedgerSettings = LedgerSettings()
     accounts: AccountSettings = AccountSettings()
+    passwords: PasswordSettings = PasswordSettings()
     mail: MailSettings = MailSettings()
     admin: AdminSettings = AdminSettings()
     backend: BackendSettings = BackendSettings()

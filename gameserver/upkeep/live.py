@@ -79,6 +79,8 @@ class Live:
     _notices: bool = field(init=False, default=False)
     """Whether notices to all are to be loaded again."""
     _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _unread: dict[str, set[int]] = field(init=False, default_factory=dict)
+    """Of the players to be shown again, those that are being read, by database."""
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Coroutines to be run as tasks, and cancelled until they end: the driver can swallow a cancellation."""
@@ -124,16 +126,18 @@ class Live:
         return not all(socket.has_state(version) for socket in self.sockets.of(player_id))
 
     async def _push(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                await self._deliver_stored()
-                await self._show_changed()
-            except GameError as error:
-                log.warning("pushes wait", error=error.detail)
-                await asyncio.sleep(RETRY_SECONDS)
-                self._wake.set()
+        async with asyncio.TaskGroup() as reads:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                try:
+                    await self._deliver_stored()
+                except GameError as error:
+                    log.warning("pushes wait", error=error.detail)
+                    await asyncio.sleep(RETRY_SECONDS)
+                    self._wake.set()
+                    continue
+                self._show_changed(reads)
 
     async def _deliver_stored(self) -> None:
         if self._notices:
@@ -156,18 +160,33 @@ class Live:
         for (_, socket), opened in zip(sockets, streams, strict=True):
             socket.push_stored(opened.stream, opened.missed)
 
-    async def _show_changed(self) -> None:
-        game = self.game
-        while self._changed:
-            ids = _taken(self._changed, CHUNK)
+    def _show_changed(self, reads: asyncio.TaskGroup) -> None:
+        """Has each database's players read, by a task of its own: those of one that is silent hold up no others."""
+        changed, self._changed = self._changed, set()
+        for database, ids in self.players.by_database(changed).items():
+            if (unread := self._unread.get(database)) is not None:
+                unread.update(ids)
+            else:
+                self._unread[database] = set(ids)
+                reads.create_task(self._show(database))
+
+    async def _show(self, database: str) -> None:
+        """Reads and shows players until none of this database is left, or connected."""
+        unread = self._unread[database]
+        while unread:
+            ids = _taken(unread, CHUNK)
             try:
                 players = await self.players.read(ids)
-            except GameError:
-                self._changed.update(ids)
-                raise
+            except GameError as error:
+                log.warning("pushes wait", database=database, error=error.detail)
+                await asyncio.sleep(RETRY_SECONDS)
+                unread.update(ids)
+                unread.intersection_update(self.sockets.players())
+                continue
             for player in players.values():
                 for socket in self.sockets.of(player.id):
-                    socket.push_state(player, shown_max_hp(player, game))
+                    socket.push_state(player, shown_max_hp(player, self.game))
+        del self._unread[database]
 
     async def _push_ranks(self) -> None:
         while True:

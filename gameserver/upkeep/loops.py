@@ -1,8 +1,10 @@
 """Periodic work that any node may do at any time: overdue claims and reservations, partitions, old mail, seasons."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -12,12 +14,14 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
 from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
+from gameserver.storage.accounts.claims import Claim
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.seasons import old_scores
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.upkeep import closing
@@ -41,14 +45,28 @@ OLD_MOVES_CHUNK = 100
 
 
 async def sweep(accounts: Accounts) -> int:
-    """Resolves overdue claims; how many."""
-    resolved = 0
+    """Resolves overdue claims; how many.
+
+    Claims that need the same databases are resolved one after another, until one of these is away or the time is up;
+    the next sweep goes on.
+    """
+    parts: dict[object, list[Claim]] = {}
     for claim in await accounts.room.claims.overdue(CLAIMS_A_SWEEP):
+        parts.setdefault(accounts.room.claims.databases_of(claim), []).append(claim)
+    return sum(await asyncio.gather(*(_sweep_part(accounts, part) for part in parts.values())))
+
+
+async def _sweep_part(accounts: Accounts, claims: Sequence[Claim]) -> int:
+    resolved, until = 0, time.monotonic() + SWEEP_SECONDS
+    for claim in claims:
         try:
             await resolve(accounts, claim)
-            resolved += 1
         except Unavailable as error:
-            log.warning("claim not resolved yet", claim=str(claim.key), error=error.detail)
+            log.warning("claims not resolved yet", claims=len(claims) - resolved, error=error.detail)
+            break
+        resolved += 1
+        if time.monotonic() > until:
+            break
     return resolved
 
 
@@ -76,10 +94,8 @@ async def forget_old_items_for_ever(players: Players) -> None:
     """Deletes rows of item ledgers that are older than they have to be kept."""
 
     async def work() -> int:
-        deleted = 0
-        while chunk := await players.inventory.forget_old(OLD_MAIL_CHUNK):
-            deleted += chunk
-        return deleted
+        forget = partial(players.inventory.forget_old, most=OLD_MAIL_CHUNK)
+        return await on_each(players.inventory.databases(), partial(_chunk_by_chunk, forget))
 
     await _for_ever("old items", OLD_MAIL_SECONDS, work)
 
@@ -101,13 +117,7 @@ async def make_partitions_for_ever(policy: Policy, databases: Callable[[], Seque
 async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
     """Makes the partitions that are missing; how many. Raises DatabaseUnavailable once all others are done."""
     back = timedelta(milliseconds=policy.window.back)
-    made = await asyncio.gather(
-        *(ensure_partitions(database, policy.now(), back) for database in databases), return_exceptions=True
-    )
-    for outcome in made:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return sum(outcome for outcome in made if isinstance(outcome, int))
+    return await on_each(databases, lambda database: ensure_partitions(database, policy.now(), back))
 
 
 async def forget_old_ledger_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]], keep: float) -> None:
@@ -120,17 +130,14 @@ async def forget_old_ledger_for_ever(policy: Policy, databases: Callable[[], Seq
 
 
 async def forget_old_ledger(policy: Policy, databases: Sequence[Database], keep: float) -> int:
-    """Drops what is too old; how many partitions. Raises DatabaseUnavailable.
+    """Drops what is too old; how many partitions. Raises DatabaseUnavailable: nothing is while any database is away.
 
     A letter is deduplicated under its command's time, so what a letter still to be delivered may need stays.
     """
     before = policy.now() - timedelta(seconds=keep)
     if (letter := await retention.oldest_letter(databases)) is not None:
         before = min(before, letter - timedelta(milliseconds=policy.window.back))
-    dropped = 0
-    for database in databases:
-        dropped += await retention.forget_old(database, before)
-    return dropped
+    return await on_each(databases, lambda database: retention.forget_old(database, before))
 
 
 async def forget_old_mail_for_ever(
@@ -145,12 +152,10 @@ async def forget_old_mail_for_ever(
 
 
 async def forget_old_mail(now: datetime, databases: Sequence[Database], keep: float) -> int:
-    """Deletes what is too old, a chunk at a time so that no player waits for it; how many."""
-    deleted = 0
-    for database in databases:
-        while chunk := await forget_old(database, now - timedelta(seconds=keep), OLD_MAIL_CHUNK):
-            deleted += chunk
-    return deleted
+    """Deletes what is too old; how many. Raises DatabaseUnavailable once all others are done."""
+    before = now - timedelta(seconds=keep)
+    forget = partial(forget_old, before=before, most=OLD_MAIL_CHUNK)
+    return await on_each(databases, partial(_chunk_by_chunk, forget))
 
 
 async def forget_old_scores_for_ever(seasons: Seasons, databases: Callable[[], Sequence[Database]]) -> None:
@@ -158,7 +163,7 @@ async def forget_old_scores_for_ever(seasons: Seasons, databases: Callable[[], S
 
     async def work() -> int:
         before = old_scores.oldest_start(await seasons.room.records.all(), seasons.now())
-        return sum([await old_scores.forget(database, before) for database in databases()])
+        return await on_each(databases(), lambda database: old_scores.forget(database, before))
 
     await _for_ever("old scores", OLD_SCORES_SECONDS, work)
 
@@ -167,19 +172,37 @@ async def forget_letter_counts_for_ever(databases: Callable[[], Sequence[Databas
     """Deletes counts of letters that have no effect any more."""
 
     async def work() -> int:
-        deleted = 0
-        for database in databases():
-            while chunk := await forget_rested(database, OLD_MAIL_CHUNK):
-                deleted += chunk
-        return deleted
+        return await on_each(databases(), partial(_chunk_by_chunk, partial(forget_rested, most=OLD_MAIL_CHUNK)))
 
     await _for_ever("letter counts", OLD_MAIL_SECONDS, work)
+
+
+async def on_each(databases: Sequence[Database], work: Callable[[Database], Awaitable[int]]) -> int:
+    """Works on all databases at the same time, as one that is silent must not hold up the others; how much was done.
+
+    Raises the first error once all have ended.
+    """
+    outcomes = await asyncio.gather(*map(work, databases), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _chunk_by_chunk(forget: Callable[[Database], Awaitable[int]], database: Database) -> int:
+    """Deletes a chunk at a time, so that no player waits for it, until nothing is left; how much."""
+    deleted = 0
+    while chunk := await forget(database):
+        deleted += chunk
+    return deleted
 
 
 async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:
     while True:
         try:
-            if done := await work():
+            with using(Purpose.UPKEEP):
+                done = await work()
+            if done:
                 log.info("upkeep", what=what, done=done)
         except Unavailable as error:
             log.warning("upkeep waits", what=what, error=error.detail)

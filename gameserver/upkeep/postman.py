@@ -29,6 +29,7 @@ from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.slots.slot_map import Slots
 
@@ -96,7 +97,8 @@ class Postman:
         for database in self._owners(letters):
             if self._partitioned_from.get(database.name, oldest + 1) > oldest:
                 try:
-                    await ensure_partitions(database, now, timedelta(milliseconds=age))
+                    with using(Purpose.UPKEEP):
+                        await ensure_partitions(database, now, timedelta(milliseconds=age))
                     self._partitioned_from[database.name] = oldest
                 except Unavailable as error:
                     log.warning("old letters not delivered yet", database=database.name, error=error.detail)

@@ -6,6 +6,7 @@ import structlog
 
 from gameserver.commands.sharding import LOOK_SECONDS, Sharding
 from gameserver.rules.errors import GameError
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.sharding.move import LeaseLost
 from gameserver.waiting import cancel_and_wait
 
@@ -14,6 +15,11 @@ log = structlog.get_logger()
 
 async def take_over_for_ever(sharding: Sharding) -> None:
     """Carries on moves whose mover has died; one copy at a time, since servers have few replication workers."""
+    with using(Purpose.UPKEEP):
+        await _take_over_lapsed(sharding)
+
+
+async def _take_over_lapsed(sharding: Sharding) -> None:
     ours: dict[int, asyncio.Task[None]] = {}
     try:
         while True:

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from tests.bench.compare import growths
 from tests.bench.idle import idle_cost, show_cost
 from tests.bench.line import Line, show
 from tests.bench.report import write
@@ -83,6 +84,8 @@ async def main(plan: Plan) -> None:
     for players in plan.players:
         for nodes in plan.nodes:
             lines += await run(plan, nodes, players)
+    for table in growths(lines):
+        console.print(table)
     if plan.json is not None:
         write(plan.json, CONFIG, plan.seconds, lines)
 

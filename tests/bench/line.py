@@ -7,8 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from tests.bench.processor import TICK
+
 GENERATOR = "generator"
 PROCESSES = ("node", "postgres", "redis", "haproxy", GENERATOR)
+TICKS = 10
 BUSY = 0.9
 """A generator that uses more of its core is itself the bottleneck."""
 
@@ -40,6 +43,7 @@ class Line:
     nodes: int
     players: int
     connections: int
+    answers: int
     per_second: float
     p50_ms: float
     p99_ms: float
@@ -50,9 +54,10 @@ class Line:
     raw: RawLimit | None = None
     note: str = ""
 
-    @property
-    def key(self) -> tuple[str, str, int, int, int]:
-        return self.door, self.way, self.nodes, self.players, self.connections
+    def key(self, *but: str) -> tuple[object, ...]:
+        """What the line measured, but for what these fields say."""
+        names = ("door", "way", "nodes", "players", "connections")
+        return tuple(getattr(self, name) for name in names if name not in but)
 
     @property
     def title(self) -> str:
@@ -64,6 +69,15 @@ class Line:
         busy = self.generator_share > BUSY and self.connections > 0
         silent = [] if self.per_second else ["no answer"]
         return faults + silent + (["the generator is the bottleneck"] if busy else [])
+
+    def cost(self, process: str) -> float | None:
+        """Microseconds per answer; None for fewer ticks of the kernel's clock than say something."""
+        cost = self.cpu_us.get(process, 0.0)
+        return cost if cost * self.answers / 1e6 >= TICKS * TICK else None
+
+    def remarks(self) -> list[str]:
+        refused = [f"{count:,} refused: {code}" for code, count in self.refused.items()]
+        return [*(f"[red]{flaw}[/]" for flaw in self.flaws()), *refused, *filter(None, [self.note])]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"clean": not self.flaws()}
@@ -86,30 +100,28 @@ def limit_cells(line: Line) -> list[str]:
 
 def cells(line: Line, processes: Sequence[str]) -> list[str]:
     shown = rate(line.per_second)
-    costs = [f"{line.cpu_us[name]:,.0f}" if name in line.cpu_us else "" for name in processes]
-    refused = [f"{count:,} refused: {code}" for code, count in line.refused.items()]
-    notes = [*(f"[red]{flaw}[/]" for flaw in line.flaws()), *refused, *filter(None, [line.note])]
     return [
         line.title,
         str(line.connections or ""),
         f"[red]({shown})[/]" if line.flaws() else shown,
         f"{line.p50_ms:,.1f}",
         f"{line.p99_ms:,.1f}",
-        *costs,
+        *(f"{line.cpu_us[name]:,.0f}" if name in line.cpu_us else "" for name in processes),
         f"{line.generator_share:.0%}" if line.connections else "",
         *limit_cells(line),
-        ", ".join(notes),
     ]
 
 
 def show(console: Console, lines: Sequence[Line]) -> None:
-    """A table, one row a line."""
+    """A table, one row a line, and below it what is to be said about some of them."""
     processes = [name for name in PROCESSES if any(name in line.cpu_us for line in lines)]
     heads = ("conns", "per second", "p50 ms", "p99 ms", *(f"{name} µs" for name in processes))
-    limits = ("generator", "raw limit", "of raw", "raw µs")
-    right = (Column(head, justify="right") for head in (*heads, *limits))
-    table = Table(Column("door", no_wrap=True), *right, "flaws and notes")
-    table.caption = "µs: processor time per answer; generator: its share of one core"
+    limits = ("its core", "raw limit", "of raw", "raw µs")
+    table = Table(Column("door", no_wrap=True), *(Column(head, justify="right") for head in (*heads, *limits)))
+    table.caption = "µs: processor time per answer; its core: the generator's share of one; (…): not a clean figure"
     for line in lines:
         table.add_row(*cells(line, processes))
     console.print(table)
+    for line in lines:
+        if remarks := line.remarks():
+            console.print(f"{line.title}, {line.connections}: {', '.join(remarks)}", highlight=False)

@@ -128,7 +128,7 @@ class Session:
         share = round(spent.get(GENERATOR, 0) / seconds, 3)
         return Line(
             door, "direct", len(self._stack.nodes), self._effort.loaded, connections,
-            figures.per_second, figures.p50_ms, figures.p99_ms, costs, share,
+            figures.answers, figures.per_second, figures.p50_ms, figures.p99_ms, costs, share,
         )  # fmt: skip
 
     async def _settle(self) -> None:

@@ -82,6 +82,7 @@ async def running(
     Path("var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir="var"))
     folder.chmod(0o755)
+    environment = dict(os.environ)
     os.environ["GAMESERVER_STACK__DATA"] = str(folder.resolve())
     if nodes is not None:
         os.environ["GAMESERVER_STACK__NODES"] = str(nodes)
@@ -109,6 +110,8 @@ async def running(
         for child in reversed(started):
             await child.stop()
         shutil.rmtree(folder, ignore_errors=True)
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def eager_game(settings: Settings, folder: Path) -> Path:

@@ -23,8 +23,8 @@ def changed_during_the_check(core: Core, monkeypatch: pytest.MonkeyPatch, ann: W
     """The next check of a password ends after the password was changed."""
     check = core.commands.accounts.passwords.check
 
-    async def slow(hashed: str | None, password: str) -> Checked:
-        checked = await check(hashed, password)
+    async def slow(hashed: str | None, password: str, address: str | None = None) -> Checked:
+        checked = await check(hashed, password, address)
         monkeypatch.undo()
         asked = NewPassword("another-password", "anns-password")
         await change_password(core.commands.accounts, ann.session, asked, UNKNOWN)

@@ -1,4 +1,4 @@
-"""A port in front of a database that is silent, as a frozen server or a lost network is, until it is opened."""
+"""A port in front of a database that is slow, or silent as a frozen server or a lost network is, until it is opened."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,8 @@ class Wire:
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self._open = False
+        self.delay = 0.0
+        """Seconds by which everything that the database says comes later."""
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server
 
@@ -55,15 +57,16 @@ class Wire:
             return
         there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
         self._writers.append(back)
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer, answers=True))
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while chunk := await reader.read(CHUNK):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(CHUNK):
+                if answers and self.delay:
+                    await asyncio.sleep(self.delay)
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
 
 
 @contextlib.asynccontextmanager

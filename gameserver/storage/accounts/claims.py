@@ -11,11 +11,13 @@ that was read, and change nothing if the claim has been reserved or reopened sin
 asking and writing undoes nothing when it wakes.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Any, NamedTuple, Self, TypeVar
 
 import asyncpg
@@ -23,7 +25,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.storage import tables
 from gameserver.storage.accounts.claim_writes import (
     OPEN_FOR,
@@ -33,8 +35,9 @@ from gameserver.storage.accounts.claim_writes import (
     Opening,
     write_claims,
 )
-from gameserver.storage.ids import slot_of_key
+from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import SlotMoved, Slots
@@ -145,15 +148,22 @@ class Claims:
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
         """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns."""
-        claims: list[Claim] = []
         is_owned = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
-        for database in self._slots.databases("accounts"):
-            overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), is_owned)
-            with contextlib.suppress(DatabaseUnavailable):
+        overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), is_owned)
+        oldest = overdue.order_by(CLAIMS.c.deadline).limit(limit)
+
+        async def ask(database: Database) -> list[Claim]:
+            with contextlib.suppress(Unavailable):
                 async with database.snapshot() as connection:
-                    rows = await connection.execute(overdue.order_by(CLAIMS.c.deadline).limit(limit))
-                    claims += [_claim(row) for row in rows.mappings()]
-        return claims
+                    return [_claim(row) for row in (await connection.execute(oldest)).mappings()]
+            return []
+
+        return list(chain(*await asyncio.gather(*map(ask, self._slots.databases("accounts")))))
+
+    def databases_of(self, claim: Claim) -> tuple[str, str]:
+        """The names of the databases that own the claim and its player."""
+        player = self._slots.owner("players", slot_of(claim.player_id))
+        return self._slots.owner("accounts", self._slot(claim.key)).name, player.name
 
     async def close(self) -> None:
         await self._writes.close()

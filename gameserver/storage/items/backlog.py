@@ -4,9 +4,10 @@ import asyncio
 
 import structlog
 
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import Unavailable
 from gameserver.storage.items.stacks import SQL
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -34,13 +35,16 @@ class Backlog:
 
     async def look(self) -> None:
         """Counts the rows of every outbox; of a database that is away the last count stays."""
-        for database in self._slots.databases("players"):
-            try:
-                ((waiting,),) = await database.ask(SQL["waiting"], self._most)
-            except DatabaseUnavailable:
-                continue
-            if waiting < self._most:
-                self._full.discard(database.name)
-            elif database.name not in self._full:
-                log.warning("too many grants wait", database=database.name, rows=waiting)
-                self._full.add(database.name)
+        with using(Purpose.UPKEEP):
+            await asyncio.gather(*map(self._count, self._slots.databases("players")))
+
+    async def _count(self, database: Database) -> None:
+        try:
+            ((waiting,),) = await database.ask(SQL["waiting"], self._most)
+        except Unavailable:
+            return
+        if waiting < self._most:
+            self._full.discard(database.name)
+        elif database.name not in self._full:
+            log.warning("too many grants wait", database=database.name, rows=waiting)
+            self._full.add(database.name)

@@ -6,23 +6,26 @@ slot. Each is idempotent: a reservation by its token, a grant by its command.
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeVar
+from itertools import chain
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
 from sqlalchemy import delete, func, select, tuple_
 
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Unavailable
 from gameserver.rules.items import Item, Items
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.stacks import SQL
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
 log = structlog.get_logger()
@@ -30,8 +33,6 @@ log = structlog.get_logger()
 RETENTION = timedelta(days=30)
 """How long rows of the items' ledger are stored: far longer than a command id is accepted, and than a node may stay
 frozen with a grant that it was about to deliver."""
-LONGEST_QUEUE = 10_000
-"""The most reservations of committed commands that wait to be confirmed; the sweeper confirms what is beyond."""
 
 
 class Reservation(NamedTuple):
@@ -59,9 +60,6 @@ class _Wanted(NamedTuple):
     items: str
 
 
-Owned = TypeVar("Owned", Reservation, Grant)
-
-
 @dataclass(frozen=True, slots=True)
 class Stack:
     """`lost` counts what was granted while the stack was full."""
@@ -80,14 +78,18 @@ class Open(NamedTuple):
 
 
 class Inventory:
-    """One per node. `run` confirms reservations in the background until it is cancelled."""
+    """One per node. Reservations and their confirmations share statements, for each database by itself.
+
+    `run` owns the statements under way until it is cancelled.
+    """
 
     def __init__(self, slots: Slots, catalogue: Mapping[str, Item]) -> None:
         self._slots = slots
         self._catalogue = catalogue
-        self._paid: list[Reservation] = []
-        self._wake = asyncio.Event()
-        self._reserving = DatabaseCoalescer(_reserve)
+        self._reserving = DatabaseCoalescer(_reserve, Purpose.PLAY)
+        self._confirming = DatabaseCoalescer(_confirm, Purpose.PLAY)
+        self._unconfirmed: dict[int, set[asyncio.Future[None]]] = {}
+        """By player: confirmations under way."""
 
     async def read(self, player_id: int) -> tuple[list[Stack], list[Open]]:
         """The player's stacks, and the open reservations of them. Raises DatabaseUnavailable."""
@@ -105,9 +107,9 @@ class Inventory:
         Raises DatabaseUnavailable, in which case the items may have been reserved.
         """
         text = orjson.dumps(dict(items)).decode()
-        slot, deadline = slot_of(reservation.player_id), time.monotonic() + MOVED_SECONDS
+        deadline = time.monotonic() + MOVED_SECONDS
         while True:
-            outcome = await self._reserving.ask(self._slots.owner("items", slot), _Wanted(*reservation, text))
+            outcome = await self._reserving.ask(self.owner(reservation.player_id), _Wanted(*reservation, text))
             if outcome != "moved":
                 return outcome
             await self._slots.moved(deadline)
@@ -117,10 +119,32 @@ class Inventory:
         await self._ask("give_back", *reservation)
 
     def confirm_soon(self, reservation: Reservation) -> None:
-        """Notes that the command has committed with this reservation."""
-        if len(self._paid) < LONGEST_QUEUE:
-            self._paid.append(reservation)
-            self._wake.set()
+        """Confirms a reservation whose command has committed with it; one that can't be is left to the sweeper."""
+        player_id = reservation.player_id
+        with contextlib.suppress(Overloaded):
+            confirmed = self._confirming.ask(self.owner(player_id), reservation)
+            self._unconfirmed.setdefault(player_id, set()).add(confirmed)
+            confirmed.add_done_callback(functools.partial(self._note_confirmed, player_id))
+
+    async def run(self) -> None:
+        """Waits until it is cancelled; then what isn't confirmed is left to the sweeper."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.gather(self._confirming.close(), self._reserving.close())
+
+    def _note_confirmed(self, player_id: int, confirmed: asyncio.Future[None]) -> None:
+        if not confirmed.cancelled() and (error := confirmed.exception()) is not None:
+            log.warning("a confirmation waits for the sweeper", player=player_id, error=str(error))
+        under_way = self._unconfirmed[player_id]
+        under_way.discard(confirmed)
+        if not under_way:
+            del self._unconfirmed[player_id]
+
+    async def confirmed(self, player_id: int) -> None:
+        """Waits until no confirmation of the player's reservations is under way."""
+        if under_way := self._unconfirmed.get(player_id):
+            await asyncio.wait(set(under_way))
 
     async def grant(self, grants: Sequence[Grant]) -> list[Grant]:
         """Applies grants, each once; returns those whose slots have moved, to be tried again.
@@ -131,7 +155,8 @@ class Inventory:
         names, caps = list(self._catalogue), [item.max_stack for item in self._catalogue.values()]
         for database, part in self._by_owner(grants):
             slots = _slots(part)
-            moved = await database.ask(SQL["grant"], slots, *_columns(part), names, caps)
+            with using(Purpose.PLAY):
+                moved = await database.ask(SQL["grant"], slots, *_columns(part), names, caps)
             elsewhere = {row.slot for row in moved}
             left += [grant for slot, grant in zip(slots, part, strict=True) if slot in elsewhere]
         if left:
@@ -145,62 +170,55 @@ class Inventory:
         while grants := await self.grant(grants):
             await self._slots.moved(deadline)
 
-    def _by_owner(self, rows: Sequence[Owned]) -> list[tuple[Database, list[Owned]]]:
-        parts: dict[str, tuple[Database, list[Owned]]] = {}
+    def _by_owner(self, rows: Sequence[Grant]) -> list[tuple[Database, list[Grant]]]:
+        parts: dict[str, tuple[Database, list[Grant]]] = {}
         for row in rows:
-            database = self._slots.owner("items", slot_of(row.player_id))
+            database = self.owner(row.player_id)
             parts.setdefault(database.name, (database, []))[1].append(row)
         return list(parts.values())
 
     async def overdue(self, seconds: float, limit: int) -> list[Reservation]:
         """Open reservations that are older, at most `limit` from each database that answers."""
-        reservations: list[Reservation] = []
-        for database in self._slots.databases("items"):
+
+        async def ask(database: Database) -> list[Reservation]:
             try:
-                reservations += [Reservation(*row) for row in await database.ask(SQL["overdue"], seconds, limit)]
-            except DatabaseUnavailable as error:
+                return [Reservation(*row) for row in await database.ask(SQL["overdue"], seconds, limit)]
+            except Unavailable as error:
                 log.warning("reservations wait", database=database.name, error=error.detail)
-        return reservations
+                return []
 
-    async def forget_old(self, most: int) -> int:
-        """Deletes settled rows older than RETENTION, at most `most` on each database; returns how many.
+        return list(chain(*await asyncio.gather(*map(ask, self.databases()))))
 
-        Raises DatabaseUnavailable.
-        """
+    def owner(self, player_id: int) -> Database:
+        """The database that owns the player's items."""
+        return self._slots.owner("items", slot_of(player_id))
+
+    def databases(self) -> list[Database]:
+        """The databases that own items."""
+        return self._slots.databases("items")
+
+    async def forget_old(self, database: Database, most: int) -> int:
+        """Deletes settled rows older than RETENTION, at most `most`; returns how many. Raises DatabaseUnavailable."""
         ledger, owned = tables.item_ledger.c, tables.items_owned_slots.c
         key = tuple_(ledger.slot, ledger.player_id, ledger.command_id, ledger.kind)
         here = ledger.slot.in_(select(owned.slot).where(owned.owned))
         old = select(*key.clauses).where(ledger.at < func.now() - RETENTION, ledger.settled, here).limit(most)
-        deleted = 0
-        for database in self._slots.databases("items"):
-            async with database.fenced("items") as connection:
-                deleted += (await connection.execute(delete(tables.item_ledger).where(key.in_(old)))).rowcount
-        return deleted
-
-    async def run(self) -> None:
-        """Confirms reservations as their commands commit."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self.confirm_all()
-
-    async def confirm_all(self) -> None:
-        """Confirms every reservation that waits for it; those that fail are left to the sweeper."""
-        paid, self._paid = self._paid, []
-        for database, part in self._by_owner(paid):
-            try:
-                await database.ask(SQL["confirm"], _slots(part), *_columns(part))
-            except DatabaseUnavailable as error:
-                log.warning("confirmations wait", database=database.name, error=error.detail)
+        async with database.fenced("items") as connection:
+            return (await connection.execute(delete(tables.item_ledger).where(key.in_(old)))).rowcount
 
     async def _ask(self, statement: str, player_id: int, *arguments: object) -> Any:
         """The row with which the owner of the player's items answers, after as many tries as a move takes."""
         slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
         while True:
-            (row,) = await self._slots.owner("items", slot).ask(SQL[statement], slot, player_id, *arguments)
+            (row,) = await self.owner(player_id).ask(SQL[statement], slot, player_id, *arguments)
             if row.what != "moved":
                 return row
             await self._slots.moved(deadline)
+
+
+async def _confirm(database: Database, paid: Sequence[Reservation]) -> Sequence[None]:
+    await database.ask(SQL["confirm"], _slots(paid), *_columns(paid))
+    return [None] * len(paid)
 
 
 async def _reserve(database: Database, wanted: Sequence[_Wanted]) -> Sequence[str]:

@@ -22,6 +22,7 @@ from gameserver.storage.items.stacks import KIND, NUMBER, SQL
 from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.shares import Purpose
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
 NO_COMMAND = str(UUID(int=0))
@@ -41,13 +42,17 @@ class PaymentLedger:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._looking = DatabaseCoalescer(_look)
+        self._looking = DatabaseCoalescer(_look, Purpose.PLAY)
+
+    def owner(self, player_id: int) -> Database:
+        """The database that owns the player."""
+        return self._slots.owner("players", slot_of(player_id))
 
     async def look(self, player_id: int, command_id: str = NO_COMMAND) -> Look:
         """What has to be known before items are reserved for a command."""
-        slot, deadline = slot_of(player_id), time.monotonic() + MOVED_SECONDS
+        deadline = time.monotonic() + MOVED_SECONDS
         while True:
-            look = await self._looking.ask(self._slots.owner("players", slot), (player_id, command_id))
+            look = await self._looking.ask(self.owner(player_id), (player_id, command_id))
             if look is not None:
                 return look
             await self._slots.moved(deadline)

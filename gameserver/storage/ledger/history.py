@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+import orjson
+from sqlalchemy import RowMapping
 
-from gameserver.storage import tables
-from gameserver.storage.ids import slot_of
-from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.postgres import statements
+from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
 
-LEDGER = tables.ledger
+SQL = statements.load(__package__, "history.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +31,20 @@ def entry_of(row: RowMapping) -> HistoryEntry:
     return HistoryEntry(str(row["command_id"]), row["action"], row["args"], row["outcome"], row["version"], row["at"])
 
 
-def _newest(table: Table, player_id: int, limit: int, before: str | None) -> Select[Any]:
-    chosen = select(table).where(table.c.slot == slot_of(player_id), table.c.player_id == player_id, table.c.seed >= 0)
-    if before is not None:
-        chosen = chosen.where(table.c.command_id < before)
-    return chosen.order_by(table.c.command_id.desc()).limit(limit)
-
-
 class History:
     """Reads the ledgers of the databases that own the players, and what is kept of dropped partitions."""
 
     def __init__(self, slots: Slots) -> None:
-        self._slots = slots
+        self._pages = Pages(slots, SQL["page"], _entry)
 
     async def page(self, player_id: int, limit: int, before: str | None) -> list[HistoryEntry]:
         """At most `limit` commands that took effect, from the newest id; `before` is the last one of the previous page.
 
-        Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
+        Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable, Overloaded.
         """
+        return await self._pages.of(player_id, limit, before)
 
-        async def query(connection: AsyncConnection) -> list[HistoryEntry]:
-            entries: list[HistoryEntry] = []
-            for table in (LEDGER, tables.ledger_kept):
-                if len(entries) < limit:
-                    last = entries[-1].command_id if entries else before
-                    chosen = _newest(table, player_id, limit - len(entries), last)
-                    entries += [entry_of(row) for row in (await connection.execute(chosen)).mappings()]
-            return entries
 
-        return await on_owner(self._slots, player_id, query)
+def _entry(row: Any) -> HistoryEntry:
+    args, outcome = orjson.loads(row.args), orjson.loads(row.outcome)
+    return HistoryEntry(row.command_id, row.action, args, outcome, row.version, row.at)

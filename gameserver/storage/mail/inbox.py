@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
+from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
 
+SQL = statements.load(__package__, "inbox.sql")
 INBOX = tables.inbox.c
 OWNED = tables.players_owned_slots.c
 
@@ -39,17 +43,11 @@ class Inbox:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self._pages = Pages(slots, SQL["page"], _mail)
 
     async def page(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
         """At most `limit` letters, newest first; `before` is the last mail id of the page before."""
-
-        async def query(connection: AsyncConnection) -> list[Mail]:
-            statement = select(tables.inbox).where(_of(player_id)).order_by(INBOX.mail_id.desc()).limit(limit)
-            if before is not None:
-                statement = statement.where(INBOX.mail_id < before)
-            return [_mail(row) for row in (await connection.execute(statement)).mappings()]
-
-        return await on_owner(self._slots, player_id, query)
+        return await self._pages.of(player_id, limit, before)
 
     async def forget(self, player_id: int, mail_id: str) -> None:
         """Deletes one letter, if it is there."""
@@ -81,6 +79,6 @@ def _of(player_id: int) -> Any:
 
 
 def _mail(row: Any) -> Mail:
-    payload = row["payload"]
-    kind = row["kind"].removeprefix(MAIL)
-    return Mail(str(row["mail_id"]), kind, row["sender"], payload["args"], payload["events"], row["sent_at"])
+    payload = orjson.loads(row.payload)
+    kind = row.kind.removeprefix(MAIL)
+    return Mail(row.mail_id, kind, row.sender, payload["args"], payload["events"], row.sent_at)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gameserver.storage.players.command import Answer
 from gameserver.storage.players.pending import CommitLimits, Pending, queue_full, stopping, too_late
+from gameserver.storage.players.returning import Returning
 from gameserver.storage.players.transactions import LOCKED_PAUSE, MakeBatch, Transactions
 from gameserver.storage.postgres.database import Database
 from gameserver.telemetry import QUEUED
@@ -70,6 +71,7 @@ class Committer:
         self._wake = asyncio.Event()
         self._closed = False
         self._quiet = QuietWaits()
+        self._returning = Returning()
 
     @property
     def posted(self) -> Bell:
@@ -128,10 +130,14 @@ class Committer:
                     await self._wake.wait()
                 self._in_flight += 1
                 self._signal()
+                if len(self._ready) < SECOND_TRANSACTION:
+                    await self._returning.wait(self._ready)
                 if batch := self._take():
                     # What is still ready may be worth a second worker.
                     self._signal()
+                    began = time.monotonic()
                     unanswered = await self._transactions.run(link, batch, lambda: bool(self._ready))
+                    self._returning.note(len(self._busy) + len(self._ready), time.monotonic() - began)
                     self._put_back(batch, unanswered)
                 self._in_flight -= 1
                 self._signal()

@@ -29,6 +29,7 @@ from gameserver.storage.players.lines import PlayerLines
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.routing import Router
 from gameserver.storage.players.settlement import Settlement
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ class Retry(Exception):
 
 
 class Payments:
-    """One per node; `run` confirms what has been paid, until it is cancelled."""
+    """One per node; `run` owns what is under way, until it is cancelled."""
 
     def __init__(
         self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, router: Router, limits: CommitLimits
@@ -108,7 +109,8 @@ class Payments:
         async def work(deadline: float) -> Receipt:
             return await (self._take(command, deadline) if command.takes else self._router.submit(command))
 
-        return await self._lines.run(command.player_id, work)
+        with using(Purpose.PLAY):
+            return await self._lines.run(command.player_id, work)
 
     async def _take(self, command: Command, ends: float) -> Receipt:
         """Attempts until one succeeds, is refused for good, or time is up."""

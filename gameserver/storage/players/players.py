@@ -94,6 +94,14 @@ class Players:
         """The epochs below which sessions have ended, of the players that exist. Raises as `read` does."""
         return {player_id: state.session_epoch for player_id, state in (await self._read(ids)).items()}
 
+    def by_database(self, ids: Iterable[int]) -> dict[str, list[int]]:
+        """The ids of players that can exist, by the name of the database that owns them."""
+        parts: dict[str, list[int]] = {}
+        for player_id in ids:
+            if 0 <= player_id <= LARGEST_ID and self._is_placed(player_id):
+                parts.setdefault(self._owner(player_id).name, []).append(player_id)
+        return parts
+
     async def _read(self, ids: Iterable[int]) -> dict[int, PlayerState]:
         wanted = [id_ for id_ in dict.fromkeys(ids) if 0 <= id_ <= LARGEST_ID and self._is_placed(id_)]
         deadline = time.monotonic() + MOVED_SECONDS

@@ -6,10 +6,12 @@ asked that command can't commit any more. So a reservation may be resolved by an
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Sequence
 
 import structlog
 
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.storage.items.inventory import Inventory, Reservation
 from gameserver.storage.items.payment_ledger import Look, PaymentLedger
 
@@ -21,6 +23,8 @@ RIVAL_PAUSE = 0.02
 """Seconds until a younger reservation is looked at again."""
 OVERDUE_SECONDS = 15.0
 """How old a reservation is when the sweeper resolves it: far older than any attempt's deadline."""
+SWEEP_SECONDS = 5.0
+"""How long a sweep may go on over the reservations that need the same databases."""
 
 
 class Settlement:
@@ -30,14 +34,29 @@ class Settlement:
         self._inventory, self._ledger = inventory, ledger
 
     async def sweep(self, limit: int) -> int:
-        """Resolves overdue reservations; how many."""
-        resolved = 0
+        """Resolves overdue reservations; how many.
+
+        Those that need the same databases are resolved one after another, until one of these is away or the time is up;
+        the next sweep goes on.
+        """
+        parts: dict[tuple[str, str], list[Reservation]] = {}
         for reservation in await self._inventory.overdue(OVERDUE_SECONDS, limit):
+            player_id = reservation.player_id
+            databases = self._ledger.owner(player_id).name, self._inventory.owner(player_id).name
+            parts.setdefault(databases, []).append(reservation)
+        return sum(await asyncio.gather(*map(self._sweep_part, parts.values())))
+
+    async def _sweep_part(self, reservations: Sequence[Reservation]) -> int:
+        resolved, until = 0, time.monotonic() + SWEEP_SECONDS
+        for reservation in reservations:
             try:
                 await self.resolve(reservation)
-                resolved += 1
-            except DatabaseUnavailable as error:
-                log.warning("reservation not resolved yet", command=reservation.command_id, error=error.detail)
+            except Unavailable as error:
+                log.warning("reservations not resolved yet", left=len(reservations) - resolved, error=error.detail)
+                break
+            resolved += 1
+            if time.monotonic() > until:
+                break
         return resolved
 
     async def give_back(self, reservation: Reservation) -> None:
@@ -47,7 +66,7 @@ class Settlement:
 
     async def resolve_reserved(self, player_id: int) -> bool:
         """Resolves the player's reservations that no attempt still works on; whether anything is reserved."""
-        await self._inventory.confirm_all()
+        await self._inventory.confirmed(player_id)
         _, reserved = await self._inventory.read(player_id)
         for held in reserved:
             if held.age > RIVAL_SECONDS:
@@ -60,7 +79,7 @@ class Settlement:
         """Confirms a reservation whose command has committed with it; any other never will, and is given back."""
         if await self._ledger.resolve(reservation.player_id, reservation.command_id) == reservation.token:
             self._inventory.confirm_soon(reservation)
-            await self._inventory.confirm_all()
+            await self._inventory.confirmed(reservation.player_id)
         else:
             await self._inventory.give_back(reservation)
 

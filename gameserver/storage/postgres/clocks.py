@@ -15,6 +15,7 @@ import structlog
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import CLOCK_DIFFERENCE
 
 CLOSE_SECONDS = 0.5
@@ -77,9 +78,9 @@ class NodeClock:
     async def run(self) -> None:
         """Measures every database every 10 seconds, until cancelled."""
         while True:
-            for name in self._databases.names():
-                if self._databases[name].groups:
-                    await self._look(name)
+            with using(Purpose.UPKEEP):
+                names = [name for name in self._databases.names() if self._databases[name].groups]
+                await asyncio.gather(*map(self._look, names))
             await asyncio.sleep(EVERY_SECONDS)
 
     async def adjust(self) -> None:

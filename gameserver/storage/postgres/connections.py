@@ -2,7 +2,8 @@
 
 from collections.abc import Set
 
-from gameserver.storage.postgres.database import POOL, REPORTS
+from gameserver.storage.postgres.database import REPORTS
+from gameserver.storage.postgres.shares import POOL
 
 READERS = 2
 """Connections of coalesced reads."""

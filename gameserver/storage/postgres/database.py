@@ -22,11 +22,10 @@ from gameserver.storage.postgres import causes, passfile
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.shares import POOL, Shares
 
 CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
-POOL = 5
-"""Connections to each database for everything that isn't on the hot path."""
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
@@ -104,6 +103,7 @@ class Database:
         self._query_seconds = None if patient else QUERY_SECONDS
         timeouts = {} if patient else TIMEOUTS
         self.engine: AsyncEngine = self._pool(POOL, timeouts)
+        self.shares = Shares(name, QUERY_SECONDS)
         self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
 
     def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
@@ -171,22 +171,24 @@ class Database:
         self._vet = None
 
     @contextlib.asynccontextmanager
+    async def _opened(self, **options: Any) -> AsyncIterator[AsyncConnection]:
+        """A connection from the share of the present purpose. Raises DatabaseUnavailable, Overloaded."""
+        with translated(self.name):
+            async with self.shares.take(), self.engine.connect() as opened:
+                yield await opened.execution_options(**options)
+
+    @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction through the engine. Raises DatabaseUnavailable."""
-        with translated(self.name):
-            async with self.engine.connect() as opened:
-                connection = await opened.execution_options(isolation_level="READ COMMITTED")
-                async with connection.begin():
-                    yield connection
+        async with self._opened(isolation_level="READ COMMITTED") as connection, connection.begin():
+            yield connection
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A read-only transaction whose statements all see one moment. Raises DatabaseUnavailable."""
-        with translated(self.name):
-            async with self.engine.connect() as opened:
-                connection = await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with connection.begin():
-                    yield connection
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        async with self._opened(**options) as connection, connection.begin():
+            yield connection
 
     @contextlib.asynccontextmanager
     async def report(self, deadline: float) -> AsyncIterator[Report]:
@@ -220,10 +222,8 @@ class Database:
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
         """The rows of one statement with `$1`…, in a transaction of its own. Raises DatabaseUnavailable."""
-        with translated(self.name):
-            async with self.engine.connect() as opened:
-                connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
-                return (await connection.exec_driver_sql(statement, arguments)).fetchall()
+        async with self._opened(isolation_level="AUTOCOMMIT") as connection:
+            return (await connection.exec_driver_sql(statement, arguments)).fetchall()
 
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:

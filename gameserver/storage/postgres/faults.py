@@ -58,7 +58,7 @@ def _unavailable(database: str, error: BaseException) -> DatabaseUnavailable:
     """Its note says for operators, in the log and on the command line, what is wrong and what to do."""
     DATABASE_FAULTS.labels(database, type(causes.root(error)).__name__).inc()
     if isinstance(error, PoolTimeoutError):
-        problem = f"All connections of this process to the database {database} are in use."
+        problem = f"The database {database} is slow, or asked too much: {error}."
     else:
         problem = causes.explained(database, error)
     log.warning("database unavailable", database=database, error=f"{type(error).__name__}: {error}", problem=problem)

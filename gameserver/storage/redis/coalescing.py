@@ -1,4 +1,8 @@
-"""Calls of one script that come at about the same time go to Redis as one pipeline."""
+"""Calls of one script that come at about the same time go to Redis as one pipeline.
+
+Law: a call is sent once. One that Redis refuses fails by itself and took no effect; when the answers of a pipeline are
+lost, all its calls fail, and each may have taken effect, as with a call of its own. Nothing is sent again.
+"""
 
 from typing import Any, Generic
 
@@ -12,11 +16,11 @@ BOUNDS = Bounds(flights=2, together=100, waiting=10_000, seconds=5.0)
 
 
 class CoalescedScript(Generic[CallT]):
-    """As the script, for questions that change nothing."""
+    """As the script, for calls whose order among each other doesn't matter: two pipelines may be under way."""
 
     def __init__(self, script: Script[CallT], bounds: Bounds = BOUNDS) -> None:
-        self._coalescer: Coalescer[CallT, Any] = Coalescer(script.many, bounds, RedisError)
+        self._coalescer: Coalescer[CallT, Any] = Coalescer(script.each, bounds, RedisError)
 
     async def __call__(self, call: CallT) -> Any:
-        """What the script returns. Raises RedisError, also when too many questions wait."""
+        """What the script returns. Raises RedisError; also when too many calls wait: then it wasn't sent."""
         return await self._coalescer.ask(call)

@@ -47,19 +47,34 @@ class Script(Generic[CallT]):
             return await self._redis.eval(self._text, *packed)
 
     async def many(self, calls: Sequence[CallT]) -> list[Any]:
-        """What each call returns, all sent in one write. Raises RedisError."""
+        """What each call returns, all sent in one write. Raises RedisError, if only for one of them."""
+        answers = await self.each(calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def each(self, calls: Sequence[CallT]) -> list[Any]:
+        """What each call returns, or the error of that call, all sent in one write.
+
+        Raises RedisError when the answers are lost; each call may have taken effect then.
+        """
+        answers = await self._sent("EVALSHA", self._hash, calls)
+        # What a server refused because it doesn't know the script took no effect, so it is sent again with the text.
+        unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            again = await self._sent("EVAL", self._text, [calls[number] for number in unknown])
+            for number, answer in zip(unknown, again, strict=True):
+                answers[number] = answer
+        return answers
+
+    async def _sent(self, command: str, script: str, calls: Sequence[CallT]) -> list[Any]:
         pipeline = self._redis.pipeline(transaction=False)
         for call in calls:
             # A raw command: in a cluster's pipeline the driver has no evalsha, though each node would take its part.
-            pipeline.execute_command("EVALSHA", self._hash, *self._packed(call))
+            pipeline.execute_command(command, script, *self._packed(call))
         async with clients.in_time():
-            answers = await pipeline.execute(raise_on_error=False)
-        for number, answer in enumerate(answers):
-            if isinstance(answer, NoScriptError):
-                answers[number] = await self(calls[number])
-            elif isinstance(answer, Exception):
-                raise answer
-        return list(answers)
+            return list(await pipeline.execute(raise_on_error=False))
 
 
 def _packer(assembled: Assembled) -> Callable[[Any], Any]:

@@ -27,6 +27,7 @@ from gameserver.rules import names
 from gameserver.rules.errors import SessionsUnavailable
 from gameserver.rules.pacing import Pace, refusal
 from gameserver.storage.redis import clients
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
 from gameserver.telemetry import denied
@@ -69,7 +70,8 @@ class Attempts:
     """One per node. An `address` of None is a caller to whom these limits don't apply."""
 
     def __init__(self, redis: Redis, paces: AttemptPaces) -> None:
-        self._spent, self._paces = Script(redis, __package__, "attempts_spend", AttemptsSpendCall), paces
+        spend = Script(redis, __package__, "attempts_spend", AttemptsSpendCall)
+        self._spent, self._paces = CoalescedScript(spend), paces
         self._redis = redis
 
     async def sign_up(self, address: str | None) -> None:

@@ -2,12 +2,13 @@
 
 Law: a revocation that was read ends the session in this node's memory, on its sockets, and in Redis. After a gap in
 the revocations, and after Redis was away, nothing that was known before is trusted: held sessions are checked again.
+No check is waited for by those who read revocations, or by the checks of another database's players.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -27,8 +28,16 @@ AT_A_TIME = 500
 """Held sessions checked in one call, at the most."""
 DELETED_AGAIN = 1000
 """Sessions that a node deletes again after Redis was away: a replica in its place may lack the last moments."""
-Epochs = Callable[[Iterable[int]], Awaitable[Mapping[int, int]]]
-"""The epochs of players who exist, below which their sessions have ended. Raises Unavailable."""
+
+
+class Epochs(Protocol):
+    """Below which epochs the sessions of players have ended."""
+
+    async def epochs(self, ids: Iterable[int]) -> Mapping[int, int]:
+        """Those of the players that exist. Raises Unavailable."""
+
+    def by_database(self, ids: Iterable[int]) -> Mapping[str, Sequence[int]]:
+        """The ids of players whose epochs are asked of the same database."""
 
 
 class Holders(Protocol):
@@ -46,12 +55,13 @@ class Endings:
         self._to_delete: list[EndedSession] = []
         self._deleted: deque[EndedSession] = deque(maxlen=DELETED_AGAIN)
         self._outage = Outage("Redis can't be used", "Redis can be used again")
-        self._unsure = False
-        """Whether revocations were missed, and the sessions that sockets hold have to be checked again."""
+        self._unsure: dict[str, Session] = {}
+        """Sessions that sockets held when revocations were missed, by name: to be checked again."""
 
     async def run(self, holders: Holders) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(holders))
+            group.create_task(self._recheck_for_ever(holders))
             group.create_task(self._check_for_ever(holders))
 
     async def _follow(self, holders: Holders) -> None:
@@ -65,12 +75,9 @@ class Endings:
                     self._to_delete += self._deleted
                     self._memory.away = False
                 await self._delete()
-                await self._recheck(holders)
             except LOST as error:
                 self._memory.away = True
                 self._outage.failed(described(error))
-            except Unavailable as error:
-                log.warning("sessions can't be checked anew", error=error.detail)
             await asyncio.sleep(READ_SECONDS)
 
     async def _read(self, holders: Holders) -> None:
@@ -82,7 +89,7 @@ class Endings:
             if read.gap:
                 log.info("all sessions are checked anew", remembered=len(self._memory))
                 self._memory.clear()
-                self._unsure = True
+                self._unsure = {session.name: session for session in holders.sessions()}
             names = [session.name for session in read.ended]
             self._memory.end(names)
             holders.end_sessions(names)
@@ -97,14 +104,18 @@ class Endings:
             self._deleted.extend(self._to_delete)
             self._to_delete.clear()
 
-    async def _recheck(self, holders: Holders) -> None:
+    async def _recheck_for_ever(self, holders: Holders) -> None:
         """After a gap: ends the held sessions that don't exist any more."""
-        if self._unsure:
-            held = list(holders.sessions())
-            for first in range(0, len(held), AT_A_TIME):
-                part = held[first : first + AT_A_TIME]
-                holders.end_sessions([*await self._store.missing(part), *await self._outdated(part)])
-            self._unsure = False
+        while True:
+            await asyncio.sleep(READ_SECONDS)
+            unsure = self._unsure  # another gap makes another one
+            held = list(unsure.values())
+            try:
+                for part in _chunks(held):
+                    holders.end_sessions(await self._store.missing(part))
+            except LOST:
+                continue  # the reading of revocations tells of it
+            await self._check(held, holders, unsure)
 
     async def _check_for_ever(self, holders: Holders) -> None:
         """Ends the held sessions whose time or epoch is over, also while Redis is away and no revocation comes."""
@@ -112,16 +123,33 @@ class Endings:
             await asyncio.sleep(RECHECK_SECONDS)
             held, now = list(holders.sessions()), self._memory.clock()
             holders.end_sessions([session.name for session in held if session.ends_at.timestamp() < now])
-            for first in range(0, len(held), AT_A_TIME):
-                try:
-                    over = await self._outdated(held[first : first + AT_A_TIME])
-                except Unavailable as error:
-                    log.warning("epochs can't be looked at", error=error.detail)
-                    continue
-                self._memory.end(over)
-                holders.end_sessions(over)
+            await self._check(held, holders, {})
 
-    async def _outdated(self, held: Sequence[Session]) -> list[str]:
-        """The names of those whose epoch is over."""
-        epochs = await self._epochs({session.player_id for session in held})
-        return [session.name for session in held if session.epoch < epochs.get(session.player_id, session.epoch + 1)]
+    async def _check(self, held: Sequence[Session], holders: Holders, unsure: dict[str, Session]) -> None:
+        """Ends those whose epoch is over, as far as their databases answer; those checked are unsure no more."""
+        by_player: dict[int, list[Session]] = {}
+        for session in held:
+            by_player.setdefault(session.player_id, []).append(session)
+        parts = self._epochs.by_database(by_player).values()
+        await asyncio.gather(
+            *(self._check_part([each for id_ in ids for each in by_player[id_]], holders, unsure) for ids in parts)
+        )
+
+    async def _check_part(self, held: Sequence[Session], holders: Holders, unsure: dict[str, Session]) -> None:
+        for part in _chunks(held):
+            try:
+                epochs = await self._epochs.epochs({session.player_id for session in part})
+            except Unavailable as error:
+                log.warning("epochs can't be looked at", sessions=len(held), error=error.detail)
+                return
+            over = [
+                session.name for session in part if session.epoch < epochs.get(session.player_id, session.epoch + 1)
+            ]
+            self._memory.end(over)
+            holders.end_sessions(over)
+            for session in part:
+                unsure.pop(session.name, None)
+
+
+def _chunks(held: Sequence[Session]) -> Iterator[Sequence[Session]]:
+    return (held[first : first + AT_A_TIME] for first in range(0, len(held), AT_A_TIME))

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from gameserver.coalescing import Coalescer
+from gameserver.storage.redis import clients
+from gameserver.storage.redis.coalescing import BOUNDS
 from gameserver.storage.redis.scripts import Script
 
 STREAM = "gs:revocations:log"
@@ -51,14 +55,23 @@ class Revocations:
     def __init__(self, redis: Redis, stream: Redis) -> None:
         """`stream` is a client for reading alone, which mustn't wait behind anything else."""
         self._redis = redis
+        self._announcing: Coalescer[str, None] = Coalescer(self._announce, BOUNDS, RedisError)
         self._read = Script(stream, __package__, "revocations_read", RevocationsReadCall)
         self._last = ""
 
     async def announce(self, player_id: int, names: Sequence[str]) -> None:
         """Tells all nodes that these sessions of a player have ended."""
         if names:
-            entry = {"ended": f"{player_id} {' '.join(names)}"}
-            await self._redis.xadd(STREAM, entry, maxlen=LENGTH, approximate=True)  # type: ignore[arg-type]
+            await self._announcing.ask(f"{player_id} {' '.join(names)}")
+
+    async def _announce(self, texts: Sequence[str]) -> Sequence[Exception | None]:
+        """What is announced at about the same time goes as one pipeline."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for text in texts:
+            pipeline.xadd(STREAM, {"ended": text}, maxlen=LENGTH, approximate=True)
+        async with clients.in_time():
+            answers = await pipeline.execute(raise_on_error=False)
+        return [answer if isinstance(answer, Exception) else None for answer in answers]
 
     async def read(self) -> RevocationsRead:
         """What was announced since the last call; the first one finds a gap."""

@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from gameserver.coalescing import Bounds, Coalescer
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.sessions.memory import Session
 from gameserver.storage.sessions.revocations import EndedSession
@@ -67,6 +70,7 @@ class SessionTouchCall(NamedTuple):
 
 
 WRITABLE = "gs:sessions:writable"
+ONE_WRITE = Bounds(flights=1, together=10_000, waiting=10_000, seconds=5.0)
 
 
 class SessionListCall(NamedTuple):
@@ -87,14 +91,20 @@ class SessionStore:
         self._redis, self._clock = redis, clock
         self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
         self._per_player = per_player
-        self._open = Script(redis, __package__, "session_open", SessionOpenCall)
+        self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = Script(redis, __package__, "session_list", SessionListCall)
         self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
+        self._revoke_one = CoalescedScript(self._revoke)
+        self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)
 
     async def require_writable(self) -> None:
-        """Writes something: a Redis that is read-only or out of memory answers reads alone."""
+        """Writes something, once for all who ask meanwhile: a Redis that is read-only or full answers reads alone."""
+        await self._writable.ask(None)
+
+    async def _write(self, askers: Sequence[None]) -> Sequence[None]:
         await self._redis.set(WRITABLE, 1, px=1000)
+        return askers
 
     async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]]:
         """A new session, and the names of the player's oldest, which are too many now and have to be ended."""
@@ -146,7 +156,7 @@ class SessionStore:
         return [name.decode() for name in names]
 
     async def delete(self, player_id: int, names: Sequence[str]) -> None:
-        await self._revoke(_revoke_call(player_id, names))
+        await self._revoke_one(_revoke_call(player_id, names))
 
     async def delete_all(self, ended: Sequence[EndedSession]) -> None:
         """Deletes sessions of any players, all in one write."""

@@ -23,6 +23,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.shares import Purpose, using
 
 T = TypeVar("T")
 SQL = statements.load(__package__, "slot_map.sql")
@@ -175,10 +176,11 @@ class Slots:
 
 async def _read(control: Database) -> tuple[dict[str, list[str]], list[tuple[str, str]], list[tuple[str, str]]]:
     """Each group's owners by slot; pairs of group and member, sorted; and the URLs of databases that joined."""
-    async with control.snapshot() as connection:
-        owners = (await connection.exec_driver_sql(SQL["map"])).all()
-        members = (await connection.exec_driver_sql(SQL["members"])).all()
-        urls = (await connection.exec_driver_sql(SQL["urls"])).all()
+    with using(Purpose.ENTRY):  # whoever found that the map has changed
+        async with control.snapshot() as connection:
+            owners = (await connection.exec_driver_sql(SQL["map"])).all()
+            members = (await connection.exec_driver_sql(SQL["members"])).all()
+            urls = (await connection.exec_driver_sql(SQL["urls"])).all()
     return dict(map(tuple, owners)), sorted(map(tuple, members)), list(map(tuple, urls))
 
 

@@ -16,9 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import TooManyBlocks
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
+from gameserver.storage.postgres import statements
 from gameserver.storage.slots.owner import lock_player, on_owner
+from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
 
+SQL = statements.load(__package__, "blocks.sql")
 BLOCKS = tables.blocks
 
 
@@ -44,16 +47,11 @@ class Blocks:
 
     def __init__(self, slots: Slots, most: int) -> None:
         self._slots, self.most = slots, most
+        self._pages = Pages(slots, SQL["page"], lambda row: Block(row.blocked_id, row.added_at))
 
     async def of(self, player_id: int) -> list[Block]:
         """Whom a player blocks, by id. Raises PlayerNotFound, DatabaseUnavailable."""
-
-        async def query(connection: AsyncConnection) -> list[Block]:
-            columns = BLOCKS.c.blocked_id, BLOCKS.c.added_at
-            chosen = select(*columns).where(_of_player(player_id)).order_by(BLOCKS.c.blocked_id)
-            return [Block(*row) for row in await connection.execute(chosen)]
-
-        return await on_owner(self._slots, player_id, query, reads=True)
+        return await self._pages.of(player_id)
 
     async def add(self, change: BlockChange) -> None:
         """Blocks a player; a repeat changes nothing.

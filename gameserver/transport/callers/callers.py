@@ -96,11 +96,39 @@ def action_pacing(request: web.Request) -> ActionPacing | None:
     return None if is_backend(request) else request.app[CALLERS].actions
 
 
+def hello_pacing(request: web.Request) -> ActionPacing | None:
+    """The pacing of the sockets that a player opens; None for a back end."""
+    return None if is_backend(request) else request.app[CALLERS].hellos
+
+
 def count_action(request: web.Request, session: Session) -> None:
-    """Counts a change by the session's player. Raises RateLimited."""
+    """Counts an action of the session's player. Raises RateLimited."""
     pacing = action_pacing(request)
     if pacing is not None:
         pacing.spend(session.player_id)
+
+
+def read_pacing(request: web.Request) -> ActionPacing | None:
+    """The pacing of the caller's reads of what is its own; None for a back end."""
+    return None if is_backend(request) else request.app[CALLERS].reads
+
+
+def count_read(request: web.Request, session: Session) -> None:
+    """Counts a read of what is the player's own, other than the player itself. Raises RateLimited."""
+    if (pacing := read_pacing(request)) is not None:
+        pacing.spend(session.player_id)
+
+
+def count_key_change(request: web.Request, session: Session) -> None:
+    """Counts a change of the player's name or devices, which is a change of its ledger, too. Raises RateLimited."""
+    if not is_backend(request):
+        request.app[CALLERS].key_changes.spend(session.player_id)
+
+
+def count_list_change(request: web.Request, session: Session) -> None:
+    """Counts a change of the player's friends, blocks or inbox. Raises RateLimited."""
+    if not is_backend(request):
+        request.app[CALLERS].list_changes.spend(session.player_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +147,14 @@ class Callers:
     """The pacing of the frames of all sockets of an address."""
     actions: ActionPacing
     """The pacing of each player's actions."""
+    reads: ActionPacing
+    """The pacing of each player's reads of what is its own."""
+    key_changes: ActionPacing
+    """The pacing of each player's changes of its name and devices; each counts as an action, too."""
+    list_changes: ActionPacing
+    """The pacing of each player's changes of friends, blocks and inbox; each counts as an action, too."""
+    hellos: ActionPacing
+    """The pacing of each player's sockets, as they are opened."""
     wrong_keys: ActionPacing
     """The pacing of wrong keys by address."""
     sources: Sources

@@ -13,16 +13,18 @@ from gameserver.transport.keys import COMMANDS
 
 async def read_inbox(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.InboxQuery)
+    callers.count_read(request, session)
     page = await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
     return large_json_response(request, answers.inbox(page))
 
 
 async def forget_inbox(request: web.Request, session: Session) -> web.Response:
-    callers.count_action(request, session)
+    callers.count_list_change(request, session)
     await mail.forget_every(request.app[COMMANDS].play, session)
     return no_content()
 
 
 async def forget_mail(request: web.Request, session: Session) -> web.Response:
+    callers.count_list_change(request, session)
     await mail.forget(request.app[COMMANDS].play, session, request.match_info["mail_id"])
     return no_content()

@@ -29,7 +29,7 @@ async def read_me(request: web.Request, session: Session) -> web.Response:
 
 async def rename(request: web.Request, session: Session) -> web.Response:
     fields = await body(request, wire.Rename)
-    callers.count_action(request, session)
+    callers.count_key_change(request, session)
     receipt = await identity.rename(request.app[COMMANDS].accounts, session, fields.name, command_id(request))
     return _written(receipt, answers.rename(receipt))
 
@@ -72,10 +72,12 @@ def _written(receipt: Receipt, answer: object) -> web.Response:
 
 async def read_ledger(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.LedgerQuery)
+    callers.count_read(request, session)
     page = await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
     return large_json_response(request, answers.ledger(page))
 
 
 async def read_items(request: web.Request, session: Session) -> web.Response:
+    callers.count_read(request, session)
     stacks = await play.items(request.app[COMMANDS].play, session)
     return large_json_response(request, answers.items(stacks, request.app[RULEBOOK].game))

@@ -30,6 +30,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:
+    callers.count_read(request, session)
     return json_response(
         answers.session_list(await sessions.sessions(request.app[COMMANDS].accounts, session), session)
     )

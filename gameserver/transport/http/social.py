@@ -13,47 +13,51 @@ from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 async def befriend(request: web.Request, session: Session) -> web.Response:
     friend_id = path_player(request)
-    callers.count_action(request, session)
+    callers.count_list_change(request, session)
     await friends.befriend(request.app[COMMANDS].friends, session, friend_id)
     return no_content()
 
 
 async def unfriend(request: web.Request, session: Session) -> web.Response:
     friend_id = path_player(request)
-    callers.count_action(request, session)
+    callers.count_list_change(request, session)
     await friends.unfriend(request.app[COMMANDS].friends, session, friend_id)
     return no_content()
 
 
 async def block(request: web.Request, session: Session) -> web.Response:
     blocked_id = path_player(request)
-    callers.count_action(request, session)
+    callers.count_list_change(request, session)
     await friends.block(request.app[COMMANDS].friends, session, blocked_id)
     return no_content()
 
 
 async def unblock(request: web.Request, session: Session) -> web.Response:
     blocked_id = path_player(request)
-    callers.count_action(request, session)
+    callers.count_list_change(request, session)
     await friends.unblock(request.app[COMMANDS].friends, session, blocked_id)
     return no_content()
 
 
 async def list_blocks(request: web.Request, session: Session) -> web.Response:
+    callers.count_read(request, session)
     entries, most = await friends.blocks(request.app[COMMANDS].friends, session)
     return large_json_response(request, answers.blocks(entries, most))
 
 
 async def list_friends(request: web.Request, session: Session) -> web.Response:
+    callers.count_read(request, session)
     players, most = await friends.friends(request.app[COMMANDS].friends, session)
     return large_json_response(request, answers.friends(players, most, request.app[RULEBOOK].game))
 
 
 async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:
+    callers.count_read(request, session)
     ranked = await friends.board_of_friends(request.app[COMMANDS].friends, session, request.match_info["board"])
     return large_json_response(request, answers.board(ranked))
 
 
 async def read_feed(request: web.Request, session: Session) -> web.Response:
     limit = query(request, wire.FeedQuery).limit
+    callers.count_read(request, session)
     return large_json_response(request, answers.feed(await friends.feed(request.app[COMMANDS].friends, session, limit)))

@@ -21,7 +21,7 @@ FrameType = TypeVar("FrameType", bound=wire.Frame)
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One socket, and what its requests need; `actions` is None for a back end, whose actions aren't limited."""
+    """One socket, and what its requests need; a back end isn't limited: its `actions`, `reads`, `hellos` are None."""
 
     socket: PlayerSocket
     sockets: Sockets
@@ -29,6 +29,8 @@ class Conversation:
     rulebook: Rulebook
     now: Callable[[], datetime]
     actions: ActionPacing | None
+    reads: ActionPacing | None
+    hellos: ActionPacing | None
 
     def session(self) -> Session:
         """The session as it was last checked. Raises NotAuthenticated before hello."""
@@ -69,7 +71,10 @@ async def _read(conversation: Conversation, _: wire.ReadFrame) -> object:
 
 
 async def _items(conversation: Conversation, _: wire.ItemsFrame) -> object:
-    stacks = await play.items(conversation.commands.play, conversation.session())
+    session = conversation.session()
+    if conversation.reads is not None:
+        conversation.reads.spend(session.player_id)
+    stacks = await play.items(conversation.commands.play, session)
     return answers.items(stacks, conversation.rulebook.game)
 
 

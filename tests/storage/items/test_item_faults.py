@@ -265,7 +265,7 @@ async def test_what_was_taken_and_granted_long_ago_is_forgotten_and_what_is_open
     await act(core, brewer.id, "brew")
     assert await held(core, brewer.id) == {"herb": 1, "potion": 1}
     async with frozen(apart, items, brewer, command_id(), "burn", item="herb"):
-        assert await core.rooms.players.inventory.forget_old(10) == 0
+        assert await _forget_old(core, 10) == 0
         await items.execute("update item_ledger set at = at - interval '31 days'")
         await wait_until(lambda: _forgets(core), what="all that is settled is forgotten")
     assert await items.fetch("select kind, settled from item_ledger") == [("take", False)]
@@ -273,7 +273,7 @@ async def test_what_was_taken_and_granted_long_ago_is_forgotten_and_what_is_open
 
 
 async def _forgets(core: Core) -> bool:
-    return await core.rooms.players.inventory.forget_old(2) == 0
+    return await _forget_old(core, 2) == 0
 
 
 FILL = """insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)
@@ -335,3 +335,9 @@ async def test_players_that_deal_in_items_while_both_their_slots_move_lose_and_g
         await assert_ledger_explains(core, player.id)
     for group in ("items", "players"):
         await assert_settled(core, group)
+
+
+async def _forget_old(core: Core, most: int) -> int:
+    """How many rows were deleted, at most so many on each database."""
+    inventory = core.rooms.players.inventory
+    return sum([await inventory.forget_old(database, most) for database in inventory.databases()])

@@ -23,7 +23,7 @@ class Scripted:
         self.together: list[int] = []
         self.away = False
 
-    async def many(self, calls: Sequence[Any]) -> list[Any]:
+    async def each(self, calls: Sequence[Any]) -> list[Any]:
         self.together.append(len(calls))
         await asyncio.sleep(0)
         if self.away:

@@ -24,8 +24,14 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-async def no_epochs(ids: Iterable[int]) -> Mapping[int, int]:
-    return dict.fromkeys(ids, 0)
+class NoEpochs:
+    """No player's sessions have ended."""
+
+    async def epochs(self, ids: Iterable[int]) -> Mapping[int, int]:
+        return dict.fromkeys(ids, 0)
+
+    def by_database(self, ids: Iterable[int]) -> Mapping[str, list[int]]:
+        return {"one": list(ids)}
 
 
 @pytest.mark.parametrize("off", [-3 * LONGEST, -600, 0, 600, 3 * LONGEST])
@@ -33,7 +39,7 @@ async def test_a_sessions_times_are_of_the_nodes_clock(redis: Redis, off: float)
     def clock() -> float:
         return time.time() + off
 
-    opening, checking = (Sessions(redis, redis, no_epochs, (IDLE, LONGEST), 5, clock) for _ in range(2))
+    opening, checking = (Sessions(redis, redis, NoEpochs(), (IDLE, LONGEST), 5, clock) for _ in range(2))
     token, opened = await opening.open(PLAYER, 0, UNKNOWN)
     checked = await checking.check(token)
     for session in (opened, checked):

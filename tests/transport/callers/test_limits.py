@@ -11,7 +11,8 @@ from aiohttp import WSServerHandshakeError
 from gameserver.commands import passwords
 from gameserver.config.limits import LimitSettings, PerMinute, PerSecond
 from gameserver.config.settings import Settings
-from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from gameserver.transport.wire import Close
+from tests.support.client import ADMIN_KEY, Answer, Api, Signed, Socket, command_id
 from tests.support.devices import device_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
@@ -157,6 +158,19 @@ async def test_a_players_actions_are_limited_at_both_doors(
     assert "player" in await Door(kind, api, other).act(HUNT), "each player has its own limit"
 
 
+async def test_the_sockets_that_a_player_opens_are_limited_and_those_that_are_open_play_on(
+    settings: Settings, start: Start
+) -> None:
+    api = await start(limited(settings, hellos_per_player=PerMinute(per_minute=1, burst=3)))
+    who, other = await api.sign_up(), await api.sign_up()
+    opened = [await api.socket(who.token) for _ in range(3)]
+    refused = Socket(await api.raw_socket())
+    assert (await refused.ask("hello", token=who.token))["error"]["code"] == "rate_limited"
+    assert (await refused.connection.receive(timeout=10)).data == Close.TOO_MANY
+    assert [list(await one.ask("read"))[1] for one in opened] == ["ok"] * 3
+    assert "ok" in await (await api.socket(other.token)).ask("read"), "each player has its own limit"
+
+
 async def test_what_a_player_does_over_a_long_time_is_limited_too(settings: Settings, start: Start) -> None:
     api = await start(limited(settings, steady_actions_per_player=PerMinute(per_minute=1, burst=3)))
     who = await api.sign_up()
@@ -268,3 +282,38 @@ async def test_ping_frames_count_as_frames_and_are_answered(settings: Settings, 
         await connection.ping(str(number).encode())
     frames, closed = await closing_of(connection)
     assert ([frame["error"]["code"] for frame in frames], closed) == (["too_many_messages"], 4429)
+
+
+@pytest.mark.parametrize(
+    ("limit", "method", "path"),
+    [
+        ("reads_per_player", "GET", "/v1/players/me/ledger"),
+        ("reads_per_player", "GET", "/v1/players/me/inbox"),
+        ("reads_per_player", "GET", "/v1/sessions"),
+        ("list_changes_per_player", "PUT", "/v1/players/me/blocks/{}"),
+        ("list_changes_per_player", "DELETE", "/v1/players/me/inbox"),
+        ("key_changes_per_player", "POST", "/v1/players/me/name"),
+        ("key_changes_per_player", "POST", "/v1/players/me/devices"),
+    ],
+)
+async def test_a_players_reads_and_changes_are_limited_on_each_node_and_a_back_ends_are_not(
+    settings: Settings, start: Start, limit: str, method: str, path: str
+) -> None:
+    few = {"reads_per_player": PerSecond(per_second=HOURLY / 60, burst=2)}.get(limit)
+    chosen: dict[str, Any] = {limit: few or PerMinute(per_minute=HOURLY, burst=2)}
+    api = await start(limited(settings, **chosen))
+    who, other = await api.sign_up(), await api.sign_up()
+    bodies: dict[str, Any] = {"name": lambda: {"name": f"Renamed {next(_numbers)}"},
+                              "devices": lambda: {"device": device_of(f"another {next(_numbers)}")}}  # fmt: skip
+
+    async def ask(player: Signed, **headers: Any) -> Answer:
+        body = bodies[path.rsplit("/", 1)[1]]() if method == "POST" else None
+        return await api.ask(method, path.format(other.id), token=player.token, body=body, key=command_id(), **headers)
+
+    assert [(await ask(who)).status < 300 for _ in range(2)] == [True, True]
+    denied = await ask(who)
+    assert_problem(denied, "rate_limited")
+    assert (await ask(who, X_Backend_Key=KEY)).status < 300
+    if "blocks" not in path:
+        assert (await ask(other)).status < 300, "another player has an allowance of its own"
+    assert (await api.act(who)).status == 200

@@ -109,6 +109,11 @@ def _callers(settings: Settings) -> Callers:
             longer=actions,
         ),
         ActionPacing(
+            pace_of(limits.hellos_per_player),
+            limit="hellos_per_player",
+            refused="Too many sockets of this player were opened.",
+        ),
+        ActionPacing(
             pace_of(limits.wrong_keys_per_address),
             limit="wrong_keys_per_address",
             refused="Too many wrong keys from this address.",

@@ -76,6 +76,8 @@ class LimitSettings(SettingsSection):
     """Renames, and devices added or taken away, on each node."""
     list_changes_per_player: PerMinute = PerMinute(per_minute=300, burst=600)
     """Friends and blocks that change, and letters that are deleted, on each node."""
+    hellos_per_player: PerMinute = PerMinute(per_minute=60, burst=30)
+    """Sockets that a player opens, on each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
     frames_per_address: PerSecond = PerSecond(per_second=2000, burst=8000)
     """Of all its sockets, on each node; beyond it they are read more slowly."""

@@ -96,6 +96,11 @@ def action_pacing(request: web.Request) -> ActionPacing | None:
     return None if is_backend(request) else request.app[CALLERS].actions
 
 
+def hello_pacing(request: web.Request) -> ActionPacing | None:
+    """The pacing of the sockets that a player opens; None for a back end."""
+    return None if is_backend(request) else request.app[CALLERS].hellos
+
+
 def count_action(request: web.Request, session: Session) -> None:
     """Counts an action of the session's player. Raises RateLimited."""
     pacing = action_pacing(request)
@@ -148,6 +153,8 @@ class Callers:
     """The pacing of each player's changes of its name and devices; each counts as an action, too."""
     list_changes: ActionPacing
     """The pacing of each player's changes of friends, blocks and inbox; each counts as an action, too."""
+    hellos: ActionPacing
+    """The pacing of each player's sockets, as they are opened."""
     wrong_keys: ActionPacing
     """The pacing of wrong keys by address."""
     sources: Sources

@@ -78,8 +78,8 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
-    actions, reads = callers.action_pacing(request), callers.read_pacing(request)
-    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], actions, reads)
+    paces = callers.action_pacing(request), callers.hello_pacing(request), callers.read_pacing(request)
+    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], *paces)
 
 
 def _check_origin(request: web.Request) -> None:
@@ -186,6 +186,8 @@ async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:
         raise NotAuthenticated("The first frame must be hello.")
     hello = wire.parse(wire.HelloFrame, frame)
     session = await sessions.authenticate(commands.accounts, hello.token)
+    if conversation.hellos is not None:
+        conversation.hellos.spend(session.player_id)
     player_socket.token = hello.token
     # Before the next await: pushes that arrive for the player from here on must reach this socket.
     conversation.sockets.admit(player_socket, session)

@@ -21,7 +21,7 @@ FrameType = TypeVar("FrameType", bound=wire.Frame)
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One socket, and what its requests need; `actions` and `reads` are None for a back end, which isn't limited."""
+    """One socket, and what its requests need; a back end isn't limited: its pacings are None."""
 
     socket: PlayerSocket
     sockets: Sockets
@@ -29,6 +29,7 @@ class Conversation:
     rulebook: Rulebook
     now: Callable[[], datetime]
     actions: ActionPacing | None
+    hellos: ActionPacing | None
     reads: ActionPacing | None
 
     def session(self) -> Session:

@@ -11,7 +11,8 @@ from aiohttp import WSServerHandshakeError
 from gameserver.commands import passwords
 from gameserver.config.limits import LimitSettings, PerMinute, PerSecond
 from gameserver.config.settings import Settings
-from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
+from gameserver.transport.wire import Close
+from tests.support.client import ADMIN_KEY, Answer, Api, Signed, Socket, command_id
 from tests.support.devices import device_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, closing_of, on_another_port, unchanged
@@ -155,6 +156,19 @@ async def test_a_players_actions_are_limited_at_both_doors(
         assert (await door.act(HUNT, key))["code"] == "rate_limited"
         assert (await Door("http", api, who).act(HUNT))["code"] == "rate_limited", "one limit for both doors"
     assert "player" in await Door(kind, api, other).act(HUNT), "each player has its own limit"
+
+
+async def test_the_sockets_that_a_player_opens_are_limited_and_those_that_are_open_play_on(
+    settings: Settings, start: Start
+) -> None:
+    api = await start(limited(settings, hellos_per_player=PerMinute(per_minute=1, burst=3)))
+    who, other = await api.sign_up(), await api.sign_up()
+    opened = [await api.socket(who.token) for _ in range(3)]
+    refused = Socket(await api.raw_socket())
+    assert (await refused.ask("hello", token=who.token))["error"]["code"] == "rate_limited"
+    assert (await refused.connection.receive(timeout=10)).data == Close.TOO_MANY
+    assert [list(await one.ask("read"))[1] for one in opened] == ["ok"] * 3
+    assert "ok" in await (await api.socket(other.token)).ask("read"), "each player has its own limit"
 
 
 async def test_what_a_player_does_over_a_long_time_is_limited_too(settings: Settings, start: Start) -> None:

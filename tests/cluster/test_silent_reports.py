@@ -15,13 +15,15 @@ from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.ids import slot_of, slot_of_key
-from gameserver.storage.operators.reports import SECONDS
+from gameserver.storage.operators import reports
 from tests.support.client import Answer, Api, command_id
 from tests.support.devices import device_of
 from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import SLOTS, Servers
 
+SECONDS = 2.5
+"""What an answer over all databases may take here; half of what it may take in service."""
 _numbers = count(1)
 
 
@@ -47,8 +49,10 @@ async def sign_up_on(core: Core, database: str) -> None:
 
 
 async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_end_by_their_deadline(
-    servers: Servers, node: InProcessNode
+    servers: Servers, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reports, "SECONDS", SECONDS)
+    monkeypatch.setattr(reports, "OPEN_SECONDS", SECONDS * 0.3)
     rankings: list[tuple[float, Answer]] = []
 
     async def rank(api: Api) -> None:
@@ -74,7 +78,7 @@ async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_end_by_t
         # Nine of ten in time: the slowest are what a busy machine makes of them.
         slowness = sorted(seconds for seconds, _ in rankings)
         assert slowness[len(slowness) * 9 // 10 - 1] < SECONDS + 1.5
-        assert slowness[-1] < 2 * SECONDS
+        assert slowness[-1] < 3 * SECONDS
         assert any("database two does not answer" in str(answer.body) for _, answer in rankings)
         assert sorted(took)[len(took) * 9 // 10] < 1.0
-        assert max(took) < SECONDS
+        assert max(took) < 2 * SECONDS

@@ -127,7 +127,7 @@ def commands(players: list[Welcome]) -> st.SearchStrategy[tuple[str, Command]]:
 STEPS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["step"] * 12 + ["kill", "let pass"])), max_size=40)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 async def test_whoever_is_stopped_killed_or_woken_at_any_step_no_name_is_free_or_twice_and_no_claim_is_left(
     core: Core, second: Core, data: st.DataObject

@@ -74,8 +74,8 @@ bench-compare: $(VENV)/ready ## the ratios of two runs: A=before.json B=after.js
 bench-boards: $(VENV)/ready ## measure reads of the boards of a running deployment
 	$(BIN)/python -m tests.bench.boards
 
-bench-hostile: $(VENV)/ready ## measure what honest players notice while one address attacks each door
-	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.hostile
+bench-hostile: $(VENV)/ready ## what honest players notice while one address or account attacks: KINDS="network ledger"
+	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.hostile $(KINDS)
 
 psql: $(VENV)/ready ## psql on the control database of the running stack of CONFIG
 	@$(BIN)/python .ci/running.py psql $(CONFIG)

@@ -2,11 +2,12 @@
 
 A source is a path from the largest whole to the one who asks, such as a network and an address in it.
 
-Law: at most `at_once` turns are under way. The next one goes to the network that has the fewest under way, among these
-to the one that has waited for longest since its last turn ended; within it to an address by the same rule. So whoever
-asks rarely waits for the turns under way and for one of each other network, however many others wait there. How many
-wait is bounded for each part of a path and in total, and how long by `seconds`. Where no place is left in total, a
-source of a less crowded network takes the place of the last one of the most crowded network.
+Law: at most `at_once` turns are under way, and of one network all but one, so that another's begins at once. The next
+one goes to the network that has the fewest under way, among these to the one that has waited for longest since its last
+turn ended; within it to an address by the same rule. So whoever asks rarely waits for the turns under way and for one
+of each other network that waits, however many wait there. How many wait is bounded for each part of a path and in
+total, and how long by `seconds`. Where no place is left in total, a source of a less crowded network takes the place of
+the last one of the most crowded network.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Line:
-    """Those of one source who wait, and the parts of its path."""
+    """Those of one source who wait, and the parts of its path; it exists while one waits or has a turn."""
 
     parts: Sequence[_Part]
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
@@ -63,7 +64,7 @@ class FairTurns:
     async def take(self, source: Source) -> None:
         """Waits for a turn, which `end` has to end. Raises Overloaded: then there is none."""
         line = self._line(source)
-        if self._busy < self._bounds.at_once and not self._waiting:
+        if self._busy < self._bounds.at_once and not line.parts[-1].waiting and self._may_begin(line):
             self._begin(line)
             return
         self._admit(source, line)
@@ -81,26 +82,36 @@ class FairTurns:
             timer.cancel()
             self._leave(source, turn)
 
-    def end(self, source: Source, rest: float = 0.0) -> None:
-        """Ends a turn of the source; another may begin in its place after `rest` seconds."""
+    def require_place(self, source: Source) -> None:
+        """Raises Overloaded if the source has as many waiting as it may."""
+        crowded = self._is_crowded(self._line(source))
+        self._forget(source)
+        if crowded:
+            raise _overloaded()
+
+    def end(self, source: Source) -> None:
+        """Ends a turn of the source; others begin in its place."""
         for part in self._line(source).parts:
             part.under_way -= 1
             part.since = next(self._counter)
         self._forget(source)
-        if rest > 0:
-            asyncio.get_running_loop().call_later(rest, self._free)
-        else:
-            self._free()
-
-    def _free(self) -> None:
         self._busy -= 1
-        while self._busy < self._bounds.at_once and self._waiting:
-            line = min((line for line in self._lines.values() if line.waiting), key=_Line.rank)
+        while self._busy < self._bounds.at_once:
+            ready = [line for line in self._lines.values() if line.waiting and self._may_begin(line)]
+            if not ready:
+                return
+            line = min(ready, key=_Line.rank)
             turn = line.waiting[0]
             self._remove(line, turn)
             if not turn.done():
                 self._begin(line)
                 turn.set_result(None)
+
+    def _may_begin(self, line: _Line) -> bool:
+        return line.parts[0].under_way < max(1, self._bounds.at_once - 1)
+
+    def _is_crowded(self, line: _Line) -> bool:
+        return any(part.waiting >= most for part, most in zip(line.parts, self._bounds.at_each, strict=False))
 
     def _begin(self, line: _Line) -> None:
         self._busy += 1
@@ -109,7 +120,7 @@ class FairTurns:
 
     def _admit(self, source: Source, line: _Line) -> None:
         """Makes sure that there is a place for one more of the source. Raises Overloaded."""
-        crowded = any(part.waiting >= most for part, most in zip(line.parts, self._bounds.at_each, strict=False))
+        crowded = self._is_crowded(line)
         if not crowded and self._waiting >= self._bounds.waiting:
             other, longest = max(self._lines.items(), key=lambda item: [part.waiting for part in item[1].parts])
             crowded = longest.parts[0].waiting <= line.parts[0].waiting + 1

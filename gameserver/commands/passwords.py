@@ -28,6 +28,8 @@ from gameserver.commands.fair_turns import FairTurns, Source, TurnBounds
 from gameserver.rules.passwords import prepared
 
 T = TypeVar("T")
+FEWEST_THREADS = 2
+"""One network never has the last one."""
 NICENESS = 10
 """Of the threads: what else wants a core gets about nine tenths of it."""
 NETWORK_BITS = {4: 24, 6: 48}
@@ -58,7 +60,7 @@ class Passwords:
     def __init__(self, limits: HashingLimits, cores: int | None = None) -> None:
         """`cores` are the machine's unless given."""
         wanted = limits.share * (cores or _cores())
-        threads = max(1, math.ceil(wanted))
+        threads = max(FEWEST_THREADS, math.ceil(wanted))
         self._seconds_per_second = min(1.0, wanted / threads)
         """How much of the time each thread may work."""
         self._turns = FairTurns(
@@ -67,6 +69,10 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
         self._no_password = self._hasher.hash(secrets.token_urlsafe(16))
+
+    def require_place(self, address: str | None) -> None:
+        """Raises Overloaded if as many as may already wait there: asked before anything is looked up."""
+        self._turns.require_place(source_of(address))
 
     async def hash(self, password: str, address: str | None = None) -> str:
         """The hash of a new password. Raises Overloaded."""
@@ -96,11 +102,12 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], T], address: str | None) -> T:
-        """The turn ends with the work, also when the caller has left."""
+        """The turn ends with the work and the rest after it, also when the caller has left."""
         source = source_of(address)
         await self._turns.take(source)
-        begun = asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
-        begun.add_done_callback(lambda done: self._turns.end(source, self._rest(done)))
+        loop = asyncio.get_running_loop()
+        begun = loop.run_in_executor(self._threads, _timed, work)
+        begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._turns.end, source))
         return (await asyncio.shield(begun)).result
 
     def _rest(self, done: "asyncio.Future[_Timed[Any]]") -> float:

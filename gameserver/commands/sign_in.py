@@ -40,9 +40,10 @@ async def sign_in_by_password(
 ) -> Welcome:
     """Opens a session. Limited by `address`, if there is one, and by `name`.
 
-    Raises RateLimited, WrongCredentials after about the same time whether the name exists or not, Banned, and
-    SessionRevoked when the password was changed, or the player banned or deleted, meanwhile.
+    Raises RateLimited, Overloaded, WrongCredentials after about the same time whether the name exists or not, Banned,
+    and SessionRevoked when the password was changed, or the player banned or deleted, meanwhile.
     """
+    accounts.passwords.require_place(address)
     await accounts.attempts.sign_in(address, name)
     claim = await _find_name(accounts, name)
     entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id)

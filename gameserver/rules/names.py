@@ -10,6 +10,7 @@ Unicode changes a key.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from unicodedata import category, normalize
 
@@ -81,6 +82,7 @@ def _with_plain_punctuation(character: str) -> str:
     return plain if _PLAIN_PUNCTUATION.issuperset(plain) else character
 
 
+@lru_cache(maxsize=4096)
 def keys_of(text: str) -> tuple[str, ...]:
     """All keys of a name, also of one that would be refused now."""
     key, former = key_of(text), _former_key_of(text)

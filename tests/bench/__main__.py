@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import uvloop
@@ -17,6 +18,7 @@ from rich.console import Console
 from tests.bench.compare import growths
 from tests.bench.idle import idle_cost, show_cost
 from tests.bench.line import Line, show
+from tests.bench.raw import fill
 from tests.bench.report import write
 from tests.bench.session import MEASURED, Effort, session
 from tests.bench.stack import running
@@ -28,12 +30,13 @@ console = Console(width=180)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured: each door with each number of connections, nodes and players that exist before."""
+    """What is measured: each door with each number of connections, on a stack for each of the other numbers."""
 
     doors: Sequence[str]
     connections: Sequence[int]
     players: Sequence[int]
     nodes: Sequence[int]
+    ledger: Sequence[int]
     seconds: float
     json: Path | None
     sockets: bool
@@ -56,21 +59,23 @@ def parse(words: Sequence[str]) -> Plan:
     parser.add_argument("--connections", type=numbers, default=[64, 256])
     parser.add_argument("--players", type=numbers, default=[0], help="how many are loaded first, for each run")
     parser.add_argument("--nodes", type=numbers, default=[2], help="how many, for each run")
+    parser.add_argument("--ledger", type=numbers, default=[0], help="how many rows it has first, for each run")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement, after a warm-up")
     parser.add_argument("--json", type=Path, help="the file that gets the figures")
     parser.add_argument("--sockets", action="store_true", help="only what 10,000 idle sockets cost a node")
     return Plan(**vars(parser.parse_args(words)))
 
 
-async def run(plan: Plan, nodes: int, players: int) -> list[Line]:
+async def run(plan: Plan, players: int, nodes: int, ledger: int) -> list[Line]:
     """Measures one stack; what was measured is shown also when a door fails."""
-    effort = Effort(players, max(plan.connections), proxied=PROGRAM.exists())
+    effort = Effort(players, max(plan.connections), proxied=PROGRAM.exists(), ledger=ledger)
     async with running(CONFIG, nodes, players, eager=True) as stack, session(stack, effort) as measured:
+        await fill(stack.settings, ledger)
         try:
             for door in plan.doors:
                 await measured.measure(door, plan.connections, plan.seconds)
         finally:
-            console.print(f"{CONFIG}: {nodes} nodes, {players:,} players loaded before")
+            console.print(f"{CONFIG}: {nodes} nodes, {players:,} players and {ledger:,} rows in the ledger before")
             show(console, measured.lines)
     return measured.lines
 
@@ -80,10 +85,8 @@ async def main(plan: Plan) -> None:
         async with running(CONFIG) as stack:
             show_cost(console, stack.nodes[0], await idle_cost(stack.nodes[0], stack.urls[0]))
         return
-    lines = []
-    for players in plan.players:
-        for nodes in plan.nodes:
-            lines += await run(plan, nodes, players)
+    stacks = product(plan.players, plan.nodes, plan.ledger)
+    lines = [line for numbers in stacks for line in await run(plan, *numbers)]
     for table in growths(lines):
         console.print(table)
     if plan.json is not None:

@@ -1,22 +1,16 @@
-"""One hostile address: `python -m tests.bench.attacks KIND URL SOURCE SECONDS`, with what it knows as a JSON line.
-
-For every further line on stdin it attacks for that long, from its source address, at the lowest priority of the
-processor, as fast as the server lets it; then it prints how often it was answered what, as a JSON line.
-"""
+"""What a hostile address does, as fast as the server lets it."""
 
 import asyncio
 import contextlib
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import uvloop
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, TCPConnector
 
 from gameserver.storage.ids import new_command_id
@@ -24,6 +18,7 @@ from gameserver.storage.ids import new_command_id
 AT_ONCE = 64
 CONNECTIONS = 5_000
 SOCKETS = 1_000
+GUESSES_PER_SECOND = 120
 FRAME = orjson.dumps({"id": 1, "op": "read"}).decode()
 
 
@@ -162,20 +157,30 @@ async def on_sockets(attack: Attack, use: Callable[[ClientWebSocketResponse], Aw
         await asyncio.sleep(0.05)
 
 
-KINDS = {kind.__name__: kind for kind in (guesses, sign_ups, reads, unknown, letters, connections, sockets, mute)}
+async def network(attack: Attack) -> None:
+    """120 wrong passwords a second from 64 addresses, for many players."""
+    octets = attack.source.split(".")
+
+    async def loop(number: int) -> None:
+        connector = TCPConnector(limit=0, local_addr=(f"127.0.{100 + int(octets[3])}.{number + 1}", 0))
+        async with ClientSession(attack.url, connector=connector, timeout=ClientTimeout(total=30)) as session:
+            own = replace(attack, session=session)
+            while time.monotonic() < attack.until:
+                name = f"Z{number}x{time.monotonic_ns() % 10**12}"
+                await own.ask("POST", "/v1/sessions", {"name": name, "password": "a wrong password 1"})
+                await asyncio.sleep(AT_ONCE / GUESSES_PER_SECOND)
+
+    await asyncio.gather(*(loop(number) for number in range(AT_ONCE)))
 
 
-async def main(kind: str, url: str, source: str, seconds: float) -> None:
-    os.nice(19)
-    knowledge = orjson.loads(sys.stdin.buffer.readline())
-    while await asyncio.to_thread(sys.stdin.buffer.readline):
-        connector = TCPConnector(limit=0, local_addr=(source, 0))
-        async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
-            attack = Attack(url, source, time.monotonic() + seconds, session, **knowledge)
-            await KINDS[kind](attack)
-        sys.stdout.buffer.write(orjson.dumps(attack.heard, option=orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.buffer.flush()
+async def bystander(attack: Attack) -> None:
+    """No attack: a process that asks nothing and only computes, which is what any attacker costs this machine."""
+    while time.monotonic() < attack.until:
+        attack.heard["sums"] += 1
+        sum(range(10_000))
 
 
-if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))
+HOSTILE = {
+    kind.__name__: kind
+    for kind in (bystander, guesses, network, sign_ups, reads, unknown, letters, connections, sockets, mute)
+}

@@ -34,7 +34,7 @@ def row(before: Line, after: Line, processes: Sequence[str]) -> list[str]:
 
 
 def compared(first: Sequence[Line], second: Sequence[Line], *but: str) -> Table:
-    """One row for each line that both have under the same load, `but` for what may differ: `nodes` or `players`."""
+    """One row for each line that both have under the same load, `but` for what may differ, such as `nodes`."""
     later = {line.key(*but): line for line in second}
     pairs = [(line, later[line.key(*but)]) for line in first if line.key(*but) in later]
     processes = [*dict.fromkeys(name for pair in pairs for line in pair for name in line.cpu_us if name != GENERATOR)]
@@ -48,12 +48,13 @@ def compared(first: Sequence[Line], second: Sequence[Line], *but: str) -> Table:
 
 def growths(lines: Sequence[Line]) -> Iterator[Table]:
     """What more players, and more nodes, do to the figures of a run: its last number of them against its first."""
-    for what in ("players", "nodes"):
+    for what in ("players", "nodes", "ledger"):
         numbers = [*dict.fromkeys(getattr(line, what) for line in lines)]
         if len(numbers) > 1:
             first, last = ([line for line in lines if getattr(line, what) == end] for end in (numbers[0], numbers[-1]))
             table = compared(first, last, what)
-            table.title = f"{numbers[-1]:,} {what} against {numbers[0]:,}"
+            name = "rows in the ledger" if what == "ledger" else what
+            table.title = f"{numbers[-1]:,} {name} against {numbers[0]:,}"
             yield table
 
 

@@ -1,9 +1,10 @@
-"""`make bench-hostile`: what honest players notice while one address attacks each door in turn.
+"""`make bench-hostile`: what honest players notice while one address attacks each door, or one account asks greedily.
 
-Honest players act and read over sockets and HTTP and sign in at a steady pace; the attacker is a process of its own
-with a source address of its own for each attack, at the lowest priority of the processor. Calm and hostile spells take
-turns, ROUNDS of each, so that a machine's noise meets both. What counts is the ratio of the honest p99 under attack to
-the calm one of the same kind. The limits are those that are given by default.
+Honest players act and read over sockets and HTTP, sign up and sign in at a steady pace; the attacker is a process of
+its own with a source address of its own for each attack, at the lowest priority of the processor. Calm and hostile
+spells take turns, ROUNDS of each, so that a machine's noise meets both. What counts is the ratio of the honest p99
+under attack to the calm one of the same kind. The limits are those that are given by default.
+The `bystander` only computes: its ratios are what another busy process costs the machine.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +27,7 @@ from rich.table import Table
 
 from bots.load.connecting import allow_files
 from gameserver.config.limits import LimitSettings
-from tests.bench.attacks import KINDS
+from tests.bench.attacker import KINDS
 from tests.bench.stack import running
 from tests.support.client import Api, Signed
 from tests.support.haproxy import haproxy
@@ -35,7 +37,7 @@ SECONDS = 5.0
 """Of a spell, hostile or calm."""
 SETTLE_SECONDS = 1.0
 WARM_SECONDS = 8.0
-PLAYERS = 24
+PLAYERS = 26
 SOCKETS = 16
 PAUSE = 0.05
 SIGN_IN_PAUSE = 0.2
@@ -44,6 +46,7 @@ FILES = 12_000
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
 console = Console(width=150)
 T = TypeVar("T")
+_numbers = count(1)
 
 
 @dataclass
@@ -62,13 +65,16 @@ class Crowd:
         self.spell = Spell()
 
     async def play(self) -> None:
-        on_sockets, over_http = self._players[:SOCKETS], self._players[SOCKETS:]
+        on_sockets, over_http = self._players[:SOCKETS], self._players[SOCKETS:-2]
+        # Whoever signs in so often loses its oldest session.
+        by_password, by_device = self._players[-2:]
         await asyncio.gather(
             *(self._on_socket(player) for player in on_sockets),
             *(self._repeat("act over HTTP", PAUSE, partial(self._act, player)) for player in over_http),
             self._repeat("read over HTTP", PAUSE, lambda: self._read(over_http[0])),
-            self._repeat("sign in by device", SIGN_IN_PAUSE, lambda: self._device(over_http[1])),
-            self._repeat("sign in by password", 2 * SIGN_IN_PAUSE, lambda: self._password(over_http[0])),
+            self._repeat("sign up", SIGN_IN_PAUSE, self._sign_up),
+            self._repeat("sign in by device", SIGN_IN_PAUSE, lambda: self._device(by_device)),
+            self._repeat("sign in by password", 2 * SIGN_IN_PAUSE, lambda: self._password(by_password)),
         )
 
     async def _on_socket(self, player: Signed) -> None:
@@ -97,6 +103,10 @@ class Crowd:
 
     async def _read(self, player: Signed) -> bool:
         return (await self._api.ask("GET", "/v1/players/me", token=player.token)).status == 200
+
+    async def _sign_up(self) -> bool:
+        body = {"name": f"Y{next(_numbers)}", "class": "mage", "device": os.urandom(16).hex()}
+        return (await self._api.ask("POST", "/v1/players", body=body)).status == 201
 
     async def _device(self, player: Signed) -> bool:
         return (await self._api.ask("POST", "/v1/sessions", body={"device": player.device})).status == 201
@@ -128,7 +138,7 @@ async def main(kinds: list[str]) -> None:
         for number, kind in enumerate(kinds):
             known = {
                 "token": hostile.token,
-                "victim": players[SOCKETS].name,
+                "victim": players[-2].name,
                 "strangers": [player.id for player in players],
             }
             await measure(crowd, kind, (proxy.url, f"127.0.1.{number + 1}"), known)
@@ -142,7 +152,7 @@ def _plain(limit: BaseModel) -> object:
 async def measure(crowd: Crowd, kind: str, where: tuple[str, str], known: Mapping[str, object]) -> None:
     """Spells in turn; `where` is the URL that is attacked, and from which address."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.attacks", kind, *where, str(SECONDS),
+        sys.executable, "-m", "tests.bench.attacker", kind, *where, str(SECONDS),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None

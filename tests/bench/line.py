@@ -53,10 +53,12 @@ class Line:
     errors: Mapping[str, int] = field(default_factory=dict)
     raw: RawLimit | None = None
     note: str = ""
+    ledger: int = 0
+    """Rows in the ledgers before."""
 
     def key(self, *but: str) -> tuple[object, ...]:
         """What the line measured, but for what these fields say."""
-        names = ("door", "way", "nodes", "players", "connections")
+        names = ("door", "way", "nodes", "players", "ledger", "connections")
         return tuple(getattr(self, name) for name in names if name not in but)
 
     @property

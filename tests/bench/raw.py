@@ -20,27 +20,39 @@ from gameserver.storage.slots.slot_map import Slots
 from tests.bench.doors import ACTS, BATCHES
 
 BATCH, CONNECTIONS = 200, 2
+_parts = count()
 OUTCOME = '{"name":"raw","class":"mage","level":1,"hp":50,"max_hp":70,"exp":5,"events":[{"type":"hunted"}]}'
 
 
 async def acts(settings: Settings, seconds: float) -> int:
     """Ledger rows committed in so many seconds over all databases: batches of 200, on two connections to each."""
+    end = time.monotonic() + seconds
+    return await _write(settings, lambda _: time.monotonic() < end)
+
+
+async def fill(settings: Settings, rows: int) -> None:
+    """Commits so many ledger rows, spread over the databases of players, or a few more."""
+    loops = len(settings.groups["players"].databases) * CONNECTIONS
+    await _write(settings, lambda done: done * loops < rows)
+
+
+async def _write(settings: Settings, goes_on: Callable[[int], bool]) -> int:
+    """Commits ledger rows, in each loop as long as it `goes_on` after so many rows; how many in all."""
     databases = provision.open_databases(settings)
     slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
     await slots.refresh()
-    end = time.monotonic() + seconds
-    loops = [_acts(database, part, end) for database in slots.databases("players") for part in range(CONNECTIONS)]
+    loops = [_acts(database, goes_on) for database in slots.databases("players") for _ in range(CONNECTIONS)]
     done = sum(await asyncio.gather(*loops))
     await databases.close()
     return done
 
 
-async def _acts(database: Database, part: int, end: float) -> int:
+async def _acts(database: Database, goes_on: Callable[[int], bool]) -> int:
     link = Link(database, HOT_PATH)
     connection = await link.open()
-    ids = await _players(connection, part)
+    ids = await _players(connection, next(_parts))
     done = 0
-    while time.monotonic() < end:
+    while goes_on(done):
         await _batch(connection, ids)
         done += len(ids)
     await link.close()

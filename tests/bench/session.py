@@ -41,13 +41,14 @@ class Way:
 class Effort:
     """How many players were loaded before, and how many a crowd of the session's own has; whether HAProxy is tried.
 
-    `warm_up`: the seconds of a load before its window.
+    `warm_up`: the seconds of a load before its window; `ledger`: the ledgers' rows before.
     """
 
     loaded: int
     crowd: int
     proxied: bool = True
     warm_up: float = 0.7
+    ledger: int = 0
 
 
 class Figures(NamedTuple):
@@ -129,6 +130,7 @@ class Session:
         return Line(
             door, "direct", len(self._stack.nodes), self._effort.loaded, connections,
             figures.answers, figures.per_second, figures.p50_ms, figures.p99_ms, costs, share,
+            ledger=self._effort.ledger,
         )  # fmt: skip
 
     async def _settle(self) -> None:

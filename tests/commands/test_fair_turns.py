@@ -45,6 +45,9 @@ class Hall:
             await self.end(self.began[-1])
         return self.began[before:]
 
+    def remembers_nothing(self) -> bool:
+        return not self.turns._lines and not self.turns._parts
+
     async def settle(self) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
@@ -66,15 +69,19 @@ async def test_networks_take_turns_and_so_do_the_addresses_within_one() -> None:
     assert await hall.serve(7) == [OWNER, THIRD, NEIGHBOUR, OWNER, HOSTILE, NEIGHBOUR, HOSTILE]
 
 
-async def test_with_several_at_once_a_newcomer_gets_the_next_one_that_ends() -> None:
+async def test_one_network_never_has_the_last_turn() -> None:
     hall = Hall(replace(BOUNDS, at_once=3))
-    await hall.ask(HOSTILE, 10)
-    assert hall.began == [HOSTILE] * 3, "nobody else wants one"
+    await hall.ask(HOSTILE, 5)
+    await hall.ask(NEIGHBOUR, 5)
+    assert hall.began == [HOSTILE] * 2
     await hall.ask(OWNER, 2)
+    assert hall.began[2:] == [OWNER], "it began at once"
     await hall.end(HOSTILE)
-    assert hall.began[3:] == [OWNER]
-    await hall.end(HOSTILE)
-    assert hall.began[3:] == [OWNER, OWNER], "two of five, with one of the hostile network's under way"
+    assert hall.began[3:] == [OWNER], "each has one under way, and the owner has waited for longer since its last end"
+    await hall.end(OWNER)
+    assert hall.began[4:] == [NEIGHBOUR]
+    await hall.end(OWNER)
+    assert len(hall.began) == 5, "nobody but the hostile network wants the last one"
 
 
 async def test_an_address_and_a_network_have_so_many_places() -> None:
@@ -122,15 +129,21 @@ async def test_who_leaves_takes_no_turn() -> None:
     assert hall.began == [OWNER, THIRD]
 
 
-async def test_a_turn_begins_after_the_rest_of_the_one_before() -> None:
-    hall = Hall()
-    await hall.ask(HOSTILE)
-    await hall.ask(OWNER)
-    hall.turns.end(HOSTILE, rest=0.01)
-    await hall.settle()
-    assert hall.began == [HOSTILE]
-    await hall.tasks[-1]
-    assert hall.began == [HOSTILE, OWNER]
+async def test_a_crowded_source_can_be_refused_before_it_asks() -> None:
+    hall = Hall(replace(BOUNDS, at_each=(4, 2)))
+    for _ in range(3):
+        hall.turns.require_place(HOSTILE)
+        await hall.ask(HOSTILE)
+    with pytest.raises(Overloaded):
+        hall.turns.require_place(HOSTILE)
+    hall.turns.require_place(NEIGHBOUR)
+    await hall.ask(NEIGHBOUR, 3)
+    for source in (HOSTILE, NEIGHBOUR, ("bad", "3")):
+        with pytest.raises(Overloaded):
+            hall.turns.require_place(source)
+    await hall.serve(4)
+    await hall.end(hall.began[-1])
+    assert hall.remembers_nothing()
 
 
 async def test_nothing_is_remembered_of_sources_that_want_no_more() -> None:
@@ -139,7 +152,7 @@ async def test_nothing_is_remembered_of_sources_that_want_no_more() -> None:
         await hall.ask((f"network {number % 7}", str(number)), 2)
     await hall.serve(99)
     await hall.end(hall.began[-1])
-    assert (hall.turns._lines, hall.turns._parts) == ({}, {})
+    assert hall.remembers_nothing()
 
 
 @pytest.mark.parametrize("order", [(OWNER, HOSTILE), (HOSTILE, OWNER)])

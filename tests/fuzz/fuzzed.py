@@ -23,6 +23,9 @@ BACKEND_KEY = "a-back-ends-key-for-fuzzers-only-1"
 LIMITS = """
 actions_per_player = { per_second = 1000000, burst = 1000000 }
 hellos_per_player = { per_minute = 1000000, burst = 1000000 }
+reads_per_player = { per_second = 1000000, burst = 1000000 }
+key_changes_per_player = { per_minute = 1000000, burst = 1000000 }
+list_changes_per_player = { per_minute = 1000000, burst = 1000000 }
 frames_per_socket = { per_second = 1000000, burst = 1000000 }
 wrong_keys_per_address = { per_minute = 1000000, burst = 1000000 }
 """

@@ -6,24 +6,24 @@ they are confirmed (claims.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+import asyncpg
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.accounts.birth_writes import Birth, write_births
+from gameserver.storage.accounts.birth_writes import SQL, Birth, write_births
 from gameserver.storage.accounts.commit import at_commit_point
-from gameserver.storage.accounts.player_rows import void_row
 from gameserver.storage.ids import player_id_of, slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
-from gameserver.storage.ledger.rows import json_of, outcome_of, player_from, row_of, rows_of
+from gameserver.storage.ledger.rows import json_of, outcome_of, player_from, rows_of
 from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
-from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.slots.slot_map import SlotMoved, Slots
 
 PLAYERS, LEDGER = tables.player_rows, tables.ledger
 
@@ -47,12 +47,21 @@ class Enrolment:
         return self.player.id
 
 
+class _Sought(NamedTuple):
+    """A command that the ledger may have."""
+
+    slot: int
+    player_id: int
+    command_id: str
+
+
 class Enrolments:
     """Makes players on the databases that own them."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._births: SharedWrites[Birth, bool] = SharedWrites(slots, "players", write_births)
+        self._known: SharedReads[_Sought, bool] = SharedReads(slots, "players", _are_known)
 
     def id_of(self, command_id: str, attempt: int) -> int:
         """The id of the player that a sign-up makes at its `attempt`, from 0."""
@@ -68,26 +77,19 @@ class Enrolments:
 
     async def close(self) -> None:
         await self._births.close()
+        await self._known.close()
 
     async def refuse(self, enrolment: Enrolment, refusal: GameError) -> Enrolment | bool:
         """Records that the sign-up is refused, in the transaction that keeps its id from being made.
 
         Returns what another copy of the sign-up has made under this id, or else whether it was recorded: not if the id
-        was dead before. Raises the error of an earlier refusal, and OutcomeUnknown.
+        was dead before. Raises the error of an earlier refusal, OutcomeUnknown, and Overloaded: nothing was written.
         """
-        player = enrolment.player
-
-        async def write(connection: AsyncConnection) -> Enrolment | bool:
-            ended = upsert(PLAYERS).values(void_row(player.id)).on_conflict_do_nothing().returning(PLAYERS.c.id)
-            if (await connection.execute(ended)).first() is None:
-                return await _find(connection, player.id, enrolment.command_id) or False
-            row = row_of(
-                enrolment.command_id, "sign_up", enrolment.args, player, refusal_of(refusal), player.created_at
-            )
-            await connection.execute(insert(LEDGER).values({**row, "seed": REFUSED_SEED}))
+        nobody = birth_of(enrolment)._replace(name="", class_name="", level=0, hp=0, exp=0, void=True)
+        refused = nobody._replace(seed=REFUSED_SEED, outcome=json_of(refusal_of(refusal)))
+        if await at_commit_point("the sign-up was refused", self._births.write(refused)):
             return True
-
-        return await at_commit_point("the sign-up was refused", on_owner(self._slots, player.id, write))
+        return await self.find(enrolment.player.id, enrolment.command_id) or False
 
     async def find(self, player_id: int, command_id: str) -> Enrolment | None:
         """What the sign-up `command_id` made under this id, as its first answer showed it; None if nothing.
@@ -98,6 +100,8 @@ class Enrolments:
         async def query(connection: AsyncConnection) -> Enrolment | None:
             return await _find(connection, player_id, command_id)
 
+        if not await self._known.ask(_Sought(slot_of(player_id), player_id, command_id)):
+            return None
         return await on_owner(self._slots, player_id, query)
 
 
@@ -107,6 +111,12 @@ def birth_of(enrolment: Enrolment) -> Birth:
     outcome = outcome_of(player, enrolment.max_hp, [], keys=list(enrolment.keys))
     return Birth(slot_of(player.id), player.id, enrolment.command_id, player.name, player.class_name, player.level,
                  player.hp, player.exp, player.created_at, json_of(enrolment.args), json_of(outcome))  # fmt: skip
+
+
+async def _are_known(connection: asyncpg.Connection, sought: Sequence[_Sought]) -> Sequence[bool | SlotMoved]:
+    rows = await connection.fetch(SQL["known"], *zip(*dict.fromkeys(sought), strict=True))
+    known = {(row["player_id"], row["command_id"]): row["known"] if row["owned"] else SlotMoved() for row in rows}
+    return [known[command.player_id, command.command_id] for command in sought]
 
 
 async def _find(connection: AsyncConnection, player_id: int, command_id: str) -> Enrolment | None:

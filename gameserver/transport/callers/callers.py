@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
+from multidict import istr
 from pydantic import SecretStr
 
 from gameserver.commands.pacing import ActionPacing
@@ -19,7 +20,7 @@ from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.sources import Sources
 
-HEADER = "X-Backend-Key"
+HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
 MOST_PROXIES = 100
 log = structlog.get_logger()

@@ -5,7 +5,8 @@ import hmac
 import re
 from typing import TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 from pydantic import BaseModel
 
 from gameserver.commands import command_ids, sessions
@@ -20,6 +21,7 @@ from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
 JSON = "application/json"
+IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _JSON_TYPE = re.compile(r'application/json[ \t]*(;[ \t]*(charset[ \t]*=[ \t]*"?utf-?8"?)?[ \t]*)*', re.IGNORECASE)
 _PLAYER_ID = re.compile(r"[1-9][0-9]{0,18}")
 BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site")
@@ -30,7 +32,7 @@ BODY_SECONDS = 10.0
 
 def bearer(request: web.Request) -> str:
     """The token of the request. Raises NotAuthenticated, BadRequest."""
-    scheme, _, token = (single_header(request, "Authorization") or "").partition(" ")
+    scheme, _, token = (single_header(request, hdrs.AUTHORIZATION) or "").partition(" ")
     if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN or not token.isascii():
         raise NotAuthenticated("An `Authorization: Bearer <token>` header is needed.")
     return token.strip()
@@ -68,13 +70,13 @@ def require_json(request: web.Request) -> None:
 
     A page of a foreign origin can send anything but JSON without asking its browser's leave (docs/decisions/0028).
     """
-    given = single_header(request, "Content-Type")
+    given = single_header(request, hdrs.CONTENT_TYPE)
     if given is None:
         if any(name in request.headers for name in BROWSER_HEADERS):
             raise wire.UnsupportedMediaType("A browser must send `Content-Type: application/json` with a body.")
     elif given != JSON and not _JSON_TYPE.fullmatch(given):
         raise wire.UnsupportedMediaType("A body must be JSON, and be sent with `Content-Type: application/json`.")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if (coding := request.headers.get(hdrs.CONTENT_ENCODING)) is not None and coding.lower() != "identity":
         raise wire.UnsupportedMediaType("A body may not be compressed.")
 
 
@@ -101,15 +103,15 @@ def command_id(request: web.Request) -> str:
 
     The key may stand in double quotes, as the IETF's draft of this header writes it.
     """
-    given = single_header(request, "Idempotency-Key")
+    given = single_header(request, IDEMPOTENCY_KEY)
     if given is not None and len(given) > 1 and given[0] == given[-1] == '"':
         given = given[1:-1]
-    return command_ids.checked_or_new(given, request.app[CLOCK](), "Idempotency-Key")
+    return command_ids.checked_or_new(given, request.app[CLOCK](), IDEMPOTENCY_KEY)
 
 
 def has_command_id(request: web.Request) -> bool:
     """Whether the command id is the client's, so that the same command may come again."""
-    return "Idempotency-Key" in request.headers
+    return IDEMPOTENCY_KEY in request.headers
 
 
 def player_id(text: str, field: str = "id") -> int:

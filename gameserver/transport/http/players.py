@@ -1,6 +1,7 @@
 """Players over HTTP: sign-up, reading, renaming, deleting and acting."""
 
 from aiohttp import web
+from multidict import istr
 
 from gameserver.commands import identity, play
 from gameserver.commands import sign_up as signing_up
@@ -9,8 +10,11 @@ from gameserver.commands.results import Receipt, Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, query
+from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.replies import json_response, large_json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
+
+CONSISTENCY_TOKEN = istr("Consistency-Token")
 
 
 async def sign_up(request: web.Request) -> web.Response:
@@ -23,11 +27,11 @@ async def sign_up(request: web.Request) -> web.Response:
     return json_response(answers.sign_up(welcome), status=201)
 
 
-async def read_me(request: web.Request, session: Session) -> web.Response:
+async def read_me(request: web.Request, session: Session) -> web.StreamResponse:
     return await _player(request, session.player_id)
 
 
-async def rename(request: web.Request, session: Session) -> web.Response:
+async def rename(request: web.Request, session: Session) -> web.StreamResponse:
     fields = await body(request, wire.Rename)
     callers.count_key_change(request, session)
     receipt = await identity.rename(request.app[COMMANDS].accounts, session, fields.name, command_id(request))
@@ -39,7 +43,7 @@ async def delete_me(request: web.Request, token: str) -> web.Response:
     return no_content()
 
 
-async def read_player(request: web.Request, _: Session) -> web.Response:
+async def read_player(request: web.Request, _: Session) -> web.StreamResponse:
     return await _player(request, path_player(request))
 
 
@@ -49,12 +53,12 @@ async def read_players(request: web.Request, _: Session) -> web.Response:
     return large_json_response(request, answers.player_list(players, request.app[RULEBOOK].game))
 
 
-async def _player(request: web.Request, player_id: int) -> web.Response:
+async def _player(request: web.Request, player_id: int) -> web.StreamResponse:
     player = await play.read(request.app[COMMANDS].play, player_id)
-    return json_response(answers.player_now(player, request.app[RULEBOOK].game))
+    return JsonAnswer(answers.player_now(player, request.app[RULEBOOK].game))
 
 
-async def act(request: web.Request, session: Session) -> web.Response:
+async def act(request: web.Request, session: Session) -> web.StreamResponse:
     fields = await body(request, wire.Act)
     key = command_id(request)
     callers.count_action(request, session)
@@ -63,10 +67,10 @@ async def act(request: web.Request, session: Session) -> web.Response:
     return _written(receipt, answers.act(receipt))
 
 
-def _written(receipt: Receipt, answer: object) -> web.Response:
+def _written(receipt: Receipt, answer: object) -> web.StreamResponse:
     """The answer to a change, with the token by which a later read is at least as new."""
-    response = json_response(answer)
-    response.headers["Consistency-Token"] = f"{receipt.player.id}:{receipt.player.version}"
+    response = JsonAnswer(answer)
+    response.headers[CONSISTENCY_TOKEN] = f"{receipt.player.id}:{receipt.player.version}"
     return response
 
 

@@ -2,10 +2,12 @@
 
 Law: JSON means the same to every reader. A name given twice in one object is refused, since readers differ in which
 value counts; a number without a fraction is an integer however it is written (`7`, `7.0`, `0.7e1`), as JSON Schema
-says, as long as it is one that floats hold exactly. Costs one look at every value, 1 to 2 µs a request.
+says, as long as it is one that floats hold exactly. What most clients send costs half a microsecond, since it
+is just what this server would write for its value; anything else costs one look at every value, 1 to 2 µs a request.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +19,8 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport.wire.errors import BadJson
 
 Model = TypeVar("Model", bound=BaseModel)
+_FLOAT = re.compile(rb"[:,\[]-?[0-9]+[.e]")
+"""In JSON without blanks; it also finds what looks so in a text."""
 LONGEST_NAME = 64
 """Characters of a repeated name that an error shows."""
 
@@ -29,6 +33,8 @@ def parse_json(body: bytes | str) -> dict[str, Any]:
         raise BadJson(f"This isn't JSON: {error}.") from None
     if not isinstance(value, dict):
         raise BadJson("A JSON object is needed.")
+    if _is_canonical(body, value):
+        return value
     names, has_floats = _survey(value)
     # Each name has its colon. More colons than names: some are in texts, or a name is repeated.
     if names != (body.count(b":") if isinstance(body, bytes) else body.count(":")):
@@ -36,6 +42,15 @@ def parse_json(body: bytes | str) -> dict[str, Any]:
     if has_floats:
         _read_integers(value)
     return value
+
+
+def _is_canonical(body: bytes | str, value: dict[str, Any]) -> bool:
+    """Whether the text is how the value would be written, and has no float: a repeated name would be missing there."""
+    text = body if isinstance(body, bytes) else body.encode()
+    try:
+        return orjson.dumps(value) == text and _FLOAT.search(text) is None
+    except orjson.JSONEncodeError:  # nested too deep for the writer
+        return False
 
 
 def _survey(value: dict[str, Any]) -> tuple[int, bool]:

@@ -1,0 +1,34 @@
+"""One attacker: `python -m tests.bench.attacker KIND URL SOURCE SECONDS`, with what it knows as a JSON line.
+
+For every further line on stdin it attacks for that long, from its source address, at the lowest priority of the
+processor; then it prints how often it was answered what, as a JSON line.
+"""
+
+import os
+import sys
+import time
+
+import orjson
+import uvloop
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+from tests.bench.attacks import HOSTILE, Attack
+from tests.bench.greedy import GREEDY
+from tests.bench.worker import next_line, say
+
+KINDS = {**HOSTILE, **GREEDY}
+
+
+async def main(kind: str, url: str, source: str, seconds: float) -> None:
+    os.nice(19)
+    knowledge = orjson.loads(await next_line())
+    while await next_line():
+        connector = TCPConnector(limit=0, local_addr=(source, 0))
+        async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
+            attack = Attack(url, source, time.monotonic() + seconds, session, **knowledge)
+            await KINDS[kind](attack)
+        say(attack.heard)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))

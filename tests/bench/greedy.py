@@ -1,0 +1,96 @@
+"""One account that asks for one thing as fast as it can: what each attack asks, beside those of `attacks`."""
+
+import os
+import time
+from itertools import count
+
+from gameserver.storage.ids import new_command_id
+from tests.bench.attacks import Attack, repeat
+
+_numbers = count(1)
+
+
+async def _read(attack: Attack, path: str) -> None:
+    await repeat(attack, lambda _: attack.ask("GET", path, token=attack.token))
+
+
+def _key() -> dict[str, str]:
+    return {"Idempotency-Key": new_command_id(int(time.time() * 1000))}
+
+
+async def ledger(attack: Attack) -> None:
+    """Its own history."""
+    await _read(attack, "/v1/players/me/ledger")
+
+
+async def inbox(attack: Attack) -> None:
+    """Its letters."""
+    await _read(attack, "/v1/players/me/inbox")
+
+
+async def items(attack: Attack) -> None:
+    """What it owns."""
+    await _read(attack, "/v1/players/me/items")
+
+
+async def friends(attack: Attack) -> None:
+    """Its friends."""
+    await _read(attack, "/v1/players/me/friends")
+
+
+async def sessions(attack: Attack) -> None:
+    """Its sessions."""
+    await _read(attack, "/v1/sessions")
+
+
+async def devices(attack: Attack) -> None:
+    """Its devices."""
+    await _read(attack, "/v1/players/me/devices")
+
+
+async def renames(attack: Attack) -> None:
+    """Another name each time."""
+    tag = os.urandom(4).hex()
+
+    async def rename(_: int) -> None:
+        body = {"name": f"Z{tag}x{next(_numbers)}"}
+        await attack.ask("POST", "/v1/players/me/name", body, token=attack.token, **_key())
+
+    await repeat(attack, rename)
+
+
+async def befriending(attack: Attack) -> None:
+    """Friends that come and go."""
+
+    async def change(number: int) -> None:
+        other = attack.strangers[number % len(attack.strangers)]
+        method = "PUT" if number // len(attack.strangers) % 2 else "DELETE"
+        await attack.ask(method, f"/v1/players/me/friends/{other}", token=attack.token)
+
+    await repeat(attack, change)
+
+
+async def new_devices(attack: Attack) -> None:
+    """Another device each time, also when it has too many."""
+
+    async def add(_: int) -> None:
+        body = {"device": os.urandom(16).hex()}
+        await attack.ask("POST", "/v1/players/me/devices", body, token=attack.token, **_key())
+
+    await repeat(attack, add)
+
+
+async def acts(attack: Attack) -> None:
+    """Actions."""
+
+    async def act(_: int) -> None:
+        body = {"action": "hunt", "args": {"foe": "slime"}}
+        await attack.ask("POST", "/v1/players/me/actions", body, token=attack.token, **_key())
+
+    await repeat(attack, act)
+
+
+GREEDY = {
+    kind.__name__: kind
+    for kind in (ledger, inbox, items, friends, sessions, devices, renames, befriending, new_devices, acts)
+}

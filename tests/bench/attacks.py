@@ -173,6 +173,14 @@ async def network(attack: Attack) -> None:
     await asyncio.gather(*(loop(number) for number in range(AT_ONCE)))
 
 
+async def bystander(attack: Attack) -> None:
+    """No attack: a process that asks nothing and only computes, which is what any attacker costs this machine."""
+    while time.monotonic() < attack.until:
+        attack.heard["sums"] += 1
+        sum(range(10_000))
+
+
 HOSTILE = {
-    kind.__name__: kind for kind in (guesses, network, sign_ups, reads, unknown, letters, connections, sockets, mute)
+    kind.__name__: kind
+    for kind in (bystander, guesses, network, sign_ups, reads, unknown, letters, connections, sockets, mute)
 }

@@ -4,6 +4,7 @@ Honest players act and read over sockets and HTTP, sign up and sign in at a stea
 its own with a source address of its own for each attack, at the lowest priority of the processor. Calm and hostile
 spells take turns, ROUNDS of each, so that a machine's noise meets both. What counts is the ratio of the honest p99
 under attack to the calm one of the same kind. The limits are those that are given by default.
+The `bystander` only computes: its ratios are what another busy process costs the machine.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ SECONDS = 5.0
 """Of a spell, hostile or calm."""
 SETTLE_SECONDS = 1.0
 WARM_SECONDS = 8.0
-PLAYERS = 24
+PLAYERS = 26
 SOCKETS = 16
 PAUSE = 0.05
 SIGN_IN_PAUSE = 0.2
@@ -64,14 +65,16 @@ class Crowd:
         self.spell = Spell()
 
     async def play(self) -> None:
-        on_sockets, over_http = self._players[:SOCKETS], self._players[SOCKETS:]
+        on_sockets, over_http = self._players[:SOCKETS], self._players[SOCKETS:-2]
+        # Whoever signs in so often loses its oldest session.
+        by_password, by_device = self._players[-2:]
         await asyncio.gather(
             *(self._on_socket(player) for player in on_sockets),
             *(self._repeat("act over HTTP", PAUSE, partial(self._act, player)) for player in over_http),
             self._repeat("read over HTTP", PAUSE, lambda: self._read(over_http[0])),
             self._repeat("sign up", SIGN_IN_PAUSE, self._sign_up),
-            self._repeat("sign in by device", SIGN_IN_PAUSE, lambda: self._device(over_http[1])),
-            self._repeat("sign in by password", 2 * SIGN_IN_PAUSE, lambda: self._password(over_http[0])),
+            self._repeat("sign in by device", SIGN_IN_PAUSE, lambda: self._device(by_device)),
+            self._repeat("sign in by password", 2 * SIGN_IN_PAUSE, lambda: self._password(by_password)),
         )
 
     async def _on_socket(self, player: Signed) -> None:
@@ -135,7 +138,7 @@ async def main(kinds: list[str]) -> None:
         for number, kind in enumerate(kinds):
             known = {
                 "token": hostile.token,
-                "victim": players[SOCKETS].name,
+                "victim": players[-2].name,
                 "strangers": [player.id for player in players],
             }
             await measure(crowd, kind, (proxy.url, f"127.0.1.{number + 1}"), known)

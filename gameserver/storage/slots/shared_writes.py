@@ -127,6 +127,9 @@ class SharedWrites(Generic[WriteT, WrittenT]):
     async def _commit(self, database: Database, link: Link, writes: Sequence[WriteT]) -> Sequence[WrittenT | Exception]:
         try:
             return await self._transaction(database, link, writes)
+        except asyncio.CancelledError:
+            # The node is stopping, and the commit may be on its way: what was taken is answered so.
+            return [DatabaseUnavailable("The node is stopping.", retry_after=1)] * len(writes)
         except asyncpg.PostgresError as error:
             DATABASE_FAULTS.labels(database.name, type(error).__name__).inc()
             log.warning("a batch failed", database=database.name, writes=len(writes), error=str(error))

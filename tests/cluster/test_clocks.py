@@ -55,7 +55,7 @@ async def test_a_clock_that_steps_while_the_node_runs_is_followed(
         for off in (900.0, -3600.0, 0.0):
             wall.off = off
             assert abs(clock.seconds() - time.time()) < 2 * clocks.CLOSE_SECONDS
-            await wait_until(lambda off=off: abs(clock._offset + off) < 0.1, 5, "the step was measured")
+            await wait_until(lambda off=off: abs(clock._offset + off) < 0.1, 20, "the step was measured")
             assert abs(clock.seconds() - time.time()) < 2 * clocks.CLOSE_SECONDS
 
 

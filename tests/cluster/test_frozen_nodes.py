@@ -23,7 +23,7 @@ from tests.support.servers import roomy
 from tests.support.wait import wait_until
 
 SLOW_REST = """
-create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return new; end';
+create function doze() returns trigger language plpgsql as 'begin perform pg_sleep({seconds}); return new; end';
 create trigger doze before insert on ledger for each row when (new.action = 'rest') execute function doze()
 """
 SLEEPERS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
@@ -40,10 +40,10 @@ async def node(settings: Settings) -> AsyncIterator[NodeProcess]:
 
 
 @asynccontextmanager
-async def slow_rest(core: Core, player: Signed) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """The player's rest takes half a second; yields a wait until its transaction is under way."""
+async def slow_rest(core: Core, player: Signed, seconds: float = 0.5) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """The player's rest takes so long; yields a wait until its transaction is under way."""
     async with connected(core.slots.owner("players", slot_of(int(player.id))).url) as connection:
-        await connection.execute(SLOW_REST)
+        await connection.execute(SLOW_REST.format(seconds=seconds))
         await connection.execute("update players set hp = 50 where id = $1", int(player.id))
 
         async def sleeps() -> bool:
@@ -120,15 +120,15 @@ async def test_a_node_told_to_stop_answers_what_it_has_begun_takes_nothing_new_a
 
     async with Api(node.address) as api:
         player = await api.sign_up()
-        async with slow_rest(core, player) as is_under_way:
+        async with slow_rest(core, player, 1.5) as is_under_way:
             acting = asyncio.create_task(api.act(player, "rest"))
             await is_under_way()
             os.kill(pid_of(node), signal.SIGTERM)
-            await wait_until(refuses, 2, "new connections are refused")
+            await wait_until(refuses, 20, "new connections are refused")
             assert not acting.done()
             answer = await acting
         assert (answer.status, answer.body["player"]["version"]) == (200, 2)
-        await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
+        await wait_until(lambda: node.process.status is not None, 20, "the node has ended")
         assert node.process.status == 0
 
 
@@ -144,7 +144,7 @@ async def test_a_socket_of_a_node_told_to_stop_is_told_so_and_gets_the_answer_to
             os.kill(pid_of(node), signal.SIGTERM)
             messages = [message.json() async for message in socket.connection]
         assert socket.connection.close_code == 1001
-        await wait_until(lambda: node.process.status is not None, 5, "the node has ended")
+        await wait_until(lambda: node.process.status is not None, 20, "the node has ended")
         assert node.process.status == 0
     assert [message["push"] for message in messages if "push" in message] == ["going_away"]
     assert [message["ok"]["player"]["version"] for message in messages if message.get("id") == 77] == [2]

@@ -46,7 +46,7 @@ def test_a_pipe_that_nobody_reads_holds_up_no_one_and_says_what_is_missing_when_
     log, began = writer(writes), time.monotonic()
     for _ in range(2000):
         log.msg("x" * 200)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     missing = int(dropped() - before)
     assert missing > 1000
     while b"\n" in os.read(reads, 1 << 20) and _has_more(reads):

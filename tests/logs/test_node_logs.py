@@ -120,7 +120,7 @@ async def test_a_full_log_disk_stops_no_node(settings: Settings, tmp_path: Path,
     try:
         for data in MALFORMED:
             await send(node, data)
-        await wait_until(lambda: _has_dropped(node), 5)
+        await wait_until(lambda: _has_dropped(node), 20)
         assert node.process.pid is not None
         (small_disk / "filler").unlink()
         await send(node, b"GET / HTTP/1.1\r\nHost: a\r\nFoo : bar\r\n\r\n")

@@ -383,5 +383,5 @@ async def test_a_board_that_lost_its_order_comes_back_whole_by_itself_and_is_nev
         return True
 
     assert not await is_back()
-    await wait_until(is_back, 5, "the board")
+    await wait_until(is_back, 20, "the board")
     await assert_agrees_soon(followed)

@@ -419,7 +419,7 @@ async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_it
             async def is_near() -> bool:
                 return len([row for row in await ledger(core, here.id) if row["action"] == "mail:challenged"]) == 3
 
-            await wait_until(is_near, 3, what="letters to the other database have arrived")
+            await wait_until(is_near, 20, what="letters to the other database have arrived")
             await servers.postgres["two"].start()
             await drained(core)
         assert [row["action"] for row in await mail_of(core, there)] == ["mail:challenged"] * 3

@@ -200,7 +200,7 @@ async def test_callers_that_leave_make_room_in_the_queue(core: Core) -> None:
         (outcome,) = await settled(core, [order(core, player.id, "say", words="")])
         return isinstance(outcome, Receipt)
 
-    await wait_until(is_served, 2, what="commands are taken again")
+    await wait_until(is_served, what="commands are taken again")
 
 
 async def test_commands_that_still_wait_when_the_node_stops_are_answered(settings: Settings) -> None:

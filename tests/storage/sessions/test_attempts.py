@@ -57,14 +57,14 @@ async def test_of_many_at_once_on_two_clients_exactly_the_burst_is_admitted(serv
 
 
 async def test_who_waits_as_long_as_he_is_told_is_admitted(redis: Redis) -> None:
-    limits = attempts(redis, up=Pace(SECOND_NS // 5, 3))
+    limits = attempts(redis, up=Pace(SECOND_NS, 3))
     for _ in range(3):
         await limits.sign_up(HERE)
     for _ in range(2):
         with pytest.raises(RateLimited) as caught:
             await limits.sign_up(HERE)
         assert caught.value.retry_after is not None
-        assert 0 < caught.value.retry_after <= 0.2
+        assert 0 < caught.value.retry_after <= 1
         await asyncio.sleep(caught.value.retry_after)
         await limits.sign_up(HERE)
 

@@ -123,8 +123,8 @@ async def test_a_head_that_doesnt_arrive_is_waited_for_no_longer_than_allowed(
     started = asyncio.get_running_loop().time()
     writer.write(sent)
     dripping = asyncio.create_task(drip(writer)) if sent else None
-    assert await asyncio.wait_for(ended(reader), 3)
-    assert asyncio.get_running_loop().time() - started < 2
+    assert await asyncio.wait_for(ended(reader), 8)
+    assert asyncio.get_running_loop().time() - started < 8, "not only by the ordinary deadline"
     if dripping is not None:
         await cancel_and_wait([dripping])
     writer.close()

@@ -127,7 +127,7 @@ async def test_a_deleted_player_leaves_boards_lists_sockets_and_sessions_and_the
     async def is_refused() -> bool:
         return (await elsewhere.ask("GET", ME, token=ann.token)).code == "not_authenticated"
 
-    await wait_until(is_refused, 3, "the other node refuses its session")
+    await wait_until(is_refused, 10, "the other node refuses its session")
     assert_problem(await elsewhere.act(ann), "not_authenticated")
     assert_problem(await api.ask("GET", f"/v1/players/{ann.id}", token=bea.token), "player_not_found")
     assert_problem(await api.ask("POST", "/v1/sessions", body={"device": ann.device}), "wrong_credentials")

@@ -17,7 +17,7 @@ from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem, closing_of, on_another_port
 
-WITHIN = 3.0
+WITHIN = 10.0
 """Seconds: one is promised, and a busy machine may take two more."""
 
 
@@ -190,7 +190,7 @@ async def test_the_list_shows_what_the_client_calls_itself_and_where_it_was(sett
 
 
 async def test_a_session_that_is_used_lasts_and_an_idle_one_ends(settings: Settings) -> None:
-    brief = SessionSettings.model_construct(idle_seconds=1, longest_seconds=60, per_player=20)
+    brief = SessionSettings.model_construct(idle_seconds=2, longest_seconds=60, per_player=20)
     async with AsyncExitStack() as stack:
         node = await start_node(stack, settings.model_copy(update={"sessions": brief}))
         api = await stack.enter_async_context(Api(node.url))
@@ -201,7 +201,7 @@ async def test_a_session_that_is_used_lasts_and_an_idle_one_ends(settings: Setti
             listed = (await api.ask("GET", "/v1/sessions", token=used.token)).body["sessions"]
             return [entry["current"] for entry in listed] == [True]
 
-        await wait_until(has_one_left, 5, "the session that rests has ended")
+        await wait_until(has_one_left, 20, "the session that rests has ended")
         assert_problem(await api.act(rests), "not_authenticated")
         assert (await api.act(used)).status == 200
 

@@ -29,15 +29,16 @@ async def seconds_of(api: Api, who: Signed, address: str, frames: int) -> float:
 
 
 async def test_frames_of_all_sockets_of_an_address_count_together_also_of_closed_ones(settings: Settings) -> None:
-    limits = LimitSettings(frames_per_address=PerSecond(per_second=20, burst=40))
+    limits = LimitSettings(frames_per_address=PerSecond(per_second=5, burst=40))
     node = settings.node.model_copy(update={"trusted_proxies": PROXY})
     async with AsyncExitStack() as stack:
         own = settings.model_copy(update={"node": node, "limits": limits})
         api = await stack.enter_async_context(Api((await start_node(stack, own)).url))
         who, other = await api.sign_up(), await api.sign_up()
-        assert await seconds_of(api, who, "198.51.100.7", 30) < 0.5
+        assert await seconds_of(api, who, "198.51.100.7", 30) < 3
         slow, quick = await asyncio.gather(
             seconds_of(api, who, "198.51.100.7", 30), seconds_of(api, other, "198.51.100.8", 30)
         )
-        assert slow > 0.8
-        assert quick < 0.5
+        # 62 frames with their hellos, of which 40 and what became free meanwhile were answered at once.
+        assert slow > 2
+        assert quick < slow

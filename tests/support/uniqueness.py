@@ -27,6 +27,7 @@ select player_id, key, removed from devices join players_owned_slots o using (sl
 CLAIMS = """
 select kind, key, player_id, confirmed from claims join accounts_owned_slots o using (slot) where o.owned
 """
+SETTLE_SECONDS = 10.0
 LET_PASS = "update claims set deadline = now() - interval '1 ms' where not confirmed"
 
 
@@ -76,7 +77,7 @@ async def assert_unique(core: Core, *, open_claims: bool = False, blocked: bool 
     Open claims are allowed while commands are under way or the sweeper has something left to do; what the living hold
     is held at any time. The names of deleted players are held, too, if they are `blocked`.
     """
-    found = await identities(core)
+    found = await identities(core) if open_claims else await _settled(core)
     twice = [key for key, times in Counter(held.key for held in _held(found.living)).items() if times > 1]
     assert not twice, f"names of two players: {twice}"
     claimed = {held for held, _ in found.claims}
@@ -91,6 +92,16 @@ async def assert_unique(core: Core, *, open_claims: bool = False, blocked: bool 
         assert not unsettled, f"open claims: {unsettled}"
         assert claimed == wanted, f"claims of nobody: {claimed - wanted}"
     return found
+
+
+async def _settled(core: Core) -> Identities:
+    """Once what nodes confirm behind their answers is confirmed; what is open for longer stays so."""
+    deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+    while True:
+        found = await identities(core)
+        if all(confirmed for _, confirmed in found.claims) or asyncio.get_running_loop().time() > deadline:
+            return found
+        await asyncio.sleep(0.05)
 
 
 async def let_pass(core: Core) -> None:

@@ -65,6 +65,7 @@ class Frozen:
 
     core: Core
     answer: asyncio.Task[Receipt]
+    _items: asyncpg.Connection
     _run: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def thaw(self) -> None:
@@ -75,6 +76,9 @@ class Frozen:
         for task in (*self._run, self.answer):
             task.cancel()
         await asyncio.wait([*self._run, self.answer])
+        # What waits for a lock would take effect once it gets it.
+        waiting = "wait_event_type = 'Lock' and datname = current_database()"
+        await self._items.execute(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where {waiting}")
 
 
 @asynccontextmanager
@@ -82,7 +86,7 @@ async def frozen(
     settings: Settings, items: asyncpg.Connection, player: Player, key: str, action: str = "brew", **args: object
 ) -> AsyncIterator[Frozen]:
     async with application.open_core(settings) as opened:
-        node = Frozen(opened, asyncio.create_task(act(opened, player.id, action, key, **args)))
+        node = Frozen(opened, asyncio.create_task(act(opened, player.id, action, key, **args)), items)
 
         async def has_reserved() -> bool:
             return bool(await items.fetchval(OPEN, player.id))

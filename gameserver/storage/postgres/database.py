@@ -6,7 +6,7 @@ connections of their own (`Link`), whose prepared batches are most of the work o
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 from sqlalchemy import AdaptedConnection, Executable, event, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gameserver.logs.outage import Outage
@@ -68,13 +67,23 @@ class Report:
 
     async def ask(self, statement: Executable, arguments: Mapping[str, Any]) -> Sequence[Any]:
         """The rows of a statement. Raises DatabaseUnavailable, also when the deadline has come."""
-        with translated(self.database):
-            try:
-                return (await self._connection.execute(statement, arguments)).all()
-            except DBAPIError as error:
-                if asyncio.get_running_loop().time() < self._deadline:
-                    raise
-                raise TimeoutError("the deadline of a question over all databases") from error
+        with translated(self.database), self._bounded():
+            return (await self._connection.execute(statement, arguments)).all()
+
+    async def finish(self) -> None:
+        """Ends the snapshot. Raises one of LOST, also when the deadline has come."""
+        with self._bounded():
+            await self._connection.rollback()
+
+    @contextlib.contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Raises TimeoutError when the deadline has come: the driver may say anything of a connection that was cut."""
+        try:
+            yield
+        except Exception as error:
+            if asyncio.get_running_loop().time() < self._deadline:
+                raise
+            raise TimeoutError("the deadline of a question over all databases") from error
 
 
 class Database:
@@ -203,7 +212,7 @@ class Database:
                 report = Report(self.name, opened, raw.terminate, deadline)
                 try:
                     yield report
-                    await opened.rollback()
+                    await report.finish()
                 finally:
                     report.end()
             except BaseException:

@@ -116,17 +116,19 @@ async def _close(closing: Closing, record: SeasonRecord) -> int:
 
 
 async def _reward(closing: Closing, board: Board, season: Season) -> bool:
-    """Delivers rewards; whether all have arrived. A reward is a letter whose id names its player: it arrives once."""
-    records = closing.seasons.room.records
-    while rewards := await records.due_rewards(board.name, season.start, CHUNK):
+    """Delivers rewards; whether all have arrived. A reward is a letter whose id names its player: it arrives once.
+
+    Those whose players' database is away stay due, and hold up none behind them.
+    """
+    records, after, all_arrived = closing.seasons.room.records, -1, True
+    while rewards := await records.due_rewards(board.name, season.start, CHUNK, after):
         ends = await closing.postman.deliver([_letter(board, season, reward) for reward in rewards])
         settled = [
             (reward.position, end.refused or "arrived") for reward, end in zip(rewards, ends, strict=True) if end
         ]
         await records.settle(board.name, season.start, settled)
-        if len(settled) < len(rewards):
-            return False
-    return True
+        after, all_arrived = rewards[-1].position, all_arrived and len(settled) == len(rewards)
+    return all_arrived
 
 
 def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:

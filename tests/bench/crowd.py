@@ -14,6 +14,7 @@ from tests.bench import talk
 
 AT_ONCE = 32
 PATIENCE_SECONDS = 30
+BUSY_PAUSE = 0.2
 Answer = tuple[int, Any]
 """A status, and the body decoded."""
 Order = Callable[[int, int], tuple[str, dict[str, Any]]]
@@ -47,16 +48,22 @@ class Asker:
     def close(self) -> None:
         self._connection.close()
 
-    async def ask(self, method: str, path: str, *, token: str = "", body: dict[str, Any] | None = None) -> Answer:
+    async def ask(
+        self, method: str, path: str, *, token: str = "", body: dict[str, Any] | None = None, key: str = ""
+    ) -> Answer:
         """Anything with a body but a sign-in gets a command id. Raises ConnectionError, TimeoutError."""
         self._answer = asyncio.get_running_loop().create_future()
-        key = talk.ids.next() if body is not None and path != "/v1/sessions" else ""
+        key = key or (talk.ids.next() if body is not None and path != "/v1/sessions" else "")
         self._connection.send(talk.request(method, path, self._host, token=token, body=body, key=key))
         return await asyncio.wait_for(self._answer, PATIENCE_SECONDS)
 
     async def get(self, method: str, path: str, status: int, **fields: Any) -> Any:
-        """The body of an answer; SystemExit if it has another status."""
-        found, body = await self.ask(method, path, **fields)
+        """The body of an answer, however often it takes; SystemExit if it has another status."""
+        end, key = time.monotonic() + PATIENCE_SECONDS, talk.ids.next() if "body" in fields else ""
+        found, body = await self.ask(method, path, key=key, **fields)
+        while found == 503 and time.monotonic() < end:
+            await asyncio.sleep(BUSY_PAUSE)
+            found, body = await self.ask(method, path, key=key, **fields)
         if found != status:
             raise SystemExit(f"{method} {path} was answered with {found}: {body}")
         return body

@@ -13,6 +13,8 @@ from tests.bench.talk import DeviceChanges, Letters, Loop, Question, SignUps, re
 
 Crowd = Callable[[Stage], Awaitable[list[Somebody]]]
 LoopFor = Callable[[Spot], HttpLoop | SocketUse]
+CHECKS = 8
+"""Passwords that are checked at a time: nodes refuse more than a few that wait."""
 ACTS, BARE, BATCHES = "acts in batches", "bare handler", "sign-ups in batches"
 
 
@@ -20,13 +22,15 @@ ACTS, BARE, BATCHES = "acts in batches", "bare handler", "sign-ups in batches"
 class Door:
     """`open` prepares it and returns what makes each connection's loop.
 
-    `raw` names the limit that it is held against; one that is `proxied` is measured through HAProxy, too.
+    `raw` names the limit that it is held against; one that is `proxied` is measured through HAProxy, too. No more than
+    `most` connections knock at it.
     """
 
     name: str
     open: Callable[[Stage], Awaitable[LoopFor]]
     raw: str = ""
     proxied: bool = False
+    most: int = 1 << 30
 
 
 async def sign_ups(_: Stage) -> LoopFor:
@@ -103,7 +107,7 @@ DOORS = {
         Door("sign-up", sign_ups, BATCHES),
         Door("name-taken", refused_names),
         Door("sign-in-device", device_sign_ins),
-        Door("sign-in-password", password_sign_ins),
+        Door("sign-in-password", password_sign_ins, most=CHECKS),
         Door("act-http", acts, ACTS, proxied=True),
         Door("act-socket", partial(sockets, reads=False), ACTS, proxied=True),
         read("read-http", "/v1/players/me", b'"hp"', proxied=True),

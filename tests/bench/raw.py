@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import asyncpg
+
 from gameserver.config.settings import Settings
 from gameserver.storage.accounts.birth_writes import Birth, write_births
 from gameserver.storage.accounts.claim_writes import Confirmation, Opening, write_claims
@@ -31,9 +33,15 @@ async def acts(settings: Settings, seconds: float) -> int:
 
 
 async def fill(settings: Settings, rows: int) -> None:
-    """Commits so many ledger rows, spread over the databases of players, or a few more."""
-    loops = len(settings.groups["players"].databases) * CONNECTIONS
-    await _write(settings, lambda done: done * loops < rows)
+    """Commits so many ledger rows, spread over the databases of players, or a few more; then vacuums, as time would."""
+    if not rows:
+        return
+    names = settings.groups["players"].databases
+    await _write(settings, lambda done: done * len(names) * CONNECTIONS < rows)
+    for name in names:
+        connection = await asyncpg.connect(settings.database_url(name).get_secret_value())
+        await connection.execute("vacuum (analyze)")
+        await connection.close()
 
 
 async def _write(settings: Settings, goes_on: Callable[[int], bool]) -> int:

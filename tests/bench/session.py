@@ -89,7 +89,7 @@ class Session:
             return await self._doctor()
         door = DOORS[name]
         limit = await self._batches(door.raw, seconds) if door.raw in raw.LIMITS else None
-        for index, count in enumerate(connections):
+        for index, count in enumerate(dict.fromkeys(min(count, door.most) for count in connections)):
             line, sample = await self._load(name, self._direct, count, seconds)
             if door.raw == BARE and index == 0:
                 limit = await self._bare_handler(sample, count, seconds / 2)

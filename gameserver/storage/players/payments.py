@@ -110,7 +110,7 @@ class Payments:
             return await (self._take(command, deadline) if command.takes else self._router.submit(command))
 
         with using(Purpose.PLAY):
-            return await self._lines.run(command.player_id, work)
+            return await self._lines.run(command.player_id, self._inventory.owner(command.player_id).name, work)
 
     async def _take(self, command: Command, ends: float) -> Receipt:
         """Attempts until one succeeds, is refused for good, or time is up."""

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Sized
 
-LONGEST_SECONDS = 0.005
+LONGEST_SECONDS = 0.02
 STEP_SECONDS = 0.001
 
 

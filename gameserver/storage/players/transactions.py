@@ -44,6 +44,7 @@ class Transactions:
         self._make_batch = make_batch
         self._limits = limits
         self._answer = answer
+        self._commits, self._batches = COMMITS.labels(database.name), BATCHES.labels(database.name)
         self.posted = Bell()
         """Rings when something has been put into the database's outbox."""
 
@@ -108,11 +109,11 @@ class Transactions:
         except asyncpg.PostgresError as error:
             return await self._refused(link, batch, error)
         seconds = time.perf_counter() - started
-        COMMITS.labels(self._database.name).observe(seconds)
+        self._commits.observe(seconds)
         if seconds > SLOW_SECONDS:
             SLOW_COMMITS.labels(self._database.name).inc()
             log.warning("slow batch", database=self._database.name, commands=len(batch), seconds=round(seconds, 3))
-        BATCHES.labels(self._database.name).observe(len(batch))
+        self._batches.observe(len(batch))
         if work.has_posted():
             self.posted.ring()
         return [pending for pending, verdict in zip(batch, verdicts, strict=True) if self._postponed(pending, verdict)]

@@ -139,12 +139,16 @@ class SeasonRecords:
         finally:
             connection.terminate()
 
-    async def due_rewards(self, board: str, start: int, limit: int) -> list[DueReward]:
-        """At most `limit` rewards that haven't arrived yet, by position; a player who is hidden by now gets none."""
+    async def due_rewards(self, board: str, start: int, limit: int, after: int = -1) -> list[DueReward]:
+        """At most `limit` rewards that haven't arrived yet, by position, behind the position `after`.
+
+        A player who is hidden by now gets none.
+        """
         columns = STANDINGS.c
         rewarded = (columns.board == board) & (columns.start == start) & columns.reward.is_not(None) & ~columns.hidden
         query = select(columns.position, columns.rank, columns.player_id, columns.reward)
-        query = query.where(rewarded, columns.rewarded.is_(None)).order_by(columns.position).limit(limit)
+        due = query.where(rewarded, columns.rewarded.is_(None), columns.position > after)
+        query = due.order_by(columns.position).limit(limit)
         async with self._control.snapshot() as connection:
             return [DueReward(*row) for row in await connection.execute(query)]
 

@@ -61,7 +61,7 @@ def admin(request: web.Request) -> str:
 async def body(request: web.Request, model: type[Model]) -> Model:
     """The decoded body. Raises UnsupportedMediaType, BadJson, BadInput, TooLarge, TooSlow."""
     require_json(request)
-    raw = await request.read() if request.content.is_eof() else await _read_slow_body(request)
+    raw = _arrived_body(request) if request.content.is_eof() else await _read_slow_body(request)
     return wire.parse(model, wire.parse_json(raw))
 
 
@@ -78,6 +78,14 @@ def require_json(request: web.Request) -> None:
         raise wire.UnsupportedMediaType("A body must be JSON, and be sent with `Content-Type: application/json`.")
     if (coding := request.headers.get(hdrs.CONTENT_ENCODING)) is not None and coding.lower() != "identity":
         raise wire.UnsupportedMediaType("A body may not be compressed.")
+
+
+def _arrived_body(request: web.Request) -> bytes:
+    """A body that is here already, as most are. Raises TooLarge."""
+    raw = request.content.read_nowait()
+    if len(raw) > wire.LARGEST_BODY:
+        raise wire.TooLarge(f"A body may have at most {wire.LARGEST_BODY} bytes.")
+    return raw
 
 
 async def _read_slow_body(request: web.Request) -> bytes:

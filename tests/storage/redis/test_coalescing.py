@@ -22,13 +22,14 @@ class Scripted:
     def __init__(self) -> None:
         self.together: list[int] = []
         self.away = False
+        self.refused: set[int] = set()
 
     async def each(self, calls: Sequence[Any]) -> list[Any]:
         self.together.append(len(calls))
         await asyncio.sleep(0)
         if self.away:
             raise RedisError("away")
-        return [call.number for call in calls]
+        return [RedisError("refused") if call.number in self.refused else call.number for call in calls]
 
 
 def scripted(bounds: Bounds = BOUNDS) -> tuple[Scripted, CoalescedScript[Question]]:
@@ -62,3 +63,11 @@ async def test_who_leaves_takes_nobody_with_him() -> None:
     await asyncio.sleep(0)
     leaves.cancel()
     assert await stays == 2
+
+
+async def test_a_call_that_is_refused_fails_alone() -> None:
+    script, ask = scripted()
+    script.refused = {2, 5}
+    outcomes = await asyncio.gather(*(ask(Question(each)) for each in range(7)), return_exceptions=True)
+    assert [number for number, outcome in enumerate(outcomes) if isinstance(outcome, RedisError)] == [2, 5]
+    assert script.together == [7]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from gameserver.storage.boards.layout import Parts
 from gameserver.storage.boards.writer import ApplyCall, Guard
@@ -79,6 +80,23 @@ async def test_a_script_that_the_server_doesnt_know_is_sent(redis: Redis, write:
     assert await script.many([SumCall("{sum}", 1, []), SumCall("{sum}", 2, [])]) == [1, 3]
     await redis.script_flush()
     assert await script(SumCall("{sum}", 1, [])) == 4
+
+
+async def test_of_calls_that_go_together_one_that_fails_fails_alone(redis: Redis, write: Write) -> None:
+    write(SUM)
+    script = Script(redis, PACKAGE, "sum", SumCall)
+    await redis.delete("{sum}")
+    await redis.set("{text}", "no number", px=60_000)
+    await redis.script_flush()
+    for _ in ("unknown to the server", "known"):
+        first, refused, last = await script.each(
+            [SumCall("{sum}", 1, []), SumCall("{text}", 1, []), SumCall("{sum}", 2, [])]
+        )
+        assert isinstance(refused, ResponseError)
+        assert (first, last) in ((1, 3), (4, 6))
+    with pytest.raises(ResponseError):
+        await script.many([SumCall("{text}", 1, [])])
+    await redis.delete("{text}", "{sum}")
 
 
 async def test_keys_may_be_as_many_as_the_call_has(redis: Redis, write: Write) -> None:

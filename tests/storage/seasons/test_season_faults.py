@@ -21,6 +21,8 @@ from gameserver.upkeep import closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, enlist_many, following, owner, with_actions, working
+from tests.support.freezing import frozen
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 WEEK = 7 * 86400
@@ -145,6 +147,31 @@ async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: C
     await judge(core, a)
     await until_closed(core, season)
     assert [await exp(core, player_id) for player_id in (a, b)] == [0, 10]
+
+
+async def test_rewards_of_the_others_arrive_while_a_database_is_silent(
+    core: Core, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "CHUNK", 1)
+    now = this_week(core)
+    season = Season(now.start - WEEK, now.start)
+    records, end = core.rooms.seasons.records, core.rooms.seasons.end
+    await records.begin(weekly(core), season)
+    first, second = [await enlist(core, database=database) for database in ("two", "one")]
+    for player, score in ((first, 9), (second, 8)):
+        await gives(core, player.id, season.start, score)
+    await records.step("weekly", season.start, "running", "ended")
+    await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+
+    async def has_arrived() -> bool:
+        return bool(await rewards(core, second))
+
+    with frozen(servers.postgres["two"]):
+        attending = asyncio.create_task(attend(core))
+        await wait_until(has_arrived, 20, "the second's reward arrives")
+        await attending
+    await until_closed(core, season)
+    assert [await exp(core, player.id) for player in (first, second)] == [100, 10]
 
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:

@@ -74,7 +74,9 @@ async def serving(
         await cancel_and_wait(tasks, CANCEL_SECONDS)
         log.info("stopped")
     for task in tasks:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if not task.done():
+            log.warning("background work goes on although it was cancelled", work=str(task.get_coro()))
+        elif not task.cancelled() and (error := task.exception()) is not None:
             raise error
 
 

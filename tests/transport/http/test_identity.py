@@ -167,7 +167,10 @@ async def test_where_names_of_deleted_players_are_blocked_no_one_gets_them(setti
         await assert_unique(node.core, blocked=True)
 
 
-async def test_twenty_renames_of_one_player_at_once_are_made_one_after_another(api: Api, node: InProcessNode) -> None:
+async def test_twenty_renames_of_one_player_at_once_are_made_one_after_another(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST_SECONDS", 60.0)
     ann = await api.sign_up(name="Ann Lee")
     answers = await asyncio.gather(*(rename(api, ann, f"Ann the {number}th") for number in range(2, 22)))
     assert Counter(answer.status for answer in answers) == Counter({200: 20})

@@ -29,7 +29,8 @@ from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
-from gameserver.storage.postgres.database import REPORTS, Database, Report
+from gameserver.storage.postgres.database import REPORTS, Database
+from gameserver.storage.postgres.report import Report
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_with_data_of
 

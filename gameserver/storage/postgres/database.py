@@ -13,8 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import AdaptedConnection, Executable, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import AdaptedConnection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gameserver.logs.outage import Outage
@@ -22,6 +21,7 @@ from gameserver.storage.postgres import causes, passfile
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.report import Report
 from gameserver.storage.postgres.shares import POOL, Shares
 
 CONNECT_SECONDS = 3.0
@@ -42,39 +42,6 @@ Vet = Callable[["Database", asyncpg.Connection], Awaitable[None]]
 """Raises Unfit."""
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
 log = structlog.get_logger()
-
-
-class Report:
-    """A snapshot of one database, for one question over all of them.
-
-    At its deadline, of the event loop's clock, its connection is cut, whatever that is doing: a silent database holds
-    nobody up for longer.
-    """
-
-    def __init__(self, database: str, connection: AsyncConnection, cut: Callable[[], None], deadline: float) -> None:
-        self.database, self._connection, self._cut = database, connection, cut
-        self._timer: asyncio.TimerHandle | None = None
-        self.extend(deadline)
-
-    def extend(self, deadline: float) -> None:
-        """Sets another deadline."""
-        self.end()
-        self._deadline, self._timer = deadline, asyncio.get_running_loop().call_at(deadline, self._cut)
-
-    def end(self) -> None:
-        """The deadline has no effect any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    async def ask(self, statement: Executable, arguments: Mapping[str, Any]) -> Sequence[Any]:
-        """The rows of a statement. Raises DatabaseUnavailable, also when the deadline has come."""
-        with translated(self.database):
-            try:
-                return (await self._connection.execute(statement, arguments)).all()
-            except DBAPIError as error:
-                if asyncio.get_running_loop().time() < self._deadline:
-                    raise
-                raise TimeoutError("the deadline of a question over all databases") from error
 
 
 class Database:
@@ -203,7 +170,7 @@ class Database:
                 report = Report(self.name, opened, raw.terminate, deadline)
                 try:
                     yield report
-                    await opened.rollback()
+                    await report.finish()
                 finally:
                     report.end()
             except BaseException:

@@ -13,6 +13,7 @@ from gameserver.storage.postgres import database as databases
 from gameserver.storage.postgres.database import Database
 from tests.support.freezing import frozen
 from tests.support.servers import Servers
+from tests.support.wait import wait_until
 
 ONE = text("select 1")
 Use = Callable[[Database], Awaitable[object]]
@@ -72,3 +73,21 @@ async def test_whoever_gives_up_waiting_is_let_go_at_once(servers: Servers, data
         waiting.cancel()
         assert (await asyncio.wait([waiting], timeout=30))[0]
     await use(database)
+
+
+async def test_a_report_that_is_cut_between_two_steps_of_the_driver_is_a_database_that_does_not_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = asyncpg.Connection._get_statement
+
+    async def get_late(self: asyncpg.Connection, *arguments: object, **more: object) -> object:
+        await wait_until(self.is_closed)
+        return await get(self, *arguments, **more)
+
+    await report(database)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "_get_statement", get_late)
+        with pytest.raises(DatabaseUnavailable):
+            async with database.report(asyncio.get_running_loop().time() + 0.5) as opened:
+                await opened.ask(text("select 2"), {})
+    await report(database)

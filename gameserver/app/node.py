@@ -64,7 +64,8 @@ def build_app(core: Core) -> web.Application:
 
 def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
     chosen, limits = settings.sockets, settings.limits
-    places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address)
+    ended = ActionPacing(pace_of(limits.ended_sockets_per_address), limit="ended_sockets_per_address")
+    places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address, ended)
     memory = MemoryLimits(chosen.held_bytes_per_socket, limits.held_bytes_per_address, chosen.held_bytes_per_node)
     return Sockets(chosen.per_player, pages, places, memory)
 

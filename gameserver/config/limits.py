@@ -70,7 +70,7 @@ class LimitSettings(SettingsSection):
     """On each node."""
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
-    hellos_per_player: PerMinute = PerMinute(per_minute=60, burst=30)
+    hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)
     """Sockets that a player opens, on each node."""
     reads_per_player: PerSecond = PerSecond(per_second=50, burst=500)
     """Pages of a player's ledger and inbox, its items, friends, blocks, feed, devices and sessions, on each node."""
@@ -92,6 +92,8 @@ class LimitSettings(SettingsSection):
     """Sockets of an address at a time, on each node; also behind proxies."""
     sockets_without_hello_per_address: int = Field(default=100, ge=1, le=1_000_000)
     """Of these, sockets that haven't said hello yet."""
+    ended_sockets_per_address: PerMinute = PerMinute(per_minute=30, burst=20)
+    """Sockets that a node has to end for what they send, or leave unread; beyond it the address gets no new ones."""
     held_bytes_per_address: int = Field(default=16 << 20, ge=1 << 20, le=1 << 40)
     """Bytes that its sockets' clients haven't read, and requests that aren't answered, on each node."""
     exempt: tuple[IPvAnyNetwork, ...] = ()

@@ -150,9 +150,11 @@ async def on_sockets(attack: Attack, use: Callable[[ClientWebSocketResponse], Aw
     """One socket after the other."""
     while time.monotonic() < attack.until:
         with contextlib.suppress(ClientError, OSError, TimeoutError):
-            async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
-                attack.heard["opened"] += 1
-                await use(socket)
+            # Closing waits for a server that no longer reads.
+            async with asyncio.timeout(attack.until + 1 - time.monotonic()):
+                async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
+                    attack.heard["opened"] += 1
+                    await use(socket)
         attack.heard["ended"] += 1
         await asyncio.sleep(0.05)
 

@@ -8,7 +8,6 @@ and closed before anything is read or made for it.
 """
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -25,8 +24,6 @@ from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooL
 HEAD_SECONDS = 10.0
 UNREAD_SECONDS = 30.0
 """How long a client may leave more than 64 KiB unread."""
-RECEIVED_BYTES = 1 << 16
-"""What a connection may have received that isn't read yet, before its client has to wait."""
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 """Bytes; they differ so that aiohttp's error tells which one it was."""
 LONGEST_TEXT = 300
@@ -61,8 +58,6 @@ class Connection(web.RequestHandler):
                 self._refused = True
                 _refuse_connection(cast("asyncio.WriteTransport", transport), error)
                 return
-        if (connection := transport.get_extra_info("socket")) is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
         super().connection_made(transport)
         self._expect_head()
 

@@ -2,8 +2,8 @@
 
 Law: the frames sent in one turn of the event loop leave in their order in one write, so a batch of answers costs one
 system call instead of one for each (they were two fifths of a busy node's time). What the client hasn't read yet waits
-in the connection's buffer, whose owner is told of it; the kernel holds KERNEL_BUFFER bytes more in each direction, or
-twice as many. Every close has a deadline: a client that stops reading can't hold up the node.
+in the connection's buffer, whose owner is told of it; the kernel holds SENT_BUFFER bytes more, or twice as many. Of what
+the client sends it holds RECEIVED_BUFFER bytes. Every close has a deadline: a client that stops reading can't hold up the node.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from gameserver.rules.errors import GameError
+from gameserver.rules.errors import GameError, RateLimited
 from gameserver.telemetry import request_id
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
-KERNEL_BUFFER = 1 << 16
+SENT_BUFFER, RECEIVED_BUFFER = 1 << 16, 1 << 14
 """Without a bound Linux lets both buffers of a connection grow to some megabytes."""
 CLOSE_SECONDS = 1.0
 
@@ -26,9 +26,15 @@ CLOSE_SECONDS = 1.0
 class SocketChannel:
     """Frames out, and the close; the socket's handler receives from `websocket` itself."""
 
-    def __init__(self, on_unread: Callable[[], object] = lambda: None) -> None:
-        """`on_unread` is called when the client hasn't read all that was sent before."""
-        self._on_unread = on_unread
+    def __init__(
+        self, on_unread: Callable[[], object] = lambda: None, on_abuse: Callable[[], object] = lambda: None
+    ) -> None:
+        """`on_unread` is called when the client hasn't read all that was sent before.
+
+        `on_abuse` is called once if the socket has to end for what its client sends, or leaves unread.
+        """
+        self._on_unread, self._on_abuse = on_unread, on_abuse
+        self._is_abused = False
         self.websocket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_SECONDS,
             autoping=False,
@@ -45,8 +51,8 @@ class SocketChannel:
         await self.websocket.prepare(request)
         self._transport = request.transport
         if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
-            for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                raw.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BUFFER)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BUFFER)
 
     @property
     def unread(self) -> int:
@@ -74,11 +80,15 @@ class SocketChannel:
 
     def fail(self, error: GameError, code: int, reason: str | None = None, frame_id: str | int | None = None) -> None:
         """Sends an error, then ends; the close's reason is the error's code unless given."""
+        if isinstance(error, RateLimited):
+            self._note_abuse()
         self.send({"id": frame_id, "error": answers.frame_error(error, request_id.get())})
         self.end(code, reason or error.code)
 
     def end(self, code: int, reason: str) -> None:
         """Begins to close; whoever receives then sees the end."""
+        if code == Close.TOO_SLOW:
+            self._note_abuse()
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(code, reason))
 
@@ -97,9 +107,15 @@ class SocketChannel:
         self._abort_unsent()
 
     def cut(self) -> None:
-        """Drops the connection and all that waits for the client."""
+        """Drops the connection and all that waits for the client, which sends or leaves unread too much."""
+        self._note_abuse()
         if self._transport is not None:
             self._transport.abort()
+
+    def _note_abuse(self) -> None:
+        if not self._is_abused:
+            self._is_abused = True
+            self._on_abuse()
 
     def _abort_unsent(self) -> None:
         """Cuts the connection if the client still hasn't read everything."""

@@ -2,8 +2,9 @@
 
 Law: a frame that isn't masked ends the socket with 1002 (RFC 6455, 5.1). Frames that don't end a message, and every
 UNIT bytes of a frame, count against the socket's pace like messages, from the first byte on: the reader gives nothing
-to the conversation until a message ends, so nobody else could count them. Only headers are read, never
-payloads; a chunk that is one small whole message, which is nearly every one, is passed on after one look.
+to the conversation until a message ends, so nobody else could count them. A client that floods a socket which is
+closing is cut. Only headers are read, never payloads; a chunk that is one small whole message, which is nearly every
+one, is passed on after one look.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.pacing import FramePacing
 from gameserver.transport.wire import LARGEST_BODY, Close
 
+LATE_BYTES = 4096
+"""What a client may send to a socket that is closing, its own closing frame among it; then it is cut."""
 UNIT = 4096
 """Bytes that count like a frame."""
 _END, _MASKED, _LENGTH = 0x80, 0x80, 0x7F
@@ -37,7 +40,7 @@ class Guarded(Protocol):
 class FrameGuard:
     """One per socket, between its connection and its reader."""
 
-    __slots__ = ("_channel", "_ended", "_head", "_pacing", "_payload", "_reader")
+    __slots__ = ("_channel", "_ended", "_head", "_late", "_pacing", "_payload", "_reader")
 
     def __init__(self, reader: FrameReader, channel: SocketChannel, pacing: FramePacing) -> None:
         self._reader = reader
@@ -47,12 +50,15 @@ class FrameGuard:
         self._payload = 0
         """Bytes of the present frame that are still to come."""
         self._ended = False
+        self._late = 0
 
     def feed_eof(self) -> None:
         self._reader.feed_eof()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Passes the data on; returns whether the connection takes no more, as aiohttp's readers do."""
+        if self._channel.closing and not self._admits_late(data):
+            return _REFUSED
         if not (self._payload or self._head or self._ended) and len(data) >= 6:
             first, second = data[0], data[1]
             if first & _END and second & _MASKED and len(data) == 6 + (second & _LENGTH) < 132:
@@ -61,6 +67,13 @@ class FrameGuard:
             self._ended = True
             return _REFUSED
         return self._reader.feed_data(data)
+
+    def _admits_late(self, data: bytes) -> bool:
+        """Whether so little comes during the close that it may be read; otherwise the connection is cut."""
+        self._late += len(data)
+        if self._late > LATE_BYTES:
+            self._channel.cut()
+        return self._late <= LATE_BYTES
 
     def _admits(self, data: bytes) -> bool:
         """Walks over the headers of all frames; ends the socket and returns False at the first one at fault."""

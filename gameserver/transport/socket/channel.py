@@ -2,8 +2,9 @@
 
 Law: the frames sent in one turn of the event loop leave in their order in one write, so a batch of answers costs one
 system call instead of one for each (they were two fifths of a busy node's time). What the client hasn't read yet waits
-in the connection's buffer, whose owner is told of it; the kernel holds SENT_BUFFER bytes more, or twice as many. Of what
-the client sends it holds RECEIVED_BUFFER bytes. Every close has a deadline: a client that stops reading can't hold up the node.
+in the connection's buffer, whose owner is told of it; the kernel holds SENT_BUFFER bytes more, or twice as many, and
+RECEIVED_BUFFER of what the client sends. Every close has a deadline: a client that stops reading can't hold up the
+node.
 """
 
 import asyncio

@@ -2,9 +2,8 @@
 
 Law: the frames sent in one turn of the event loop leave in their order in one write, so a batch of answers costs one
 system call instead of one for each (they were two fifths of a busy node's time). What the client hasn't read yet waits
-in the connection's buffer, whose owner is told of it; the kernel holds SENT_BUFFER bytes more, or twice as many, and
-RECEIVED_BUFFER of what the client sends. Every close has a deadline: a client that stops reading can't hold up the
-node.
+in the connection's buffer, whose owner is told of it; the kernel holds KERNEL_BUFFER bytes more in each direction, or
+twice as many. Every close has a deadline: a client that stops reading can't hold up the node.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from gameserver.telemetry import request_id
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
-SENT_BUFFER, RECEIVED_BUFFER = 1 << 16, 1 << 14
+KERNEL_BUFFER = 1 << 16
 """Without a bound Linux lets both buffers of a connection grow to some megabytes."""
 CLOSE_SECONDS = 1.0
 
@@ -52,8 +51,8 @@ class SocketChannel:
         await self.websocket.prepare(request)
         self._transport = request.transport
         if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BUFFER)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BUFFER)
+            for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                raw.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
 
     @property
     def unread(self) -> int:

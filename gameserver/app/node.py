@@ -11,6 +11,7 @@ from gameserver.app import doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
+from gameserver.config.limits import LimitSettings
 from gameserver.config.settings import Settings
 from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
@@ -64,8 +65,12 @@ def build_app(core: Core) -> web.Application:
 
 def _sockets(settings: Settings, pages: BoardPages) -> Sockets:
     chosen, limits = settings.sockets, settings.limits
-    ended = ActionPacing(pace_of(limits.ended_sockets_per_address), limit="ended_sockets_per_address")
-    places = SocketLimits(chosen.per_node, limits.sockets_per_address, limits.sockets_without_hello_per_address, ended)
+    places = SocketLimits(
+        chosen.per_node,
+        limits.sockets_per_address,
+        limits.sockets_without_hello_per_address,
+        _pacing(limits, "ended_sockets_per_address"),
+    )
     memory = MemoryLimits(chosen.held_bytes_per_socket, limits.held_bytes_per_address, chosen.held_bytes_per_node)
     return Sockets(chosen.per_player, pages, places, memory)
 
@@ -79,57 +84,35 @@ def _add(app: web.Application, method: str, path: str, handler: Handler) -> None
 
 def _callers(settings: Settings) -> Callers:
     limits, denials = settings.limits, DenialWatch()
-    steady = ActionPacing(
-        pace_of(limits.steady_actions_per_player),
-        limit="steady_actions_per_player",
-        refused="Too many actions of this player over a long time.",
+    long = _pacing(limits, "steady_actions_per_player", "Too many actions of this player over a long time.")
+    actions = _pacing(limits, "actions_per_player", "Too many actions of this player.", longer=long)
+    keys, lists = "changes of this player's name and devices", "changes of this player's friends, blocks and inbox"
+    unlimited = (*settings.node.trusted_proxies, *limits.exempt)
+    sources = SourceLimits(
+        limits.connections_per_address,
+        pace_of(limits.new_connections_per_address),
+        pace_of(limits.requests_per_address),
     )
-    actions = ActionPacing(pace_of(limits.actions_per_player), longer=steady)
     return Callers(
-        settings.node.trusted_proxies,
-        limits.exempt,
-        settings.backend.keys,
-        pace_of(limits.frames_per_socket),
-        ActionPacing(pace_of(limits.frames_per_address), limit="frames_per_address"),
-        actions,
-        ActionPacing(
-            pace_of(limits.reads_per_player),
-            limit="reads_per_player",
-            refused="Too many reads of what is this player's own.",
-        ),
-        ActionPacing(
-            pace_of(limits.key_changes_per_player),
-            limit="key_changes_per_player",
-            refused="Too many changes of this player's name and devices.",
-            longer=actions,
-        ),
-        ActionPacing(
-            pace_of(limits.list_changes_per_player),
-            limit="list_changes_per_player",
-            refused="Too many changes of this player's friends, blocks and inbox.",
-            longer=actions,
-        ),
-        ActionPacing(
-            pace_of(limits.hellos_per_player),
-            limit="hellos_per_player",
-            refused="Too many sockets of this player were opened.",
-        ),
-        ActionPacing(
-            pace_of(limits.wrong_keys_per_address),
-            limit="wrong_keys_per_address",
-            refused="Too many wrong keys from this address.",
-        ),
-        Sources(
-            SourceLimits(
-                limits.connections_per_address,
-                pace_of(limits.new_connections_per_address),
-                pace_of(limits.requests_per_address),
-            ),
-            (*settings.node.trusted_proxies, *limits.exempt),
-            denials,
-        ),
-        denials,
+        proxies=settings.node.trusted_proxies,
+        exempt=limits.exempt,
+        keys=settings.backend.keys,
+        frames=pace_of(limits.frames_per_socket),
+        address_frames=_pacing(limits, "frames_per_address"),
+        actions=actions,
+        reads=_pacing(limits, "reads_per_player", "Too many reads of what is this player's own."),
+        key_changes=_pacing(limits, "key_changes_per_player", f"Too many {keys}.", longer=actions),
+        list_changes=_pacing(limits, "list_changes_per_player", f"Too many {lists}.", longer=actions),
+        hellos=_pacing(limits, "hellos_per_player", "Too many sockets of this player were opened."),
+        wrong_keys=_pacing(limits, "wrong_keys_per_address", "Too many wrong keys from this address."),
+        sources=Sources(sources, unlimited, denials),
+        denials=denials,
     )
+
+
+def _pacing(limits: LimitSettings, kind: str, refused: str = "", longer: ActionPacing | None = None) -> ActionPacing:
+    """The pacing of the limit of this name; `refused` is what a client is told, where it is told anything."""
+    return ActionPacing(pace_of(getattr(limits, kind)), limit=kind, refused=refused, longer=longer)
 
 
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:

@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
-from gameserver.commands.claims import resolve, resolve_all, resolve_stale
+from gameserver.commands.claims import resolve, resolve_all
 from gameserver.commands.commit import after_commit
-from gameserver.commands.drafts import draft_of, drafts_of, ids_of, is_same, keys_of_draft, rounds_of
+from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft, rounds_of
 from gameserver.commands.keys import is_look, taken
+from gameserver.commands.reserving import Dead, UnderWay, reserve
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
 from gameserver.rules.errors import (
@@ -30,12 +30,10 @@ from gameserver.rules.errors import (
     Unavailable,
 )
 from gameserver.rules.passwords import require_good
-from gameserver.storage.accounts.claims import Claim, Key
+from gameserver.storage.accounts.claims import Claim
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
-CLAIM_TRIES = 3
-"""How often a key is reserved again after a claim that stood in the way was resolved."""
 ROUNDS = 20
 """How often a sign-up waits for the same command on another node."""
 UNDER_WAY_PAUSE = 0.05
@@ -77,14 +75,6 @@ async def sign_up(
 _MADE = "The player exists, but no session could be opened: send this again under the same command id, or sign in."
 
 
-class _UnderWay(Exception):
-    """The same command, sent several times at once, changes the claims faster than this request does."""
-
-
-class _Dead(Exception):
-    """This id can't be the player's: another request of the same command has gone on to a later one."""
-
-
 async def enroll(
     accounts: Accounts, application: Application, command_id: str, *, repeatable: bool = True
 ) -> tuple[Enrolment, bool]:
@@ -110,7 +100,7 @@ async def _enrolled(
     """Round after round; `opened` takes the claims that are left open under the command's first id."""
     try:
         for _ in range(ROUNDS):
-            with contextlib.suppress(_UnderWay):
+            with contextlib.suppress(UnderWay):
                 if (made := await _make_at_once(accounts, application, command_id, opened)) is not None:
                     return made, False
                 return await _enroll(accounts, application, command_id)
@@ -156,7 +146,7 @@ def _may_be_new(accounts: Accounts, application: Application, command_id: str) -
 
 
 async def _enroll(accounts: Accounts, application: Application, command_id: str) -> tuple[Enrolment, bool]:
-    """One round. Raises _UnderWay."""
+    """One round. Raises UnderWay."""
     draft = draft_of(accounts, application, command_id, 0)
     found = await asyncio.gather(*(accounts.room.claims.find(key) for key in keys_of_draft(draft)))
     claims = [claim for claim in found if claim is not None]
@@ -172,7 +162,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.
     for draft in drafts_of(accounts, application, command_id, claims):
-        with contextlib.suppress(_Dead):
+        with contextlib.suppress(Dead):
             if await _make(accounts, draft, hashed):
                 return draft, False
         if (made := await accounts.room.enrolments.find(draft.player.id, command_id)) is not None:
@@ -206,8 +196,8 @@ def _require_good(application: Application) -> None:
 
 
 async def _make(accounts: Accounts, draft: Enrolment, hashed: str | None) -> bool:
-    """Makes the sign-up's player under this id; False if the id is dead. Raises NameTaken, DeviceTaken, _Dead."""
-    held = await _reserve(accounts, draft)
+    """Makes the sign-up's player under this id; False if the id is dead. Raises NameTaken, DeviceTaken, Dead."""
+    held = await reserve(accounts, draft)
     # The commit point; killed here, the sweeper confirms or frees the claims.
     made = await accounts.room.enrolments.create(draft, hashed)
     if made:
@@ -255,45 +245,3 @@ async def _retried(accounts: Accounts, application: Application, draft: Enrolmen
     # The first request may have been killed before it confirmed its claims.
     await resolve_all(accounts, earlier.player.id, keys_of_draft(earlier))
     return replace(earlier, epoch=epoch)
-
-
-async def _reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
-    """Reserves every key, or none. Raises NameTaken, DeviceTaken, _Dead, _UnderWay.
-
-    The same command, sent several times at once, may rely on what is reserved here, so it isn't released but resolved:
-    freed only once this sign-up can't make a player under this id any more.
-    """
-    held: list[Claim] = []
-    for key in chain(*rounds_of(draft)):
-        try:
-            held.append(await _claim(accounts, key, draft))
-        except (NameTaken, DeviceTaken, _Dead):
-            for reserved in held:
-                await resolve(accounts, reserved)
-            raise
-    return held
-
-
-async def _claim(accounts: Accounts, key: Key, draft: Enrolment) -> Claim:
-    """Reserves a key for the draft. Raises NameTaken, DeviceTaken, _Dead, _UnderWay.
-
-    Law: a request goes on to a later id only when the ids before it are dead: void, or another player's. So of two
-    claims of this command the one for the earlier id is stale, and resolving it takes nothing from anybody.
-    """
-    command_id, player_id = draft.command_id, draft.player.id
-    others: set[int] = set()
-    for _ in range(CLAIM_TRIES):
-        (claim,) = await accounts.room.claims.reserve([key], player_id, command_id)
-        if (claim.command_id, claim.player_id) == (command_id, player_id):
-            return claim
-        ids = ids_of(accounts, command_id)
-        is_own = claim.command_id == command_id and claim.player_id in ids
-        if is_own and ids.index(claim.player_id) > ids.index(player_id):
-            raise _Dead
-        if is_own:
-            await resolve(accounts, claim)
-        # Once for each other player: it may hold the key after all.
-        elif claim.player_id in others or not await resolve_stale(accounts, claim):
-            raise taken(key)
-        others.add(claim.player_id)
-    raise _UnderWay if is_own else taken(key)

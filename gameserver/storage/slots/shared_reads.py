@@ -8,63 +8,48 @@ database by itself: a silent one holds up only what is asked of it.
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic
 
 import asyncpg
 import structlog
 
-from gameserver.coalescing import Bounds, Coalescer, ReplyT
+from gameserver.coalescing import Bounds, ReplyT
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.connections import LOOK_UPS
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
-from gameserver.storage.slots.shared_writes import SlotWrite
+from gameserver.storage.slots.lanes import Lanes, SlottedT
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 
 BOUNDS = Bounds(flights=LOOK_UPS, together=500, waiting=20_000, seconds=5.0)
 SETTINGS = {**HOT_PATH, "statement_timeout": "2000"}
 log = structlog.get_logger()
-AskedT = TypeVar("AskedT", bound=SlotWrite)
-"""A question to the database that owns its slot."""
-Read = Callable[[asyncpg.Connection, Sequence[AskedT]], Awaitable[Sequence[ReplyT | Exception]]]
+Read = Callable[[asyncpg.Connection, Sequence[SlottedT]], Awaitable[Sequence[ReplyT | Exception]]]
 
 
-class SharedReads(Generic[AskedT, ReplyT]):
+class SharedReads(Generic[SlottedT, ReplyT]):
     """One per node and kind of question; `close` ends what is under way."""
 
-    def __init__(self, slots: Slots, group: str, read: Read[AskedT, ReplyT]) -> None:
+    def __init__(self, slots: Slots, group: str, read: Read[SlottedT, ReplyT]) -> None:
         """`read` gives the replies in the order of the questions, with SlotMoved for what isn't owned."""
-        self._slots, self._group, self._read = slots, group, read
-        self._queues: dict[str, Coalescer[AskedT, ReplyT]] = {}
-        self._links: dict[str, Link] = {}
+        self._slots, self._read = slots, read
+        self._lanes: Lanes[SlottedT, ReplyT] = Lanes(slots, group, self._ask, BOUNDS, SETTINGS)
 
-    async def ask(self, question: AskedT) -> ReplyT:
+    async def ask(self, question: SlottedT) -> ReplyT:
         """Raises DatabaseUnavailable, also when the slot has no owner for too long, and Overloaded."""
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
             try:
-                return await self._queue(self._slots.owner(self._group, question.slot)).ask(question)
+                return await self._lanes.ask(question)
             except SlotMoved:
                 await self._slots.moved(deadline)
 
     async def close(self) -> None:
         """Refuses what waits, and closes the connections."""
-        for queue in self._queues.values():
-            await queue.close()
-        for link in self._links.values():
-            await link.close()
+        await self._lanes.close()
 
-    def _queue(self, database: Database) -> Coalescer[AskedT, ReplyT]:
-        queue = self._queues.get(database.name)
-        if queue is None:
-            link = self._links[database.name] = Link(database, SETTINGS)
-            queue = self._queues[database.name] = Coalescer(partial(self._ask, database, link), BOUNDS, overloaded)
-        return queue
-
-    async def _ask(self, database: Database, link: Link, questions: Sequence[AskedT]) -> Sequence[ReplyT | Exception]:
+    async def _ask(self, database: Database, link: Link, questions: Sequence[SlottedT]) -> Sequence[ReplyT | Exception]:
         """Raises DatabaseUnavailable; the connection is dropped then."""
         try:
             with translated(database.name):

@@ -13,20 +13,19 @@ long, is bounded for each database by itself: a silent one holds up only what is
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
 import structlog
 
-from gameserver.coalescing import Bounds, Coalescer
+from gameserver.coalescing import Bounds
 from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, Overloaded
 from gameserver.storage.postgres import statements
-from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import BUSY, LOST, translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.slots.lanes import Lanes, SlottedT
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.telemetry import DATABASE_FAULTS
 
@@ -46,36 +45,27 @@ BUSY_PAUSE = 0.05
 log = structlog.get_logger()
 
 
-class SlotWrite(Protocol):
-    """What is written to the database that owns its slot."""
-
-    @property
-    def slot(self) -> int: ...
-
-
-WriteT = TypeVar("WriteT", bound=SlotWrite)
 WrittenT = TypeVar("WrittenT")
-Work = Callable[[asyncpg.Connection, Sequence[WriteT]], Awaitable[Sequence[WrittenT]]]
+Work = Callable[[asyncpg.Connection, Sequence[SlottedT]], Awaitable[Sequence[WrittenT]]]
 
 
 class _Busy(Exception):
     """Nothing was written: a lock was held for too long, or two transactions waited for each other."""
 
 
-class SharedWrites(Generic[WriteT, WrittenT]):
+class SharedWrites(Generic[SlottedT, WrittenT]):
     """One per node and kind of write; `close` ends what is under way."""
 
-    def __init__(self, slots: Slots, group: str, work: Work[WriteT, WrittenT]) -> None:
+    def __init__(self, slots: Slots, group: str, work: Work[SlottedT, WrittenT]) -> None:
         """`work` writes within a transaction, and gives the replies in the order of the writes."""
         self._slots, self._group, self._work = slots, group, work
-        self._queues: dict[str, Coalescer[WriteT, WrittenT]] = {}
-        self._links: dict[str, Link] = {}
+        self._lanes: Lanes[SlottedT, WrittenT] = Lanes(slots, group, self._commit, BOUNDS, SETTINGS)
 
-    async def write(self, what: WriteT) -> WrittenT:
+    async def write(self, what: SlottedT) -> WrittenT:
         """The reply to one write. Raises DatabaseUnavailable, Overloaded (nothing was written)."""
         return await self._reply(what, self.begin(what))
 
-    async def write_all(self, writes: Sequence[WriteT]) -> list[WrittenT]:
+    async def write_all(self, writes: Sequence[SlottedT]) -> list[WrittenT]:
         """The replies to several writes, each in its own place. Raises what `write` does, when all have ended."""
         begun = [(what, self.begin(what)) for what in writes]
         replies, failure = list[WrittenT](), None
@@ -88,10 +78,10 @@ class SharedWrites(Generic[WriteT, WrittenT]):
             raise failure
         return replies
 
-    def begin(self, what: WriteT) -> asyncio.Future[WrittenT]:
+    def begin(self, what: SlottedT) -> asyncio.Future[WrittenT]:
         """Queues a write that nobody has to wait for; it fails with SlotMoved, too, and with Overloaded at once."""
         try:
-            begun = self._queue(self._slots.owner(self._group, what.slot)).ask(what)
+            begun = self._lanes.ask(what)
         except Overloaded as error:
             begun = asyncio.get_running_loop().create_future()
             begun.set_exception(error)
@@ -100,10 +90,9 @@ class SharedWrites(Generic[WriteT, WrittenT]):
 
     async def close(self) -> None:
         """Refuses what waits, and closes the connections."""
-        await asyncio.gather(*(queue.close() for queue in self._queues.values()))
-        await asyncio.gather(*(link.close() for link in self._links.values()))
+        await self._lanes.close()
 
-    async def _reply(self, what: WriteT, begun: asyncio.Future[WrittenT]) -> WrittenT:
+    async def _reply(self, what: SlottedT, begun: asyncio.Future[WrittenT]) -> WrittenT:
         """Waits for a write that was begun, and asks the next owner if the slot has moved."""
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
@@ -117,14 +106,9 @@ class SharedWrites(Generic[WriteT, WrittenT]):
                 await asyncio.sleep(BUSY_PAUSE)
             begun = self.begin(what)
 
-    def _queue(self, database: Database) -> Coalescer[WriteT, WrittenT]:
-        queue = self._queues.get(database.name)
-        if queue is None:
-            link = self._links[database.name] = Link(database, SETTINGS)
-            queue = self._queues[database.name] = Coalescer(partial(self._commit, database, link), BOUNDS, overloaded)
-        return queue
-
-    async def _commit(self, database: Database, link: Link, writes: Sequence[WriteT]) -> Sequence[WrittenT | Exception]:
+    async def _commit(
+        self, database: Database, link: Link, writes: Sequence[SlottedT]
+    ) -> Sequence[WrittenT | Exception]:
         try:
             return await self._transaction(database, link, writes)
         except asyncio.CancelledError:
@@ -135,7 +119,7 @@ class SharedWrites(Generic[WriteT, WrittenT]):
             log.warning("a batch failed", database=database.name, writes=len(writes), error=str(error))
             return await self._singly(database, link, writes)
 
-    async def _singly(self, database: Database, link: Link, writes: Sequence[WriteT]) -> list[WrittenT | Exception]:
+    async def _singly(self, database: Database, link: Link, writes: Sequence[SlottedT]) -> list[WrittenT | Exception]:
         deadline, replies = time.monotonic() + SINGLE_SECONDS, list[WrittenT | Exception]()
         for write in writes:
             if time.monotonic() > deadline:
@@ -154,7 +138,7 @@ class SharedWrites(Generic[WriteT, WrittenT]):
         return replies
 
     async def _transaction(
-        self, database: Database, link: Link, writes: Sequence[WriteT]
+        self, database: Database, link: Link, writes: Sequence[SlottedT]
     ) -> Sequence[WrittenT | Exception]:
         """Raises DatabaseUnavailable, and driver errors: nothing was written then."""
         try:

@@ -1,25 +1,12 @@
 """A node's lease: whoever let it end sends all of its players again, and no key outlives it."""
 
-from collections.abc import AsyncIterator
-
-import pytest
 from redis.asyncio import Redis
 
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import PresenceBeatCall
-from gameserver.storage.redis import clients
 from gameserver.storage.redis.scripts import Script
-from tests.support.servers import Servers
 
 PLAYERS = "gs:{presence}:players:a node"
-
-
-@pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
-    await servers.flush()
-    client = clients.connect(servers.redis_url)
-    yield client
-    await client.aclose()
 
 
 def beat_of(*, is_whole: bool) -> PresenceBeatCall:

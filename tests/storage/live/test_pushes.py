@@ -5,23 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis
 
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
 from gameserver.storage.live.pushes import STREAM_MS, Pushes, Seen
-from gameserver.storage.redis import clients
 from gameserver.waiting import cancel_and_wait
-from tests.support.servers import Servers
 from tests.support.wait import wait_until
-
-
-@pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
-    await servers.flush()
-    client = clients.connect(servers.redis_url)
-    yield client
-    await client.aclose()
 
 
 async def test_mail_to_whoever_is_not_connected_and_was_not_of_late_takes_no_room_in_redis(redis: Redis) -> None:

@@ -1,7 +1,6 @@
 """The limits of sign-up and sign-in in Redis: one decision for all of an attempt's limits, and keys that end."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given, settings
@@ -18,14 +17,6 @@ from tests.support.servers import Servers
 
 HOUR = 3600 * SECOND_NS
 HERE, THERE = "203.0.113.7", "2001:db8::/64"
-
-
-@pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
-    await servers.flush()
-    client = clients.connect(servers.redis_url)
-    yield client
-    await client.aclose()
 
 
 def attempts(

@@ -1,27 +1,17 @@
 """How old a session is doesn't depend on how the clocks of the node and of Redis differ."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from redis.asyncio import Redis
 
-from gameserver.storage.redis import clients
 from gameserver.storage.sessions.sessions import UNKNOWN, Sessions
-from tests.support.servers import Servers
 
 IDLE, LONGEST = 3600, 7200
 PLAYER = 4096
 SLOW = 60
 """Seconds that this test may take."""
-
-
-@pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
-    await servers.flush()
-    client = clients.connect(servers.redis_url)
-    yield client
-    await client.aclose()
 
 
 class NoEpochs:

@@ -71,8 +71,8 @@ async def letters(stage: Stage) -> LoopFor:
 
 
 async def device_changes(stage: Stage) -> LoopFor:
-    guests = await stage.guests()
-    return lambda spot: Loop(spot.measure, DeviceChanges(spot.host, spot.of(guests)))
+    owners = await stage.owners()
+    return lambda spot: Loop(spot.measure, DeviceChanges(spot.host, spot.of(owners)))
 
 
 async def own(path: str, needle: bytes, crowd: Crowd, stage: Stage) -> LoopFor:
@@ -119,7 +119,7 @@ DOORS = {
         read("ledger", "/v1/players/me/ledger", b'"hunt"', Stage.hunters),
         read("items", "/v1/players/me/items", b'"items"', Stage.hunters),
         read("friends", "/v1/players/me/friends", b'"friends"', Stage.befriended),
-        read("devices", "/v1/players/me/devices", b'"devices"', Stage.guests),
+        read("devices", "/v1/players/me/devices", b'"devices"', Stage.owners),
         Door("device-changes", device_changes),
         Door("mail", letters, ACTS),
     )

@@ -30,8 +30,12 @@ class Stage:
         return await self._crowd("actors", partial(sign_up, self.urls, self.players))
 
     async def guests(self) -> list[Somebody]:
-        """Players that sign in."""
+        """Players that sign in, so often that their first sessions end."""
         return await self._crowd("guests", partial(sign_up, self.urls, self.players))
+
+    async def owners(self) -> list[Somebody]:
+        """Players with devices."""
+        return await self._crowd("owners", partial(sign_up, self.urls, self.players))
 
     async def with_passwords(self) -> list[Somebody]:
         count = min(self.players, WITH_PASSWORDS)

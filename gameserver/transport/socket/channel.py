@@ -106,6 +106,11 @@ class SocketChannel:
             await asyncio.wait([self._closing], timeout=2 * CLOSE_SECONDS)
         self._abort_unsent()
 
+    def stop_reading(self) -> None:
+        """What the client sends from now on waits with it, until the connection is closed."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
     def cut(self) -> None:
         """Drops the connection and all that waits for the client, which sends or leaves unread too much."""
         self._note_abuse()

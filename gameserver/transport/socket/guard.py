@@ -2,9 +2,9 @@
 
 Law: a frame that isn't masked ends the socket with 1002 (RFC 6455, 5.1). Frames that don't end a message, and every
 UNIT bytes of a frame, count against the socket's pace like messages, from the first byte on: the reader gives nothing
-to the conversation until a message ends, so nobody else could count them. A client that floods a socket which is
-closing is cut. Only headers are read, never payloads; a chunk that is one small whole message, which is nearly every
-one, is passed on after one look.
+to the conversation until a message ends, so nobody else could count them. Of a client that floods a socket which is
+closing no more is read: what it sends waits with it, and it can read why. Only headers are read, never payloads; a
+chunk that is one small whole message, which is nearly every one, is passed on after one look.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,12 @@ from gameserver.transport.socket.pacing import FramePacing
 from gameserver.transport.wire import LARGEST_BODY, Close
 
 LATE_BYTES = 4096
-"""What a client may send to a socket that is closing, its own closing frame among it; then it is cut."""
+"""What is read of a client while its socket closes, its own closing frame among it."""
 UNIT = 4096
 """Bytes that count like a frame."""
 _END, _MASKED, _LENGTH = 0x80, 0x80, 0x7F
 _REFUSED = (True, b"")
+_IGNORED = (False, b"")
 
 
 class FrameReader(Protocol):
@@ -58,7 +59,7 @@ class FrameGuard:
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Passes the data on; returns whether the connection takes no more, as aiohttp's readers do."""
         if self._channel.closing and not self._admits_late(data):
-            return _REFUSED
+            return _IGNORED
         if not (self._payload or self._head or self._ended) and len(data) >= 6:
             first, second = data[0], data[1]
             if first & _END and second & _MASKED and len(data) == 6 + (second & _LENGTH) < 132:
@@ -69,10 +70,10 @@ class FrameGuard:
         return self._reader.feed_data(data)
 
     def _admits_late(self, data: bytes) -> bool:
-        """Whether so little comes during the close that it may be read; otherwise the connection is cut."""
+        """Whether so little comes during the close that it may be looked at; otherwise no more is read."""
         self._late += len(data)
         if self._late > LATE_BYTES:
-            self._channel.cut()
+            self._channel.stop_reading()
         return self._late <= LATE_BYTES
 
     def _admits(self, data: bytes) -> bool:

@@ -1,7 +1,7 @@
 """One attacker: `python -m tests.bench.attacker KIND URL SOURCE SECONDS`, with what it knows as a JSON line.
 
-For every further line on stdin it attacks for that long, from its source address, with what the processor has left over,
-since an attacker computes on a machine of its own. Then it prints how often it was answered what, as a JSON line.
+For every further line on stdin it attacks for that long, from its source address, with what the processor has left
+over, since attackers have machines of their own. Then it prints how often it was answered what, as a JSON line.
 """
 
 import os

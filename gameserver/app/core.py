@@ -190,7 +190,10 @@ def _rooms(
             Blocks(slots, settings.mail.blocks_per_player),
         ),
         operators=OperatorsRoom(
-            Reports(slots), Survey(databases, control), Audit(control), GameNames(control, slots.members)
+            Reports(slots, settings.reads.max_staleness_seconds),
+            Survey(databases, control),
+            Audit(control),
+            GameNames(control, slots.members),
         ),
     )
 

@@ -36,7 +36,8 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
-    databases = Databases(urls, settings.passfile, patient=patient, vet=None if patient else vet)
+    replicas = {name: settings.replica_urls(name) for name in settings.databases}
+    databases = Databases(urls, settings.passfile, patient=patient, vet=None if patient else vet, replicas=replicas)
     databases.assign({"control": [settings.control.database]})
     return databases
 

@@ -19,7 +19,6 @@ from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.postgres.replica import watch_for_ever
 from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
@@ -126,7 +125,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
     return [
         rooms.clock.run(),
-        *(watch_for_ever(database, database.replicas) for database in core.databases.replicated()),
+        core.replicas.run(),
         rooms.players.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),

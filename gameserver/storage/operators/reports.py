@@ -34,6 +34,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
+from gameserver.storage.postgres.replica import Replica, Replicas
 from gameserver.storage.postgres.report import Report
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_with_data_of
@@ -113,9 +114,9 @@ class _Part:
 class Reports:
     """Every method raises DatabaseUnavailable, also when slots move for too long, and Overloaded."""
 
-    def __init__(self, slots: Slots, oldest: float) -> None:
+    def __init__(self, slots: Slots, replicas: Replicas, oldest: float) -> None:
         """Replicas whose data is at the most `oldest` seconds old are asked instead of their primaries."""
-        self._slots, self._oldest = slots, oldest
+        self._slots, self._replicas, self._oldest = slots, replicas, oldest
         self._turns = asyncio.Semaphore(REPORTS)
 
     async def rank(self, question: Question) -> Ranking:
@@ -148,7 +149,8 @@ class Reports:
         while True:
             async with AsyncExitStack() as stack:
                 databases = self._slots.databases("players")
-                parts = await _all(_part(stack, database, arguments, deadline, oldest) for database in databases)
+                sources = [(database, self._replicas.fresh(database.name, oldest)) for database in databases]
+                parts = await _all(_part(stack, *source, arguments, deadline) for source in sources)
                 if sorted(chain(*(part.slots for part in parts))) == every_slot:
                     return await work(parts)
             # Replicas show a move at different times: ask their primaries.
@@ -157,10 +159,10 @@ class Reports:
 
 
 async def _part(
-    stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float, oldest: float
+    stack: AsyncExitStack, database: Database, replica: Replica | None, arguments: Mapping[str, Any], deadline: float
 ) -> _Part:
-    """A database's part, from a replica or the primary. Raises DatabaseUnavailable."""
-    if (replica := database.replica(oldest)) is not None:
+    """A database's part, from a replica if one is given and answers. Raises DatabaseUnavailable."""
+    if replica is not None:
         age = timedelta(seconds=replica.age())
         try:
             part = await _opened(stack, replica.database, arguments, deadline)

@@ -6,7 +6,6 @@ connections of their own (`Link`), whose prepared batches are most of the work o
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from gameserver.storage.postgres import causes, passfile
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
-from gameserver.storage.postgres.replica import Replica
 from gameserver.storage.postgres.report import Report
 from gameserver.storage.postgres.shares import POOL, Shares
 
@@ -73,8 +71,6 @@ class Database:
         timeouts = {} if patient else TIMEOUTS
         self.engine: AsyncEngine = self._pool(POOL, timeouts)
         self.shares = Shares(name, QUERY_SECONDS)
-        self.replicas: list[Replica] = []
-        self._turns = itertools.count()
         self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
 
     def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
@@ -89,14 +85,8 @@ class Database:
         return engine
 
     async def dispose(self) -> None:
-        """Closes the pools, those of its replicas, too."""
-        others = (replica.database.dispose() for replica in self.replicas)
-        await asyncio.gather(self.engine.dispose(), self.reports.dispose(), *others)
-
-    def replica(self, oldest: float) -> Replica | None:
-        """A replica that is at the most so many seconds old, each in turn; None if there is none."""
-        fresh = [replica for replica in self.replicas if replica.age() <= oldest]
-        return fresh[next(self._turns) % len(fresh)] if fresh else None
+        """Closes the pools."""
+        await asyncio.gather(self.engine.dispose(), self.reports.dispose())
 
     @property
     def url(self) -> SecretStr:
@@ -236,18 +226,10 @@ class Databases:
         *,
         patient: bool = False,
         vet: Vet | None = None,
-        replicas: Mapping[str, Mapping[str, SecretStr]] | None = None,
     ) -> None:
-        """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass.
-
-        `replicas` are the URLs of each database's replicas, by their names.
-        """
+        """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
         self._passfile, self._patient, self._vet = passfile, patient, vet
         self._databases = {name: self._made(name, url) for name, url in urls.items()}
-        for name, own in (replicas or {}).items():
-            self._databases[name].replicas = [
-                Replica(replica, name, Database(replica, url, passfile)) for replica, url in own.items()
-            ]
 
     def _made(self, name: str, url: SecretStr) -> Database:
         return Database(name, url, self._passfile, patient=self._patient, vet=self._vet)
@@ -272,10 +254,6 @@ class Databases:
 
     def names(self) -> list[str]:
         return list(self._databases)
-
-    def replicated(self) -> list[Database]:
-        """Those that have replicas."""
-        return [database for database in self._databases.values() if database.replicas]
 
     def problems(self) -> dict[str, str]:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""

@@ -1,24 +1,25 @@
-"""A streaming replica of a database: only reads go there, and what it shows is older than the primary's.
+"""Streaming replicas of the databases: only reads go there, and what they show is older than the primary's.
 
-Law: its age is never understated, and no clock but this node's own counts. The primary is asked how far its log has
-come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question. A
+Law: a replica's age is never understated, and no clock but this node's own counts. The primary is asked how far its log
+has come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question. A
 replica that is frozen, cut off, slow, or isn't one of this primary ages without bound.
 """
 
 import asyncio
+import itertools
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from math import inf
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from gameserver.logs.outage import Outage
 from gameserver.rules.errors import DatabaseUnavailable, Overloaded
+from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND
-
-if TYPE_CHECKING:
-    from gameserver.storage.postgres.database import Database
 
 LOOK_SECONDS = 0.5
 MARKS = 600
@@ -31,7 +32,7 @@ REPLICA = f"select {SYSTEM}, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::b
 class Replica:
     """One replica; `database` is how it is reached."""
 
-    def __init__(self, name: str, primary: str, database: "Database") -> None:
+    def __init__(self, name: str, primary: str, database: Database) -> None:
         self.name, self.primary, self.database = name, primary, database
         self._fresh_at = -inf
         self._system = ""
@@ -43,6 +44,11 @@ class Replica:
     def age(self) -> float:
         """Seconds: what it shows is at the most so old. Infinite while that isn't known."""
         return time.monotonic() - self._fresh_at
+
+    @property
+    def problem(self) -> str | None:
+        """Why it can't be used at the moment; None if it can, as far as is known."""
+        return self._outage.error
 
     def distrust(self, reason: str) -> None:
         """It isn't used until it has been looked at again."""
@@ -83,22 +89,58 @@ class Replica:
         REPLICA_BEHIND.labels(self.primary, self.name).set(behind)
 
 
-async def watch_for_ever(primary: "Database", replicas: Sequence[Replica]) -> None:
-    """Compares the primary's position with its replicas' again and again, until cancelled; none waits for another."""
-    async with asyncio.TaskGroup() as tasks:
-        for replica in replicas:
-            tasks.create_task(replica.watch())
+class Replicas:
+    """The replicas of all databases. `run` watches them until it is cancelled; before, none counts as fresh."""
+
+    def __init__(
+        self, databases: Databases, urls: Mapping[str, Mapping[str, SecretStr]], passfile: Path | None
+    ) -> None:
+        """`urls` are those of each database's replicas, by their names."""
+        self._databases = databases
+        self._by_database = {
+            name: [Replica(replica, name, Database(replica, url, passfile)) for replica, url in own.items()]
+            for name, own in urls.items()
+            if own
+        }
+        self._turns = itertools.count()
+
+    def all(self) -> list[Replica]:
+        """Every replica."""
+        return [replica for own in self._by_database.values() for replica in own]
+
+    def fresh(self, database: str, oldest: float) -> Replica | None:
+        """A replica that is at the most `oldest` seconds old, each in turn; None if there is none."""
+        fresh = [replica for replica in self._by_database.get(database, ()) if replica.age() <= oldest]
+        return fresh[next(self._turns) % len(fresh)] if fresh else None
+
+    async def run(self) -> None:
+        """Compares replicas with their primaries again and again, until cancelled; none waits for another."""
+        async with asyncio.TaskGroup() as tasks:
+            for replica in self.all():
+                tasks.create_task(replica.watch())
+            for name in self._by_database:
+                tasks.create_task(self._mark_for_ever(name))
+
+    async def compare(self) -> None:
+        """Compares once. Whoever isn't fresh then hasn't come as far as its primary was when this began."""
+        await asyncio.gather(*map(self._mark, self._by_database))
+        await asyncio.gather(*(replica.look() for replica in self.all()))
+
+    async def close(self) -> None:
+        """Closes the connections to them."""
+        await asyncio.gather(*(replica.database.dispose() for replica in self.all()))
+
+    async def _mark_for_ever(self, name: str) -> None:
         while True:
             with using(Purpose.UPKEEP):
-                await _mark(primary, replicas)
+                await self._mark(name)
             await asyncio.sleep(LOOK_SECONDS)
 
-
-async def _mark(primary: "Database", replicas: Sequence[Replica]) -> None:
-    asked_at = time.monotonic()
-    try:
-        ((system, position),) = await primary.ask(PRIMARY)
-    except (DatabaseUnavailable, Overloaded):
-        return  # its outage is told elsewhere, and the replicas age
-    for replica in replicas:
-        replica.mark(system, position, asked_at)
+    async def _mark(self, name: str) -> None:
+        asked_at = time.monotonic()
+        try:
+            ((system, position),) = await self._databases[name].ask(PRIMARY)
+        except (DatabaseUnavailable, Overloaded):
+            return  # its outage is told elsewhere, and the replicas age
+        for replica in self._by_database[name]:
+            replica.mark(system, position, asked_at)

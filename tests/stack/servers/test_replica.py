@@ -122,10 +122,8 @@ async def test_a_synchronous_commit_waits_for_a_replica(primary: PostgresServer,
     primary.synchronous = True
     await primary.start()
     await follows(primary, replica, 1)
+    connection = await asyncpg.connect(primary.superuser_url)
     with frozen(replica), pytest.raises(TimeoutError):
-        connection = await asyncpg.connect(primary.superuser_url)
-        try:
-            await connection.execute("insert into written values (2)", timeout=1)
-        finally:
-            connection.terminate()
+        await connection.execute("insert into written values (2)", timeout=1)
+    connection.terminate()
     await follows(primary, replica, 3)

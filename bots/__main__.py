@@ -216,6 +216,9 @@ def overload_command(  # noqa: PLR0913 (an option each)
             callback=_urls_or_none, metavar="URL", help="A node's operators' listener; its memory is watched."
         ),
     ] = None,
+    capacity_seconds: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="For how long a door's capacity is measured.")
+    ] = 2.0,
     memory: Annotated[int, typer.Option(min=1, metavar="MIB", help="By how much a node's memory may grow.")] = 256,
     json: Json = None,
 ) -> None:
@@ -225,7 +228,7 @@ def overload_command(  # noqa: PLR0913 (an option each)
     """
     console = Console(stderr=json == "-")
     plan = OverloadPlan(
-        tuple(url), door.split(","), seconds, seed, players, connections,
+        tuple(url), door.split(","), seconds, seed, players, connections, capacity_seconds,
         operators_urls=tuple(operators_url or ()), memory_mib=memory,
     )  # fmt: skip
     result = _carry_out(overload(plan, lambda verdict: overloaded.show_door(console, verdict)))

@@ -147,7 +147,7 @@ class OverloadDoor:
     """
 
     name: str
-    asker: Callable[[Cast], Questioner]
+    questioner: Callable[[Cast], Questioner]
     on_socket: bool = False
     keeps: bool = False
     at_once: int = 128

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import NamedTuple
 
 from bots.overload.doors import Questioner
 from bots.overload.pools import Pool
@@ -22,30 +23,39 @@ TICK_SECONDS = 0.001
 BURST = 64
 """Questions that are sent in one turn of the loop, at the most."""
 STEP_SECONDS = 0.02
-WARM_UP_SECONDS = 0.5
 GRACE_SECONDS = 1.0
 """How much longer than the deadline an answer is waited for, to tell late ones from none."""
+
+
+class Window(NamedTuple):
+    """How long a closed load is counted, after a warm-up that isn't."""
+
+    seconds: float
+    warm_up: float = 0.0
 
 
 class _Counting:
     """Hears the answers to a load."""
 
-    def __init__(self, asker: Questioner, tally: DoorTally) -> None:
-        self._asker, self._tally = asker, tally
+    def __init__(self, questioner: Questioner, tally: DoorTally) -> None:
+        self._questioner, self._tally = questioner, tally
 
     def hear(self, question: DoorQuestion, heard: Heard) -> None:
         self._tally.hear(question, heard)
-        self._asker.hear(question, heard)
+        self._questioner.hear(question, heard)
 
     def lose(self, question: DoorQuestion, reason: str) -> None:
         self._tally.lose(question, reason)
 
 
 class _Refilling(_Counting):
-    """Asks again at once when a question has ended, until `ends`; counts good answers from `begins` on."""
+    """Asks again when a question has been answered, until `ends`; counts good answers from `begins` on.
 
-    def __init__(self, asker: Questioner, tally: DoorTally, pool: Pool, begins: float, ends: float) -> None:
-        super().__init__(asker, tally)
+    One that is turned away isn't followed by another: there were more at once than the door takes.
+    """
+
+    def __init__(self, questioner: Questioner, tally: DoorTally, pool: Pool, begins: float, ends: float) -> None:
+        super().__init__(questioner, tally)
         self._pool, self._begins, self._ends = pool, begins, ends
         self.good = 0
 
@@ -54,34 +64,36 @@ class _Refilling(_Counting):
         now = time.monotonic()
         if self._begins <= now < self._ends and heard.treatment in (Treatment.ANSWERED, Treatment.REFUSED):
             self.good += 1
-        if now < self._ends:
+        if now < self._ends and heard.treatment is not Treatment.TURNED_AWAY:
             self.refill()
 
     def refill(self) -> None:
-        question = self._asker.question()
+        question = self._questioner.question()
         question.planned = time.monotonic()
         if self._pool.offer(question):
             self._tally.send(question, question.planned)
         else:
-            self._asker.drop(question)
+            self._questioner.drop(question)
 
 
-async def closed_load(asker: Questioner, pool: Pool, tally: DoorTally, at_once: int, seconds: float) -> float:
-    """Ask with so many questions under way, after a warm-up; returns the good answers per second."""
-    begins = time.monotonic() + WARM_UP_SECONDS
-    listener = _Refilling(asker, tally, pool, begins, begins + seconds)
+async def closed_load(questioner: Questioner, pool: Pool, tally: DoorTally, at_once: int, window: Window) -> float:
+    """Ask with so many questions under way for the whole window; returns the good answers per second of its count."""
+    begins, seconds = time.monotonic() + window.warm_up, window.seconds
+    listener = _Refilling(questioner, tally, pool, begins, begins + seconds)
     pool.listener = listener
     async with _watched(tally):
         for _ in range(at_once):
             listener.refill()
-        await asyncio.sleep(WARM_UP_SECONDS + seconds)
+        await asyncio.sleep(window.warm_up + seconds)
         await _drain(pool, tally)
     return listener.good / seconds
 
 
-async def open_load(asker: Questioner, pool: Pool, tally: DoorTally, moments: Iterator[float], seconds: float) -> None:
+async def open_load(
+    questioner: Questioner, pool: Pool, tally: DoorTally, moments: Iterator[float], seconds: float
+) -> None:
     """Ask at these moments, in seconds from now, for so long; then wait for the answers."""
-    pool.listener = _Counting(asker, tally)
+    pool.listener = _Counting(questioner, tally)
     async with _watched(tally):
         starts, burst = time.monotonic(), 0
         for moment in moments:
@@ -95,7 +107,7 @@ async def open_load(asker: Questioner, pool: Pool, tally: DoorTally, moments: It
             if time.monotonic() > starts + seconds:
                 tally.unsent += 1
             else:
-                _send(asker, pool, tally, starts + moment)
+                _send(questioner, pool, tally, starts + moment)
         await _drain(pool, tally)
 
 
@@ -107,14 +119,14 @@ def arrivals(rate: float, random: Random) -> Iterator[float]:
         yield moment
 
 
-def _send(asker: Questioner, pool: Pool, tally: DoorTally, planned: float) -> None:
-    question = asker.question()
+def _send(questioner: Questioner, pool: Pool, tally: DoorTally, planned: float) -> None:
+    question = questioner.question()
     question.planned = planned
     if pool.offer(question):
         tally.send(question, time.monotonic())
     else:
         tally.held_back += 1
-        asker.drop(question)
+        questioner.drop(question)
 
 
 async def _drain(pool: Pool, tally: DoorTally) -> None:

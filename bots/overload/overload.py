@@ -9,8 +9,8 @@ from random import Random
 from bots.count.tally import Tally
 from bots.load.connecting import Endpoint, allow_files
 from bots.overload import memory, state
-from bots.overload.doors import DOORS, Cast, OverloadDoor
-from bots.overload.loads import arrivals, closed_load, open_load
+from bots.overload.doors import DOORS, Cast, OverloadDoor, Questioner
+from bots.overload.loads import Window, arrivals, closed_load, open_load
 from bots.overload.pools import HttpPool, Pool, SocketPool
 from bots.overload.questions import Treatment
 from bots.overload.tally import DoorTally
@@ -25,6 +25,7 @@ from bots.wire.errors import UnreachableError
 from bots.wire.network import Network
 
 TWICE = 2.0
+WARM_UP_SECONDS, LONGEST_SECONDS = 0.5, 10.0
 SIGN_UPS_AT_ONCE = 16
 SPARE_FILES = 512
 RECOVERY_SECONDS, GLANCE_SECONDS = 10.0, 0.5
@@ -87,26 +88,42 @@ async def _sign_up(plan: OverloadPlan, network: Network, prefix: str) -> list[Bo
 
 async def _overload(door: OverloadDoor, cast: Cast, plan: OverloadPlan) -> DoorVerdict:
     """Find a door's capacity, ask twice that of it, and wait until it answers as before."""
-    asker, random = door.asker(cast), Random(f"{plan.seed}:{door.name}")
-    tally = DoorTally(door.deadline, keeps=door.keeps)
+    questioner, random = door.questioner(cast), Random(f"{plan.seed}:{door.name}")
+    calm, tally = (DoorTally(door.deadline, keeps=door.keeps) for _ in range(2))
     async with _pool(door, cast, plan, tally) as pool:
-        first = DoorTally(door.deadline, keeps=door.keeps)
-        capacity = await closed_load(asker, pool, first, min(door.at_once, plan.connections), plan.capacity_seconds)
+        at_once = min(door.at_once, plan.connections)
+        capacity = await _capacity(questioner, pool, calm, at_once, plan.capacity_seconds)
         if not capacity:
-            raise UnreachableError(f"{door.name}: no good answer ({', '.join(first.faults()) or dict(first.codes)})")
+            raise UnreachableError(f"{door.name}: no good answer ({', '.join(calm.faults()) or dict(calm.codes)})")
         verdict = DoorVerdict(door.name, capacity, TWICE * capacity, plan.seconds, tally)
         tally.started = time.monotonic()
-        await open_load(asker, pool, tally, arrivals(verdict.wanted, random), plan.seconds)
-        tally.heard += first.heard
-        ended = time.monotonic()
-        while verdict.recovered is None and time.monotonic() - ended < RECOVERY_SECONDS:
-            glance = DoorTally(door.deadline, keeps=door.keeps)
-            at_once = min(RECOVERY_AT_ONCE, door.at_once, plan.connections)
-            good = await closed_load(asker, pool, glance, at_once, GLANCE_SECONDS)
-            tally.heard += glance.heard
-            if good and not glance.faults() and not glance.treatments[Treatment.TURNED_AWAY]:
-                verdict.recovered = time.monotonic() - ended
+        await open_load(questioner, pool, tally, arrivals(verdict.wanted, random), plan.seconds)
+        verdict.recovered = await _recover(questioner, pool, tally, min(at_once, RECOVERY_AT_ONCE))
+    tally.heard += calm.heard
     return verdict
+
+
+async def _capacity(questioner: Questioner, pool: Pool, tally: DoorTally, at_once: int, seconds: float) -> float:
+    """Good answers per second in a closed loop, which goes on for longer while there are none."""
+    capacity = 0.0
+    while not capacity and seconds <= LONGEST_SECONDS:
+        window = Window(seconds, min(WARM_UP_SECONDS, seconds))
+        capacity = await closed_load(questioner, pool, tally, at_once, window)
+        seconds *= 2
+    return capacity
+
+
+async def _recover(questioner: Questioner, pool: Pool, tally: DoorTally, at_once: int) -> float | None:
+    """Return after how many seconds the door gives only good answers again; None if it doesn't."""
+    ended = time.monotonic()
+    while time.monotonic() - ended < RECOVERY_SECONDS:
+        glance = DoorTally(tally.deadline, keeps=tally.keeps)
+        await closed_load(questioner, pool, glance, at_once, Window(GLANCE_SECONDS))
+        tally.heard += glance.heard
+        treatments = glance.treatments
+        if treatments[Treatment.ANSWERED] and not glance.faults() and not treatments[Treatment.TURNED_AWAY]:
+            return time.monotonic() - ended
+    return None
 
 
 @asynccontextmanager

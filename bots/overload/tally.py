@@ -27,7 +27,7 @@ class DoorTally:
 
     def __init__(self, deadline: float, *, keeps: bool = False) -> None:
         self.deadline = deadline
-        self._keeps = keeps
+        self.keeps = keeps
         self.started = time.monotonic()
         self.planned = self.sent = self.late = self.unsent = self.held_back = 0
         self.treatments: Counter[Treatment] = Counter()
@@ -49,7 +49,7 @@ class DoorTally:
         now = time.monotonic()
         good, service = heard.treatment in (Treatment.ANSWERED, Treatment.REFUSED), now - question.sent
         self.treatments[heard.treatment] += 1
-        if self._keeps:
+        if self.keeps:
             self.heard.append((question, heard))
         self._latencies[good].append(now - question.planned)
         self._services[good].append(service)

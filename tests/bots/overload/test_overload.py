@@ -52,7 +52,7 @@ async def silence() -> web.Response:
 
 
 async def lateness() -> web.Response:
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(0.7)
     return web.json_response({"entries": []})
 
 
@@ -74,15 +74,14 @@ async def served(serve: Serve) -> AsyncIterator[str]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loads, "WARM_UP_SECONDS", 0.1)
-    monkeypatch.setattr(loads, "GRACE_SECONDS", 0.5)
-    door = OverloadDoor("top", doors.DOORS["top"].asker, at_once=PLACES, deadline=0.8)
+    monkeypatch.setattr(loads, "GRACE_SECONDS", 0.4)
+    door = OverloadDoor("top", doors.DOORS["top"].questioner, at_once=PLACES, deadline=0.4)
     monkeypatch.setattr("bots.overload.overload.DOORS", {"top": door})
 
 
 async def overloaded(serve: Serve) -> OverloadResult:
     async with served(serve) as url:
-        plan = OverloadPlan((url,), ["top"], 0.6, 7, connections=200, capacity_seconds=0.3, operators_urls=(url,))
+        plan = OverloadPlan((url,), ["top"], 0.4, 7, connections=200, capacity_seconds=0.2, operators_urls=(url,))
         return await overload(plan, lambda verdict: None)
 
 
@@ -104,7 +103,7 @@ async def test_a_door_that_says_when_to_come_back_holds() -> None:
         (refusal(503), "503 overloaded without Retry-After"),
         (refusal(500), "500 overloaded"),
         (silence, "got no answer"),
-        (lateness, "0.8 s are promised"),
+        (lateness, "0.4 s are promised"),
     ],
 )
 async def test_what_breaks_the_promise_is_told(turn_away: Callable[[], Awaitable[web.Response]], told: str) -> None:
@@ -123,7 +122,7 @@ async def test_clients_that_all_wait_hold_back_the_rest() -> None:
             return web.json_response({"entries": []})
 
     async with served(serve) as url:
-        plan = OverloadPlan((url,), ["top"], 0.6, 7, connections=8, capacity_seconds=0.3)
+        plan = OverloadPlan((url,), ["top"], 0.4, 7, connections=8, capacity_seconds=0.2)
         result = await overload(plan, lambda verdict: None)
     assert result.doors[0].tally.held_back > 0
     assert result.ok, result.doors[0].faults()

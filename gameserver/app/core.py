@@ -15,6 +15,7 @@ from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
+from gameserver.commands.entrance import Entrance
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -225,6 +226,7 @@ def _commands(
         passwords,
         rulebook,
         policy,
+        entrance=Entrance(settings.accounts.under_way),
     )
     play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)

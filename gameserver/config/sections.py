@@ -97,6 +97,8 @@ class AccountSettings(SettingsSection):
     """Devices by which a player may sign in, at the most."""
     proof_seconds: Annotated[int, Field(ge=30, le=DAY)] = 600
     """How long after signing in a player may change what it signs in with, or delete itself, without doing so again."""
+    under_way: int = Field(default=512, ge=1, le=100_000)
+    """Sign-ups and sign-ins by device at a time on a node that begin at one database, and half of all."""
 
 
 class PasswordSettings(SettingsSection):

@@ -2,14 +2,13 @@
 
 import contextlib
 import math
-import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
@@ -66,9 +65,6 @@ from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
-from gameserver.storage.sharding.membership import Membership
-from gameserver.storage.sharding.mover import Mover
-from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
@@ -140,35 +136,12 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
-        sharding = _sharding(settings, databases, slots)
+        sharding = sharding_of(settings, databases, slots)
         core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
         yield core
-
-
-@contextlib.asynccontextmanager
-async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
-    """The slot map and what moves slots, also while some databases are away, or Redis.
-
-    Raises ConfigFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
-    """
-    databases = provision.open_databases(settings)
-    try:
-        await provision.require_control(settings, databases)
-        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
-        await slots.refresh()
-        yield _sharding(settings, databases, slots)
-    finally:
-        await databases.close()
-
-
-def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
-    control = databases[settings.control.database]
-    moves = MoveRecords(control)
-    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
-    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name), Audit(control))
 
 
 def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:

@@ -123,6 +123,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
+        stack.push_async_callback(rooms.accounts.identities.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = _sharding(settings, databases, slots)
         core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
@@ -170,7 +171,7 @@ def _rooms(
             enrolments=Enrolments(slots),
             entrants=Entrants(slots),
             identities=identities,
-            devices=Devices(slots, identities, settings.accounts.devices_per_player),
+            devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
             intake=Intake(slots),

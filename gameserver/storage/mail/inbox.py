@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import delete, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage import tables
@@ -58,11 +57,6 @@ class Inbox:
         """Deletes every letter that the player sees; that a letter was refused stays recorded."""
         statement = delete(tables.inbox).where(_of(player_id))
         await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
-
-
-async def forget_all(connection: AsyncConnection, player_id: int) -> None:
-    """Deletes a player's whole inbox."""
-    await connection.execute(delete(tables.inbox).where(_of(player_id)))
 
 
 async def forget_old(database: Database, before: datetime, most: int) -> int:

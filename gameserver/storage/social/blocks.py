@@ -7,7 +7,7 @@ effect, whatever Redis or another node believes.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -25,8 +25,7 @@ SQL = statements.load(__package__, "blocks.sql")
 BLOCKS = tables.blocks
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A blocked player, and since when."""
 
     blocked_id: int
@@ -47,7 +46,7 @@ class Blocks:
 
     def __init__(self, slots: Slots, most: int) -> None:
         self._slots, self.most = slots, most
-        self._pages = Pages(slots, SQL["page"], lambda row: Block(row.blocked_id, row.added_at))
+        self._pages = Pages(slots, SQL["page"], Block)
 
     async def of(self, player_id: int) -> list[Block]:
         """Whom a player blocks, by id. Raises PlayerNotFound, DatabaseUnavailable."""

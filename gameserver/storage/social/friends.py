@@ -20,13 +20,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import FriendsUnavailable, TooManyFriends
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
+from gameserver.storage.postgres import statements
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.owner import lock_player, on_owner
+from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
 
+SQL = statements.load(__package__, "friends.sql")
 FRIENDS = tables.friends
 LIFETIME_MS = 600_000
 LEAVE_MS = 5_000
@@ -74,9 +78,10 @@ class Friends:
 
     def __init__(self, redis: Redis, slots: Slots, most: int) -> None:
         self._slots, self.most = slots, most
-        self._read = Script(redis, __package__, "friends_read", FriendsReadCall)
-        self._fill = Script(redis, __package__, "friends_fill", FriendsFillCall)
-        self._guard = Script(redis, __package__, "friends_guard", FriendsGuardCall)
+        self._read = CoalescedScript(Script(redis, __package__, "friends_read", FriendsReadCall))
+        self._fill = CoalescedScript(Script(redis, __package__, "friends_fill", FriendsFillCall))
+        self._pages = Pages(slots, SQL["page"], int)
+        self._guard = CoalescedScript(Script(redis, __package__, "friends_guard", FriendsGuardCall))
 
     async def of(self, player_id: int) -> list[int]:
         """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
@@ -88,7 +93,7 @@ class Friends:
                 return sorted(int(member) for member in answer if int(member) != player_id)
         except FriendsUnavailable:
             answer = b""
-        friends = await on_owner(self._slots, player_id, lambda connection: _select(connection, player_id), reads=True)
+        friends = await self._pages.of(player_id)
         if answer:
             await self._fill_cache(player_id, token, friends)
         return friends

@@ -69,6 +69,7 @@ from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
+from gameserver.storage.social.lists import Lists
 from gameserver.times import rfc3339
 from gameserver.upkeep import loops
 
@@ -135,6 +136,8 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
+        stack.push_async_callback(rooms.accounts.identities.close)
+        stack.push_async_callback(rooms.social.lists.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = sharding_of(settings, databases, slots)
         core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
@@ -148,7 +151,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
     slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
     players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
-    identities = Identities(slots, window, game)
+    identities, lists = Identities(slots, window, game), Lists(slots)
     return Rooms(
         clock=clock,
         players=players,
@@ -157,7 +160,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
             enrolments=Enrolments(slots),
             entrants=Entrants(slots),
             identities=identities,
-            devices=Devices(slots, identities, settings.accounts.devices_per_player),
+            devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
             intake=Intake(slots),
@@ -172,9 +175,10 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
         sessions=_sessions(settings, redis, players, clock),
         live=LiveRoom(_presence(settings, redis.following, clock), Pushes(redis.commands)),
         social=SocialRoom(
-            Friends(redis.commands, slots, settings.friends.per_player),
+            Friends(redis.commands, slots, lists, settings.friends.per_player),
             Feeds(redis.commands, slots),
-            Blocks(slots, settings.mail.blocks_per_player),
+            Blocks(slots, lists, settings.mail.blocks_per_player),
+            lists,
         ),
         operators=OperatorsRoom(
             Reports(slots, ground.replicas, settings.reads.max_staleness_seconds),

@@ -13,7 +13,6 @@ from typing import Any, cast
 from pydantic import SecretStr
 from redis.asyncio import (
     BlockingConnectionPool,
-    Connection,
     ConnectionPool,
     Redis,
     RedisCluster,
@@ -32,6 +31,7 @@ from redis.exceptions import TimeoutError as Late
 from gameserver.config import redis_url
 from gameserver.config.errors import ConfigFault
 from gameserver.config.redis_url import RedisAccess, RedisUrl
+from gameserver.storage.redis.lean_connection import LeanConnection
 
 CONNECTIONS = 64
 WAIT_SECONDS = 2
@@ -48,7 +48,7 @@ TIMES: dict[str, Any] = {
 }
 
 
-class _Connection(Connection):
+class _Connection(LeanConnection):
     """One whose peer may be gone at a write: uvloop tells that by a RuntimeError, which the driver doesn't expect."""
 
     async def _send_packed_command(self, command: Iterable[bytes]) -> None:

@@ -68,7 +68,7 @@ class Revocations:
         """What is announced at about the same time goes as one pipeline."""
         pipeline = self._redis.pipeline(transaction=False)
         for text in texts:
-            pipeline.xadd(STREAM, {"ended": text}, maxlen=LENGTH, approximate=True)
+            pipeline.execute_command("XADD", STREAM, "MAXLEN", "~", LENGTH, "*", "ended", text)
         async with clients.in_time():
             answers = await pipeline.execute(raise_on_error=False)
         return [answer if isinstance(answer, Exception) else None for answer in answers]

@@ -115,7 +115,7 @@ class Sessions:
             return earlier
 
     async def _is_current(self, session: Session) -> bool:
-        epoch = (await self._epochs.epochs([session.player_id])).get(session.player_id)
+        epoch = await self._epochs.epoch(session.player_id)
         return epoch is not None and session.epoch >= epoch
 
     async def _discard(self, session: Session) -> None:

@@ -1,7 +1,8 @@
 """Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError.
 
-Law: the times of a Session are of the node's clock, since they are compared with it; Redis, whose clock may be another,
-says how long ago and how soon they are.
+Law: a session is there as long as its hash; the index may name some that have gone. The times of a Session are of the
+node's clock, since they are compared with it; Redis, whose clock may be another, says how long ago and how soon they
+are.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +14,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gameserver.coalescing import Bounds, Coalescer
-from gameserver.storage.redis.coalescing import CoalescedScript
+from gameserver.storage.redis import clients
+from gameserver.storage.redis.coalescing import BOUNDS, CoalescedScript
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.sessions.memory import Session
 from gameserver.storage.sessions.revocations import EndedSession
 
+AT_A_TIME = 500
+"""Sessions deleted by one command, at the most."""
 SHOWN = 16
 """Digits of a session's name that its owner knows it by."""
 
@@ -78,12 +82,6 @@ class SessionListCall(NamedTuple):
     prefix: str
 
 
-class SessionRevokeCall(NamedTuple):
-    sessions: str
-    prefix: str
-    names: Sequence[str]
-
-
 class SessionStore:
     """One per node. `lifetimes` are those of an idle session and of any, in seconds; `clock` gives Unix seconds."""
 
@@ -94,8 +92,7 @@ class SessionStore:
         self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = Script(redis, __package__, "session_list", SessionListCall)
-        self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
-        self._revoke_one = CoalescedScript(self._revoke)
+        self._deletions: Coalescer[Sequence[str], None] = Coalescer(self._delete, BOUNDS, RedisError)
         self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)
 
     async def require_writable(self) -> None:
@@ -156,15 +153,21 @@ class SessionStore:
         return [name.decode() for name in names]
 
     async def delete(self, player_id: int, names: Sequence[str]) -> None:
-        await self._revoke_one(_revoke_call(player_id, names))
+        """Deletes a player's sessions. The index loses their names when it is read, or has too many."""
+        prefix = _prefix(player_id)
+        await self._deletions.ask([prefix + name for name in names])
 
     async def delete_all(self, ended: Sequence[EndedSession]) -> None:
-        """Deletes sessions of any players, all in one write."""
-        await self._revoke.many([_revoke_call(session.player_id, [session.name]) for session in ended])
+        """The same, of any players."""
+        await self._deletions.ask([_prefix(session.player_id) + session.name for session in ended])
 
-
-def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
-    return SessionRevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names)
+    async def _delete(self, deletions: Sequence[Sequence[str]]) -> Sequence[None]:
+        """Many with one command: one command for each would cost a node and Redis several times as much."""
+        keys = [key for deletion in deletions for key in deletion]
+        async with clients.in_time():
+            for first in range(0, len(keys), AT_A_TIME):
+                await self._redis.unlink(*keys[first : first + AT_A_TIME])
+        return [None] * len(deletions)
 
 
 def _listed(row: Sequence[Any]) -> Listed:

@@ -20,6 +20,8 @@ from gameserver.storage.redis.scripts import Script
 from gameserver.storage.sessions.memory import Session
 from gameserver.storage.sessions.revocations import EndedSession
 
+BAR_SECONDS = 60
+"""How long sessions of earlier epochs are barred from being opened, once others of the player were ended."""
 AT_A_TIME = 500
 """Sessions deleted by one command, at the most."""
 SHOWN = 16
@@ -57,6 +59,7 @@ class Listed:
 class SessionOpenCall(NamedTuple):
     session: str
     sessions: str
+    bar: str
     idle_ms: int
     longest_ms: int
     per_player: int
@@ -66,6 +69,13 @@ class SessionOpenCall(NamedTuple):
     label: str
     address: str
     by_password: int
+
+
+class SessionBarCall(NamedTuple):
+    bar: str
+    sessions: str
+    epoch: int
+    bar_ms: int
 
 
 class SessionTouchCall(NamedTuple):
@@ -90,6 +100,7 @@ class SessionStore:
         self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
         self._per_player = per_player
         self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
+        self._bar = Script(redis, __package__, "session_bar", SessionBarCall)
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = Script(redis, __package__, "session_list", SessionListCall)
         self._deletions: Coalescer[Sequence[str], None] = Coalescer(self._delete, BOUNDS, RedisError)
@@ -103,11 +114,15 @@ class SessionStore:
         await self._redis.set(WRITABLE, 1, px=1000)
         return askers
 
-    async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]]:
-        """A new session, and the names of the player's oldest, which are too many now and have to be ended."""
+    async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]] | None:
+        """A new session, and the names of the player's oldest, which are too many now and have to be ended.
+
+        None if the epoch is barred.
+        """
         call = SessionOpenCall(
             session=_prefix(player_id) + name,
             sessions=_index(player_id),
+            bar=_bar(player_id),
             idle_ms=self._idle_ms,
             longest_ms=self._longest_ms,
             per_player=self._per_player,
@@ -119,6 +134,8 @@ class SessionStore:
             by_password=int(origin.by_password),
         )
         over = await self._open(call)
+        if over is None:
+            return None
         row = (epoch, 0, min(self._idle_ms, self._longest_ms), self._longest_ms, origin.by_password)
         return self._session(player_id, name, row), [other.decode() for other in over]
 
@@ -147,10 +164,13 @@ class SessionStore:
         rows = await self._list(SessionListCall(sessions=_index(player_id), prefix=_prefix(player_id)))
         return [_listed(row) for row in rows]
 
-    async def names(self, player_id: int) -> list[str]:
-        """The names of a player's sessions, also of some that have expired."""
-        names: Any = await self._redis.zrange(_index(player_id), 0, -1)
-        return [name.decode() for name in names]
+    async def bar(self, player_id: int, epoch: int) -> list[str]:
+        """Bars sessions of earlier epochs from being opened for BAR_SECONDS.
+
+        The names of the player's sessions, also of some that have gone.
+        """
+        call = SessionBarCall(_bar(player_id), _index(player_id), epoch, BAR_SECONDS * 1000)
+        return [name.decode() for name in await self._bar(call)]
 
     async def delete(self, player_id: int, names: Sequence[str]) -> None:
         """Deletes a player's sessions. The index loses their names when it is read, or has too many."""
@@ -182,6 +202,10 @@ def _prefix(player_id: int) -> str:
 
 def _index(player_id: int) -> str:
     return f"gs:sessions:{{{player_id}}}"
+
+
+def _bar(player_id: int) -> str:
+    return f"gs:session-bar:{{{player_id}}}"
 
 
 def _time(milliseconds: float) -> datetime:

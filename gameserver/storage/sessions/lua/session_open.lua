@@ -1,6 +1,7 @@
 -- Opens a session, and returns which of the player's are too many: the oldest of those that haven't expired.
 -- KEYS session: its hash
 -- KEYS sessions: the player's session names, by the time they were opened
+-- KEYS bar: the epoch below which no session of the player is opened
 -- ARGV idle_ms: how long it lives unused
 -- ARGV longest_ms: how long it lives at the most
 -- ARGV per_player: sessions of a player, at the most
@@ -10,9 +11,10 @@
 -- ARGV label: what the client calls itself
 -- ARGV address: the client's
 -- ARGV by_password: 1 if the player's password opened it, else 0
--- Returns the names of those to be ended.
+-- Returns the names of those to be ended; nothing when the epoch is barred, so that no session was opened.
 -- include: milliseconds
 local MOST_NAMES = 4999 -- that are looked at: no call takes more arguments than some 8,000
+if tonumber(epoch) < tonumber(redis.call('GET', bar) or 0) then return false end
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
   'label', label, 'address', address, 'by_password', by_password)

@@ -79,7 +79,10 @@ class Sessions:
         if stored is None:
             raise SessionRevoked("The session has ended.")
         session, over = stored
-        await self._end(player_id, over)
+        if over:
+            with translated(SessionsUnavailable, AWAY):
+                await self._announced(player_id, over)
+                self._store.delete_soon(player_id, over)
         if not (_is_lately(seen) or await self._is_current(session)):
             await self._discard(session)
             raise SessionRevoked("The session has ended.")
@@ -180,9 +183,12 @@ class Sessions:
         if not names:
             return
         with translated(SessionsUnavailable, AWAY):
-            await self._revocations.announce(player_id, names)
-            self._memory.end(names)
+            await self._announced(player_id, names)
             await self._store.delete(player_id, names)
+
+    async def _announced(self, player_id: int, names: Sequence[str]) -> None:
+        await self._revocations.announce(player_id, names)
+        self._memory.end(names)
 
 
 def _is_lately(seen: float | None) -> bool:

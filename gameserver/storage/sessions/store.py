@@ -5,6 +5,8 @@ node's clock, since they are compared with it; Redis, whose clock may be another
 are.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -177,6 +179,12 @@ class SessionStore:
         prefix = _prefix(player_id)
         await self._deletions.ask([prefix + name for name in names])
 
+    def delete_soon(self, player_id: int, names: Sequence[str]) -> None:
+        """The same, behind the caller's back, for sessions that were announced: all nodes delete these, too."""
+        prefix = _prefix(player_id)
+        with contextlib.suppress(RedisError):
+            self._deletions.ask([prefix + name for name in names]).add_done_callback(_retrieve)
+
     async def delete_all(self, ended: Sequence[EndedSession]) -> None:
         """The same, of any players."""
         await self._deletions.ask([_prefix(session.player_id) + session.name for session in ended])
@@ -210,3 +218,9 @@ def _bar(player_id: int) -> str:
 
 def _time(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _retrieve(deletion: asyncio.Future[None]) -> None:
+    """An error that nobody waits for isn't reported."""
+    if not deletion.cancelled():
+        deletion.exception()

@@ -14,6 +14,7 @@ from gameserver.config.settings import Settings
 from gameserver.storage.accounts.birth_writes import Birth, write_births
 from gameserver.storage.accounts.claim_writes import Confirmation, Opening, write_claims
 from gameserver.storage.ids import new_command_id, slot_of
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.gathering import SQL
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.link import HOT_PATH, Link
@@ -22,6 +23,7 @@ from gameserver.storage.slots.slot_map import Slots
 from tests.bench.doors import ACTS, BATCHES
 
 BATCH, CONNECTIONS = 200, 2
+WINDOW = Window(back=48 * 3_600_000, ahead=300_000)
 _parts = count()
 OUTCOME = '{"name":"raw","class":"mage","level":1,"hp":50,"max_hp":70,"exp":5,"events":[{"type":"hunted"}]}'
 
@@ -123,7 +125,7 @@ async def _sign_ups(accounts: Database, players: Database, numbers: Iterator[int
         async with claiming.transaction():
             claims = await write_claims(claiming, openings)
         async with making.transaction():
-            await write_births(making, births)
+            await write_births(making, births, WINDOW)
         deadlines = [claim["deadline"] for claim in claims if claim is not None]
         confirmations = [Confirmation(*opening, at) for opening, at in zip(openings, deadlines, strict=True)]
         async with claiming.transaction():

@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 WrittenT = TypeVar("WrittenT")
-Work = Callable[[asyncpg.Connection, Sequence[SlottedT]], Awaitable[Sequence[WrittenT]]]
+Work = Callable[[asyncpg.Connection, Sequence[SlottedT]], Awaitable[Sequence[WrittenT | Exception]]]
 
 
 class _Busy(Exception):
@@ -57,7 +57,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
     """One per node and kind of write; `close` ends what is under way."""
 
     def __init__(self, slots: Slots, group: str, work: Work[SlottedT, WrittenT]) -> None:
-        """`work` writes within a transaction, and gives the replies in the order of the writes."""
+        """`work` writes within a transaction; it gives the replies, or their errors, in the order of the writes."""
         self._slots, self._group, self._work = slots, group, work
         self._lanes: Lanes[SlottedT, WrittenT] = Lanes(slots, group, self._commit, BOUNDS, SETTINGS)
 

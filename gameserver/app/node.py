@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 import gameserver
+from gameserver import garbage
 from gameserver.app import doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
@@ -182,6 +183,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
         app = build_app(core)
         node = settings.node.model_copy(update={"operators_listen": settings.operators_listen()})
         async with serving(app, node, background(core, app), stop):
+            garbage.settle()
             if ready_file is not None:
                 ready_file.touch()
             await stop.requested.wait()

@@ -30,6 +30,12 @@ DATABASE_FAULTS = Counter("gameserver_database_faults_total", "Transactions that
 CLOCK_DIFFERENCE = Gauge(
     "gameserver_clock_difference_seconds", "How far a database's clock is ahead of this machine's", ["database"]
 )
+REPLICA_AGE = Gauge(
+    "gameserver_replica_age_seconds",
+    "How old what a replica shows may be; Inf if it can't be used",
+    ["database", "replica"],
+)
+REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])

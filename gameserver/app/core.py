@@ -15,6 +15,7 @@ from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
+from gameserver.commands.entrance import Entrance
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -54,6 +55,7 @@ from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.calendar import Calendar
@@ -84,6 +86,17 @@ class RedisClients:
     revoking: Redis
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the rooms of storage stand on."""
+
+    databases: Databases
+    replicas: Replicas
+    slots: Slots
+    redis: RedisClients
+    clock: NodeClock
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Core:
     """The storage and the commands of one process, without its doors."""
@@ -91,6 +104,7 @@ class Core:
     settings: Settings
     rulebook: Rulebook
     databases: Databases
+    replicas: Replicas
     slots: Slots
     redis: RedisClients
     rooms: Rooms
@@ -108,6 +122,8 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
+        replicas = provision.open_replicas(settings, databases)
+        stack.push_async_callback(replicas.close)
         redis = RedisClients(*(clients.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
         for client in (redis.commands, redis.following, redis.revoking):
             stack.push_async_callback(client.aclose)
@@ -119,13 +135,13 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
-        rooms = _rooms(settings, rulebook, databases, slots, redis, clock)
+        rooms = _rooms(settings, rulebook, Ground(databases, replicas, slots, redis, clock))
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = _sharding(settings, databases, slots)
-        core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
+        core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
@@ -155,10 +171,8 @@ def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Shardin
     return Sharding(slots, Membership(control), moves, Mover(moves, databases, name), Audit(control))
 
 
-def _rooms(
-    settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients, clock: NodeClock
-) -> Rooms:
-    control = databases[settings.control.database]
+def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
+    slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
     players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
     identities = Identities(slots, window, game)
@@ -190,7 +204,10 @@ def _rooms(
             Blocks(slots, settings.mail.blocks_per_player),
         ),
         operators=OperatorsRoom(
-            Reports(slots), Survey(databases, control), Audit(control), GameNames(control, slots.members)
+            Reports(slots, ground.replicas, settings.reads.max_staleness_seconds),
+            Survey(ground.databases, control),
+            Audit(control),
+            GameNames(control, slots.members),
         ),
     )
 
@@ -209,6 +226,7 @@ def _commands(
         passwords,
         rulebook,
         policy,
+        entrance=Entrance(settings.accounts.under_way),
     )
     play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)

@@ -63,7 +63,7 @@ async def _acts(database: Database, goes_on: Callable[[int], bool]) -> int:
     ids = await _players(connection, next(_parts))
     done = 0
     while goes_on(done):
-        await _batch(connection, ids)
+        await act_in_batch(connection, ids)
         done += len(ids)
     await link.close()
     return done
@@ -80,7 +80,8 @@ async def _players(connection: Any, part: int) -> list[int]:
     return sorted(ids)
 
 
-async def _batch(connection: Any, ids: Sequence[int]) -> None:
+async def act_in_batch(connection: Any, ids: Sequence[int]) -> None:
+    """An action of each player, in one transaction; a later batch on the same connection needs no begin."""
     slots, commands = [slot_of(player) for player in ids], [new_command_id(int(time.time() * 1000)) for _ in ids]
     if not connection.is_in_transaction():
         await connection.execute("begin")

@@ -165,6 +165,10 @@ class Claims:
         player = self._slots.owner("players", slot_of(claim.player_id))
         return self._slots.owner("accounts", self._slot(claim.key)).name, player.name
 
+    def database_of(self, key: Key) -> str:
+        """The name of the database that owns the key's claim, if there is one."""
+        return self._slots.owner("accounts", self._slot(key)).name
+
     async def close(self) -> None:
         await self._writes.close()
         await self._reads.close()

@@ -3,11 +3,8 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-<<<<<<< HEAD
 from datetime import timedelta
-=======
 from math import inf
->>>>>>> next
 from typing import Any
 
 import asyncpg

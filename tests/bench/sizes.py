@@ -45,7 +45,7 @@ console = Console(width=120)
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    async with running(CONFIG, 1, arguments.players, eager=True) as stack, _superuser(stack) as connection:
+    async with running(CONFIG, None, arguments.players, eager=True) as stack, _superuser(stack) as connection:
         for setting in arguments.set:
             name, _, value = setting.partition("=")
             await connection.execute(f"alter system set {name} = '{value}'")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import asyncpg
 
 from gameserver.storage.accounts.birth_writes import Birth, write_births
-from gameserver.storage.accounts.claim_writes import Confirmation, Opening, write_claims
+from gameserver.storage.accounts.claim_writes import Confirmation, Opening, Release, write_claims
 from gameserver.storage.accounts.enrolments import Enrolment, birth_of
 from gameserver.storage.ids import slot_of_key
 from gameserver.storage.ledger.window import Window
@@ -119,8 +119,7 @@ class Intake:
         """Frees the claims that were opened; for sign-ups that certainly make no player under their ids."""
 
         async def work(connection: asyncpg.Connection, rows: Sequence[Confirmation]) -> Sequence[Any]:
-            await connection.execute(SQL["release"], *zip(*rows, strict=True))
-            return ()
+            return await write_claims(connection, [Release(*row) for row in rows])
 
         await self._everywhere("accounts", self._confirmations(claimants, reserved), work)
 

@@ -1,8 +1,8 @@
 """Streaming replicas of the databases: only reads go there, and what they show is older than the primary's.
 
 Law: a replica's age is never understated, and no clock but this node's own counts. The primary is asked how far its log
-has come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question. A
-replica that is frozen, cut off, slow, or isn't one of this primary ages without bound.
+has come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question.
+A replica that is frozen, cut off, slow, or isn't one of this primary ages without bound.
 """
 
 import asyncio
@@ -120,6 +120,7 @@ class Replicas:
                 tasks.create_task(replica.watch())
             for name in self._by_database:
                 tasks.create_task(self._mark_for_ever(name))
+            await asyncio.Event().wait()  # also without any replica: a node whose background work ends stops
 
     async def compare(self) -> None:
         """Compares once. Whoever isn't fresh then hasn't come as far as its primary was when this began."""

@@ -93,7 +93,7 @@ class SessionStore:
         self._per_player = per_player
         self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
-        self._list = Script(redis, __package__, "session_list", SessionListCall)
+        self._list = CoalescedScript(Script(redis, __package__, "session_list", SessionListCall))
         self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
         self._revoke_one = CoalescedScript(self._revoke)
         self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)

@@ -48,6 +48,10 @@ LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log 
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
+LEDGER_WEEKS_DROPPED = Counter("gameserver_ledger_weeks_dropped_total", "Old weeks of the ledger dropped", ["database"])
+LEDGER_WEEKS_OVERDUE = Gauge(
+    "gameserver_ledger_weeks_overdue", "Old weeks of the ledger that something holds up", ["database"]
+)
 MAIL_WAITING = Gauge("gameserver_mail_waiting", "Letters in the outboxes that this node empties", ["database"])
 MAIL_OLDEST = Gauge("gameserver_mail_oldest_seconds", "How long the oldest of them has waited", ["database"])
 MAIL_SETTLED = Counter("gameserver_mail_delivered_total", "Letters that took effect, including returned ones", ["kind"])

@@ -157,14 +157,14 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
         players=players,
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots),
+            enrolments=Enrolments(slots, window),
             entrants=Entrants(slots),
             identities=identities,
             devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
-            intake=Intake(slots),
-            looks=Looks(slots, Intake(slots)),
+            intake=Intake(slots, window),
+            looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
             Boards(redis.commands),

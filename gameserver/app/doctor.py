@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import inf
 from typing import Any
 
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.operators import condition, redis_condition
+from gameserver.storage.operators import condition, old_weeks, redis_condition
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import causes, clocks, durability
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
@@ -127,8 +128,11 @@ async def _ask_database(
         overridden = ", ".join(held.overridden)
         problem = f"synchronous_commit is off by {overridden}; nodes turn it on for themselves"
         examined.symptoms.append(Symptom("warning", problem, "turn it on there, for what else writes"))
-    for fault in await provision.faults_of(settings, database, connection):
+    faults = await provision.faults_of(settings, database, connection)
+    for fault in faults:
         examined.fail(fault, "run `gameserver migrate`" if "this code needs" in fault else "")
+    if "players" in database.groups and not faults:
+        examined.symptoms += await old_weeks.symptoms(connection, timedelta(seconds=settings.ledger.keep_seconds))
     if held.off and settings.allows_unsafe(database.name):
         problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))

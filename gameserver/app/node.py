@@ -136,7 +136,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_items_for_ever(rooms.players),
         loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
-        loops.forget_old_ledger_for_ever(policy, lambda: slots.members("players"), settings.ledger.keep_seconds),
+        loops.forget_old_ledger_for_ever(policy, slots.members, settings.ledger.keep_seconds),
         postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         loops.forget_old_scores_for_ever(commands.seasons, lambda: slots.databases("players")),

@@ -120,6 +120,7 @@ class Replicas:
                 tasks.create_task(replica.watch())
             for name in self._by_database:
                 tasks.create_task(self._mark_for_ever(name))
+            await asyncio.Event().wait()  # also without any replica: a node whose background work ends stops
 
     async def compare(self) -> None:
         """Compares once. Whoever isn't fresh then hasn't come as far as its primary was when this began."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
@@ -79,10 +79,10 @@ def _takes(rulebook: Rulebook, command: Command) -> Items:
 
 async def read(play: Play, player_id: int) -> Player:
     """One player. Raises PlayerNotFound."""
-    players = await play.players.read([player_id])
-    if player_id not in players:
+    player = await play.players.find(player_id)
+    if player is None:
         raise PlayerNotFound("There is no such player.")
-    return players[player_id]
+    return player
 
 
 async def items(play: Play, session: Session) -> list[Stack]:
@@ -108,4 +108,4 @@ async def history(play: Play, session: Session, limit: int, cursor: str | None) 
 
 def _shown(entry: HistoryEntry) -> HistoryEntry:
     """As its player may see it: why an operator did something is internal."""
-    return replace(entry, args={}) if entry.action in BY_OPERATORS else entry
+    return entry._replace(args={}) if entry.action in BY_OPERATORS else entry

@@ -35,6 +35,13 @@ class WriteSettings(SettingsSection):
     """How long a transaction may stay open; then the database releases the locks, even if the node is frozen."""
 
 
+class ReadSettings(SettingsSection):
+    """Reads that may go to replicas."""
+
+    max_staleness_seconds: Seconds = 5
+    """How old a replica's data may be; an older replica isn't asked."""
+
+
 class SessionSettings(SettingsSection):
     """How long sessions last, and how many a player may have."""
 

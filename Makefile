@@ -13,7 +13,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-sizes psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -63,7 +63,7 @@ format: $(VENV)/ready ## format the code and sort its imports
 bots: $(VENV)/ready ## let 200 bots play on the running stack of CONFIG for 30 seconds, and prove the result
 	@$(BIN)/python .ci/running.py bots $(CONFIG)
 
-bench bench-hostile: CONFIG = config/one.toml
+bench bench-hostile bench-sizes: CONFIG = config/one.toml
 bench: $(VENV)/ready ## measure every door: BENCH="--doors act-http,read-http --json FILE" and more (docs/benchmarks.md)
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench $(BENCH)
 
@@ -73,6 +73,9 @@ bench-compare: $(VENV)/ready ## the ratios of two runs: A=before.json B=after.js
 # Reads of the boards of a deployment that runs: URL=http://... BOARD=exp
 bench-boards: $(VENV)/ready ## measure reads of the boards of a running deployment
 	$(BIN)/python -m tests.bench.boards
+
+bench-sizes: $(VENV)/ready ## bytes per player, session and action: BENCH="--players 100000 --set wal_compression=lz4"
+	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.sizes $(BENCH)
 
 bench-hostile: $(VENV)/ready ## what honest players notice while one address or account attacks: KINDS="network ledger"
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.hostile $(KINDS)

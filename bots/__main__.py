@@ -14,10 +14,12 @@ from bots.load.bench import MODES, LoadPlan, bench
 from bots.load.idle import IdleSockets, idle
 from bots.mischief.kinds import KINDS
 from bots.mischief.misbehave import as_json, misbehave
+from bots.overload.doors import DOORS
+from bots.overload.overload import OverloadPlan, overload
 from bots.play.identities import LONGEST_PREFIX
 from bots.play.swarm import SwarmPlan
 from bots.proof.result import RunResult
-from bots.report import figures, report
+from bots.report import figures, overloaded, report
 from bots.run import Target, run
 from bots.wire.errors import BadAnswerError, UnreachableError
 
@@ -36,6 +38,10 @@ def _urls(values: list[str]) -> list[str]:
     return [value.rstrip("/") for value in values]
 
 
+def _urls_or_none(values: list[str] | None) -> list[str] | None:
+    return None if values is None else _urls(values)
+
+
 def _prefix(value: str) -> str:
     if not (value.isascii() and value.isalnum() and len(value) <= LONGEST_PREFIX):
         raise typer.BadParameter(f"at most {LONGEST_PREFIX} letters and digits")
@@ -45,6 +51,13 @@ def _prefix(value: str) -> str:
 def _mode(value: str) -> str:
     if value not in MODES:
         raise typer.BadParameter(f"one of {', '.join(MODES)}")
+    return value
+
+
+def _doors(value: str) -> str:
+    unknown = [name for name in value.split(",") if name not in DOORS]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} isn't one of {','.join(DOORS)}")
     return value
 
 
@@ -185,6 +198,43 @@ def misbehave_command(
     )
     _write(json, as_json(incidents))
     raise typer.Exit(0 if all(incident.harmless for incident in incidents) else NOT_OK)
+
+
+@app.command("overload")
+def overload_command(  # noqa: PLR0913 (an option each)
+    url: Urls,
+    door: Annotated[str, typer.Option(callback=_doors, metavar="DOOR,…", help=f"Any of {','.join(DOORS)}.")] = ",".join(
+        DOORS
+    ),
+    seconds: Seconds = 10.0,
+    seed: Seed = 1,
+    players: Annotated[int, typer.Option(min=1, metavar="N", help="How many players act, read and sign in.")] = 256,
+    connections: Annotated[int, typer.Option(min=1, metavar="N", help="HTTP connections, at the most.")] = 4096,
+    operators_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=_urls_or_none, metavar="URL", help="A node's operators' listener; its memory is watched."
+        ),
+    ] = None,
+    capacity_seconds: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="For how long a door's capacity is measured.")
+    ] = 2.0,
+    memory: Annotated[int, typer.Option(min=1, metavar="MIB", help="By how much a node's memory may grow.")] = 256,
+    json: Json = None,
+) -> None:
+    """Ask twice of each door what it can take, and prove that it answers in time or says when to come back.
+
+    What it acknowledged must hold. Exit code 1 if that isn't so, 2 if this machine couldn't send enough to tell.
+    """
+    console = Console(stderr=json == "-")
+    plan = OverloadPlan(
+        tuple(url), door.split(","), seconds, seed, players, connections, capacity_seconds,
+        operators_urls=tuple(operators_url or ()), memory_mib=memory,
+    )  # fmt: skip
+    result = _carry_out(overload(plan, lambda verdict: overloaded.show_door(console, verdict)))
+    overloaded.show(console, result)
+    _write(json, overloaded.as_json(result))
+    raise typer.Exit(NOT_OK if not result.ok else GAVE_UP if result.void else 0)
 
 
 def _read_key(path: Path) -> str:

@@ -30,6 +30,12 @@ DATABASE_FAULTS = Counter("gameserver_database_faults_total", "Transactions that
 CLOCK_DIFFERENCE = Gauge(
     "gameserver_clock_difference_seconds", "How far a database's clock is ahead of this machine's", ["database"]
 )
+REPLICA_AGE = Gauge(
+    "gameserver_replica_age_seconds",
+    "How old what a replica shows may be; Inf if it can't be used",
+    ["database", "replica"],
+)
+REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
@@ -42,6 +48,10 @@ LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log 
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
+LEDGER_WEEKS_DROPPED = Counter("gameserver_ledger_weeks_dropped_total", "Old weeks of the ledger dropped", ["database"])
+LEDGER_WEEKS_OVERDUE = Gauge(
+    "gameserver_ledger_weeks_overdue", "Old weeks of the ledger that something holds up", ["database"]
+)
 MAIL_WAITING = Gauge("gameserver_mail_waiting", "Letters in the outboxes that this node empties", ["database"])
 MAIL_OLDEST = Gauge("gameserver_mail_oldest_seconds", "How long the oldest of them has waited", ["database"])
 MAIL_SETTLED = Counter("gameserver_mail_delivered_total", "Letters that took effect, including returned ones", ["kind"])

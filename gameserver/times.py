@@ -6,8 +6,9 @@ from functools import lru_cache
 
 def rfc3339(moment: datetime) -> str:
     """`2026-01-31T12:00:00.000Z`. The moment must carry a time zone."""
-    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return in_utc.isoformat(timespec="milliseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def rfc3339_of_seconds(seconds: float) -> str:

@@ -19,6 +19,12 @@ def hello(token: str) -> bytes:
     return frame(b'{"id":%d,"op":"hello","token":"%b"}' % (HELLO_ID, token.encode()))
 
 
+def request_number(message: bytes) -> int:
+    """Return the id of the request that a message answers; -1 of a push."""
+    number = _ID.search(message)
+    return -1 if number is None else int(number[1])
+
+
 class Greeting:
     """The answer to `hello`, as a future: None, or ConnectionError with the reason of the refusal."""
 

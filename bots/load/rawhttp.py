@@ -21,7 +21,10 @@ class _UnframedError(Exception):
 
 
 class HttpConnection(asyncio.Protocol):
-    """Calls `on_answer(status, body)`, which returns the next request or None, and `on_end(reason)` once."""
+    """Calls `on_answer(status, body)`, which returns the next request or None, and `on_end(reason)` once.
+
+    `head` is that of the last answer.
+    """
 
     def __init__(self, on_answer: AnswerListener, on_end: EndListener) -> None:
         self._on_answer = on_answer
@@ -29,6 +32,7 @@ class HttpConnection(asyncio.Protocol):
         self._rest = b""
         self._reason = "disconnected"
         self._transport: asyncio.Transport | None = None
+        self.head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -68,6 +72,7 @@ class HttpConnection(asyncio.Protocol):
     def _take(self, data: bytes, head_end: int, end: int) -> None:
         status = int(data[9:12])
         if status >= 200:
+            self.head = data[:head_end]
             request = self._on_answer(status, data[head_end + len(HEAD_END) : end])
             if request is not None:
                 self.send(request)

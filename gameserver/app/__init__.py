@@ -1,14 +1,15 @@
 """The one place where objects are wired: opens the storage, builds the application, and serves it.
 
 Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
-Door: `core` (storage and commands, without doors), `node` (a node that serves), `checking` (a game before that),
-and `doctor` (the servers).
+Door: `core` (storage and commands, without doors), `sharding` (what moves slots), `node` (a node that serves),
+`checking` (a game before that), and `doctor` (the servers).
 """
 
 from gameserver.app.checking import Finding, check, prepare
-from gameserver.app.core import Core, open_core, open_sharding
+from gameserver.app.core import Core, open_core
 from gameserver.app.doctor import Examined, examine
 from gameserver.app.node import background, build_app, courier, postman_of, serve
+from gameserver.app.sharding import open_sharding
 
 __all__ = ["Core", "Examined", "Finding", "background", "build_app", "check", "courier", "examine", "open_core",
            "open_sharding", "postman_of", "prepare", "serve"]  # fmt: skip

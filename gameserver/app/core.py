@@ -2,19 +2,19 @@
 
 import contextlib
 import math
-import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
+from gameserver.commands.entrance import Entrance
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -54,6 +54,7 @@ from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.calendar import Calendar
@@ -64,13 +65,11 @@ from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
-from gameserver.storage.sharding.membership import Membership
-from gameserver.storage.sharding.mover import Mover
-from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
+from gameserver.storage.social.lists import Lists
 from gameserver.times import rfc3339
 from gameserver.upkeep import loops
 
@@ -84,6 +83,17 @@ class RedisClients:
     revoking: Redis
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the rooms of storage stand on."""
+
+    databases: Databases
+    replicas: Replicas
+    slots: Slots
+    redis: RedisClients
+    clock: NodeClock
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Core:
     """The storage and the commands of one process, without its doors."""
@@ -91,6 +101,7 @@ class Core:
     settings: Settings
     rulebook: Rulebook
     databases: Databases
+    replicas: Replicas
     slots: Slots
     redis: RedisClients
     rooms: Rooms
@@ -108,6 +119,8 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
+        replicas = provision.open_replicas(settings, databases)
+        stack.push_async_callback(replicas.close)
         redis = RedisClients(*(clients.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
         for client in (redis.commands, redis.following, redis.revoking):
             stack.push_async_callback(client.aclose)
@@ -119,62 +132,39 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
-        rooms = _rooms(settings, rulebook, databases, slots, redis, clock)
+        rooms = _rooms(settings, rulebook, Ground(databases, replicas, slots, redis, clock))
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
+        stack.push_async_callback(rooms.accounts.identities.close)
+        stack.push_async_callback(rooms.social.lists.close)
         commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
-        sharding = _sharding(settings, databases, slots)
-        core = Core(settings, rulebook, databases, slots, redis, rooms, commands, sharding)
+        sharding = sharding_of(settings, databases, slots)
+        core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
         yield core
 
 
-@contextlib.asynccontextmanager
-async def open_sharding(settings: Settings) -> AsyncIterator[Sharding]:
-    """The slot map and what moves slots, also while some databases are away, or Redis.
-
-    Raises ConfigFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
-    """
-    databases = provision.open_databases(settings)
-    try:
-        await provision.require_control(settings, databases)
-        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
-        await slots.refresh()
-        yield _sharding(settings, databases, slots)
-    finally:
-        await databases.close()
-
-
-def _sharding(settings: Settings, databases: Databases, slots: Slots) -> Sharding:
-    control = databases[settings.control.database]
-    moves = MoveRecords(control)
-    name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
-    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name), Audit(control))
-
-
-def _rooms(
-    settings: Settings, rulebook: Rulebook, databases: Databases, slots: Slots, redis: RedisClients, clock: NodeClock
-) -> Rooms:
-    control = databases[settings.control.database]
+def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
+    slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
     calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
     players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
-    identities = Identities(slots, window, game)
+    identities, lists = Identities(slots, window, game), Lists(slots)
     return Rooms(
         clock=clock,
         players=players,
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots),
+            enrolments=Enrolments(slots, window),
             entrants=Entrants(slots),
             identities=identities,
-            devices=Devices(slots, identities, settings.accounts.devices_per_player),
+            devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
-            intake=Intake(slots),
-            looks=Looks(slots, Intake(slots)),
+            intake=Intake(slots, window),
+            looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
             Boards(redis.commands),
@@ -185,12 +175,16 @@ def _rooms(
         sessions=_sessions(settings, redis, players, clock),
         live=LiveRoom(_presence(settings, redis.following, clock), Pushes(redis.commands)),
         social=SocialRoom(
-            Friends(redis.commands, slots, settings.friends.per_player),
+            Friends(redis.commands, slots, lists, settings.friends.per_player),
             Feeds(redis.commands, slots),
-            Blocks(slots, settings.mail.blocks_per_player),
+            Blocks(slots, lists, settings.mail.blocks_per_player),
+            lists,
         ),
         operators=OperatorsRoom(
-            Reports(slots), Survey(databases, control), Audit(control), GameNames(control, slots.members)
+            Reports(slots, ground.replicas, settings.reads.max_staleness_seconds),
+            Survey(ground.databases, control),
+            Audit(control),
+            GameNames(control, slots.members),
         ),
     )
 
@@ -209,6 +203,7 @@ def _commands(
         passwords,
         rulebook,
         policy,
+        entrance=Entrance(settings.accounts.under_way),
     )
     play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)

@@ -3,6 +3,8 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
+from math import inf
 from typing import Any
 
 import asyncpg
@@ -11,12 +13,13 @@ from redis.asyncio import Redis
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.operators import condition, redis_condition
+from gameserver.storage.operators import condition, old_weeks, redis_condition
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import causes, clocks, durability
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
 from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.replica import Replica
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST as REDIS_LOST
 from gameserver.storage.redis.faults import described
@@ -24,12 +27,15 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import IncompleteMap
 
 log = structlog.get_logger()
+CATCHING_UP_SECONDS = 2.0
+"""Within which a replica should come to where its primary was."""
+LOOKS = 10
 ASKING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 
 @dataclass(slots=True)
 class Examined:
-    """A server: what it says of itself, and what is wrong; `kind` is `database` or `redis`."""
+    """A server: what it says of itself, and what is wrong; `kind` is `database`, `replica` or `redis`."""
 
     kind: str
     name: str
@@ -57,7 +63,8 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
         used = [databases[name] for name in databases.names() if databases[name].groups]
         examined = await asyncio.gather(*(_database(settings, database, nodes) for database in used))
         _compare_clocks(examined, settings.control.database)
-        return [*examined, await _redis(settings)]
+        replicas = await _replicas(settings, databases)
+        return [*examined, *replicas, await _redis(settings)]
     finally:
         await databases.close()
 
@@ -121,13 +128,42 @@ async def _ask_database(
         overridden = ", ".join(held.overridden)
         problem = f"synchronous_commit is off by {overridden}; nodes turn it on for themselves"
         examined.symptoms.append(Symptom("warning", problem, "turn it on there, for what else writes"))
-    for fault in await provision.faults_of(settings, database, connection):
+    faults = await provision.faults_of(settings, database, connection)
+    for fault in faults:
         examined.fail(fault, "run `gameserver migrate`" if "this code needs" in fault else "")
+    if "players" in database.groups and not faults:
+        examined.symptoms += await old_weeks.symptoms(connection, timedelta(seconds=settings.ledger.keep_seconds))
     if held.off and settings.allows_unsafe(database.name):
         problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
     examined.facts.update(await condition.read(connection))
     examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
+
+
+async def _replicas(settings: Settings, databases: Databases) -> list[Examined]:
+    replicas = provision.open_replicas(settings, databases)
+    try:
+        for _ in range(LOOKS):
+            await replicas.compare()
+            if all(replica.age() < inf or replica.problem for replica in replicas.all()):
+                break
+            await asyncio.sleep(CATCHING_UP_SECONDS / LOOKS)
+        return [_replica(replica) for replica in replicas.all()]
+    finally:
+        await replicas.close()
+
+
+def _replica(replica: Replica) -> Examined:
+    age = replica.age()
+    examined = Examined(
+        "replica", replica.name, {"primary": replica.primary, "age": None if age == inf else round(age, 3)}
+    )
+    if replica.problem:
+        examined.fail(replica.problem, f"correct its URL, or make it anew from {replica.primary}")
+    elif age == inf:
+        problem = f"it is more than {CATCHING_UP_SECONDS:g} s behind {replica.primary}; its reads go there"
+        examined.symptoms.append(Symptom("warning", problem, "look whether it replays, and what its network carries"))
+    return examined
 
 
 def _compare_clocks(examined: list[Examined], control: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 import gameserver
+from gameserver import garbage
 from gameserver.app import doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
@@ -124,6 +125,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
     return [
         rooms.clock.run(),
+        core.replicas.run(),
         rooms.players.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
@@ -134,7 +136,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_items_for_ever(rooms.players),
         loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
-        loops.forget_old_ledger_for_ever(policy, lambda: slots.members("players"), settings.ledger.keep_seconds),
+        loops.forget_old_ledger_for_ever(policy, slots.members, settings.ledger.keep_seconds),
         postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         loops.forget_old_scores_for_ever(commands.seasons, lambda: slots.databases("players")),
@@ -182,6 +184,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
         app = build_app(core)
         node = settings.node.model_copy(update={"operators_listen": settings.operators_listen()})
         async with serving(app, node, background(core, app), stop):
+            garbage.settle()
             if ready_file is not None:
                 ready_file.touch()
             await stop.requested.wait()

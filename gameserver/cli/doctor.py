@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -46,8 +46,8 @@ def doctor(config: Config = DEFAULT, nodes: Nodes = None, as_json: Json = False)
 
 def lines(server: Examined) -> Iterator[str]:
     """A server for people, at most 80 columns wide."""
-    yield f"database {server.name}" if server.kind == "database" else server.name
-    summary = _database(server.facts) if server.kind == "database" else _redis(server.facts)
+    yield server.name if server.kind == "redis" else f"{server.kind} {server.name}"
+    summary = SUMMARIES[server.kind](server.facts)
     if summary:
         yield from _wrapped(", ".join(summary), "  ", "  ")
     for symptom in server.symptoms:
@@ -73,6 +73,11 @@ def _database(facts: dict[str, Any]) -> Sequence[str]:
     )
 
 
+def _replica(facts: dict[str, Any]) -> Sequence[str]:
+    age = "can't be used" if facts["age"] is None else f"at the most {facts['age']:.1f} s old"
+    return f"of {facts['primary']}", age
+
+
 def _redis(facts: dict[str, Any]) -> Sequence[str]:
     texts = []
     for server in facts.get("servers", ()):
@@ -85,6 +90,13 @@ def _redis(facts: dict[str, Any]) -> Sequence[str]:
             f"appendonly {'yes' if server['aof_enabled'] else 'no'}",
         ]
     return [*texts, _clock(facts)] if "clock" in facts else texts
+
+
+SUMMARIES: Mapping[str, Callable[[dict[str, Any]], Sequence[str]]] = {
+    "database": _database,
+    "replica": _replica,
+    "redis": _redis,
+}
 
 
 def _clock(facts: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import uvloop
 from rich.console import Console
 
 from gameserver import app as application
+from gameserver import garbage
 from gameserver.cli.config_file import settings_of
 from gameserver.commands.sharding import Sharding
 from gameserver.config.errors import ConfigFault
@@ -24,8 +24,6 @@ from gameserver.storage.tables.migrations import OutdatedDatabase
 from gameserver.terminal import columns
 
 FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, IncompleteMap, OSError)
-YOUNG_OBJECTS = 50_000
-"""Allocations between two runs of the garbage collector: its default of 700 cost a busy node an eighth of its time."""
 
 console = Console(width=columns(), highlight=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -56,8 +54,7 @@ def with_sharding(config: Path, work: Callable[[Sharding], Awaitable[None]]) -> 
 
 def carry_out(work: Coroutine[Any, Any, None]) -> None:
     """Runs `work` on an event loop of its own."""
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
+    garbage.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 

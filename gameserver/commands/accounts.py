@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from gameserver.commands.entrance import Entrance
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.turns import Turns
 from gameserver.rules.player import Player, shown_max_hp
@@ -40,6 +41,7 @@ class Accounts:
     rulebook: Rulebook
     policy: Policy
     turns: Turns = field(default_factory=Turns)
+    entrance: Entrance = field(default_factory=Entrance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
-from gameserver.commands.key_changes import change_keys, refuse, reserve_all
+from gameserver.commands.key_changes import Opened, change_keys, doubt, refuse, reserve_all, settle
 from gameserver.commands.keys import device_key
-from gameserver.commands.proof import require_proof
+from gameserver.commands.proof import require_fresh, require_password
 from gameserver.rules.devices import require_strong
 from gameserver.rules.errors import DeviceNotFound, LastCredential, TooManyDevices
 from gameserver.storage.accounts.claims import Key
+from gameserver.storage.accounts.devices import added_to
 from gameserver.storage.accounts.identities import Change, Identity
-from gameserver.storage.accounts.player_keys import Device
+from gameserver.storage.accounts.player_keys import Device, shown_id
 from gameserver.storage.sessions.sessions import Origin, Session
 
 ANY_EPOCH = (1 << 31) - 1
@@ -30,6 +31,14 @@ class EndedDevice:
     command_id: str
     player_id: int
     device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A device that is added to a player."""
+
+    key: Key
+    label: str
 
 
 async def devices(accounts: Accounts, player_id: int) -> Sequence[Device]:
@@ -50,29 +59,33 @@ async def add_device(accounts: Accounts, session: Session, device: str, label: s
     PlayerNotFound, TooManyChanges and what is unavailable.
     """
     key = device_key(device)
-    added = Device(key, label, accounts.policy.now())
-    change = Change(command_id, session.player_id, "add_device", {"device": added.id}, session.epoch)
+    change = Change(command_id, session.player_id, "add_device", {"device": shown_id(key)}, session.epoch)
     async with accounts.turns.change(session.player_id):
-        await require_proof(accounts, session)
+        require_fresh(accounts, session)
         require_strong(device)
-        await _add(accounts, change, key, label)
-        present = await devices(accounts, session.player_id)
-    return next((other for other in present if other.key == key), added)
+        return await _add(accounts, session, change, Addition(key, label))
 
 
-async def _add(accounts: Accounts, change: Change, key: Key, label: str) -> None:
-    async def attempt(identity: Identity, opened: set[Key]) -> object | None:
+async def _add(accounts: Accounts, session: Session, change: Change, addition: Addition) -> Device:
+    key = addition.key
+
+    async def attempt(identity: Identity, opened: Opened) -> Device | None:
+        require_password(session, identity)
         if identity.earlier is not None:
-            opened.add(key)
-            return identity.earlier
-        if (earlier := await reserve_all(accounts, [key], change, opened)) is not None:
-            return earlier
+            opened[key] = None
+            return added_to(identity, key, addition.label)
         try:
-            return await accounts.room.devices.add(change, identity.claims_epoch, key, label)
+            if (await reserve_all(accounts, [key], change, opened)) is not None:
+                return None  # another copy of the command took effect meanwhile: its answer is found next
+            added = await accounts.room.devices.add(change, identity.claims_epoch, key, addition.label)
         except TooManyDevices as refusal:
-            return await refuse(accounts, change, refusal)
+            await refuse(accounts, change, refusal)
+            return None
+        if added is not None:
+            await settle(accounts, opened, [key])
+        return added
 
-    await change_keys(accounts, change, attempt)
+    return await change_keys(accounts, change, attempt)
 
 
 async def remove_device(
@@ -86,8 +99,8 @@ async def remove_device(
     await accounts.sessions.require_open()
     change = Change(command_id, session.player_id, "remove_device", {"device": device_id}, session.epoch)
     async with accounts.turns.change(session.player_id):
-        await require_proof(accounts, session)
-        epoch = await _remove(accounts, change, device_id, leave_one=True)
+        require_fresh(accounts, session)
+        epoch = await _remove(accounts, change, device_id, session)
     with after_commit("The device was removed, but no session could be opened: sign in again."):
         await accounts.sessions.revoke_before(session.player_id, epoch)
         opened = Origin(origin.label, origin.address, by_password=session.by_password)
@@ -103,33 +116,41 @@ async def end_device(accounts: Accounts, ended: EndedDevice) -> None:
     player_id = ended.player_id
     change = Change(ended.command_id, player_id, "remove_device", {"device": ended.device_id}, ANY_EPOCH)
     async with accounts.turns.change(player_id):
-        epoch = await _remove(accounts, change, ended.device_id, leave_one=False)
+        epoch = await _remove(accounts, change, ended.device_id)
     with after_commit("The device was removed, but some sessions may go on for some seconds: send this again."):
         await accounts.sessions.revoke_before(player_id, epoch)
 
 
-async def _remove(accounts: Accounts, change: Change, device_id: str, *, leave_one: bool) -> int:
-    """The epoch below which sessions have ended, by this command or by its first copy: later ones go on."""
+async def _remove(accounts: Accounts, change: Change, device_id: str, session: Session | None = None) -> int:
+    """The epoch below which sessions have ended, by this command or by its first copy: later ones go on.
 
-    async def attempt(identity: Identity, opened: set[Key]) -> int | None:
+    Without a session, for an operator, also the last credential is taken.
+    """
+
+    async def attempt(identity: Identity, opened: Opened) -> int | None:
+        if session is not None:
+            require_password(session, identity)
         if identity.earlier is not None:
             return identity.session_epoch
         try:
-            device = await _of_id(accounts, change.player_id, device_id)
+            device = _of_id(identity, device_id)
             # The claim that the commit makes wrong.
-            opened.add(device.key)
-            await accounts.room.claims.doubt(device.key, change.player_id)
-            return await accounts.room.devices.remove(change, identity.claims_epoch, device, leave_one=leave_one)
+            await doubt(accounts, identity, [device.key], opened)
+            leave_one = session is not None
+            epoch = await accounts.room.devices.remove(change, identity.claims_epoch, device, leave_one=leave_one)
         except (DeviceNotFound, LastCredential) as refusal:
             await refuse(accounts, change, refusal)
-        return None  # another copy of the command took effect meanwhile: its answer is found next
+            return None  # another copy of the command took effect meanwhile: its answer is found next
+        if epoch is not None:
+            await settle(accounts, opened, [])
+        return epoch
 
     return await change_keys(accounts, change, attempt)
 
 
-async def _of_id(accounts: Accounts, player_id: int, device_id: str) -> Device:
+def _of_id(identity: Identity, device_id: str) -> Device:
     """The player's device that is shown under this id. Raises DeviceNotFound."""
-    for device in await devices(accounts, player_id):
+    for device in identity.devices:
         if device.id == device_id:
             return device
     raise DeviceNotFound

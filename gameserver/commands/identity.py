@@ -5,13 +5,13 @@ from dataclasses import replace
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all
 from gameserver.commands.commit import after_commit
-from gameserver.commands.key_changes import change_keys, doubt, reserve_all
+from gameserver.commands.key_changes import Opened, change_keys, doubt, reserve_all, settle
 from gameserver.commands.keys import name_keys
-from gameserver.commands.proof import require_proof
+from gameserver.commands.proof import require_fresh, require_password
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
 from gameserver.rules.errors import NotAuthenticated, PlayerNotFound
-from gameserver.storage.accounts.claims import Key, KeyKind
+from gameserver.storage.accounts.claims import KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sessions.sessions import Session
@@ -28,17 +28,21 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
     change = Change(command_id, session.player_id, "rename", {"name": name.shown}, session.epoch)
     wanted = name_keys(name.shown)
 
-    async def attempt(identity: Identity, opened: set[Key]) -> Receipt | None:
+    async def attempt(identity: Identity, opened: Opened) -> Receipt | None:
         if identity.earlier is not None:
-            opened.update(wanted, name_keys(identity.earlier.events[0]["from"]))
+            opened.update(dict.fromkeys((*wanted, *name_keys(identity.earlier.events[0]["from"]))))
             return identity.earlier
         names.parse(text)
         # The claims that the commit makes wrong: on the new name, and on the present one.
-        if new := [key for key in wanted if key not in identity.keys]:
+        present = [key for key in identity.keys if key.kind is KeyKind.NAME]
+        if new := [key for key in wanted if key not in present]:
             if (earlier := await reserve_all(accounts, new, change, opened)) is not None:
                 return earlier
-            await doubt(accounts, identity, {KeyKind.NAME}, opened)
-        return await accounts.room.identities.rename(change, identity.claims_epoch)
+            await doubt(accounts, identity, present, opened)
+        renamed = await accounts.room.identities.rename(change, identity.claims_epoch)
+        if renamed is not None and not renamed.replayed:
+            await settle(accounts, opened, wanted)
+        return renamed
 
     async with accounts.turns.change(session.player_id):
         return await change_keys(accounts, change, attempt)
@@ -57,8 +61,8 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
     try:
         session = await authenticate(accounts, token)
         async with accounts.turns.change(player_id):
-            await require_proof(accounts, session)
-            await _delete(accounts, replace(change, session_epoch=session.epoch))
+            require_fresh(accounts, session)
+            await _delete(accounts, session, replace(change, session_epoch=session.epoch))
     except (NotAuthenticated, PlayerNotFound):
         # Has this very command deleted the player before?
         await accounts.attempts.sign_in(address)
@@ -69,9 +73,10 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
         await accounts.sessions.revoke_all(player_id)
 
 
-async def _delete(accounts: Accounts, change: Change) -> None:
-    async def attempt(identity: Identity, opened: set[Key]) -> bool | None:
-        await doubt(accounts, identity, set(KeyKind), opened)
+async def _delete(accounts: Accounts, session: Session, change: Change) -> None:
+    async def attempt(identity: Identity, opened: Opened) -> bool | None:
+        require_password(session, identity)
+        await doubt(accounts, identity, identity.keys, opened)
         return await accounts.room.identities.remove(change, identity.claims_epoch) or None
 
     await change_keys(accounts, change, attempt)

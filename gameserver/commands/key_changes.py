@@ -4,25 +4,33 @@ Law: before the commit every claim that it may make wrong is open, and the commi
 `claims_epoch` is still the one that was read (storage/accounts/identities.py). So a command that is killed or stalls
 at any step leaves open claims that the sweeper resolves by what the player then is, and the command's retry, on any
 node, gets the first answer or starts again.
+
+A command that has just committed knows what its claims come to, and settles them as it opened them: if anybody has
+reopened one since, that one isn't changed. After any other end they are resolved by what the player then is.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
+
+import structlog
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all, resolve_stale
 from gameserver.commands.keys import taken
-from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, TooManyChanges
-from gameserver.storage.accounts.claims import Key, KeyKind
+from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, TooManyChanges, Unavailable
+from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
 
 T = TypeVar("T")
 ROUNDS = 5
 """How often a change is tried because other commands change or resolve the player's claims meanwhile."""
-Attempt = Callable[[Identity, set[Key]], Awaitable[T | None]]
-"""Opens the claims that the change makes wrong, noting their keys in the set, and commits it; None if the player's
-`claims_epoch` isn't the one of the identity any more."""
+Opened = dict[Key, Claim | None]
+"""The keys whose claims a command has opened, or may have; with the claims as it has opened them."""
+Attempt = Callable[[Identity, Opened], Awaitable[T | None]]
+"""Opens the claims that the change makes wrong, noting them, and commits it; None if the player's `claims_epoch` isn't
+the one of the identity any more."""
+log = structlog.get_logger()
 
 
 async def change_keys(accounts: Accounts, change: Change, attempt: Attempt[T]) -> T:
@@ -30,44 +38,57 @@ async def change_keys(accounts: Accounts, change: Change, attempt: Attempt[T]) -
 
     Raises TooManyChanges, and what `Identities.find` and `attempt` do.
     """
-    opened: set[Key] = set()
+    opened: Opened = {}
     try:
         for _ in range(ROUNDS):
             identity = await accounts.room.identities.find(change)
             if (outcome := await attempt(identity, opened)) is not None:
                 return outcome
     finally:
-        # However it ended, the open claims are resolved by what the player is now.
+        # However it ended, the claims that are still open are resolved by what the player is now.
         await resolve_all(accounts, change.player_id, opened)
     raise TooManyChanges(retry_after=1)
 
 
-async def reserve_all(accounts: Accounts, keys: Collection[Key], change: Change, opened: set[Key]) -> Receipt | None:
-    """Reserves new keys; the first answer if another copy of the command was faster. Raises NameTaken, DeviceTaken."""
+async def settle(accounts: Accounts, opened: Opened, held: Iterable[Key]) -> None:
+    """Settles the claims of a command that has just committed: `held` are the keys that its player has now.
+
+    What can't be reached is left to the sweeper.
+    """
+    known, keys = [claim for claim in opened.values() if claim is not None], set(held)
+    opened.clear()
     try:
-        for key in keys:
-            opened.add(key)
-            await _reserve(accounts, key, change)
+        confirmed = [claim for claim in known if claim.key in keys]
+        await accounts.room.claims.settle(confirmed, [claim for claim in known if claim.key not in keys])
+    except Unavailable as error:
+        log.warning("claims not settled yet", claims=[str(claim.key) for claim in known], error=error.detail)
+
+
+async def reserve_all(accounts: Accounts, keys: Sequence[Key], change: Change, opened: Opened) -> Receipt | None:
+    """Reserves new keys; the first answer if another copy of the command was faster. Raises NameTaken, DeviceTaken."""
+    opened.update(dict.fromkeys(keys))
+    try:
+        for claim in await accounts.room.claims.retake_all(keys, change.player_id, change.command_id):
+            opened[claim.key] = await _required(accounts, claim, change)
     except (NameTaken, DeviceTaken) as refusal:
         return await refuse(accounts, change, refusal)
     return None
 
 
-async def _reserve(accounts: Accounts, key: Key, change: Change) -> None:
-    """Reserves a key. Raises NameTaken, DeviceTaken."""
-    claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
+async def _required(accounts: Accounts, claim: Claim, change: Change) -> Claim:
+    """The claim on a key for the change, if another player's was stale. Raises NameTaken, DeviceTaken."""
     if claim.player_id != change.player_id and await resolve_stale(accounts, claim):
-        claim = await accounts.room.claims.retake(key, change.player_id, change.command_id)
+        claim = await accounts.room.claims.retake(claim.key, change.player_id, change.command_id)
     if claim.player_id != change.player_id:
-        raise taken(key)
+        raise taken(claim.key)
+    return claim
 
 
-async def doubt(accounts: Accounts, identity: Identity, kinds: Collection[KeyKind], opened: set[Key]) -> None:
-    """Reopens the player's claims of these kinds, which it is about to lose."""
-    for key in identity.keys:
-        if key.kind in kinds:
-            opened.add(key)
-            await accounts.room.claims.doubt(key, identity.player.id)
+async def doubt(accounts: Accounts, identity: Identity, keys: Collection[Key], opened: Opened) -> None:
+    """Reopens the player's claims on these keys, which it is about to lose."""
+    wanted = list(keys)
+    opened.update(dict.fromkeys(wanted))
+    opened.update(zip(wanted, await accounts.room.claims.doubt_all(wanted, identity.player.id), strict=True))
 
 
 async def refuse(accounts: Accounts, change: Change, refusal: GameError) -> Receipt:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
@@ -108,4 +108,4 @@ async def history(play: Play, session: Session, limit: int, cursor: str | None) 
 
 def _shown(entry: HistoryEntry) -> HistoryEntry:
     """As its player may see it: why an operator did something is internal."""
-    return replace(entry, args={}) if entry.action in BY_OPERATORS else entry
+    return entry._replace(args={}) if entry.action in BY_OPERATORS else entry

@@ -9,15 +9,8 @@ from datetime import timedelta
 
 from gameserver.commands.accounts import Accounts
 from gameserver.rules.errors import ProofNeeded
+from gameserver.storage.accounts.identities import Identity
 from gameserver.storage.sessions.sessions import Session
-
-
-async def require_proof(accounts: Accounts, session: Session) -> None:
-    """Raises ProofNeeded, DatabaseUnavailable."""
-    require_fresh(accounts, session)
-    hashed, _ = await accounts.room.credentials.password(session.player_id)
-    if hashed is not None and not session.by_password:
-        raise ProofNeeded("Sign in with the password first: this player has one, and a device alone is no proof.")
 
 
 def require_fresh(accounts: Accounts, session: Session) -> None:
@@ -25,3 +18,9 @@ def require_fresh(accounts: Accounts, session: Session) -> None:
     seconds = accounts.policy.proof_seconds
     if accounts.policy.now() - session.opened_at > timedelta(seconds=seconds):
         raise ProofNeeded(f"Sign in again first: this session was opened more than {seconds:g} s ago.")
+
+
+def require_password(session: Session, identity: Identity) -> None:
+    """Raises ProofNeeded if the player has a password, and the session was opened without it."""
+    if identity.holder.has_password and not session.by_password:
+        raise ProofNeeded("Sign in with the password first: this player has one, and a device alone is no proof.")

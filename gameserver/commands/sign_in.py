@@ -20,16 +20,19 @@ async def sign_in_by_device(
 ) -> Welcome:
     """Opens a session. Limited by `address`, if there is one.
 
-    Raises RateLimited, WrongCredentials, Banned, and SessionRevoked when the player's sessions were ended meanwhile.
+    Raises RateLimited, Overloaded, WrongCredentials, Banned, and SessionRevoked when the player's sessions were ended
+    meanwhile.
     """
-    await accounts.attempts.sign_in(address)
-    claim = await accounts.room.claims.find(device_key(device))
-    # Between this and the session the device may be taken away, which raises the epoch.
-    seen = time.monotonic()
-    entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id, claim.key)
-    if entrant is None or not entrant.has_device:
-        raise WrongCredentials("These credentials don't fit any player.")
-    return await _welcome(accounts, entrant, origin, seen)
+    key = device_key(device)
+    with accounts.entrance.place(accounts.room.claims.database_of(key)):
+        await accounts.attempts.sign_in(address)
+        claim = await accounts.room.claims.find(key)
+        # Between this and the session the device may be taken away, which raises the epoch.
+        seen = time.monotonic()
+        entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id, claim.key)
+        if entrant is None or not entrant.has_device:
+            raise WrongCredentials("These credentials don't fit any player.")
+        return await _welcome(accounts, entrant, origin, seen)
 
 
 async def _holds(accounts: Accounts, claim: Claim) -> bool:

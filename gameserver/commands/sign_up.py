@@ -14,7 +14,7 @@ from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all
 from gameserver.commands.commit import after_commit
 from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft, rounds_of
-from gameserver.commands.keys import is_look, taken
+from gameserver.commands.keys import device_key, is_look, taken
 from gameserver.commands.reserving import Dead, UnderWay, reserve
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
@@ -31,7 +31,7 @@ from gameserver.rules.errors import (
     Unavailable,
 )
 from gameserver.rules.passwords import require_good
-from gameserver.storage.accounts.claims import Claim
+from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
@@ -57,9 +57,17 @@ async def sign_up(
     PlayerNotFound if the player has been deleted since, SessionRevoked if a retry's password was changed meanwhile,
     and what is unavailable.
     """
-    await accounts.attempts.sign_up(address)
-    await accounts.sessions.require_open()
-    application = replace(application, address=address)
+    key = Key(KeyKind.NAME, application.name) if application.device is None else device_key(application.device)
+    with accounts.entrance.place(accounts.room.claims.database_of(key)):
+        await accounts.attempts.sign_up(address)
+        await accounts.sessions.require_open()
+        application = replace(application, address=address)
+        return await _sign_up(accounts, application, command_id, origin, repeatable=repeatable)
+
+
+async def _sign_up(
+    accounts: Accounts, application: Application, command_id: str, origin: Origin, *, repeatable: bool
+) -> Welcome:
     begun = time.monotonic()
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
@@ -72,7 +80,7 @@ async def sign_up(
         token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved, seen)
     if application.password is not None:
         with contextlib.suppress(Unavailable):
-            await accounts.attempts.remember(address, player.name)
+            await accounts.attempts.remember(application.address, player.name)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
 
 

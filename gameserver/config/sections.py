@@ -35,6 +35,13 @@ class WriteSettings(SettingsSection):
     """How long a transaction may stay open; then the database releases the locks, even if the node is frozen."""
 
 
+class ReadSettings(SettingsSection):
+    """Reads that may go to replicas."""
+
+    max_staleness_seconds: Seconds = 5
+    """How old a replica's data may be; an older replica isn't asked."""
+
+
 class SessionSettings(SettingsSection):
     """How long sessions last, and how many a player may have."""
 
@@ -90,6 +97,8 @@ class AccountSettings(SettingsSection):
     """Devices by which a player may sign in, at the most."""
     proof_seconds: Annotated[int, Field(ge=30, le=DAY)] = 600
     """How long after signing in a player may change what it signs in with, or delete itself, without doing so again."""
+    under_way: int = Field(default=512, ge=1, le=100_000)
+    """Sign-ups and sign-ins by device at a time on a node that begin at one database, and half of all."""
 
 
 class PasswordSettings(SettingsSection):

@@ -20,7 +20,9 @@ class EmbeddedSettings(SettingsSection):
     port: Port
 
 
-class _ServerSettings(SettingsSection):
+class ServerSettings(SettingsSection):
+    """A server at a URL, or an embedded one."""
+
     url: SecretStr | None = None
     embedded: EmbeddedSettings | None = None
 
@@ -31,14 +33,31 @@ class _ServerSettings(SettingsSection):
         return self
 
 
-class DatabaseSettings(_ServerSettings):
+class ReplicaSettings(ServerSettings):
+    """A Postgres server that follows a database by streaming replication: only reads go there."""
+
+
+class DatabaseSettings(ServerSettings):
     """A Postgres server."""
 
     allow_unsafe: bool = False
     """Whether nodes may use it though `fsync` or `full_page_writes` is off there, so that it may lose what it had."""
+    replicas: tuple[ReplicaSettings, ...] = ()
+    """Its replicas; `up` makes and starts the embedded ones (docs/replication.md)."""
+    synchronous: bool = False
+    """Whether an embedded database acknowledges a commit only when a replica has it on disk, too."""
+
+    @model_validator(mode="after")
+    def _require_what_fits_the_replicas(self) -> Self:
+        embedded = [replica for replica in self.replicas if replica.embedded]
+        if embedded and not self.embedded:
+            raise ValueError("a database at a `url` has its replicas at a `url`, too")
+        if self.synchronous and not embedded:
+            raise ValueError("`synchronous` needs an embedded replica; elsewhere it is a setting of the server")
+        return self
 
 
-class RedisSettings(_ServerSettings):
+class RedisSettings(ServerSettings):
     """Redis or Valkey, for sessions and boards (docs/redis.md)."""
 
     ca: Path | None = None

@@ -32,11 +32,12 @@ from gameserver.config.sections import (
     LedgerSettings,
     MailSettings,
     PasswordSettings,
+    ReadSettings,
     SessionSettings,
     SocketSettings,
     WriteSettings,
 )
-from gameserver.config.servers import DatabaseSettings, RedisSettings
+from gameserver.config.servers import DatabaseSettings, RedisSettings, ServerSettings
 
 
 class Settings(BaseSettings):
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     control: ControlSettings
     groups: dict[str, GroupSettings]
     writes: WriteSettings = WriteSettings()
+    reads: ReadSettings = ReadSettings()
     sessions: SessionSettings = SessionSettings()
     friends: FriendSettings = FriendSettings()
     sockets: SocketSettings = SocketSettings()
@@ -146,6 +148,16 @@ class Settings(BaseSettings):
         password = self.server_password(name, "gameserver")
         return _embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", password, database)
 
+    def replica_urls(self, name: str) -> dict[str, SecretStr]:
+        """postgresql://… of a database's replicas, by their names. Raises ConfigFault as `database_url` does."""
+        replicas = self.databases[name].replicas
+        password = self.server_password(name, "gameserver") if any(replica.embedded for replica in replicas) else None
+        return {
+            replica_name(name, number): replica.url
+            or _embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", password or SecretStr(""), replica)
+            for number, replica in enumerate(replicas, 1)
+        }
+
     def allows_unsafe(self, database: str) -> bool:
         """Whether nodes may use a database that can lose what it had; never one that the settings don't name."""
         return database in self.databases and self.databases[database].allow_unsafe
@@ -193,7 +205,12 @@ class Settings(BaseSettings):
         return (self._folder / path).resolve()
 
 
-def _embedded_url(form: str, password: SecretStr, server: DatabaseSettings | RedisSettings) -> SecretStr:
+def replica_name(database: str, number: int) -> str:
+    """How the replica of a database with this number, from 1, is called in logs, tables and metrics."""
+    return f"{database}-replica-{number}"
+
+
+def _embedded_url(form: str, password: SecretStr, server: ServerSettings) -> SecretStr:
     assert server.embedded is not None
     return SecretStr(form.format(password.get_secret_value(), server.embedded.port))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from gameserver.config.ports import joined
-from gameserver.config.settings import Settings
+from gameserver.config.servers import DatabaseSettings
+from gameserver.config.settings import Settings, replica_name
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import described, overview
@@ -21,6 +22,7 @@ from gameserver.stack.servers.haproxy_config import place_name
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
+from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.terminal import columns, show, show_json
 
@@ -37,6 +39,8 @@ def servers(settings: Settings) -> list[Child]:
             superuser_password=settings.server_password(name, SUPERUSER),
             former_password=settings.server_secret(),
             log=data / "log" / f"postgres-{name}.log",
+            standbys=_embedded_replicas(name, database),
+            synchronous=database.synchronous,
         )
         for name, database in settings.databases.items()
         if database.embedded is not None
@@ -55,9 +59,33 @@ def servers(settings: Settings) -> list[Child]:
     return children
 
 
+def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
+    """The embedded replicas of the embedded databases, which are among `children` and run before."""
+    primaries = {child.name: child for child in children if isinstance(child, PostgresServer)}
+    return [
+        PostgresReplica(
+            name=(own := replica_name(name, number)),
+            data=settings.data / f"postgres-{own}",
+            port=replica.embedded.port,
+            password=settings.server_password(name, ROLE),
+            superuser_password=settings.server_password(name, SUPERUSER),
+            log=settings.data / "log" / f"postgres-{own}.log",
+            primary=primaries[name],
+        )
+        for name, database in settings.databases.items()
+        for number, replica in enumerate(database.replicas, 1)
+        if replica.embedded is not None
+    ]
+
+
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:
     """The nodes. They share a port, and each has one of its own; behind HAProxy each has only its own."""
     return [_node(settings, config, number) for number in range(1, settings.stack.nodes + 1)]
+
+
+def _embedded_replicas(name: str, database: DatabaseSettings) -> list[str]:
+    numbered = enumerate(database.replicas, 1)
+    return [replica_name(name, number) for number, replica in numbered if replica.embedded is not None]
 
 
 def _node(settings: Settings, config: Path, number: int) -> NodeProcess:
@@ -107,12 +135,14 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
+    followers = replicas(settings, databases)
     front = _front(settings, config, game_nodes)
-    children: list[Child] = [*databases, *game_nodes, *([front.haproxy] if front else [])]
+    children: list[Child] = [*databases, *followers, *game_nodes, *([front.haproxy] if front else [])]
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
     async with Supervisor(children, lock=settings.data / "up.lock") as supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*databases)
+        await supervisor.start(*followers)
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*game_nodes)

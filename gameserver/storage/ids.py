@@ -28,6 +28,11 @@ def sign_up_ids(player_id: int) -> tuple[str, str]:
     return first_command_id(milliseconds), first_command_id(milliseconds + 1)
 
 
+def first_player_id(milliseconds: int) -> int:
+    """The lowest id of players whose sign-ups were made at these Unix milliseconds."""
+    return min(max(milliseconds - EPOCH_MS, 0), (1 << TIME_BITS) - 1) << (SLOT_BITS + SEQUENCE_BITS)
+
+
 def slot_of_key(kind: str, key: str, slots: int) -> int:
     """The slot of a claim: a hash of its key, so that uniqueness is local to one database."""
     digest = hashlib.blake2b(f"{kind}\0{key}".encode(), digest_size=8).digest()

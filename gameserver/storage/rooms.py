@@ -30,6 +30,7 @@ from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.social.blocks import Blocks
 from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
+from gameserver.storage.social.lists import Lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,12 @@ class LiveRoom:
 
 @dataclass(frozen=True, slots=True)
 class SocialRoom:
-    """Friends, feeds and blocks."""
+    """Friends, feeds and blocks, and what changes friends and blocks."""
 
     friends: Friends
     feeds: Feeds
     blocks: Blocks
+    lists: Lists
 
 
 @dataclass(frozen=True, slots=True)

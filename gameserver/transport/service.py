@@ -18,7 +18,7 @@ from aiohttp import web
 from gameserver.config.deployment import NodeSettings
 from gameserver.config.ports import address as parse_address
 from gameserver.transport.callers.callers import CALLERS
-from gameserver.transport.http.connections import Site
+from gameserver.transport.http.listening import Site
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.waiting import cancel_and_wait
@@ -111,15 +111,13 @@ async def _listen(runner: web.AppRunner, node: NodeSettings) -> None:
     with_operators, sources = node.operators_listen == "port", runner.app[CALLERS].sources
     apart = None if with_operators or node.operators_listen is None else parse_address(node.operators_listen)
     if node.own_port is not None and (apart is None or apart[1] != node.own_port):
-        own = Site(runner, node.host, node.own_port, backlog=1024, sources=sources, for_operators=with_operators)
+        own = Site(runner, node.host, node.own_port, sources=sources, for_operators=with_operators)
         await _start(own, node.host, node.own_port, "node.own_port")
     if apart is not None:
         site = Site(runner, *apart, sources=None, for_operators=True)
         await _start(site, *apart, "node.own_port" if apart[1] == node.own_port else "node.operators_listen")
     shared = node.own_port is not None
-    site = Site(
-        runner, node.host, node.port, reuse_port=shared, backlog=1024, sources=sources, for_operators=with_operators
-    )
+    site = Site(runner, node.host, node.port, reuse_port=shared, sources=sources, for_operators=with_operators)
     await _start(site, node.host, node.port, "node.port")
 
 

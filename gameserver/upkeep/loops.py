@@ -120,24 +120,29 @@ async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
     return await on_each(databases, lambda database: ensure_partitions(database, policy.now(), back))
 
 
-async def forget_old_ledger_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]], keep: float) -> None:
-    """Drops partitions of the ledger that are older than `keep` seconds."""
+async def forget_old_ledger_for_ever(
+    policy: Policy, databases: Callable[[str], Sequence[Database]], keep: float
+) -> None:
+    """Drops partitions of the ledger that are older than `keep` seconds; `databases` are those of a group."""
 
     async def work() -> int:
-        return await forget_old_ledger(policy, databases(), keep)
+        return await forget_old_ledger(policy, databases("players"), databases("items"), keep)
 
     await _for_ever("old partitions", PARTITION_SECONDS, work)
 
 
-async def forget_old_ledger(policy: Policy, databases: Sequence[Database], keep: float) -> int:
+async def forget_old_ledger(
+    policy: Policy, databases: Sequence[Database], of_items: Sequence[Database], keep: float
+) -> int:
     """Drops what is too old; how many partitions. Raises DatabaseUnavailable: nothing is while any database is away.
 
-    A letter is deduplicated under its command's time, so what a letter still to be delivered may need stays.
+    A letter is deduplicated, and a reservation of items settled, by the row of its command: what one that is still open
+    may need stays.
     """
-    before = policy.now() - timedelta(seconds=keep)
-    if (letter := await retention.oldest_letter(databases)) is not None:
-        before = min(before, letter - timedelta(milliseconds=policy.window.back))
-    return await on_each(databases, lambda database: retention.forget_old(database, before))
+    debts, back = await retention.oldest_debts(databases, of_items), timedelta(milliseconds=policy.window.back)
+    needed = min(debts) - back if debts else None
+    terms = retention.RetentionTerms(timedelta(seconds=keep), policy.now(), needed)
+    return await on_each(databases, lambda database: retention.forget_old(database, terms))
 
 
 async def forget_old_mail_for_ever(

@@ -1,7 +1,7 @@
 """One attacker: `python -m tests.bench.attacker KIND URL SOURCE SECONDS`, with what it knows as a JSON line.
 
-For every further line on stdin it attacks for that long, from its source address, at the lowest priority of the
-processor; then it prints how often it was answered what, as a JSON line.
+For every further line on stdin it attacks for that long, from its source address, with what the processor has left
+over, since attackers have machines of their own. Then it prints how often it was answered what, as a JSON line.
 """
 
 import os
@@ -20,7 +20,7 @@ KINDS = {**HOSTILE, **GREEDY}
 
 
 async def main(kind: str, url: str, source: str, seconds: float) -> None:
-    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     knowledge = orjson.loads(await next_line())
     while await next_line():
         connector = TCPConnector(limit=0, local_addr=(source, 0))

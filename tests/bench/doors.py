@@ -9,7 +9,7 @@ from bots.load.running import HttpLoop, SocketUse
 from tests.bench import talk
 from tests.bench.crowd import Somebody
 from tests.bench.stage import PASSWORD, Spot, Stage
-from tests.bench.talk import DeviceChanges, Letters, Loop, Question, SignUps, request
+from tests.bench.talk import DeviceChanges, Letters, Loop, Question, Renames, SignUps, request
 
 Crowd = Callable[[Stage], Awaitable[list[Somebody]]]
 LoopFor = Callable[[Spot], HttpLoop | SocketUse]
@@ -75,6 +75,11 @@ async def device_changes(stage: Stage) -> LoopFor:
     return lambda spot: Loop(spot.measure, DeviceChanges(spot.host, spot.of(owners)))
 
 
+async def renames(stage: Stage) -> LoopFor:
+    owners = await stage.owners()
+    return lambda spot: Loop(spot.measure, Renames(spot.host, spot.of(owners)))
+
+
 async def own(path: str, needle: bytes, crowd: Crowd, stage: Stage) -> LoopFor:
     """Each connection's player asks for something of its own."""
     players = await crowd(stage)
@@ -121,6 +126,7 @@ DOORS = {
         read("friends", "/v1/players/me/friends", b'"friends"', Stage.befriended),
         read("devices", "/v1/players/me/devices", b'"devices"', Stage.owners),
         Door("device-changes", device_changes),
+        Door("renames", renames),
         Door("mail", letters, ACTS),
     )
 }

@@ -1,9 +1,10 @@
 """`make bench-hostile`: what honest players notice while one address attacks each door, or one account asks greedily.
 
 Honest players act and read over sockets and HTTP, sign up and sign in at a steady pace; the attacker is a process of
-its own with a source address of its own for each attack, at the lowest priority of the processor. Calm and hostile
+its own with a source address of its own for each attack, which gets what the processor has left over. Calm and hostile
 spells take turns, ROUNDS of each, so that a machine's noise meets both. What counts is the ratio of the honest p99
-under attack to the calm one of the same kind. The limits are those that are given by default.
+under attack to the calm one of the same kind, and what the attack makes the servers do: the processor time of each kind
+of process in either spell, as a share of one core. The limits are those that are given by default.
 The `bystander` only computes: its ratios are what another busy process costs the machine.
 """
 
@@ -12,7 +13,7 @@ import os
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -28,6 +29,7 @@ from rich.table import Table
 from bots.load.connecting import allow_files
 from gameserver.config.limits import LimitSettings
 from tests.bench.attacker import KINDS
+from tests.bench.processor import seconds_of
 from tests.bench.stack import running
 from tests.support.client import Api, Signed
 from tests.support.haproxy import haproxy
@@ -55,13 +57,21 @@ class Spell:
 
     latencies: dict[str, list[float]] = field(default_factory=partial(defaultdict, list))
     failed: Counter[str] = field(default_factory=Counter)
+    used: Counter[str] = field(default_factory=Counter)
+    """Seconds of processor time, by kind of process."""
+    seconds: float = 0
+
+    def cores(self, kind: str) -> float:
+        """The share of one core that a kind of process has used."""
+        return self.used[kind] / self.seconds if self.seconds else 0.0
 
 
 class Crowd:
     """The honest players; `spell` is what counts at present."""
 
-    def __init__(self, api: Api, players: list[Signed]) -> None:
-        self._api, self._players = api, players
+    def __init__(self, api: Api, players: list[Signed], servers: Mapping[str, Sequence[int]]) -> None:
+        """`servers` are the processes whose time counts, by kind."""
+        self._api, self._players, self.servers = api, players, servers
         self.spell = Spell()
 
     async def play(self) -> None:
@@ -132,7 +142,7 @@ async def main(kinds: list[str]) -> None:
     ):
         players = [await api.sign_up(device=os.urandom(24).hex(), password=PASSWORD) for _ in range(PLAYERS)]
         hostile = await api.sign_up("mage", device=os.urandom(24).hex())
-        crowd = Crowd(api, players)
+        crowd = Crowd(api, players, {**stack.pids(), "haproxy": [proxy.pid]})
         playing = asyncio.create_task(crowd.play())
         await asyncio.sleep(WARM_SECONDS)
         for number, kind in enumerate(kinds):
@@ -173,10 +183,13 @@ async def measure(crowd: Crowd, kind: str, where: tuple[str, str], known: Mappin
 
 
 async def heard(crowd: Crowd, spell: Spell, meanwhile: Awaitable[T]) -> T:
-    """Counts the latencies and the failures for this spell while something goes on."""
-    crowd.spell = spell
+    """Counts latencies, failures and processor time for this spell while something goes on."""
+    crowd.spell, began, before = spell, time.perf_counter(), seconds_of(crowd.servers)
     result = await meanwhile
     crowd.spell = Spell()
+    spell.seconds += time.perf_counter() - began
+    after = seconds_of(crowd.servers)
+    spell.used.update({kind: after[kind] - before[kind] for kind in after})
     return result
 
 
@@ -195,6 +208,8 @@ def show(kind: str, answered: Mapping[str, int], calm: Spell, hostile: Spell) ->
         ratio = f"{at(after, 0.99) / at(before, 0.99):.2f}"
         table.add_row(name, *figures, ratio, f"{len(after):,}", str(hostile.failed[name]))
     console.print(table)
+    shares = (f"{kind} {calm.cores(kind):.2f} -> {hostile.cores(kind):.2f}" for kind in calm.used)
+    console.print("cores:", ", ".join(shares))
 
 
 if __name__ == "__main__":

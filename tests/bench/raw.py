@@ -14,6 +14,7 @@ from gameserver.config.settings import Settings
 from gameserver.storage.accounts.birth_writes import Birth, write_births
 from gameserver.storage.accounts.claim_writes import Confirmation, Opening, write_claims
 from gameserver.storage.ids import new_command_id, slot_of
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.gathering import SQL
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.link import HOT_PATH, Link
@@ -22,6 +23,7 @@ from gameserver.storage.slots.slot_map import Slots
 from tests.bench.doors import ACTS, BATCHES
 
 BATCH, CONNECTIONS = 200, 2
+WINDOW = Window(back=48 * 3_600_000, ahead=300_000)
 _parts = count()
 OUTCOME = '{"name":"raw","class":"mage","level":1,"hp":50,"max_hp":70,"exp":5,"events":[{"type":"hunted"}]}'
 
@@ -61,7 +63,7 @@ async def _acts(database: Database, goes_on: Callable[[int], bool]) -> int:
     ids = await _players(connection, next(_parts))
     done = 0
     while goes_on(done):
-        await _batch(connection, ids)
+        await act_in_batch(connection, ids)
         done += len(ids)
     await link.close()
     return done
@@ -78,7 +80,8 @@ async def _players(connection: Any, part: int) -> list[int]:
     return sorted(ids)
 
 
-async def _batch(connection: Any, ids: Sequence[int]) -> None:
+async def act_in_batch(connection: Any, ids: Sequence[int]) -> None:
+    """An action of each player, in one transaction; a later batch on the same connection needs no begin."""
     slots, commands = [slot_of(player) for player in ids], [new_command_id(int(time.time() * 1000)) for _ in ids]
     if not connection.is_in_transaction():
         await connection.execute("begin")
@@ -123,7 +126,7 @@ async def _sign_ups(accounts: Database, players: Database, numbers: Iterator[int
         async with claiming.transaction():
             claims = await write_claims(claiming, openings)
         async with making.transaction():
-            await write_births(making, births)
+            await write_births(making, births, WINDOW)
         deadlines = [claim["deadline"] for claim in claims if claim is not None]
         confirmations = [Confirmation(*opening, at) for opening, at in zip(openings, deadlines, strict=True)]
         async with claiming.transaction():

@@ -133,6 +133,20 @@ class DeviceChanges:
         return None
 
 
+class Renames:
+    """A player that takes one name after the other."""
+
+    def __init__(self, host: str, player: "Player") -> None:
+        self._host, self._player, self._tag = host, player, new_tag()
+
+    def request(self) -> bytes:
+        body = {"name": f"{self._tag}{next(_numbers)}"}
+        return request("POST", "/v1/players/me/name", self._host, token=self._player.token, body=body, key=ids.next())
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        return None if status == 200 else f"http_{status}_{code_of(body)}"
+
+
 def part(pattern: re.Pattern[bytes], body: bytes) -> str:
     """What the pattern's group matches; empty if it doesn't."""
     match = pattern.search(body)

@@ -93,6 +93,17 @@ async def test_tables_that_the_role_may_not_write_are_an_error(servers: Servers,
     assert any("may not read and write claims" in problem for problem in findings(examined, "one", "error"))
 
 
+async def test_weeks_of_the_ledger_that_should_be_gone_are_named_with_what_holds_them_up(settings: Settings) -> None:
+    assert not [problem for problem in findings(await examine(settings, 1), "one", "warning") if "ledger" in problem]
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("create table ledger_20250106 (like ledger)")
+        (problem,) = [each for each in findings(await examine(settings, 1), "one", "warning") if "ledger" in each]
+        assert "ledger_20250106" in problem
+        await connection.execute("create publication gs_test_move_1 for table players")
+        (server,) = [server for server in await examine(settings, 1) if server.name == "one"]
+        assert any("finish the move" in symptom.remedy for symptom in server.symptoms)
+
+
 FACTS = {
     "version": "18.1", "number": 180001, "replica": False, "wal_level": "logical", "connections": 97, "used": 3,
     "ours": 2, "others": 1, "allowed": None, "bytes": 1, "may_create": True, "may_publish": True, "may_replicate": True,

@@ -18,6 +18,7 @@ from gameserver.commands.turns import LONGEST_QUEUE
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres.shares import EACH, Purpose, using
 from tests.support.client import Answer, Api, Signed, command_id
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 
@@ -39,19 +40,22 @@ def change(method: str, path: str, body: Callable[[], dict[str, str]] | None = N
     return ask
 
 
-READS = {name: read(f"{ME}/{name}") for name in ("ledger", "inbox", "items", "friends", "blocks", "feed", "devices")}
+READS = {name: read(f"{ME}/{name}") for name in ("ledger", "inbox", "items", "friends", "blocks", "feed")}
 READS["board of friends"] = read("/v1/boards/exp/friends")
-CHANGES = {
+SHARED_CHANGES = {
     "rename": change("POST", f"{ME}/name", lambda: {"name": f"Mallory {secrets.token_hex(4)}"}),
     "add a device": change("POST", f"{ME}/devices", lambda: {"device": secrets.token_hex(16)}),
+    "delete itself": change("DELETE", ME),
     "befriend": change("PUT", ME + "/friends/{}"),
     "unfriend": change("DELETE", ME + "/friends/{}"),
     "block": change("PUT", ME + "/blocks/{}"),
     "unblock": change("DELETE", ME + "/blocks/{}"),
+}
+"""They share their transactions, so they are made to hang otherwise: their player is locked."""
+CHANGES = {
     "forget the inbox": change("DELETE", f"{ME}/inbox"),
     "set a password": change("POST", f"{ME}/password", lambda: {"new": "mallorys long password 9"}),
     "sign out everywhere": change("DELETE", "/v1/sessions"),
-    "delete itself": change("DELETE", ME),
 }
 ROUTES = {Purpose.READS: READS, Purpose.CHANGES: CHANGES}
 
@@ -103,7 +107,28 @@ async def test_nobody_waits_for_the_connections_that_one_account_fills(
         assert not [answer for answer in answers if answer.status >= 500], [answer.body for answer in answers]
 
 
-@pytest.mark.parametrize(("purpose", "ask"), [(Purpose.READS, READS["ledger"]), (Purpose.CHANGES, CHANGES["block"])])
+@pytest.mark.parametrize("route", SHARED_CHANGES)
+async def test_nobody_waits_for_one_account_whose_shared_changes_hang(
+    node: InProcessNode, api: Api, route: str
+) -> None:
+    hostile, *others = [await api.sign_up() for _ in range(4)]
+    chosen = "rename" if route == "delete itself" else route
+    owner = node.core.slots.owner("players", slot_of(int(hostile.id)))
+    async with connected(owner.url) as connection, connection.transaction():
+        await connection.execute("select from players where id = $1 for no key update", int(hostile.id))
+        asking = [asyncio.create_task(SHARED_CHANGES[route](api, hostile, others[0])) for _ in range(8)]
+        await assert_served(api, others)
+        for other in others:
+            answer = await asyncio.wait_for(SHARED_CHANGES[chosen](api, other, hostile), SECONDS)
+            assert answer.status < 300
+        assert not any(task.done() for task in asking)
+    answers = await asyncio.gather(*asking)
+    assert answers[0].status < 300
+
+
+@pytest.mark.parametrize(
+    ("purpose", "ask"), [(Purpose.READS, READS["ledger"]), (Purpose.CHANGES, CHANGES["forget the inbox"])]
+)
 async def test_one_account_has_one_of_a_kind_under_way_and_few_that_wait(
     node: InProcessNode, api: Api, purpose: Purpose, ask: Ask
 ) -> None:
@@ -131,5 +156,5 @@ async def test_upkeep_that_hangs_holds_up_nobody(node: InProcessNode, api: Api) 
     others = [await api.sign_up() for _ in range(3)]
     async with taken(node.core, Purpose.UPKEEP), taken(node.core, Purpose.PLAY):
         await assert_served(api, others)
-        for ask in (READS["ledger"], CHANGES["rename"]):
+        for ask in (READS["ledger"], SHARED_CHANGES["rename"]):
             assert (await asyncio.wait_for(ask(api, others[0], others[1]), SECONDS)).status == 200

@@ -64,7 +64,8 @@ class FuzzedNode:
             assert (await api.ask("GET", "/ready")).status == 200
             player = await api.ask("GET", "/v1/players/me", token=self.player.token)
             assert player.status == 200, player.body
-        assert not self.log_faults()
+        faults = self.log_faults()
+        assert not faults, faults[:3]
 
 
 def _is_fault(line: str) -> bool:

@@ -1,6 +1,6 @@
 """One class per kind of server: Postgres, Valkey, a node, HAProxy.
 
-Door: `postgres` (`PostgresServer`), `redis` (`RedisServer`), `node` (`NodeProcess`), `haproxy` (`HAProxyServer`),
-`haproxy_api` (`RuntimeApi`), `haproxy_config` (`HAProxyPlace`, `render`), `roles` (`ROLE`,
+Door: `postgres` (`PostgresServer`), `replica` (`PostgresReplica`), `redis` (`RedisServer`), `node` (`NodeProcess`),
+`haproxy` (`HAProxyServer`), `haproxy_api` (`RuntimeApi`), `haproxy_config` (`HAProxyPlace`, `render`), `roles` (`ROLE`,
 `SUPERUSER`), `binaries`, `folders`.
 """

@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -23,7 +23,7 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.account import Account, for_servers, output_of
 from gameserver.stack.processes.process import Launch, Process
-from gameserver.stack.servers import binaries, datafolder, folders, roles
+from gameserver.stack.servers import binaries, datafolder, folders, roles, standbys
 from gameserver.stack.servers.managed import ManagedServer
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 
@@ -69,6 +69,10 @@ class PostgresServer(ManagedServer):
     """With which the data may have been made: it is replaced at the next start."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Server settings that override DURABLE."""
+    standbys: Sequence[str] = ()
+    """The names of its replicas; each has a replication slot, so that WAL is kept for it while it is away."""
+    synchronous: bool = False
+    """Whether a commit is acknowledged only when one of the replicas has it on disk, too."""
     stop_seconds: float = 30
     what: str = field(default="Postgres", init=False)
 
@@ -137,8 +141,8 @@ class PostgresServer(ManagedServer):
         try:
             # Under another name, which only a complete folder loses.
             await asyncio.to_thread(datafolder.make_empty, made, self._account)
-            datafolder.write_secret(secret, self._superuser_password.get_secret_value(), self._account)
-            setup.start(self._launch(self._initdb_command(made, secret), self._folder.parent, signal.SIGKILL))
+            datafolder.write_secret(secret, self._secret_for_making, self._account)
+            setup.start(self._launch(self._making_command(made, secret), self._folder.parent, signal.SIGKILL))
             if not await setup.ended(_INITDB_SECONDS) or setup.status != 0:
                 raise StackError(f"{setup.name} failed ({setup.status_text}){setup.last_words()}")
             datafolder.put_in_place(made, self._folder)
@@ -148,8 +152,16 @@ class PostgresServer(ManagedServer):
             setup.kill()
             secret.unlink(missing_ok=True)
 
-    def _initdb_command(self, folder: Path, secret: Path) -> tuple[str, ...]:
-        """With the C.UTF-8 that Postgres brings itself: text order doesn't change with the machine's libraries."""
+    @property
+    def _secret_for_making(self) -> str:
+        """The content of the file that `_making_command` gets."""
+        return self._superuser_password.get_secret_value()
+
+    def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:
+        """What fills an empty data folder.
+
+        With the C.UTF-8 that Postgres brings itself: text order doesn't change with the machine's libraries.
+        """
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = (f"--username={SUPERUSER}", "--auth=scram-sha-256", f"--pwfile={secret}")
         unsafe = ("--no-sync",) if self.settings.get("fsync") == "off" else ()
@@ -165,9 +177,19 @@ class PostgresServer(ManagedServer):
 
     def _server_command(self) -> tuple[str, ...]:
         fixed = {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
-        settings = {**DURABLE, **self.settings, **fixed}
+        settings = {**DURABLE, **self._replication(), **self.settings, **fixed}
         options = tuple(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))
         return (str(self._programs / "postgres"), "-D", str(self._folder), *options)
+
+    def _replication(self) -> Mapping[str, str]:
+        """Settings that follow from its part in replication. WAL that a lost replica needs can't fill the disk."""
+        if not self.standbys:
+            return {}
+        kept = {"max_slot_wal_keep_size": "8GB"}
+        if not self.synchronous:
+            return kept
+        names = ", ".join(f'"{name}"' for name in self.standbys)
+        return {**kept, "synchronous_standby_names": f"ANY 1 ({names})"}
 
     def _launch(self, command: tuple[str, ...], folder: Path, orphaned: signal.Signals) -> Launch:
         return Launch(
@@ -183,7 +205,7 @@ class PostgresServer(ManagedServer):
         return datafolder.is_ready(self._folder, self.process.pid)
 
     async def _provide(self) -> None:
-        """The roles with their passwords, and the nodes' database."""
+        """The roles with their passwords, the nodes' database, and no slots of former replicas."""
         address, passwords = (HOST, self.port), (self._superuser_password, self.former_password or self.password)
         try:
             connection = await roles.connect_first(address, passwords)
@@ -196,6 +218,7 @@ class PostgresServer(ManagedServer):
             raise StackError(f"{self.process.name} doesn't answer: {error}{self.process.last_words()}") from None
         try:
             await roles.provide(connection, address, self.password)
+            await standbys.drop_former(connection, self.standbys)
         finally:
             await connection.close()
 

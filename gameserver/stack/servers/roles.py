@@ -45,7 +45,8 @@ async def connect_first(address: tuple[str, int], passwords: Sequence[SecretStr]
 
 
 async def provide(connection: asyncpg.Connection, address: tuple[str, int], password: SecretStr) -> None:
-    """The nodes' role, with the rights that moving slots needs, and its database."""
+    """The nodes' role, with the rights that moving slots needs, and its database; waits for no replica."""
+    await connection.execute("set synchronous_commit = local")
     if not await connection.fetchval("select exists(select from pg_roles where rolname = $1)", ROLE):
         await connection.execute(f"create role {ROLE} login createdb in role pg_monitor")
     try:

@@ -1,15 +1,24 @@
-"""The players of many sign-ups, made in one transaction with their ledger rows and passwords; and refusals."""
+"""The players of many sign-ups, made in one transaction with their ledger rows and passwords; and refusals.
+
+Law: under a command id that is older than the window and BEHIND, by the database's own clock, no player is made,
+whatever was frozen on the way here. So a void row, which keeps a sign-up from its id, isn't needed for longer
+(ledger/retention.py).
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import NamedTuple
 
 import asyncpg
 
+from gameserver.rules.errors import CommandExpired
+from gameserver.storage.ledger.window import Window, expired
 from gameserver.storage.postgres import statements
 
 SQL = statements.load(__package__, "birth_writes.sql")
+BEHIND = timedelta(hours=1)
+"""How far the clocks of a database and of the nodes, which check the window, may be apart."""
 
 
 class Birth(NamedTuple):
@@ -32,17 +41,22 @@ class Birth(NamedTuple):
     seed: int = 0
 
 
-async def write_births(connection: asyncpg.Connection, births: Sequence[Birth]) -> Sequence[bool]:
+async def write_births(
+    connection: asyncpg.Connection, births: Sequence[Birth], window: Window
+) -> Sequence[bool | CommandExpired]:
     """Whether each was written: not where a row of its id exists, also a void one. Raises driver errors.
 
     Of several births of one id in a batch the first one counts.
     """
     first = sorted({birth[:2]: birth for birth in reversed(births)}.values(), key=itemgetter(0, 1))
-    rows = await connection.fetch(SQL["make"], *zip(*((*birth[:9], birth.void) for birth in first), strict=True))
-    ids = {row["id"] for row in rows}
+    oldest = window.back + int(BEHIND.total_seconds() * 1000)
+    columns = zip(*((*birth[:9], birth.void) for birth in first), strict=True)
+    rows = await connection.fetch(SQL["make"], *columns, oldest)
+    ids = {row["id"] for row in rows if row["expired_at"] is None}
+    too_old = {row["id"]: expired(row["expired_at"]) for row in rows if row["expired_at"] is not None}
     # Compared as objects: the same sign-up may come twice in one batch.
     made = {id(birth) for birth in first if birth.player_id in ids}
     if recorded := [birth for birth in first if id(birth) in made]:
-        columns = [*zip(*recorded, strict=True)]
-        await connection.execute(SQL["record"], *columns[:3], *columns[8:12], columns[13])
-    return [id(birth) in made for birth in births]
+        its = [*zip(*recorded, strict=True)]
+        await connection.execute(SQL["record"], *its[:3], *its[8:12], its[13])
+    return [too_old.get(birth.player_id) or id(birth) in made for birth in births]

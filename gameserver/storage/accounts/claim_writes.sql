@@ -1,4 +1,4 @@
--- Claims of many sign-ups at once. Table: claims. Arguments are arrays of equal length, one element for each claim:
+-- Claims of many at once. Table: claims. Arguments are arrays of equal length, one element for each claim:
 -- $1 slots, $2 kinds, $3 keys, $4 player ids, $5 command ids.
 
 -- name: open
@@ -9,6 +9,26 @@ from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::uuid[])
      as n(slot, kind, key, player_id, command_id)
 on conflict (slot, kind, key) do update set deadline = greatest(excluded.deadline, c.deadline + interval '1 microsecond')
 where c.player_id = excluded.player_id and c.command_id = excluded.command_id and not c.confirmed
+returning c.slot, c.kind, c.key, c.player_id, c.command_id::text, c.confirmed, c.deadline, false as overdue
+
+-- name: retake
+-- Opens claims for players that exist on the keys that are free, and reopens their own; $6 for how long.
+insert into claims as c (slot, kind, key, player_id, command_id, confirmed, deadline)
+select n.slot, n.kind, n.key, n.player_id, n.command_id, false, clock_timestamp() + $6::interval
+from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::uuid[])
+     as n(slot, kind, key, player_id, command_id)
+on conflict (slot, kind, key) do update
+set command_id = excluded.command_id, confirmed = false,
+    deadline = greatest(excluded.deadline, c.deadline + interval '1 microsecond')
+where c.player_id = excluded.player_id
+returning c.slot, c.kind, c.key, c.player_id, c.command_id::text, c.confirmed, c.deadline, false as overdue
+
+-- name: doubt
+-- Reopens the claims that are the players' own; $5 for how long.
+update claims c set confirmed = false,
+                    deadline = greatest(clock_timestamp() + $5::interval, c.deadline + interval '1 microsecond')
+from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) as n(slot, kind, key, player_id)
+where c.slot = n.slot and c.kind = n.kind and c.key = n.key and c.player_id = n.player_id
 returning c.slot, c.kind, c.key, c.player_id, c.command_id::text, c.confirmed, c.deadline, false as overdue
 
 -- name: present
@@ -25,3 +45,12 @@ from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::uuid[], $6
      as opened(slot, kind, key, player_id, command_id, deadline)
 where c.slot = opened.slot and c.kind = opened.kind and c.key = opened.key and c.command_id = opened.command_id
       and c.player_id = opened.player_id and c.deadline = opened.deadline
+
+-- name: release
+-- Open claims that haven't changed since they were opened, by their $6 deadlines. The cast keeps the planner from using
+-- the index of open claims.
+delete from claims c
+using unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::uuid[], $6::timestamptz[])
+      as opened(slot, kind, key, player_id, command_id, deadline)
+where c.slot = opened.slot and c.kind = opened.kind and c.key = opened.key and c.command_id = opened.command_id
+      and c.player_id = opened.player_id and c.deadline = opened.deadline and cast(c.confirmed as int) = 0

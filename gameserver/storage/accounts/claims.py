@@ -13,26 +13,26 @@ asking and writing undoes nothing when it wakes.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 from typing import Any, NamedTuple, Self, TypeVar
 
 import asyncpg
-from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import func, select
 
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.storage import tables
 from gameserver.storage.accounts.claim_writes import (
-    OPEN_FOR,
     ClaimRow,
     ClaimWrite,
     Confirmation,
+    Doubt,
     Opening,
+    Release,
+    Retaking,
     write_claims,
 )
 from gameserver.storage.ids import slot_of, slot_of_key
@@ -100,38 +100,39 @@ class Claims:
 
     async def find(self, key: Key) -> Claim | None:
         """The claim on a key, open or confirmed. Raises DatabaseUnavailable, Overloaded."""
-        return await self._reads.ask(_Wanted(self._slot(key), key.kind, key.text))
+        return await self._reads.ask(_Wanted(*self._place(key)))
 
     async def reserve(self, keys: Sequence[Key], player_id: int, command_id: str) -> list[Claim]:
         """Opens claims for a sign-up on the keys that are free, and reopens those that it has reserved before.
 
         Returns each as it is now, whoever holds it. Raises DatabaseUnavailable, Overloaded: some may be open then.
         """
-        wanted = [Opening(self._slot(key), key.kind, key.text, player_id, command_id) for key in keys]
-        for _ in range(RETRIES):  # a claim may be released between the two statements
-            rows = await self._writes.write_all(wanted)
-            if None not in rows:
-                return [_claim(row) for row in rows if row is not None]
-        raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)
+        return await self._claims([Opening(*self._place(key), player_id, command_id) for key in keys])
 
     async def retake(self, key: Key, player_id: int, command_id: str) -> Claim:
-        """Opens a claim for a player that is known to exist if the key is free, or reopens the player's own.
+        """`retake_all` of one key."""
+        (claim,) = await self.retake_all([key], player_id, command_id)
+        return claim
 
-        Returns the claim as it is now, whoever holds it. Raises DatabaseUnavailable.
+    async def retake_all(self, keys: Sequence[Key], player_id: int, command_id: str) -> list[Claim]:
+        """Opens claims for a player that is known to exist on the keys that are free, and reopens the player's own.
+
+        Returns each as it is now, whoever holds it. Raises DatabaseUnavailable, Overloaded: some may be open then.
         """
-        return await self._open(key, player_id, command_id)
+        return await self._claims([Retaking(*self._place(key), player_id, command_id) for key in keys])
 
     async def doubt(self, key: Key, player_id: int) -> Claim | None:
-        """Reopens a player's claim before the player may lose it; None if it has none. Raises DatabaseUnavailable."""
-        reopen = update(CLAIMS).values(confirmed=False, deadline=_later_deadline())
-        its_claim = self._is(key) & (CLAIMS.c.player_id == player_id)
+        """`doubt_all` of one key; None if the player has no claim on it."""
+        (claim,) = await self.doubt_all([key], player_id)
+        return claim
 
-        async def write(connection: AsyncConnection) -> Claim | None:
-            await connection.execute(reopen.where(its_claim))
-            claim = await _find(connection, self._is(key))
-            return claim if claim is not None and claim.player_id == player_id else None
+    async def doubt_all(self, keys: Sequence[Key], player_id: int) -> list[Claim | None]:
+        """Reopens a player's claims before the player may lose them; None for one that it doesn't have.
 
-        return await self._owned(key, write)
+        Raises DatabaseUnavailable, Overloaded: some may be open then.
+        """
+        rows = await self._writes.write_all([Doubt(*self._place(key), player_id) for key in keys])
+        return [None if row is None else _claim(row) for row in rows]
 
     async def confirm(self, claim: Claim) -> None:
         """Confirms an open claim if it hasn't changed since it was read. Raises DatabaseUnavailable, Overloaded."""
@@ -143,8 +144,16 @@ class Claims:
             self._writes.begin(self._confirmation(claim))
 
     async def release(self, claim: Claim) -> None:
-        """Frees an open claim's key if the claim hasn't changed since it was read. Raises DatabaseUnavailable."""
-        await self._compare_and_set(claim, delete(CLAIMS))
+        """Frees an open claim's key if the claim hasn't changed since it was read.
+
+        Raises DatabaseUnavailable, Overloaded.
+        """
+        await self._writes.write(self._releasing(claim))
+
+    async def settle(self, confirmed: Iterable[Claim], released: Iterable[Claim]) -> None:
+        """`confirm` and `release` for several claims at once; raises what they do, when all have ended."""
+        writes: list[ClaimWrite] = [*map(self._confirmation, confirmed), *map(self._releasing, released)]
+        await self._writes.write_all(writes)
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
         """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns."""
@@ -165,56 +174,30 @@ class Claims:
         player = self._slots.owner("players", slot_of(claim.player_id))
         return self._slots.owner("accounts", self._slot(claim.key)).name, player.name
 
+    def database_of(self, key: Key) -> str:
+        """The name of the database that owns the key's claim, if there is one."""
+        return self._slots.owner("accounts", self._slot(key)).name
+
     async def close(self) -> None:
         await self._writes.close()
         await self._reads.close()
 
-    async def _open(self, key: Key, player_id: int, command_id: str) -> Claim:
-        """Inserts an open claim; or reopens the present one if it is the player's."""
-        values = {
-            "slot": self._slot(key),
-            "kind": key.kind,
-            "key": key.text,
-            "player_id": player_id,
-            "command_id": command_id,
-            "confirmed": False,
-            "deadline": func.clock_timestamp() + OPEN_FOR,
-        }
-        reopened = {"command_id": command_id, "confirmed": False, "deadline": _later_deadline()}
-
-        async def write(connection: AsyncConnection) -> Claim | None:
-            inserted = upsert(CLAIMS).values(values)
-            upserted = inserted.on_conflict_do_update(
-                CLAIMS.primary_key, set_=reopened, where=CLAIMS.c.player_id == player_id
-            )
-            await connection.execute(upserted)
-            return await _find(connection, self._is(key))
-
-        for _ in range(RETRIES):  # the claim may be released between the two statements
-            if (claim := await self._owned(key, write)) is not None:
-                return claim
+    async def _claims(self, openings: Sequence[Opening | Retaking]) -> list[Claim]:
+        """Each as it is now, whoever holds it. Raises DatabaseUnavailable, Overloaded: some may be open then."""
+        for _ in range(RETRIES):  # a claim may be released between the two statements
+            rows = await self._writes.write_all(openings)
+            if None not in rows:
+                return [_claim(row) for row in rows if row is not None]
         raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)
 
-    async def _compare_and_set(self, claim: Claim, statement: Any) -> None:
-        unchanged = (
-            self._is(claim.key)
-            & (CLAIMS.c.command_id == claim.command_id)
-            & (CLAIMS.c.player_id == claim.player_id)
-            & (CLAIMS.c.deadline == claim.deadline)
-            & ~CLAIMS.c.confirmed
-        )
-        await self._owned(claim.key, lambda connection: connection.execute(statement.where(unchanged)))
-
-    async def _owned(self, key: Key, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Runs `work` in a fenced transaction on the database that owns the key's slot."""
-        return await self._slots.routed("accounts", self._slot(key), work)
-
     def _confirmation(self, claim: Claim) -> Confirmation:
-        key = claim.key
-        return Confirmation(self._slot(key), key.kind, key.text, claim.player_id, claim.command_id, claim.deadline)
+        return Confirmation(*self._place(claim.key), claim.player_id, claim.command_id, claim.deadline)
 
-    def _is(self, key: Key) -> ColumnElement[bool]:
-        return (CLAIMS.c.slot == self._slot(key)) & (CLAIMS.c.kind == key.kind) & (CLAIMS.c.key == key.text)
+    def _releasing(self, claim: Claim) -> Release:
+        return Release(*self._place(claim.key), claim.player_id, claim.command_id, claim.deadline)
+
+    def _place(self, key: Key) -> tuple[int, str, str]:
+        return self._slot(key), key.kind, key.text
 
     def _slot(self, key: Key) -> int:
         return slot_of_key(key.kind, key.text, self._slots.size("accounts"))
@@ -222,11 +205,6 @@ class Claims:
 
 def _selected() -> Any:
     return select(CLAIMS, (~CLAIMS.c.confirmed & (CLAIMS.c.deadline < func.now())).label("overdue"))
-
-
-def _later_deadline() -> Any:
-    """Later than the claim's present one, whatever the clock says."""
-    return func.greatest(func.clock_timestamp() + OPEN_FOR, CLAIMS.c.deadline + timedelta(microseconds=1))
 
 
 async def _read(connection: asyncpg.Connection, wanted: Sequence[_Wanted]) -> Sequence[Claim | SlotMoved | None]:
@@ -240,11 +218,6 @@ def _reply(row: asyncpg.Record) -> Claim | SlotMoved | None:
     if not row["owned"]:
         return SlotMoved()
     return None if row["player_id"] is None else _claim(row)
-
-
-async def _find(connection: AsyncConnection, which: ColumnElement[bool]) -> Claim | None:
-    row = (await connection.execute(_selected().where(which))).mappings().first()
-    return None if row is None else _claim(row)
 
 
 def _claim(row: Any) -> Claim:

@@ -1,75 +1,68 @@
 """The devices of players on the databases that own them: listed, added and removed."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from collections.abc import Sequence
 
 from gameserver.rules.errors import DeviceNotFound, LastCredential, TooManyDevices
-from gameserver.storage import tables
-from gameserver.storage.accounts import player_keys
 from gameserver.storage.accounts.claims import Key
-from gameserver.storage.accounts.identities import Change, Identities, Identity
+from gameserver.storage.accounts.identities import Alteration, Change, Identities, Identity
 from gameserver.storage.accounts.player_keys import Device
-from gameserver.storage.ids import slot_of
-from gameserver.storage.players.command import Receipt
-from gameserver.storage.slots.owner import on_owner
-from gameserver.storage.slots.slot_map import Slots
-
-CREDENTIALS = tables.credentials
-Written = tuple[list[dict[str, Any]], Mapping[str, Any]]
 
 
 class Devices:
     """One per node; `most` is how many devices a player may have."""
 
-    def __init__(self, slots: Slots, identities: Identities, most: int) -> None:
-        self._slots, self._identities, self._most = slots, identities, most
+    def __init__(self, identities: Identities, most: int) -> None:
+        self._identities, self._most = identities, most
 
-    async def listed(self, player_id: int) -> list[Device]:
-        """A player's devices, oldest first. Raises DatabaseUnavailable."""
-        return await on_owner(self._slots, player_id, lambda connection: player_keys.devices_of(connection, player_id))
+    async def listed(self, player_id: int) -> Sequence[Device]:
+        """A player's devices, oldest first. Raises DatabaseUnavailable, Overloaded."""
+        return await self._identities.devices_of(player_id)
 
-    async def add(self, change: Change, epoch: int, key: Key, label: str) -> Receipt | None:
-        """Commits a device whose claim is open. Raises TooManyDevices, and what `Identities.alter` does."""
+    async def add(self, change: Change, epoch: int, key: Key, label: str) -> Device | None:
+        """Commits a device whose claim is open, and gives it as the player has it from now on, or had it before.
 
-        async def write(connection: AsyncConnection, identity: Identity) -> Written:
-            device = Device(key, label, identity.now)
-            present = await player_keys.devices_of(connection, change.player_id)
-            if key not in [other.key for other in present]:
-                if len(present) >= self._most:
-                    raise TooManyDevices(f"A player may have {self._most} devices: remove one first.")
-                await player_keys.add_device(connection, change.player_id, device)
-            return [{"type": "device_added", "device": device.id}], {}
+        None if the player's `claims_epoch` isn't `epoch` any more, or another copy of the command took effect. Raises
+        TooManyDevices, and what `Identities.alter` does.
+        """
 
-        return await self._identities.alter(change, epoch, write)
+        def write(identity: Identity) -> Alteration:
+            device, holder = Device(key, label, identity.now), identity.holder
+            event = {"type": "device_added", "device": device.id}
+            if key in [other.key for other in holder.devices]:
+                return Alteration([event])
+            if len(holder.devices) >= self._most:
+                raise TooManyDevices(f"A player may have {self._most} devices: remove one first.")
+            is_first = key in [first.key for first in holder.sign_up_devices]
+            return Alteration([event], gone=[device], added=[] if is_first else [(device, False)])
+
+        altered = await self._identities.alter(change, epoch, write)
+        return None if altered is None or altered[0].replayed else added_to(altered[1], key, label)
 
     async def remove(self, change: Change, epoch: int, device: Device, *, leave_one: bool) -> int | None:
         """Commits the end of a device and of all sessions; with `leave_one` only if the player can still sign in.
 
-        The epoch that sessions have from then on; None if the player's `claims_epoch` isn't `epoch` any more.
+        The epoch that sessions have from then on; None if the player's `claims_epoch` isn't `epoch` any more, or
+        another copy of the command took effect.
 
         Raises DeviceNotFound, LastCredential, and what `Identities.alter` does.
         """
 
-        epochs: list[int] = []
-
-        async def write(connection: AsyncConnection, identity: Identity) -> Written:
-            epochs[:] = [identity.session_epoch + 1]
-            present = await player_keys.devices_of(connection, change.player_id)
-            if device.key not in [other.key for other in present]:
+        def write(identity: Identity) -> Alteration:
+            holder = identity.holder
+            if device.key not in [other.key for other in holder.devices]:
                 raise DeviceNotFound
-            if leave_one and len(present) == 1 and not await _has_password(connection, change.player_id):
+            if leave_one and len(holder.devices) == 1 and not holder.has_password:
                 raise LastCredential
-            await player_keys.remove_device(connection, change.player_id, device)
             event = {"type": "device_removed", "device": device.id}
-            return [event], {"session_epoch": epochs[0]}
+            is_first = device.key in [first.key for first in holder.sign_up_devices]
+            added = [(device, True)] if is_first else []
+            return Alteration([event], session_epoch=identity.session_epoch + 1, gone=[device], added=added)
 
-        receipt = await self._identities.alter(change, epoch, write)
-        return None if receipt is None or not epochs else epochs[0]
+        altered = await self._identities.alter(change, epoch, write)
+        return None if altered is None or altered[0].replayed else altered[1].session_epoch + 1
 
 
-async def _has_password(connection: AsyncConnection, player_id: int) -> bool:
-    same = (CREDENTIALS.c.slot == slot_of(player_id)) & (CREDENTIALS.c.player_id == player_id)
-    return (await connection.execute(select(CREDENTIALS.c.slot).where(same))).first() is not None
+def added_to(identity: Identity, key: Key, label: str) -> Device:
+    """The device as the player has it already or has it again, or as it has just been added."""
+    known = [*identity.devices, *identity.holder.sign_up_devices]
+    return next((device for device in known if device.key == key), Device(key, label, identity.now))

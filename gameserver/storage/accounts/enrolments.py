@@ -6,6 +6,7 @@ they are confirmed (claims.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -20,6 +21,7 @@ from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.ids import player_id_of, slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
 from gameserver.storage.ledger.rows import json_of, outcome_of, player_from, rows_of
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
@@ -58,9 +60,10 @@ class _Sought(NamedTuple):
 class Enrolments:
     """Makes players on the databases that own them."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, window: Window) -> None:
         self._slots = slots
-        self._births: SharedWrites[Birth, bool] = SharedWrites(slots, "players", write_births)
+        births = partial(write_births, window=window)
+        self._births: SharedWrites[Birth, bool] = SharedWrites(slots, "players", births)
         self._known: SharedReads[_Sought, bool] = SharedReads(slots, "players", _are_known)
 
     def id_of(self, command_id: str, attempt: int) -> int:
@@ -70,7 +73,8 @@ class Enrolments:
     async def create(self, enrolment: Enrolment, password_hash: str | None) -> bool:
         """Inserts the player; False when there is a row of this id already.
 
-        Raises OutcomeUnknown when the commit may have taken place, and Overloaded when nothing was written.
+        Raises OutcomeUnknown when the commit may have taken place, and Overloaded when nothing was written; and
+        CommandExpired, by the database's clock, which is far ahead of the node's then.
         """
         birth = birth_of(enrolment)._replace(password_hash=password_hash)
         return await at_commit_point("the player was made", self._births.write(birth))
@@ -83,7 +87,8 @@ class Enrolments:
         """Records that the sign-up is refused, in the transaction that keeps its id from being made.
 
         Returns what another copy of the sign-up has made under this id, or else whether it was recorded: not if the id
-        was dead before. Raises the error of an earlier refusal, OutcomeUnknown, and Overloaded: nothing was written.
+        was dead before. Raises the error of an earlier refusal and OutcomeUnknown; Overloaded and CommandExpired when
+        nothing was written.
         """
         nobody = birth_of(enrolment)._replace(name="", class_name="", level=0, hp=0, exp=0, void=True)
         refused = nobody._replace(seed=REFUSED_SEED, outcome=json_of(refusal_of(refusal)))

@@ -7,41 +7,36 @@ its claim was resolved. One that begins later opens its claims again, and an ear
 A sign-up has no row whose version could be raised: resolving its claim inserts a void row under the player's id
 instead, and the sign-up can't insert its player any more.
 
+What comes at about the same time shares its transactions (key_writes.py), and its questions.
+
 A deleted player stays as a tombstone: void, so that nobody sees it, and `deleted`, with a version of its own, so that
 everything derived from it is removed, too.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, cast
 from unicodedata import normalize
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
+import orjson
 
 from gameserver.rules.errors import GameError, PlayerNotFound, SessionRevoked
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed, shown_max_hp
-from gameserver.storage import tables
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.commit import at_commit_point
-from gameserver.storage.accounts.player_keys import keys_of
-from gameserver.storage.accounts.player_rows import has_id, is_player, void_row
+from gameserver.storage.accounts.key_writes import Decision, KeyWrite, LedgerRow, PlayerColumns, write_keys
+from gameserver.storage.accounts.player_keys import Device, KeyHolder, Sought, look, sought
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
-from gameserver.storage.ledger.rows import outcome_of, player_from, require_same, row_of, rows_of
+from gameserver.storage.ledger.rows import Recorded, json_of, outcome_of, player_from, require_same
 from gameserver.storage.ledger.window import Window
-from gameserver.storage.mail import inbox
 from gameserver.storage.players.command import Receipt
-from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.shared_reads import SharedReads
+from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots
-from gameserver.storage.tables import player_of
-
-PLAYERS, LEDGER, CREDENTIALS = tables.player_rows, tables.ledger, tables.credentials
-T = TypeVar("T")
 
 
 class Fate(Enum):
@@ -71,200 +66,213 @@ class Identity:
     """
 
     player: Player
-    keys: tuple[Key, ...]
+    holder: KeyHolder
     claims_epoch: int
     now: datetime
     earlier: Receipt | None = None
     session_epoch: int = 0
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return self.holder.keys
 
-KeyChange = Callable[[AsyncConnection, Identity], Awaitable[tuple[list[dict[str, Any]], Mapping[str, Any]]]]
+    @property
+    def devices(self) -> Sequence[Device]:
+        return self.holder.devices
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """What a change makes of a player; the devices are those of a Decision."""
+
+    events: list[dict[str, Any]]
+    name: str | None = None
+    session_epoch: int | None = None
+    deleted: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """What the outcome has besides."""
+    gone: Sequence[Device] = ()
+    added: Sequence[tuple[Device, bool]] = ()
+
+
+Altered = tuple[Receipt, Identity]
+"""What a change led to, and the player as it found it."""
 
 
 class Identities:
-    """Reads and changes identities on the databases that own the players."""
+    """Reads and changes identities on the databases that own the players; to be closed."""
 
     def __init__(self, slots: Slots, window: Window, game: Game) -> None:
         self._slots, self._window, self._game = slots, window, game
+        self._reads: SharedReads[Sought, KeyHolder | None] = SharedReads(slots, "players", look)
+        self._writes: SharedWrites[KeyWrite, object] = SharedWrites(slots, "players", write_keys)
 
     async def find(self, change: Change) -> Identity:
         """The player that a rename or deletion is about to change.
 
         Raises PlayerNotFound, SessionRevoked, CommandMismatch, CommandExpired, NameTaken if the change was refused
-        before, DatabaseUnavailable.
+        before, DatabaseUnavailable, Overloaded.
         """
-        return await self._on_owner(change.player_id, lambda connection: _find(connection, self._window, change))
+        holder = await self._holder(change.player_id, change.command_id)
+        if holder is None or holder.recorded is None:
+            return self._identity(change, holder)
+        # A first answer is given only once a standby has it, too.
+        return cast("Identity", await self._write(change, lambda locked: Decision(self._identity(change, locked))))
 
     async def rename(self, change: Change, epoch: int) -> Receipt | None:
         """Commits a rename; None if the player's `claims_epoch` isn't `epoch` any more.
 
         Raises what `find` does, and OutcomeUnknown.
         """
-        work = self._on_owner(change.player_id, lambda connection: self._rename(connection, change, epoch))
-        return await at_commit_point("the rename took effect", work)
 
-    async def alter(self, change: Change, epoch: int, write: KeyChange) -> Receipt | None:
+        def write(identity: Identity) -> Alteration:
+            return Alteration([{"type": "renamed", "from": identity.player.name}], name=change.args["name"])
+
+        altered = await at_commit_point("the rename took effect", self._alter(change, epoch, write))
+        return None if altered is None else altered[0]
+
+    async def alter(self, change: Change, epoch: int, write: Callable[[Identity], Alteration]) -> Altered | None:
         """Commits another change of a player's keys; None if the player's `claims_epoch` isn't `epoch` any more.
 
-        `write` makes it, says what happened, and which columns of the player change. Raises what `find` and `write` do,
-        and OutcomeUnknown.
+        Raises what `find` and `write` do, and OutcomeUnknown.
         """
-        work = self._on_owner(change.player_id, lambda connection: self._alter(connection, change, epoch, write))
-        return await at_commit_point("the change took effect", work)
+        return await at_commit_point("the change took effect", self._alter(change, epoch, write))
 
     async def refuse(self, change: Change, refusal: GameError) -> Receipt | None:
         """Records that a change is refused, unless a copy of it took effect: then its first answer.
 
         Raises what `find` does, also the error of an earlier refusal, and OutcomeUnknown.
         """
-        work = self._on_owner(change.player_id, lambda connection: self._refuse(connection, change, refusal))
-        return await at_commit_point("the change was refused", work)
+
+        def decide(holder: KeyHolder | None) -> Decision:
+            identity = self._identity(change, holder)
+            if identity.earlier is not None:
+                return Decision(identity.earlier)
+            outcome = refusal_of(refusal)
+            return Decision(None, record=_ledger_row(change, identity.player, outcome, REFUSED_SEED))
+
+        return cast("Receipt | None", await at_commit_point("the change was refused", self._write(change, decide)))
 
     async def remove(self, change: Change, epoch: int) -> bool:
         """Commits a deletion; False if the player's `claims_epoch` isn't `epoch` any more.
 
         Raises what `find` does, and OutcomeUnknown.
         """
-        work = self._on_owner(change.player_id, lambda connection: self._remove(connection, change, epoch))
-        return await at_commit_point("the delete took effect", work)
+
+        def write(identity: Identity) -> Alteration:
+            keys = [str(key) for key in identity.keys]
+            ended = identity.session_epoch + 1
+            return Alteration([{"type": "deleted"}], session_epoch=ended, deleted=True, extra={"keys": keys})
+
+        return await at_commit_point("the delete took effect", self._alter(change, epoch, write)) is not None
 
     async def removed(self, change: Change) -> tuple[Key, ...] | None:
         """The keys of a player that this very change deleted; None if it hasn't deleted it."""
         if slot_of(change.player_id) >= self._slots.size("players"):
             return None
-        return await self._on_owner(change.player_id, lambda connection: _removed(connection, change))
+        keys = await self._write(change, lambda holder: Decision(_removed(change, holder)))
+        return cast("tuple[Key, ...] | None", keys)
 
     async def resolve(self, claim: Claim) -> Fate:
         """What an open claim comes to; its sign-up or rename, if it is still under way, can't commit any more."""
-        return await self._on_owner(
-            claim.player_id, lambda connection: _resolve(connection, claim.player_id, claim.key)
-        )
+
+        def decide(holder: KeyHolder | None) -> Decision:
+            # A sign-up can't insert over a row, and a rename needs an unchanged claims_epoch: nothing that began before
+            # can change the answer any more.
+            return Decision(_fate(claim.key, holder), None if holder is None else PlayerColumns.of(holder))
+
+        player_id = self._required(claim.player_id)
+        write = KeyWrite(slot_of(player_id), player_id, None, decide, voids=True)
+        return cast("Fate", await self._writes.write(write))
 
     async def fate(self, claim: Claim) -> Fate:
         """What an open claim would come to at this moment."""
-        return await self._on_owner(claim.player_id, lambda connection: _fate(connection, claim.player_id, claim.key))
+        return _fate(claim.key, await self._holder(claim.player_id))
 
     async def exists(self, player_id: int) -> bool:
         """Whether there is such a player, not deleted, on the database that owns its slot."""
+        holder = await self._holder(player_id)
+        return holder is not None and not holder.void
 
-        async def query(connection: AsyncConnection) -> bool:
-            chosen = select(PLAYERS.c.id).where(is_player(player_id))
-            return (await connection.execute(chosen)).first() is not None
+    async def devices_of(self, player_id: int) -> Sequence[Device]:
+        """The devices of a player, oldest first. Raises PlayerNotFound for an id that no player can have."""
+        holder = await self._holder(player_id)
+        return [] if holder is None else holder.devices
 
-        return await self._on_owner(player_id, query)
+    async def close(self) -> None:
+        await self._writes.close()
+        await self._reads.close()
 
-    async def _on_owner(self, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        return await on_owner(self._slots, player_id, work)
+    async def _holder(self, player_id: int, command_id: str | None = None) -> KeyHolder | None:
+        return await self._reads.ask(sought(self._required(player_id), command_id))
 
-    async def _rename(self, connection: AsyncConnection, change: Change, epoch: int) -> Receipt | None:
-        identity = await _find(connection, self._window, change, locked=True)
-        if identity.earlier is not None:
-            return identity.earlier
-        if identity.claims_epoch != epoch:
-            return None
-        before, after = identity.player, renamed(identity.player, change.args["name"])
-        events = [{"type": "renamed", "from": before.name}]
+    async def _write(self, change: Change, decide: Callable[[KeyHolder | None], Decision]) -> object:
+        player_id = self._required(change.player_id)
+        return await self._writes.write(KeyWrite(slot_of(player_id), player_id, change.command_id, decide))
+
+    def _required(self, player_id: int) -> int:
+        """Raises PlayerNotFound for an id that no player can have."""
+        if slot_of(player_id) >= self._slots.size("players"):
+            raise PlayerNotFound("There is no such player.")
+        return player_id
+
+    async def _alter(self, change: Change, epoch: int, write: Callable[[Identity], Alteration]) -> Altered | None:
+        def decide(holder: KeyHolder | None) -> Decision:
+            identity = self._identity(change, holder)
+            if identity.earlier is not None:
+                return Decision((identity.earlier, identity))
+            if identity.claims_epoch != epoch:
+                return Decision(None)
+            return self._altered(change, identity, write(identity))
+
+        return cast("Altered | None", await self._write(change, decide))
+
+    def _altered(self, change: Change, identity: Identity, alteration: Alteration) -> Decision:
+        after = renamed(identity.player, identity.player.name if alteration.name is None else alteration.name)
         max_hp = shown_max_hp(after, self._game)
-        await _record(connection, change, after, outcome_of(after, max_hp, events), identity.now)
-        await _update(connection, after, name=after.name)
-        return Receipt(change.command_id, after, max_hp, events, replayed=False)
+        epoch = identity.session_epoch if alteration.session_epoch is None else alteration.session_epoch
+        receipt = Receipt(change.command_id, after, max_hp, alteration.events, replayed=False)
+        return Decision(
+            (receipt, identity),
+            PlayerColumns(after.name, after.version, epoch, void=alteration.deleted, deleted=alteration.deleted),
+            _ledger_row(change, after, outcome_of(after, max_hp, alteration.events, **alteration.extra)),
+            alteration.gone,
+            alteration.added,
+        )
 
-    async def _alter(self, connection: AsyncConnection, change: Change, epoch: int, write: KeyChange) -> Receipt | None:
-        identity = await _find(connection, self._window, change, locked=True)
-        if identity.earlier is not None:
-            return identity.earlier
-        if identity.claims_epoch != epoch:
-            return None
-        events, columns = await write(connection, identity)
-        after = renamed(identity.player, identity.player.name)
-        max_hp = shown_max_hp(after, self._game)
-        await _record(connection, change, after, outcome_of(after, max_hp, events), identity.now)
-        await _update(connection, after, **columns)
-        return Receipt(change.command_id, after, max_hp, events, replayed=False)
-
-    async def _refuse(self, connection: AsyncConnection, change: Change, refusal: GameError) -> Receipt | None:
-        identity = await _find(connection, self._window, change, locked=True)
-        if identity.earlier is None:
-            outcome = refusal_of(refusal)
-            row = row_of(change.command_id, change.action, change.args, identity.player, outcome, identity.now)
-            await connection.execute(insert(LEDGER).values({**row, "seed": REFUSED_SEED}))
-        return identity.earlier
-
-    async def _remove(self, connection: AsyncConnection, change: Change, epoch: int) -> bool:
-        identity = await _find(connection, self._window, change, locked=True)
-        if identity.claims_epoch != epoch:
-            return False
-        after = renamed(identity.player, identity.player.name)
-        max_hp = shown_max_hp(after, self._game)
-        keys = [str(key) for key in identity.keys]
-        outcome = outcome_of(after, max_hp, [{"type": "deleted"}], keys=keys)
-        await _record(connection, change, after, outcome, identity.now)
-        for table in (CREDENTIALS, tables.devices, tables.friends, tables.blocks, tables.letter_counts):
-            same = (table.c.slot == slot_of(after.id)) & (table.c.player_id == after.id)
-            await connection.execute(delete(table).where(same))
-        await inbox.forget_all(connection, after.id)
-        await _update(connection, after, void=True, deleted=True, session_epoch=PLAYERS.c.session_epoch + 1)
-        return True
+    def _identity(self, change: Change, holder: KeyHolder | None) -> Identity:
+        """The player before the change. Raises what `find` does."""
+        if holder is None or holder.player is None:
+            raise PlayerNotFound("There is no such player.")
+        if change.session_epoch < holder.session_epoch:
+            raise SessionRevoked("The session has ended.")
+        earlier = None
+        if holder.recorded is not None:
+            earlier = _first_answer(change, holder.recorded, holder.player)
+        else:
+            self._window.check(change.command_id, holder.now)
+        return Identity(holder.player, holder, holder.claims_epoch, holder.now, earlier, holder.session_epoch)
 
 
-async def _find(connection: AsyncConnection, window: Window, change: Change, *, locked: bool = False) -> Identity:
-    """The player before the change, `locked` if it is to be committed."""
-    columns = (*tables.PLAYER, PLAYERS.c.session_epoch, PLAYERS.c.claims_epoch, func.clock_timestamp().label("now"))
-    chosen = select(*columns).where(is_player(change.player_id))
-    # The player, and whether the session may still change it.
-    row = (await connection.execute(chosen.with_for_update(key_share=True) if locked else chosen)).first()
-    if row is None:
-        raise PlayerNotFound("There is no such player.")
-    player = player_of(row)
-    if change.session_epoch < row.session_epoch:
-        raise SessionRevoked("The session has ended.")
-    # A retry gets the first answer; a new command's id must be inside the window.
-    earlier = await _earlier(connection, change, player)
-    if earlier is None:
-        window.check(change.command_id, row.now)
-    keys = await keys_of(connection, player.id, player.name)
-    return Identity(player, keys, row.claims_epoch, row.now, earlier, row.session_epoch)
-
-
-async def _removed(connection: AsyncConnection, change: Change) -> tuple[Key, ...] | None:
-    row = await _ledger_row(connection, change)
-    if row is None or (row["action"], row["args"]) != (change.action, change.args):
+def _removed(change: Change, holder: KeyHolder | None) -> tuple[Key, ...] | None:
+    recorded = None if holder is None else holder.recorded
+    if recorded is None or (recorded.action, orjson.loads(recorded.args)) != (change.action, change.args):
         return None
-    return tuple(map(Key.parse, row["outcome"]["keys"]))
+    return tuple(map(Key.parse, orjson.loads(recorded.outcome)["keys"]))
 
 
-async def _resolve(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
-    # Stop what may still commit: a sign-up can't insert over a row, a rename needs an unchanged claims_epoch.
-    await connection.execute(upsert(PLAYERS).values(void_row(player_id)).on_conflict_do_nothing())
-    raised = update(PLAYERS).where(has_id(player_id)).values(claims_epoch=PLAYERS.c.claims_epoch + 1)
-    await connection.execute(raised)
-    # Nothing that began before can change the answer any more.
-    return await _fate(connection, player_id, key)
-
-
-async def _fate(connection: AsyncConnection, player_id: int, key: Key) -> Fate:
-    chosen = select(PLAYERS.c.name, PLAYERS.c.void, PLAYERS.c.deleted).where(has_id(player_id))
-    row = (await connection.execute(chosen)).first()
-    if row is None or (row.void and not row.deleted) or key not in await keys_of(connection, player_id, row.name):
+def _fate(key: Key, holder: KeyHolder | None) -> Fate:
+    if holder is None or (holder.void and not holder.deleted) or key not in holder.keys:
         return Fate.NOT_HELD
-    return Fate.DELETED if row.deleted else Fate.HELD
+    return Fate.DELETED if holder.deleted else Fate.HELD
 
 
-async def _ledger_row(connection: AsyncConnection, change: Change) -> Any:
-    """The ledger's row of the change, locked: a lock writes, so its commit waits for the standby."""
-    chosen = select(LEDGER).where(rows_of(change.player_id), LEDGER.c.command_id == change.command_id)
-    return (await connection.execute(chosen.with_for_update(read=True, key_share=True))).mappings().first()
-
-
-async def _earlier(connection: AsyncConnection, change: Change, player: Player) -> Receipt | None:
-    """The first answer of a change that was decided before. Raises CommandMismatch, NameTaken."""
-    row = await _ledger_row(connection, change)
-    if row is None:
-        return None
-    require_same((row["action"], row["args"]), (change.action, _as_stored(change.args, row["args"])))
-    outcome = row["outcome"]
+def _first_answer(change: Change, recorded: Recorded, player: Player) -> Receipt:
+    """Of a change that was decided before. Raises CommandMismatch, NameTaken."""
+    args, outcome = orjson.loads(recorded.args), orjson.loads(recorded.outcome)
+    require_same((recorded.action, args), (change.action, _as_stored(change.args, args)))
     raise_refusal(outcome)
-    after = player_from(outcome, player, row["version"])
+    after = player_from(outcome, player, recorded.version)
     return Receipt(change.command_id, after, outcome["max_hp"], outcome["events"], replayed=True)
 
 
@@ -274,13 +282,6 @@ def _as_stored(args: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
     return {**args, "name": name} if name and stored.get("name") == name else args
 
 
-async def _record(
-    connection: AsyncConnection, change: Change, after: Player, outcome: dict[str, Any], now: datetime
-) -> None:
-    row = row_of(change.command_id, change.action, change.args, after, outcome, now)
-    await connection.execute(insert(LEDGER).values(row))
-
-
-async def _update(connection: AsyncConnection, after: Player, **values: Any) -> None:
-    raised = {"version": after.version, "claims_epoch": PLAYERS.c.claims_epoch + 1}
-    await connection.execute(update(PLAYERS).where(has_id(after.id)).values(**raised, **values))
+def _ledger_row(change: Change, after: Player, outcome: Mapping[str, Any], seed: int = 0) -> LedgerRow:
+    return LedgerRow(slot_of(after.id), after.id, change.command_id, change.action, json_of(change.args), seed,
+                     json_of(outcome), after.version)  # fmt: skip

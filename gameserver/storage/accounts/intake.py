@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import asyncpg
 
 from gameserver.storage.accounts.birth_writes import Birth, write_births
-from gameserver.storage.accounts.claim_writes import Confirmation, Opening, write_claims
+from gameserver.storage.accounts.claim_writes import Confirmation, Opening, Release, write_claims
 from gameserver.storage.accounts.enrolments import Enrolment, birth_of
 from gameserver.storage.ids import slot_of_key
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import one_by_one
 from gameserver.storage.slots.shared_writes import SQL as OWNED
@@ -74,8 +75,8 @@ class Reserved(NamedTuple):
 class Intake:
     """Signs players up by the thousand, step by step."""
 
-    def __init__(self, slots: Slots) -> None:
-        self._slots = slots
+    def __init__(self, slots: Slots, window: Window) -> None:
+        self._slots, self._window = slots, window
 
     async def reserve(self, claimants: Sequence[Claimant]) -> Reserved:
         """Opens claims on the keys that are free, and reopens those that the same sign-ups have opened before."""
@@ -96,7 +97,8 @@ class Intake:
         """Inserts the players whose ids are free; the command ids that have made their players, now or before."""
 
         async def work(connection: asyncpg.Connection, rows: Sequence[Birth]) -> Sequence[Any]:
-            made = [row for row, is_made in zip(rows, await write_births(connection, rows), strict=True) if is_made]
+            births = await write_births(connection, rows, self._window)
+            made = [row for row, is_made in zip(rows, births, strict=True) if is_made is True]
             commands = [row.command_id for row in made]
             if len(made) < len(rows):
                 columns = [*zip(*(row[:3] for row in rows), strict=True)]
@@ -117,8 +119,7 @@ class Intake:
         """Frees the claims that were opened; for sign-ups that certainly make no player under their ids."""
 
         async def work(connection: asyncpg.Connection, rows: Sequence[Confirmation]) -> Sequence[Any]:
-            await connection.execute(SQL["release"], *zip(*rows, strict=True))
-            return ()
+            return await write_claims(connection, [Release(*row) for row in rows])
 
         await self._everywhere("accounts", self._confirmations(claimants, reserved), work)
 

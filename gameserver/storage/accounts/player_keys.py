@@ -1,22 +1,27 @@
-"""The unique keys of a player, as the database of the player has them: its devices, and its name.
+"""A player with its unique keys, as its own database has them at one moment: its devices, and its name.
 
 Law: the device of a sign-up is in the ledger row of the sign-up, and counts unless `devices` has it as removed; those
 that were added later are in `devices`. So a player that an older node makes has its device without a row there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
+import orjson
 
 from gameserver.rules import names
-from gameserver.storage import tables
+from gameserver.rules.player import Player
 from gameserver.storage.accounts.claims import Key, KeyKind
-from gameserver.storage.ids import slot_of
-from gameserver.storage.ledger.rows import sign_up_of
+from gameserver.storage.ids import sign_up_ids, slot_of
+from gameserver.storage.ledger.rows import Recorded
+from gameserver.storage.postgres import statements
+from gameserver.storage.slots.slot_map import SlotMoved
+from gameserver.storage.tables import player_of
 
-DEVICES = tables.devices
+SQL = statements.load(__package__, "key_writes.sql")
 SHOWN = 16
 """Digits of a device's hash that its owner knows it by."""
 
@@ -32,53 +37,83 @@ class Device:
     @property
     def id(self) -> str:
         """What it is called on the wire; the device itself can't be told from it."""
-        return self.key.text[:SHOWN]
+        return shown_id(self.key)
 
 
-async def keys_of(connection: AsyncConnection, player_id: int, name: str) -> tuple[Key, ...]:
-    """The keys of a player that exists or existed: its devices, and its present or last name."""
-    devices = await devices_of(connection, player_id)
-    return (*(device.key for device in devices), *(Key(KeyKind.NAME, text) for text in names.keys_of(name)))
+def shown_id(key: Key) -> str:
+    """What the device of a key is called on the wire."""
+    return key.text[:SHOWN]
 
 
-async def devices_of(connection: AsyncConnection, player_id: int) -> list[Device]:
-    """The devices of a player, oldest first."""
-    rows = (await connection.execute(select(DEVICES).where(_rows(player_id)).order_by(DEVICES.c.added_at))).all()
-    removed = {row.key for row in rows if row.removed}
-    first = [device for device in await _of_sign_up(connection, player_id) if device.key.text not in removed]
-    known = {device.key.text for device in first}
-    added = [row for row in rows if not row.removed and row.key not in known]
-    return first + [Device(Key(KeyKind.DEVICE, row.key), row.label, row.added_at) for row in added]
+class Sought(NamedTuple):
+    """A player, and a command that its ledger may have."""
+
+    slot: int
+    player_id: int
+    command_id: str | None
+    low: str
+    high: str
 
 
-async def add_device(connection: AsyncConnection, player_id: int, device: Device) -> None:
-    """Gives a player another device, or one that was removed before."""
-    await _forget(connection, player_id, device.key)
-    if device.key not in [first.key for first in await _of_sign_up(connection, player_id)]:
-        await _insert(connection, player_id, device, removed=False)
+def sought(player_id: int, command_id: str | None) -> Sought:
+    return Sought(slot_of(player_id), player_id, command_id, *sign_up_ids(player_id))
 
 
-async def remove_device(connection: AsyncConnection, player_id: int, device: Device) -> None:
-    """Takes a device from a player."""
-    await _forget(connection, player_id, device.key)
-    if device.key in [first.key for first in await _of_sign_up(connection, player_id)]:
-        await _insert(connection, player_id, device, removed=True)
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """A row of `players`, which may be void; the devices of its player, oldest first; and the command's ledger row."""
+
+    row: Player
+    void: bool
+    deleted: bool
+    session_epoch: int
+    claims_epoch: int
+    has_password: bool
+    sign_up_devices: Sequence[Device]
+    devices: Sequence[Device]
+    now: datetime
+    recorded: Recorded | None
+
+    @property
+    def player(self) -> Player | None:
+        """The player, if it exists."""
+        return None if self.void else self.row
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Of a player that exists or existed: its devices, and its present or last name."""
+        name_keys = (Key(KeyKind.NAME, text) for text in names.keys_of(self.row.name))
+        return (*(device.key for device in self.devices), *name_keys)
 
 
-async def _of_sign_up(connection: AsyncConnection, player_id: int) -> list[Device]:
-    row = await sign_up_of(connection, player_id)
-    keys = [] if row is None else [Key.parse(text) for text in row.outcome["keys"]]
-    return [Device(key, "", row.at) for key in keys if key.kind is KeyKind.DEVICE]
+async def look(connection: asyncpg.Connection, wanted: Sequence[Sought]) -> Sequence[KeyHolder | SlotMoved | None]:
+    """What the database has of each; None if there is no row of the id. Raises driver errors."""
+    rows = await connection.fetch(SQL["look"], *zip(*wanted, strict=True))
+    return [_holder(row) if row["owned"] else SlotMoved() for row in rows]
 
 
-async def _forget(connection: AsyncConnection, player_id: int, key: Key) -> None:
-    await connection.execute(delete(DEVICES).where(_rows(player_id), DEVICES.c.key == key.text))
+def _holder(row: asyncpg.Record) -> KeyHolder | None:
+    if row["id"] is None:
+        return None
+    recorded = None
+    if row["action"] is not None:
+        recorded = Recorded(row["action"], row["args"], row["outcome"], row["recorded_version"])
+    first, devices = _devices(row)
+    return KeyHolder(player_of(row), row["void"], row["deleted"], row["session_epoch"], row["claims_epoch"],
+                   row["has_password"], first, devices, row["now"], recorded)  # fmt: skip
 
 
-async def _insert(connection: AsyncConnection, player_id: int, device: Device, *, removed: bool) -> None:
-    row = {"slot": slot_of(player_id), "player_id": player_id, "key": device.key.text, "label": device.label}
-    await connection.execute(insert(DEVICES).values(**row, added_at=device.added_at, removed=removed))
-
-
-def _rows(player_id: int) -> ColumnElement[bool]:
-    return (DEVICES.c.slot == slot_of(player_id)) & (DEVICES.c.player_id == player_id)
+def _devices(row: asyncpg.Record) -> tuple[list[Device], list[Device]]:
+    """The devices of the sign-up, also removed ones; and the devices that the player has."""
+    keys = [Key.parse(text) for text in orjson.loads(row["first_keys"] or "[]")]
+    first = [Device(key, "", row["first_at"]) for key in keys if key.kind is KeyKind.DEVICE]
+    if row["device_keys"] is None:
+        return first, first
+    columns = (row["device_keys"], row["labels"], row["times"], row["removed"])
+    later = [
+        (Device(Key(KeyKind.DEVICE, key), label, at), removed) for key, label, at, removed in zip(*columns, strict=True)
+    ]
+    removed = {device.key for device, is_removed in later if is_removed}
+    present = [device for device in first if device.key not in removed]
+    known = {device.key for device in present}
+    return first, present + [device for device, is_removed in later if not is_removed and device.key not in known]

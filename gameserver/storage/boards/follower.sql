@@ -1,4 +1,5 @@
--- What a follower reads from one database. Tables: ledger, players, players_owned_slots, scores.
+-- What a follower reads from one database. Tables: ledger, ledger_kept,
+-- players, players_owned_slots, scores.
 
 -- name: lock
 -- $1 the lock: whether this connection has got it.
@@ -19,8 +20,9 @@ select pg_current_snapshot()::text
 -- name: changed
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
 -- snapshot that was read last, $5 boards and $6 seasons whose scores are stored: the present state of the players whose
--- ledger rows became visible since (a negative seed marks a refusal, which changes nobody), also of deleted ones, who are void, and of all in slots that were granted to this
--- database since, and the ledger's time. Only slots that it owns: others' rows are copies, older or newer.
+-- ledger rows became visible since (a negative seed marks a refusal, which changes nobody), also of deleted ones, who
+-- are void, and of all in slots that were granted to this database since, and the ledger's time. Of weeks that were
+-- dropped since, each player's last row is kept. Only slots that it owns: others' rows are copies, older or newer.
 select change.*, now.snapshot, now.at
 from (select pg_current_snapshot()::text as snapshot, statement_timestamp() as at) as now
 left join lateral (
@@ -31,6 +33,9 @@ left join lateral (
         select slot, player_id, max(txid) as txid from (
             select slot, player_id, txid from ledger
             where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[])) and seed >= 0
+            union all
+            select slot, player_id, ledger_txid from ledger_kept
+            where ledger_txid >= $1 and ledger_txid < $2 and (ledger_txid >= $3 or ledger_txid = any($4::bigint[]))
             union all
             select g.slot, m.id, g.txid from players_owned_slots g join players m on m.slot = g.slot
             where g.txid >= $1 and g.txid < $2 and (g.txid >= $3 or g.txid = any($4::bigint[]))

@@ -77,6 +77,13 @@ class Open(NamedTuple):
     age: float
 
 
+class Owned(NamedTuple):
+    """What a player has, and what of it is put aside."""
+
+    stacks: Sequence[Stack]
+    reserved: Sequence[Open]
+
+
 class Inventory:
     """One per node. Reservations and their confirmations share statements, for each database by itself.
 
@@ -88,18 +95,21 @@ class Inventory:
         self._catalogue = catalogue
         self._reserving = DatabaseCoalescer(_reserve, Purpose.PLAY)
         self._confirming = DatabaseCoalescer(_confirm, Purpose.PLAY)
+        self._reading = {purpose: DatabaseCoalescer(_read, purpose) for purpose in (Purpose.PLAY, Purpose.READS)}
         self._unconfirmed: dict[int, set[asyncio.Future[None]]] = {}
         """By player: confirmations under way."""
 
-    async def read(self, player_id: int) -> tuple[list[Stack], list[Open]]:
-        """The player's stacks, and the open reservations of them. Raises DatabaseUnavailable."""
-        row = await self._ask("read", player_id)
-        stacks = [Stack(*stack) for stack in orjson.loads(row.stacks or "[]")]
-        reserved = [
-            Open(Reservation(player_id, command_id, token), items, age)
-            for command_id, token, items, age in orjson.loads(row.reserved or "[]")
-        ]
-        return stacks, reserved
+    async def read(self, player_id: int, purpose: Purpose) -> Owned:
+        """The player's stacks, and the open reservations of them; `purpose` is PLAY or READS.
+
+        Raises DatabaseUnavailable, Overloaded.
+        """
+        deadline = time.monotonic() + MOVED_SECONDS
+        while True:
+            holdings = await self._reading[purpose].ask(self.owner(player_id), player_id)
+            if holdings is not None:
+                return holdings
+            await self._slots.moved(deadline)
 
     async def reserve(self, reservation: Reservation, items: Items) -> str:
         """Puts items aside: `done`, `short` (nothing changed) or `rival` (another attempt has or had a reservation).
@@ -131,7 +141,8 @@ class Inventory:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            await asyncio.gather(self._confirming.close(), self._reserving.close())
+            reading = [asking.close() for asking in self._reading.values()]
+            await asyncio.gather(self._confirming.close(), self._reserving.close(), *reading)
 
     def _note_confirmed(self, player_id: int, confirmed: asyncio.Future[None]) -> None:
         if not confirmed.cancelled() and (error := confirmed.exception()) is not None:
@@ -214,6 +225,26 @@ class Inventory:
             if row.what != "moved":
                 return row
             await self._slots.moved(deadline)
+
+
+async def _read(database: Database, player_ids: Sequence[int]) -> Sequence[Owned | None]:
+    """None for a player whose slot has moved."""
+    rows = await database.ask(SQL["read"], list(map(slot_of, player_ids)), list(player_ids))
+    return [
+        None if row.what == "moved" else _holdings(player_id, row.stacks, row.reserved)
+        for row, player_id in zip(rows, player_ids, strict=True)
+    ]
+
+
+def _holdings(player_id: int, stacks: str | None, reserved: str | None) -> Owned:
+    """`stacks` and `reserved` are JSON."""
+    return Owned(
+        [Stack(*stack) for stack in orjson.loads(stacks or "[]")],
+        [
+            Open(Reservation(player_id, command_id, token), items, age)
+            for command_id, token, items, age in orjson.loads(reserved or "[]")
+        ],
+    )
 
 
 async def _confirm(database: Database, paid: Sequence[Reservation]) -> Sequence[None]:

@@ -42,13 +42,14 @@ from unnest($1::smallint[], $2::bigint[], $3::uuid[]) with ordinality as a(slot,
 order by a.number
 
 -- name: read
--- $1 slot, $2 player id: the player's stacks, and its open reservations with their age in seconds.
-select case when (select o.owned from items_owned_slots o where o.slot = $1::smallint) then 'done' else 'moved' end
-           as what,
+-- One row per player: $1 slots, $2 player ids: its stacks, and its open reservations with their age in seconds.
+select case when (select o.owned from items_owned_slots o where o.slot = a.slot) then 'done' else 'moved' end as what,
        (select json_agg(json_build_array(s.item, s.count, s.lost) order by s.item)::text
-        from stacks s where s.slot = $1 and s.player_id = $2::bigint) as stacks,
+        from stacks s where s.slot = a.slot and s.player_id = a.id) as stacks,
        (select json_agg(json_build_array(l.command_id, l.token, l.items, extract(epoch from clock_timestamp() - l.at)))::text
-        from item_ledger l where l.slot = $1 and l.player_id = $2 and not l.settled) as reserved
+        from item_ledger l where l.slot = a.slot and l.player_id = a.id and not l.settled) as reserved
+from unnest($1::smallint[], $2::bigint[]) with ordinality as a(slot, id, number)
+order by a.number
 
 -- name: reserve
 -- One row per command: $1 slots, $2 player ids, $3 command ids, $4 tokens, $5 items as JSON.

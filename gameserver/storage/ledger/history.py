@@ -1,8 +1,7 @@
 """A player's history, read from the ledger newest first."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import RowMapping
@@ -14,8 +13,7 @@ from gameserver.storage.slots.slot_map import Slots
 SQL = statements.load(__package__, "history.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(NamedTuple):
     """One command in a player's history: `outcome` is its first answer."""
 
     command_id: str
@@ -45,6 +43,6 @@ class History:
         return await self._pages.of(player_id, limit, before)
 
 
-def _entry(row: Any) -> HistoryEntry:
-    args, outcome = orjson.loads(row.args), orjson.loads(row.outcome)
-    return HistoryEntry(row.command_id, row.action, args, outcome, row.version, row.at)
+def _entry(command_id: str, action: str, args: str, outcome: str, version: int, at: datetime) -> HistoryEntry:
+    """`args` and `outcome` are JSON."""
+    return HistoryEntry(command_id, action, orjson.loads(args), orjson.loads(outcome), version, at)

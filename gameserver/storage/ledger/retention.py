@@ -1,60 +1,114 @@
 """Drops the ledger's old partitions, online, and keeps of each what must outlive it.
 
 Law: before a partition is dropped, `ledger_kept` has of every player that the database owns its sign-up (which names
-its devices), and the last row that took effect (the state from which what is left of its history goes on). Nothing is
-dropped while slots move to or from the database: a move is verified by sums over the ledger. Whatever is killed at any
-step, the next run goes on from there. A partition is detached concurrently, so no writer waits.
+its devices), and the last row that took effect: the state from which what is left of its history goes on, and by which
+a follower that has been away since learns that the player changed. Nothing is dropped while slots move to or from the
+database, as a move is verified by sums over the ledger; a move that is about to begin waits for a chunk of players, not
+for a partition (`kept_whole`). Whatever is killed at any step, the next run goes on from there. A partition is detached
+concurrently, so no writer waits. Void rows of sign-ups go with the ledger's rows of their time: under ids as old as
+that the database makes no player any more (accounts/birth_writes.py).
 """
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
+import structlog
 from sqlalchemy import text
 
+from gameserver.storage.ids import LARGEST_ID, first_player_id
 from gameserver.storage.ledger.partitions import NAME
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES, FORGETTING
+from gameserver.telemetry import LEDGER_WEEKS_DROPPED, LEDGER_WEEKS_OVERDUE
 
 SQL = statements.load(__package__, "retention.sql")
 STATEMENT_SECONDS = 60.0
 SETTINGS = {"statement_timeout": "60000", "lock_timeout": "5000"}
 """In milliseconds: detaching waits for the transactions that are under way."""
 WEEK = timedelta(weeks=1)
+PLAYERS = 200
+"""Whose rows are kept in one transaction."""
+VOID_ROWS = 1000
+"""Deleted in one transaction."""
+log = structlog.get_logger()
 
 
-async def oldest_letter(databases: Sequence[Database]) -> datetime | None:
-    """When the oldest letter was sent that is still to be delivered. Raises DatabaseUnavailable."""
-    oldest = []
-    for database in databases:
-        async with database.snapshot() as connection:
-            oldest.append((await connection.execute(text("select min(at) from outbox"))).scalar())
-    return min((moment for moment in oldest if moment is not None), default=None)
+@dataclass(frozen=True, slots=True)
+class RetentionTerms:
+    """How long the ledger is kept, the time by the node's clock, and a moment of which everything later is needed.
 
-
-async def forget_old(database: Database, before: datetime) -> int:
-    """Drops the partitions whose command ids are all from before this moment; how many.
-
-    None while another node does so, or while slots are moved. Raises DatabaseUnavailable.
+    The database's own clock decides, or the node's if that is behind: a clock that was set ahead drops nothing.
     """
-    dropped = 0
+
+    keep: timedelta
+    now: datetime
+    needed: datetime | None = None
+
+
+async def oldest_debts(players: Sequence[Database], items: Sequence[Database]) -> list[datetime]:
+    """When the oldest letters were sent that are to be delivered, and the oldest items reserved that aren't settled.
+
+    For each database that has any: they are deduplicated, or settled, by the ledger. Raises DatabaseUnavailable.
+    """
+    queries = [(database, SQL["letters"]) for database in players]
+    queries += [(database, SQL["reservations"]) for database in items]
+    oldest = []
+    for database, query in queries:
+        async with database.snapshot() as connection:
+            oldest.append((await connection.execute(text(query))).scalar())
+    return [moment for moment in oldest if moment is not None]
+
+
+async def forget_old(database: Database, terms: RetentionTerms) -> int:
+    """Drops the partitions whose command ids are all older than the terms say, and void rows of that age.
+
+    Returns how many partitions: none while another node does so, or while slots are moved. Raises DatabaseUnavailable.
+    """
     with translated(database.name):
         async with _alone(database) as connection:
-            if connection is None or await connection.fetchval(SQL["moving"]):
+            if connection is None:
                 return 0
-            for row in await connection.fetch(SQL["partitions"]):
-                if datetime.strptime(f"{row['name']}+0000", f"{NAME}%z") + WEEK <= before:
-                    await _drop(connection, row["name"], row["state"])
-                    dropped += 1
+            due = await connection.fetchval(SQL["due"], terms.now, terms.keep)
+            before = due if terms.needed is None else min(due, terms.needed)
+            overdue = await weeks_before(connection, due)
+            dropped, reason = await _forget(database, connection, overdue, before)
+    if overdue[dropped:]:
+        log.warning("old weeks of the ledger stay", database=database.name, weeks=len(overdue) - dropped, why=reason)
+    LEDGER_WEEKS_OVERDUE.labels(database.name).set(len(overdue) - dropped)
     return dropped
+
+
+async def weeks_before(connection: asyncpg.Connection, before: datetime) -> Sequence[asyncpg.Record]:
+    """The partitions of weeks that ended by then, oldest first: each one's `name` and `state`."""
+    return [row for row in await connection.fetch(SQL["partitions"]) if end_of(row["name"]) <= before]
+
+
+def end_of(partition: str) -> datetime:
+    """The end of a partition's week."""
+    return datetime.strptime(f"{partition}+0000", f"{NAME}%z") + WEEK
+
+
+@contextlib.asynccontextmanager
+async def kept_whole(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """The connection's database drops nothing during the block, in which a move makes itself known there.
+
+    Waits until the one who drops there has noticed. Raises what the driver does, also when the lock isn't free in time.
+    After an error in the block the lock is free once the connection is closed.
+    """
+    await connection.execute("select pg_advisory_lock_shared($1)", FORGETTING)
+    yield
+    await connection.execute("select pg_advisory_unlock_shared($1)", FORGETTING)
 
 
 @contextlib.asynccontextmanager
 async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
-    """A connection that holds the lock of this work; None while another one does."""
+    """A connection that holds the lock of this work; None while another one, or a move that begins, does."""
     connection = await database.connect(SETTINGS)
     try:
         yield connection if await connection.fetchval("select pg_try_advisory_lock($1)", FORGETTING) else None
@@ -62,14 +116,68 @@ async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]
         connection.terminate()
 
 
-async def _drop(connection: asyncpg.Connection, name: str, state: str) -> None:
-    if state == "attached":
-        for row in await connection.fetch(SQL["slots"]):
-            async with connection.transaction():
-                await connection.execute("select pg_advisory_xact_lock_shared($1)", FENCES["players"])
-                await connection.execute(SQL["keep"].format(partition=name), row["slot"], timeout=STATEMENT_SECONDS)
-                await connection.execute(SQL["forget"], row["slot"], timeout=STATEMENT_SECONDS)
+async def _forget(
+    database: Database, connection: asyncpg.Connection, overdue: Sequence[asyncpg.Record], before: datetime
+) -> tuple[int, str]:
+    """Drops what may be dropped; how many partitions, and why the next one stays."""
+    if await connection.fetchval(SQL["moving"]):
+        return 0, "slots are being moved from or to the database"
+    for number, row in enumerate(overdue):
+        if end_of(row["name"]) > before:
+            return number, f"a letter to be delivered or items to be settled, of {before:%Y-%m-%d}, may need them"
+        began = time.monotonic()
+        if (kept := await _drop(connection, row["name"], row["state"])) is None:
+            return number, "a move of slots is about to begin"
+        LEDGER_WEEKS_DROPPED.labels(database.name).inc()
+        seconds = round(time.monotonic() - began, 3)
+        log.info("an old week of the ledger is dropped", database=database.name, partition=row["name"],
+                 rows_kept=kept, seconds=seconds)  # fmt: skip
+    await _free(connection, before)
+    return len(overdue), ""
+
+
+async def _drop(connection: asyncpg.Connection, name: str, state: str) -> int | None:
+    """Drops a partition; how many of its rows are kept, or None if a move is to begin first."""
+    kept: int | None = 0
+    if state == "attached" and (kept := await _keep(connection, name)) is None:
+        return None
     if state != "detached":
         how = "concurrently" if state == "attached" else "finalize"
         await connection.execute(f"alter table ledger detach partition {name} {how}", timeout=STATEMENT_SECONDS)
     await connection.execute(f"drop table {name}", timeout=STATEMENT_SECONDS)
+    return kept
+
+
+async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
+    """Keeps what must outlive a partition; how many rows, or None if a move waits."""
+    rows, keep = 0, SQL["keep"].format(partition=partition)
+    for slot in [row["slot"] for row in await connection.fetch(SQL["slots"])]:
+        last = -1
+        while last < LARGEST_ID:
+            if await connection.fetchval(SQL["awaited"], FORGETTING):
+                return None
+            async with _fenced(connection):
+                after, last = last, await connection.fetchval(SQL["chunk"], slot, last, PLAYERS) or LARGEST_ID
+                rows += _count(await connection.execute(keep, slot, after, last, timeout=STATEMENT_SECONDS))
+                await connection.execute(SQL["forget"], slot, after, last, timeout=STATEMENT_SECONDS)
+    return rows
+
+
+async def _free(connection: asyncpg.Connection, before: datetime) -> None:
+    """Deletes void rows of sign-ups from before this moment, unless a move waits."""
+    lowest, deleted = first_player_id(int(before.timestamp() * 1000)), VOID_ROWS
+    while deleted == VOID_ROWS and not await connection.fetchval(SQL["awaited"], FORGETTING):
+        async with _fenced(connection):
+            deleted = _count(await connection.execute(SQL["free"], lowest, VOID_ROWS, timeout=STATEMENT_SECONDS))
+
+
+@contextlib.asynccontextmanager
+async def _fenced(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock_shared($1)", FENCES["players"])
+        yield
+
+
+def _count(status: str) -> int:
+    """The rows of a command's status, as in `INSERT 0 5`."""
+    return int(status.rpartition(" ")[2])

@@ -1,10 +1,27 @@
 -- Dropping old partitions of the ledger. `{partition}` stands for the name of one.
 
+-- name: letters
+select min(at) from outbox
+
+-- name: reservations
+select min(at) from item_ledger where not settled
+
+-- name: due
+-- $1 the time by the node's clock, $2 how long the ledger is kept: the moment before which weeks must have ended. Of two
+-- clocks the one that is behind decides.
+select least(clock_timestamp(), $1::timestamptz) - $2::interval
+
 -- name: moving
 -- Whether slots are being moved from or to this database.
 select exists (select from pg_publication where pubname like 'gs\_%')
     or exists (select from pg_subscription s join pg_database d on d.oid = s.subdbid
                where d.datname = current_database() and s.subname like 'gs\_%')
+
+-- name: awaited
+-- $1 the lock of this work: whether a move waits for it.
+select exists (select from pg_locks l join pg_database d on d.oid = l.database
+               where d.datname = current_database() and l.locktype = 'advisory' and not l.granted
+                     and l.classid = 0 and l.objid = $1::int::oid and l.objsubid = 1)
 
 -- name: partitions
 -- Partitions, oldest first: attached, or left pending or detached by a run that was killed.
@@ -17,18 +34,36 @@ order by 1
 -- name: slots
 select slot from players_owned_slots where owned order by slot
 
+-- name: chunk
+-- $1 a slot, $2 the last id of the chunk before, $3 how many players: the last id of the chunk, null for the rest.
+select id from players where slot = $1 and id > $2 order by id offset $3 - 1 limit 1
+
 -- name: keep
--- $1 a slot: the sign-ups, and each player's last row that took effect, under the fence.
-insert into ledger_kept (slot, player_id, command_id, action, args, seed, outcome, version, at)
-select slot, player_id, command_id, action, args, seed, outcome, version, at
+-- $1 a slot, $2 an id and $3 the last id after it: the sign-ups, and each player's last row that took effect, under the
+-- fence; none of a slot that the database doesn't own any more.
+insert into ledger_kept (slot, player_id, command_id, action, args, seed, outcome, version, at, ledger_txid)
+select slot, player_id, command_id, action, args, seed, outcome, version, at, txid
 from (select p.*, row_number() over (partition by player_id order by version desc) as place
       from {partition} p
-      where p.slot = $1 and p.seed >= 0 and exists (select from players_owned_slots o where o.slot = $1 and o.owned)) r
+      where p.slot = $1 and p.player_id > $2 and p.player_id <= $3 and p.seed >= 0
+            and exists (select from players_owned_slots o where o.slot = $1 and o.owned)) r
 where place = 1 or action = 'sign_up'
 on conflict do nothing
 
 -- name: forget
--- $1 a slot: rows of which a later one is kept, but for sign-ups.
+-- $1 a slot, $2 an id and $3 the last id after it: rows of which a later one is kept, but for sign-ups.
 delete from ledger_kept k
-where k.slot = $1 and k.action <> 'sign_up'
+where k.slot = $1 and k.player_id > $2 and k.player_id <= $3 and k.action <> 'sign_up'
   and exists (select from ledger_kept n where n.slot = k.slot and n.player_id = k.player_id and n.version > k.version)
+
+-- name: free
+-- $1 the lowest id that stays, $2 how many: void rows of sign-ups from before, whose ids no player can get any more
+-- (accounts/birth_writes.py). A deleted player's row stays.
+delete from players
+where (slot, id) in (select p.slot, p.id from players_owned_slots n
+                     cross join lateral (
+                         select slot, id from players
+                         where slot = n.slot and id < $1 and void and not deleted order by id limit $2
+                     ) p
+                     where n.owned
+                     limit $2)

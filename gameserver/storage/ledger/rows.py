@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import ColumnClause, ColumnElement, literal_column, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnClause, ColumnElement, literal_column
 
 from gameserver.rules.errors import CommandMismatch
 from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.ids import sign_up_ids, slot_of
+from gameserver.storage.ids import slot_of
 
 LEDGER = tables.ledger
 TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bigint)")
@@ -104,18 +103,6 @@ def row_of(
 def rows_of(player_id: int) -> ColumnElement[bool]:
     """Matches the rows of a player."""
     return (LEDGER.c.slot == slot_of(player_id)) & (LEDGER.c.player_id == player_id)
-
-
-async def sign_up_of(connection: AsyncConnection, player_id: int) -> Any:
-    """`outcome` and `at` of a player's sign-up or None, also after its partition was dropped."""
-    low, high = sign_up_ids(player_id)
-    for table in (LEDGER, tables.ledger_kept):
-        at = (table.c.slot == slot_of(player_id)) & (table.c.player_id == player_id)
-        when = (table.c.command_id >= low) & (table.c.command_id < high) & (table.c.action == "sign_up")
-        row = (await connection.execute(select(table.c.outcome, table.c.at).where(at, when))).first()
-        if row is not None:
-            return row
-    return None
 
 
 def require_same(recorded: tuple[str, object], command: tuple[str, object]) -> None:

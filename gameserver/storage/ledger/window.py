@@ -19,8 +19,12 @@ class Window:
         """Raises CommandExpired, with the server's time."""
         age = now.timestamp() * 1000 - command_milliseconds(command_id)
         if not -self.ahead <= age <= self.back:
-            shown = rfc3339(now)
-            raise CommandExpired(
-                f"The command id's time is outside the window; the server's time is {shown}.",
-                extra={"server_time": shown},
-            )
+            raise expired(now)
+
+
+def expired(now: datetime) -> CommandExpired:
+    """The error of a command id whose time is too far from the server's, which is `now`."""
+    shown = rfc3339(now)
+    return CommandExpired(
+        f"The command id's time is outside the window; the server's time is {shown}.", extra={"server_time": shown}
+    )

@@ -1,13 +1,11 @@
 """Letters that have arrived, newest first; they stay until the player deletes them or they are too old."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import delete, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage import tables
@@ -23,8 +21,7 @@ INBOX = tables.inbox.c
 OWNED = tables.players_owned_slots.c
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(NamedTuple):
     """A letter that took effect: its arguments, the events it caused, and when it was sent."""
 
     mail_id: str
@@ -60,11 +57,6 @@ class Inbox:
         await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
 
 
-async def forget_all(connection: AsyncConnection, player_id: int) -> None:
-    """Deletes a player's whole inbox."""
-    await connection.execute(delete(tables.inbox).where(_of(player_id)))
-
-
 async def forget_old(database: Database, before: datetime, most: int) -> int:
     """Deletes letters older than `before`, at most `most`; returns how many. Raises DatabaseUnavailable."""
     owned = select(OWNED.slot).where(OWNED.owned)
@@ -78,7 +70,7 @@ def _of(player_id: int) -> Any:
     return (INBOX.slot == slot_of(player_id)) & (INBOX.player_id == player_id) & INBOX.refused.is_(None)
 
 
-def _mail(row: Any) -> Mail:
-    payload = orjson.loads(row.payload)
-    kind = row.kind.removeprefix(MAIL)
-    return Mail(row.mail_id, kind, row.sender, payload["args"], payload["events"], row.sent_at)
+def _mail(mail_id: str, kind: str, sender: int, payload: str, sent_at: datetime) -> Mail:
+    """`payload` is JSON."""
+    read = orjson.loads(payload)
+    return Mail(mail_id, kind.removeprefix(MAIL), sender, read["args"], read["events"], sent_at)

@@ -10,6 +10,9 @@ A ranking by what changes with every action scans the table: an index would cost
 tables/players_group.py). Each database returns only keys, at most one page of them; these are merged, and only the
 page's players are read whole, from the same snapshots. So a page in the middle costs what the first one does, in time
 and memory.
+
+A replica that is fresh enough is asked instead of its primary, and `as_of` is then earlier by its age. It may show
+commits in another order than the primary did.
 """
 
 import asyncio
@@ -17,19 +20,21 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
+from gameserver.storage.postgres.replica import Replica, Replicas
 from gameserver.storage.postgres.report import Report
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_with_data_of
@@ -90,6 +95,7 @@ class _Part:
     """
 
     report: Report
+    database: str
     slots: Sequence[int]
     as_of: datetime
     leftovers: Sequence[int]
@@ -108,8 +114,9 @@ class _Part:
 class Reports:
     """Every method raises DatabaseUnavailable, also when slots move for too long, and Overloaded."""
 
-    def __init__(self, slots: Slots) -> None:
-        self._slots = slots
+    def __init__(self, slots: Slots, replicas: Replicas, oldest: float) -> None:
+        """Replicas whose data is at the most `oldest` seconds old are asked instead of their primaries."""
+        self._slots, self._replicas, self._oldest = slots, replicas, oldest
         self._turns = asyncio.Semaphore(REPORTS)
 
     async def rank(self, question: Question) -> Ranking:
@@ -138,22 +145,40 @@ class Reports:
         self, work: Callable[[Sequence[_Part]], Awaitable[T]], arguments: Mapping[str, Any], deadline: float
     ) -> T:
         every_slot = [*range(self._slots.size("players"))]
+        oldest = self._oldest
         while True:
             async with AsyncExitStack() as stack:
                 databases = self._slots.databases("players")
-                parts = await _all(_part(stack, database, arguments, deadline) for database in databases)
+                sources = [(database, self._replicas.fresh(database.name, oldest)) for database in databases]
+                parts = await _all(_part(stack, *source, arguments, deadline) for source in sources)
                 if sorted(chain(*(part.slots for part in parts))) == every_slot:
                     return await work(parts)
+            # Replicas show a move at different times: ask their primaries.
+            oldest = 0
             await self._slots.moved(deadline)
 
 
-async def _part(stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float) -> _Part:
-    """A database's part, as of its first statement. Raises DatabaseUnavailable."""
+async def _part(
+    stack: AsyncExitStack, database: Database, replica: Replica | None, arguments: Mapping[str, Any], deadline: float
+) -> _Part:
+    """A database's part, from a replica if one is given and answers. Raises DatabaseUnavailable."""
+    if replica is not None:
+        age = timedelta(seconds=replica.age())
+        try:
+            part = await _opened(stack, replica.database, arguments, deadline)
+            return replace(part, as_of=part.as_of - age, database=database.name)
+        except DatabaseUnavailable as error:
+            replica.distrust(error.detail)
+    return await _opened(stack, database, arguments, deadline)
+
+
+async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float) -> _Part:
+    """The part that this server has, as of its first statement. Raises DatabaseUnavailable."""
     opening = min(deadline, asyncio.get_running_loop().time() + OPEN_SECONDS)
     report = await stack.enter_async_context(database.report(opening))
     (row,) = await report.ask(SQL["open"], arguments)
     report.extend(deadline)
-    return _Part(report, row.slots, row.as_of, row.leftovers, row.bounds)
+    return _Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
 
 
 async def _all(questions: Iterable[Awaitable[T]]) -> list[T]:
@@ -217,7 +242,7 @@ async def _count(parts: Sequence[_Part]) -> tuple[list[Count], datetime]:
     kinds = (PLAYERS.c["class"], PLAYERS.c.level)
     counted = select(*kinds, func.count()).group_by(*kinds)
     answers = await _all(part.ask(counted.where(part.counted())) for part in parts)
-    counts = [Count(part.report.database, *row) for part, rows in zip(parts, answers, strict=True) for row in rows]
+    counts = [Count(part.database, *row) for part, rows in zip(parts, answers, strict=True) for row in rows]
     return counts, min(part.as_of for part in parts)
 
 

@@ -18,6 +18,7 @@ import asyncpg
 import orjson
 import structlog
 
+from gameserver.garbage import without_frames
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import (
     ClassMissing,
@@ -131,9 +132,9 @@ class Batch:
             return self._settle(command, locked) if recorded is None else replay(command, recorded, locked.player)
         except RuleBroken as error:
             rule_failed(self.rulebook, command, error)
-            return error
+            return without_frames(error)
         except (GameError, Unpaid) as error:
-            return error
+            return without_frames(error)
         except Exception as error:
             rule_failed(self.rulebook, command, error)
             return Internal("The action could not be carried out.")
@@ -163,7 +164,7 @@ class Batch:
             args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), locked)
         except ClassMissing as error:
-            return error  # a node of a newer game may deliver it
+            return without_frames(error)  # a node of a newer game may deliver it
         except RuleBroken as error:
             rule_failed(self.rulebook, command, error)
             return self._mail.refuse(letter, error.code)
@@ -187,7 +188,7 @@ class Batch:
             if _is_final(command, refusal):
                 args, outcome = json_of(command.args), json_of(refusal_of(refusal))
                 self._enter(command, args, REFUSED_SEED, outcome, locked.player.version)
-            return refusal
+            return without_frames(refusal)
 
     def _apply(self, command: Command, locked: LockedPlayer) -> Receipt:
         """Applies a new command to its player, in memory. Raises GameError, Unpaid, and whatever a rule raises."""

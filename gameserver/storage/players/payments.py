@@ -79,7 +79,7 @@ class Payments:
         Raises DatabaseUnavailable.
         """
         await self._settlement.deliver(player_id, await self._ledger.look(player_id))
-        stacks, reserved = await self._inventory.read(player_id)
+        stacks, reserved = await self._inventory.read(player_id, Purpose.READS)
         owned = {stack.item: stack for stack in stacks}
         if reserved:
             # What is reserved for a command that hasn't committed is still the player's.

@@ -14,6 +14,7 @@ import structlog
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.storage.items.inventory import Inventory, Reservation
 from gameserver.storage.items.payment_ledger import Look, PaymentLedger
+from gameserver.storage.postgres.shares import Purpose
 
 log = structlog.get_logger()
 
@@ -67,7 +68,7 @@ class Settlement:
     async def resolve_reserved(self, player_id: int) -> bool:
         """Resolves the player's reservations that no attempt still works on; whether anything is reserved."""
         await self._inventory.confirmed(player_id)
-        _, reserved = await self._inventory.read(player_id)
+        _, reserved = await self._inventory.read(player_id, Purpose.PLAY)
         for held in reserved:
             if held.age > RIVAL_SECONDS:
                 await self.resolve(held.reservation)

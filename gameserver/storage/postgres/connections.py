@@ -7,10 +7,10 @@ from gameserver.storage.postgres.shares import POOL
 
 READERS = 2
 """Connections of coalesced reads."""
-CLAIMS, BIRTHS = 1, 1
-"""What sign-ups share: on a database of claims, and on one of players."""
+CLAIMS, BIRTHS, KEYS, LISTS = 1, 1, 1, 1
+"""What sign-ups and changes of keys share, on a database of claims and on one of players; and changes of lists."""
 LOOK_UPS = 1
-"""What is shared to look claims up, and on a database of players the holders of credentials, and sign-ups."""
+"""What is shared to look claims up, and on a database of players the holders of credentials, sign-ups, and keys."""
 FOLLOWER, COURIER, RETENTION = 1, 1, 1
 MAP, SEASONS = 1, 2
 """On the control database: notices of the slot map; what closes a season."""
@@ -24,7 +24,7 @@ def per_node(groups: Set[str], in_flight: int) -> int:
     """With these groups on the database, and so many group commits at a time; without moves of slots."""
     needed = POOL + REPORTS
     if "players" in groups:
-        needed += in_flight + READERS + 2 * LOOK_UPS + BIRTHS + FOLLOWER + COURIER + RETENTION + CLOSING
+        needed += in_flight + READERS + 3 * LOOK_UPS + BIRTHS + KEYS + LISTS + FOLLOWER + COURIER + RETENTION + CLOSING
     if "accounts" in groups:
         needed += CLAIMS + LOOK_UPS
     if "control" in groups:

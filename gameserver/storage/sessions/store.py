@@ -104,7 +104,7 @@ class SessionStore:
         self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
         self._bar = Script(redis, __package__, "session_bar", SessionBarCall)
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
-        self._list = Script(redis, __package__, "session_list", SessionListCall)
+        self._list = CoalescedScript(Script(redis, __package__, "session_list", SessionListCall))
         self._deletions: Coalescer[tuple[int, Sequence[str]], None] = Coalescer(self._delete, BOUNDS, RedisError)
         self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)
 

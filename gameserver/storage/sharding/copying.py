@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 
 from gameserver.rules.errors import Conflict
+from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.digest import columns, moved_tables
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
@@ -122,12 +123,13 @@ class Copy:
         # Remove an earlier attempt's copy, then the rows that it brought to the target.
         await self.end(source, target, servers)
         await self.erase(target)
-        # Publish on the source before the target subscribes.
-        await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
-        # The slot first, by itself: a subscription that makes it can't be created by a function, as `subscribe` does.
-        create_slot = "select pg_create_logical_replication_slot($1, 'pgoutput')"
-        await source.fetchval(create_slot, self.name, timeout=CREATE_SECONDS)
-        await subscribe(target, self.name, self.source.url.get_secret_value())
+        async with kept_whole(source), kept_whole(target):
+            # Publish on the source before the target subscribes.
+            await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
+            # The slot first, by itself: a subscription that makes it can't be created by a function, as below.
+            create_slot = "select pg_create_logical_replication_slot($1, 'pgoutput')"
+            await source.fetchval(create_slot, self.name, timeout=CREATE_SECONDS)
+            await subscribe(target, self.name, self.source.url.get_secret_value())
 
     def _publication(self) -> str:
         slots = ", ".join(map(str, self._slots))

@@ -53,7 +53,7 @@ def moved_tables(group: str) -> list[Table]:
 
 def columns(table: Table) -> list[str]:
     """The columns that are the same on every database."""
-    return [column.name for column in table.columns if column.name != "txid"]
+    return [column.name for column in table.columns if not column.name.endswith("txid")]
 
 
 async def base(connection: asyncpg.Connection, group: str, slot: int) -> Base:

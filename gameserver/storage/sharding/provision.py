@@ -19,6 +19,7 @@ from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import placing
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
@@ -39,6 +40,11 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
     databases = Databases(urls, settings.passfile, patient=patient, vet=None if patient else vet)
     databases.assign({"control": [settings.control.database]})
     return databases
+
+
+def open_replicas(settings: Settings, databases: Databases) -> Replicas:
+    """The replicas that the settings name. Raises ConfigFault."""
+    return Replicas(databases, {name: settings.replica_urls(name) for name in settings.databases}, settings.passfile)
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:

@@ -3,12 +3,12 @@
 Law: a statement takes only questions that were asked before it began, on the primary. It says of each slot, as it saw
 it at the same moment, whether the database owns it; what it doesn't own is asked of the next owner. The statement's
 rows have the columns `number` (of the question, from 1), `owned`, `found` (whether the row is more than these), and
-those of the page, in its order. Its arguments are arrays with one element for each question, slots first.
+then those of the page, in its order. Its arguments are arrays with one element for each question, slots first.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from gameserver.coalescing import Bounds
 from gameserver.rules.errors import PlayerNotFound
@@ -26,7 +26,8 @@ BOUNDS = Bounds(flights=1, together=50, waiting=5_000, seconds=5.0)
 class Pages(Generic[RowT]):
     """Of one kind; one per node."""
 
-    def __init__(self, slots: Slots, statement: str, row: Callable[[Any], RowT]) -> None:
+    def __init__(self, slots: Slots, statement: str, row: Callable[..., RowT]) -> None:
+        """`row` makes one of the values of a page's columns."""
         self._slots, self._statement, self._row = slots, statement, row
         self._asking = DatabaseCoalescer(self._ask, Purpose.READS, BOUNDS)
 
@@ -43,10 +44,12 @@ class Pages(Generic[RowT]):
 
     async def _ask(self, database: Database, questions: Sequence[tuple[object, ...]]) -> list[list[RowT] | Exception]:
         pages: list[list[RowT] | Exception] = [[] for _ in questions]
-        for row in await database.ask(self._statement, *map(list, zip(*questions, strict=True))):
-            page = pages[row.number - 1]
-            if not row.owned:
-                pages[row.number - 1] = SlotMoved()
-            elif row.found and isinstance(page, list):
-                page.append(self._row(row))
+        for number, owned, found, *columns in await database.ask(
+            self._statement, *map(list, zip(*questions, strict=True))
+        ):
+            page = pages[number - 1]
+            if not owned:
+                pages[number - 1] = SlotMoved()
+            elif found and isinstance(page, list):
+                page.append(self._row(*columns))
         return pages

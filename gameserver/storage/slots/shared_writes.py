@@ -46,18 +46,21 @@ log = structlog.get_logger()
 
 
 WrittenT = TypeVar("WrittenT")
-Work = Callable[[asyncpg.Connection, Sequence[SlottedT]], Awaitable[Sequence[WrittenT]]]
+Work = Callable[[asyncpg.Connection, Sequence[SlottedT]], Awaitable[Sequence[WrittenT | Exception]]]
 
 
-class _Busy(Exception):
-    """Nothing was written: a lock was held for too long, or two transactions waited for each other."""
+class Busy(Exception):
+    """Nothing was written: a lock was held (for too long), or two transactions waited for each other."""
 
 
 class SharedWrites(Generic[SlottedT, WrittenT]):
     """One per node and kind of write; `close` ends what is under way."""
 
     def __init__(self, slots: Slots, group: str, work: Work[SlottedT, WrittenT]) -> None:
-        """`work` writes within a transaction, and gives the replies in the order of the writes."""
+        """`work` writes within a transaction, and gives the replies in the order of the writes.
+
+        A reply may be an exception, for its caller alone; after Busy the write is tried again for a while.
+        """
         self._slots, self._group, self._work = slots, group, work
         self._lanes: Lanes[SlottedT, WrittenT] = Lanes(slots, group, self._commit, BOUNDS, SETTINGS)
 
@@ -100,7 +103,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
                 return await begun
             except SlotMoved:
                 await self._slots.moved(deadline)
-            except _Busy:
+            except Busy:
                 if time.monotonic() > deadline:
                     raise DatabaseUnavailable("The database is too busy: try again.", retry_after=1) from None
                 await asyncio.sleep(BUSY_PAUSE)
@@ -123,12 +126,12 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
         deadline, replies = time.monotonic() + SINGLE_SECONDS, list[WrittenT | Exception]()
         for write in writes:
             if time.monotonic() > deadline:
-                replies.append(_Busy())
+                replies.append(Busy())
                 continue
             try:
                 replies += await self._transaction(database, link, [write])
             except BUSY:
-                replies.append(_Busy())
+                replies.append(Busy())
             except DatabaseUnavailable as error:
                 replies.append(error)
                 deadline = 0.0

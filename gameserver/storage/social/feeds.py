@@ -22,6 +22,7 @@ from gameserver.storage.ledger.history import entry_of
 from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import LOST, described
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.owner import on_owner
@@ -62,7 +63,7 @@ class Feeds:
 
     def __init__(self, redis: Redis, slots: Slots) -> None:
         self._slots = slots
-        self._read = Script(redis, __package__, "feed_read", FeedReadCall)
+        self._read = CoalescedScript(Script(redis, __package__, "feed_read", FeedReadCall))
         self._fill = Script(redis, __package__, "feed_fill", FeedFillCall)
         self._add = Script(redis, __package__, "feed_add", FeedAddCall)
         self._watched_until: dict[int, float] = {}

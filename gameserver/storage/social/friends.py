@@ -7,27 +7,25 @@ loses is read again from Postgres. A restored dump can serve stale friends for a
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import FriendsUnavailable, TooManyFriends
-from gameserver.storage import tables
-from gameserver.storage.ids import slot_of
+from gameserver.storage.postgres import statements
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
-from gameserver.storage.slots.owner import lock_player, on_owner
+from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.social.lists import ListChange, ListFull, Lists
 
 log = structlog.get_logger()
 
-FRIENDS = tables.friends
+SQL = statements.load(__package__, "friends.sql")
 LIFETIME_MS = 600_000
 LEAVE_MS = 5_000
 GUARD_MS = 30_000
@@ -72,11 +70,12 @@ class FriendsGuardCall(NamedTuple):
 class Friends:
     """One per node; `most` friends a player."""
 
-    def __init__(self, redis: Redis, slots: Slots, most: int) -> None:
-        self._slots, self.most = slots, most
-        self._read = Script(redis, __package__, "friends_read", FriendsReadCall)
-        self._fill = Script(redis, __package__, "friends_fill", FriendsFillCall)
-        self._guard = Script(redis, __package__, "friends_guard", FriendsGuardCall)
+    def __init__(self, redis: Redis, slots: Slots, lists: Lists, most: int) -> None:
+        self._lists, self.most = lists, most
+        self._read = CoalescedScript(Script(redis, __package__, "friends_read", FriendsReadCall))
+        self._fill = CoalescedScript(Script(redis, __package__, "friends_fill", FriendsFillCall))
+        self._pages = Pages(slots, SQL["page"], int)
+        self._guard = CoalescedScript(Script(redis, __package__, "friends_guard", FriendsGuardCall))
 
     async def of(self, player_id: int) -> list[int]:
         """The ids of a player's friends, in their order. Raises DatabaseUnavailable."""
@@ -88,7 +87,7 @@ class Friends:
                 return sorted(int(member) for member in answer if int(member) != player_id)
         except FriendsUnavailable:
             answer = b""
-        friends = await on_owner(self._slots, player_id, lambda connection: _select(connection, player_id), reads=True)
+        friends = await self._pages.of(player_id)
         if answer:
             await self._fill_cache(player_id, token, friends)
         return friends
@@ -106,51 +105,31 @@ class Friends:
 
         Raises TooManyFriends, SessionRevoked, PlayerNotFound, FriendsUnavailable, DatabaseUnavailable.
         """
-
-        async def write(connection: AsyncConnection) -> bool:
-            await lock_player(connection, change.player_id, change.epoch)
-            row = {"slot": slot_of(change.player_id), "player_id": change.player_id, "friend_id": change.friend_id,
-                   "added_at": func.clock_timestamp()}  # fmt: skip
-            added = upsert(FRIENDS).values(row).on_conflict_do_nothing().returning(FRIENDS.c.friend_id)
-            if (await connection.execute(added)).first() is None:
-                return False
-            if len(await _select(connection, change.player_id)) > self.most:
-                raise TooManyFriends(f"You can't have more than {self.most} friends.")
-            return True
-
-        return await self._changed(change.player_id, write)
+        try:
+            return await self._changed(ListChange("friends", *_fields(change), self.most))
+        except ListFull:
+            raise TooManyFriends(f"You can't have more than {self.most} friends.") from None
 
     async def remove(self, change: FriendChange) -> bool:
         """Removes a friend; False if it was none. Raises what `add` does."""
+        return await self._changed(ListChange("friends", *_fields(change), None))
 
-        async def write(connection: AsyncConnection) -> bool:
-            await lock_player(connection, change.player_id, change.epoch)
-            gone = delete(FRIENDS).where(_of_player(change.player_id), FRIENDS.c.friend_id == change.friend_id)
-            return (await connection.execute(gone.returning(FRIENDS.c.friend_id))).first() is not None
-
-        return await self._changed(change.player_id, write)
-
-    async def _changed(self, player_id: int, write: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
-        keys, token = _keys(player_id), secrets.token_hex(8)
+    async def _changed(self, change: ListChange) -> bool:
+        keys, token = _keys(change.player_id), secrets.token_hex(8)
         with translated(FriendsUnavailable, AWAY):
             await self._guard(FriendsGuardCall(*keys, token, GUARD_MS, LEAVE))
         try:
-            return await on_owner(self._slots, player_id, write)
+            return await self._lists.change(change)
         finally:
             try:
                 with translated(FriendsUnavailable, AWAY):
                     await self._guard(FriendsGuardCall(*keys, token, "", LEAVE))
             except FriendsUnavailable:
-                log.warning("the guard of a player's friends will end by itself", player=player_id)
+                log.warning("the guard of a player's friends will end by itself", player=change.player_id)
 
 
-async def _select(connection: AsyncConnection, player_id: int) -> list[int]:
-    chosen = select(FRIENDS.c.friend_id).where(_of_player(player_id)).order_by(FRIENDS.c.friend_id)
-    return list((await connection.execute(chosen)).scalars())
-
-
-def _of_player(player_id: int) -> Any:
-    return (FRIENDS.c.slot == slot_of(player_id)) & (FRIENDS.c.player_id == player_id)
+def _fields(change: FriendChange) -> tuple[int, int, int]:
+    return change.player_id, change.epoch, change.friend_id
 
 
 def _keys(player_id: int) -> tuple[str, str]:

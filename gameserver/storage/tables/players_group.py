@@ -52,6 +52,7 @@ player_rows = Table(
     Column("data", JSON),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     Index("players_created_at", "created_at"),
+    Index("players_void", "slot", "id", postgresql_where=text("void and not deleted")),
     postgresql_with={"fillfactor": "80"},
 )
 
@@ -127,8 +128,13 @@ ledger_kept = Table(
     Column("outcome", JSON, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("at", Time, nullable=False),
+    Column("ledger_txid", BigInteger),
+    Index("ledger_kept_txid", "ledger_txid"),
 )
-"""Rows of partitions that were dropped: each player's sign-up, and the last row (storage/ledger/retention.py)."""
+"""Rows of partitions that were dropped: each player's sign-up, and the last row (storage/ledger/retention.py).
+
+`ledger_txid` is the row's `txid` in the ledger: a follower that has been away since finds it there. A move leaves it
+out, as each server has transaction ids of its own; the target's follower reads every player of the slot anyway."""
 
 scores = Table(
     "scores",

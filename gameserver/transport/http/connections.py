@@ -192,28 +192,3 @@ def _error_of(fault: BaseException | None) -> GameError:
     if "Too many headers" in str(fault):
         return HeadersTooLarge("The request has too many headers.")
     return BadRequest()
-
-
-class Site(web.TCPSite):
-    """Listens on a port, with connections of this kind."""
-
-    def __init__(self, *arguments: Any, sources: Sources | None, for_operators: bool, **options: Any) -> None:
-        """`sources` counts the connections by address."""
-        super().__init__(*arguments, **options)
-        self._sources, self._for_operators = sources, for_operators
-
-    async def start(self) -> None:
-        await web.BaseSite.start(self)
-        server = self._runner.server
-        if not isinstance(server, web.Server):
-            raise TypeError("the runner isn't set up")
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(
-                server, sources=self._sources, for_operators=self._for_operators, loop=loop, **server._kwargs
-            ),
-            self._host,
-            self._port,
-            backlog=self._backlog,
-            reuse_port=self._reuse_port,
-        )

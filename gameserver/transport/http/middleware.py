@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from gameserver import telemetry
+from gameserver.garbage import without_frames
 from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound, RateLimited
 from gameserver.transport import answers
 from gameserver.transport.callers import callers
@@ -53,6 +54,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
             response = await handler(request)
     except Exception as error:
         response = _error_response(request, error)
+        without_frames(error)
     finally:
         readiness.in_flight -= 1
     resource = request.match_info.route.resource

@@ -14,6 +14,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from gameserver import telemetry
 from gameserver.commands import live, play, sessions
 from gameserver.commands.results import Seen
+from gameserver.garbage import without_frames
 from gameserver.rules.errors import (
     BadInput,
     FieldProblem,
@@ -172,7 +173,7 @@ async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
     except TimeoutError:
         fault: GameError = NotAuthenticated("No hello came in time.")
     except GameError as error:
-        fault = error
+        fault = without_frames(error)
     except Exception:
         log.exception("a hello failed")
         fault = Internal()
@@ -226,6 +227,7 @@ async def _serve(conversation: Conversation, frame: dict[str, Any]) -> None:
     except GameError as error:
         channel.send({"id": _id_of(frame), "error": answers.frame_error(error, telemetry.request_id.get())})
         telemetry.frame_answered("none" if operation is None else op, error.code).inc()
+        without_frames(error)
     except Exception:
         log.exception("a frame failed", op=op)
         channel.send({"id": _id_of(frame), "error": answers.frame_error(Internal(), telemetry.request_id.get())})

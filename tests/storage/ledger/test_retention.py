@@ -1,31 +1,38 @@
 """Old partitions of the ledger are dropped while players play, and what must outlive them is kept."""
 
 import asyncio
+import contextlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import identity
+from gameserver.commands import boards, identity
 from gameserver.commands.accounts import Application
 from gameserver.commands.devices import devices
 from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll
-from gameserver.rules.errors import DeviceTaken
+from gameserver.rules.errors import BoardUnavailable, CommandExpired, DeviceTaken
 from gameserver.rules.player import Player
+from gameserver.storage.ids import new_command_id
+from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.partitions import ensure_partitions
-from gameserver.storage.ledger.retention import forget_old
+from gameserver.storage.ledger.retention import SQL, RetentionTerms, forget_old
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
+from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.upkeep import loops
+from tests.storage.sharding import moving
 from tests.support.client import command_id
-from tests.support.deployment import act, connected, enlist
+from tests.support.deployment import act, connected, enlist, following
+from tests.support.wait import wait_until
 
-LATER = timedelta(weeks=2)
 BACK = timedelta(weeks=9)
+MONTH = timedelta(days=30)
 
 
 def now() -> datetime:
@@ -38,6 +45,10 @@ async def partitions(database: Database) -> list[str]:
         return [row["relname"] for row in rows]
 
 
+def kept(keep: timedelta = MONTH) -> RetentionTerms:
+    return RetentionTerms(keep, now())
+
+
 @pytest.fixture
 async def one(core: Core) -> Database:
     return core.databases["one"]
@@ -46,7 +57,7 @@ async def one(core: Core) -> Database:
 async def drop_present(core: Core) -> None:
     """Drops the partitions that have rows, and makes those of the present again."""
     for database in core.slots.members("players"):
-        assert await forget_old(database, now() + LATER) >= 1
+        assert await forget_old(database, kept(timedelta(weeks=-2))) >= 1
         await ensure_partitions(database, now(), timedelta(days=2))
 
 
@@ -54,13 +65,12 @@ async def test_only_partitions_that_ended_before_the_moment_are_dropped(one: Dat
     before = await partitions(one)
     await ensure_partitions(one, now(), BACK)
     made = await partitions(one)
-    old = now() - timedelta(days=30)
-    assert await forget_old(one, old) > 0
+    assert await forget_old(one, kept()) > 0
     left = await partitions(one)
     assert set(before) <= set(left) < set(made)
     week = timedelta(weeks=1)
-    assert all(datetime.strptime(f"{name}+0000", "ledger_%Y%m%d%z") + week > old for name in left)
-    assert await forget_old(one, old) == 0
+    assert all(datetime.strptime(f"{name}+0000", "ledger_%Y%m%d%z") + week > now() - MONTH for name in left)
+    assert await forget_old(one, kept()) == 0
 
 
 async def test_the_last_state_and_the_sign_up_outlive_their_partition(core: Core) -> None:
@@ -110,39 +120,136 @@ async def test_players_play_on_while_partitions_are_dropped(core: Core, one: Dat
                 return number
         return 1000
 
-    dropping = asyncio.create_task(forget_old(one, now() - timedelta(days=30)))
+    dropping = asyncio.create_task(forget_old(one, kept()))
     played = await asyncio.gather(*map(play, players))
     assert await dropping > 0
     assert min(played) > 0
 
 
-async def test_a_run_that_was_killed_is_gone_on_with(one: Database) -> None:
+@pytest.mark.parametrize("step", ["kept", "pending", "detached"])
+async def test_a_run_that_was_killed_is_gone_on_with(one: Database, step: str) -> None:
     await ensure_partitions(one, now(), BACK)
     first = (await partitions(one))[0]
-    async with connected(one.url) as connection:
-        await connection.execute(f"alter table ledger detach partition {first} concurrently")
-    assert await forget_old(one, now() - timedelta(days=30)) > 0
+    async with connected(one.url) as connection, connected(one.url) as reader:
+        reading = reader.transaction()
+        await reading.start()
+        if step == "pending":
+            await reader.fetch(f"select from {first} limit 1")
+        await connection.execute("set lock_timeout = '50ms'")
+        if step != "kept":
+            with contextlib.suppress(asyncpg.LockNotAvailableError):
+                await connection.execute(f"alter table ledger detach partition {first} concurrently")
+        (state,) = [row["state"] for row in await connection.fetch(SQL["partitions"]) if row["name"] == first]
+        assert state == {"kept": "attached"}.get(step, step)
+        await reading.rollback()
+    assert await forget_old(one, kept()) > 0
     assert first not in await partitions(one)
+
+
+async def test_of_two_nodes_at_once_one_drops_each_week(one: Database) -> None:
+    await ensure_partitions(one, now(), BACK)
+    before = await partitions(one)
+    dropped = await asyncio.gather(*(forget_old(one, kept()) for _ in range(3)))
+    assert sorted(dropped)[:2] == [0, 0]
+    assert sum(dropped) == len(before) - len(await partitions(one)) > 0
+
+
+async def test_a_nodes_clock_that_is_ahead_drops_nothing_and_one_behind_waits(one: Database) -> None:
+    await ensure_partitions(one, now(), BACK)
+    before = await partitions(one)
+    assert await forget_old(one, RetentionTerms(MONTH, now() - timedelta(weeks=9))) == 0
+    await forget_old(one, RetentionTerms(MONTH, now() + timedelta(weeks=9)))
+    left = await partitions(one)
+    assert set(left) < set(before)
+    assert all(retention.end_of(name) > now() - MONTH for name in left)
+
+
+async def test_a_retry_gets_its_first_answer_and_an_id_of_a_dropped_week_is_refused(core: Core) -> None:
+    player = await enlist(core, database="one")
+    key = command_id()
+    first = await act(core, player.id, "hunt", key, foe="slime")
+    old = new_command_id(int((now() - timedelta(days=45)).timestamp() * 1000))
+    await ensure_partitions(core.databases["one"], now(), BACK)
+    for _ in range(2):
+        with pytest.raises(CommandExpired):
+            await act(core, player.id, "hunt", old, foe="slime")
+        again = await act(core, player.id, "hunt", key, foe="slime")
+        assert (again.replayed, again.player) == (True, first.player)
+        await forget_old(core.databases["one"], kept())
+    with pytest.raises(CommandExpired):
+        await enroll(core.commands.accounts, Application("Old One", "mage", device=secrets.token_hex(16)), old)
+
+
+async def test_a_follower_that_was_away_still_learns_who_changed_in_a_dropped_week(core: Core) -> None:
+    player, other = await enlist(core, database="one"), await enlist(core, database="one")
+    async with following(core):
+        await wait_until(lambda: shows(core, {player.id: 0, other.id: 0}), 10, "the board has both")
+    after = [(await act(core, player.id, "hunt", foe="slime")).player.exp for _ in range(3)][-1]
+    await drop_present(core)
+    async with following(core):
+        await wait_until(lambda: shows(core, {player.id: after, other.id: 0}), 10, "the board has what was missed")
+
+
+async def shows(core: Core, exp: dict[int, int]) -> bool:
+    with contextlib.suppress(BoardUnavailable):
+        page = (await boards.top(core.commands.leaderboards, "exp", boards.CURRENT, 100, None)).page
+        return exp.items() <= {place.player_id: place.score for place in page.standings}.items()
+    return False
+
+
+async def test_a_move_that_begins_is_waited_for_and_loses_nothing(core: Core, one: Database) -> None:
+    players = [await enlist(core, database="one") for _ in range(2)]
+    for database in core.slots.members("players"):
+        await ensure_partitions(database, now(), BACK)
+    slots, stop = moving.slot_with(players), asyncio.Event()
+
+    async def drop() -> int:
+        dropped = 0
+        while not stop.is_set():
+            for database in core.slots.members("players"):
+                dropped += await forget_old(database, kept(timedelta(weeks=-2)))
+                await ensure_partitions(database, now(), timedelta(days=2))
+        return dropped
+
+    dropping = asyncio.create_task(drop())
+    record = await moving.move(core, slots, "two")
+    stop.set()
+    await dropping
+    assert (record.step, [slot.step for slot in record.slots]) == (Step.DONE, [SlotStep.MOVED] * len(slots))
+    await moving.assert_settled(core)
+    for player in players:
+        assert [entry.action for entry in await History(core.slots).page(player.id, 10, None)] == ["sign_up"]
+
+
+async def test_a_move_that_waits_is_let_through_before_the_next_chunk(one: Database) -> None:
+    await ensure_partitions(one, now(), BACK)
+    async with connected(one.url) as mover, connected(one.url) as holder:
+        await holder.execute("select pg_advisory_lock($1)", FORGETTING)
+        waiting = asyncio.create_task(mover.execute("select pg_advisory_lock_shared($1)", FORGETTING))
+        await wait_until(lambda: holder.fetchval(SQL["awaited"], FORGETTING), 10, "the mover waits")
+        assert await retention._keep(holder, (await partitions(one))[0]) is None
+        await holder.execute("select pg_advisory_unlock($1)", FORGETTING)
+        await waiting
 
 
 async def test_nothing_is_dropped_beside_another_node_or_a_move(one: Database) -> None:
     await ensure_partitions(one, now(), BACK)
-    old = now() - timedelta(days=30)
     async with connected(one.url) as connection:
         await connection.execute("select pg_advisory_lock($1)", FORGETTING)
-        assert await forget_old(one, old) == 0
+        assert await forget_old(one, kept()) == 0
     async with connected(one.url) as connection:
         await connection.execute("create publication gs_test_move_1 for table players")
-        assert await forget_old(one, old) == 0
+        assert await forget_old(one, kept()) == 0
         await connection.execute("drop publication gs_test_move_1")
-    assert await forget_old(one, old) > 0
+    assert await forget_old(one, kept()) > 0
 
 
-async def test_what_a_letter_under_way_may_need_stays(core: Core, one: Database) -> None:
+async def test_what_a_letter_or_items_under_way_may_need_stays(core: Core, one: Database) -> None:
     for database in core.slots.members("players"):
         await ensure_partitions(database, now(), BACK)
     player = await enlist(core, database="two")
-    policy, keep = core.commands.accounts.policy, timedelta(days=30).total_seconds()
+    policy, keep = core.commands.accounts.policy, MONTH.total_seconds()
+    members = core.slots.members("players"), core.slots.members("items")
     async with connected(core.databases["two"].url) as connection:
         await connection.execute(
             "insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)"
@@ -151,6 +258,13 @@ async def test_what_a_letter_under_way_may_need_stays(core: Core, one: Database)
             player.id,
             command_id(),
         )
-        assert await loops.forget_old_ledger(policy, core.slots.members("players"), keep) == 0
+        assert await loops.forget_old_ledger(policy, *members, keep) == 0
         await connection.execute("delete from outbox")
-    assert await loops.forget_old_ledger(policy, core.slots.members("players"), keep) > 0
+        await connection.execute(
+            "insert into item_ledger (slot, player_id, command_id, kind, items, settled, at)"
+            " values (1, 1, $1, 'take', '{}', false, now() - interval '70 days')",
+            command_id(),
+        )
+        assert await loops.forget_old_ledger(policy, *members, keep) == 0
+        await connection.execute("delete from item_ledger")
+    assert await loops.forget_old_ledger(policy, *members, keep) > 0

@@ -1,0 +1,106 @@
+"""A replica of an embedded Postgres: a base backup of it that follows by streaming replication.
+
+Law: it is a copy and nothing else. Its data may be thrown away at any time, which `start` does when it can't follow any
+more: when it is of another system than the primary, or when the primary no longer has the WAL that it needs.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes.account import output_of
+from gameserver.stack.servers import datafolder, roles, standbys
+from gameserver.stack.servers.postgres import HOST, PostgresServer
+from gameserver.stack.servers.roles import SUPERUSER
+
+_log = structlog.get_logger()
+
+
+@dataclass(eq=False, kw_only=True)
+class PostgresReplica(PostgresServer):
+    """It has the passwords of its primary, which runs when this one starts."""
+
+    primary: PostgresServer
+
+    @property
+    def _secret_for_making(self) -> str:
+        """A line of a password file of libpq, which escapes these two."""
+        password = self._superuser_password.get_secret_value().replace("\\", r"\\").replace(":", r"\:")
+        return f"{HOST}:{self.primary.port}:*:{SUPERUSER}:{password}"
+
+    def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:
+        """A base backup, with the WAL that it needs."""
+        return (
+            str(self._programs / "pg_basebackup"),
+            f"--pgdata={folder}",
+            f"--dbname={self._conninfo(secret)}",
+            f"--slot={standbys.slot_of(self.name)}",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--write-recovery-conf",
+            "--no-password",
+        )
+
+    def _replication(self) -> Mapping[str, str]:
+        return {
+            "primary_conninfo": self._conninfo(self._passfile),
+            "primary_slot_name": standbys.slot_of(self.name),
+            "hot_standby": "on",
+        }
+
+    async def _make_data(self) -> None:
+        connection = await self._at_primary()
+        try:
+            if (reason := await self._why_anew(connection)) is not None:
+                _log.info("a replica is made", replica=self.name, reason=reason)
+                await standbys.renew(connection, self.name)
+                await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        finally:
+            await connection.close()
+        await super()._make_data()
+        try:
+            datafolder.write_secret(self._passfile, self._secret_for_making, self._account)
+        except OSError as error:
+            raise StackError(f"The file {self._passfile} can't be written: {error}.") from None
+
+    async def _provide(self) -> None:
+        """It has what its primary has."""
+
+    async def _at_primary(self) -> asyncpg.Connection:
+        try:
+            return await roles.connect_first((HOST, self.primary.port), (self._superuser_password,))
+        except (OSError, asyncpg.PostgresError) as error:
+            name = self.primary.process.name
+            raise StackError(f"{name}, which {self.name} follows, doesn't answer: {error}") from None
+
+    async def _why_anew(self, connection: asyncpg.Connection) -> str | None:
+        """Why its data is of no use; None if it can go on from there."""
+        if datafolder.is_new(self._folder):
+            return "there is none"
+        if self._system() != await connection.fetchval("select system_identifier::text from pg_control_system()"):
+            return "its data is of another system than its primary"
+        if not await standbys.holds(connection, self.name):
+            return "its primary no longer has the WAL that it needs"
+        return None
+
+    def _system(self) -> str | None:
+        """The system identifier of its data."""
+        said = output_of((str(self._programs / "pg_controldata"), str(self._folder)), self._account) or ""
+        lines = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+        return lines.get("Database system identifier", "").strip() or None
+
+    def _conninfo(self, passfile: Path) -> str:
+        return (
+            f"host={HOST} port={self.primary.port} user={SUPERUSER} passfile='{passfile}' "
+            f"application_name={self.name} sslmode=disable gssencmode=disable"
+        )
+
+    @property
+    def _passfile(self) -> Path:
+        return self._folder.with_name(self._folder.name + ".passfile")

@@ -1,0 +1,147 @@
+"""Streaming replicas of the databases: only reads go there, and what they show is older than the primary's.
+
+Law: a replica's age is never understated, and no clock but this node's own counts. The primary is asked how far its log
+has come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question.
+A replica that is frozen, cut off, slow, or isn't one of this primary ages without bound.
+"""
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Mapping
+from math import inf
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gameserver.logs.outage import Outage
+from gameserver.rules.errors import DatabaseUnavailable, Overloaded
+from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.shares import Purpose, using
+from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND
+
+LOOK_SECONDS = 0.5
+MARKS = 600
+"""How many positions of the primary are remembered, five minutes of them: a replica that is older is useless anyway."""
+SYSTEM = "(select system_identifier::text from pg_control_system())"
+PRIMARY = f"select {SYSTEM}, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint"
+REPLICA = f"select {SYSTEM}, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint, pg_is_in_recovery()"
+
+
+class Replica:
+    """One replica; `database` is how it is reached."""
+
+    def __init__(self, name: str, primary: str, database: Database) -> None:
+        self.name, self.primary, self.database = name, primary, database
+        self._fresh_at = -inf
+        self._system = ""
+        """The primary's identifier."""
+        self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS)
+        self._outage = Outage("a replica can't be used", "a replica can be used again", database=primary, replica=name)
+        REPLICA_AGE.labels(primary, name).set_function(self.age)
+
+    def age(self) -> float:
+        """Seconds: what it shows is at the most so old. Infinite while that isn't known."""
+        return time.monotonic() - self._fresh_at
+
+    @property
+    def problem(self) -> str | None:
+        """Why it can't be used at the moment; None if it can, as far as is known."""
+        return self._outage.error
+
+    def distrust(self, reason: str) -> None:
+        """It isn't used until it has been looked at again."""
+        self._fresh_at = -inf
+        self._outage.failed(reason)
+
+    def mark(self, system: str, position: int, asked_at: float) -> None:
+        """The primary's log had come to `position`, in bytes, or less when it was asked, by the monotonic clock."""
+        self._system = system
+        self._marks.append((position, asked_at))
+
+    async def look(self) -> None:
+        """Asks it how far it has come."""
+        try:
+            ((system, replayed, replays),) = await self.database.ask(REPLICA)
+        except (DatabaseUnavailable, Overloaded) as error:
+            self.distrust(error.detail)
+            return
+        if not replays:
+            self.distrust("it is no replica: it takes writes")
+        elif system != self._system:
+            self.distrust(f"it is a replica of the system {system}, and {self.primary} is {self._system}")
+        else:
+            self._reached(replayed)
+            self._outage.answered()
+
+    async def watch(self) -> None:
+        """Looks again and again, once its primary has answered, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._system:
+                await self.look()
+
+    def _reached(self, position: int) -> None:
+        while self._marks and self._marks[0][0] <= position:
+            self._fresh_at = self._marks.popleft()[1]
+        behind = self._marks[-1][0] - position if self._marks else 0
+        REPLICA_BEHIND.labels(self.primary, self.name).set(behind)
+
+
+class Replicas:
+    """The replicas of all databases. `run` watches them until it is cancelled; before, none counts as fresh."""
+
+    def __init__(
+        self, databases: Databases, urls: Mapping[str, Mapping[str, SecretStr]], passfile: Path | None
+    ) -> None:
+        """`urls` are those of each database's replicas, by their names."""
+        self._databases = databases
+        self._by_database = {
+            name: [Replica(replica, name, Database(replica, url, passfile)) for replica, url in own.items()]
+            for name, own in urls.items()
+            if own
+        }
+        self._turns = itertools.count()
+
+    def all(self) -> list[Replica]:
+        """Every replica."""
+        return [replica for own in self._by_database.values() for replica in own]
+
+    def fresh(self, database: str, oldest: float) -> Replica | None:
+        """A replica that is at the most `oldest` seconds old, each in turn; None if there is none."""
+        fresh = [replica for replica in self._by_database.get(database, ()) if replica.age() <= oldest]
+        return fresh[next(self._turns) % len(fresh)] if fresh else None
+
+    async def run(self) -> None:
+        """Compares replicas with their primaries again and again, until cancelled; none waits for another."""
+        async with asyncio.TaskGroup() as tasks:
+            for replica in self.all():
+                tasks.create_task(replica.watch())
+            for name in self._by_database:
+                tasks.create_task(self._mark_for_ever(name))
+            await asyncio.Event().wait()  # also without any replica: a node whose background work ends stops
+
+    async def compare(self) -> None:
+        """Compares once. Whoever isn't fresh then hasn't come as far as its primary was when this began."""
+        await asyncio.gather(*map(self._mark, self._by_database))
+        await asyncio.gather(*(replica.look() for replica in self.all()))
+
+    async def close(self) -> None:
+        """Closes the connections to them."""
+        await asyncio.gather(*(replica.database.dispose() for replica in self.all()))
+
+    async def _mark_for_ever(self, name: str) -> None:
+        while True:
+            with using(Purpose.UPKEEP):
+                await self._mark(name)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _mark(self, name: str) -> None:
+        asked_at = time.monotonic()
+        try:
+            ((system, position),) = await self._databases[name].ask(PRIMARY)
+        except (DatabaseUnavailable, Overloaded):
+            return  # its outage is told elsewhere, and the replicas age
+        for replica in self._by_database[name]:
+            replica.mark(system, position, asked_at)

@@ -1,0 +1,129 @@
+"""An embedded replica follows its primary, whatever ends it, and is made anew when it can't."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.replica import PostgresReplica
+from gameserver.stack.servers.standbys import slot_of
+from tests.stack.conftest import FAST, copy
+from tests.support.freezing import frozen
+from tests.support.wait import wait_until
+
+Make = Callable[..., PostgresServer]
+NAME = "one-replica-1"
+
+
+@pytest.fixture
+async def primary(postgres: Make) -> PostgresServer:
+    server = postgres()
+    server.standbys = (NAME,)
+    await server.start()
+    await tell(server, "create table written (value int)")
+    return server
+
+
+@pytest.fixture
+async def replica(primary: PostgresServer, folder: Path) -> AsyncIterator[PostgresReplica]:
+    made = PostgresReplica(
+        name=NAME,
+        data=folder / NAME,
+        port=free_port(),
+        password=primary.password,
+        log=folder / "log" / "replica.log",
+        primary=primary,
+        settings=FAST,
+    )
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def tell(server: PostgresServer, statement: str) -> None:
+    connection = await asyncpg.connect(server.superuser_url, command_timeout=20)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def ask(server: PostgresServer, question: str) -> object:
+    connection = await asyncpg.connect(server.superuser_url)
+    try:
+        return await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+async def follows(primary: PostgresServer, replica: PostgresServer, value: int) -> None:
+    """What is written on the primary comes to the replica."""
+    await tell(primary, f"insert into written values ({value})")
+
+    async def there() -> bool:
+        return bool(await ask(replica, f"select exists (select from written where value = {value})"))
+
+    await wait_until(there, 20, "the replica has the row")
+
+
+async def test_a_replica_follows_also_after_kills_of_both(primary: PostgresServer, replica: PostgresReplica) -> None:
+    await follows(primary, replica, 1)
+    replica.kill()
+    await tell(primary, "insert into written values (2)")
+    await replica.start()
+    await follows(primary, replica, 3)
+    assert await ask(replica, "select count(*) from written") == 3
+    primary.kill()
+    await primary.start()
+    await follows(primary, replica, 4)
+
+
+async def test_a_replica_refuses_writes(replica: PostgresReplica) -> None:
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await tell(replica, "insert into written values (1)")
+
+
+async def test_a_replica_whose_wal_is_gone_is_made_anew(primary: PostgresServer, replica: PostgresReplica) -> None:
+    await replica.stop()
+    await tell(primary, f"select pg_drop_replication_slot('{slot_of(NAME)}')")
+    await tell(primary, "insert into written values (1)")
+    await replica.start()
+    await follows(primary, replica, 2)
+    assert await ask(replica, "select count(*) from written") == 2
+
+
+async def test_data_of_another_system_is_made_anew(
+    primary: PostgresServer, replica: PostgresReplica, postgres: Make, folder: Path
+) -> None:
+    await replica.stop()
+    other = postgres(folder / "other", new=True)
+    await other.start()
+    await other.stop()
+    shutil.rmtree(replica.data)
+    copy(other.data, replica.data)
+    await replica.start()
+    await follows(primary, replica, 1)
+
+
+async def test_the_slot_of_a_former_replica_is_dropped(primary: PostgresServer, replica: PostgresReplica) -> None:
+    await replica.stop()
+    await primary.stop()
+    primary.standbys = ()
+    await primary.start()
+    assert await ask(primary, "select count(*) from pg_replication_slots") == 0
+
+
+async def test_a_synchronous_commit_waits_for_a_replica(primary: PostgresServer, replica: PostgresReplica) -> None:
+    await primary.stop()
+    primary.synchronous = True
+    await primary.start()
+    await follows(primary, replica, 1)
+    connection = await asyncpg.connect(primary.superuser_url)
+    with frozen(replica), pytest.raises(TimeoutError):
+        await connection.execute("insert into written values (2)", timeout=1)
+    connection.terminate()
+    await follows(primary, replica, 3)

@@ -111,8 +111,11 @@ def _former_key_of(text: str) -> str:
 
 
 def _check_characters(shown: str) -> None:
-    if _PLAIN_NAME.fullmatch(shown):  # as most are
-        return
+    if not _PLAIN_NAME.fullmatch(shown):  # as most are
+        _check_each(shown)
+
+
+def _check_each(shown: str) -> None:
     if _UNSEEN.search(shown):
         raise _bad("has a character that can't be seen")
     marks, seen_letter = MARKS_IN_A_ROW, False

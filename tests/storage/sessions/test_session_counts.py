@@ -6,6 +6,7 @@ import time
 from redis.asyncio import Redis
 
 from gameserver.storage.sessions.store import UNKNOWN, SessionStore
+from tests.support.wait import wait_until
 
 PLAYER = 4096
 
@@ -32,7 +33,9 @@ async def test_what_was_announced_is_deleted_with_its_name_in_the_list(redis: Re
     assert stored is not None
     assert stored[1] == ["first"]
     store.delete_soon(PLAYER, stored[1])
-    async with asyncio.timeout(10):
-        while [listed.name for listed in await store.listed(PLAYER)] != ["second", "third"]:
-            await asyncio.sleep(0.01)
+
+    async def is_gone() -> bool:
+        return [listed.name for listed in await store.listed(PLAYER)] == ["second", "third"]
+
+    await wait_until(is_gone)
     assert (await store.open(PLAYER, "fourth", 0, UNKNOWN) or (None, None))[1] == ["second"]

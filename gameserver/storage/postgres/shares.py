@@ -27,9 +27,9 @@ class Purpose(Enum):
     PLAY = "play"
     """What actions take and grant in another database."""
     READS = "reads"
-    """Pages of ledgers and inboxes, items, friends, blocks, feeds and devices."""
+    """Pages of ledgers and inboxes, items, friends, blocks and feeds."""
     CHANGES = "changes"
-    """Players' changes of their names, devices, passwords, friends, blocks and inboxes."""
+    """Players' changes of their passwords and inboxes."""
     UPKEEP = "upkeep"
     """What nodes do by themselves."""
 

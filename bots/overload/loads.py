@@ -27,7 +27,7 @@ GRACE_SECONDS = 1.0
 """How much longer than the deadline an answer is waited for, to tell late ones from none."""
 
 
-class Window(NamedTuple):
+class LoadSpan(NamedTuple):
     """How long a closed load is counted, after a warm-up that isn't."""
 
     seconds: float
@@ -76,7 +76,7 @@ class _Refilling(_Counting):
             self._questioner.drop(question)
 
 
-async def closed_load(questioner: Questioner, pool: Pool, tally: DoorTally, at_once: int, window: Window) -> float:
+async def closed_load(questioner: Questioner, pool: Pool, tally: DoorTally, at_once: int, window: LoadSpan) -> float:
     """Ask with so many questions under way for the whole window; returns the good answers per second of its count."""
     begins, seconds = time.monotonic() + window.warm_up, window.seconds
     listener = _Refilling(questioner, tally, pool, begins, begins + seconds)

@@ -10,7 +10,7 @@ from bots.count.tally import Tally
 from bots.load.connecting import Endpoint, allow_files
 from bots.overload import memory, state
 from bots.overload.doors import DOORS, Cast, OverloadDoor, Questioner
-from bots.overload.loads import Window, arrivals, closed_load, open_load
+from bots.overload.loads import LoadSpan, arrivals, closed_load, open_load
 from bots.overload.pools import HttpPool, Pool, SocketPool
 from bots.overload.questions import Treatment
 from bots.overload.tally import DoorTally
@@ -107,7 +107,7 @@ async def _capacity(questioner: Questioner, pool: Pool, tally: DoorTally, at_onc
     """Good answers per second in a closed loop, which goes on for longer while there are none."""
     capacity = 0.0
     while not capacity and seconds <= LONGEST_SECONDS:
-        window = Window(seconds, min(WARM_UP_SECONDS, seconds))
+        window = LoadSpan(seconds, min(WARM_UP_SECONDS, seconds))
         capacity = await closed_load(questioner, pool, tally, at_once, window)
         seconds *= 2
     return capacity
@@ -118,7 +118,7 @@ async def _recover(questioner: Questioner, pool: Pool, tally: DoorTally, at_once
     ended = time.monotonic()
     while time.monotonic() - ended < RECOVERY_SECONDS:
         glance = DoorTally(tally.deadline, keeps=tally.keeps)
-        await closed_load(questioner, pool, glance, at_once, Window(GLANCE_SECONDS))
+        await closed_load(questioner, pool, glance, at_once, LoadSpan(GLANCE_SECONDS))
         tally.heard += glance.heard
         treatments = glance.treatments
         if treatments[Treatment.ANSWERED] and not glance.faults() and not treatments[Treatment.TURNED_AWAY]:

@@ -42,7 +42,7 @@ async def _change(accounts: Accounts, session: Session, passwords: NewPassword, 
         require_fresh(accounts, session)
     if passwords.old is not None and not await accounts.passwords.verify(hashed, passwords.old, passwords.address):
         raise WrongCredentials("The present password is another one.")
-    player = (await accounts.players.read([session.player_id])).get(session.player_id)
+    player = await accounts.players.find(session.player_id)
     require_good(passwords.new, "" if player is None else player.name, "new")
     epoch = await accounts.room.credentials.change(
         session.player_id, session.epoch, await accounts.passwords.hash(passwords.new, passwords.address)

@@ -79,10 +79,10 @@ def _takes(rulebook: Rulebook, command: Command) -> Items:
 
 async def read(play: Play, player_id: int) -> Player:
     """One player. Raises PlayerNotFound."""
-    players = await play.players.read([player_id])
-    if player_id not in players:
+    player = await play.players.find(player_id)
+    if player is None:
         raise PlayerNotFound("There is no such player.")
-    return players[player_id]
+    return player
 
 
 async def items(play: Play, session: Session) -> list[Stack]:

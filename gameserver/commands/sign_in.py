@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from dataclasses import replace
 
 from gameserver.commands.accounts import Accounts, Welcome, max_hp_of
@@ -26,11 +27,12 @@ async def sign_in_by_device(
     with accounts.entrance.place(accounts.room.claims.database_of(key)):
         await accounts.attempts.sign_in(address)
         claim = await accounts.room.claims.find(key)
-        # Between the claim and the session the device may be taken away, which raises the epoch.
+        # Between this and the session the device may be taken away, which raises the epoch.
+        seen = time.monotonic()
         entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id, claim.key)
         if entrant is None or not entrant.has_device:
             raise WrongCredentials("These credentials don't fit any player.")
-        return await _welcome(accounts, entrant, origin)
+        return await _welcome(accounts, entrant, origin, seen)
 
 
 async def _holds(accounts: Accounts, claim: Claim) -> bool:
@@ -49,6 +51,7 @@ async def sign_in_by_password(
     accounts.passwords.require_place(address)
     await accounts.attempts.sign_in(address, name)
     claim = await _find_name(accounts, name)
+    seen = time.monotonic()
     entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id)
     hashed = None if entrant is None else entrant.password_hash
     checked = await accounts.passwords.check(hashed, password, address)
@@ -56,7 +59,7 @@ async def sign_in_by_password(
         raise WrongCredentials("These credentials don't fit any player.")
     if checked.outdated and hashed is not None:
         await _renew(accounts, claim.player_id, hashed, password, address)
-    welcome = await _welcome(accounts, entrant, replace(origin, by_password=True))
+    welcome = await _welcome(accounts, entrant, replace(origin, by_password=True), seen)
     with contextlib.suppress(Unavailable):
         await accounts.attempts.remember(address, name)
     return welcome
@@ -79,11 +82,11 @@ async def _find_name(accounts: Accounts, name: str) -> Claim | None:
     return next((claim for claim in found if claim is not None), None)
 
 
-async def _welcome(accounts: Accounts, entrant: Entrant, origin: Origin) -> Welcome:
-    """Opens a session of the epoch at which the credentials were verified.
+async def _welcome(accounts: Accounts, entrant: Entrant, origin: Origin, seen: float) -> Welcome:
+    """Opens a session of the epoch at which the credentials were verified, which was after `seen`.
 
     Raises Banned, and SessionRevoked if the epoch was raised since.
     """
     entrant.require_not_banned()
-    token, session = await accounts.sessions.open(entrant.player.id, entrant.session_epoch, origin)
+    token, session = await accounts.sessions.open(entrant.player.id, entrant.session_epoch, origin, seen)
     return Welcome(entrant.player, max_hp_of(accounts, entrant.player), token, session)

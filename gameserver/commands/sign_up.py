@@ -6,6 +6,7 @@ made. The ledger doesn't store the password: a retry has to send the same one ag
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -67,13 +68,16 @@ async def sign_up(
 async def _sign_up(
     accounts: Accounts, application: Application, command_id: str, origin: Origin, *, repeatable: bool
 ) -> Welcome:
+    begun = time.monotonic()
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
         if replayed:
             await accounts.room.credentials.session_epoch(player.id)  # raises Banned
         proved = replace(origin, by_password=application.password is not None)
-        token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved)
+        # A new player's epoch is that of its birth.
+        seen = None if replayed else begun
+        token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved, seen)
     if application.password is not None:
         with contextlib.suppress(Unavailable):
             await accounts.attempts.remember(application.address, player.name)

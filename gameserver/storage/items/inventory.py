@@ -77,7 +77,7 @@ class Open(NamedTuple):
     age: float
 
 
-class Holdings(NamedTuple):
+class Owned(NamedTuple):
     """What a player has, and what of it is put aside."""
 
     stacks: Sequence[Stack]
@@ -99,7 +99,7 @@ class Inventory:
         self._unconfirmed: dict[int, set[asyncio.Future[None]]] = {}
         """By player: confirmations under way."""
 
-    async def read(self, player_id: int, purpose: Purpose) -> Holdings:
+    async def read(self, player_id: int, purpose: Purpose) -> Owned:
         """The player's stacks, and the open reservations of them; `purpose` is PLAY or READS.
 
         Raises DatabaseUnavailable, Overloaded.
@@ -227,7 +227,7 @@ class Inventory:
             await self._slots.moved(deadline)
 
 
-async def _read(database: Database, player_ids: Sequence[int]) -> Sequence[Holdings | None]:
+async def _read(database: Database, player_ids: Sequence[int]) -> Sequence[Owned | None]:
     """None for a player whose slot has moved."""
     rows = await database.ask(SQL["read"], list(map(slot_of, player_ids)), list(player_ids))
     return [
@@ -236,9 +236,9 @@ async def _read(database: Database, player_ids: Sequence[int]) -> Sequence[Holdi
     ]
 
 
-def _holdings(player_id: int, stacks: str | None, reserved: str | None) -> Holdings:
+def _holdings(player_id: int, stacks: str | None, reserved: str | None) -> Owned:
     """`stacks` and `reserved` are JSON."""
-    return Holdings(
+    return Owned(
         [Stack(*stack) for stack in orjson.loads(stacks or "[]")],
         [
             Open(Reservation(player_id, command_id, token), items, age)

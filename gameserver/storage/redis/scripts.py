@@ -69,12 +69,7 @@ class Script(Generic[CallT]):
         return answers
 
     async def _sent(self, command: str, script: str, calls: Sequence[CallT]) -> list[Any]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for call in calls:
-            # A raw command: in a cluster's pipeline the driver has no evalsha, though each node would take its part.
-            pipeline.execute_command(command, script, *self._packed(call))
-        async with clients.in_time():
-            return list(await pipeline.execute(raise_on_error=False))
+        return await clients.send_all(self._redis, [(command, script, *self._packed(call)) for call in calls])
 
 
 def _packer(assembled: Assembled) -> Callable[[Any], Any]:

@@ -33,6 +33,9 @@ DELETED_AGAIN = 1000
 class Epochs(Protocol):
     """Below which epochs the sessions of players have ended."""
 
+    async def epoch(self, player_id: int) -> int | None:
+        """That of one player; None if it doesn't exist. Raises Unavailable."""
+
     async def epochs(self, ids: Iterable[int]) -> Mapping[int, int]:
         """Those of the players that exist. Raises Unavailable."""
 

@@ -66,11 +66,8 @@ class Revocations:
 
     async def _announce(self, texts: Sequence[str]) -> Sequence[Exception | None]:
         """What is announced at about the same time goes as one pipeline."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for text in texts:
-            pipeline.xadd(STREAM, {"ended": text}, maxlen=LENGTH, approximate=True)
-        async with clients.in_time():
-            answers = await pipeline.execute(raise_on_error=False)
+        commands = [("XADD", STREAM, "MAXLEN", "~", LENGTH, "*", "ended", text) for text in texts]
+        answers = await clients.send_all(self._redis, commands)
         return [answer if isinstance(answer, Exception) else None for answer in answers]
 
     async def read(self) -> RevocationsRead:

@@ -5,8 +5,13 @@ revocations is under a second old; otherwise Redis is asked. What Redis says of 
 the player's in Postgres, so an old dump brings back no session that a changed password, a ban or revoke-all has ended.
 While Redis itself is away, sessions that were checked before go on, their epochs are still checked every 30 s, and
 the epoch under the lock of the write path guards every write.
+
+A session is opened at an epoch that was read before it is stored. Whoever raises the epoch then bars earlier ones in
+Redis, and lists what is to be ended, at one moment: a session that is stored before it is on that list, and one that
+comes later is refused. The bar is far longer than an epoch counts as read lately; one read earlier is read again.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -25,6 +30,10 @@ __all__ = ["UNKNOWN", "Listed", "Origin", "Session", "Sessions"]
 log = structlog.get_logger()
 
 AWAY = "Sessions can't be checked right now."
+LATELY_SECONDS = 10.0
+"""How long an epoch that was read in Postgres is good for opening a session: far shorter than BAR_SECONDS."""
+NO_EPOCH = 1 << 53
+"""Above all epochs: of a player that doesn't exist no session is opened."""
 
 
 class Sessions:
@@ -57,17 +66,24 @@ class Sessions:
         with translated(SessionsUnavailable, AWAY):
             await self._store.require_writable()
 
-    async def open(self, player_id: int, epoch: int, origin: Origin) -> tuple[str, Session]:
+    async def open(self, player_id: int, epoch: int, origin: Origin, seen: float | None = None) -> tuple[str, Session]:
         """A new session and its token; the player's oldest end if there are too many.
 
-        Raises SessionRevoked when the epoch is over by the time that the session is stored, SessionsUnavailable,
-        DatabaseUnavailable, Overloaded.
+        `seen` is a time on the monotonic clock after which the epoch was read in Postgres; without it, or when it is
+        long ago, it is read again. Raises SessionRevoked when the epoch is over by the time that the session is stored,
+        SessionsUnavailable, DatabaseUnavailable, Overloaded.
         """
         token = new_token(player_id)
         with translated(SessionsUnavailable, AWAY):
-            session, over = await self._store.open(player_id, name_of(token), epoch, origin)
-        await self._end(player_id, over)
-        if not await self._is_current(session):
+            stored = await self._store.open(player_id, name_of(token), epoch, origin)
+        if stored is None:
+            raise SessionRevoked("The session has ended.")
+        session, over = stored
+        if over:
+            with translated(SessionsUnavailable, AWAY):
+                await self._announced(player_id, over)
+                self._store.delete_soon(player_id, over)
+        if not (_is_lately(seen) or await self._is_current(session)):
             await self._discard(session)
             raise SessionRevoked("The session has ended.")
         return token, self._memory.keep(session)
@@ -115,7 +131,7 @@ class Sessions:
             return earlier
 
     async def _is_current(self, session: Session) -> bool:
-        epoch = (await self._epochs.epochs([session.player_id])).get(session.player_id)
+        epoch = await self._epochs.epoch(session.player_id)
         return epoch is not None and session.epoch >= epoch
 
     async def _discard(self, session: Session) -> None:
@@ -144,21 +160,36 @@ class Sessions:
         await self._end(session.player_id, names)
 
     async def revoke_all(self, player_id: int) -> None:
-        """Ends all sessions of a player on every node within a second. Raises SessionsUnavailable."""
-        with translated(SessionsUnavailable, AWAY):
-            names = await self._store.names(player_id)
-        await self._end(player_id, names)
+        """Ends all sessions of a player, whose epoch was raised before, on every node within a second.
+
+        Raises SessionsUnavailable, DatabaseUnavailable, Overloaded.
+        """
+        epoch = await self._epochs.epoch(player_id)
+        await self._end(player_id, await self._barred(player_id, NO_EPOCH if epoch is None else epoch))
 
     async def revoke_before(self, player_id: int, epoch: int) -> None:
         """Ends a player's sessions of earlier epochs on every node within a second. Raises SessionsUnavailable."""
+        await self._barred(player_id, epoch)
         listed = await self.listed(player_id)
         await self._end(player_id, [session.name for session in listed if session.epoch < epoch])
+
+    async def _barred(self, player_id: int, epoch: int) -> list[str]:
+        """The names of a player's sessions; from here on none of an earlier epoch is opened."""
+        with translated(SessionsUnavailable, AWAY):
+            return await self._store.bar(player_id, epoch)
 
     async def _end(self, player_id: int, names: Sequence[str]) -> None:
         """The announcement comes first: from then on every node ends them, also if this one dies."""
         if not names:
             return
         with translated(SessionsUnavailable, AWAY):
-            await self._revocations.announce(player_id, names)
-            self._memory.end(names)
+            await self._announced(player_id, names)
             await self._store.delete(player_id, names)
+
+    async def _announced(self, player_id: int, names: Sequence[str]) -> None:
+        await self._revocations.announce(player_id, names)
+        self._memory.end(names)
+
+
+def _is_lately(seen: float | None) -> bool:
+    return seen is not None and time.monotonic() - seen < LATELY_SECONDS

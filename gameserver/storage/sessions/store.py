@@ -1,9 +1,12 @@
 """Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError.
 
-Law: the times of a Session are of the node's clock, since they are compared with it; Redis, whose clock may be another,
-says how long ago and how soon they are.
+Law: a session is there as long as its hash; the index may name some that have gone. The times of a Session are of the
+node's clock, since they are compared with it; Redis, whose clock may be another, says how long ago and how soon they
+are.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +16,16 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gameserver.coalescing import Bounds, Coalescer
-from gameserver.storage.redis.coalescing import CoalescedScript
+from gameserver.storage.redis import clients
+from gameserver.storage.redis.coalescing import BOUNDS, CoalescedScript
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.sessions.memory import Session
 from gameserver.storage.sessions.revocations import EndedSession
 
+BAR_SECONDS = 60
+"""How long sessions of earlier epochs are barred from being opened, once others of the player were ended."""
+AT_A_TIME = 500
+"""Sessions deleted by one command, at the most."""
 SHOWN = 16
 """Digits of a session's name that its owner knows it by."""
 
@@ -53,6 +61,7 @@ class Listed:
 class SessionOpenCall(NamedTuple):
     session: str
     sessions: str
+    bar: str
     idle_ms: int
     longest_ms: int
     per_player: int
@@ -62,6 +71,13 @@ class SessionOpenCall(NamedTuple):
     label: str
     address: str
     by_password: int
+
+
+class SessionBarCall(NamedTuple):
+    bar: str
+    sessions: str
+    epoch: int
+    bar_ms: int
 
 
 class SessionTouchCall(NamedTuple):
@@ -78,12 +94,6 @@ class SessionListCall(NamedTuple):
     prefix: str
 
 
-class SessionRevokeCall(NamedTuple):
-    sessions: str
-    prefix: str
-    names: Sequence[str]
-
-
 class SessionStore:
     """One per node. `lifetimes` are those of an idle session and of any, in seconds; `clock` gives Unix seconds."""
 
@@ -92,10 +102,10 @@ class SessionStore:
         self._idle_ms, self._longest_ms = (seconds * 1000 for seconds in lifetimes)
         self._per_player = per_player
         self._open = CoalescedScript(Script(redis, __package__, "session_open", SessionOpenCall))
+        self._bar = Script(redis, __package__, "session_bar", SessionBarCall)
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = CoalescedScript(Script(redis, __package__, "session_list", SessionListCall))
-        self._revoke = Script(redis, __package__, "session_revoke", SessionRevokeCall)
-        self._revoke_one = CoalescedScript(self._revoke)
+        self._deletions: Coalescer[Sequence[str], None] = Coalescer(self._delete, BOUNDS, RedisError)
         self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)
 
     async def require_writable(self) -> None:
@@ -106,11 +116,15 @@ class SessionStore:
         await self._redis.set(WRITABLE, 1, px=1000)
         return askers
 
-    async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]]:
-        """A new session, and the names of the player's oldest, which are too many now and have to be ended."""
+    async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]] | None:
+        """A new session, and the names of the player's oldest, which are too many now and have to be ended.
+
+        None if the epoch is barred.
+        """
         call = SessionOpenCall(
             session=_prefix(player_id) + name,
             sessions=_index(player_id),
+            bar=_bar(player_id),
             idle_ms=self._idle_ms,
             longest_ms=self._longest_ms,
             per_player=self._per_player,
@@ -122,6 +136,8 @@ class SessionStore:
             by_password=int(origin.by_password),
         )
         over = await self._open(call)
+        if over is None:
+            return None
         row = (epoch, 0, min(self._idle_ms, self._longest_ms), self._longest_ms, origin.by_password)
         return self._session(player_id, name, row), [other.decode() for other in over]
 
@@ -150,21 +166,36 @@ class SessionStore:
         rows = await self._list(SessionListCall(sessions=_index(player_id), prefix=_prefix(player_id)))
         return [_listed(row) for row in rows]
 
-    async def names(self, player_id: int) -> list[str]:
-        """The names of a player's sessions, also of some that have expired."""
-        names: Any = await self._redis.zrange(_index(player_id), 0, -1)
-        return [name.decode() for name in names]
+    async def bar(self, player_id: int, epoch: int) -> list[str]:
+        """Bars sessions of earlier epochs from being opened for BAR_SECONDS.
+
+        The names of the player's sessions, also of some that have gone.
+        """
+        call = SessionBarCall(_bar(player_id), _index(player_id), epoch, BAR_SECONDS * 1000)
+        return [name.decode() for name in await self._bar(call)]
 
     async def delete(self, player_id: int, names: Sequence[str]) -> None:
-        await self._revoke_one(_revoke_call(player_id, names))
+        """Deletes a player's sessions. The index loses their names when it is read, or has too many."""
+        prefix = _prefix(player_id)
+        await self._deletions.ask([prefix + name for name in names])
+
+    def delete_soon(self, player_id: int, names: Sequence[str]) -> None:
+        """The same, behind the caller's back, for sessions that were announced: all nodes delete these, too."""
+        prefix = _prefix(player_id)
+        with contextlib.suppress(RedisError):
+            self._deletions.ask([prefix + name for name in names]).add_done_callback(_retrieve)
 
     async def delete_all(self, ended: Sequence[EndedSession]) -> None:
-        """Deletes sessions of any players, all in one write."""
-        await self._revoke.many([_revoke_call(session.player_id, [session.name]) for session in ended])
+        """The same, of any players."""
+        await self._deletions.ask([_prefix(session.player_id) + session.name for session in ended])
 
-
-def _revoke_call(player_id: int, names: Sequence[str]) -> SessionRevokeCall:
-    return SessionRevokeCall(sessions=_index(player_id), prefix=_prefix(player_id), names=names)
+    async def _delete(self, deletions: Sequence[Sequence[str]]) -> Sequence[None]:
+        """Many with one command: one command for each would cost a node and Redis several times as much."""
+        keys = [key for deletion in deletions for key in deletion]
+        async with clients.in_time():
+            for first in range(0, len(keys), AT_A_TIME):
+                await self._redis.unlink(*keys[first : first + AT_A_TIME])
+        return [None] * len(deletions)
 
 
 def _listed(row: Sequence[Any]) -> Listed:
@@ -181,5 +212,15 @@ def _index(player_id: int) -> str:
     return f"gs:sessions:{{{player_id}}}"
 
 
+def _bar(player_id: int) -> str:
+    return f"gs:session-bar:{{{player_id}}}"
+
+
 def _time(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _retrieve(deletion: asyncio.Future[None]) -> None:
+    """An error that nobody waits for isn't reported."""
+    if not deletion.cancelled():
+        deletion.exception()

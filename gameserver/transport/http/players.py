@@ -11,20 +11,20 @@ from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, query
 from gameserver.transport.http.json_answer import JsonAnswer
-from gameserver.transport.http.replies import json_response, large_json_response, no_content
+from gameserver.transport.http.replies import large_json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 CONSISTENCY_TOKEN = istr("Consistency-Token")
 
 
-async def sign_up(request: web.Request) -> web.Response:
+async def sign_up(request: web.Request) -> web.StreamResponse:
     fields = await body(request, wire.SignUp)
     application = Application(fields.name, fields.class_name, fields.device, fields.password)
     key, address, origin = command_id(request), callers.address(request), callers.origin(request, fields.label)
     welcome = await signing_up.sign_up(
         request.app[COMMANDS].accounts, application, key, address, origin, repeatable=has_command_id(request)
     )
-    return json_response(answers.sign_up(welcome), status=201)
+    return JsonAnswer(answers.sign_up(welcome), status=201)
 
 
 async def read_me(request: web.Request, session: Session) -> web.StreamResponse:

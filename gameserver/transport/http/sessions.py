@@ -10,11 +10,12 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import body, path_session
+from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS
 
 
-async def sign_in(request: web.Request) -> web.Response:
+async def sign_in(request: web.Request) -> web.StreamResponse:
     fields = await body(request, wire.SignIn)
     accounts = request.app[COMMANDS].accounts
     address, origin = callers.address(request), callers.origin(request, fields.label)
@@ -26,7 +27,7 @@ async def sign_in(request: web.Request) -> web.Response:
         case _:
             problem = FieldProblem("device", "give either device, or name and password")
             raise BadInput("The request can't be used.", errors=[problem])
-    return json_response(answers.welcome(welcome), status=201)
+    return JsonAnswer(answers.welcome(welcome), status=201)
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:

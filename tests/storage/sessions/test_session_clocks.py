@@ -17,6 +17,9 @@ SLOW = 60
 class NoEpochs:
     """No player's sessions have ended."""
 
+    async def epoch(self, player_id: int) -> int:
+        return (await self.epochs([player_id]))[player_id]
+
     async def epochs(self, ids: Iterable[int]) -> Mapping[int, int]:
         return dict.fromkeys(ids, 0)
 

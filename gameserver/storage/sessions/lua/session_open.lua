@@ -1,6 +1,7 @@
 -- Opens a session, and returns which of the player's are too many: the oldest of those that haven't expired.
 -- KEYS session: its hash
 -- KEYS sessions: the player's session names, by the time they were opened
+-- KEYS bar: the epoch below which no session of the player is opened
 -- ARGV idle_ms: how long it lives unused
 -- ARGV longest_ms: how long it lives at the most
 -- ARGV per_player: sessions of a player, at the most
@@ -10,22 +11,33 @@
 -- ARGV label: what the client calls itself
 -- ARGV address: the client's
 -- ARGV by_password: 1 if the player's password opened it, else 0
--- Returns the names of those to be ended.
+-- Returns the names of those to be ended; nothing when the epoch is barred, so that no session was opened.
 -- include: milliseconds
+local MOST_NAMES = 4999 -- that are looked at: no call takes more arguments than some 8,000
+if tonumber(epoch) < tonumber(redis.call('GET', bar) or 0) then return false end
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
   'label', label, 'address', address, 'by_password', by_password)
 redis.call('PEXPIREAT', session, now + math.min(idle, longest))
 
--- Those that have expired leave the list.
-for _, other in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
-  if redis.call('EXISTS', prefix .. other) == 0 then redis.call('ZREM', sessions, other) end
-end
 redis.call('ZADD', sessions, now, name)
 redis.call('PEXPIREAT', sessions, now + longest)
 
-local over, ending = redis.call('ZCARD', sessions) - tonumber(per_player), {}
-for _, other in ipairs(over > 0 and redis.call('ZRANGE', sessions, 0, over) or {}) do
-  if other ~= name and #ending < over then ending[#ending + 1] = other end
+-- Where there may be too many, those that have expired or ended leave the list.
+local ending, over = {}, redis.call('ZCARD', sessions) - tonumber(per_player)
+if over <= 0 then return ending end
+local names, keys = redis.call('ZRANGE', sessions, 0, MOST_NAMES), {}
+for number, other in ipairs(names) do keys[number] = prefix .. other end
+local gone = #names - redis.call('EXISTS', unpack(keys))
+over = over - gone
+for number, other in ipairs(names) do
+  if gone > 0 and redis.call('EXISTS', keys[number]) == 0 then
+    redis.call('ZREM', sessions, other)
+    gone = gone - 1
+  elseif other ~= name and #ending < over then
+    ending[#ending + 1] = other
+  elseif gone == 0 then
+    break
+  end
 end
 return ending

@@ -1,0 +1,10 @@
+-- Bars sessions of earlier epochs from being opened, and tells which sessions there are.
+-- KEYS bar: the epoch below which no session of the player is opened
+-- KEYS sessions: the player's session names, by the time they were opened
+-- ARGV epoch: the player's present one
+-- ARGV bar_ms: how long it holds: longer than an opening takes that still knows an earlier epoch
+-- Returns the names, also of some that have gone.
+-- The bar never falls, whichever of two revocations comes first.
+local highest = math.max(tonumber(redis.call('GET', bar) or 0), tonumber(epoch))
+redis.call('SET', bar, string.format('%.0f', highest), 'PX', bar_ms)
+return redis.call('ZRANGE', sessions, 0, -1)

@@ -118,7 +118,7 @@ FACTS = {
         ({"replica": True}, "error"),
         ({"connections": 12}, "error"),
         ({"allowed": 12}, "error"),
-        ({"connections": 30}, "warning"),
+        ({"connections": 40}, "warning"),
         ({"may_create": False}, "error"),
         ({"closed": ["players"]}, "error"),
         ({"superuser": True}, "warning"),

@@ -18,7 +18,7 @@ from rich.console import Console
 from tests.bench.compare import growths
 from tests.bench.idle import idle_cost, show_cost
 from tests.bench.line import Line, show
-from tests.bench.raw import fill
+from tests.bench.raw import fill, vacuum
 from tests.bench.report import write
 from tests.bench.session import MEASURED, Effort, session
 from tests.bench.stack import running
@@ -26,6 +26,8 @@ from tests.support.haproxy import PROGRAM
 
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
 console = Console(width=180)
+LOADED_SECONDS = 120.0
+"""How long it is waited, at the most, until what a load leaves to the servers is done: vacuums, files of Redis."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ async def run(plan: Plan, players: int, nodes: int, ledger: int) -> list[Line]:
     """Measures one stack; what was measured is shown also when a door fails."""
     effort = Effort(players, max(plan.connections), proxied=PROGRAM.exists(), ledger=ledger)
     async with running(CONFIG, nodes, players, eager=True) as stack, session(stack, effort) as measured:
-        await fill(stack.settings, ledger)
+        if ledger:
+            await fill(stack.settings, ledger)
+        if ledger or players:
+            await vacuum(stack.settings)
+            await measured.settle(LOADED_SECONDS)
         try:
             for door in plan.doors:
                 await measured.measure(door, plan.connections, plan.seconds)

@@ -35,12 +35,14 @@ async def acts(settings: Settings, seconds: float) -> int:
 
 
 async def fill(settings: Settings, rows: int) -> None:
-    """Commits so many ledger rows, spread over the databases of players, or a few more; then vacuums, as time would."""
-    if not rows:
-        return
+    """Commits so many ledger rows, spread over the databases of players, or a few more."""
     names = settings.groups["players"].databases
     await _write(settings, lambda done: done * len(names) * CONNECTIONS < rows)
-    for name in names:
+
+
+async def vacuum(settings: Settings) -> None:
+    """Vacuums the databases of players after many rows were written, as time would."""
+    for name in settings.groups["players"].databases:
         connection = await asyncpg.connect(settings.database_url(name).get_secret_value())
         await connection.execute("vacuum (analyze)")
         await connection.close()

@@ -101,7 +101,7 @@ class Session:
 
     async def _load(self, door: str, way: Way, connections: int, seconds: float) -> tuple[Line, str]:
         """The figures of a door under load, and one of its answers."""
-        await self._settle()
+        await self.settle()
         self._order(door, way, connections, seconds)
         spent = await self._spent(way)
         found = await self._generator.hear()
@@ -133,9 +133,9 @@ class Session:
             ledger=self._effort.ledger,
         )  # fmt: skip
 
-    async def _settle(self) -> None:
+    async def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Waits until the stack rests: what a door leaves to do later, such as letters, doesn't count at the next."""
-        end = time.monotonic() + SETTLE_SECONDS
+        end = time.monotonic() + seconds
         before = total(seconds_of(self._direct.pids))
         while time.monotonic() < end:
             await asyncio.sleep(STEP_SECONDS)
@@ -147,7 +147,7 @@ class Session:
     async def _batches(self, name: str, seconds: float) -> RawLimit:
         """A raw limit of the databases, measured once: this process runs its loops, and counts as the generator."""
         if name not in self._limits:
-            await self._settle()
+            await self.settle()
             processes = {**self._direct.pids, GENERATOR: [os.getpid()]}
             before = seconds_of(processes)
             done = await raw.LIMITS[name](self._stack.settings, seconds)
@@ -183,7 +183,7 @@ class Session:
             self._probe = await self._closing.enter_async_context(worker("lag", *self._stack.urls))
             await self._probe.hear()
         kind, door = LAGS[name]
-        await self._settle()
+        await self.settle()
         self._order(door, self._direct, connections, seconds)
         order = {"kind": kind, "seconds": seconds}
         spent = await self._spent(self._direct, partial(self._probe.tell, order))

@@ -34,8 +34,8 @@ from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 
 log = structlog.get_logger()
 
-TURN_SECONDS = 0.05
-QUIET_SECONDS = 0.05
+SHORTEST_PAUSE, BUSY_PAUSE, QUIET_PAUSE = 0.02, 0.05, 0.1
+"""Seconds between turns: the least, and the most after a turn that brought something, and after one that didn't."""
 LOADING_SECONDS = 0.005
 STATE_SECONDS = 0.5
 BUILDING_SECONDS = 0.1
@@ -58,6 +58,17 @@ SETTINGS = {
     "statement_timeout": "5000",
     "idle_session_timeout": "10000",
 }
+
+
+def pause_after(before: float, lasted: float, *, busy: bool) -> float:
+    """Seconds until the next turn, after a pause and a turn.
+
+    A board lags by a pause and two turns, so both are short; turns that take long have longer pauses. While nothing
+    happens, each pause is twice as long as the one before it.
+    """
+    if busy:
+        return min(max(lasted / 2, SHORTEST_PAUSE), BUSY_PAUSE)
+    return min(2 * before, QUIET_PAUSE)
 
 
 class FollowedBoards(NamedTuple):
@@ -107,22 +118,27 @@ class Follower:
         # A new connection: checkpoints of the same server count, after it was compared with what they were taken on.
         row = await connection.fetchrow(SQL["identity"])
         source = Source(row["system"], row["timeline"], secrets.token_hex(6))
-        self._load, self._looked = None, 0.0
+        self._load, self._looked, self._followed = None, 0.0, []
         self._points.clear()
 
+        pause = SHORTEST_PAUSE
         while True:
+            began = ended = time.monotonic()
             try:
-                # Which generations are there, what has changed for them, and the next chunk of those without anything.
-                await self._look(connection, source)
+                # What has changed for the generations that there are, and the next chunk of those without anything.
                 busy = await self._turn(connection, source)
+                ended = time.monotonic()
+                pause = pause_after(pause, ended - began, busy=busy)
                 if self._load is not None:
                     await self._load_chunk(connection, self._load)
-                elif not busy:
-                    await asyncio.sleep(QUIET_SECONDS)
+                # What no board waits for is part of the pause: which generations there are now, and the index.
+                await self._look(connection, source)
+                if busy:
+                    await self._ledger.summarize(connection)
                 self._stumbles = 0
             except (RedisError, PresenceUnavailable) as error:
                 await self._stumble(error)
-            await asyncio.sleep(TURN_SECONDS if self._load is None else LOADING_SECONDS)
+            await asyncio.sleep(LOADING_SECONDS if self._load is not None else max(0, ended + pause - time.monotonic()))
 
     async def _stumble(self, error: Exception) -> None:
         """Goes on from where it was, also in a load; but lets another node try when Redis doesn't answer this one."""
@@ -216,7 +232,6 @@ class Follower:
         if changes.reached != since:
             versions = [(ranked.player.id, ranked.player.version) for ranked in changes.players]
             await self._presence.announce(CHANGED, versions)
-            await self._ledger.summarize(connection)
         if time.monotonic() - started > OLDEST_READ_SECONDS:
             return True
         if changes.reached != since or started - self._written > TELL_SECONDS:

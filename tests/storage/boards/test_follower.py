@@ -40,6 +40,19 @@ and database = (select oid from pg_database where datname = current_database())"
 CLASSES = ("warrior", "fighter", "mage", "priest")
 
 
+def test_pauses_are_short_while_players_act_and_long_while_none_does() -> None:
+    shortest, busiest, quietest = follower.SHORTEST_PAUSE, follower.BUSY_PAUSE, follower.QUIET_PAUSE
+    assert follower.pause_after(quietest, 0.001, busy=True) == shortest
+    assert follower.pause_after(shortest, busiest, busy=True) == busiest / 2
+    assert follower.pause_after(shortest, 3.0, busy=True) == busiest
+    pauses = [shortest]
+    for _ in range(10):
+        pauses.append(follower.pause_after(pauses[-1], 0.001, busy=False))
+    assert pauses == sorted(pauses)
+    assert pauses[1] == 2 * shortest
+    assert pauses[-1] == quietest
+
+
 @pytest.fixture
 async def followed(core: Core) -> AsyncIterator[Core]:
     async with following(core):

@@ -1,11 +1,11 @@
 """`make bench-sizes`: what a player, a session and an action take of the disk, of the write-ahead log and of Redis.
 
-On a fresh stack with `--players` of `gameserver demo`: bytes of each table and its indexes per player, and of Redis per
-player (on the boards) and per session. Then every player acts once after a checkpoint, which is the dearest action
-there is, as each page is logged whole at its first change; then `--rounds` times more without one. What lies between
-two checkpoints is a mixture: log = warm + (cold - warm) / actions of a player between them. The actions are the
-product's own SQL in batches of 200 players at random (raw.py). `--set name=value` tries a server's setting, and
-`--fillfactor` another one for `players`.
+On a fresh stack with `--players` of `gameserver demo`: bytes of each table and its indexes per player, and of Redis
+per player (on the boards) and per session. Then every player acts `--rounds` times (warm), and once more after a
+checkpoint: the dearest action there is, as each page is logged whole at its first change (cold). What lies between two
+checkpoints is a mixture: log = warm + (cold - warm) / actions of a player between them. Rounds should be 150 or more:
+from then on each player has a page of the ledger's index to itself. The actions are the product's own SQL in batches of
+200 players at random (raw.py). `--set name=value` tries a server's setting, `--fillfactor` another one for `players`.
 """
 
 import argparse
@@ -93,7 +93,7 @@ async def _in_redis(stack: Stack, players: int) -> Table:
         for number in range(1, SESSIONS + 1):
             async with session.post("/v1/sessions", json={"device": f"demo-device-{number:07}"}) as response:
                 response.raise_for_status()
-                tokens.append((await response.json())["token"])
+                tokens.append((await response.json())["session"]["token"])
         table.add_row("a session", f"{(await used() - before) / SESSIONS:.0f}")
         for token in tokens:
             headers = {"Authorization": f"Bearer {token}"}
@@ -103,7 +103,7 @@ async def _in_redis(stack: Stack, players: int) -> Table:
 
 
 async def _actions(stack: Stack, connection: asyncpg.Connection, rounds: int) -> Table:
-    """The first round after a checkpoint, then the others."""
+    """All rounds, then one more after a checkpoint."""
     columns = (
         "actions",
         "log bytes",
@@ -114,9 +114,9 @@ async def _actions(stack: Stack, connection: asyncpg.Connection, rounds: int) ->
         "postgres µs",
     )
     table = Table("per action", *columns, title="Actions of all players, in no order")
+    table.add_row("warm", *await _round(stack, connection, rounds))
     await connection.execute("checkpoint")
     table.add_row("cold", *await _round(stack, connection, 1))
-    table.add_row("warm", *await _round(stack, connection, rounds))
     return table
 
 
@@ -158,8 +158,8 @@ def _database(stack: Stack) -> str:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("make bench-sizes BENCH=…", description=__doc__)
-    parser.add_argument("--players", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5, help="actions of each player after the first one")
+    parser.add_argument("--players", type=int, default=5_000)
+    parser.add_argument("--rounds", type=int, default=200, help="actions of each player before the checkpoint")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the server")
     parser.add_argument("--fillfactor", type=int, help="of the table of players")
     return parser.parse_args(words)

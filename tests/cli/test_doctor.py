@@ -107,7 +107,7 @@ async def test_weeks_of_the_ledger_that_should_be_gone_are_named_with_what_holds
 FACTS = {
     "version": "18.1", "number": 180001, "replica": False, "wal_level": "logical", "connections": 97, "used": 3,
     "ours": 2, "others": 1, "allowed": None, "bytes": 1, "may_create": True, "may_publish": True, "may_replicate": True,
-    "may_subscribe": True, "superuser": False, "closed": [],
+    "may_subscribe": True, "superuser": False, "closed": [], "checkpoint_seconds": 900, "checkpoint_bytes": 4 << 30,
 }  # fmt: skip
 
 
@@ -124,6 +124,8 @@ FACTS = {
         ({"superuser": True}, "warning"),
         ({"wal_level": "replica"}, "warning"),
         ({"may_subscribe": False}, "warning"),
+        ({"checkpoint_seconds": 300}, "warning"),
+        ({"checkpoint_bytes": 1 << 30}, "warning"),
     ],
 )
 def test_each_fault_of_a_server_is_one_finding_with_a_remedy(fact: dict[str, Any], level: str) -> None:

@@ -33,6 +33,7 @@ DURABLE: Mapping[str, str] = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "wal_level": "logical",
+    "checkpoint_timeout": "15min",
     "max_wal_size": "4GB",
     "max_connections": "200",
     "max_locks_per_transaction": "128",

@@ -13,6 +13,8 @@ SQL = statements.load(__package__, "condition.sql")
 OLDEST = 160000
 """The oldest version of Postgres, as its `server_version_num`."""
 ENOUGH_WAL = "logical"
+CHECKPOINT_SECONDS, CHECKPOINT_BYTES = 900, 4 << 30
+"""After a checkpoint an action logs some 7 kB, the next ones of the same player some 0.6 kB (docs/capacity.md)."""
 Level = Literal["error", "warning"]
 
 
@@ -38,6 +40,9 @@ def symptoms(database: Database, facts: dict[str, Any], in_flight: int, nodes: i
         yield Symptom("error", "it is a replica, or was demoted", "correct the URL: it must lead to the primary")
     yield from _connections(facts, per_node(database.groups, in_flight), nodes)
     yield from _rights(facts)
+    if facts["checkpoint_seconds"] < CHECKPOINT_SECONDS or facts["checkpoint_bytes"] < CHECKPOINT_BYTES:
+        problem = "checkpoints are frequent (checkpoint_timeout, max_wal_size): actions write several times the log"
+        yield Symptom("warning", problem, "set checkpoint_timeout to 15min and max_wal_size to 4GB, or more")
 
 
 def _connections(facts: dict[str, Any], needed: int, nodes: int) -> Iterator[Symptom]:

@@ -15,6 +15,8 @@ select current_setting('server_version') as version,
        (select least(nullif(rolconnlimit, -1), nullif(datconnlimit, -1))
         from pg_roles, pg_database where rolname = current_user and datname = current_database()) as allowed,
        pg_database_size(current_database()) as bytes,
+       extract(epoch from current_setting('checkpoint_timeout')::interval)::int as checkpoint_seconds,
+       pg_size_bytes(current_setting('max_wal_size')) as checkpoint_bytes,
        has_schema_privilege('public', 'create') as may_create,
        has_database_privilege(current_database(), 'create') as may_publish,
        (select rolreplication or rolsuper from pg_roles where rolname = current_user) as may_replicate,

@@ -113,17 +113,9 @@ async def test_players_play_on_while_partitions_are_dropped(core: Core, one: Dat
     players = [await enlist(core, database="one") for _ in range(4)]
     await ensure_partitions(one, now(), BACK)
 
-    async def play(player: Player) -> int:
-        for number in range(1000):
-            await act(core, player.id, "hunt", foe="slime")
-            if dropping.done():
-                return number
-        return 1000
-
-    dropping = asyncio.create_task(forget_old(one, kept()))
-    played = await asyncio.gather(*map(play, players))
-    assert await dropping > 0
-    assert min(played) > 0
+    async with moving.playing(core, players) as receipts:
+        assert await forget_old(one, kept()) > 0
+    assert all(receipts.values())
 
 
 @pytest.mark.parametrize("step", ["kept", "pending", "detached"])

@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from functools import cache
-from itertools import pairwise
+from operator import sub
 
 from gameserver.rules.errors import BadInput, FieldProblem
 
@@ -80,7 +80,8 @@ def _is_regular(text: str) -> bool:
     """Whether a text repeats or counts: no random one of 128 bits does, by a chance of one in billions."""
     if len(set(text)) < LEAST_DISTINCT or text in (text + text)[1:-1]:
         return True
-    steps = Counter(ord(after) - ord(before) for before, after in pairwise(text))
+    codes = [*map(ord, text)]
+    steps = Counter(map(sub, codes[1:], codes))
     return max(steps.values()) * 2 > len(text)
 
 

@@ -6,7 +6,7 @@ are stored under what is made from them.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from unicodedata import decimal, normalize
 
@@ -23,6 +23,7 @@ _WRITING_SYSTEMS = {
 _WITH_LATIN = frozenset(("Jpan", "Hanb", "Kore"))
 
 
+@lru_cache(maxsize=4096)
 def looks_of(text: str) -> tuple[str, ...]:
     """One or two forms of a text; of two texts that look alike, in some upper and lower case, one form is the same.
 
@@ -36,8 +37,7 @@ def looks_of(text: str) -> tuple[str, ...]:
 
 def skeleton(text: str) -> str:
     """UTS 39's skeleton: the same for texts that may look the same in some font."""
-    prototypes = _prototypes()
-    return normalize("NFD", "".join(prototypes.get(character, character) for character in normalize("NFD", text)))
+    return normalize("NFD", normalize("NFD", text).translate(_prototypes()))
 
 
 def mixes_scripts(text: str) -> bool:
@@ -45,6 +45,8 @@ def mixes_scripts(text: str) -> bool:
 
     One script is fine, and so are the scripts of Chinese, Japanese or Korean, together and with Latin.
     """
+    if text.isascii():
+        return False
     scripts = [systems for character in text if (systems := writing_systems(character)) and not systems & COMMON]
     if not scripts or frozenset.intersection(*scripts):
         return False
@@ -54,10 +56,13 @@ def mixes_scripts(text: str) -> bool:
 
 def mixes_digits(text: str) -> bool:
     """Whether a text has decimal digits of several scripts: some look like other digits."""
+    if text.isascii():
+        return False
     digits = ((character, decimal(character, None)) for character in text)
     return len({ord(character) - int(value) for character, value in digits if value is not None}) > 1
 
 
+@lru_cache(maxsize=4096)
 def writing_systems(character: str) -> frozenset[str]:
     """The scripts of a character and their writing systems; none if no name may have it, or not in Unicode 15.0."""
     starts, ranges = _scripts()
@@ -72,9 +77,11 @@ def _folded(text: str) -> str:
 
 
 @cache
-def _prototypes() -> dict[str, str]:
+def _prototypes() -> dict[int, str]:
+    """By character; those of ASCII are all there, since to find that one isn't takes `str.translate` much longer."""
     fields = (line.split() for line in _lines("confusables.txt"))
-    return {chr(int(source, 16)): "".join(chr(int(code, 16)) for code in target) for source, *target in fields}
+    found = {int(source, 16): "".join(chr(int(code, 16)) for code in target) for source, *target in fields}
+    return {code: chr(code) for code in range(128)} | found
 
 
 @cache

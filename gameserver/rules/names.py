@@ -34,6 +34,7 @@ _SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")  # the 
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U00016fe4\U000e0100-\U000e01ef]"
 )  # letters and marks that are invisible
+_PLAIN_NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_\-.' ]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def read(text: str, shortest: int = 1) -> Name:
     """The name that a text stands for, without what `parse` asks of new names only. Raises BadInput."""
     if len(text) > LONGEST_INPUT:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
-    typed = "".join(map(_with_plain_punctuation, text))
+    typed = text if text.isascii() else "".join(map(_with_plain_punctuation, text))
     shown, plain = (_SPACES.sub(" ", normalize(form, typed)).strip(" ") for form in ("NFC", "NFKC"))
     if not shortest <= len(plain) <= LONGEST or len(shown) > LONGEST:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
@@ -110,6 +111,8 @@ def _former_key_of(text: str) -> str:
 
 
 def _check_characters(shown: str) -> None:
+    if _PLAIN_NAME.fullmatch(shown):  # as most are
+        return
     if _UNSEEN.search(shown):
         raise _bad("has a character that can't be seen")
     marks, seen_letter = MARKS_IN_A_ROW, False

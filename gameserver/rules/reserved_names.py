@@ -63,6 +63,8 @@ def _words(breaks: re.Pattern[str], text: str) -> Iterator[str]:
 
 
 def _without_accents(text: str) -> str:
+    if text.isascii():
+        return text
     marked = (character for character in normalize("NFD", text) if category(character) != "Mn")
     return "".join(map(_without_style, marked))
 

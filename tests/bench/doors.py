@@ -125,6 +125,8 @@ DOORS = {
         read("items", "/v1/players/me/items", b'"items"', Stage.hunters),
         read("friends", "/v1/players/me/friends", b'"friends"', Stage.befriended),
         read("devices", "/v1/players/me/devices", b'"devices"', Stage.owners),
+        read("feed", "/v1/players/me/feed", b'"hunt"', Stage.hunters),
+        read("sessions", "/v1/sessions", b'"sessions"'),
         Door("device-changes", device_changes),
         Door("renames", renames),
         Door("mail", letters, ACTS),

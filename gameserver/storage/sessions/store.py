@@ -1,8 +1,8 @@
 """Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError.
 
-Law: a session is there as long as its hash; the index may name some that have gone. The times of a Session are of the
-node's clock, since they are compared with it; Redis, whose clock may be another, says how long ago and how soon they
-are.
+Law: a session is there as long as its hash; the index may name some that have expired. The times of a Session are of
+the node's clock, since they are compared with it; Redis, whose clock may be another, says how long ago and how soon
+they are.
 """
 
 import asyncio
@@ -105,7 +105,7 @@ class SessionStore:
         self._bar = Script(redis, __package__, "session_bar", SessionBarCall)
         self._touch = Script(redis, __package__, "session_touch", SessionTouchCall)
         self._list = CoalescedScript(Script(redis, __package__, "session_list", SessionListCall))
-        self._deletions: Coalescer[Sequence[str], None] = Coalescer(self._delete, BOUNDS, RedisError)
+        self._deletions: Coalescer[tuple[int, Sequence[str]], None] = Coalescer(self._delete, BOUNDS, RedisError)
         self._writable: Coalescer[None, None] = Coalescer(self._write, ONE_WRITE, RedisError)
 
     async def require_writable(self) -> None:
@@ -175,27 +175,32 @@ class SessionStore:
         return [name.decode() for name in await self._bar(call)]
 
     async def delete(self, player_id: int, names: Sequence[str]) -> None:
-        """Deletes a player's sessions. The index loses their names when it is read, or has too many."""
-        prefix = _prefix(player_id)
-        await self._deletions.ask([prefix + name for name in names])
+        """Deletes a player's sessions."""
+        await self._deletions.ask((player_id, names))
 
     def delete_soon(self, player_id: int, names: Sequence[str]) -> None:
         """The same, behind the caller's back, for sessions that were announced: all nodes delete these, too."""
-        prefix = _prefix(player_id)
         with contextlib.suppress(RedisError):
-            self._deletions.ask([prefix + name for name in names]).add_done_callback(_retrieve)
+            self._deletions.ask((player_id, names)).add_done_callback(_retrieve)
+
+    async def _delete(self, deletions: Sequence[tuple[int, Sequence[str]]]) -> Sequence[Exception | None]:
+        """Deletes sessions of some players."""
+        commands: list[tuple[Any, ...]] = []
+        for player_id, names in deletions:
+            prefix = _prefix(player_id)
+            commands += ("UNLINK", *(prefix + name for name in names)), ("ZREM", _index(player_id), *names)
+        answers = await clients.send_all(self._redis, commands)
+        pairs = zip(answers[::2], answers[1::2], strict=True)
+        return [next((each for each in pair if isinstance(each, Exception)), None) for pair in pairs]
 
     async def delete_all(self, ended: Sequence[EndedSession]) -> None:
-        """The same, of any players."""
-        await self._deletions.ask([_prefix(session.player_id) + session.name for session in ended])
-
-    async def _delete(self, deletions: Sequence[Sequence[str]]) -> Sequence[None]:
-        """Many with one command: one command for each would cost a node and Redis several times as much."""
-        keys = [key for deletion in deletions for key in deletion]
-        async with clients.in_time():
-            for first in range(0, len(keys), AT_A_TIME):
-                await self._redis.unlink(*keys[first : first + AT_A_TIME])
-        return [None] * len(deletions)
+        """Deletes announced sessions, most of which are gone: whoever announced them has deleted them, if it lived."""
+        for first in range(0, len(ended), AT_A_TIME):
+            part = ended[first : first + AT_A_TIME]
+            async with clients.in_time():
+                left = await self._redis.unlink(*(_prefix(session.player_id) + session.name for session in part))
+            if left:
+                await self._delete([(session.player_id, [session.name]) for session in part])
 
 
 def _listed(row: Sequence[Any]) -> Listed:

@@ -13,7 +13,6 @@
 -- ARGV by_password: 1 if the player's password opened it, else 0
 -- Returns the names of those to be ended; nothing when the epoch is barred, so that no session was opened.
 -- include: milliseconds
-local MOST_NAMES = 4999 -- that are looked at: no call takes more arguments than some 8,000
 if tonumber(epoch) < tonumber(redis.call('GET', bar) or 0) then return false end
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
@@ -23,21 +22,15 @@ redis.call('PEXPIREAT', session, now + math.min(idle, longest))
 redis.call('ZADD', sessions, now, name)
 redis.call('PEXPIREAT', sessions, now + longest)
 
--- Where there may be too many, those that have expired or ended leave the list.
-local ending, over = {}, redis.call('ZCARD', sessions) - tonumber(per_player)
-if over <= 0 then return ending end
-local names, keys = redis.call('ZRANGE', sessions, 0, MOST_NAMES), {}
-for number, other in ipairs(names) do keys[number] = prefix .. other end
-local gone = #names - redis.call('EXISTS', unpack(keys))
-over = over - gone
-for number, other in ipairs(names) do
-  if gone > 0 and redis.call('EXISTS', keys[number]) == 0 then
-    redis.call('ZREM', sessions, other)
-    gone = gone - 1
-  elseif other ~= name and #ending < over then
-    ending[#ending + 1] = other
-  elseif gone == 0 then
-    break
-  end
+-- There may be too many. Those that have expired leave the list; only what was opened long ago can have.
+local over = redis.call('ZCARD', sessions) - tonumber(per_player)
+if over <= 0 then return {} end
+local oldest = now - math.min(idle, longest)
+for _, other in ipairs(redis.call('ZRANGEBYSCORE', sessions, '-inf', string.format('%.0f', oldest))) do
+  if redis.call('EXISTS', prefix .. other) == 0 then over = over - redis.call('ZREM', sessions, other) end
+end
+local ending = {}
+for _, other in ipairs(over > 0 and redis.call('ZRANGE', sessions, 0, over) or {}) do
+  if other ~= name and #ending < over then ending[#ending + 1] = other end
 end
 return ending

@@ -28,6 +28,8 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 REQUEST_ID = istr("X-Request-Id")
 """An `istr` is found in headers without being folded each time."""
 SLOW_SECONDS = 1.0
+CLIENT_GONE = 499
+"""The status by which such requests are counted, as nginx does; it is never sent."""
 OPERATORS_PATHS = ("/admin", "/metrics")
 """Beginnings of the paths that only the operators' listener of a node answers."""
 
@@ -106,8 +108,8 @@ def _error_response(request: web.Request, error: Exception) -> web.Response:
             response = problem_response(BadJson("The body breaks off, or its chunks can't be told apart."))
             response.force_close()
             return response
-        case ConnectionResetError():
-            raise error
+        case ConnectionResetError():  # the client has gone, in the middle of an upgrade for instance: nobody hears this
+            return web.Response(status=CLIENT_GONE)
     log.error("a request failed", path=request.path, method=request.method, exc_info=error)
     return problem_response(Internal("Something went wrong on the server; its log has more under the request id."))
 

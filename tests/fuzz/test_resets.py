@@ -16,7 +16,7 @@ AT_ONCE = 40
 NOTHING_LINGERS = struct.pack("ii", 1, 0)
 """Closing sends a reset."""
 UPGRADE = (
-    "GET /v1/socket HTTP/1.1\r\nHost: node\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "GET /v1/socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: gameserver.v1\r\n\r\n"
 )
 READ = "GET /v1/players/me HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer {token}\r\n\r\n"

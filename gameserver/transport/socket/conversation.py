@@ -47,6 +47,8 @@ IN_FLIGHT_BYTES = 1 << 18
 """Of how many bytes these may be."""
 FEW = IN_FLIGHT_BYTES // LARGEST_BODY
 """So many can't be of more bytes."""
+A_TURN = 8
+"""Frames of one socket that are taken before the loop turns to others."""
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
@@ -94,7 +96,7 @@ def _check_origin(request: web.Request) -> None:
 async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
     if not await _greet(conversation, pacing):
         return
-    channel, requests = conversation.socket.channel, conversation.socket.requests
+    channel, requests, taken = conversation.socket.channel, conversation.socket.requests, 0
     try:
         while (message := await _next(channel, pacing)) is not None:
             # Decode the frame, and see that the session still holds.
@@ -105,6 +107,10 @@ async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
             task = asyncio.create_task(_serve(conversation, frame))
             requests[task] = len(message.data)
             task.add_done_callback(requests.pop)
+            taken += 1
+            # Let others have their turn: what a client has sent at once may be hundreds of frames.
+            if not taken % A_TURN:
+                await asyncio.sleep(0)
             # Read no further while too many requests are being answered.
             if len(requests) >= FEW:
                 await _wait_for_room(conversation.socket)

@@ -9,7 +9,6 @@ from bots.play.catalogue import CLASSES
 from bots.wire.channel import Channel
 
 LONGEST_PREFIX = 10
-_LETTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,11 @@ class BotIdentity:
 
 
 def new_tag() -> str:
-    """Draw six letters that tell this run's players from those of other runs."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(6))
+    """Draw six letters that tell this run's players from those of other runs.
+
+    No digits: between two of them `gm` is a word, and a name with such a word is reserved.
+    """
+    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))
 
 
 def make(prefix: str, tag: str, index: int, random: Random, channels: tuple[Channel, ...]) -> BotIdentity:

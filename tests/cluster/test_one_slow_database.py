@@ -65,7 +65,14 @@ async def sign_up_on(node: InProcessNode, api: Api, database: str) -> Signed:
 @pytest.fixture
 async def placed(node: InProcessNode, api: Api) -> Placed:
     one = [await sign_up_on(node, api, "one") for _ in range(3)]
-    return Placed(node, api, one, [await sign_up_on(node, api, "two") for _ in range(3)])
+    two = [await sign_up_on(node, api, "two") for _ in range(3)]
+
+    async def is_live() -> bool:
+        return (await api.ask("GET", f"/v1/boards/exp/ranks/{two[-1].id}")).status == 200
+
+    # A board that isn't live yet needs all databases for it; what is tested is that a live one goes on.
+    await wait_until(is_live, SECONDS, "the board is live")
+    return Placed(node, api, one, two)
 
 
 async def push_of(socket: Socket, kind: str) -> dict[str, Any]:

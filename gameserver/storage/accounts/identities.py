@@ -27,11 +27,11 @@ from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.commit import at_commit_point
-from gameserver.storage.accounts.key_writes import Decision, KeyWrite, LedgerRow, PlayerColumns, write_keys
+from gameserver.storage.accounts.key_writes import Decision, KeyWrite, PlayerColumns, write_keys
 from gameserver.storage.accounts.player_keys import Device, KeyHolder, Sought, look, sought
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
-from gameserver.storage.ledger.rows import Recorded, json_of, outcome_of, player_from, require_same
+from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of, player_from, require_same
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.slots.shared_reads import SharedReads
@@ -282,6 +282,6 @@ def _as_stored(args: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
     return {**args, "name": name} if name and stored.get("name") == name else args
 
 
-def _ledger_row(change: Change, after: Player, outcome: Mapping[str, Any], seed: int = 0) -> LedgerRow:
-    return LedgerRow(slot_of(after.id), after.id, change.command_id, change.action, json_of(change.args), seed,
+def _ledger_row(change: Change, after: Player, outcome: Mapping[str, Any], seed: int = 0) -> BatchRow:
+    return BatchRow(slot_of(after.id), after.id, change.command_id, change.action, json_of(change.args), seed,
                      json_of(outcome), after.version)  # fmt: skip

@@ -13,20 +13,8 @@ import asyncpg
 
 from gameserver.storage.accounts.player_keys import SQL, Device, KeyHolder, look, sought
 from gameserver.storage.ids import slot_of
+from gameserver.storage.ledger.rows import BatchRow
 from gameserver.storage.slots.shared_writes import Busy
-
-
-class LedgerRow(NamedTuple):
-    """A row of the ledger, without its time; `args` and `outcome` are JSON."""
-
-    slot: int
-    player_id: int
-    command_id: str
-    action: str
-    args: str
-    seed: int
-    outcome: str
-    version: int
 
 
 class PlayerColumns(NamedTuple):
@@ -50,7 +38,7 @@ class Decision:
 
     reply: object
     columns: PlayerColumns | None = None
-    record: LedgerRow | None = None
+    record: BatchRow | None = None
     gone: Sequence[Device] = ()
     """Devices whose rows are deleted, before others are added."""
     added: Sequence[tuple[Device, bool]] = ()

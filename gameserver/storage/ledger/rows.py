@@ -24,7 +24,7 @@ TXID: ColumnClause[int] = literal_column("(select pg_current_xact_id()::text::bi
 
 
 class BatchRow(NamedTuple):
-    """A row that a group commit writes, in the order of its statement's arguments; `args` and `outcome` are JSON."""
+    """A row that is written with others, in the order of the statements' arguments; `args` and `outcome` are JSON."""
 
     slot: int
     player_id: int

@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
-from gameserver.rules.errors import PlayerNotFound
+from gameserver.rules.errors import NameTaken, PlayerNotFound
 from gameserver.storage.accounts.identities import Change
 from gameserver.storage.accounts.key_writes import Decision, KeyWrite, write_keys
 from gameserver.storage.accounts.player_keys import KeyHolder
@@ -89,3 +91,18 @@ async def test_a_decision_that_fails_fails_alone(core: Core) -> None:
     outcomes = await asyncio.gather(*map(writes.write, wanted), return_exceptions=True)
     await writes.close()
     assert [isinstance(outcome, ZeroDivisionError) for outcome in outcomes] == [id_ == ids[2] for id_ in ids]
+
+
+async def test_a_refusal_holds_no_frames(core: Core) -> None:
+    (ann,) = await born(core, 1)
+    refusals = []
+
+    def decide(holder: KeyHolder | None) -> Decision:
+        refusals.append(NameTaken("It is taken."))
+        raise refusals[-1]
+
+    writes: SharedWrites[KeyWrite, object] = SharedWrites(core.slots, "players", write_keys)
+    with pytest.raises(NameTaken):
+        await writes.write(KeyWrite(slot_of(ann), ann, None, decide))
+    await writes.close()
+    assert [refusal.__traceback__ for refusal in refusals] == [None]

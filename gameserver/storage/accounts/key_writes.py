@@ -10,11 +10,16 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import asyncpg
+import structlog
 
+from gameserver.garbage import without_frames
+from gameserver.rules.errors import GameError
 from gameserver.storage.accounts.player_keys import SQL, Device, KeyHolder, look, sought
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.rows import BatchRow
 from gameserver.storage.slots.shared_writes import Busy
+
+log = structlog.get_logger()
 
 
 class PlayerColumns(NamedTuple):
@@ -77,8 +82,12 @@ async def write_keys(connection: asyncpg.Connection, writes: Sequence[KeyWrite])
         try:
             assert not isinstance(holder, Exception), "owned: asked under the fence"
             decision = write.decide(holder)
+        except GameError as error:
+            replies[id(write)] = without_frames(error)
+            continue
         except Exception as error:
-            replies[id(write)] = error
+            log.exception("a change failed", player=write.player_id, command=write.command_id)
+            replies[id(write)] = without_frames(error)
             continue
         replies[id(write)] = decision.reply
         if holder is not None:

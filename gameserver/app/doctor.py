@@ -162,7 +162,13 @@ def _replica(replica: Replica) -> Examined:
         examined.fail(replica.problem, f"correct its URL, or make it anew from {replica.primary}")
     elif age == inf:
         problem = f"it is more than {CATCHING_UP_SECONDS:g} s behind {replica.primary}; its reads go there"
-        examined.symptoms.append(Symptom("warning", problem, "look whether it replays, and what its network carries"))
+        examined.symptoms.append(
+            Symptom(
+                "warning",
+                problem,
+                "look whether it replays, what its network carries, and whether the role has pg_monitor there",
+            )
+        )
     return examined
 
 

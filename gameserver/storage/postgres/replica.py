@@ -2,7 +2,8 @@
 
 Law: a replica's age is never understated, and no clock but this node's own counts. The primary is asked how far its log
 has come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question.
-A replica that is frozen, cut off, slow, or isn't one of this primary ages without bound.
+A replica that is frozen, cut off, slow, or isn't one of this primary and its timeline ages without bound. Whatever a
+server answers, the watch goes on.
 """
 
 import asyncio
@@ -12,11 +13,14 @@ from collections import deque
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
 
 from gameserver.logs.outage import Outage
 from gameserver.rules.errors import DatabaseUnavailable, Overloaded
+from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND
@@ -24,9 +28,11 @@ from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND
 LOOK_SECONDS = 0.5
 MARKS = 600
 """How many positions of the primary are remembered, five minutes of them: a replica that is older is useless anyway."""
-SYSTEM = "(select system_identifier::text from pg_control_system())"
-PRIMARY = f"select {SYSTEM}, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint"
-REPLICA = f"select {SYSTEM}, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint, pg_is_in_recovery()"
+SQL = statements.load(__package__, "replica.sql")
+
+
+class _CannotTellError(Exception):
+    """A server didn't say how far it has come; with the reason."""
 
 
 class Replica:
@@ -35,8 +41,8 @@ class Replica:
     def __init__(self, name: str, primary: str, database: Database) -> None:
         self.name, self.primary, self.database = name, primary, database
         self._fresh_at = -inf
-        self._system = ""
-        """The primary's identifier."""
+        self._line = ("", 0)
+        """The primary's system and timeline."""
         self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS)
         self._outage = Outage("a replica can't be used", "a replica can be used again", database=primary, replica=name)
         REPLICA_AGE.labels(primary, name).set_function(self.age)
@@ -55,31 +61,40 @@ class Replica:
         self._fresh_at = -inf
         self._outage.failed(reason)
 
-    def mark(self, system: str, position: int, asked_at: float) -> None:
-        """The primary's log had come to `position`, in bytes, or less when it was asked, by the monotonic clock."""
-        self._system = system
+    def mark(self, line: tuple[str, int], position: int, asked_at: float) -> None:
+        """The primary's log had come to `position`, in bytes, or less when it was asked, by the monotonic clock.
+
+        `line` is its system and timeline: positions of others say nothing.
+        """
+        if line != self._line:
+            self._line = line
+            self._marks.clear()
         self._marks.append((position, asked_at))
 
     async def look(self) -> None:
         """Asks it how far it has come."""
         try:
-            ((system, replayed, replays),) = await self.database.ask(REPLICA)
-        except (DatabaseUnavailable, Overloaded) as error:
-            self.distrust(error.detail)
+            row = await _told(self.database, "replica")
+        except _CannotTellError as error:
+            self.distrust(str(error))
             return
-        if not replays:
+        system, timeline = self._line
+        if not row.replays:
             self.distrust("it is no replica: it takes writes")
-        elif system != self._system:
-            self.distrust(f"it is a replica of the system {system}, and {self.primary} is {self._system}")
+        elif row.system != system:
+            self.distrust(f"it is a replica of the system {row.system}, and {self.primary} is {system}")
+        elif row.timeline is not None and row.timeline != timeline:
+            self.distrust(f"it follows the timeline {row.timeline}, and {self.primary} is on {timeline}")
         else:
-            self._reached(replayed)
+            if row.timeline is not None:  # else it receives nothing now, and ages
+                self._reached(row.position)
             self._outage.answered()
 
     async def watch(self) -> None:
         """Looks again and again, once its primary has answered, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if self._system:
+            if self._marks:
                 await self.look()
 
     def _reached(self, position: int) -> None:
@@ -140,8 +155,20 @@ class Replicas:
     async def _mark(self, name: str) -> None:
         asked_at = time.monotonic()
         try:
-            ((system, position),) = await self._databases[name].ask(PRIMARY)
-        except (DatabaseUnavailable, Overloaded):
+            row = await _told(self._databases[name], "primary")
+        except _CannotTellError:
             return  # its outage is told elsewhere, and the replicas age
-        for replica in self._by_database[name]:
-            replica.mark(system, position, asked_at)
+        if row.position is not None:
+            for replica in self._by_database[name]:
+                replica.mark((row.system, row.timeline), row.position, asked_at)
+
+
+async def _told(database: Database, statement: str) -> Any:
+    """The row of a statement. Raises _CannotTellError, also when the server refuses it: it may lack rights."""
+    try:
+        (row,) = await database.ask(SQL[statement])
+    except (DatabaseUnavailable, Overloaded) as error:
+        raise _CannotTellError(error.detail) from error
+    except DBAPIError as error:
+        raise _CannotTellError(f"it doesn't say how far it has come: {error.orig}") from error
+    return row

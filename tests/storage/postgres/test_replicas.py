@@ -15,6 +15,8 @@ from gameserver.config.servers import DatabaseSettings, ReplicaSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.replica import PostgresReplica
+from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.replica import Replicas
 from gameserver.waiting import cancel_and_wait
 from tests.support.deployment import enlist, enlist_many, working
 from tests.support.freezing import frozen
@@ -127,3 +129,27 @@ async def test_what_is_no_replica_of_this_primary_is_never_asked(
         assert "it is no replica" in str(other.problem)
         assert other.age() == inf
         assert await counted(core) == 0
+
+
+async def test_a_replica_of_another_timeline_is_never_asked(settings: Settings, replica: PostgresReplica) -> None:
+    async with watched(settings, url_of(replica, settings)) as core:
+        await wait_until(lambda: age(core) < OLDEST, 20, "the replica is fresh")
+        (follower,) = core.replicas.all()
+        system, timeline = follower._line
+        follower.mark((system, timeline + 1), 0, 0.0)
+        await follower.look()
+        assert follower.age() == inf
+        assert "timeline" in str(follower.problem)
+
+
+async def test_a_primary_that_is_a_replica_by_now_ends_nothing(settings: Settings, replica: PostgresReplica) -> None:
+    url = SecretStr(url_of(replica, settings))
+    databases = Databases({"one": url})
+    replicas = Replicas(databases, {"one": {"one-replica-1": url}}, None)
+    watch = asyncio.create_task(replicas.run())
+    done, _ = await asyncio.wait([watch], timeout=1.5)
+    assert not done
+    assert [each.age() for each in replicas.all()] == [inf]
+    await cancel_and_wait([watch])
+    await replicas.close()
+    await databases.close()

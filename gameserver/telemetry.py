@@ -36,6 +36,12 @@ REPLICA_AGE = Gauge(
     ["database", "replica"],
 )
 REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
+RECONCILED = Counter(
+    "gameserver_reconciled_total", "Comparisons of failed-over databases with the slot map", ["database", "end"]
+)
+RECONCILED_SLOTS = Counter(
+    "gameserver_reconciled_slots_total", "Slots that differed from the map then, by what was done", ["group", "what"]
+)
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])

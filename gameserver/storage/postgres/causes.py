@@ -15,6 +15,10 @@ class Unfit(ConnectionError):
     """A database answers, but must not be used; the text is a sentence for operators that says why."""
 
 
+class Unreconciled(Unfit):
+    """A database was failed over or restored, and hasn't been compared with the slot map since."""
+
+
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (
         asyncpg.InvalidPasswordError,

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gameserver.logs.outage import Outage
 from gameserver.storage.postgres import causes, passfile
-from gameserver.storage.postgres.causes import Unfit
+from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.report import Report
@@ -48,7 +48,8 @@ class Database:
     """One Postgres database.
 
     Law: nothing uses it before `vet` has judged it, on the first connection, whenever that comes: a database that is
-    silent when a node starts, or joins later, is judged when it first answers.
+    silent when a node starts, or joins later, is judged when it first answers. Every connection, the first and each
+    later one, has to pass `gate`, which refuses a server that was failed over or restored until it was reconciled.
     """
 
     def __init__(
@@ -59,12 +60,15 @@ class Database:
         *,
         patient: bool = False,
         vet: Vet | None = None,
+        gate: Vet | None = None,
     ) -> None:
         """`patient`, for migrations: statements and transactions may take as long as they need."""
         self.name = name
         self.groups: frozenset[str] = frozenset()
         """The table groups that it is to have, as far as is known."""
-        self._vet = vet
+        self._vet, self._gate = vet, gate
+        self.estranged = False
+        """Whether its last connection was refused because it has to be reconciled first."""
         self._url, self._passfile = url, passfile
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
@@ -125,17 +129,23 @@ class Database:
         return connection
 
     async def _judge(self, connection: asyncpg.Connection) -> None:
-        """Lets `vet` judge the database, until it has found it fit once. Raises Unfit, and what the driver raises."""
-        if (vet := self._vet) is None:
-            return
+        """Lets `vet` judge the database, until it has found it fit once, and `gate` each connection.
+
+        Raises Unfit, and what the driver raises.
+        """
         try:
-            await vet(self, connection)
+            if (vet := self._vet) is not None:
+                await vet(self, connection)
+                self._vet = None
+            if self._gate is not None:
+                await self._gate(self, connection)
         except BaseException as error:
             connection.terminate()
             if isinstance(error, Unfit):
                 self._outage.failed(str(error))
+            self.estranged = isinstance(error, Unreconciled)
             raise
-        self._vet = None
+        self.estranged = False
 
     @contextlib.asynccontextmanager
     async def _opened(self, **options: Any) -> AsyncIterator[AsyncConnection]:
@@ -226,13 +236,14 @@ class Databases:
         *,
         patient: bool = False,
         vet: Vet | None = None,
+        gate: Vet | None = None,
     ) -> None:
         """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
-        self._passfile, self._patient, self._vet = passfile, patient, vet
+        self._passfile, self._patient, self._vet, self._gate = passfile, patient, vet, gate
         self._databases = {name: self._made(name, url) for name, url in urls.items()}
 
     def _made(self, name: str, url: SecretStr) -> Database:
-        return Database(name, url, self._passfile, patient=self._patient, vet=self._vet)
+        return Database(name, url, self._passfile, patient=self._patient, vet=self._vet, gate=self._gate)
 
     def join(self, name: str, url: SecretStr) -> None:
         """Adds a database that wasn't known at first; the address of a known name stays."""
@@ -254,6 +265,10 @@ class Databases:
 
     def names(self) -> list[str]:
         return list(self._databases)
+
+    def estranged(self) -> list[str]:
+        """Those that refuse connections because they have to be reconciled."""
+        return [name for name, database in self._databases.items() if database.estranged]
 
     def problems(self) -> dict[str, str]:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""

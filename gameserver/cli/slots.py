@@ -169,7 +169,7 @@ def reconcile(
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Set ownership right after a failover or a restore, and open the databases; running nodes do this by themselves."""
+    """Set ownership right after a failover or a restore, and open databases; running nodes do this by themselves."""
 
     async def work(reconciler: Reconciler) -> None:
         done = await reconciler.run(without or (), force=True)

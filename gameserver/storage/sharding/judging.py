@@ -167,7 +167,8 @@ def _judge_before_flip(view: SlotView, moving: MovingSlot) -> Verdict | None:
 
 def _judge_after_flip(view: SlotView, moving: MovingSlot, now: Circumstances) -> Verdict | None:
     """The target owns it, or is about to; unless it has gone back to a time before its grant."""
-    target, granted = moving.target, view.of(moving.target).epoch >= moving.epoch
+    target, row = moving.target, view.of(moving.target)
+    granted = row.epoch > moving.epoch or row == Ownership(owned=True, epoch=moving.epoch)
     if target not in view.rows or granted or (moving.step is SlotStep.FLIPPED and target not in now.changed):
         return _released(view, target)
     source = view.of(moving.source)

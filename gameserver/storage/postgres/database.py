@@ -262,5 +262,10 @@ class Databases:
         problems = {name: database.problem for name, database in self._databases.items()}
         return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
 
+    def primaries(self) -> dict[str, int]:
+        """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""
+        numbers = {name: database.dialer.number for name, database in self._databases.items()}
+        return {name: number for name, number in numbers.items() if number is not None}
+
     async def close(self) -> None:
         await asyncio.gather(*(database.dispose() for database in self._databases.values()))

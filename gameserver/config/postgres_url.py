@@ -41,7 +41,7 @@ def places(url: SecretStr) -> list[Place]:
         alone = [urlunsplit(parts._replace(netloc=f"{role}{at}{address}")) for address in addresses]
     else:
         addresses = _of_query(query)
-        alone = [urlunsplit(parts._replace(query=_query_with(query, address))) for address in addresses]
+        alone = [f"{parts.scheme}://{parts.path}?{_query_with(query, address)}" for address in addresses]
     if len(addresses) == 1:
         return [Place(_shown(addresses[0]), url)]
     _require_addresses(addresses)

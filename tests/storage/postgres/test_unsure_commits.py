@@ -153,4 +153,4 @@ async def test_a_cached_plan_of_a_transaction_is_a_database_that_is_busy(servers
         async with database.transaction() as connection:
             await connection.execute(asked)
     async with database.transaction() as connection:
-        assert "more" in (await connection.execute(asked)).keys()
+        assert "more" in list((await connection.execute(asked)).keys())

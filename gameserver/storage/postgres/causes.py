@@ -19,6 +19,10 @@ class Unreconciled(Unfit):
     """A database was failed over or restored, and hasn't been compared with the slot map since."""
 
 
+class NoPrimary(Unfit):
+    """What answers takes no writes: it is a replica by now, or was demoted."""
+
+
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (
         asyncpg.InvalidPasswordError,

@@ -8,23 +8,25 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import AdaptedConnection, event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, passfile
+from gameserver.storage.postgres import causes, passfile, pools
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
+from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
+from gameserver.storage.postgres.dialing import Dialer
+from gameserver.storage.postgres.driver import LEAVE_A_MARK, DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.report import Report
 from gameserver.storage.postgres.shares import POOL, Shares
 
-CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
@@ -38,8 +40,17 @@ EVERYWHERE = {
 }
 """Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
 tables, and what is acknowledged must be on disk."""
-Vet = Callable[["Database", asyncpg.Connection], Awaitable[None]]
+Vet = Callable[["Database", DriverConnection], Awaitable[None]]
 """Raises Unfit."""
+
+
+class Judges(NamedTuple):
+    """Who says whether a database may be used: `vet` until it has found it fit once, `gate` for each connection."""
+
+    vet: Vet
+    gate: Vet
+
+
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
 log = structlog.get_logger()
 
@@ -47,9 +58,9 @@ log = structlog.get_logger()
 class Database:
     """One Postgres database.
 
-    Law: nothing uses it before `vet` has judged it, on the first connection, whenever that comes: a database that is
-    silent when a node starts, or joins later, is judged when it first answers. Every connection, the first and each
-    later one, has to pass `gate`, which refuses a server that was failed over or restored until it was reconciled.
+    Law: nothing uses it before `judges.vet` has judged it, on the first connection, whenever that comes: a database that
+    is silent when a node starts, or joins later, is judged when it first answers. Every connection has to pass
+    `judges.gate`, which refuses a server that was failed over or restored until it was reconciled.
     """
 
     def __init__(
@@ -59,14 +70,18 @@ class Database:
         passfile: Path | None = None,
         *,
         patient: bool = False,
-        vet: Vet | None = None,
-        gate: Vet | None = None,
+        replica: bool = False,
+        judges: Judges | None = None,
     ) -> None:
-        """`patient`, for migrations: statements and transactions may take as long as they need."""
+        """`patient`, for migrations: statements and transactions may take as long as they need.
+
+        A `replica` needn't take writes.
+        """
         self.name = name
+        self.dialer = Dialer(name, url, passfile, replica=replica)
         self.groups: frozenset[str] = frozenset()
         """The table groups that it is to have, as far as is known."""
-        self._vet, self._gate = vet, gate
+        self._judges, self._is_fit = judges, False
         self.estranged = False
         """Whether its last connection was refused because it has to be reconciled first."""
         self._url, self._passfile = url, passfile
@@ -78,15 +93,7 @@ class Database:
         self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
 
     def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
-        engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=lambda: self.connect(timeouts),
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=QUERY_SECONDS,
-        )
-        event.listen(engine.sync_engine, "invalidate", _cut)
-        return engine
+        return pools.pool(lambda: self.connect(timeouts), size, QUERY_SECONDS, self.dialer.doubt)
 
     async def dispose(self) -> None:
         """Closes the pools."""
@@ -102,7 +109,7 @@ class Database:
         """A sentence on why it can't be used at the moment; None if it can, as far as is known."""
         return self._outage.error
 
-    async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+    async def connect(self, settings: Mapping[str, str]) -> DriverConnection:
         """A driver connection with these server settings.
 
         Raises one of LOST, also when the server refuses it, or when the database is Unfit.
@@ -112,15 +119,10 @@ class Database:
         self._outage.answered()
         return connection
 
-    async def connect_unjudged(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+    async def connect_unjudged(self, settings: Mapping[str, str]) -> DriverConnection:
         """A connection to a database that may be unfit, for those who judge it. Raises one of LOST."""
         try:
-            connection = await asyncpg.connect(
-                self.url.get_secret_value(),
-                timeout=CONNECT_SECONDS,
-                command_timeout=self._query_seconds,
-                server_settings={**EVERYWHERE, **settings},
-            )
+            connection = await self.dialer.dial({**EVERYWHERE, **settings}, self._query_seconds)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             self._outage.failed(causes.explained(self.name, error))
             if isinstance(error, asyncpg.PostgresError):
@@ -128,17 +130,17 @@ class Database:
             raise
         return connection
 
-    async def _judge(self, connection: asyncpg.Connection) -> None:
-        """Lets `vet` judge the database, until it has found it fit once, and `gate` each connection.
+    async def _judge(self, connection: DriverConnection) -> None:
+        """Lets the judges look at the database and this connection.
 
         Raises Unfit, and what the driver raises.
         """
         try:
-            if (vet := self._vet) is not None:
-                await vet(self, connection)
-                self._vet = None
-            if self._gate is not None:
-                await self._gate(self, connection)
+            if self._judges is not None:
+                if not self._is_fit:
+                    await self._judges.vet(self, connection)
+                self._is_fit = True
+                await self._judges.gate(self, connection)
         except BaseException as error:
             connection.terminate()
             if isinstance(error, Unfit):
@@ -155,9 +157,19 @@ class Database:
                 yield await opened.execution_options(**options)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction through the engine. Raises DatabaseUnavailable."""
+    async def _begun(self, first: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that begins with a query of these columns."""
         async with self._opened(isolation_level="READ COMMITTED") as connection, connection.begin():
+            await connection.execute(text(f"select {first}"))
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction through the engine, whose commit waits for the standby also where it writes nothing.
+
+        Raises DatabaseUnavailable, and OutcomeUnknown when the commit may have taken place.
+        """
+        async with self._begun(LEAVE_A_MARK) as connection:
             yield connection
 
     @contextlib.asynccontextmanager
@@ -174,8 +186,7 @@ class Database:
             async with asyncio.timeout_at(deadline):
                 opened = await self.reports.connect()
             try:
-                raw = (await opened.get_raw_connection()).driver_connection
-                assert raw is not None
+                raw = pools.driver_of(await opened.get_raw_connection())
                 await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 report = Report(self.name, opened, raw.terminate, deadline)
                 try:
@@ -190,29 +201,28 @@ class Database:
                 await opened.close()
 
     @contextlib.asynccontextmanager
-    async def driver_snapshot(self) -> AsyncIterator[asyncpg.Connection]:
+    async def driver_snapshot(self) -> AsyncIterator[DriverConnection]:
         """The driver's connection within a `snapshot`, for statements with `$1`…. Raises DatabaseUnavailable."""
         async with self.snapshot() as connection:
             # The engine begins a transaction only with a statement that it sends itself.
             await connection.execute(text("select 1"))
-            yield (await connection.get_raw_connection()).driver_connection
+            yield pools.driver_of(await connection.get_raw_connection())
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
-        """The rows of one statement with `$1`…, in a transaction of its own. Raises DatabaseUnavailable."""
+        """The rows of one statement with `$1`…, in a transaction of its own.
+
+        Raises DatabaseUnavailable, and OutcomeUnknown when it may have changed something.
+        """
         async with self._opened(isolation_level="AUTOCOMMIT") as connection:
-            return (await connection.exec_driver_sql(statement, arguments)).fetchall()
+            rows = (await connection.exec_driver_sql(statement, arguments)).fetchall()
+            pools.driver_of(await connection.get_raw_connection()).require_sure()
+            return rows
 
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
         """A transaction under the group's fence: a slot that it then finds owned stays owned until its end."""
-        async with self.transaction() as connection:
-            await connection.execute(text(f"select pg_advisory_xact_lock_shared({FENCES[group]})"))
+        async with self._begun(f"pg_advisory_xact_lock_shared({FENCES[group]}), {LEAVE_A_MARK}") as connection:
             yield connection
-
-
-def _cut(connection: AdaptedConnection, *_: object) -> None:
-    """Ends a connection that a pool gives up; left to SQLAlchemy, goodbyes to a silent database would take 2 s."""
-    connection.driver_connection.terminate()
 
 
 ONE_BY_ONE = text(
@@ -235,15 +245,14 @@ class Databases:
         passfile: Path | None = None,
         *,
         patient: bool = False,
-        vet: Vet | None = None,
-        gate: Vet | None = None,
+        judges: Judges | None = None,
     ) -> None:
         """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
-        self._passfile, self._patient, self._vet, self._gate = passfile, patient, vet, gate
+        self._passfile, self._patient, self._judges = passfile, patient, judges
         self._databases = {name: self._made(name, url) for name, url in urls.items()}
 
     def _made(self, name: str, url: SecretStr) -> Database:
-        return Database(name, url, self._passfile, patient=self._patient, vet=self._vet, gate=self._gate)
+        return Database(name, url, self._passfile, patient=self._patient, judges=self._judges)
 
     def join(self, name: str, url: SecretStr) -> None:
         """Adds a database that wasn't known at first; the address of a known name stays."""
@@ -274,6 +283,11 @@ class Databases:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
         problems = {name: database.problem for name, database in self._databases.items()}
         return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
+
+    def primaries(self) -> dict[str, int]:
+        """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""
+        numbers = {name: database.dialer.number for name, database in self._databases.items()}
+        return {name: number for name, number in numbers.items() if number is not None}
 
     async def close(self) -> None:
         await asyncio.gather(*(database.dispose() for database in self._databases.values()))

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from gameserver.storage.postgres.causes import explained
 from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.sharding import lineage
 from gameserver.storage.sharding.judging import NEVER, Circumstances, MovingSlot, Ownership, SlotView
@@ -40,7 +41,7 @@ class Compared:
     """A database that answered: its groups, those that were compared on another server (`lineage.stale`), its rows."""
 
     database: Database
-    connection: asyncpg.Connection
+    connection: DriverConnection
     groups: Sequence[str]
     stale: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, dict[int, Ownership]] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class Comparison:
 
 
 async def compare(
-    stack: AsyncExitStack, control: asyncpg.Connection, databases: Databases, name: str, *, takes_moves: bool
+    stack: AsyncExitStack, control: DriverConnection, databases: Databases, name: str, *, takes_moves: bool
 ) -> Comparison:
     """Asks everyone, over connections that `stack` closes; with `takes_moves` no mover goes on meanwhile.
 
@@ -106,7 +107,7 @@ async def compare(
     )
 
 
-async def _members(control: asyncpg.Connection, databases: Databases, name: str) -> dict[str, set[str]]:
+async def _members(control: DriverConnection, databases: Databases, name: str) -> dict[str, set[str]]:
     """The groups of each database, `control` included."""
     for row in await control.fetch("select name, url from databases where url is not null"):
         databases.join(row["name"], SecretStr(row["url"]))

@@ -17,7 +17,7 @@ from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database, Databases, Judges
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import lineage, placing
@@ -38,8 +38,8 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
-    judges = {} if patient else {"vet": vet, "gate": lineage.gate}
-    databases = Databases(urls, settings.passfile, patient=patient, **judges)
+    judges = None if patient else Judges(vet, lineage.gate)
+    databases = Databases(urls, settings.passfile, patient=patient, judges=judges)
     databases.assign({"control": [settings.control.database]})
     return databases
 

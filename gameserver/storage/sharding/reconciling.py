@@ -19,6 +19,7 @@ import structlog
 from gameserver.rules import ranges
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.postgres.locks import RECONCILING
 from gameserver.storage.sharding import settling
@@ -119,7 +120,7 @@ class Reconciler:
             await asyncio.sleep(PAUSE_SECONDS)
 
     @contextlib.asynccontextmanager
-    async def _asking(self) -> AsyncIterator[tuple[AsyncExitStack, asyncpg.Connection]]:
+    async def _asking(self) -> AsyncIterator[tuple[AsyncExitStack, DriverConnection]]:
         with translated(self._control):
             async with AsyncExitStack() as stack:
                 control = await self._databases[self._control].connect_unjudged(PATIENCE)
@@ -127,7 +128,7 @@ class Reconciler:
                 yield stack, control
 
     async def _settle(
-        self, control: asyncpg.Connection, comparison: Comparison, without: Collection[str]
+        self, control: DriverConnection, comparison: Comparison, without: Collection[str]
     ) -> Reconciliation:
         judgements = _judged(comparison)
         comparison.unseen -= set(without)
@@ -146,7 +147,7 @@ class Reconciler:
         return done
 
     async def _settle_databases(
-        self, control: asyncpg.Connection, comparison: Comparison, changes: Sequence[Judgement], opening: set[str]
+        self, control: DriverConnection, comparison: Comparison, changes: Sequence[Judgement], opening: set[str]
     ) -> dict[str, str]:
         """Each by itself; those that couldn't be settled, with the reason."""
         copies, failed = await self._open_copies(control), dict[str, str]()
@@ -162,7 +163,7 @@ class Reconciler:
                 failed[name] = f"{type(error).__name__}: {error}"
         return failed
 
-    async def _open_copies(self, control: asyncpg.Connection) -> set[str]:
+    async def _open_copies(self, control: DriverConnection) -> set[str]:
         """The names of the copies of the moves that aren't over."""
         moves = await control.fetch('select id, "group", source, target from moves where ended_at is null')
         known = [row for row in moves if row["source"] in self._databases and row["target"] in self._databases]

@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-import asyncpg
-
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding import lineage
 from gameserver.storage.sharding.comparing import Compared, Comparison
@@ -61,7 +60,7 @@ async def settle_winners(comparison: Comparison, judgements: Sequence[Judgement]
         await _write_rows(comparison.compared[name], own)
 
 
-async def settle_map(control: asyncpg.Connection, judgements: Sequence[Judgement]) -> None:
+async def settle_map(control: DriverConnection, judgements: Sequence[Judgement]) -> None:
     """The map and the moves, at once."""
     async with control.transaction():
         for view, verdict in ((each.view, each.verdict) for each in judgements):
@@ -82,7 +81,7 @@ async def settle_map(control: asyncpg.Connection, judgements: Sequence[Judgement
         await control.execute("select pg_notify($1, 'reconciled')", CHANNEL)
 
 
-async def note(control: asyncpg.Connection, actor: str, target: str, judgements: Sequence[Judgement]) -> None:
+async def note(control: DriverConnection, actor: str, target: str, judgements: Sequence[Judgement]) -> None:
     """Enters it into the audit log."""
     await control.execute(
         "insert into audit (admin, action, target, reason, details) values ($1, 'slots_reconcile', $2, $3, $4)",
@@ -93,7 +92,7 @@ async def note(control: asyncpg.Connection, actor: str, target: str, judgements:
     )
 
 
-async def release_moves(control: asyncpg.Connection, mover: str) -> None:
+async def release_moves(control: DriverConnection, mover: str) -> None:
     """Lets the next mover take each move at once."""
     await control.execute("update moves set lease = clock_timestamp() where ended_at is null and mover = $1", mover)
 
@@ -126,7 +125,7 @@ async def _write_rows(compared: Compared, rows: Sequence[tuple[str, int, Ownersh
             )
 
 
-async def end_orphans(connection: asyncpg.Connection, open_copies: Set[str]) -> None:
+async def end_orphans(connection: DriverConnection, open_copies: Set[str]) -> None:
     """Ends copies of moves that are over, or that the control database has forgotten: what one of them goes on to
     bring would be applied to rows of somebody else."""
     names = list(open_copies)

@@ -58,8 +58,8 @@ log = structlog.get_logger()
 class Database:
     """One Postgres database.
 
-    Law: nothing uses it before `judges.vet` has judged it, on the first connection, whenever that comes: a database that
-    is silent when a node starts, or joins later, is judged when it first answers. Every connection has to pass
+    Law: nothing uses it before `judges.vet` has judged it, on the first connection, whenever that comes: a database
+    that is silent when a node starts, or joins later, is judged when it first answers. Every connection has to pass
     `judges.gate`, which refuses a server that was failed over or restored until it was reconciled.
     """
 

@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 
 from gameserver.config.settings import Settings
+from gameserver.rules import ranges
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.operators import condition, old_weeks, redis_condition
 from gameserver.storage.operators.condition import Symptom
@@ -63,6 +64,7 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
         used = [databases[name] for name in databases.names() if databases[name].groups]
         examined = await asyncio.gather(*(_database(settings, database, nodes) for database in used))
         _compare_clocks(examined, settings.control.database)
+        await _compare_slots(settings, databases, examined)
         replicas = await _replicas(settings, databases)
         return [*examined, *replicas, await _redis(settings)]
     finally:
@@ -175,6 +177,24 @@ def _replica(replica: Replica) -> Examined:
             )
         )
     return examined
+
+
+async def _compare_slots(settings: Settings, databases: Databases, examined: list[Examined]) -> None:
+    """What the databases own is compared with the control database's map."""
+    known = {server.name: server for server in examined}
+    if any(server.symptoms and "version" not in server.facts for server in examined):
+        return  # a database is away: its own examination says why
+    try:
+        found = await provision.reconciler_of(settings, databases).check()
+    except (*ASKING, DatabaseUnavailable):
+        return
+    slots: dict[str, dict[str, list[int]]] = {}
+    for each in found.judgements:
+        slots.setdefault(each.view.owner, {}).setdefault(each.verdict.reason, []).append(each.view.slot)
+    for name, reasons in slots.items():
+        for reason, numbers in reasons.items():
+            problem = f"slots {ranges.shown(numbers)} differ from the map: {reason}"
+            known[name].fail(problem, "look at `gameserver slots check`")
 
 
 def _compare_clocks(examined: list[Examined], control: str) -> None:

@@ -30,7 +30,7 @@ async def promote(server: PostgresServer) -> None:
     try:
         await server.start()
     finally:
-        del server._provide  # type: ignore[method-assign]
+        del server._provide
     async with connected(SecretStr(server.superuser_url)) as connection:
         assert await connection.fetchval("select pg_promote()")
 

@@ -24,6 +24,8 @@ from gameserver.storage.sharding.records import LEASE
 
 PATIENCE = {"application_name": "gameserver_reconciler", "idle_session_timeout": "20000"}
 """In milliseconds: the lock of a process that froze is freed."""
+ANSWER_SECONDS = 1.5
+"""A database that can't be connected to by then counts as absent."""
 MOVER = "reconciliation"
 _END_MOVERS = """
     select pg_terminate_backend(pid, 2000) from pg_stat_activity
@@ -79,9 +81,15 @@ class Comparison:
 
 
 async def compare(
-    stack: AsyncExitStack, control: DriverConnection, databases: Databases, name: str, *, takes_moves: bool
+    stack: AsyncExitStack,
+    control: DriverConnection,
+    databases: Databases,
+    name: str,
+    *,
+    takes_moves: bool,
+    absent: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Asks everyone, over connections that `stack` closes; with `takes_moves` no mover goes on meanwhile.
+    """Asks everyone but the `absent`, over connections that `stack` closes; with `takes_moves` no mover goes on.
 
     Raises what the driver raises when the control database goes away.
     """
@@ -92,9 +100,10 @@ async def compare(
         slots = await control.fetch('select "group", slot, database, epoch from slots')
         moving = await control.fetch(_MOVING)
     unseen = await lineage.unseen(control)
-    asked = [(databases[member], sorted(own)) for member, own in groups.items()]
+    asked = [(databases[member], sorted(own)) for member, own in groups.items() if member not in (absent or {})]
     told = await asyncio.gather(*(_ask(stack, database, own, takes_moves) for database, own in asked))
-    absent = {database.name: why for (database, _), why in zip(asked, told, strict=True) if isinstance(why, str)}
+    silent = {database.name: why for (database, _), why in zip(asked, told, strict=True) if isinstance(why, str)}
+    absent = {**(absent or {}), **silent}
     compared = {each.database.name: each for each in told if isinstance(each, Compared)}
     went_back = name in compared and "control" in compared[name].stale
     return Comparison(
@@ -123,7 +132,8 @@ async def _members(control: DriverConnection, databases: Databases, name: str) -
 async def _ask(stack: AsyncExitStack, database: Database, groups: Sequence[str], takes_moves: bool) -> Compared | str:  # noqa: FBT001
     """What the database has; a sentence if it can't be asked."""
     try:
-        connection = await database.connect_unjudged(PATIENCE)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            connection = await database.connect_unjudged(PATIENCE)
         stack.callback(connection.terminate)
         compared = Compared(database, connection, groups)
         if takes_moves:

@@ -87,7 +87,9 @@ class Reconciler:
                     compared.database.estranged = False
                 self._unseen = frozenset()
                 return Reconciliation([], [], {}, first.absent)
-            comparison = await compare(stack, control, self._databases, self._control, takes_moves=True)
+            comparison = await compare(
+                stack, control, self._databases, self._control, takes_moves=True, absent=first.absent
+            )
             try:
                 return await self._settle(control, comparison, without)
             finally:
@@ -215,7 +217,7 @@ def _tell(done: Reconciliation, went_back: Set[str]) -> None:
         log.warning("a database was failed over or restored, and is open again", database=name)
     for name, reason in done.closed.items():
         RECONCILED.labels(name, "closed").inc()
-        log.error("a database was failed over or restored, and stays closed", database=name, reason=reason)
+        log.warning("a database was failed over or restored, and stays closed", database=name, reason=reason)
     for what, groups in settling.summary(done.judgements).items():
         for group, slots in groups.items():
             RECONCILED_SLOTS.labels(group, what).inc(len(slots))

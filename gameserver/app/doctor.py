@@ -190,11 +190,11 @@ async def _compare_slots(settings: Settings, databases: Databases, examined: lis
         return
     slots: dict[str, dict[str, list[int]]] = {}
     for each in found.judgements:
-        slots.setdefault(each.view.owner, {}).setdefault(each.verdict.reason, []).append(each.view.slot)
-    for name, reasons in slots.items():
-        for reason, numbers in reasons.items():
-            problem = f"slots {ranges.shown(numbers)} differ from the map: {reason}"
-            known[name].fail(problem, "look at `gameserver slots check`")
+        what = f"of {each.view.group} differ from the map: {each.verdict.reason}"
+        slots.setdefault(each.view.owner, {}).setdefault(what, []).append(each.view.slot)
+    for name, findings in slots.items():
+        for what, numbers in findings.items():
+            known[name].fail(f"the slots {ranges.shown(numbers)} {what}", "look at `gameserver slots check`")
 
 
 def _compare_clocks(examined: list[Examined], control: str) -> None:

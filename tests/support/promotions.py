@@ -14,6 +14,7 @@ from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.sharding import provision
 from gameserver.upkeep.reconciling import reconcile_for_ever
+from gameserver.upkeep.takeover import take_over_for_ever
 from gameserver.waiting import cancel_and_wait
 from tests.support.deployment import connected
 from tests.support.servers import FAST
@@ -63,10 +64,11 @@ async def restore(server: PostgresServer, backup: PostgresReplica) -> None:
 
 @asynccontextmanager
 async def reconciling(core: Core) -> AsyncIterator[None]:
-    """A node's upkeep that opens databases again, and its map's follower."""
+    """A node's upkeep that opens databases again, follows the map and carries moves on."""
     tasks = [
         asyncio.create_task(reconcile_for_ever(provision.reconciler_of(core.settings, core.databases))),
         asyncio.create_task(core.slots.run()),
+        asyncio.create_task(take_over_for_ever(core.sharding)),
     ]
     try:
         yield

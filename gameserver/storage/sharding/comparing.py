@@ -60,6 +60,8 @@ class Comparison:
     absent: dict[str, str]
     unseen: set[str]
     """Members that haven't answered since the control database went back."""
+    doubtful: bool
+    """Whether it went back, and not all members had been seen since."""
 
     def stale(self) -> set[str]:
         """The databases that were failed over or restored, or never compared."""
@@ -77,7 +79,7 @@ class Comparison:
             yield SlotView(group, slot, owner, epoch, rows, self.moving.get((group, slot)))
 
     def circumstances(self) -> Circumstances:
-        return Circumstances(self.stale(), set(self.absent))
+        return Circumstances(self.stale(), set(self.absent), self.doubtful)
 
 
 async def compare(
@@ -113,6 +115,7 @@ async def compare(
         compared,
         absent,
         set(absent) if went_back else unseen & set(absent),
+        went_back or bool(unseen),
     )
 
 

@@ -85,10 +85,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Which databases are on another system or timeline than when they were compared last, and which don't answer."""
+    """Which databases are on another system or timeline than when they were compared last, and which don't answer.
+
+    `doubtful`: the control database went back, so its records of moves may be old ones.
+    """
 
     changed: Set[str]
     unseen: Set[str]
+    doubtful: bool = False
 
 
 def judge(view: SlotView, now: Circumstances) -> Verdict | None:
@@ -146,13 +150,13 @@ def _step_after(moving: MovingSlot | None, owner: str, epoch: int) -> tuple[Slot
 
 def _judge_moving(view: SlotView, moving: MovingSlot, now: Circumstances) -> Verdict | None:
     if moving.step in (SlotStep.FENCING, SlotStep.RETURNING):
-        return _judge_before_flip(view, moving)
-    if moving.step in (SlotStep.FLIPPED, SlotStep.MOVED):
+        return _judge_before_flip(view, moving, now)
+    if moving.step in (SlotStep.FLIPPED, SlotStep.MOVED) and view.epoch <= moving.epoch:
         return _judge_after_flip(view, moving, now)
     return _judge_resting(view)
 
 
-def _judge_before_flip(view: SlotView, moving: MovingSlot) -> Verdict | None:
+def _judge_before_flip(view: SlotView, moving: MovingSlot, now: Circumstances) -> Verdict | None:
     """The mover gives the slot back to the source, which must still have been its owner.
 
     The source's fence is of the move's epoch, of the one before if it is returned, or of the one before that if the
@@ -162,6 +166,12 @@ def _judge_before_flip(view: SlotView, moving: MovingSlot) -> Verdict | None:
     row = view.of(moving.source)
     if moving.source in view.rows and not row.owned and row.epoch < fence:
         return _conflict(view, f"{moving.source} went back to a time before it got it")
+    if now.doubtful and not row.owned:
+        # The record may be older than a flip, of which the target alone would know.
+        if silent := sorted({moving.source, moving.target} & now.unseen):
+            return Verdict(What.WAITS, f"the map went back, and {' and '.join(silent)} may know of a later epoch")
+        if moving.target in now.changed:
+            return _conflict(view, f"the map and {moving.target} went back to a time before it may have got it")
     return _released(view, moving.source)
 
 
@@ -173,7 +183,7 @@ def _judge_after_flip(view: SlotView, moving: MovingSlot, now: Circumstances) ->
         return _released(view, target)
     source = view.of(moving.source)
     lost = moving.source in view.rows and not source.owned and source.epoch < moving.epoch - 1
-    if lost or moving.stage is Step.CLEANING:
+    if lost or now.doubtful or moving.stage is Step.CLEANING:
         where = f"{moving.source} {'forgot it, too' if lost else 'may have erased its rows'}"
         return _conflict(view, f"{target} went back to a time before it got it, and {where}")
     epoch = moving.epoch + 1
@@ -200,11 +210,19 @@ def _released(view: SlotView, owner: str) -> Verdict | None:
 
 
 def _conflict(view: SlotView, reason: str) -> Verdict:
-    """Nobody owns it any more, and no move goes on with it; after a flip the step stays, so that nothing is erased."""
-    moving = view.moving
-    at_source = moving is not None and moving.step in (SlotStep.WAITING, SlotStep.FENCING, SlotStep.RETURNING)
-    step = (SlotStep.KEPT, moving.epoch) if moving is not None and at_source else None
-    return Verdict(What.CONFLICT, reason, _others(view, set(), view.epoch), step=step)
+    """Nobody owns it any more, and it stays so: no move goes on with it, and the map knows every epoch.
+
+    After a flip its step says so, and the move erases nothing of it on the source.
+    """
+    known = max(view.epoch, *(row.epoch for row in view.rows.values()))
+    raised = (view.owner, known) if known > view.epoch else None
+    return Verdict(What.CONFLICT, reason, _others(view, set(), known), raised, _step_of_conflict(view.moving))
+
+
+def _step_of_conflict(moving: MovingSlot | None) -> tuple[SlotStep, int] | None:
+    if moving is None or moving.step in (SlotStep.MOVED, SlotStep.KEPT):
+        return None
+    return (SlotStep.MOVED if moving.step is SlotStep.FLIPPED else SlotStep.KEPT), moving.epoch
 
 
 def _others(view: SlotView, but: Set[str], epoch: int) -> dict[str, Ownership]:

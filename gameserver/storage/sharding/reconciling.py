@@ -55,11 +55,18 @@ class Reconciler:
 
     def __init__(self, databases: Databases, control: str, actor: str) -> None:
         self._databases, self._control, self._actor = databases, control, actor
-        self._unseen: Set[str] = frozenset()
+        self._is_unsure = True
 
     def is_needed(self) -> bool:
-        """Whether a database refused a connection to be reconciled first, or a member is still to be seen."""
-        return bool(self._databases.estranged() or self._unseen)
+        """Whether a database has refused a connection to be reconciled first, or something is still to be seen.
+
+        So it is before the first `run`, too: another process may have left something.
+        """
+        return self._is_unsure or self.has_refused()
+
+    def has_refused(self) -> bool:
+        """Whether a database refuses connections because it has to be reconciled."""
+        return bool(self._databases.estranged())
 
     async def check(self) -> Reconciliation:
         """What `run` would find, without changing anything. Raises DatabaseUnavailable."""
@@ -85,15 +92,14 @@ class Reconciler:
             if not (force or first.stale() or first.unseen):
                 for compared in first.compared.values():
                     compared.database.estranged = False
-                self._unseen = frozenset()
+                self._is_unsure = False
                 return Reconciliation([], [], {}, first.absent)
             comparison = await compare(
                 stack, control, self._databases, self._control, takes_moves=True, absent=first.absent
             )
-            try:
-                return await self._settle(control, comparison, without)
-            finally:
-                await settling.release_moves(control, MOVER)
+            done = await self._settle(control, comparison, without)
+            await settling.release_moves(control, MOVER, done.judgements)
+            return done
 
     async def accept(self, group: str, slots: Collection[int], owner: str) -> None:
         """Ends conflicts: the database owns the slots from now on, with whatever it has of them.
@@ -104,15 +110,13 @@ class Reconciler:
             if not await control.fetchval("select pg_try_advisory_lock($1)", RECONCILING):
                 raise Conflict("Another process is comparing databases with the map: try again.")
             comparison = await compare(stack, control, self._databases, self._control, takes_moves=True)
-            try:
-                judgements = _accepted(comparison, group, slots, owner)
-                await settling.note(control, self._actor, f"{group} to {owner}", judgements)
-                await settling.settle_winners(comparison, judgements)
-                await settling.settle_map(control, judgements)
-                for compared in comparison.compared.values():
-                    await settling.settle_database(compared, judgements, None)
-            finally:
-                await settling.release_moves(control, MOVER)
+            judgements = _accepted(comparison, group, slots, owner)
+            await settling.note(control, self._actor, f"{group} to {owner}", judgements)
+            await settling.settle_winners(comparison, judgements)
+            await settling.settle_map(control, judgements)
+            for compared in comparison.compared.values():
+                await settling.settle_database(compared, judgements, None)
+            await settling.release_moves(control, MOVER, _judged(comparison))
 
     async def insist(self) -> None:
         """As `run`; waits for another process that is at it. Raises DatabaseUnavailable."""
@@ -134,7 +138,7 @@ class Reconciler:
     ) -> Reconciliation:
         judgements = _judged(comparison)
         comparison.unseen -= set(without)
-        self._unseen = comparison.unseen
+        self._is_unsure = bool(comparison.unseen)
         closed = _kept_closed(comparison)
         opening = comparison.stale() - closed.keys()
         changes = [each for each in judgements if each.verdict.rows or each.verdict.map or each.verdict.step]
@@ -232,7 +236,7 @@ async def reconciled(reconciler: Reconciler, work: Callable[[], Awaitable[T]]) -
     try:
         return await work()
     except DatabaseUnavailable:
-        if not reconciler.is_needed():
+        if not reconciler.has_refused():
             raise
     await reconciler.insist()
     return await work()

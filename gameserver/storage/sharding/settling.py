@@ -92,9 +92,21 @@ async def note(control: DriverConnection, actor: str, target: str, judgements: S
     )
 
 
-async def release_moves(control: DriverConnection, mover: str) -> None:
-    """Lets the next mover take each move at once."""
-    await control.execute("update moves set lease = clock_timestamp() where ended_at is null and mover = $1", mover)
+async def release_moves(control: DriverConnection, mover: str, judgements: Sequence[Judgement]) -> None:
+    """Lets the next mover take each move at once, but for those with a slot that waits for a silent database."""
+    held = {
+        each.view.moving.move: each.verdict.reason
+        for each in judgements
+        if each.verdict.what is What.WAITS and each.view.moving is not None
+    }
+    for move, reason in held.items():
+        held_up = "update moves set lease = clock_timestamp() + interval '1 day', problem = $2 where id = $1"
+        await control.execute(held_up, move, reason)
+    await control.execute(
+        "update moves set lease = clock_timestamp() where ended_at is null and mover = $1 and id <> all($2::bigint[])",
+        mover,
+        list(held),
+    )
 
 
 async def settle_database(compared: Compared, judgements: Sequence[Judgement], unseen: Iterable[str] | None) -> None:

@@ -1,6 +1,7 @@
 """Coalesced reads of one server's players.
 
-A read of a primary sees every write that was acknowledged before it was asked. A query is bounded by its connection's deadline.
+A read of a primary sees every write that was acknowledged before it was asked. A query is bounded by its connection's
+deadline.
 """
 
 import asyncio

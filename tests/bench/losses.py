@@ -1,8 +1,8 @@
 """What a `kill -9` of a primary loses: the acknowledged actions that its replica doesn't have once it is promoted."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -11,10 +11,9 @@ import asyncpg
 
 from bots.load.connecting import Endpoint
 from gameserver.stack.servers.postgres import PostgresServer
-from gameserver.stack.servers.replica import PostgresReplica
+from gameserver.waiting import cancel_and_wait
 from tests.bench.crowd import Asker, Somebody, sign_up
 from tests.bench.stack import Stack
-from tests.support.freezing import frozen
 
 PLAYERS = 64
 PLAY_SECONDS = 3.0
@@ -50,19 +49,17 @@ async def kill_the_primary(stack: Stack, *, cut: bool) -> Loss:
     players = await sign_up(stack.urls, PLAYERS)
     versions = dict.fromkeys((int(player.id) for player in players), 1)
     acting = [asyncio.create_task(_act(stack.urls, number, player, versions)) for number, player in enumerate(players)]
-    await asyncio.sleep(PLAY_SECONDS)
-    if cut:
-        with frozen(replica):
+    async with _superuser(replica.primary) as primary, _superuser(replica) as follower:
+        await asyncio.sleep(PLAY_SECONDS)
+        if cut:
+            await primary.execute("alter role current_user nologin")
+            await primary.execute("select pg_terminate_backend(pid) from pg_stat_replication")
             await asyncio.sleep(CUT_SECONDS)
-            replica.primary.kill()
-    else:
         replica.primary.kill()
-    # Answers that were under way still count.
-    await asyncio.sleep(ANSWER_SECONDS)
-    for task in acting:
-        task.cancel()
-    await asyncio.gather(*acting, return_exceptions=True)
-    present = await _promoted(replica, list(versions))
+        # Answers that were under way still count.
+        await asyncio.sleep(ANSWER_SECONDS)
+        await cancel_and_wait(acting)
+        present = await _promoted(follower, list(versions))
     missing = {player: version - present.get(player, 0) for player, version in versions.items()}
     lost = [count for count in missing.values() if count > 0]
     return Loss(sum(versions.values()) - PLAYERS, sum(lost), len(lost))
@@ -81,18 +78,19 @@ async def _act(urls: Sequence[str], number: int, player: Somebody, versions: dic
     asker.close()
 
 
-async def _promoted(replica: PostgresReplica, players: Sequence[int]) -> dict[int, int]:
+async def _promoted(replica: asyncpg.Connection, players: Sequence[int]) -> dict[int, int]:
     """The versions of the players on the replica, which takes writes from now on."""
-    connection = await asyncpg.connect(_own(replica))
+    if not await replica.fetchval("select pg_promote(true, $1)", PROMOTED_SECONDS):
+        raise SystemExit(f"the replica wasn't promoted within {PROMOTED_SECONDS} s")
+    rows = await replica.fetch("select id, version from players where id = any($1::bigint[])", players)
+    return {row["id"]: row["version"] for row in rows}
+
+
+@asynccontextmanager
+async def _superuser(server: PostgresServer) -> AsyncIterator[asyncpg.Connection]:
+    """In the nodes' database."""
+    connection = await asyncpg.connect(server.superuser_url.rsplit("/", 1)[0] + "/gameserver")
     try:
-        if not await connection.fetchval("select pg_promote(true, $1)", PROMOTED_SECONDS):
-            raise SystemExit(f"the replica wasn't promoted within {PROMOTED_SECONDS} s")
-        rows = await connection.fetch("select id, version from players where id = any($1::bigint[])", players)
-        return {row["id"]: row["version"] for row in rows}
+        yield connection
     finally:
-        await connection.close()
-
-
-def _own(server: PostgresServer) -> str:
-    """The nodes' database on the server, as its superuser."""
-    return server.superuser_url.rsplit("/", 1)[0] + "/gameserver"
+        connection.terminate()

@@ -154,7 +154,7 @@ async def test_a_password_in_the_address_is_refused_with_the_reason(
 
 async def test_a_password_file_that_others_can_read_is_refused(settings: Settings, joined: Settings) -> None:
     assert joined.control.passfile is not None
-    joined.control.passfile.chmod(0o640)
+    joined.control.passfile.chmod(0o644)
     with pytest.raises(Conflict, match=r"can be read by others: chmod 600 it"):
         await admit(joined, "two", bare(settings, "two"), ["players"])
 

@@ -84,7 +84,11 @@ SETTINGS
 leave() { # hands the lead over, for ten seconds at the most, so that players don't wait until it is missed
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         if ! ask "$ADDRESS" "$PORT" info replication | grep -q "^role:master"; then return; fi
-        ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver >/dev/null
+        # Coordinated (Valkey 9): the one that leads stops taking changes before another one leads.
+        case $(ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver coordinated) in
+            OK* | *INPROG*) ;;
+            *) ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver >/dev/null ;;
+        esac
         sleep 1
     done
 }

@@ -44,6 +44,7 @@ appendfsync everysec
 aof-load-truncated yes
 save ""
 maxmemory-policy noeviction
+repl-diskless-sync-delay 0
 min-replicas-to-write 1
 min-replicas-max-lag 10
 SETTINGS

@@ -92,7 +92,7 @@ async def test_the_copy_of_a_move_is_no_standby(servers: Servers, settings: Sett
             f"create subscription gs_test_move_9 connection '{address}' publication gs_test_move_9"
         )
         try:
-            async with waiting_for(one, "*"):
+            async with waiting_for(one, "ANY 1 (*)"):
 
                 async def is_named() -> bool:
                     return bool(await found(settings, "one", "error", "gs_test_move_9, which is no standby"))

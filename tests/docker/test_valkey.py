@@ -123,36 +123,44 @@ async def written(client: Redis, value: str) -> bool:
     return False
 
 
+async def test_three_pods_that_start_together_follow_the_first_and_take_changes(tmp_path: Path) -> None:
+    async with started(tmp_path) as pods:
+        async with pods.client() as client:
+            await wait_until(lambda: written(client, "first"), 30, "the one that leads takes changes")
+        roles = [await pods.ask(address, "ROLE") for address in ADDRESSES]
+        assert [role[0] for role in roles] == ["master", "slave", "slave"]
+        assert {role[1] for role in roles[1:]} == {ADDRESSES[0]}
+        assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("*/*.conf")} == {0}
+
+
+@pytest.mark.soak
 async def test_a_pod_that_leaves_hands_its_lead_over_and_nothing_is_lost(tmp_path: Path) -> None:
     async with started(tmp_path) as pods:
         first = await pods.settled()
         assert first == ADDRESSES[0]
-        client = pods.client()
-        await wait_until(lambda: written(client, "first"), 20, "the one that leads takes changes")
-        leaving = await pods.run(first, "leave")
-        assert await asyncio.wait_for(leaving.wait(), 30) == 0
-        second = await pods.settled()
-        assert second != first
-        assert await client.get("gs:key") == b"first"
-        assert (tmp_path / first / "valkey.conf").stat().st_mode & 0o077 == 0
-        await client.aclose()
+        async with pods.client() as client:
+            await wait_until(lambda: written(client, "first"), 20, "the one that leads takes changes")
+            leaving = await pods.run(first, "leave")
+            assert await asyncio.wait_for(leaving.wait(), 30) == 0
+            second = await pods.settled()
+            assert second != first
+            assert await client.get("gs:key") == b"first"
 
 
 @pytest.mark.soak
 async def test_the_lead_moves_when_its_pod_is_killed_and_comes_back_from_a_kill_of_all(tmp_path: Path) -> None:
     async with started(tmp_path) as pods:
         first = await pods.settled()
-        client = pods.client()
-        await wait_until(lambda: written(client, "first"), 20, "the one that leads takes changes")
-        await pods.kill(first)
-        await wait_until(lambda: written(client, "second"), 60, "another one leads and takes changes")
-        await pods.start(first)
-        second = await pods.settled()
-        assert second != first
-        for address in ADDRESSES:
-            await pods.kill(address)
-        for address in ADDRESSES:
-            await pods.start(address)
-        assert await pods.settled() == second
-        assert await client.get("gs:key") == b"second"
-        await client.aclose()
+        async with pods.client() as client:
+            await wait_until(lambda: written(client, "first"), 20, "the one that leads takes changes")
+            await pods.kill(first)
+            await wait_until(lambda: written(client, "second"), 60, "another one leads and takes changes")
+            await pods.start(first)
+            second = await pods.settled()
+            assert second != first
+            for address in ADDRESSES:
+                await pods.kill(address)
+            for address in ADDRESSES:
+                await pods.start(address)
+            await pods.settled()
+            assert await client.get("gs:key") == b"second"

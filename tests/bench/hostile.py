@@ -1,12 +1,12 @@
 """`make bench-hostile`: what honest players notice while one address attacks each door, or one account asks greedily.
 
 Honest players act and read over sockets and HTTP, sign up and sign in at a steady pace; the attacker is a process of
-its own with a source address of its own for each attack, which gets what the processor has left over. Three spells take
-turns, ROUNDS of each, so that a machine's noise meets all: calm ones, busy ones, in which the attacker's process only
-computes, and attacks. The ratio of the attack's p99 to the busy one's is what the attack does; that to the calm one's has
-in it what a process as busy as the attacker costs this machine, where attackers have none. And what the attack makes the
-servers do: the processor time of each kind of process in each spell, as a share of one core. The limits are those that
-are given by default.
+its own with a source address of its own for each attack, which gets what the processor has left over. Three spells
+take turns, ROUNDS of each, so that a machine's noise meets all: calm ones, busy ones, in which the attacker's process
+only computes, and attacks. The ratio of the attack's p99 to the busy one's is what the attack does; that to the calm
+one's has in it what a process as busy as the attacker costs this machine, where attackers have none. And what the
+attack makes the servers do: the processor time of each kind of process in each spell, as a share of one core. The
+limits are those that are given by default.
 """
 
 import asyncio

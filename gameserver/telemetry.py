@@ -43,6 +43,12 @@ RECONCILED = Counter(
 RECONCILED_SLOTS = Counter(
     "gameserver_reconciled_slots_total", "Slots that differed from the map then, by what was done", ["group", "what"]
 )
+PLAYER_READS = Counter(
+    "gameserver_player_reads_total",
+    "Players read for players, by who answered: a replica, the primary, or the primary instead of a replica that was "
+    "behind or didn't answer",
+    ["source"],
+)
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
@@ -81,6 +87,12 @@ def frame_answered(op: str, code: str) -> Counter:
 def request_answered(route: str, method: str, status: int) -> Counter:
     """The counter of a route's HTTP requests that were answered with this status."""
     return REQUESTS.labels(route, method, status)
+
+
+@cache
+def players_read(source: str) -> Counter:
+    """The counter of players that were read from this source."""
+    return PLAYER_READS.labels(source)
 
 
 @cache

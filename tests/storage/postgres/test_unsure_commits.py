@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from gameserver.app import Core
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
 from gameserver.storage.accounts.claim_writes import ClaimRow, Opening, write_claims
 from gameserver.storage.ids import slot_of_key
 from gameserver.storage.mail.outbox import Outbox
@@ -114,6 +114,18 @@ async def test_a_replayed_answer_waits_for_the_standby(servers: Servers, core: C
         assert not replay.done()
         await arrive()
         assert (await replay).replayed
+
+
+async def test_an_answer_about_a_player_that_isnt_there_waits_for_the_standby(servers: Servers, core: Core) -> None:
+    """It holds no row of a player: what it has read, such as that one was deleted, may be on the primary alone."""
+    player = await enlist(core, database="one")
+    async with superuser(servers, core, "one") as killer, missing_standby(servers, core) as arrive:
+        asked = asyncio.create_task(act(core, player.id + 1))
+        await backend_in(killer, "SyncRep")
+        assert not asked.done()
+        await arrive()
+        with pytest.raises(PlayerNotFound):
+            await asked
 
 
 async def test_letters_are_read_for_delivery_once_the_standby_has_them(servers: Servers, core: Core) -> None:

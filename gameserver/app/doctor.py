@@ -25,7 +25,7 @@ from gameserver.storage.postgres.replica import Replica
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST as REDIS_LOST
 from gameserver.storage.redis.faults import described
-from gameserver.storage.sharding import lineage, provision
+from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import IncompleteMap
 
 log = structlog.get_logger()
@@ -139,9 +139,6 @@ async def _ask_database(
         problem = f"synchronous_commit is off by {overridden}; nodes turn it on for themselves"
         examined.symptoms.append(Symptom("warning", problem, "turn it on there, for what else writes"))
     faults = await provision.faults_of(settings, database, connection)
-    if not faults and await lineage.stale(connection, database.groups):
-        problem = "it was failed over or restored, and is closed until its slots have been compared with the map"
-        examined.fail(problem, "a node does that, or `gameserver slots reconcile`; `slots check` shows what differs")
     for fault in faults:
         examined.fail(fault, "run `gameserver migrate`" if "this code needs" in fault else "")
     if "players" in database.groups and not faults:
@@ -197,6 +194,10 @@ async def _compare_slots(settings: Settings, databases: Databases, examined: lis
         found = await provision.reconciler_of(settings, databases).check()
     except (*ASKING, DatabaseUnavailable):
         return
+    for name in found.closed.keys() & known.keys():
+        problem = "it was failed over or restored, and is closed until its slots have been compared with the map"
+        remedy = "a node does that, or `gameserver slots reconcile`; `slots check` shows what differs"
+        known[name].fail(problem, remedy)
     slots: dict[str, dict[str, list[int]]] = {}
     for each in found.judgements:
         what = f"of {each.view.group} differ from the map: {each.verdict.reason}"

@@ -197,7 +197,7 @@ PLANS = st.lists(st.tuples(st.sampled_from(NAMES), st.just(0)), min_size=1, max_
     back=st.integers(0, 40),
     dies=st.integers(0, 4),
 )
-@hypothesis_settings(max_examples=600)
+@hypothesis_settings(max_examples=200)
 def test_a_server_that_went_back_leaves_one_owner_that_has_the_rows(
     plan: list[tuple[str, int]], stop: int, who: str, back: int, dies: int
 ) -> None:
@@ -239,7 +239,7 @@ def test_a_server_that_went_back_leaves_one_owner_that_has_the_rows(
     pair=st.permutations((*NAMES, CONTROL)),
     back=st.tuples(st.integers(0, 40), st.integers(0, 40)),
 )
-@hypothesis_settings(max_examples=600)
+@hypothesis_settings(max_examples=200)
 def test_two_servers_that_went_back_leave_one_owner_at_the_most(
     plan: list[tuple[str, int]], stop: int, pair: tuple[str, ...], back: tuple[int, int]
 ) -> None:

@@ -1,6 +1,7 @@
 """Databases that fail over or go back in time: servers on a new timeline, with all of their data or with older ones."""
 
 import asyncio
+import copy
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,20 +37,28 @@ async def promote(server: PostgresServer) -> None:
         assert await connection.fetchval("select pg_promote()")
 
 
-async def back_up(server: PostgresServer, folder: Path) -> PostgresReplica:
-    """A copy of a server that runs, at rest."""
-    copy = PostgresReplica(
-        name="backup",
-        data=folder / f"{server.name}-backup",
+async def standby_of(server: PostgresServer, port: int, folder: Path) -> PostgresReplica:
+    """A replica that follows a server, which it reaches at this port."""
+    primary = copy.copy(server)
+    primary.port = port
+    replica = PostgresReplica(
+        name="standby",
+        data=folder / f"{server.name}-standby",
         port=free_port(),
         password=server.password,
-        log=folder / "backup.log",
-        primary=server,
+        log=folder / "standby.log",
+        primary=primary,
         settings=FAST,
     )
-    await copy.start()
-    await copy.stop()
-    return copy
+    await replica.start()
+    return replica
+
+
+async def back_up(server: PostgresServer, folder: Path) -> PostgresReplica:
+    """A copy of a server that runs, at rest."""
+    replica = await standby_of(server, server.port, folder)
+    await replica.stop()
+    return replica
 
 
 async def restore(server: PostgresServer, backup: PostgresReplica) -> None:

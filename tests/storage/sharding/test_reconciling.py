@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import uvloop
+from pydantic import SecretStr
 
 from gameserver.app import Core
+from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable, PlayerNotFound
 from gameserver.rules.player import Player
+from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.ids import slot_of
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import Copy
@@ -20,8 +23,9 @@ from gameserver.storage.sharding.move import SlotStep
 from gameserver.storage.sharding.reconciling import Reconciler
 from tests.storage.sharding import moving
 from tests.support.deployment import act, connected, enlist, enlist_many, owner, working
-from tests.support.promotions import back_up, promote, reconciling, restore
+from tests.support.promotions import back_up, promote, reconciling, restore, standby_of
 from tests.support.servers import Servers, running_servers
+from tests.support.switches import switched
 from tests.support.wait import wait_until
 
 STEPS: dict[str, tuple[type, str]] = {
@@ -220,3 +224,56 @@ async def test_a_failover_under_a_move_ends_it_with_one_owner_and_nothing_lost(
     receipts = await asyncio.gather(*playing)
     await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], receipts, strict=True)))
     await moving.assert_settled(apart)
+
+
+@SOAK
+async def test_rows_that_the_target_got_and_the_sources_standby_did_not_are_copied_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The source dies between what it had sent to the move's target and what its asynchronous standby had."""
+    async with running_servers() as servers, switched(servers.postgres["one"].port) as switch:
+        one, database = servers.postgres["one"], await servers.fresh()
+        standby = await standby_of(one, switch.port, servers.folder)
+        settings = servers.settings(database)
+        url = (
+            settings.database_url("one")
+            .get_secret_value()
+            .replace(f":{one.port}", f":{one.port},127.0.0.1:{standby.port}")
+        )
+        databases = {**settings.databases, "one": DatabaseSettings(url=SecretStr(url), allow_unsafe=True)}
+        async with working(settings.model_copy(update={"databases": databases})) as core, reconciling(core):
+            player = await enlist(core, database="one")
+            before = await act(core, player.id)
+            await wait_until(lambda: _has_all(one), what="the standby has everything")
+            near = Cutover.require_near
+
+            async def deadly(self: Cutover, *args: Any) -> None:
+                if switch.to is not None:
+                    switch.to = None
+                    switch.cut()
+                    acted = await act(core, player.id)
+                    assert acted.player.version == before.player.version + 1
+                    seen = f"select version > {before.player.version} from players where id = {player.id}"
+                    await wait_until(lambda: asked(core, "two", seen), what="the target has what the standby hasn't")
+                    one.kill()
+                    async with connected(SecretStr(standby.superuser_url)) as connection:
+                        assert await connection.fetchval("select pg_promote()")
+                await near(self, *args)
+
+            monkeypatch.setattr(Cutover, "require_near", deadly)
+            moved = await asyncio.wait_for(moving.move(core, [slot_of(player.id)], "two"), 90)
+            assert switch.to is None
+            assert {each.step for each in moved.slots} == {SlotStep.MOVED}
+            # What the standby never had is lost, and on the target, too.
+            again = await moving.insist(core, player.id, "hunt" if before.player.hp else "revive")
+            assert again.player.version == before.player.version + 1
+            await moving.assert_nothing_lost(core, {player.id: [before, again]})
+            await moving.assert_settled(core)
+        await standby.stop()
+
+
+async def _has_all(server: PostgresServer) -> bool:
+    async with connected(SecretStr(server.superuser_url)) as connection:
+        return bool(
+            await connection.fetchval("select bool_and(replay_lsn = pg_current_wal_lsn()) from pg_stat_replication")
+        )

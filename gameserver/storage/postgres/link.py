@@ -40,7 +40,13 @@ class Link:
 
     async def rest(self) -> None:
         """Rolls back a transaction that was begun in advance, if any; to be called before a wait."""
-        if self._connection is None or not self._connection.is_in_transaction():
+        if self._connection is None:
+            return
+        if self._connection.is_closed():
+            # Cut by somebody else, such as a dialer that has found another primary.
+            self.drop()
+            return
+        if not self._connection.is_in_transaction():
             return
         try:
             await self._connection.execute("rollback", timeout=REST_SECONDS)

@@ -137,13 +137,18 @@ class Reconciler:
             async with AsyncExitStack() as stack:
                 control = await self._databases[self._control].connect_unjudged(PATIENCE)
                 stack.callback(control.terminate)
-                yield stack, control
+                try:
+                    yield stack, control
+                except asyncpg.UndefinedTableError as error:
+                    raise Conflict(f"Tables are missing ({error}): run `gameserver migrate`.") from error
 
     async def _settle(
         self, control: DriverConnection, comparison: Comparison, without: Collection[str]
     ) -> Reconciliation:
+        if unknown := set(without) - set(self._databases.names()):
+            raise Conflict(f"There is no database {', '.join(sorted(unknown))}.")
+        comparison.give_up(without)
         judgements = _judged(comparison)
-        comparison.unseen -= set(without)
         self._is_unsure = bool(comparison.unseen)
         closed = _kept_closed(comparison)
         opening = comparison.stale() - closed.keys()

@@ -11,6 +11,7 @@ from rich.console import Console
 from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, replica_name
+from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import described, overview
@@ -41,6 +42,7 @@ def servers(settings: Settings) -> list[Child]:
             log=data / "log" / f"postgres-{name}.log",
             standbys=_embedded_replicas(name, database),
             synchronous=database.synchronous,
+            archived=settings.backups is not None,
         )
         for name, database in settings.databases.items()
         if database.embedded is not None
@@ -75,6 +77,23 @@ def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
         for name, database in settings.databases.items()
         for number, replica in enumerate(database.replicas, 1)
         if replica.embedded is not None
+    ]
+
+
+def receivers(settings: Settings) -> list[Child]:
+    """What keeps the log of the embedded databases, if there are to be backups."""
+    if (folder := settings.backup_folder) is None:
+        return []
+    return [
+        WalReceiver(
+            name=f"{name}-log",
+            log=settings.data / "log" / f"{name}-log.log",
+            database=name,
+            url=settings.database_url(name),
+            folder=folder,
+        )
+        for name, database in settings.databases.items()
+        if database.embedded is not None
     ]
 
 
@@ -135,7 +154,7 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers = replicas(settings, databases)
+    followers = [*replicas(settings, databases), *receivers(settings)]
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*databases, *followers, *game_nodes, *([front.haproxy] if front else [])]
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)

@@ -23,11 +23,15 @@ from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.datafolder import control_values
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.storage.crossings.crossing import reconciled
+from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.sharding import provision
-from gameserver.storage.slots.slot_map import IncompleteMap
+from gameserver.storage.slots.slot_map import IncompleteMap, Slots
 from gameserver.storage.tables import migrations
 
+CLOCKS_APART = timedelta(seconds=10)
+"""By how much more than what `doctor` allows the clocks of two databases may differ."""
 KEPT_SECONDS = 30.0
 """How long a database that answers may take to hand over its newest log before it is restored."""
 Say = Callable[[str], None]
@@ -62,8 +66,15 @@ class RestoredData:
     timeline: int
     folder: Path
     running: bool
+    elsewhere: bool
+    """Whether it was to go into a folder of its own."""
     outdated: Sequence[str]
     """Its tables that `gameserver migrate` has to bring up to date."""
+
+    @property
+    def since(self) -> datetime:
+        """The moment after which it may differ from what it was."""
+        return self.plan.moment or self.plan.backup.ended_at
 
 
 async def named(settings: Settings, wanted: Sequence[str]) -> list[BackedUp]:
@@ -146,7 +157,24 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         if place is not None and wanted.into is None:
             say("It is complete and checked; it takes its place.")
             running, to = await placing.put_in_place(place, to, catalog, chosen, programs), place.data
-        return RestoredData(chosen, timeline, to, running, outdated)
+        return RestoredData(chosen, timeline, to, running, wanted.into is not None, outdated)
+
+
+async def reconcile(settings: Settings, database: str, since: datetime) -> list[Findings]:
+    """Puts right what crossed between a database that went back to `since` and the others, and lists the rest.
+
+    Raises ConfigFault, StackError, IncompleteMap, DatabaseUnavailable: it needs them all.
+    """
+    databases = provision.open_databases(settings, patient=True)
+    try:
+        await _assign(settings, databases)
+        if database not in databases:
+            raise StackError(f"There is no database {database}.")
+        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
+        await slots.refresh()
+        return await reconciled(slots, databases[database], since - CLOCKS_APART)
+    finally:
+        await databases.close()
 
 
 async def _keep_newest(database: BackedUp, say: Say) -> None:

@@ -1,6 +1,8 @@
 """`gameserver backup`, `restore` and `backups`: base backups, and databases restored from them."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +15,13 @@ from gameserver.app import backups as application
 from gameserver.app.backups import BackedUpSystem, Restoration, RestoredData
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
+from gameserver.storage.crossings.findings import Findings
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
 
 LATEST = "latest"
+SHOWN = 20
+"""Findings of a kind that are printed; --json has up to a thousand."""
 backups_cli = typer.Typer(no_args_is_help=True, help="Show and check the backups of the databases.")
 Wanted = Annotated[list[str] | None, typer.Argument(metavar="[DATABASE]...", help="The databases; all if none.")]
 
@@ -48,8 +53,14 @@ def restore(
 
         async def work() -> None:
             say = (lambda text: typer.echo(text, err=True)) if as_json else _say
-            done = await application.restore(settings_of(config), wanted, say)
-            show_json(_report(done)) if as_json else console.print(_sentence(done), soft_wrap=True)
+            settings = settings_of(config)
+            done = await application.restore(settings, wanted, say)
+            found = await application.reconcile(settings, database, done.since) if done.running else []
+            if as_json:
+                show_json(_report(done) | {"findings": _findings(found)})
+                return
+            _say(_sentence(done))
+            _tell(found)
 
         carry_out(work())
 
@@ -85,6 +96,43 @@ def verify(
     sys.exit(1 if damaged else 0)
 
 
+@backups_cli.command()
+def reconcile(
+    database: Annotated[str, typer.Option(help="The database that was restored.")],
+    since: Annotated[str, typer.Option(help="The moment that it went back to, such as 2026-11-28T17:30:00Z.")],
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Put right what crossed between a restored database and the others, and list what can't be; `restore` does it."""
+    with faults():
+        moment = _moment(since)
+        if moment is None:
+            raise typer.BadParameter("--since needs a time")
+
+        async def work() -> None:
+            found = await application.reconcile(settings_of(config), database, moment)
+            if as_json:
+                show_json(_findings(found))
+            else:
+                _tell(found)
+
+        carry_out(work())
+
+
+def _tell(found: Sequence[Findings]) -> None:
+    for kind in found:
+        if kind.count:
+            _say(f"{kind.count} {kind.what} ({kind.remedy})")
+            for finding in kind.listed[:SHOWN]:
+                _say("  " + ", ".join(f"{name} {value}" for name, value in finding.items()))
+    if not any(kind.count for kind in found):
+        _say("Nothing else has to be put right.")
+
+
+def _findings(found: Sequence[Findings]) -> list[dict[str, object]]:
+    return [asdict(kind) for kind in found]
+
+
 def _say(text: str) -> None:
     console.print(text, soft_wrap=True)
 
@@ -105,9 +153,12 @@ def _moment(text: str) -> datetime | None:
 
 def _sentence(done: RestoredData) -> str:
     moment = "the end of its log" if done.plan.moment is None else rfc3339(done.plan.moment)
-    place = (
-        "the database runs on it" if done.running else f"it is in {done.folder}, and the next `gameserver up` takes it"
-    )
+    place = "the database runs on it" if done.running else f"it waits in {done.folder}"
+    if not done.running and not done.elsewhere:
+        place += (
+            ", and the next `gameserver up` runs on it. Then run `gameserver backups reconcile --database "
+            f"{done.plan.backup.database} --since {rfc3339(done.since)}`"
+        )
     older = "".join(f"\n{fault}: run `gameserver migrate`." for fault in done.outdated)
     return f"{done.plan.backup.database} is as it was at {moment}, on timeline {done.timeline}; {place}.{older}"
 
@@ -121,6 +172,7 @@ def _report(done: RestoredData) -> dict[str, object]:
         "timeline": done.timeline,
         "folder": str(done.folder),
         "running": done.running,
+        "since": rfc3339(done.since),
         "outdated": list(done.outdated),
     }
 

@@ -19,8 +19,7 @@ from gameserver.stack.errors import StackError
 
 FACTS = "backup.json"
 HALF = ".new"
-ID_FORMAT = "%Y%m%dT%H%M%S"
-_ID = re.compile(r"\d{8}T\d{6}")
+_ID = re.compile(r"\d{8}T\d{9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ class BackupCatalog:
 
 def new_id(now: datetime) -> str:
     """The id of a backup that begins now."""
-    return now.astimezone(UTC).strftime(ID_FORMAT)
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}{now.microsecond // 1000:03}"
 
 
 def size_of(folder: Path) -> int:

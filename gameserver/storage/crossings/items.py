@@ -1,7 +1,8 @@
 """Payments and grants between the players and the items of a slot that lie on two databases, one of which went back.
 
 Law: the ledger of the players decides, as it is now. A payment of a command that it doesn't have is opened again, and
-the sweeper, which asks the ledger, gives the items back. A grant of a command that it has is sent again, which counts once.
+the sweeper, which asks the ledger, gives the items back. A grant of a command that it has is sent again, which counts
+once.
 """
 
 from collections.abc import Sequence

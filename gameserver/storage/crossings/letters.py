@@ -1,7 +1,8 @@
 """Letters between a restored database and the others.
 
 A letter is never delivered twice: its recipient knows it, also when its sender sends it again. What can't be put right
-is a letter whose one end went back: the recipient lost it, or keeps one that was never sent in the past that counts now.
+is a letter whose one end went back: the recipient lost it, or keeps one that was never sent in the past that counts
+now.
 """
 
 from collections.abc import Sequence

@@ -36,6 +36,10 @@ REPLICA_AGE = Gauge(
     ["database", "replica"],
 )
 REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
+BACKUPS = Gauge("gameserver_backups", "Base backups that are kept", ["database"])
+BACKUP_AGE = Gauge("gameserver_backup_age_seconds", "Seconds since the newest base backup ended", ["database"])
+BACKUP_BYTES = Gauge("gameserver_backup_bytes", "Size of the newest base backup", ["database"])
+BACKUP_LOG_BYTES = Gauge("gameserver_backup_log_bytes", "Size of the log that is kept for backups", ["database"])
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])

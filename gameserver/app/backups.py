@@ -21,8 +21,10 @@ from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.errors import StackError
+from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.datafolder import control_values
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.stack.up import receiver_of
 from gameserver.storage.crossings.crossing import reconciled
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.postgres.database import Databases
@@ -127,6 +129,22 @@ def listed(settings: Settings) -> list[BackedUpSystem]:
     """What there is of each database. Raises StackError, ConfigFault."""
     folder = _folder(settings)
     return [_listed(BackupCatalog(name, path)) for name, path in sorted(_present(folder).items())]
+
+
+async def follow(settings: Settings) -> None:
+    """Keeps the log of the databases that aren't embedded, until a signal. Raises StackError, ConfigFault."""
+    folder = _folder(settings)
+    embedded = {name for name, database in settings.databases.items() if database.embedded is not None}
+    receivers = [
+        receiver_of(settings, database.name, database.url)
+        for database in await named(settings, [])
+        if database.name not in embedded
+    ]
+    if not receivers:
+        raise StackError("All databases are embedded: `gameserver up` keeps their log.")
+    async with Supervisor(receivers, lock=folder / "follow.lock") as supervisor:
+        await supervisor.start(*receivers)
+        await supervisor.run()
 
 
 async def restore(settings: Settings, wanted: Restoration, say: Say) -> RestoredData:

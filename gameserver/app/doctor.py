@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from redis.asyncio import Redis
 
+from gameserver.app import backup_watch
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.operators import condition, old_weeks, redis_condition
@@ -136,6 +137,7 @@ async def _ask_database(
     if held.off and settings.allows_unsafe(database.name):
         problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
+    examined.symptoms += await backup_watch.symptoms(settings, database.name, connection)
     examined.facts.update(await condition.read(connection))
     examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
 

@@ -97,6 +97,13 @@ def verify(
 
 
 @backups_cli.command()
+def follow(config: Config = DEFAULT) -> None:
+    """Keep the log of the databases that `gameserver up` doesn't start, until Ctrl-C."""
+    with faults():
+        carry_out(application.follow(settings_of(config)))
+
+
+@backups_cli.command()
 def reconcile(
     database: Annotated[str, typer.Option(help="The database that was restored.")],
     since: Annotated[str, typer.Option(help="The moment that it went back to, such as 2026-11-28T17:30:00Z.")],

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from gameserver.config.ports import joined
@@ -82,19 +83,21 @@ def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
 
 def receivers(settings: Settings) -> list[Child]:
     """What keeps the log of the embedded databases, if there are to be backups."""
-    if (folder := settings.backup_folder) is None:
+    if settings.backups is None:
         return []
     return [
-        WalReceiver(
-            name=f"{name}-log",
-            log=settings.data / "log" / f"{name}-log.log",
-            database=name,
-            url=settings.database_url(name),
-            folder=folder,
-        )
+        receiver_of(settings, name, settings.database_url(name))
         for name, database in settings.databases.items()
         if database.embedded is not None
     ]
+
+
+def receiver_of(settings: Settings, database: str, url: SecretStr) -> WalReceiver:
+    """What keeps the log of a database; the settings have [backups]."""
+    folder = settings.backup_folder
+    assert folder is not None
+    log = settings.data / "log" / f"{database}-log.log"
+    return WalReceiver(name=f"{database}-log", log=log, database=database, url=url, folder=folder)
 
 
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:

@@ -52,9 +52,9 @@ def locked(catalog: BackupCatalog) -> Iterator[FolderLock]:
 
 def opened_catalog(database: str, folder: Path, account: Account | None) -> BackupCatalog:
     """The catalog of a database, in a folder that the servers' account can write to. Raises StackError, OSError."""
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        folder.chmod(0o700 if account is None else 0o711)
+    folder.mkdir(parents=True, exist_ok=True)
+    if account is not None and not account.can_enter(folder):
+        folder.chmod(folder.stat().st_mode | 0o011)
     place = folders.for_data(folder / database, account)
     for path in (place, place / "base", place / "wal"):
         if not path.exists():

@@ -98,7 +98,7 @@ class WalReceiver(ManagedServer):
         program = str(self._programs.folder / "pg_receivewal")
         launch = Launch(
             argv=(program, f"--directory={folder}", f"--slot={ARCHIVE_SLOT}", f"--dbname={address}", "--no-loop",
-                  "--no-password", "--status-interval=2"),
+                  "--no-password", "--status-interval=1"),
             cwd=folder,
             env={"PATH": os.defpath, "LC_ALL": "C", **env},
             lock=self._lock,
@@ -141,13 +141,13 @@ async def received(url: SecretStr, seconds: float) -> bool:
     connection = await asyncpg.connect(url.get_secret_value(), timeout=CONNECT_SECONDS, command_timeout=30)
     try:
         await connection.execute("select pg_logical_emit_message(true, 'gameserver', 'a backup ends here')")
-        position = await connection.fetchval("select pg_current_wal_flush_lsn()")
+        position = await connection.fetchval("select pg_current_wal_flush_lsn()::text")
         written = (
             "select exists (select from pg_replication_slots s join pg_stat_replication r on r.pid = s.active_pid "
             "where s.slot_name = $1 and r.write_lsn >= $2::text::pg_lsn)"
         )
         end = asyncio.get_running_loop().time() + seconds
-        while not await connection.fetchval(written, ARCHIVE_SLOT, str(position)):
+        while not await connection.fetchval(written, ARCHIVE_SLOT, position):
             if asyncio.get_running_loop().time() > end:
                 return False
             await asyncio.sleep(0.1)

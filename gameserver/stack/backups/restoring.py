@@ -67,6 +67,10 @@ class RestoredPostgres(PostgresServer):
         await super()._make_data()
         datafolder.write_secret(self._folder / "recovery.signal", "", self._account)
 
+    def forget(self) -> None:
+        """Removes its data."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:  # noqa: ARG002
         return ("/bin/cp", "-a", "--reflink=auto", f"{self.source}/.", str(folder))
 
@@ -133,7 +137,10 @@ class Expected:
 
 
 async def restored(plan: RestorePlan, source: Path, to: Path, log: Path, expected: Expected) -> None:
-    """Makes the data folder `to` from a plan; it is complete, judged and shut down. Raises StackError, OSError."""
+    """Makes the data folder `to` from a plan; it is complete, judged and shut down, or gone.
+
+    Raises StackError, OSError.
+    """
     account = for_servers()
     with _own_folder(account, plan.archive) as own:
         superuser, role = expected.passwords or (None, SecretStr(""))
@@ -152,10 +159,13 @@ async def restored(plan: RestorePlan, source: Path, to: Path, log: Path, expecte
         try:
             await server.start()
             await _require_expected(server, plan, expected)
-        finally:
             await server.stop()
-    if (status := server.process.status) != 0:
-        raise StackError(f"What was restored didn't end properly ({status}){server.process.last_words()}")
+            if server.process.status != 0:
+                raise StackError(f"{server.process.name} didn't end properly{server.process.last_words()}")
+        except BaseException:
+            server.kill()
+            await asyncio.to_thread(server.forget)
+            raise
 
 
 async def _require_expected(server: RestoredPostgres, plan: RestorePlan, expected: Expected) -> None:

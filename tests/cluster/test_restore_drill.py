@@ -78,10 +78,9 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
         new_name = f"{renamed.name} again"
         asked = await api.ask("POST", "/v1/players/me/name", token=renamed.token, body={"name": new_name})
         assert asked.status == 200, asked.body
-        late = [
-            player for player in [await api.sign_up() for _ in range(8)] if owners[slot_of(int(player.id))] == "two"
-        ]
-        assert late
+        late = [await api.sign_up() for _ in range(8)]
+        gone = [player for player in late if owners[slot_of(int(player.id))] == "two"]
+        assert gone
         before = await states(api, here)
 
         words = ("restore", "--database", "two", "--to", moment.isoformat(), "--json")

@@ -73,12 +73,16 @@ class ClaimCheck:
                 for key in holder.keys
                 if self.claims.database_of(key) in accounts
             ]
-            found = await asyncio.gather(*(self.claims.find(key) for _, key in wanted))
-            for (player, key), claim in zip(wanted, found, strict=True):
-                if claim is None:
-                    await self._retake(player, key)
-                elif claim.player_id != player:
-                    self.taken.add(player=str(player), key=str(key), holder=str(claim.player_id))
+            for begin in range(0, len(wanted), AT_ONCE):
+                await self._retake_missing(wanted[begin : begin + AT_ONCE])
+
+    async def _retake_missing(self, wanted: Sequence[tuple[int, Key]]) -> None:
+        found = await asyncio.gather(*(self.claims.find(key) for _, key in wanted))
+        for (player, key), claim in zip(wanted, found, strict=True):
+            if claim is None:
+                await self._retake(player, key)
+            elif claim.player_id != player:
+                self.taken.add(player=str(player), key=str(key), holder=str(claim.player_id))
 
     async def _retake(self, player: int, key: Key) -> None:
         claim = await self.claims.retake(key, player, new_command_id(int(time.time() * 1000)))

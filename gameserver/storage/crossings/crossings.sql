@@ -11,17 +11,18 @@ select slot from items_owned_slots where owned order by slot
 
 -- name: sent
 -- $1 since, $2 the lowest command id, $3 slots of recipients: letters sent since then that don't wait in the outbox.
-select l.player_id as sender, (e.event ->> 'to')::bigint as recipient, e.event ->> 'kind' as kind,
-       e.event ->> 'mail_id' as mail_id, l.at
+select l.player_id as sender, e.recipient, e.kind, e.mail_id, l.at
 from ledger l
 join players_owned_slots o on o.slot = l.slot and o.owned
-cross join lateral json_array_elements(l.outcome -> 'events') as e(event)
-where l.command_id >= $2::uuid and l.at >= $1 and l.seed >= 0 and e.event ->> 'type' = 'mail_sent'
-  and (((e.event ->> 'to')::bigint >> 10) & 4095) = any($3::int[])
+cross join lateral (
+    select case when v.event ->> 'type' = 'mail_sent' then (v.event ->> 'to')::bigint end as recipient,
+           v.event ->> 'kind' as kind, v.event ->> 'mail_id' as mail_id
+    from json_array_elements(l.outcome -> 'events') as v(event)
+) as e
+where l.command_id >= $2::uuid and l.at >= $1 and l.seed >= 0 and ((e.recipient >> 10) & 4095) = any($3::int[])
   and not exists (
       select from outbox b
-      where b.slot = l.slot and b.player_id = l.player_id and b.command_id = l.command_id
-        and b.recipient = (e.event ->> 'to')::bigint
+      where b.slot = l.slot and b.player_id = l.player_id and b.command_id = l.command_id and b.recipient = e.recipient
   )
 
 -- name: arrived

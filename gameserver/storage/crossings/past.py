@@ -35,11 +35,14 @@ class WentBack:
 
 @contextlib.asynccontextmanager
 async def reading(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection in a read-only snapshot. Raises DatabaseUnavailable."""
+    """A connection whose statements each see what was committed before: what is read first elsewhere is known here.
+
+    Raises DatabaseUnavailable.
+    """
     with translated(database.name):
         connection = await database.connect({})
         try:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
+            async with connection.transaction(isolation="read_committed", readonly=True):
                 yield connection
         finally:
             connection.terminate()

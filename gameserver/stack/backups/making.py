@@ -1,4 +1,4 @@
-"""Makes and checks base backups with `pg_basebackup` and `pg_verifybackup`, over the database's own URL."""
+"""Makes base backups with `pg_basebackup`, over the database's own URL, and checks them."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import orjson
 from pydantic import SecretStr
 
+from gameserver.stack.backups import manifest as manifests
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, new_id
 from gameserver.stack.backups.log_archive import position_of
+from gameserver.stack.backups.manifest import Manifest
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.account import Account
@@ -22,7 +23,6 @@ from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder, folders
 
 CONNECT_SECONDS = 10
-MANIFEST = "backup_manifest"
 _FACTS = """
     select (pg_control_system()).system_identifier::text as system, current_setting('server_version') as version,
            pg_is_in_recovery() as standby, clock_timestamp() as now,
@@ -93,23 +93,22 @@ async def back_up(database: BackedUp, catalog: BackupCatalog, programs: BackupPr
         f"--label=gameserver {database.name} {identifier}",
         "--wal-method=stream",
         "--checkpoint=fast",
+        f"--manifest-checksums={manifests.CHECKSUMS}",
         "--no-password",
     )
     await programs.run(f"The backup of {database.name}", argv, lock, env)
-    await _check(f"The new backup of {database.name}", half / "data", programs, lock)
+    manifest = await _checked(f"The new backup of {database.name}", half / "data", programs, lock)
     after = await facts_of(database)
-    backup = _described(database.name, identifier, half / "data", before, after["now"])
+    backup = _described(database.name, identifier, manifest, before, after["now"])
     catalog.complete(backup)
     return backup
 
 
 async def verify(backup: BaseBackup, catalog: BackupCatalog, programs: BackupPrograms, lock: FolderLock) -> None:
     """Reads a whole base backup and compares it with its manifest, and this with its system. Raises StackError."""
-    data = catalog.data(backup)
-    manifest = _manifest(data)
-    if (system := manifest.get("System-Identifier")) is not None and str(system) != backup.system:
-        raise StackError(f"The backup {data.parent} holds data of the system {system}, not of {backup.system}.")
-    await _check(f"The backup {backup.id} of {backup.database}", data, programs, lock)
+    manifest = await _checked(f"The backup {backup.id} of {backup.database}", catalog.data(backup), programs, lock)
+    if manifest.system not in (None, backup.system):
+        raise StackError(f"The backup {backup.id} holds data of the system {manifest.system}, not of {backup.system}.")
 
 
 async def facts_of(database: BackedUp) -> dict[str, Any]:
@@ -124,16 +123,30 @@ async def facts_of(database: BackedUp) -> dict[str, Any]:
         raise StackError(f"{database.name} can't be reached: {type(error).__name__}: {error}") from None
 
 
-async def _check(title: str, data: Path, programs: BackupPrograms, lock: FolderLock) -> None:
+async def _checked(title: str, data: Path, programs: BackupPrograms, lock: FolderLock) -> Manifest:
+    """The manifest of a whole backup: its files are as it says, and the log that it needs can be read."""
     try:
-        await programs.run(f"Checking {data.parent.name}", ("pg_verifybackup", "--exit-on-error", str(data)), lock)
+        manifest = await asyncio.to_thread(manifests.read, data)
+        await asyncio.to_thread(manifests.compare, data, manifest)
+        for part in manifest.ranges:
+            argv = (
+                "pg_waldump",
+                "--quiet",
+                f"--path={data / 'pg_wal'}",
+                f"--timeline={part['Timeline']}",
+                f"--start={part['Start-LSN']}",
+                f"--end={part['End-LSN']}",
+            )
+            await programs.run("Reading its log", argv, lock)
     except StackError as error:
         raise StackError(f"{title} is damaged: {error}") from None
+    return manifest
 
 
-def _described(name: str, identifier: str, data: Path, before: dict[str, Any], ended_at: datetime) -> BaseBackup:
-    manifest = _manifest(data)
-    ranges = manifest["WAL-Ranges"]
+def _described(
+    name: str, identifier: str, manifest: Manifest, before: dict[str, Any], ended_at: datetime
+) -> BaseBackup:
+    ranges = manifest.ranges
     return BaseBackup(
         id=identifier,
         database=name,
@@ -144,14 +157,6 @@ def _described(name: str, identifier: str, data: Path, before: dict[str, Any], e
         end=position_of(ranges[-1]["End-LSN"]),
         began_at=before["now"],
         ended_at=ended_at,
-        size=sum(file["Size"] for file in manifest["Files"]),
+        size=manifest.size,
         segment=before["segment"],
     )
-
-
-def _manifest(data: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = orjson.loads((data / MANIFEST).read_bytes())
-    except (OSError, ValueError) as error:
-        raise StackError(f"The backup {data.parent} is damaged: its {MANIFEST} can't be read ({error}).") from None
-    return content

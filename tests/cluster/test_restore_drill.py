@@ -75,6 +75,7 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
 
         # What is undone: hunting, a rename, and a sign-up on the restored database.
         await hunt(api, players)
+        assert await states(api, players) != at_moment
         new_name = f"{renamed.name} again"
         asked = await api.ask("POST", "/v1/players/me/name", token=renamed.token, body={"name": new_name})
         assert asked.status == 200, asked.body
@@ -130,7 +131,7 @@ async def states(api: Api, players: list[Signed]) -> dict[str, int]:
     for player in players:
         answer = await api.ask("GET", "/v1/players/me", token=player.token)
         assert answer.status == 200, answer.body
-        found[player.id] = answer.body["player"]["exp"]
+        found[player.id] = answer.body["exp"]
     return found
 
 

@@ -9,9 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from gameserver.app.core import window_of
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings, replica_name
 from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.rulebook import Rulebook
 from gameserver.stack.backups import making, placing
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, size_of
 from gameserver.stack.backups.making import BackedUp
@@ -25,6 +27,7 @@ from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.datafolder import control_values
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.stack.up import receiver_of
+from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.crossing import reconciled
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.postgres.database import Databases
@@ -190,7 +193,11 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
             raise StackError(f"There is no database {database}.")
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
-        return await reconciled(slots, databases[database], since - CLOCKS_APART)
+        identities = Identities(slots, window_of(settings), Rulebook.parse(settings.game_mapping()).game)
+        try:
+            return await reconciled(slots, identities, databases[database], since - CLOCKS_APART)
+        finally:
+            await identities.close()
     finally:
         await databases.close()
 

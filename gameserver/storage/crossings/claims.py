@@ -10,7 +10,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from gameserver.storage.accounts.claims import Claims, Key, KeyKind
+from gameserver.storage.accounts.claims import Claim, Claims, Key, KeyKind
+from gameserver.storage.accounts.identities import Fate, Identities
 from gameserver.storage.accounts.player_keys import KeyHolder, look, sought
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.past import WentBack, chunks, reading
@@ -27,15 +28,17 @@ class ClaimCheck:
 
     slots: Slots
     claims: Claims
+    identities: Identities
     doubted: Findings
     retaken: Findings
     taken: Findings
 
     @classmethod
-    def begin(cls, slots: Slots, claims: Claims) -> "ClaimCheck":
+    def begin(cls, slots: Slots, claims: Claims, identities: Identities) -> "ClaimCheck":
         return cls(
             slots,
             claims,
+            identities,
             Findings(
                 "claims_doubted", "claims that their players may not have any more", "doubted: freed or confirmed"
             ),
@@ -79,10 +82,17 @@ class ClaimCheck:
     async def _retake_missing(self, wanted: Sequence[tuple[int, Key]]) -> None:
         found = await asyncio.gather(*(self.claims.find(key) for _, key in wanted))
         for (player, key), claim in zip(wanted, found, strict=True):
-            if claim is None:
+            if claim is None or (claim.player_id != player and await self._is_freed(claim)):
                 await self._retake(player, key)
             elif claim.player_id != player:
                 self.taken.add(player=str(player), key=str(key), holder=str(claim.player_id))
+
+    async def _is_freed(self, claim: Claim) -> bool:
+        """Frees an open claim if its player doesn't have the key, as the sweeper would later."""
+        if claim.confirmed or await self.identities.resolve(claim) is not Fate.NOT_HELD:
+            return False
+        await self.claims.release(claim)
+        return True
 
     async def _retake(self, player: int, key: Key) -> None:
         claim = await self.claims.retake(key, player, new_command_id(int(time.time() * 1000)))

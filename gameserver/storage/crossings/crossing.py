@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.claims import ClaimCheck
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
@@ -12,14 +13,14 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import Slots
 
 
-async def reconciled(slots: Slots, database: Database, since: datetime) -> list[Findings]:
+async def reconciled(slots: Slots, identities: Identities, database: Database, since: datetime) -> list[Findings]:
     """Puts right what crossed since a database went back to `since`, and lists the rest; may be run again.
 
     Needs every other database. Raises DatabaseUnavailable, Overloaded.
     """
     back = await _went_back(database, since)
     members = {group: [other for other in slots.databases(group) if other is not database] for group in slots.groups()}
-    findings: list[Findings] = await _claims(slots, back)
+    findings: list[Findings] = await _claims(slots, identities, back)
     if back.players:
         findings += await letters(back, members["players"])
         findings += await items_of_players(back, members["items"])
@@ -28,18 +29,20 @@ async def reconciled(slots: Slots, database: Database, since: datetime) -> list[
     return findings
 
 
-async def _claims(slots: Slots, back: WentBack) -> list[Findings]:
+async def _claims(slots: Slots, identities: Identities, back: WentBack) -> list[Findings]:
     claims = Claims(slots)
-    check = ClaimCheck.begin(slots, claims)
+    check = ClaimCheck.begin(slots, claims, identities)
     accounts = slots.databases("accounts")
     try:
-        if back.players:
-            for other in accounts:
-                if other is not back.database:
-                    await check.doubt_since(back, other)
-            await check.retake(back.database, frozenset(other.name for other in accounts if other is not back.database))
+        # What may be wrong first, so that it is in nobody's way then.
+        others = [other for other in accounts if other is not back.database]
+        for other in others if back.players else ():
+            await check.doubt_since(back, other)
         if back.database in accounts:
             await check.doubt_wrong(back.database)
+        if back.players:
+            await check.retake(back.database, frozenset(other.name for other in others))
+        if back.database in accounts:
             for players in slots.databases("players"):
                 if players is not back.database:
                     await check.retake(players, frozenset({back.database.name}))

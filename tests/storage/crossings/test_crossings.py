@@ -81,9 +81,11 @@ async def test_a_name_that_another_player_took_meanwhile_stays_with_that_one_and
     assert taken
     async with working(settings) as core:
         await sweep_all(core)
-        claimed = {(held.key, held.player_id) for held, _ in (await identities(core)).claims}
+        found_after = await identities(core)
+        claimed = {(held.key, held.player_id) for held, _ in found_after.claims}
+        lacking = {(held.key, held.player_id) for held in found_after.wanted} - claimed
+        assert {(row["key"], int(str(row["player"]))) for row in taken} == lacking
         assert {(row["key"], int(str(row["holder"]))) for row in taken} <= claimed
-        assert {row["player"] for row in taken} <= {player.id for player in players}
 
 
 async def rename(api: Api, player: Signed) -> None:

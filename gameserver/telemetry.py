@@ -27,6 +27,7 @@ SLOW_RULES = Counter("gameserver_slow_rules_total", "Rules that took longer than
 RULE_FAULTS = Counter("gameserver_rule_faults_total", "Rules that raised or broke the law of players", ["action"])
 SLOW_COMMITS = Counter("gameserver_slow_commits_total", "Group commits that took longer than 1 s", ["database"])
 DATABASE_FAULTS = Counter("gameserver_database_faults_total", "Transactions that failed", ["database", "kind"])
+PRIMARY = Gauge("gameserver_database_primary", "1 for the address of the primary seen last", ["database", "address"])
 CLOCK_DIFFERENCE = Gauge(
     "gameserver_clock_difference_seconds", "How far a database's clock is ahead of this machine's", ["database"]
 )
@@ -40,6 +41,12 @@ BACKUPS = Gauge("gameserver_backups", "Base backups that are kept", ["database"]
 BACKUP_AGE = Gauge("gameserver_backup_age_seconds", "Seconds since the newest base backup ended", ["database"])
 BACKUP_BYTES = Gauge("gameserver_backup_bytes", "Size of the newest base backup", ["database"])
 BACKUP_LOG_BYTES = Gauge("gameserver_backup_log_bytes", "Size of the log that is kept for backups", ["database"])
+PLAYER_READS = Counter(
+    "gameserver_player_reads_total",
+    "Players read for players, by who answered: a replica, the primary, or the primary instead of a replica that was "
+    "behind or didn't answer",
+    ["source"],
+)
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
@@ -78,6 +85,12 @@ def frame_answered(op: str, code: str) -> Counter:
 def request_answered(route: str, method: str, status: int) -> Counter:
     """The counter of a route's HTTP requests that were answered with this status."""
     return REQUESTS.labels(route, method, status)
+
+
+@cache
+def players_read(source: str) -> Counter:
+    """The counter of players that were read from this source."""
+    return PLAYER_READS.labels(source)
 
 
 @cache

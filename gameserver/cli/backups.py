@@ -12,7 +12,9 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from gameserver.app import backups as application
-from gameserver.app.backups import BackedUpSystem, Restoration, RestoredData
+from gameserver.app import restoring
+from gameserver.app.backups import BackedUpSystem
+from gameserver.app.restoring import Restoration, RestoredData
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
 from gameserver.storage.crossings.findings import Findings
@@ -54,8 +56,8 @@ def restore(
         async def work() -> None:
             say = (lambda text: typer.echo(text, err=True)) if as_json else _say
             settings = settings_of(config)
-            done = await application.restore(settings, wanted, say)
-            found = await application.reconcile(settings, database, done.since) if done.running else []
+            done = await restoring.restore(settings, wanted, say)
+            found = await restoring.reconcile(settings, database, done.since) if done.running else []
             if as_json:
                 show_json(_report(done) | {"findings": _findings(found)})
                 return
@@ -117,7 +119,7 @@ def reconcile(
             raise typer.BadParameter("--since needs a time")
 
         async def work() -> None:
-            found = await application.reconcile(settings_of(config), database, moment)
+            found = await restoring.reconcile(settings_of(config), database, moment)
             if as_json:
                 show_json(_findings(found))
             else:

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import SecretStr, field_validator, model_validator
 
-from gameserver.config import redis_url
+from gameserver.config import postgres_url, redis_url
 from gameserver.config.ports import Port
 from gameserver.config.section import SettingsSection
 
@@ -33,12 +33,21 @@ class ServerSettings(SettingsSection):
         return self
 
 
-class ReplicaSettings(ServerSettings):
+class PostgresSettings(ServerSettings):
+    """A Postgres server, or several at a URL with several addresses: whichever is the primary counts."""
+
+    @field_validator("url")
+    @classmethod
+    def _require_postgres_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return postgres_url.require(url)
+
+
+class ReplicaSettings(PostgresSettings):
     """A Postgres server that follows a database by streaming replication: only reads go there."""
 
 
-class DatabaseSettings(ServerSettings):
-    """A Postgres server."""
+class DatabaseSettings(PostgresSettings):
+    """A Postgres server that takes writes."""
 
     allow_unsafe: bool = False
     """Whether nodes may use it though `fsync` or `full_page_writes` is off there, so that it may lose what it had."""

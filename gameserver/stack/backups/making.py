@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from pydantic import SecretStr
 
 from gameserver.stack.backups import manifest as manifests
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, new_id
+from gameserver.stack.backups.connecting import connected
 from gameserver.stack.backups.log_archive import position_of
 from gameserver.stack.backups.manifest import Manifest
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
@@ -22,7 +22,6 @@ from gameserver.stack.processes.account import Account
 from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder, folders
 
-CONNECT_SECONDS = 10
 _FACTS = """
     select (pg_control_system()).system_identifier::text as system, current_setting('server_version') as version,
            pg_is_in_recovery() as standby, clock_timestamp() as now,
@@ -113,14 +112,8 @@ async def verify(backup: BaseBackup, catalog: BackupCatalog, programs: BackupPro
 
 async def facts_of(database: BackedUp) -> dict[str, Any]:
     """What a server says of itself. Raises StackError."""
-    try:
-        connection = await asyncpg.connect(database.url.get_secret_value(), timeout=CONNECT_SECONDS, command_timeout=60)
-        try:
-            return dict(await connection.fetchrow(_FACTS))
-        finally:
-            connection.terminate()
-    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        raise StackError(f"{database.name} can't be reached: {type(error).__name__}: {error}") from None
+    async with connected(database.name, database.url) as connection:
+        return dict(await connection.fetchrow(_FACTS))
 
 
 async def _checked(title: str, data: Path, programs: BackupPrograms, lock: FolderLock) -> Manifest:

@@ -7,10 +7,11 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
+from gameserver.config import postgres_url
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.account import Account, for_servers
 from gameserver.stack.processes.lock import FolderLock
@@ -55,14 +56,12 @@ class BackupPrograms:
 def conninfo(url: SecretStr) -> tuple[str, Mapping[str, str]]:
     """A URL for libpq without its password, and the environment that has it.
 
-    Of several hosts libpq takes the one that can be written to.
+    Of several addresses libpq takes the primary's.
     """
-    parts = urlsplit(url.get_secret_value())
+    parts = urlsplit(postgres_url.for_servers(url).get_secret_value())
     user, at, hosts = parts.netloc.rpartition("@")
     role, _, password = user.partition(":")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     password = query.pop("password", unquote(password))
-    if "," in hosts:
-        query["target_session_attrs"] = "read-write"
-    bare = urlunsplit(parts._replace(netloc=f"{role}{at}{hosts}", query=urlencode(query)))
+    bare = urlunsplit(parts._replace(netloc=f"{role}{at}{hosts}", query=urlencode(query, quote_via=quote)))
     return bare, {"PGCONNECT_TIMEOUT": "10", **({"PGPASSWORD": password} if password else {})}

@@ -8,8 +8,6 @@ time), a new folder is begun, and the log says so.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +15,8 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
-from gameserver.stack.backups.making import CONNECT_SECONDS, make_log_folder, opened_catalog
+from gameserver.stack.backups.connecting import connected
+from gameserver.stack.backups.making import make_log_folder, opened_catalog
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.process import Launch
@@ -60,7 +59,7 @@ class WalReceiver(ManagedServer):
 
     async def _start_process(self) -> None:
         await self.check()
-        async with self._connected() as connection:
+        async with connected(self.database, self.url) as connection:
             system = await connection.fetchval("select system_identifier::text from pg_control_system()")
             made = await self._provide_slot(connection)
             folders = self._catalog.log_folders(system)
@@ -120,26 +119,13 @@ class WalReceiver(ManagedServer):
             self.process.kill()
             raise
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        """Raises StackError for whatever the server refuses."""
-        try:
-            opened = await asyncpg.connect(self.url.get_secret_value(), timeout=CONNECT_SECONDS, command_timeout=30)
-            try:
-                yield opened
-            finally:
-                opened.terminate()
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-            raise StackError(f"{self.database} can't be reached: {type(error).__name__}: {error}") from None
 
-
-async def received(url: SecretStr, seconds: float) -> bool:
+async def received(database: str, url: SecretStr, seconds: float) -> bool:
     """Writes something, and waits until the receiver has everything up to it; False if none does within `seconds`.
 
-    So a moment before now is followed by a commit, which Postgres needs to stop at it. Raises what the driver raises.
+    So a moment before now is followed by a commit, which Postgres needs to stop at it. Raises StackError.
     """
-    connection = await asyncpg.connect(url.get_secret_value(), timeout=CONNECT_SECONDS, command_timeout=30)
-    try:
+    async with connected(database, url) as connection:
         await connection.execute("select pg_logical_emit_message(true, 'gameserver', 'a backup ends here')")
         position = await connection.fetchval("select pg_current_wal_flush_lsn()::text")
         written = (
@@ -151,6 +137,4 @@ async def received(url: SecretStr, seconds: float) -> bool:
             if asyncio.get_running_loop().time() > end:
                 return False
             await asyncio.sleep(0.1)
-    finally:
-        connection.terminate()
     return True

@@ -17,7 +17,6 @@ import asyncpg
 from pydantic import SecretStr
 
 from gameserver.stack.backups.log_archive import LogArchive
-from gameserver.stack.backups.making import CONNECT_SECONDS
 from gameserver.stack.backups.plan import RestorePlan
 from gameserver.stack.backups.programs import LONGEST_SECONDS
 from gameserver.stack.errors import StackError
@@ -27,6 +26,7 @@ from gameserver.stack.servers import datafolder, roles
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 
+CONNECT_SECONDS = 10
 Judge = Callable[[asyncpg.Connection], Awaitable[Sequence[str]]]
 """What is wrong with the database of a connection, a sentence each."""
 _ENDED_EARLY = "recovery ended before configured recovery target was reached"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
+from gameserver.config import postgres_url
 from gameserver.rules.errors import Conflict
 from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
@@ -129,7 +130,7 @@ class Copy:
             # The slot first, by itself: a subscription that makes it can't be created by a function, as below.
             create_slot = "select pg_create_logical_replication_slot($1, 'pgoutput')"
             await source.fetchval(create_slot, self.name, timeout=CREATE_SECONDS)
-            await subscribe(target, self.name, self.source.url.get_secret_value())
+            await subscribe(target, self.name, postgres_url.for_servers(self.source.url).get_secret_value())
 
     def _publication(self) -> str:
         slots = ", ".join(map(str, self._slots))

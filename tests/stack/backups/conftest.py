@@ -60,7 +60,7 @@ class Kept:
     ) -> None:
         """As `gameserver restore` does; afterwards server and receiver run on what was restored."""
         if received_first:
-            assert await received(self.receiver.url, 30)
+            assert await received("one", self.receiver.url, 30)
         with making.locked(self.catalog) as lock:
             chosen = plan(self.catalog, moment, self.place.present(self.programs), timeline)
             source = self.catalog.data(chosen.backup)

@@ -31,7 +31,7 @@ async def test_two_backups_at_once_are_refused(kept: Kept) -> None:
 
 async def test_old_backups_and_their_log_go_and_what_a_kept_moment_needs_stays(kept: Kept) -> None:
     first, second, third = [await kept.back_up() for _ in range(3)]
-    assert await received(kept.receiver.url, 30)
+    assert await received("one", kept.receiver.url, 30)
     # A moment between the second and the third still counts: the second is what it is restored from.
     keep = third.ended_at - second.ended_at - timedelta(milliseconds=1)
     assert kept.catalog.expire(third.ended_at, keep, 1) == [first]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from gameserver.app import backups
+from gameserver.app import restoring
 from gameserver.config.settings import Settings
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.items.grants import Grants
@@ -36,7 +36,7 @@ async def undone(servers: Servers, settings: Settings, name: str) -> AsyncIterat
 
 
 async def reconciled(settings: Settings, name: str, since: datetime) -> Mapping[str, Findings]:
-    return {found.kind: found for found in await backups.reconcile(settings, name, since)}
+    return {found.kind: found for found in await restoring.reconcile(settings, name, since)}
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from gameserver.stack.backups.connecting import connected
+from gameserver.stack.backups.log_archive import PARTIAL
 from gameserver.stack.backups.making import make_log_folder, opened_catalog
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
@@ -63,8 +64,11 @@ class WalReceiver(ManagedServer):
             system = await connection.fetchval("select system_identifier::text from pg_control_system()")
             made = await self._provide_slot(connection)
             folders = self._catalog.log_folders(system)
-            if folders and not made and await self._continues(connection, folders[-1]):
-                return
+            if folders and not made:
+                segment = await connection.fetchval("select pg_size_bytes(current_setting('wal_segment_size'))")
+                await asyncio.to_thread(_fill, folders[-1], segment)
+                if await self._continues(connection, folders[-1]):
+                    return
             folder = self._catalog.next_log_folder(system)
             if folders:
                 _log.warning("the archive of the log begins anew: make a base backup", database=self.database)
@@ -138,3 +142,10 @@ async def received(database: str, url: SecretStr, seconds: float) -> bool:
                 return False
             await asyncio.sleep(0.1)
     return True
+
+
+def _fill(folder: Path, segment: int) -> None:
+    """Fills up a partial segment that a killed receiver left too short, which begins as zeros, so that it goes on."""
+    for path in folder.glob(f"*{PARTIAL}"):
+        if path.stat().st_size < segment:
+            os.truncate(path, segment)

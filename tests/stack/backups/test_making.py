@@ -61,3 +61,16 @@ async def test_the_log_goes_on_in_a_new_folder_when_the_slot_was_lost(kept: Kept
     await kept.write(3)
     await kept.restore(second)
     assert await kept.values() == [1, 2]
+
+
+async def test_a_receiver_goes_on_that_was_killed_while_it_began_a_segment(kept: Kept) -> None:
+    await kept.back_up()
+    await kept.write(1)
+    assert await received("one", kept.receiver.url, 30)
+    await kept.receiver.stop()
+    (log,) = kept.catalog.log_folders(kept.catalog.backups()[0].system)
+    (partial,) = log.glob("*.partial")
+    os.truncate(partial, 15 << 20)
+    await kept.receiver.start()
+    assert await received("one", kept.receiver.url, 30)
+    assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from gameserver.rules.rulebook import MAIL
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.past import SQL, WentBack, chunks, reading
 from gameserver.storage.ids import slot_of
@@ -60,4 +61,10 @@ async def _kept(back: WentBack, restored: asyncpg.Connection, other: asyncpg.Con
 
 def _shown(row: Any) -> dict[str, object]:
     sender, recipient = str(row["sender"]), str(row["recipient"])
-    return {"sender": sender, "recipient": recipient, "kind": row["kind"], "mail_id": row["mail_id"], "at": row["at"]}
+    return {
+        "sender": sender,
+        "recipient": recipient,
+        "kind": row["kind"].removeprefix(MAIL),
+        "mail_id": row["mail_id"],
+        "at": row["at"],
+    }

@@ -114,7 +114,7 @@ async def test_letters_with_one_end_in_the_undone_past_are_listed(
     found = await reconciled(settings, "two", since)
     (lost,), (kept,) = found["letters_lost"].listed, found["letters_kept"].listed
     assert (lost["sender"], lost["recipient"], lost["kind"]) == (str(here.id), str(there.id), "gift")
-    assert (kept["sender"], kept["recipient"]) == (str(there.id), str(here.id))
+    assert (kept["sender"], kept["recipient"], kept["kind"]) == (str(there.id), str(here.id), "gift")
 
 
 async def test_a_letter_that_is_sent_again_by_a_restored_outbox_arrives_once(

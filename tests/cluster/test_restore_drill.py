@@ -28,6 +28,8 @@ exempt = ["127.0.0.0/8"]
 embedded = {{ port = {one} }}
 [databases.two]
 embedded = {{ port = {two} }}
+[[databases.two.replicas]]
+embedded = {{ port = {players} }}
 [redis]
 embedded = {{ port = {redis} }}
 [control]
@@ -96,7 +98,24 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
         assert await states(api, here) == before
         assert {(await api.act(player)).status for player in players} == {200}, "everybody plays on"
         await board_is_right(api, players)
-    assert "two" in await gameserver(up, "backups", "list")
+        await all_is_well(up)
+
+
+async def all_is_well(up: RunningUp) -> None:
+    """The restored database has its replica again, its log is kept again, and the nodes measure the backups."""
+
+    async def examined() -> bool:
+        command = [sys.executable, "-m", "gameserver", "doctor", "--json", "--config", str(up.config)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+        found = [
+            finding["problem"] for server in orjson.loads(done.stdout)["servers"] for finding in server["findings"]
+        ]
+        return done.returncode == 0 and not any("log" in problem or "backup" in problem for problem in found)
+
+    await wait_until(examined, 90, "doctor finds nothing")
+    async with Api(f"http://127.0.0.1:{up.port + 1}") as operators:
+        metrics = (await operators.ask("GET", "/metrics")).body
+    assert b'gameserver_backups{database="two"} 1.0' in metrics
 
 
 async def board_is_right(api: Api, players: list[Signed]) -> None:

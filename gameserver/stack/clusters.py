@@ -57,9 +57,12 @@ def failover_database(settings: Settings, name: str) -> FailoverDatabase:
         nodes=settings.server_password(name, ROLE),
         api=settings.server_password(name, "patroni"),
     )
+    chosen = settings.databases[name].members
+    names = [member_name(name, number) for number in range(1, len(chosen) + 1)]
     members = [
         PatroniServer(
-            name=(own := member_name(name, number)),
+            name=own,
+            others=[other for other in names if other != own],
             database=name,
             data=settings.data / f"postgres-{own}",
             port=member.port,
@@ -68,7 +71,7 @@ def failover_database(settings: Settings, name: str) -> FailoverDatabase:
             etcd=[f"{HOST}:{place.port}" for place in _etcd_places(settings)],
             log=_log(settings, f"postgres-{own}"),
         )
-        for number, member in enumerate(settings.databases[name].members, 1)
+        for own, member in zip(names, chosen, strict=True)
     ]
     return FailoverDatabase(name, members, passwords, failover_api(settings, name))
 

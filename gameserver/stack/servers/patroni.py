@@ -40,6 +40,8 @@ class PatroniServer(ManagedServer):
     passwords: MemberPasswords
     etcd: Sequence[str]
     """host:port of each etcd."""
+    others: Sequence[str] = ()
+    """The names of the other servers of the database."""
     stop_seconds: float = 40
     what: str = field(default="Postgres under Patroni", init=False)
 
@@ -127,7 +129,12 @@ class PatroniServer(ManagedServer):
     @property
     def _place(self) -> MemberPlace:
         return MemberPlace(
-            name=self.name, database=self.database, port=self.port, api_port=self.api_port, home=self._home
+            name=self.name,
+            database=self.database,
+            port=self.port,
+            api_port=self.api_port,
+            home=self._home,
+            others=self.others,
         )
 
     async def _answers(self) -> bool:

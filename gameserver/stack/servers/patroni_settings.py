@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from gameserver.stack.servers.local_http import HOST
 from gameserver.stack.servers.postgres import DURABLE
 from gameserver.stack.servers.roles import SUPERUSER
+from gameserver.stack.servers.standbys import slot_of
 
 REPLICATOR = "replicator"
 API_USER = "gameserver"
@@ -58,6 +59,8 @@ class MemberPlace:
     port: int
     api_port: int
     home: Path
+    others: Sequence[str]
+    """The names of the other servers of the database."""
 
     @property
     def data(self) -> Path:
@@ -101,7 +104,11 @@ def patroni_settings(
                 "superuser": {"username": SUPERUSER, "password": passwords.superuser.get_secret_value()},
                 "replication": {"username": REPLICATOR, "password": passwords.replicator.get_secret_value()},
             },
-            "parameters": {"unix_socket_directories": ""},
+            # A move of slots gets nothing that the standbys don't have, so it can't stand in for one (decision 0061).
+            "parameters": {
+                "unix_socket_directories": "",
+                "synchronized_standby_slots": ", ".join(map(slot_of, place.others)),
+            },
             "basebackup": [{"checkpoint": "fast"}],
             # A former primary whose data went another way than its successor's is made anew: it is a copy by then.
             "remove_data_directory_on_rewind_failure": True,

@@ -1,0 +1,244 @@
+"""The table of docs/failover.md: what each loss does to a whole deployment under the bots, with their proof.
+
+`make soak` runs it; each row is appended as JSON to the file that FAULT_TABLE names.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gameserver.stack.processes.process_table import descendants
+from tests.cluster.pulse import Pulse, beating
+from tests.cluster.running_cluster import START_SECONDS, RunningCluster, stopped, tell
+from tests.cluster.running_up import made
+from tests.cluster.swarm import Bots
+
+CONFIG = """
+game = "{game}"
+[stack]
+data = "var"
+[node]
+port = {node}
+drain_seconds = 3
+[limits]
+exempt = ["127.0.0.0/8"]
+actions_per_player = {{ per_second = 5000, burst = 10000 }}
+[etcd]
+members = [
+    {{ port = {etcd_1}, peer_port = {etcd_peer_1} }},
+    {{ port = {etcd_2}, peer_port = {etcd_peer_2} }},
+    {{ port = {etcd_3}, peer_port = {etcd_peer_3} }},
+]
+[databases.one]
+members = [{{ port = {one_1}, api_port = {one_api_1} }}, {{ port = {one_2}, api_port = {one_api_2} }}]
+[databases.two]
+members = [{{ port = {two_1}, api_port = {two_api_1} }}, {{ port = {two_2}, api_port = {two_api_2} }}]
+[databases.three]
+members = [{{ port = {three_1}, api_port = {three_api_1} }}, {{ port = {three_2}, api_port = {three_api_2} }}]
+[redis.sentinels]
+servers = [{redis}, {redis_2}]
+ports = [{sentinel_1}, {sentinel_2}, {sentinel_3}]
+[control]
+database = "one"
+[groups.accounts]
+databases = ["one", "two"]
+[groups.players]
+databases = ["one", "two", "three"]
+"""
+SLOWER = float(os.environ.get("SLOWER", "3"))
+"""How much slower than a machine of its own this one may be: others use it, too."""
+HANGS_SECONDS = 35
+"""Longer than the lease of a primary."""
+VICTIM = "two"
+Harm = Callable[[RunningCluster], Awaitable[None]]
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RunningCluster]:
+    """One for all faults, each of which leaves it whole."""
+    with made(RunningCluster, CONFIG, nodes=2) as run:
+        asyncio.run(run.start(START_SECONDS))
+        yield run
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one fault did; seconds without an acknowledged write, on its database and on the worst of the others."""
+
+    fault: str
+    lost: int
+    doubled: int
+    unexplained: int
+    seen_then_lost: int
+    unknown_landed: int
+    errors: dict[str, int]
+    writes_after: float
+    others: float
+
+    def note(self) -> None:
+        if (file := os.environ.get("FAULT_TABLE")) is not None:
+            with Path(file).open("ab") as table:
+                table.write(orjson.dumps(self) + b"\n")
+
+
+async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str = VICTIM) -> Row:
+    """Does the harm under the bots and the pulse, and waits until all is whole again."""
+    for name in ("one", "two", "three"):
+        await cluster.in_step(name)
+    began = 0.0
+    async with beating(cluster.door.address, cluster.settings) as pulse:
+
+        async def disturb() -> None:
+            nonlocal began
+            began = time.monotonic()
+            await harm(cluster)
+            await cluster.in_step(victim)
+            await all_beat(pulse)
+
+        done = await cluster.bots_prove(bots, disturb)
+    proof = done.report["proof"]
+    row = Row(
+        fault=harm.__name__,
+        lost=proof["lost"],
+        doubled=proof["doubled"],
+        unexplained=proof["unexplained"],
+        seen_then_lost=pulse.seen_then_lost,
+        unknown_landed=proof["unknown_fate"]["landed"],
+        errors=done.report["errors"],
+        writes_after=round(pulse.gap(victim, began), 1),
+        others=round(max(pulse.gap(name, began) for name in ("one", "two", "three") if name != victim), 1),
+    )
+    row.note()
+    assert (row.lost, row.doubled, row.unexplained, row.seen_then_lost) == (0, 0, 0, 0)
+    return row
+
+
+async def all_beat(pulse: Pulse) -> None:
+    """Waits until every database has acknowledged something since now."""
+    now = time.monotonic()
+    async with asyncio.timeout(90):
+        while not all(beats[-1] > now for beats in pulse.beats.values()):  # noqa: ASYNC110 - times are what is waited for
+            await asyncio.sleep(0.1)
+
+
+def family(pid: int) -> list[int]:
+    return [pid, *descendants(pid)]
+
+
+async def a_planned_switchover(cluster: RunningCluster) -> None:
+    await cluster.switch(VICTIM)
+
+
+async def a_killed_primary(cluster: RunningCluster) -> None:
+    leader = await cluster.leader(VICTIM)
+    tell(cluster.postgres(leader), signal.SIGKILL)
+    await cluster.in_step(VICTIM, not_led_by=leader)
+
+
+async def a_killed_standby(cluster: RunningCluster) -> None:
+    leader = await cluster.leader(VICTIM)
+    tell(cluster.postgres(next(m.name for m in await cluster.members(VICTIM) if m.name != leader)), signal.SIGKILL)
+    await asyncio.sleep(3)
+
+
+async def a_killed_patroni_of_the_primary(cluster: RunningCluster) -> None:
+    tell(cluster.patroni(await cluster.leader(VICTIM)), signal.SIGKILL)
+    await asyncio.sleep(3)
+
+
+async def a_lost_machine_of_the_primary(cluster: RunningCluster) -> None:
+    """Patroni and Postgres are gone, and nothing starts them again."""
+    leader = await cluster.leader(VICTIM)
+    patroni, postgres = cluster.patroni(leader), cluster.postgres(leader)
+    with stopped(patroni):
+        tell(postgres, signal.SIGKILL)
+        await asyncio.sleep(HANGS_SECONDS)
+    await cluster.in_step(VICTIM, not_led_by=leader)
+
+
+async def a_hanging_patroni_of_the_primary(cluster: RunningCluster) -> None:
+    """Its Postgres goes on, as without a watchdog."""
+    leader = await cluster.leader(VICTIM)
+    with stopped(cluster.patroni(leader)):
+        await asyncio.sleep(HANGS_SECONDS)
+    await cluster.in_step(VICTIM, not_led_by=leader)
+
+
+async def a_hanging_machine_of_the_primary(cluster: RunningCluster) -> None:
+    """All of it stops, and wakes when its successor leads: what it still has to say must not be acknowledged."""
+    leader = await cluster.leader(VICTIM)
+    with stopped(cluster.patroni(leader), *family(cluster.postgres(leader))):
+        await asyncio.sleep(HANGS_SECONDS)
+    await cluster.in_step(VICTIM, not_led_by=leader)
+
+
+async def a_hanging_postmaster_of_the_primary(cluster: RunningCluster) -> None:
+    with stopped(cluster.postgres(await cluster.leader(VICTIM))):
+        await asyncio.sleep(30)
+
+
+async def a_hanging_standby(cluster: RunningCluster) -> None:
+    """Its Postgres alone: nothing can be acknowledged until it is replaced or wakes."""
+    leader = await cluster.leader(VICTIM)
+    standby = next(member.name for member in await cluster.members(VICTIM) if member.name != leader)
+    with stopped(*family(cluster.postgres(standby))):
+        await asyncio.sleep(10)
+
+
+async def two_failovers_in_ten_seconds(cluster: RunningCluster) -> None:
+    first = await cluster.leader(VICTIM)
+    tell(cluster.postgres(first), signal.SIGKILL)
+    second = await cluster.in_step(VICTIM, not_led_by=first)
+    tell(cluster.postgres(second), signal.SIGKILL)
+    await cluster.in_step(VICTIM)
+
+
+async def one_killed_etcd(cluster: RunningCluster) -> None:
+    tell(cluster.child("etcd.*--name=etcd-1 "), signal.SIGKILL)
+    await asyncio.sleep(5)
+
+
+async def all_of_etcd_away(cluster: RunningCluster) -> None:
+    with stopped(*(cluster.child(f"etcd.*--name=etcd-{number} ") for number in (1, 2, 3))):
+        await asyncio.sleep(HANGS_SECONDS)
+
+
+async def all_of_etcd_killed(cluster: RunningCluster) -> None:
+    for number in (1, 2, 3):
+        tell(cluster.child(f"etcd.*--name=etcd-{number} "), signal.SIGKILL)
+    await asyncio.sleep(5)
+
+
+@pytest.mark.parametrize(
+    ("harm", "most"),
+    [
+        (a_planned_switchover, 3),
+        (a_killed_primary, 5),
+        (a_lost_machine_of_the_primary, 25),
+        (a_hanging_patroni_of_the_primary, 25),
+        (a_hanging_machine_of_the_primary, 25),
+        (two_failovers_in_ten_seconds, 25),
+        (a_killed_standby, 10),
+        (a_killed_patroni_of_the_primary, 5),
+        (a_hanging_postmaster_of_the_primary, 35),
+        (a_hanging_standby, 25),
+        (one_killed_etcd, 5),
+        (all_of_etcd_killed, 10),
+        (all_of_etcd_away, 10),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_a_fault_loses_and_doubles_nothing(cluster: RunningCluster, bots: Bots, harm: Harm, most: float) -> None:
+    row = await measured(cluster, bots, harm)
+    assert row.writes_after <= most * SLOWER
+    if harm not in (one_killed_etcd, all_of_etcd_killed, all_of_etcd_away):
+        assert row.others <= 2 * SLOWER, "the other databases go on"

@@ -27,6 +27,7 @@ SLOW_RULES = Counter("gameserver_slow_rules_total", "Rules that took longer than
 RULE_FAULTS = Counter("gameserver_rule_faults_total", "Rules that raised or broke the law of players", ["action"])
 SLOW_COMMITS = Counter("gameserver_slow_commits_total", "Group commits that took longer than 1 s", ["database"])
 DATABASE_FAULTS = Counter("gameserver_database_faults_total", "Transactions that failed", ["database", "kind"])
+PRIMARY = Gauge("gameserver_database_primary", "1 for the address of the primary seen last", ["database", "address"])
 CLOCK_DIFFERENCE = Gauge(
     "gameserver_clock_difference_seconds", "How far a database's clock is ahead of this machine's", ["database"]
 )

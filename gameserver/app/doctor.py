@@ -122,6 +122,8 @@ async def _ask_database(
 
     examined.facts["clock"] = await clocks.measure(ask)
     examined.facts["groups"] = sorted(database.groups)
+    if database.dialer.number is not None:
+        examined.facts["primary"] = database.dialer.primary
     held = await durability.read(connection)
     examined.facts["off"] = list(held.off)
     if held.overridden:

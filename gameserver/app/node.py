@@ -47,7 +47,7 @@ def build_app(core: Core) -> web.Application:
     app[COMMANDS] = core.commands
     app[RULEBOOK] = core.rulebook
     app[CLOCK] = core.commands.accounts.policy.now
-    app[READINESS] = Readiness(problems=core.databases.problems)
+    app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ADMIN_KEYS] = core.settings.admin_keys()

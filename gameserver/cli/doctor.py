@@ -65,6 +65,7 @@ def _database(facts: dict[str, Any]) -> Sequence[str]:
         return ()
     return (
         f"Postgres {facts['version'].split()[0]}",
+        *([f"the primary is {facts['primary']}"] if "primary" in facts else []),
         f"groups {' '.join(facts['groups'])}",
         f"{facts['used']} of {facts['connections']} connections in use",
         f"a node takes up to {facts['per_node']}",

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from gameserver.config import redis_url
+from gameserver.config import postgres_url, redis_url
 from gameserver.config.ports import Port
 from gameserver.config.section import SettingsSection
 
@@ -33,7 +33,16 @@ class ServerSettings(SettingsSection):
         return self
 
 
-class ReplicaSettings(ServerSettings):
+class PostgresSettings(ServerSettings):
+    """A Postgres server, or several at a URL with several addresses: whichever is the primary counts."""
+
+    @field_validator("url")
+    @classmethod
+    def _require_postgres_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return postgres_url.require(url)
+
+
+class ReplicaSettings(PostgresSettings):
     """A Postgres server that follows a database by streaming replication: only reads go there."""
 
 
@@ -68,7 +77,7 @@ class SentinelSettings(SettingsSection):
     """Of the Sentinels, a majority of which has to run."""
 
 
-class DatabaseSettings(ServerSettings):
+class DatabaseSettings(PostgresSettings):
     """A Postgres server, or several of which one is the primary."""
 
     members: tuple[MemberSettings, ...] = Field(default=(), max_length=8)

@@ -18,7 +18,9 @@
     │   └─ TooManyChanges too_many_changes
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
     ├─ Unavailable unavailable (retry_after: seconds)
-    │   ├─ Overloaded overloaded, DatabaseUnavailable database_unavailable, OutcomeUnknown outcome_unknown
+    │   ├─ Overloaded overloaded
+    │   ├─ DatabaseUnavailable database_unavailable
+    │   │   └─ OutcomeUnknown outcome_unknown: it may have taken effect
     │   ├─ BoardUnavailable board_unavailable, SessionsUnavailable sessions_unavailable
     │   ├─ PresenceUnavailable presence_unavailable, FriendsUnavailable friends_unavailable
     │   └─ ClassMissing class_missing: the node's game doesn't have the player's class

@@ -47,13 +47,13 @@ class Overloaded(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The player's database can't be reached; the command had no effect."""
+    """The player's database can't be reached; but for OutcomeUnknown, the command had no effect."""
 
     code = "database_unavailable"
     sentence = "The player's database can't be reached right now."
 
 
-class OutcomeUnknown(Unavailable):
+class OutcomeUnknown(DatabaseUnavailable):
     """Whether the commit succeeded is unknown; a retry with the same command id finds out."""
 
     code = "outcome_unknown"

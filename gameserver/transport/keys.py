@@ -20,6 +20,8 @@ class Readiness:
     """HTTP requests being answered."""
     problems: Callable[[], Mapping[str, str]] = dict
     """Why databases can't be used at the moment, by name."""
+    primaries: Callable[[], Mapping[str, int]] = dict
+    """Of the databases with several addresses, by name: which one, from 1, is the primary seen last."""
 
 
 COMMANDS = web.AppKey("commands", Commands)

@@ -22,6 +22,7 @@ from gameserver.storage.items.stacks import KIND, NUMBER, SQL
 from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.shares import Purpose
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
@@ -85,6 +86,10 @@ class PaymentLedger:
             return await _tokens(connection, player_id, command_ids)
 
         return await self._slots.routed("players", slot_of(player_id), read)
+
+    async def secure(self, player_id: int) -> None:
+        """Returns when a synchronous standby has what has been read of the player's database, too."""
+        await self.owner(player_id).ask(f"select {LEAVE_A_MARK}")
 
     async def end_delivery(self, player_id: int, command_ids: Sequence[str]) -> None:
         """Deletes grants that have been delivered from the outbox."""

@@ -14,6 +14,7 @@ from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.telemetry import MAIL_RETURNED
 
 log = structlog.get_logger()
@@ -45,8 +46,14 @@ class Outbox:
         self._turn = asyncio.Lock()
 
     async def read(self, kinds: Sequence[str], last_slot: int, slots: Sequence[int]) -> list[SentLetter]:
-        """The oldest letters of these kinds to recipients in these slots."""
+        """The oldest letters of these kinds to recipients in these slots; a synchronous standby has them, too.
+
+        A letter is never delivered that could yet be lost with its sender's command. Raises CommitUnsure.
+        """
         rows = await self._ask("read", kinds, last_slot, slots, CHUNK)
+        if rows:
+            async with self._turn:
+                await self._connection.fetch(f"select {LEAVE_A_MARK}")
         return [SentLetter(**row, mail_id=mail_id(row["player_id"], row["command_id"], row["number"])) for row in rows]
 
     async def settle(self, endings: Sequence[tuple[SentLetter, Ending]]) -> None:

@@ -3,8 +3,9 @@
 Law: a verdict that is handed out was committed before. A command that is in the ledger is answered from there and
 changes nothing; one that a rule refuses changes nothing and leaves its neighbours alone, but is in the ledger from then
 on if it may come again. The ledger is read after the locks, in a statement of its own, so no duplicate can slip in
-between. Items are left to `Stacks`. A commit whose fate
-isn't sure (its answer was lost, or the server warned that its wait for a standby was cancelled) raises `FateUnknown`.
+between. Items are left to `Stacks`. A commit whose fate isn't sure raises `CommitUnsure`. What was seen isn't lost: an
+answer from the ledger, too, is given after this transaction's own commit. That waits for a standby because of its row
+locks; without any, it leaves a mark.
 """
 
 import os
@@ -41,8 +42,7 @@ from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
 from gameserver.storage.mail.mailbag import NOT_ACCEPTED, LetterSettled, Mailbag, OutboxRow, SentLetter
 from gameserver.storage.players.command import (
     Command,
-    FateUnknown,
-    LockedElsewhere,
+    Postponement,
     Receipt,
     Verdict,
     first_answer,
@@ -50,9 +50,9 @@ from gameserver.storage.players.command import (
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
+from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.seasons.scoring import Scores, Scoring
-from gameserver.storage.slots.slot_map import SlotMoved
 
 log = structlog.get_logger()
 
@@ -82,12 +82,11 @@ class Batch:
         self._seeds = (number >> 1 for (number,) in struct.iter_unpack("Q", drawn))
 
     async def commit(self, link: Link, has_more: Callable[[], bool]) -> list[Verdict]:
-        """A verdict for each command. Raises FateUnknown, LOST or another driver error, with nothing written.
+        """A verdict for each command. Raises CommitUnsure, LOST or another driver error, with nothing written.
 
         Asks `has_more` at the end whether to begin the next transaction in the same round trip.
         """
         connection = await link.open()
-        link.warned = False
         # Begin, unless the last commit has already begun this transaction.
         if not connection.is_in_transaction():
             await connection.execute("begin")
@@ -100,7 +99,9 @@ class Batch:
         verdicts = [self._decide(command) for command in self.commands]
         await self._write(connection)
         # Only after the commit may a verdict leave.
-        await _end(connection, link, "commit and chain" if has_more() else "commit")
+        if not self._gathered.locked and not all(isinstance(verdict, Postponement) for verdict in verdicts):
+            await connection.execute(f"select {LEAVE_A_MARK}")
+        await connection.execute("commit and chain" if has_more() else "commit")
         return verdicts
 
     def _is_new(self, command: Command) -> bool:
@@ -143,7 +144,7 @@ class Batch:
         """An earlier delivery's result; without one, the letter takes effect now or is refused for good."""
         absent = self._gathered.absent[command.player_id] if locked is None else None
         # Another database, or a later transaction, has to decide.
-        if isinstance(absent, LockedElsewhere | SlotMoved):
+        if isinstance(absent, Postponement):
             return absent
         # Delivered before: refused, or taken effect.
         if (refused := self._mail.refused_before(letter)) is not None:
@@ -276,20 +277,6 @@ class Batch:
 def _changed_data(before: Player, after: Player) -> dict[str, Any]:
     """What the ledger row says of the player's data: nothing unless it has changed."""
     return {} if after.data is before.data else {"data": orjson.Fragment(after.data.text)}
-
-
-async def _end(connection: asyncpg.Connection, link: Link, how: str) -> None:
-    """Commits. Raises FateUnknown when the commit may have taken place, another driver error when it hasn't."""
-    try:
-        await connection.execute(how)
-    except asyncpg.PostgresError as error:
-        if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.exceptions.OperatorInterventionError):
-            raise FateUnknown(str(error)) from error
-        raise
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
-        raise FateUnknown(f"{type(error).__name__}: {error}") from error
-    if link.warned:
-        raise FateUnknown("the server warned on commit")
 
 
 def _is_final(command: Command, refusal: Refused) -> bool:

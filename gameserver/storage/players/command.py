@@ -65,10 +65,6 @@ class LockedElsewhere(Exception):
     """Another transaction holds the player's row: the command goes back to its queue."""
 
 
-class FateUnknown(Exception):
-    """The commit may or may not have taken place: only the ledger can tell."""
-
-
 Answer = Receipt | GameError | Unpaid | LetterSettled
 """Final. Receipt: the command took effect, now or before. GameError: it was refused, or its fate isn't known.
 Unpaid: what it takes isn't in this database, so `Payments` reserves it elsewhere first. LetterSettled: the letter

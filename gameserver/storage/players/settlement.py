@@ -87,5 +87,6 @@ class Settlement:
     async def deliver(self, player_id: int, look: Look) -> None:
         """Adds the grants that wait for a player to its items."""
         if look.waiting:
+            await self._ledger.secure(player_id)
             await self._inventory.grant_all(look.waiting)
             await self._ledger.end_delivery(player_id, [grant.command_id for grant in look.waiting])

@@ -14,9 +14,10 @@ import structlog
 
 from gameserver.rules.errors import Internal
 from gameserver.storage.players.batch import Batch
-from gameserver.storage.players.command import Answer, Command, FateUnknown, LockedElsewhere, Verdict
+from gameserver.storage.players.command import Answer, Command, LockedElsewhere, Verdict
 from gameserver.storage.players.pending import CommitLimits, Pending, fate_unknown, too_late
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import CommitUnsure
 from gameserver.storage.postgres.faults import BUSY, LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.slots.slot_map import SlotMoved
@@ -77,7 +78,7 @@ class Transactions:
             # The whole batch at once; if the database refuses it, every command alone.
             unanswered = await self._attempt(link, batch, has_more)
             return await self._one_by_one(link, batch, has_more) if unanswered is None else unanswered
-        except (*LOST, FateUnknown) as error:
+        except LOST as error:
             # The transaction may have committed: its commands run again, and find themselves in the ledger if so.
             await self._lost(link, batch, error)
             return [pending for pending in batch if not pending.answered]
@@ -104,7 +105,7 @@ class Transactions:
             # The server's own timeouts come first; this one is for a server that doesn't answer at all.
             async with asyncio.timeout(self._limits.transaction + 1):
                 verdicts = await work.commit(link, has_more)
-        except (*LOST, FateUnknown):
+        except LOST:
             raise
         except asyncpg.PostgresError as error:
             return await self._refused(link, batch, error)
@@ -158,5 +159,5 @@ class Transactions:
         log.warning("a transaction was lost", database=self._database.name, error=f"{type(error).__name__}: {error}")
         link.drop()
         for pending in batch:
-            pending.unsure = pending.unsure or isinstance(error, FateUnknown | TimeoutError)
+            pending.unsure = pending.unsure or isinstance(error, CommitUnsure | TimeoutError)
         await asyncio.sleep(LOST_PAUSE)

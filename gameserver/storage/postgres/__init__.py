@@ -1,7 +1,8 @@
 """Connections, and the place where driver errors become the product's own.
 
 Door: `database` (`Database`, `Databases`, `one_by_one`), `replica` (`Replica`, `Replicas`), `report` (`Report`),
-`link` (`Link`, `HOT_PATH`), `faults` (`LOST`, `BUSY`, `translated`), `causes` (`Unfit`), `durability`, `clocks`
-(`NodeClock`), `connections`, `shares` (`Purpose`, `using`), `passfile` (`has_password`), `locks`, `statements` and
-`coalescing` (`DatabaseCoalescer`, `overloaded`).
+`link` (`Link`, `HOT_PATH`), `driver` (`DriverConnection`, `Lineage`, `CommitUnsure`, `LEAVE_A_MARK`), `faults`
+(`LOST`, `BUSY`, `translated`), `causes` (`Unfit`, `NoPrimary`), `durability`, `clocks` (`NodeClock`), `connections`,
+`shares` (`Purpose`, `using`), `passfile` (`has_password`), `locks`, `statements` and `coalescing`
+(`DatabaseCoalescer`, `overloaded`).
 """

@@ -15,6 +15,10 @@ class Unfit(ConnectionError):
     """A database answers, but must not be used; the text is a sentence for operators that says why."""
 
 
+class NoPrimary(Unfit):
+    """What answers takes no writes: it is a replica by now, or was demoted."""
+
+
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (
         asyncpg.InvalidPasswordError,

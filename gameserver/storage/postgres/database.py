@@ -13,18 +13,20 @@ from typing import Any
 import asyncpg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import AdaptedConnection, event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, passfile
+from gameserver.storage.postgres import causes, passfile, pools
 from gameserver.storage.postgres.causes import Unfit
+from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
+from gameserver.storage.postgres.dialing import Dialer
+from gameserver.storage.postgres.driver import LEAVE_A_MARK, DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.report import Report
 from gameserver.storage.postgres.shares import POOL, Shares
 
-CONNECT_SECONDS = 3.0
 QUERY_SECONDS = 5.0
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
@@ -58,10 +60,15 @@ class Database:
         passfile: Path | None = None,
         *,
         patient: bool = False,
+        replica: bool = False,
         vet: Vet | None = None,
     ) -> None:
-        """`patient`, for migrations: statements and transactions may take as long as they need."""
+        """`patient`, for migrations: statements and transactions may take as long as they need.
+
+        A `replica` needn't take writes.
+        """
         self.name = name
+        self.dialer = Dialer(name, url, passfile, replica=replica)
         self.groups: frozenset[str] = frozenset()
         """The table groups that it is to have, as far as is known."""
         self._vet = vet
@@ -74,15 +81,7 @@ class Database:
         self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
 
     def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
-        engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=lambda: self.connect(timeouts),
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=QUERY_SECONDS,
-        )
-        event.listen(engine.sync_engine, "invalidate", _cut)
-        return engine
+        return pools.pool(lambda: self.connect(timeouts), size, QUERY_SECONDS, self.dialer.doubt)
 
     async def dispose(self) -> None:
         """Closes the pools."""
@@ -98,7 +97,7 @@ class Database:
         """A sentence on why it can't be used at the moment; None if it can, as far as is known."""
         return self._outage.error
 
-    async def connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+    async def connect(self, settings: Mapping[str, str]) -> DriverConnection:
         """A driver connection with these server settings.
 
         Raises one of LOST, also when the server refuses it, or when the database is Unfit.
@@ -108,15 +107,10 @@ class Database:
         self._outage.answered()
         return connection
 
-    async def connect_unjudged(self, settings: Mapping[str, str]) -> asyncpg.Connection:
+    async def connect_unjudged(self, settings: Mapping[str, str]) -> DriverConnection:
         """A connection to a database that may be unfit, for those who judge it. Raises one of LOST."""
         try:
-            connection = await asyncpg.connect(
-                self.url.get_secret_value(),
-                timeout=CONNECT_SECONDS,
-                command_timeout=self._query_seconds,
-                server_settings={**EVERYWHERE, **settings},
-            )
+            connection = await self.dialer.dial({**EVERYWHERE, **settings}, self._query_seconds)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             self._outage.failed(causes.explained(self.name, error))
             if isinstance(error, asyncpg.PostgresError):
@@ -145,9 +139,19 @@ class Database:
                 yield await opened.execution_options(**options)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction through the engine. Raises DatabaseUnavailable."""
+    async def _begun(self, first: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that begins with a query of these columns."""
         async with self._opened(isolation_level="READ COMMITTED") as connection, connection.begin():
+            await connection.execute(text(f"select {first}"))
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction through the engine, whose commit waits for the standby also where it writes nothing.
+
+        Raises DatabaseUnavailable, and OutcomeUnknown when the commit may have taken place.
+        """
+        async with self._begun(LEAVE_A_MARK) as connection:
             yield connection
 
     @contextlib.asynccontextmanager
@@ -164,8 +168,7 @@ class Database:
             async with asyncio.timeout_at(deadline):
                 opened = await self.reports.connect()
             try:
-                raw = (await opened.get_raw_connection()).driver_connection
-                assert raw is not None
+                raw = pools.driver_of(await opened.get_raw_connection())
                 await opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 report = Report(self.name, opened, raw.terminate, deadline)
                 try:
@@ -180,29 +183,28 @@ class Database:
                 await opened.close()
 
     @contextlib.asynccontextmanager
-    async def driver_snapshot(self) -> AsyncIterator[asyncpg.Connection]:
+    async def driver_snapshot(self) -> AsyncIterator[DriverConnection]:
         """The driver's connection within a `snapshot`, for statements with `$1`…. Raises DatabaseUnavailable."""
         async with self.snapshot() as connection:
             # The engine begins a transaction only with a statement that it sends itself.
             await connection.execute(text("select 1"))
-            yield (await connection.get_raw_connection()).driver_connection
+            yield pools.driver_of(await connection.get_raw_connection())
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
-        """The rows of one statement with `$1`…, in a transaction of its own. Raises DatabaseUnavailable."""
+        """The rows of one statement with `$1`…, in a transaction of its own.
+
+        Raises DatabaseUnavailable, and OutcomeUnknown when it may have changed something.
+        """
         async with self._opened(isolation_level="AUTOCOMMIT") as connection:
-            return (await connection.exec_driver_sql(statement, arguments)).fetchall()
+            rows = (await connection.exec_driver_sql(statement, arguments)).fetchall()
+            pools.driver_of(await connection.get_raw_connection()).require_sure()
+            return rows
 
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
         """A transaction under the group's fence: a slot that it then finds owned stays owned until its end."""
-        async with self.transaction() as connection:
-            await connection.execute(text(f"select pg_advisory_xact_lock_shared({FENCES[group]})"))
+        async with self._begun(f"pg_advisory_xact_lock_shared({FENCES[group]}), {LEAVE_A_MARK}") as connection:
             yield connection
-
-
-def _cut(connection: AdaptedConnection, *_: object) -> None:
-    """Ends a connection that a pool gives up; left to SQLAlchemy, goodbyes to a silent database would take 2 s."""
-    connection.driver_connection.terminate()
 
 
 ONE_BY_ONE = text(
@@ -259,6 +261,11 @@ class Databases:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
         problems = {name: database.problem for name, database in self._databases.items()}
         return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
+
+    def primaries(self) -> dict[str, int]:
+        """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""
+        numbers = {name: database.dialer.number for name, database in self._databases.items()}
+        return {name: number for name, number in numbers.items() if number is not None}
 
     async def close(self) -> None:
         await asyncio.gather(*(database.dispose() for database in self._databases.values()))

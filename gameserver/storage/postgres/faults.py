@@ -8,8 +8,9 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown
 from gameserver.storage.postgres import causes
+from gameserver.storage.postgres.driver import CommitUnsure
 from gameserver.telemetry import DATABASE_FAULTS
 
 log = structlog.get_logger()
@@ -36,13 +37,17 @@ BUSY = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.InvalidCachedStatementError,
 )
-"""Errors of statements that may succeed when tried again."""
+"""Errors of statements that may succeed when tried again, over another connection: the last one after a migration."""
 
 
 @contextlib.contextmanager
 def translated(database: str) -> Iterator[None]:
-    """Turns LOST and BUSY, also when SQLAlchemy wraps them, into DatabaseUnavailable; other errors pass."""
+    """Turns LOST and BUSY, also when SQLAlchemy wraps them, into DatabaseUnavailable; other errors pass.
+
+    CommitUnsure, one of LOST, becomes OutcomeUnknown, which is one of DatabaseUnavailable.
+    """
     try:
         yield
     except DBAPIError as error:
@@ -62,6 +67,8 @@ def _unavailable(database: str, error: BaseException) -> DatabaseUnavailable:
     else:
         problem = causes.explained(database, error)
     log.warning("database unavailable", database=database, error=f"{type(error).__name__}: {error}", problem=problem)
+    if isinstance(error, CommitUnsure):
+        return OutcomeUnknown(retry_after=1)
     does = "does not answer" if causes.is_silent(error) else "can't be used right now"
     unavailable = DatabaseUnavailable(f"The database {database} {does}.", retry_after=1)
     unavailable.add_note(problem)

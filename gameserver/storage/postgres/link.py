@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST
 
 REST_SECONDS = 1.0
@@ -27,20 +28,15 @@ class Link:
     def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
         self._database = database
         self._settings = settings
-        self._connection: asyncpg.Connection | None = None
-        self.warned = False
-        """Whether the server warned since this was last set to False."""
+        self._connection: DriverConnection | None = None
 
-    async def open(self) -> asyncpg.Connection:
+    async def open(self) -> DriverConnection:
         """Raises one of LOST."""
-        if self._connection is None or self._connection.is_closed():
-            connection = await self._database.connect(self._settings)
-            connection.add_log_listener(self._hear)
-            self._connection = connection
+        if self._connection is not None and not self._connection.is_usable():
+            self.drop()
+        if self._connection is None:
+            self._connection = await self._database.connect(self._settings)
         return self._connection
-
-    def _hear(self, _: asyncpg.Connection, message: asyncpg.PostgresLogMessage) -> None:
-        self.warned = self.warned or message.severity_en == "WARNING"
 
     async def rest(self) -> None:
         """Rolls back a transaction that was begun in advance, if any; to be called before a wait."""

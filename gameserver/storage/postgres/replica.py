@@ -113,7 +113,9 @@ class Replicas:
         """`urls` are those of each database's replicas, by their names."""
         self._databases = databases
         self._by_database = {
-            name: [Replica(replica, name, Database(replica, url, passfile)) for replica, url in own.items()]
+            name: [
+                Replica(replica, name, Database(replica, url, passfile, replica=True)) for replica, url in own.items()
+            ]
             for name, own in urls.items()
             if own
         }

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
+from gameserver.config import postgres_url
 from gameserver.rules.errors import Conflict
 from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
@@ -140,7 +141,8 @@ class Copy:
             # The slot first, by itself: a subscription that makes it can't be created by a function, as below.
             behind = _can_wait_for_standbys(source) and _can_wait_for_standbys(target)
             await source.fetchval(CREATE_SLOT[behind], self.name, timeout=CREATE_SECONDS)
-            await subscribe(target, self.name, self.source.url.get_secret_value(), behind_standbys=behind)
+            address = postgres_url.for_servers(self.source.url).get_secret_value()
+            await subscribe(target, self.name, address, behind_standbys=behind)
 
     def _publication(self) -> str:
         slots = ", ".join(map(str, self._slots))

@@ -4,10 +4,11 @@ The group commit of players keeps each player's commands in order; what is writt
 are claimed, and players are made, each once.
 
 Law: a transaction takes the group's fence, then reads which of the slots the database owns, then writes; a reply is
-given only after its commit. What the database doesn't own is asked of the next owner. A batch that the database refuses
-is tried once more as single writes, so that one bad row can't fail its neighbours. When a commit's answer is lost, or
-the server warns at it, the writes fail with DatabaseUnavailable, and may have taken place. How many wait, and for how
-long, is bounded for each database by itself: a silent one holds up only what is written to it.
+given only after its commit, which waits for a standby also where everything had been written before. What the database
+doesn't own is asked of the next owner. A batch that the database refuses is tried once more as single writes, so that
+one bad row can't fail its neighbours. When a commit's answer is lost, or the server warns at it, the writes fail with
+OutcomeUnknown. How many wait, and for how long, is bounded for each database by itself: a silent one holds up only what
+is written to it.
 """
 
 import asyncio
@@ -19,9 +20,10 @@ import asyncpg
 import structlog
 
 from gameserver.coalescing import Bounds
-from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, Overloaded
+from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.faults import BUSY, LOST, translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.postgres.locks import FENCES
@@ -116,7 +118,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
             return await self._transaction(database, link, writes)
         except asyncio.CancelledError:
             # The node is stopping, and the commit may be on its way: what was taken is answered so.
-            return [DatabaseUnavailable("The node is stopping.", retry_after=1)] * len(writes)
+            return [OutcomeUnknown("The node is stopping.", retry_after=1)] * len(writes)
         except asyncpg.PostgresError as error:
             DATABASE_FAULTS.labels(database.name, type(error).__name__).inc()
             log.warning("a batch failed", database=database.name, writes=len(writes), error=str(error))
@@ -146,8 +148,8 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
         """Raises DatabaseUnavailable, and driver errors: nothing was written then."""
         try:
             connection = await link.open()
-            link.warned = False
-            await connection.execute(f"begin; select pg_advisory_xact_lock_shared({FENCES[self._group]})")
+            fence = f"pg_advisory_xact_lock_shared({FENCES[self._group]})"
+            await connection.execute(f"begin; select {fence}, {LEAVE_A_MARK}")
             rows = await connection.fetch(SQL[f"{self._group}_owned"], list({write.slot for write in writes}))
             owned = {row["slot"] for row in rows}
             present = [write for write in writes if write.slot in owned]
@@ -160,8 +162,6 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
         except BaseException:
             link.drop()
             raise
-        if link.warned:
-            raise DatabaseUnavailable("The database's standby may not have this yet.", retry_after=1)
         return [next(replies) if write.slot in owned else SlotMoved() for write in writes]
 
 

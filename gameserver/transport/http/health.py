@@ -16,6 +16,7 @@ async def ready(request: web.Request) -> web.Response:
     """200 while the node takes new work; raises Unavailable before that and while draining.
 
     `databases` says which ones can't be used, and why, if any. The node stays ready: it serves the others' players.
+    `primaries` has which of its addresses, from 1, is the primary of a database that has several.
 
     With `?leaving=404` it raises NotFound instead: by that HAProxy (`disable-on-404`) tells a node that is leaving,
     and closes its sockets by itself, from one that is lost.
@@ -24,8 +25,9 @@ async def ready(request: web.Request) -> web.Response:
         if request.query.get("leaving") == "404":
             raise NotFound("This node is leaving.")
         raise Unavailable("This node takes no new work at the moment.", retry_after=1)
-    problems = request.app[READINESS].problems()
-    return json_response({"ready": True, "databases": dict(problems)} if problems else {"ready": True})
+    readiness = request.app[READINESS]
+    told = {"databases": dict(readiness.problems()), "primaries": dict(readiness.primaries())}
+    return json_response({"ready": True, **{name: value for name, value in told.items() if value}})
 
 
 async def metrics(_: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Unavail
 from tests.support.client import command_id
 from tests.support.deployment import FENCE, act, assert_ledger_explains, connected, enlist, ledger, superuser, working
 from tests.support.servers import Servers
+from tests.support.standby import backend_in, missing_standby
 from tests.support.wait import wait_until
 
 SLEEP = "create function doze() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return new; end';"
@@ -26,19 +27,6 @@ AT_COMMIT = (
     + """create constraint trigger doze after update on players deferrable initially deferred
     for each row execute function doze()"""
 )
-WAITING = "select pid from pg_stat_activity where application_name = 'gameserver' and wait_event = $1"
-
-
-async def backend_in(connection: asyncpg.Connection, event: str, other_than: int = 0) -> int:
-    """The process of the node's transaction that waits for this."""
-    found: list[int] = []
-
-    async def is_there() -> bool:
-        found[:] = [row["pid"] for row in await connection.fetch(WAITING, event) if row["pid"] != other_than]
-        return bool(found)
-
-    await wait_until(is_there, what=f"a transaction waits in {event}")
-    return found[0]
 
 
 @pytest.mark.parametrize("moment", [BEFORE_COMMIT, AT_COMMIT], ids=["before", "at"])
@@ -53,36 +41,6 @@ async def test_a_command_whose_connection_is_killed_before_its_commit_is_applied
         receipt = await outcomes
     assert (receipt.replayed, receipt.player.version) == (False, 2)
     assert len(await assert_ledger_explains(core, player.id)) == 2
-
-
-@asynccontextmanager
-async def missing_standby(servers: Servers, core: Core) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Commits on the server `one` wait for a standby that isn't there, until the block or what it gives is called."""
-    async with superuser(servers, core, "one") as connection, superuser(servers, core, "one") as probe:
-
-        async def commits_wait() -> bool:
-            commit = asyncio.create_task(
-                probe.execute("select pg_logical_emit_message(true, 'test', ''), txid_current()")
-            )
-            while not commit.done():
-                asked = "select wait_event = 'SyncRep' from pg_stat_activity where pid = $1"
-                if await connection.fetchval(asked, probe.get_server_pid()):
-                    await connection.execute("select pg_cancel_backend($1)", probe.get_server_pid())
-                    await commit
-                    return True
-            return False
-
-        async def arrive() -> None:
-            await connection.execute("alter system reset synchronous_standby_names")
-            await connection.execute("select pg_reload_conf()")
-
-        try:
-            await connection.execute("alter system set synchronous_standby_names = 'nobody'")
-            await connection.execute("select pg_reload_conf()")
-            await wait_until(commits_wait, what="commits wait for the standby")
-            yield arrive
-        finally:
-            await arrive()
 
 
 @pytest.mark.parametrize("blow", ["pg_terminate_backend", "pg_cancel_backend"])

@@ -1,0 +1,234 @@
+"""Opens connections to a database of which several servers may be the primary, and finds the one that is.
+
+Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
+and which isn't an earlier primary than one that was seen. All addresses are asked at once, but for a moment in which
+the last primary is asked alone; the first that fits is taken, so an address that is silent holds up nobody. What is
+learned of the servers holds for the connections that there are: those to a server that is no primary any more are cut
+at once. A replica's URL leads to whatever it names.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import asyncpg
+import structlog
+from pydantic import SecretStr
+
+from gameserver.config import postgres_url
+from gameserver.config.postgres_url import Place
+from gameserver.storage.postgres import passfile
+from gameserver.storage.postgres.causes import NoPrimary, Unfit, explained
+from gameserver.storage.postgres.driver import DriverConnection, Lineage
+from gameserver.telemetry import PRIMARY
+
+CONNECT_SECONDS = 3.0
+HEAD_START_SECONDS = 0.25
+"""How long the last primary is asked alone."""
+ANSWER_SECONDS = 0.7
+"""How long the others are waited for once one has answered that it isn't the primary."""
+_LINEAGE = """
+select system_identifier::text as system, pg_is_in_recovery() as replays,
+       case when not pg_is_in_recovery()
+           then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline
+from pg_control_system()
+"""
+Attempt = Callable[[Place], Coroutine[Any, Any, DriverConnection]]
+log = structlog.get_logger()
+
+
+class Dialer:
+    """One per database."""
+
+    def __init__(self, name: str, url: SecretStr, passwords: Path | None, *, replica: bool = False) -> None:
+        """`passwords` is the password file; a `replica` needn't take writes."""
+        self._name, self._passwords, self._replica = name, passwords, replica
+        self._places, self._fault = _places(url)
+        self._connections: WeakSet[DriverConnection] = WeakSet()
+        self._last: Place | None = None
+        self.lineage: Lineage | None = None
+        """That of the primary seen last."""
+
+    @property
+    def primary(self) -> str | None:
+        """`host:port` of the primary seen last."""
+        return self._last.address if self._last else None
+
+    @property
+    def number(self) -> int | None:
+        """Which of the URL's addresses, from 1, is the primary seen last; None if the URL has only one, too."""
+        return self._places.index(self._last) + 1 if self._last and len(self._places) > 1 else None
+
+    async def dial(self, settings: Mapping[str, str], query_seconds: float | None) -> DriverConnection:
+        """A connection with these server settings to the primary. Raises what the driver does, NoPrimary and Unfit."""
+        if self._fault:
+            raise Unfit(f"The database {self._name} has a URL that can't be used: {self._fault}.")
+        async with asyncio.timeout(CONNECT_SECONDS):
+            attempt = partial(self._attempt, settings=settings, query_seconds=query_seconds)
+            if len(self._places) == 1:
+                place = self._places[0]
+                connection = await attempt(place)
+            else:
+                place, connection = await self._race(attempt)
+        connection.when_demoted = self.doubt
+        if not self._replica:
+            self._accept(place, connection)
+        self._connections.add(connection)
+        return connection
+
+    def doubt(self) -> None:
+        """Lets no connection that there is be used again: their server may be no primary any more."""
+        for connection in self._connections:
+            connection.doubted = True
+
+    async def _attempt(
+        self, place: Place, *, settings: Mapping[str, str], query_seconds: float | None
+    ) -> DriverConnection:
+        """A connection to this address, if that is the primary."""
+        connection: DriverConnection = await asyncpg.connect(
+            passfile.completed(place.url, self._passwords).get_secret_value(),
+            timeout=CONNECT_SECONDS,
+            command_timeout=query_seconds,
+            server_settings=dict(settings),
+            connection_class=DriverConnection,
+            target_session_attrs="any",
+        )
+        try:
+            connection.address = place.address
+            await self._examine(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _examine(self, connection: DriverConnection) -> None:
+        """Raises NoPrimary and Unfit."""
+        reported = connection.get_settings()
+        replays = getattr(reported, "in_hot_standby", "off") == "on"
+        with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+            row = await connection.fetchrow(_LINEAGE)
+            replays = row["replays"]
+            connection.lineage = Lineage(row["system"], row["timeline"])
+        if self._replica:
+            return
+        if replays:
+            raise NoPrimary(f"The database {self._name} is a replica there: the URL must lead to the primary.")
+        if getattr(reported, "default_transaction_read_only", "off") == "on":
+            raise NoPrimary(f"The database {self._name} is read-only there (default_transaction_read_only).")
+        self._compare(connection.lineage)
+
+    def _compare(self, lineage: Lineage | None) -> None:
+        """Raises Unfit for another system, and NoPrimary for an earlier primary of several."""
+        known = self.lineage
+        if known is None or lineage is None:
+            return
+        if lineage.system != known.system:
+            raise Unfit(
+                f"The database {self._name} is another one now, of the system {lineage.system}, not {known.system}: "
+                "correct the URL, or start again what is to use it."
+            )
+        if len(self._places) > 1 and (lineage.timeline or 0) < (known.timeline or 0):
+            raise NoPrimary(f"The database {self._name} has another primary since: this one is of an old timeline.")
+
+    def _accept(self, place: Place, connection: DriverConnection) -> None:
+        """Remembers the primary, and cuts what leads to an earlier one."""
+        if self._last is not place:
+            if self._last is not None:
+                PRIMARY.remove(self._name, self._last.address)
+                log.warning("a database has another primary", database=self._name, address=place.address)
+            self._last = place
+            PRIMARY.labels(self._name, place.address).set(1)
+        self.lineage = connection.lineage or self.lineage
+        for other in list(self._connections):
+            known = other.lineage is not None and connection.lineage is not None
+            if other.lineage != connection.lineage if known else other.address != connection.address:
+                other.terminate()
+                self._connections.discard(other)
+
+    async def _race(self, attempt: Attempt) -> tuple[Place, DriverConnection]:
+        """The first that fits of all addresses, the last primary a little ahead."""
+        attempts: dict[Place, asyncio.Task[DriverConnection]] = {}
+        try:
+            for place in sorted(self._places, key=lambda place: place is not self._last):
+                attempts[place] = asyncio.create_task(attempt(place))
+                if place is self._last:
+                    await asyncio.wait([attempts[place]], timeout=HEAD_START_SECONDS)
+                    if _succeeded(attempts[place]):
+                        break
+            return await self._first(attempts)
+        finally:
+            await _give_up(attempts.values())
+
+    async def _first(self, attempts: Mapping[Place, asyncio.Task[DriverConnection]]) -> tuple[Place, DriverConnection]:
+        """Raises what is most worth knowing when no address can be used."""
+        while True:
+            waiting = [attempt for attempt in attempts.values() if not attempt.done()]
+            if any(map(_succeeded, attempts.values())):
+                if waiting and self.lineage is None:
+                    # An earlier primary that doesn't know it yet may have answered first.
+                    await asyncio.wait(waiting, timeout=HEAD_START_SECONDS)
+                return _newest(attempts)
+            refused = any(attempt.done() and isinstance(attempt.exception(), Unfit) for attempt in attempts.values())
+            patience = ANSWER_SECONDS if refused else None
+            if not waiting or not (await asyncio.wait(waiting, timeout=patience, return_when="FIRST_COMPLETED"))[0]:
+                raise self._failure(attempts)
+
+    def _failure(self, attempts: Mapping[Place, asyncio.Task[DriverConnection]]) -> BaseException:
+        errors: dict[Place, BaseException] = {
+            place: (attempt.exception() if attempt.done() else None) or TimeoutError()
+            for place, attempt in attempts.items()
+        }
+        for error in errors.values():
+            if _is_refusal(error):
+                return error
+        if not any(isinstance(error, Unfit) for error in errors.values()):
+            return next(iter(errors.values()))
+        prefix = f"The database {self._name} "
+        each = "; ".join(
+            f"{place.address} {explained(self._name, error).removeprefix(prefix)}" for place, error in errors.items()
+        )
+        return NoPrimary(f"{prefix}has no primary among its {len(errors)} addresses ({each})")
+
+
+def _places(url: SecretStr) -> tuple[list[Place], str]:
+    """The addresses of a URL, or why it has none."""
+    try:
+        return postgres_url.places(url), ""
+    except ValueError as error:
+        return [], str(error)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether a server refuses what the URL asks for, rather than that it isn't ready."""
+    return isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.CannotConnectNowError)
+
+
+def _succeeded(attempt: "asyncio.Task[DriverConnection]") -> bool:
+    return attempt.done() and not attempt.cancelled() and attempt.exception() is None
+
+
+def _newest(attempts: Mapping[Place, "asyncio.Task[DriverConnection]"]) -> tuple[Place, DriverConnection]:
+    """Of the attempts that have succeeded; the connections of the others are closed."""
+
+    def timeline(place: Place) -> int:
+        lineage = attempts[place].result().lineage
+        return (lineage.timeline or 0) if lineage else 0
+
+    winner, *others = sorted(filter(lambda place: _succeeded(attempts[place]), attempts), key=timeline, reverse=True)
+    for other in others:
+        attempts[other].result().terminate()
+    return winner, attempts[winner].result()
+
+
+async def _give_up(attempts: Iterable["asyncio.Task[DriverConnection]"]) -> None:
+    """Ends those that are under way; one that ends with a connection at this moment closes it."""
+    under_way = [attempt for attempt in attempts if not attempt.done()]
+    for attempt in under_way:
+        attempt.cancel()
+    for result in await asyncio.gather(*under_way, return_exceptions=True):
+        if isinstance(result, DriverConnection):
+            result.terminate()

@@ -92,7 +92,7 @@ class DatabaseSettings(PostgresSettings):
     @model_validator(mode="after")
     def _require_one(self) -> Self:
         if [self.url is not None, self.embedded is not None, bool(self.members)].count(True) != 1:
-            raise ValueError("give one of `url`, `embedded = { port = … }` and `members`")
+            raise ValueError("give either `url` or `embedded = { port = … }`, or `members`")
         if len(self.members) == 1:
             raise ValueError("`members` needs two or more: a primary and a standby")
         return self
@@ -125,7 +125,7 @@ class RedisSettings(ServerSettings):
     @model_validator(mode="after")
     def _require_one(self) -> Self:
         if [self.url is not None, self.embedded is not None, self.sentinels is not None].count(True) != 1:
-            raise ValueError("give one of `url`, `embedded = { port = … }` and `sentinels`")
+            raise ValueError("give either `url` or `embedded = { port = … }`, or `sentinels`")
         return self
 
     @field_validator("url")

@@ -1,4 +1,4 @@
-"""Under `synchronous_standby_names = '*'` a subscription stands in for a standby, unless its slot waits for standbys."""
+"""Under `synchronous_standby_names = '*'` a subscription stands in for a standby, if its slot waits for none."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

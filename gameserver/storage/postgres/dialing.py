@@ -38,6 +38,7 @@ select system_identifier::text as system, pg_is_in_recovery() as replays,
 from pg_control_system()
 """
 Attempt = Callable[[Place], Coroutine[Any, Any, DriverConnection]]
+Attempts = dict[Place, "asyncio.Task[DriverConnection]"]
 log = structlog.get_logger()
 
 
@@ -151,33 +152,35 @@ class Dialer:
 
     async def _race(self, attempt: Attempt) -> tuple[Place, DriverConnection]:
         """The first that fits of all addresses, the last primary a little ahead."""
-        attempts: dict[Place, asyncio.Task[DriverConnection]] = {}
+        attempts: Attempts = {}
+        winner: Place | None = None
         try:
             for place in sorted(self._places, key=lambda place: place is not self._last):
                 attempts[place] = asyncio.create_task(attempt(place))
                 if place is self._last:
                     await asyncio.wait([attempts[place]], timeout=HEAD_START_SECONDS)
-                    if _succeeded(attempts[place]):
+                    if _has_succeeded(attempts[place]):
                         break
-            return await self._first(attempts)
+            winner = await self._first(attempts)
+            return winner, attempts[winner].result()
         finally:
-            await _give_up(attempts.values())
+            await _end([attempt for place, attempt in attempts.items() if place is not winner])
 
-    async def _first(self, attempts: Mapping[Place, asyncio.Task[DriverConnection]]) -> tuple[Place, DriverConnection]:
+    async def _first(self, attempts: Attempts) -> Place:
         """Raises what is most worth knowing when no address can be used."""
         while True:
             waiting = [attempt for attempt in attempts.values() if not attempt.done()]
-            if any(map(_succeeded, attempts.values())):
+            if any(map(_has_succeeded, attempts.values())):
                 if waiting and self.lineage is None:
                     # An earlier primary that doesn't know it yet may have answered first.
                     await asyncio.wait(waiting, timeout=HEAD_START_SECONDS)
-                return _newest(attempts)
+                return max((place for place in attempts if _has_succeeded(attempts[place])), key=_timeline_by(attempts))
             refused = any(attempt.done() and isinstance(attempt.exception(), Unfit) for attempt in attempts.values())
             patience = ANSWER_SECONDS if refused else None
             if not waiting or not (await asyncio.wait(waiting, timeout=patience, return_when="FIRST_COMPLETED"))[0]:
                 raise self._failure(attempts)
 
-    def _failure(self, attempts: Mapping[Place, asyncio.Task[DriverConnection]]) -> BaseException:
+    def _failure(self, attempts: Attempts) -> BaseException:
         errors: dict[Place, BaseException] = {
             place: (attempt.exception() if attempt.done() else None) or TimeoutError()
             for place, attempt in attempts.items()
@@ -207,28 +210,24 @@ def _is_refusal(error: BaseException) -> bool:
     return isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.CannotConnectNowError)
 
 
-def _succeeded(attempt: "asyncio.Task[DriverConnection]") -> bool:
+def _has_succeeded(attempt: "asyncio.Task[DriverConnection]") -> bool:
     return attempt.done() and not attempt.cancelled() and attempt.exception() is None
 
 
-def _newest(attempts: Mapping[Place, "asyncio.Task[DriverConnection]"]) -> tuple[Place, DriverConnection]:
-    """Of the attempts that have succeeded; the connections of the others are closed."""
+def _timeline_by(attempts: Attempts) -> Callable[[Place], int]:
+    """The timeline of the server at an address, as the connection there tells it; 0 where it doesn't."""
 
     def timeline(place: Place) -> int:
         lineage = attempts[place].result().lineage
         return (lineage.timeline or 0) if lineage else 0
 
-    winner, *others = sorted(filter(lambda place: _succeeded(attempts[place]), attempts), key=timeline, reverse=True)
-    for other in others:
-        attempts[other].result().terminate()
-    return winner, attempts[winner].result()
+    return timeline
 
 
-async def _give_up(attempts: Iterable["asyncio.Task[DriverConnection]"]) -> None:
-    """Ends those that are under way; one that ends with a connection at this moment closes it."""
-    under_way = [attempt for attempt in attempts if not attempt.done()]
-    for attempt in under_way:
+async def _end(attempts: Iterable["asyncio.Task[DriverConnection]"]) -> None:
+    """Ends attempts that aren't needed, and the connections of those that have succeeded."""
+    for attempt in attempts:
         attempt.cancel()
-    for result in await asyncio.gather(*under_way, return_exceptions=True):
+    for result in await asyncio.gather(*attempts, return_exceptions=True):
         if isinstance(result, DriverConnection):
             result.terminate()

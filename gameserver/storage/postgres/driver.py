@@ -90,6 +90,8 @@ class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
         try:
             status: str = await super().execute(query, timeout=timeout)
         except LOST_AT_COMMIT as error:
+            if isinstance(error, DEMOTED):
+                self.when_demoted()
             raise CommitUnsure(f"{type(error).__name__}: {error}") from error
         if self._warned:
             self._unsure = False

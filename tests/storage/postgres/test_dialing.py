@@ -1,0 +1,199 @@
+"""A database with several addresses: the primary is found among them, and nothing stays with a former one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.replica import PostgresReplica
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.link import Link
+from tests.support.deployment import connected
+from tests.support.freezing import frozen
+from tests.support.servers import FAST, Servers
+from tests.support.switches import switched
+from tests.support.wait import wait_until
+
+ROLE = "postgresql://gameserver:test@"
+WHERE = "select inet_server_port()"
+READ_ONLY = "default_transaction_read_only"
+
+
+@asynccontextmanager
+async def replica_of(servers: Servers, name: str) -> AsyncIterator[PostgresReplica]:
+    primary = servers.postgres["one"]
+    made = PostgresReplica(
+        name=name,
+        data=servers.folder / name,
+        port=free_port(),
+        password=primary.password,
+        log=servers.folder / f"{name}.log",
+        primary=primary,
+        settings=FAST,
+    )
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+@asynccontextmanager
+async def database_at(*ports: int) -> AsyncIterator[Database]:
+    """A database of these addresses."""
+    opened = Database("one", SecretStr(f"{ROLE}{','.join(f'127.0.0.1:{port}' for port in ports)}/gameserver"))
+    try:
+        yield opened
+    finally:
+        await opened.dispose()
+
+
+async def problem_of(database: Database) -> str:
+    """What operators read of why it can't be used."""
+    with pytest.raises(DatabaseUnavailable) as raised:
+        await database.ask(WHERE)
+    (note,) = raised.value.__notes__
+    return note
+
+
+async def port_of(database: Database) -> int:
+    ((port,),) = await database.ask(WHERE)
+    return int(port)
+
+
+async def test_the_primary_is_found_behind_a_silent_address_and_a_replica(servers: Servers) -> None:
+    one = servers.postgres["one"].port
+    async with replica_of(servers, "found") as replica, switched(None) as silent:
+        async with database_at(silent.port, replica.port, one) as database:
+            assert await port_of(database) == one
+            assert database.dialer.number == 3
+            labels = {"database": "one", "address": f"127.0.0.1:{one}"}
+            assert REGISTRY.get_sample_value("gameserver_database_primary", labels) == 1
+        async with database_at(silent.port, replica.port) as database:
+            problem = await problem_of(database)
+            assert "has no primary among its 2 addresses (" in problem
+            assert f"127.0.0.1:{silent.port} does not answer in time" in problem
+            assert f"127.0.0.1:{replica.port} is a replica there" in problem
+        async with database_at(replica.port) as database:
+            assert "is a replica there: the URL must lead to the primary" in await problem_of(database)
+
+
+async def test_what_every_address_refuses_is_said(servers: Servers) -> None:
+    one, two = (servers.postgres[name].port for name in ("one", "two"))
+    wrong = SecretStr(f"postgresql://gameserver:wrong@127.0.0.1:{one},127.0.0.1:{two}/gameserver")
+    assert "refuses the role or its password" in await problem_of(Database("one", wrong))
+    async with database_at(free_port(), free_port()) as database:
+        assert "nothing listens" in await problem_of(database)
+    unusable = Database("one", SecretStr("postgresql://gameserver@one,/gameserver"))
+    assert "its address 2 isn't a host" in await problem_of(unusable)
+
+
+async def test_a_password_file_has_a_line_for_each_address(servers: Servers, tmp_path: Path) -> None:
+    one, passwords = servers.postgres["one"].port, tmp_path / "passwords"
+    silent = free_port()
+    passwords.write_text(f"127.0.0.1:{silent}:*:*:wrong\n127.0.0.1:{one}:*:gameserver:test\n")
+    passwords.chmod(0o600)
+    url = SecretStr(f"postgresql://gameserver@127.0.0.1:{silent},127.0.0.1:{one}/gameserver")
+    database = Database("one", url, passwords)
+    assert await port_of(database) == one
+    await database.dispose()
+
+
+async def test_another_system_is_refused_at_the_same_address(servers: Servers) -> None:
+    async with switched(servers.postgres["one"].port) as switch, database_at(switch.port) as database:
+        first = await port_of(database)
+        switch.to = servers.postgres["two"].port
+        switch.cut()
+        assert "is another one now, of the system" in await problem_of(database)
+        switch.to = servers.postgres["one"].port
+        assert await port_of(database) == first
+
+
+@asynccontextmanager
+async def taking_no_writes(server: PostgresServer) -> AsyncIterator[None]:
+    """The server runs every transaction as a read-only one, as some do that are demoted."""
+    async with connected(SecretStr(server.superuser_url)) as superuser:
+        await superuser.execute(f"set {READ_ONLY} = off")
+        await superuser.execute(f"alter system set {READ_ONLY} = on")
+        try:
+            await superuser.execute("select pg_reload_conf()")
+            yield
+        finally:
+            await superuser.execute(f"alter system reset {READ_ONLY}")
+            await superuser.execute("select pg_reload_conf()")
+
+
+PROCESS = "select pg_backend_pid()"
+
+
+async def refused_to_write(link: Link) -> bool:
+    try:
+        await (await link.open()).execute("create table written ()")
+    except asyncpg.ReadOnlySQLTransactionError:
+        return True
+    await (await link.open()).execute("drop table written")
+    return False
+
+
+async def test_no_pool_and_no_link_keeps_a_connection_to_a_server_that_takes_no_more_writes(
+    servers: Servers, settings: Settings
+) -> None:
+    database = Database("one", settings.database_url("one"))
+    link, idle = Link(database, {}), Link(database, {})
+
+    async def processes() -> set[int]:
+        (row,), after = await database.ask(PROCESS), asyncio.get_running_loop().time() + 5
+        async with database.report(after) as report:
+            (reporting,) = await report.ask(text(PROCESS), {})
+        return {row[0], reporting[0], await (await idle.open()).fetchval(PROCESS)}
+
+    before = await processes()
+    writer = await link.open()
+    async with taking_no_writes(servers.postgres["one"]):
+        await wait_until(lambda: refused_to_write(link), what="writes are refused")
+        assert not writer.is_usable()
+        assert "is read-only there" in await problem_of(database)
+    assert before.isdisjoint(await processes())
+    await link.close()
+    await idle.close()
+    await database.dispose()
+
+
+async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_is_cut(servers: Servers) -> None:
+    """The former primary takes no connection for a while, but goes on with those that it has."""
+    one = servers.postgres["one"].port
+    async with (
+        replica_of(servers, "promoted") as replica,
+        switched(one) as former,
+        database_at(former.port, replica.port) as database,
+    ):
+        link = Link(database, {})
+        held = await link.open()
+        assert [await port_of(database), await held.fetchval(WHERE)] == [one, one]
+        former.close()
+        async with connected(SecretStr(replica.superuser_url)) as superuser:
+            assert await superuser.fetchval("select pg_promote()")
+        # As soon as anything needs a new connection.
+        assert await (await Link(database, {}).open()).fetchval(WHERE) == replica.port
+        assert held.is_closed()
+        assert [await port_of(database), database.dialer.number] == [replica.port, 2]
+        lineage = database.dialer.lineage
+        assert lineage is not None
+        assert lineage.timeline == 2
+        # The former primary is there again, and the new one isn't: it isn't taken for the primary.
+        await former.open()
+        with frozen(replica):
+            database.dialer.doubt()
+            assert "has another primary since" in await problem_of(database)
+        assert await port_of(database) == replica.port
+        await link.close()

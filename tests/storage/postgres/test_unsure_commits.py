@@ -1,0 +1,156 @@
+"""A commit that its standby may not have is told as unknown, by whatever it was made; also one that wrote nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import text
+
+from gameserver.app import Core
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown
+from gameserver.storage.accounts.claim_writes import ClaimRow, Opening, write_claims
+from gameserver.storage.ids import slot_of_key
+from gameserver.storage.mail.outbox import Outbox
+from gameserver.storage.postgres.driver import CommitUnsure
+from gameserver.storage.slots.shared_writes import SharedWrites
+from tests.support.client import command_id
+from tests.support.deployment import act, enlist, present, superuser
+from tests.support.servers import SLOTS, Servers
+from tests.support.standby import backend_in, missing_standby
+
+Use = Callable[[Core], Awaitable[object]]
+
+
+async def transaction(core: Core) -> None:
+    async with core.databases["one"].transaction() as connection:
+        await connection.execute(text("create table written_there ()"))
+
+
+async def nothing_written(core: Core) -> None:
+    async with core.databases["one"].transaction() as connection:
+        await connection.execute(text("select 1"))
+
+
+async def nothing_written_under_the_fence(core: Core) -> None:
+    async with core.databases["one"].fenced("players") as connection:
+        await connection.execute(text("select 1"))
+
+
+async def statement_by_itself(core: Core) -> None:
+    await core.databases["one"].ask("create table written_there ()")
+
+
+async def transaction_of_the_driver(core: Core) -> None:
+    connection = await core.databases["one"].connect({})
+    try:
+        async with connection.transaction():
+            await connection.execute("create table written_there ()")
+    finally:
+        connection.terminate()
+
+
+async def statement_of_the_driver(core: Core) -> None:
+    connection = await core.databases["one"].connect({})
+    try:
+        await connection.fetch("create table written_there ()")
+    finally:
+        connection.terminate()
+
+
+USES = [
+    (transaction, OutcomeUnknown),
+    (nothing_written, OutcomeUnknown),
+    (nothing_written_under_the_fence, OutcomeUnknown),
+    (statement_by_itself, OutcomeUnknown),
+    (transaction_of_the_driver, CommitUnsure),
+    (statement_of_the_driver, CommitUnsure),
+]
+
+
+async def cancelled(servers: Servers, core: Core, use: Awaitable[object]) -> BaseException | None:
+    """What comes of it when its wait for the standby is cancelled."""
+    async with superuser(servers, core, "one") as killer:
+        task = asyncio.ensure_future(use)
+        await killer.execute("select pg_cancel_backend($1)", await backend_in(killer, "SyncRep"))
+        await asyncio.wait([task], timeout=20)
+        return task.exception()
+
+
+async def test_a_commit_whose_wait_is_cancelled_is_neither_done_nor_failed(servers: Servers, core: Core) -> None:
+    async with missing_standby(servers, core):
+        for use, expected in USES:
+            outcome = await cancelled(servers, core, use(core))
+            assert isinstance(outcome, expected), f"{use.__name__}: {outcome!r}"
+            async with superuser(servers, core, "one") as connection:
+                await connection.execute("set synchronous_commit = off; drop table if exists written_there")
+
+
+async def test_a_shared_write_that_was_there_before_is_answered_when_the_standby_has_it(
+    servers: Servers, core: Core
+) -> None:
+    writes: SharedWrites[Opening, ClaimRow | None] = SharedWrites(core.slots, "accounts", write_claims)
+    key = next(f"name {number}" for number in range(100) if owner_of(core, f"name {number}") == "one")
+    opening = Opening(slot_of_key("name", key, SLOTS), "name", key, 1, command_id())
+    first = await writes.write(opening)
+    async with missing_standby(servers, core) as arrive:
+        assert isinstance(await cancelled(servers, core, writes.write(opening)), OutcomeUnknown)
+        await arrive()
+    assert await writes.write(opening) == first
+    await writes.close()
+
+
+def owner_of(core: Core, key: str) -> str:
+    return core.slots.owner("accounts", slot_of_key("name", key, SLOTS)).name
+
+
+async def test_a_replayed_answer_waits_for_the_standby(servers: Servers, core: Core) -> None:
+    player, key = await enlist(core, database="one"), command_id()
+    await act(core, player.id, key=key)
+    async with superuser(servers, core, "one") as killer, missing_standby(servers, core) as arrive:
+        replay = asyncio.create_task(act(core, player.id, key=key))
+        await backend_in(killer, "SyncRep")
+        assert not replay.done()
+        await arrive()
+        assert (await replay).replayed
+
+
+async def test_letters_are_read_for_delivery_once_the_standby_has_them(servers: Servers, core: Core) -> None:
+    sender, recipient = await enlist(core, "priest", database="one"), await enlist(core, database="two")
+    await act(core, sender.id, "heal_other", player=str(recipient.id))
+    connection = await core.databases["one"].connect({})
+    read = Outbox(connection).read
+    kinds = [row["kind"] for row in await connection.fetch("select distinct kind from outbox")]
+    assert kinds
+    async with missing_standby(servers, core) as arrive:
+        outcome = await cancelled(servers, core, read(kinds, SLOTS - 1, list(range(SLOTS))))
+        assert isinstance(outcome, CommitUnsure)
+        await arrive()
+    assert len(await read(kinds, SLOTS - 1, list(range(SLOTS)))) == 1
+    connection.terminate()
+
+
+async def test_a_table_that_is_changed_under_cached_plans_fails_no_action_and_no_read(
+    servers: Servers, core: Core
+) -> None:
+    player = await enlist(core, database="one")
+    await act(core, player.id)
+    assert (await present(core, player.id)).version == 2
+    async with superuser(servers, core, "one") as migration:
+        await migration.execute("alter table players alter column hp type bigint")
+    assert (await present(core, player.id)).version == 2
+    assert (await act(core, player.id)).player.version == 3
+
+
+async def test_a_cached_plan_of_a_transaction_is_a_database_that_is_busy(servers: Servers, core: Core) -> None:
+    """The next one has another plan."""
+    database, asked = core.databases["one"], text("select * from game_names")
+    for _ in range(2):
+        async with database.transaction() as connection:
+            await connection.execute(asked)
+    async with superuser(servers, core, "one") as migration:
+        await migration.execute("alter table game_names add column more int")
+    with pytest.raises(DatabaseUnavailable):
+        async with database.transaction() as connection:
+            await connection.execute(asked)
+    async with database.transaction() as connection:
+        assert "more" in list((await connection.execute(asked)).keys())

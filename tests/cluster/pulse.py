@@ -1,4 +1,4 @@
-"""A player on each database who acts all the time: for how long it wasn't acknowledged is for how long writes stood."""
+"""A player on each database who acts all the time, and one who signs in: for how long they weren't acknowledged."""
 
 import asyncio
 import time
@@ -18,6 +18,8 @@ PAUSE_SECONDS = 0.05
 REQUEST_SECONDS = 6.0
 """After which a retry is sent."""
 SIGN_UPS = 60
+SESSIONS = "sessions"
+"""The beats of signing in."""
 
 
 class Pulse:
@@ -47,8 +49,9 @@ async def beating(url: str, settings: Settings) -> AsyncIterator[Pulse]:
     pulse = Pulse()
     async with Api(url) as api:
         players = await _one_each(api, settings)
-        pulse.beats = {name: [time.monotonic()] for name in players}
+        pulse.beats = {name: [time.monotonic()] for name in (*players, SESSIONS)}
         tasks = [asyncio.create_task(_act(api, pulse, name, player)) for name, player in players.items()]
+        tasks.append(asyncio.create_task(_sign_in(api, pulse, await api.sign_up())))
         try:
             yield pulse
         finally:
@@ -98,3 +101,13 @@ async def _acknowledged(api: Api, pulse: Pulse, database: str, player: Signed) -
                 pulse.beats[database].append(time.monotonic())
                 return
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _sign_in(api: Api, pulse: Pulse, player: Signed) -> None:
+    while True:
+        with suppress(ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(REQUEST_SECONDS):
+                answer = await api.ask("POST", "/v1/sessions", body={"device": player.device})
+            if answer.status == 201:
+                pulse.beats[SESSIONS].append(time.monotonic())
+        await asyncio.sleep(4 * PAUSE_SECONDS)

@@ -14,8 +14,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gameserver.config.settings import REDIS_MASTER
+from gameserver.stack.processes import process_table
 from gameserver.stack.processes.process_table import descendants
-from tests.cluster.pulse import Pulse, beating
+from gameserver.stack.servers.sentinel import SentinelPlaces
+from tests.cluster.pulse import SESSIONS, Pulse, beating
 from tests.cluster.running_cluster import START_SECONDS, RunningCluster, stopped, tell
 from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
@@ -72,7 +75,10 @@ def cluster() -> Iterator[RunningCluster]:
 
 @dataclass(frozen=True)
 class Row:
-    """What one fault did; seconds without an acknowledged write, on its database and on the worst of the others."""
+    """What one fault did; seconds without an acknowledged write and without a sign-in.
+
+    Writes are those on its database, and those on the worst of the others.
+    """
 
     fault: str
     lost: int
@@ -83,6 +89,7 @@ class Row:
     errors: dict[str, int]
     writes_after: float
     others: float
+    sessions_after: float
 
     def note(self) -> None:
         if (file := os.environ.get("FAULT_TABLE")) is not None:
@@ -116,6 +123,7 @@ async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str 
         errors=done.report["errors"],
         writes_after=round(pulse.gap(victim, began), 1),
         others=round(max(pulse.gap(name, began) for name in ("one", "two", "three") if name != victim), 1),
+        sessions_after=round(pulse.gap(SESSIONS, began), 1),
     )
     row.note()
     assert (row.lost, row.doubled, row.unexplained, row.seen_then_lost) == (0, 0, 0, 0)
@@ -123,7 +131,7 @@ async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str 
 
 
 async def all_beat(pulse: Pulse) -> None:
-    """Waits until every database has acknowledged something since now."""
+    """Waits until every database has acknowledged something since now, and somebody has signed in."""
     now = time.monotonic()
     async with asyncio.timeout(90):
         while not all(beats[-1] > now for beats in pulse.beats.values()):  # noqa: ASYNC110 - times are what is waited for
@@ -216,6 +224,48 @@ async def all_of_etcd_killed(cluster: RunningCluster) -> None:
     for number in (1, 2, 3):
         tell(cluster.child(f"etcd.*--name=etcd-{number} "), signal.SIGKILL)
     await asyncio.sleep(5)
+
+
+def redis_pid(cluster: RunningCluster, name: str) -> int:
+    port = cluster.ports[name]
+    pid = process_table.listener(port)
+    assert pid is not None, f"no Redis listens on {port}"
+    return pid
+
+
+async def redis_master(cluster: RunningCluster) -> str:
+    """The name of the port of the server that the Sentinels name."""
+    ports = [cluster.ports[f"sentinel_{number}"] for number in (1, 2, 3)]
+    places = SentinelPlaces(REDIS_MASTER, ports, cluster.settings.server_password("redis", "sentinel"))
+    port = await places.master_port()
+    return next(name for name in ("redis", "redis_2") if cluster.ports[name] == port)
+
+
+async def a_hanging_redis_master(cluster: RunningCluster) -> None:
+    first = await redis_master(cluster)
+    with stopped(redis_pid(cluster, first)):
+        await asyncio.sleep(20)
+    assert await redis_master(cluster) != first, "the Sentinels have made the replica the master"
+
+
+async def a_killed_redis_master(cluster: RunningCluster) -> None:
+    tell(redis_pid(cluster, await redis_master(cluster)), signal.SIGKILL)
+
+
+async def all_of_redis_and_sentinels_killed(cluster: RunningCluster) -> None:
+    for name in ("redis", "redis_2", "sentinel_1", "sentinel_2", "sentinel_3"):
+        tell(redis_pid(cluster, name), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [a_hanging_redis_master, a_killed_redis_master, all_of_redis_and_sentinels_killed],
+    ids=lambda value: value.__name__,
+)
+async def test_a_fault_of_redis_interrupts_no_play(cluster: RunningCluster, bots: Bots, harm: Harm) -> None:
+    row = await measured(cluster, bots, harm)
+    assert max(row.writes_after, row.others) <= 2 * SLOWER
+    assert row.sessions_after <= 45 * SLOWER
 
 
 @pytest.mark.parametrize(

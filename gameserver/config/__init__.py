@@ -3,5 +3,5 @@
 Door: `settings` (`Settings`, `load`), `errors` (`ConfigFault`), `files` (`read_toml`), `ports` (`address`),
 `servers` (`DatabaseSettings`, `RedisSettings`), `deployment` (`NodeSettings`, `HAProxySettings`, ...), `origins`
 (which web pages may use the server), `limits`
-(`PerMinute`, `PerSecond`), `sections` (the other sections), `redis_url` (`RedisUrl`, `RedisAccess`).
+(`PerMinute`, `PerSecond`), `sections` (the other sections), `postgres_url`, `redis_url` (`RedisUrl`, `RedisAccess`).
 """

@@ -8,6 +8,7 @@ import ssl
 
 import asyncpg
 
+from gameserver.storage.postgres.driver import CommitUnsure
 from gameserver.storage.postgres.passfile import PassfileFault
 
 
@@ -40,6 +41,7 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLError, "can't be reached over TLS: look at its certificate and at sslmode in the URL"),
     (socket.gaierror, "can't be found: the name of its host in the URL has no address"),
     (ConnectionRefusedError, "refuses connections: nothing listens at the address in its URL"),
+    (CommitUnsure, "may have committed what its standby doesn't have: look at its standbys"),
     (TimeoutError, "does not answer in time: it is overloaded or frozen, or a network lies in between that drops"),
 )
 _BEYOND = "has lost the connection"

@@ -192,7 +192,8 @@ class Dialer:
             return next(iter(errors.values()))
         prefix = f"The database {self._name} "
         each = "; ".join(
-            f"{place.address} {explained(self._name, error).removeprefix(prefix)}" for place, error in errors.items()
+            f"{place.address} {explained(self._name, error).removeprefix(prefix).rstrip('.')}"
+            for place, error in errors.items()
         )
         return NoPrimary(f"{prefix}has no primary among its {len(errors)} addresses ({each})")
 

@@ -113,7 +113,7 @@ async def test_another_system_is_refused_at_the_same_address(servers: Servers) -
     async with switched(servers.postgres["one"].port) as switch, database_at(switch.port) as database:
         first = await port_of(database)
         switch.to = servers.postgres["two"].port
-        switch.cut()
+        database.dialer.doubt()
         assert "is another one now, of the system" in await problem_of(database)
         switch.to = servers.postgres["one"].port
         assert await port_of(database) == first
@@ -138,10 +138,9 @@ PROCESS = "select pg_backend_pid()"
 
 async def refused_to_write(link: Link) -> bool:
     try:
-        await (await link.open()).execute("create table written ()")
+        await (await link.open()).execute("create table written (); drop table written")
     except asyncpg.ReadOnlySQLTransactionError:
         return True
-    await (await link.open()).execute("drop table written")
     return False
 
 
@@ -177,14 +176,14 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
         switched(one) as former,
         database_at(former.port, replica.port) as database,
     ):
-        link = Link(database, {})
+        link, later = Link(database, {}), Link(database, {})
         held = await link.open()
         assert [await port_of(database), await held.fetchval(WHERE)] == [one, one]
         former.close()
         async with connected(SecretStr(replica.superuser_url)) as superuser:
             assert await superuser.fetchval("select pg_promote()")
         # As soon as anything needs a new connection.
-        assert await (await Link(database, {}).open()).fetchval(WHERE) == replica.port
+        assert await (await later.open()).fetchval(WHERE) == replica.port
         assert held.is_closed()
         assert [await port_of(database), database.dialer.number] == [replica.port, 2]
         lineage = database.dialer.lineage
@@ -197,3 +196,4 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
             assert "has another primary since" in await problem_of(database)
         assert await port_of(database) == replica.port
         await link.close()
+        await later.close()

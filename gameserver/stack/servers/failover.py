@@ -10,7 +10,7 @@ from gameserver.stack.servers import roles
 from gameserver.stack.servers.local_http import HOST
 from gameserver.stack.servers.patroni import PatroniServer
 from gameserver.stack.servers.patroni_api import MemberState, PatroniApi
-from gameserver.stack.servers.patroni_settings import DYNAMIC, MemberPasswords
+from gameserver.stack.servers.patroni_settings import MemberPasswords, shared
 
 _READY_SECONDS = 180
 _POLL_SECONDS = 0.2
@@ -33,7 +33,7 @@ class FailoverDatabase:
         Raises StackError after 180 s, naming what is missing.
         """
         leader = await self._leader_in_step()
-        await self._api.configure(DYNAMIC)
+        await self._api.configure(shared(len(self.members)))
         try:
             address = (HOST, leader.port)
             connection = await roles.connect_first(address, (self._passwords.superuser,))

@@ -1,6 +1,6 @@
 """What Patroni is told: how it elects, what Postgres is set to, and how the roles sign in.
 
-`DYNAMIC` is what all members of a database share and Patroni keeps in etcd; docs/failover.md says why each value is so.
+`shared` is the same for all members of a database, and Patroni keeps it in etcd; docs/failover.md says why it is so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from gameserver.stack.servers.standbys import slot_of
 
 REPLICATOR = "replicator"
 API_USER = "gameserver"
-DYNAMIC: Mapping[str, Any] = {
+_SHARED: Mapping[str, Any] = {
     # A machine that is lost is noticed when its lease ends: 20 s is the least that Patroni takes.
     "ttl": 20,
     "loop_wait": 1,
@@ -25,7 +25,6 @@ DYNAMIC: Mapping[str, Any] = {
     # A primary that crashed isn't waited for: its standby has everything that was acknowledged.
     "primary_start_timeout": 0,
     "primary_stop_timeout": 10,
-    "synchronous_mode": True,
     "synchronous_mode_strict": True,
     # The standby has what was acknowledged, however much that wasn't is missing.
     "maximum_lag_on_failover": 1 << 40,
@@ -48,6 +47,11 @@ _INITDB = [
     {"auth": "scram-sha-256"},
 ]
 _HBA = [f"host all all {HOST}/32 scram-sha-256", f"host replication all {HOST}/32 scram-sha-256"]
+
+
+def shared(members: int) -> dict[str, Any]:
+    """What so many members share: one standby has every commit before it is acknowledged, with three the faster one."""
+    return {**_SHARED, "synchronous_mode": "quorum" if members > 2 else True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +96,7 @@ def patroni_settings(
             "connect_address": f"{HOST}:{place.api_port}",
             "authentication": {"username": API_USER, "password": passwords.api.get_secret_value()},
         },
-        "bootstrap": {"dcs": DYNAMIC, "initdb": _INITDB},
+        "bootstrap": {"dcs": shared(1 + len(place.others)), "initdb": _INITDB},
         "postgresql": {
             "listen": f"{HOST}:{place.port}",
             "connect_address": f"{HOST}:{place.port}",

@@ -13,7 +13,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-sizes psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-replication bench-sizes psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -76,6 +76,9 @@ bench-boards: $(VENV)/ready ## measure reads of the boards of a running deployme
 
 bench-sizes: $(VENV)/ready ## bytes per player, session and action: BENCH="--players 100000 --set wal_compression=lz4"
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.sizes $(BENCH)
+
+bench-replication: $(VENV)/ready ## what replicas cost and give, and what a killed primary loses: BENCH="--seconds 5 --kills 3"
+	$(BIN)/python -m tests.bench.replication $(BENCH)
 
 bench-hostile: $(VENV)/ready ## what honest players notice while one address or account attacks: KINDS="network ledger"
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.hostile $(KINDS)

@@ -37,6 +37,12 @@ REPLICA_AGE = Gauge(
     ["database", "replica"],
 )
 REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
+PLAYER_READS = Counter(
+    "gameserver_player_reads_total",
+    "Players read for players, by who answered: a replica, the primary, or the primary instead of a replica that was "
+    "behind or didn't answer",
+    ["source"],
+)
 FOLLOWED = Counter("gameserver_follower_players_total", "Players written to boards", ["database"])
 FOLLOWER_AGE = Gauge("gameserver_follower_age_seconds", "Seconds since the boards were last up to date", ["database"])
 FOLLOWER_LOADS = Counter("gameserver_follower_loads_total", "Boards loaded from the tables", ["board", "database"])
@@ -75,6 +81,12 @@ def frame_answered(op: str, code: str) -> Counter:
 def request_answered(route: str, method: str, status: int) -> Counter:
     """The counter of a route's HTTP requests that were answered with this status."""
     return REQUESTS.labels(route, method, status)
+
+
+@cache
+def players_read(source: str) -> Counter:
+    """The counter of players that were read from this source."""
+    return PLAYER_READS.labels(source)
 
 
 @cache

@@ -23,6 +23,10 @@ from bots.wire.errors import BadAnswerError
 from bots.wire.player_client import PlayerClient, Reply
 
 LOGS_IN_AGAIN = 0.2
+READS_BACK = 0.1
+"""The share of actions after which the bot reads its player at once."""
+READS_BY_TOKEN = 0.7
+"""The share of reads that say what version they must not be older than; the others go without and must be as new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class Bot:
         boards = catalogue.boards_of(self.record.latest.class_name)
         if choice.args is not None:
             await self._commands.act(choice.name, choice.args, planned, self._random)
+            if self._random.random() < READS_BACK:
+                await self._read(self._now())
         elif choice.name == "items":
             await self._read_items(planned)
         elif choice.name != "read" and boards:
@@ -96,9 +102,12 @@ class Bot:
 
     async def _read(self, planned: float) -> None:
         assert self.record.latest is not None
-        floor = self.record.latest.version
-        reply = await self.client.send(requests.read_me(), self.identity.any_channel(self._random))
+        floor, request = self.record.latest.version, requests.read_me()
+        if by_token := self._random.random() < READS_BY_TOKEN:
+            request = requests.read_back(self.record.player_id, floor)
+        reply = await self.client.send(request, self.identity.any_channel(self._random))
         if self._succeeded(reply):
+            self._tally.happened["read by token"] += by_token
             self._tally.answered("read", planned, self._now())
             self.record.read_back(parse_state(player_of(reply.body)), floor)
 

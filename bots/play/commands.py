@@ -80,8 +80,6 @@ class CommandSender:
             state = parse_state(answer.body.get("player"))
             self._record.acknowledge(command_id, state, parse_letters(answer.body.get("events")))
             self._record.belongings.add(answer.body.get("events"))
-            # Later reads have to show what was just acknowledged.
-            self._client.consistency = f"{self._record.player_id}:{state.version}"
             if self._earlier is None:
                 self._earlier = request, answer
         else:

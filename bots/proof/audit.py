@@ -97,7 +97,7 @@ async def _read(bot: Bot) -> ServerRecord:
 async def _read_once(bot: Bot) -> ServerRecord:
     try:
         lines = await read_pages(bot.client, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
-        player = player_of(await get(bot.client, "/v1/players/me"))
+        player = player_of(await get(bot.client, "/v1/players/me?max_staleness=0"))
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
         return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults)
     except BannedPlayerError:

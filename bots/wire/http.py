@@ -51,6 +51,8 @@ def _headers(request: Request, headers: Mapping[str, str]) -> dict[str, str]:
         all_headers["Content-Type"] = "application/json"
     if request.key is not None:
         all_headers["Idempotency-Key"] = request.key
+    if request.token is not None:
+        all_headers["Consistency-Token"] = request.token
     return all_headers
 
 

@@ -73,7 +73,6 @@ class PlayerClient:
         self._connection = PlayerConnection(network, tally, random, lambda: self.token)
         self.pushes = self._connection.pushes
         self.token: str | None = None
-        self.consistency: str | None = None
 
     async def send(self, request: Request, channel: Channel) -> Reply:
         """Send a request until there is a final answer or the time limit has passed."""
@@ -150,10 +149,7 @@ class PlayerClient:
         return answer
 
     def _headers(self) -> dict[str, str]:
-        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
-        if self.consistency is not None:
-            headers["Consistency-Token"] = self.consistency
-        return headers
+        return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
     def _next_channel(self, request: Request, channel: Channel) -> Channel:
         if not request.op or not self._connection.had_socket:

@@ -1,7 +1,7 @@
 """The requests that the bots send, each in both of its forms, so that a retry may go over either channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SUBPROTOCOL = "gameserver.v1"
@@ -9,7 +9,10 @@ SUBPROTOCOL = "gameserver.v1"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: `key` is the command id; `op` is its name on a socket, empty where only HTTP has it."""
+    """One request: `key` is the command id; `op` is its name on a socket, empty where only HTTP has it.
+
+    `token` is what HTTP sends as Consistency-Token.
+    """
 
     name: str
     method: str
@@ -18,6 +21,7 @@ class Request:
     fields: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     key: str | None = None
+    token: str | None = None
 
 
 def sign_up(name: str, class_name: str, device: str, key: str) -> Request:
@@ -41,6 +45,11 @@ def act(command_id: str, action: str, args: Mapping[str, Any]) -> Request:
 def read_me() -> Request:
     """Ask for the player's present state."""
     return Request("read", "GET", "/v1/players/me", "read")
+
+
+def read_back(player_id: str, version: int) -> Request:
+    """Ask for a state of the player that is at least of this version, whoever has it."""
+    return replace(read_me(), fields={"at_least": version}, token=f"{player_id}:{version}")
 
 
 def read_items() -> Request:

@@ -52,6 +52,7 @@ from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
+from gameserver.storage.players.replica_reads import ReplicaReads, StalenessLimits
 from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.replica import Replicas
@@ -155,6 +156,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
     return Rooms(
         clock=clock,
         players=players,
+        reads=ReplicaReads(players, ground.replicas, _staleness(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
             enrolments=Enrolments(slots, window),
@@ -205,7 +207,7 @@ def _commands(
         policy,
         entrance=Entrance(settings.accounts.under_way),
     )
-    play = Play(rooms.players, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
+    play = Play(rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     return Commands(
@@ -252,6 +254,11 @@ def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Cal
         settings.mail.inbox,
     )
     return Players(slots, rulebook, _window(settings), limits, Scoring(calendar), letters)
+
+
+def _staleness(settings: Settings) -> StalenessLimits:
+    reads = settings.reads
+    return StalenessLimits(reads.max_staleness_seconds, reads.plain_max_staleness_seconds)
 
 
 def _window(settings: Settings) -> Window:

@@ -127,6 +127,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.clock.run(),
         core.replicas.run(),
         rooms.players.run(),
+        rooms.reads.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
         loops.sweep_for_ever(commands.accounts),

@@ -16,6 +16,7 @@ from gameserver.storage.ledger.history import History, HistoryEntry
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.players import Players
+from gameserver.storage.players.replica_reads import ReplicaReads, Wanted
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.sessions.sessions import Session
 from gameserver.storage.social.feeds import Feeds
@@ -35,6 +36,7 @@ class Play:
     """What acting and reading need; one per node."""
 
     players: Players
+    reads: ReplicaReads
     history: History
     inbox: Inbox
     feeds: Feeds
@@ -77,9 +79,10 @@ def _takes(rulebook: Rulebook, command: Command) -> Items:
             rule_was_slow(rulebook, command, seconds)
 
 
-async def read(play: Play, player_id: int) -> Player:
-    """One player. Raises PlayerNotFound."""
-    player = await play.players.find(player_id)
+async def read(play: Play, player_id: int, wanted: Wanted | None = None) -> Player:
+    """One player, as it is now unless `wanted` allows less. Raises PlayerNotFound."""
+    find = play.players.find(player_id) if wanted is None else play.reads.find(player_id, wanted)
+    player = await find
     if player is None:
         raise PlayerNotFound("There is no such player.")
     return player
@@ -91,9 +94,9 @@ async def items(play: Play, session: Session) -> list[Stack]:
         return await play.players.items(session.player_id)
 
 
-async def read_many(play: Play, ids: Sequence[int]) -> list[Player]:
+async def read_many(play: Play, ids: Sequence[int], wanted: Wanted) -> list[Player]:
     """The players that exist, in the order of `ids`."""
-    return list((await play.players.read(ids)).values())
+    return list((await play.reads.read(ids, wanted)).values())
 
 
 async def history(play: Play, session: Session, limit: int, cursor: str | None) -> HistoryPage:

@@ -18,6 +18,7 @@ from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.players.replica_reads import Wanted
 from gameserver.storage.seasons.records import SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
 from gameserver.storage.sharding.attempt import MoveProgress
@@ -60,5 +61,6 @@ __all__ = [
     "Stack",
     "Standing",
     "StoredPush",
+    "Wanted",
     "Welcome",
 ]

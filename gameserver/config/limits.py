@@ -79,7 +79,7 @@ class LimitSettings(SettingsSection):
     list_changes_per_player: PerMinute = PerMinute(per_minute=300, burst=600)
     """Friends and blocks that change, and letters that are deleted, on each node."""
     frames_per_socket: PerSecond = PerSecond(per_second=1000, burst=4000)
-    frames_per_address: PerSecond = PerSecond(per_second=2000, burst=8000)
+    frames_per_address: PerSecond = PerSecond(per_second=500, burst=2000)
     """Of all its sockets, on each node; beyond it they are read more slowly."""
     wrong_keys_per_address: PerMinute = PerMinute(per_minute=10, burst=10)
     """Wrong keys of operators and back ends, on each node."""

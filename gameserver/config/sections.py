@@ -36,10 +36,12 @@ class WriteSettings(SettingsSection):
 
 
 class ReadSettings(SettingsSection):
-    """Reads that may go to replicas."""
+    """Reads that may go to replicas (docs/replication.md)."""
 
     max_staleness_seconds: Seconds = 5
     """How old a replica's data may be; an older replica isn't asked."""
+    plain_max_staleness_seconds: float = Field(default=0, ge=0, le=3600)
+    """The same for reads of players that carry neither a token nor `max_staleness`; 0: the primary is asked."""
 
 
 class SessionSettings(SettingsSection):

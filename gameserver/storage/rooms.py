@@ -21,6 +21,7 @@ from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
+from gameserver.storage.players.replica_reads import ReplicaReads
 from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
@@ -101,6 +102,7 @@ class Rooms:
 
     clock: NodeClock
     players: Players
+    reads: ReplicaReads
     accounts: AccountsRoom
     boards: BoardsRoom
     seasons: SeasonsRoom

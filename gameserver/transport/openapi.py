@@ -40,6 +40,11 @@ COMMAND_ID = {
     "description": "A UUIDv7. It has no `format`: generated clients would ask for a UUID object, and can't send one.",
     "examples": ["01936f5e-3c00-7a52-9b41-6f2d8c0e4a17"],
 }
+TOKEN = {
+    "type": "string",
+    "pattern": "^[1-9][0-9]{0,18}:[1-9][0-9]{0,18}(,[1-9][0-9]{0,18}:[1-9][0-9]{0,18})*$",
+    "description": "`<player id>:<version>`, as an answer had it: the read is at least as new (docs/replication.md).",
+}
 TAGS = {
     "players": "Players: signing up, reading, playing, letters, friends",
     "sessions": "Signing in and out",
@@ -117,6 +122,8 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     ]
     if route.terms.takes_command_id:
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": COMMAND_ID})
+    if route.terms.takes_token:
+        parameters.append({"name": "Consistency-Token", "in": "header", "required": False, "schema": TOKEN})
     query = _plain(route.terms.query.model_json_schema(ref_template=TEMPLATE))
     schemas.update(query.pop("$defs", {}))
     for name, schema in query.get("properties", {}).items():
@@ -140,6 +147,8 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": route.summary}
     if route.terms.answer is not None:
         response["content"] = {"application/json": {"schema": _reference(route.terms.answer, schemas)}}
+    if route.terms.gives_token:
+        response["headers"] = {"Consistency-Token": {"schema": TOKEN}}
     return {str(route.terms.status): response}
 
 

@@ -35,6 +35,9 @@ class Terms:
     status: int = 200
     errors: Sequence[Error] = ()
     takes_command_id: bool = False
+    takes_token: bool = False
+    """Whether a request may carry a Consistency-Token."""
+    gives_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ CHANGES = (
 BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
+PLAYER_READS = (wire.BadConsistencyToken, *READS)
 OWN_READS = (errors.RateLimited, *READS)
 BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
               errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
@@ -43,21 +44,23 @@ ROUTES = (
     public("POST", "/v1/players", players.sign_up, "Sign up", body=wire.SignUp, answer=answers.SignUpAnswer,
            status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.Banned,
            errors.SessionsUnavailable, errors.RateLimited, errors.PlayerNotFound, errors.OutcomeUnknown, *WRITES),
-           takes_command_id=True),
+           takes_command_id=True, gives_token=True),
     player("GET", "/v1/players", players.read_players, "Read up to 100 players", query=wire.PlayersQuery,
-           answer=answers.PlayersAnswer, errors=READS),
-    player("GET", "/v1/players/me", players.read_me, "Read the caller's player", answer=answers.PlayerAnswer,
-           errors=(errors.PlayerNotFound, *READS)),
+           answer=answers.PlayersAnswer, errors=PLAYER_READS, takes_token=True),
+    player("GET", "/v1/players/me", players.read_me, "Read the caller's player", query=wire.PlayerQuery,
+           answer=answers.PlayerAnswer, errors=(errors.PlayerNotFound, *PLAYER_READS), takes_token=True,
+           gives_token=True),
     player("POST", "/v1/players/me/name", players.rename, "Rename the caller's player", body=wire.Rename,
-           answer=answers.RenameAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True),
+           answer=answers.RenameAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True, gives_token=True),
     bearer("DELETE", "/v1/players/me", players.delete_me,
            "Delete the caller's player: its name, sessions and places on boards", status=204,
            errors=(errors.ProofNeeded, *CHANGES),
            takes_command_id=True),
-    player("GET", "/v1/players/{id}", players.read_player, "Read a player", answer=answers.PlayerAnswer,
-           errors=(errors.PlayerNotFound, *READS)),
+    player("GET", "/v1/players/{id}", players.read_player, "Read a player", query=wire.PlayerQuery,
+           answer=answers.PlayerAnswer, errors=(errors.PlayerNotFound, *PLAYER_READS), takes_token=True,
+           gives_token=True),
     public("POST", "/v1/sessions", sessions.sign_in, "Sign in", body=wire.SignIn, answer=answers.WelcomeAnswer,
-           status=201, errors=CREDENTIALS),
+           status=201, errors=CREDENTIALS, gives_token=True),
     player("GET", "/v1/sessions", sessions.list_sessions, "List the caller's sessions", answer=answers.SessionsAnswer,
            errors=(errors.RateLimited,)),
     player("DELETE", "/v1/sessions/current", sessions.sign_out, "Sign out", status=204),
@@ -73,7 +76,7 @@ ROUTES = (
     public("GET", "/v1/classes", game.list_classes, "The classes", answer=answers.ClassesAnswer),
     player("POST", "/v1/players/me/actions", players.act, "Do an action", body=wire.Act, answer=answers.ActAnswer,
            errors=(errors.UnknownAction, errors.UnknownFoe, errors.UnknownClass, errors.UnknownItem, errors.Refused,
-           errors.ClassMissing, *CHANGES), takes_command_id=True),
+           errors.ClassMissing, *CHANGES), takes_command_id=True, gives_token=True),
     player("GET", "/v1/players/me/devices", devices.list_devices, "The devices by which the caller's player signs in",
            answer=answers.DevicesAnswer, errors=OWN_READS),
     player("POST", "/v1/players/me/devices", devices.add_device, "Sign in by another device, too", body=wire.NewDevice,

@@ -16,6 +16,7 @@ import uvloop
 from rich.console import Console
 
 from tests.bench.compare import growths
+from tests.bench.doors import ON_REPLICAS
 from tests.bench.idle import idle_cost, show_cost
 from tests.bench.line import Line, show
 from tests.bench.raw import fill, vacuum
@@ -57,7 +58,8 @@ def door_names(text: str) -> list[str]:
 
 def parse(words: Sequence[str]) -> Plan:
     parser = argparse.ArgumentParser("make bench BENCH=…", description=__doc__)
-    parser.add_argument("--doors", type=door_names, default=list(MEASURED), help="a,b: only these")
+    usual = [name for name in MEASURED if name != ON_REPLICAS]
+    parser.add_argument("--doors", type=door_names, default=usual, help="a,b: only these")
     parser.add_argument("--connections", type=numbers, default=[64, 256])
     parser.add_argument("--players", type=numbers, default=[0], help="how many are loaded first, for each run")
     parser.add_argument("--nodes", type=numbers, default=[2], help="how many, for each run")

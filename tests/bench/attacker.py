@@ -1,7 +1,8 @@
-"""One attacker: `python -m tests.bench.attacker KIND URL SOURCE SECONDS`, with what it knows as a JSON line.
+"""One attacker: `python -m tests.bench.attacker URL SOURCE SECONDS`, with what it knows as a JSON line.
 
-For every further line on stdin it attacks for that long, from its source address, with what the processor has left
-over, since attackers have machines of their own. Then it prints how often it was answered what, as a JSON line.
+For every further line on stdin, the name of a kind, it does that for so long, from its source address, with what the
+processor has left over, since attackers have machines of their own. Then it prints how often it was answered what, as a
+JSON line.
 """
 
 import os
@@ -19,16 +20,16 @@ from tests.bench.worker import next_line, say
 KINDS = {**HOSTILE, **GREEDY}
 
 
-async def main(kind: str, url: str, source: str, seconds: float) -> None:
+async def main(url: str, source: str, seconds: float) -> None:
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     knowledge = orjson.loads(await next_line())
-    while await next_line():
+    while line := await next_line():
         connector = TCPConnector(limit=0, local_addr=(source, 0))
         async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
             attack = Attack(url, source, time.monotonic() + seconds, session, **knowledge)
-            await KINDS[kind](attack)
+            await KINDS[orjson.loads(line)](attack)
         say(attack.heard)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

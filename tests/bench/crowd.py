@@ -49,12 +49,21 @@ class Asker:
         self._connection.close()
 
     async def ask(
-        self, method: str, path: str, *, token: str = "", body: dict[str, Any] | None = None, key: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        body: dict[str, Any] | None = None,
+        key: str = "",
+        consistency: str = "",
     ) -> Answer:
         """Anything with a body but a sign-in gets a command id. Raises ConnectionError, TimeoutError."""
         self._answer = asyncio.get_running_loop().create_future()
         key = key or (talk.ids.next() if body is not None and path != "/v1/sessions" else "")
-        self._connection.send(talk.request(method, path, self._host, token=token, body=body, key=key))
+        self._connection.send(
+            talk.request(method, path, self._host, token=token, body=body, key=key, consistency=consistency)
+        )
         return await asyncio.wait_for(self._answer, PATIENCE_SECONDS)
 
     async def get(self, method: str, path: str, status: int, **fields: Any) -> Any:

@@ -15,6 +15,8 @@ Crowd = Callable[[Stage], Awaitable[list[Somebody]]]
 LoopFor = Callable[[Spot], HttpLoop | SocketUse]
 CHECKS = 8
 """Passwords that are checked at a time: nodes refuse more than a few that wait."""
+ON_REPLICAS, STALENESS = "read-replica", 5
+"""A read that replicas may answer, and how old it may be, in seconds."""
 ACTS, BARE, BATCHES = "acts in batches", "bare handler", "sign-ups in batches"
 
 
@@ -117,6 +119,7 @@ DOORS = {
         Door("act-socket", partial(sockets, reads=False), ACTS, proxied=True),
         read("read-http", "/v1/players/me", b'"hp"', proxied=True),
         Door("read-socket", partial(sockets, reads=True)),
+        Door(ON_REPLICAS, partial(own, f"/v1/players/me?max_staleness={STALENESS}", b'"hp"', Stage.actors)),
         Door("top", partial(places, "/v1/boards/exp?limit=100", b'"entries"'), BARE),
         Door("around", partial(places, "/v1/boards/exp/around/{}?radius=5", b'"entries"'), BARE),
         Door("rank", partial(places, "/v1/boards/exp/ranks/{}", b'"rank"'), BARE),

@@ -1,11 +1,12 @@
 """`make bench-hostile`: what honest players notice while one address attacks each door, or one account asks greedily.
 
 Honest players act and read over sockets and HTTP, sign up and sign in at a steady pace; the attacker is a process of
-its own with a source address of its own for each attack, which gets what the processor has left over. Calm and hostile
-spells take turns, ROUNDS of each, so that a machine's noise meets both. What counts is the ratio of the honest p99
-under attack to the calm one of the same kind, and what the attack makes the servers do: the processor time of each kind
-of process in either spell, as a share of one core. The limits are those that are given by default.
-The `bystander` only computes: its ratios are what another busy process costs the machine.
+its own with a source address of its own for each attack, which gets what the processor has left over. Three spells
+take turns, ROUNDS of each, so that a machine's noise meets all: calm ones, busy ones, in which the attacker's process
+only computes, and attacks. The ratio of the attack's p99 to the busy one's is what the attack does; that to the calm
+one's has in it what a process as busy as the attacker costs this machine, where attackers have none. And what the
+attack makes the servers do: the processor time of each kind of process in each spell, as a share of one core. The
+limits are those that are given by default.
 """
 
 import asyncio
@@ -29,8 +30,10 @@ from rich.table import Table
 from bots.load.connecting import allow_files
 from gameserver.config.limits import LimitSettings
 from tests.bench.attacker import KINDS
+from tests.bench.attacks import bystander
 from tests.bench.processor import seconds_of
 from tests.bench.stack import running
+from tests.bench.worker import worker
 from tests.support.client import Api, Signed
 from tests.support.haproxy import haproxy
 
@@ -161,25 +164,18 @@ def _plain(limit: BaseModel) -> object:
 
 async def measure(crowd: Crowd, kind: str, where: tuple[str, str], known: Mapping[str, object]) -> None:
     """Spells in turn; `where` is the URL that is attacked, and from which address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.attacker", kind, *where, str(SECONDS),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(orjson.dumps(known, option=orjson.OPT_APPEND_NEWLINE))
-    spells: tuple[Spell, Spell] = (Spell(), Spell())
+    calm, busy, attacked = Spell(), Spell(), Spell()
     answered: Counter[str] = Counter()
-    await asyncio.sleep(SETTLE_SECONDS)
-    for _ in range(ROUNDS):
-        await heard(crowd, spells[0], asyncio.sleep(SECONDS))
-        process.stdin.write(b"\n")
-        line = await heard(crowd, spells[1], asyncio.wait_for(process.stdout.readline(), SECONDS + 10))
-        answered.update(orjson.loads(line))
-        await asyncio.sleep(SETTLE_SECONDS)
-    process.stdin.close()
-    await process.wait()
-    show(kind, answered, *spells)
+    async with worker("attacker", *where, str(SECONDS)) as attacker:
+        attacker.tell(known)
+        for _ in range(ROUNDS):
+            await asyncio.sleep(SETTLE_SECONDS)
+            await heard(crowd, calm, asyncio.sleep(SECONDS))
+            attacker.tell(bystander.__name__)
+            await heard(crowd, busy, attacker.hear())
+            attacker.tell(kind)
+            answered.update(await heard(crowd, attacked, asyncio.wait_for(attacker.hear(), SECONDS + 10)))
+    show(kind, answered, (calm, busy, attacked))
 
 
 async def heard(crowd: Crowd, spell: Spell, meanwhile: Awaitable[T]) -> T:
@@ -198,17 +194,20 @@ def at(latencies: list[float], share: float) -> float:
     return sorted(latencies)[min(len(latencies) - 1, int(len(latencies) * share))] if latencies else 0.0
 
 
-def show(kind: str, answered: Mapping[str, int], calm: Spell, hostile: Spell) -> None:
-    columns = ("honest players", "calm p50", "p50 ms", "calm p99", "p99 ms", "ratio", "answers", "failed")
+def show(kind: str, answered: Mapping[str, int], spells: tuple[Spell, Spell, Spell]) -> None:
+    columns = ("honest players", "p50 ms: calm, busy, attacked", "p99 ms", "to busy", "to calm", "answers", "failed")
     table = Table(*columns, title_justify="left")
     table.title = f"{kind}: {KINDS[kind].__doc__} " + ", ".join(f"{name} {count:,}" for name, count in answered.items())
-    for name in sorted(calm.latencies):
-        before, after = calm.latencies[name], hostile.latencies[name]
-        figures = [f"{at(which, share):.1f}" for share in (0.5, 0.99) for which in (before, after)]
-        ratio = f"{at(after, 0.99) / at(before, 0.99):.2f}"
-        table.add_row(name, *figures, ratio, f"{len(after):,}", str(hostile.failed[name]))
+    attacked = spells[-1]
+    for name in sorted(attacked.latencies):
+        medians, tails = ([at(spell.latencies[name], share) for spell in spells] for share in (0.5, 0.99))
+        ratios = [f"{tails[-1] / before:.2f}" if before else "" for before in (tails[1], tails[0])]
+        table.add_row(
+            name, *(" ".join(f"{value:7.1f}" for value in values) for values in (medians, tails)), *ratios,
+            f"{len(attacked.latencies[name]):,}", str(attacked.failed[name]),
+        )  # fmt: skip
     console.print(table)
-    shares = (f"{kind} {calm.cores(kind):.2f} -> {hostile.cores(kind):.2f}" for kind in calm.used)
+    shares = (f"{kind} " + " / ".join(f"{spell.cores(kind):.2f}" for spell in spells) for kind in attacked.used)
     console.print("cores:", ", ".join(shares))
 
 

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from tests.bench.processor import TICK
 
 GENERATOR = "generator"
-PROCESSES = ("node", "postgres", "redis", "haproxy", GENERATOR)
+PROCESSES = ("node", "postgres", "replica", "redis", "haproxy", GENERATOR)
 TICKS = 10
 BUSY = 0.9
 """A generator that uses more of its core is itself the bottleneck."""

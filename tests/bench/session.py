@@ -4,11 +4,11 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gameserver.stack.processes.ports import free_port
 from tests.bench import raw
@@ -19,6 +19,7 @@ from tests.bench.stack import Stack
 from tests.bench.worker import Worker, worker
 from tests.support.haproxy import Proxy, haproxy
 
+T = TypeVar("T")
 LAGS = {"board-lag": ("board", "act-socket"), "mail-lag": ("mail", "mail")}
 """What is waited for, and the door at which there is load meanwhile."""
 DOCTOR = "doctor"
@@ -132,6 +133,16 @@ class Session:
             figures.answers, figures.per_second, figures.p50_ms, figures.p99_ms, costs, share,
             ledger=self._effort.ledger,
         )  # fmt: skip
+
+    async def beside(self, door: str, connections: int, seconds: float, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of `work`, which begins with the window of a load at a door."""
+        await self.settle()
+        self._order(door, self._direct, connections, seconds)
+        await self._generator.hear()
+        result = await work()
+        for _ in ("ended", "figures"):
+            await self._generator.hear()
+        return result
 
     async def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Waits until the stack rests: what a door leaves to do later, such as letters, doesn't count at the next."""

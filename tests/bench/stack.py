@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import orjson
 
 from gameserver.config.settings import Settings, load
 from gameserver.stack.errors import StackError
@@ -20,8 +21,9 @@ from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.ports import free_port, require_free
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.up import nodes as nodes_of
-from gameserver.stack.up import servers
+from gameserver.stack.up import replicas, servers
 from gameserver.storage.sharding import provision
 
 WIDE = '{"per_minute": 1000000, "burst": 1000000}'
@@ -50,10 +52,16 @@ class Stack:
 
     def pids(self) -> dict[str, list[int]]:
         """The processes by kind."""
-        databases = [child for child in self.below if isinstance(child, PostgresServer)]
+        followers = self.replicas
+        databases = [child for child in self.below if isinstance(child, PostgresServer) and child not in followers]
         others = [child for child in self.below if not isinstance(child, PostgresServer)]
         kinds: dict[str, Sequence[Child]] = {"node": self.nodes, "postgres": databases, "redis": others}
+        kinds |= {"replica": followers} if followers else {}
         return {kind: [child.process.pid or 0 for child in children] for kind, children in kinds.items()}
+
+    @property
+    def replicas(self) -> list[PostgresReplica]:
+        return [child for child in self.below if isinstance(child, PostgresReplica)]
 
     async def some_players(self, count: int = 2_000) -> list[str]:
         """The ids of players, at random."""
@@ -91,6 +99,7 @@ async def running(
     os.environ |= free_ports(load(config))
     settings = load(config)
     below, above = servers(settings), nodes_of(settings, config)
+    below += replicas(settings, below)
     for name in ("log", "run"):
         (folder / name).mkdir()
     started: list[Child] = []
@@ -128,7 +137,17 @@ def free_ports(settings: Settings) -> dict[str, str]:
     ports = {f"DATABASES__{name.upper()}": free_port() for name, one in settings.databases.items() if one.embedded}
     ports |= {"REDIS": free_port()} if settings.redis.embedded else {}
     found = {f"GAMESERVER_{name}__EMBEDDED__PORT": str(port) for name, port in ports.items()}
+    found |= {
+        f"GAMESERVER_DATABASES__{name.upper()}__REPLICAS": embedded_replicas(len(one.replicas))
+        for name, one in settings.databases.items()
+        if one.embedded and one.replicas
+    }
     return found | {"GAMESERVER_NODE__PORT": str(free_base(settings.stack.nodes))}
+
+
+def embedded_replicas(count: int) -> str:
+    """The setting of so many replicas, on free ports."""
+    return orjson.dumps([{"embedded": {"port": free_port()}} for _ in range(count)]).decode()
 
 
 def free_base(nodes: int) -> int:

@@ -33,12 +33,20 @@ class Player(Protocol):
 
 
 def request(
-    method: str, path: str, host: str, *, token: str = "", body: Mapping[str, Any] | None = None, key: str = ""
+    method: str,
+    path: str,
+    host: str,
+    *,
+    token: str = "",
+    body: Mapping[str, Any] | None = None,
+    key: str = "",
+    consistency: str = "",
 ) -> bytes:
-    """A whole request; `key` is the command id."""
+    """A whole request; `key` is the command id, `consistency` what a read must not be older than."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
     lines += [f"Authorization: Bearer {token}"] if token else []
     lines += [f"Idempotency-Key: {key}"] if key else []
+    lines += [f"Consistency-Token: {consistency}"] if consistency else []
     sent = b"" if body is None else orjson.dumps(body)
     lines += ["Content-Type: application/json", f"Content-Length: {len(sent)}"] if body is not None else []
     return "\r\n".join([*lines, "", ""]).encode() + sent

@@ -57,6 +57,9 @@ def toml_of(settings: Settings, port: int) -> str:
     for name in settings.databases:
         lines += [f"[databases.{name}]", f"url = {_value(settings.database_url(name).get_secret_value())}"]
         lines += ["allow_unsafe = true"] if settings.databases[name].allow_unsafe else []
+        for url in settings.replica_urls(name).values():
+            lines += [f"[[databases.{name}.replicas]]", f"url = {_value(url.get_secret_value())}"]
+    lines += ["[reads]", *(f"{name} = {value}" for name, value in settings.reads.model_dump().items())]
     lines += ["[redis]", f"url = {_value(settings.redis_url().get_secret_value())}"]
     lines += ["[control]", f"database = {_value(settings.control.database)}"]
     for name, group in settings.groups.items():

@@ -37,6 +37,7 @@ STATUSES = {
     "too_many_devices": 409,
     "too_large": 413,
     "bad_request": 400,
+    "bad_consistency_token": 400,
     "unsupported_media_type": 415,
     "uri_too_long": 414,
     "headers_too_large": 431,

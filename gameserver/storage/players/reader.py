@@ -1,6 +1,7 @@
-"""Coalesced reads of one database's players.
+"""Coalesced reads of one server's players.
 
-A read sees every write that was acknowledged before it was asked. A query is bounded by its connection's deadline.
+A read of a primary sees every write that was acknowledged before it was asked. A query is bounded by its connection's
+deadline.
 """
 
 import asyncio
@@ -36,10 +37,11 @@ class PlayerState(NamedTuple):
 
 
 class Reader:
-    """Reads players of one database; `run` owns its connections until it is cancelled."""
+    """Reads players of one database or replica; `run` owns its connections until it is cancelled."""
 
-    def __init__(self, database: Database, bounds: Bounds = BOUNDS) -> None:
-        self._database = database
+    def __init__(self, database: Database, bounds: Bounds = BOUNDS, seconds: float | None = None) -> None:
+        """`seconds`: how long a query may take with connecting, if less than what bounds every connection."""
+        self._database, self._seconds = database, seconds
         self._coalescer: Coalescer[int, PlayerState | None] = Coalescer(self._query, bounds, overloaded)
         self._links = [Link(database, {**HOT_PATH, "statement_timeout": "2000"}) for _ in range(bounds.flights)]
         self._free = list(self._links)
@@ -70,9 +72,8 @@ class Reader:
         """Raises DatabaseUnavailable; the connection is dropped then."""
         try:
             with translated(self._database.name):
-                connection = await link.open()
-                rows: Sequence[asyncpg.Record] = await connection.fetch(SQL["read"], [slot_of(id_) for id_ in ids], ids)
-                return rows
+                async with asyncio.timeout(self._seconds):
+                    return await self._fetched(link, ids)
         except GameError:
             link.drop()
             raise
@@ -80,6 +81,11 @@ class Reader:
             log.exception("a read failed", database=self._database.name)
             link.drop()
             raise DatabaseUnavailable(f"A read failed: {type(error).__name__}.", retry_after=1) from error
+
+    async def _fetched(self, link: Link, ids: list[int]) -> Sequence[asyncpg.Record]:
+        connection = await link.open()
+        rows: Sequence[asyncpg.Record] = await connection.fetch(SQL["read"], [slot_of(id_) for id_ in ids], ids)
+        return rows
 
 
 def _outcome(row: asyncpg.Record) -> PlayerState | SlotMoved | None:

@@ -40,7 +40,7 @@ class Replica:
 
     def __init__(self, name: str, primary: str, database: Database) -> None:
         self.name, self.primary, self.database = name, primary, database
-        self._fresh_at = -inf
+        self._fresh_at = self._rests_until = -inf
         self._line = ("", 0)
         """The primary's system and timeline."""
         self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS)
@@ -60,6 +60,15 @@ class Replica:
         """It isn't used until it has been looked at again."""
         self._fresh_at = -inf
         self._outage.failed(reason)
+
+    def rest(self, reason: str, seconds: float) -> None:
+        """It isn't used for so long: it is slow, or doesn't answer."""
+        self._rests_until = time.monotonic() + seconds
+        self.distrust(reason)
+
+    def rests(self) -> bool:
+        """Whether it isn't to be used although it may be young enough."""
+        return time.monotonic() < self._rests_until
 
     def mark(self, line: tuple[str, int], position: int, asked_at: float) -> None:
         """The primary's log had come to `position`, in bytes, or less when it was asked, by the monotonic clock.
@@ -88,7 +97,8 @@ class Replica:
         else:
             if row.timeline is not None:  # else it receives nothing now, and ages
                 self._reached(row.position)
-            self._outage.answered()
+            if not self.rests():
+                self._outage.answered()
 
     async def watch(self) -> None:
         """Looks again and again, once its primary has answered, until cancelled."""
@@ -127,7 +137,8 @@ class Replicas:
 
     def fresh(self, database: str, oldest: float) -> Replica | None:
         """A replica that is at the most `oldest` seconds old, each in turn; None if there is none."""
-        fresh = [replica for replica in self._by_database.get(database, ()) if replica.age() <= oldest]
+        own = self._by_database.get(database, ())
+        fresh = [replica for replica in own if replica.age() <= oldest and not replica.rests()]
         return fresh[next(self._turns) % len(fresh)] if fresh else None
 
     async def run(self) -> None:

@@ -1,20 +1,18 @@
 """Players over HTTP: sign-up, reading, renaming, deleting and acting."""
 
 from aiohttp import web
-from multidict import istr
 
 from gameserver.commands import identity, play
 from gameserver.commands import sign_up as signing_up
 from gameserver.commands.accounts import Application
-from gameserver.commands.results import Receipt, Session
+from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
+from gameserver.transport.http import consistency
 from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, query
 from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.replies import large_json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULEBOOK
-
-CONSISTENCY_TOKEN = istr("Consistency-Token")
 
 
 async def sign_up(request: web.Request) -> web.StreamResponse:
@@ -24,7 +22,7 @@ async def sign_up(request: web.Request) -> web.StreamResponse:
     welcome = await signing_up.sign_up(
         request.app[COMMANDS].accounts, application, key, address, origin, repeatable=has_command_id(request)
     )
-    return JsonAnswer(answers.sign_up(welcome), status=201)
+    return consistency.mark(JsonAnswer(answers.sign_up(welcome), status=201), welcome.player)
 
 
 async def read_me(request: web.Request, session: Session) -> web.StreamResponse:
@@ -35,7 +33,7 @@ async def rename(request: web.Request, session: Session) -> web.StreamResponse:
     fields = await body(request, wire.Rename)
     callers.count_key_change(request, session)
     receipt = await identity.rename(request.app[COMMANDS].accounts, session, fields.name, command_id(request))
-    return _written(receipt, answers.rename(receipt))
+    return consistency.mark(JsonAnswer(answers.rename(receipt)), receipt.player)
 
 
 async def delete_me(request: web.Request, token: str) -> web.Response:
@@ -48,14 +46,18 @@ async def read_player(request: web.Request, _: Session) -> web.StreamResponse:
 
 
 async def read_players(request: web.Request, _: Session) -> web.Response:
-    ids = [int(text) for text in query(request, wire.PlayersQuery).ids]
-    players = await play.read_many(request.app[COMMANDS].play, ids)
+    fields = query(request, wire.PlayersQuery)
+    ids = [int(text) for text in fields.ids]
+    wanted = consistency.wanted(request, ids, fields.max_staleness)
+    players = await play.read_many(request.app[COMMANDS].play, ids, wanted)
     return large_json_response(request, answers.player_list(players, request.app[RULEBOOK].game))
 
 
 async def _player(request: web.Request, player_id: int) -> web.StreamResponse:
-    player = await play.read(request.app[COMMANDS].play, player_id)
-    return JsonAnswer(answers.player_now(player, request.app[RULEBOOK].game))
+    max_staleness = query(request, wire.PlayerQuery).max_staleness if request.query_string else None
+    wanted = consistency.wanted(request, (player_id,), max_staleness)
+    player = await play.read(request.app[COMMANDS].play, player_id, wanted)
+    return consistency.mark(JsonAnswer(answers.player_now(player, request.app[RULEBOOK].game)), player)
 
 
 async def act(request: web.Request, session: Session) -> web.StreamResponse:
@@ -64,14 +66,7 @@ async def act(request: web.Request, session: Session) -> web.StreamResponse:
     callers.count_action(request, session)
     commands, repeatable = request.app[COMMANDS].play, has_command_id(request)
     receipt = await play.act(commands, session, fields.action, fields.args, key, repeatable=repeatable)
-    return _written(receipt, answers.act(receipt))
-
-
-def _written(receipt: Receipt, answer: object) -> web.StreamResponse:
-    """The answer to a change, with the token by which a later read is at least as new."""
-    response = JsonAnswer(answer)
-    response.headers[CONSISTENCY_TOKEN] = f"{receipt.player.id}:{receipt.player.version}"
-    return response
+    return consistency.mark(JsonAnswer(answers.act(receipt)), receipt.player)
 
 
 async def read_ledger(request: web.Request, session: Session) -> web.Response:

@@ -9,6 +9,7 @@ from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
+from gameserver.transport.http import consistency
 from gameserver.transport.http.inputs import body, path_session
 from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.replies import json_response, no_content
@@ -27,7 +28,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         case _:
             problem = FieldProblem("device", "give either device, or name and password")
             raise BadInput("The request can't be used.", errors=[problem])
-    return JsonAnswer(answers.welcome(welcome), status=201)
+    return consistency.mark(JsonAnswer(answers.welcome(welcome), status=201), welcome.player)
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:

@@ -47,8 +47,6 @@ IN_FLIGHT_BYTES = 1 << 18
 """Of how many bytes these may be."""
 FEW = IN_FLIGHT_BYTES // LARGEST_BODY
 """So many can't be of more bytes."""
-A_TURN = 8
-"""Frames of one socket that are taken before the loop turns to others."""
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
@@ -63,7 +61,7 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
     channel = player_socket.channel
     if request.method != "GET" or not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
-    pacing = frame_pacing(request, player_socket.address)
+    pacing = frame_pacing(request, player_socket.address, request.app[SOCKETS].turns)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)
@@ -96,7 +94,7 @@ def _check_origin(request: web.Request) -> None:
 async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
     if not await _greet(conversation, pacing):
         return
-    channel, requests, taken = conversation.socket.channel, conversation.socket.requests, 0
+    channel, requests = conversation.socket.channel, conversation.socket.requests
     try:
         while (message := await _next(channel, pacing)) is not None:
             # Decode the frame, and see that the session still holds.
@@ -107,10 +105,6 @@ async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
             task = asyncio.create_task(_serve(conversation, frame))
             requests[task] = len(message.data)
             task.add_done_callback(requests.pop)
-            taken += 1
-            # Let others have their turn: what a client has sent at once may be hundreds of frames.
-            if not taken % A_TURN:
-                await asyncio.sleep(0)
             # Read no further while too many requests are being answered.
             if len(requests) >= FEW:
                 await _wait_for_room(conversation.socket)
@@ -133,8 +127,7 @@ async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None
         message = await channel.websocket.receive()
         if message.type in ENDS or not pacing.admits(channel):
             return None
-        while seconds := pacing.pause():  # noqa: ASYNC110 (what it waits for is time)
-            await asyncio.sleep(seconds)
+        await pacing.wait()
         if message.type is WSMsgType.PING:
             await channel.websocket.pong(message.data)
         elif message.type is not WSMsgType.PONG:

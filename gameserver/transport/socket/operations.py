@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from gameserver.commands import boards, command_ids, play
 from gameserver.commands.commands import Commands
 from gameserver.commands.pacing import ActionPacing
-from gameserver.commands.results import Session
+from gameserver.commands.results import Session, Wanted
 from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
 from gameserver.rules.rulebook import Rulebook
 from gameserver.times import rfc3339
@@ -64,8 +64,12 @@ async def _act(conversation: Conversation, frame: wire.ActFrame) -> object:
     return answers.act(receipt)
 
 
-async def _read(conversation: Conversation, _: wire.ReadFrame) -> object:
-    player = await play.read(conversation.commands.play, conversation.session().player_id)
+async def _read(conversation: Conversation, frame: wire.ReadFrame) -> object:
+    player_id = conversation.session().player_id
+    # Nor older than what this socket has been sent.
+    version = max(frame.at_least or 0, conversation.socket.state_version)
+    wanted = Wanted({player_id: version}, frame.at_least is not None, frame.max_staleness)
+    player = await play.read(conversation.commands.play, player_id, wanted)
     conversation.socket.note_state(player.version)
     return {"player": answers.player_now(player, conversation.rulebook.game)}
 

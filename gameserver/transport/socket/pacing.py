@@ -4,6 +4,7 @@ A socket that sends more is closed. Of an address that sends more, which may be 
 socket more slowly: at least PAUSE_SECONDS between two frames.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
 from gameserver.transport.callers.callers import CALLERS, is_backend
 from gameserver.transport.socket.channel import SocketChannel
+from gameserver.transport.socket.turns import FrameTurns
 from gameserver.transport.wire import Close, TooManyMessages
 
 KIND = "frames_per_socket"
@@ -24,7 +26,7 @@ PAUSE_SECONDS = 0.1
 class FramePacing:
     """One per socket; a pace of None admits everything. `clock` gives nanoseconds and never goes back."""
 
-    __slots__ = ("_address", "_by_address", "_clock", "_interval", "_rest", "_tolerance")
+    __slots__ = ("_address", "_by_address", "_clock", "_interval", "_rest", "_tolerance", "_turns")
 
     def __init__(
         self,
@@ -32,11 +34,16 @@ class FramePacing:
         clock: Callable[[], int] = time.monotonic_ns,
         by_address: ActionPacing | None = None,
         address: str | None = None,
+        turns: FrameTurns | None = None,
     ) -> None:
-        """`by_address` counts the frames of all sockets of `address`; without an address it counts nothing."""
+        """`by_address` counts the frames of all sockets of `address`, and `turns` spreads them over the loop's turns.
+
+        Without an address nothing counts them, and the socket takes turns of its own.
+        """
         self._clock, self._by_address, self._address = clock, by_address, address
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
+        self._turns = turns or FrameTurns()
 
     def admits(self, channel: SocketChannel) -> bool:
         """Counts a frame; ends the socket when there are too many. A copy of `Pace`, since it runs for every frame."""
@@ -51,8 +58,14 @@ class FramePacing:
         self._rest = rest + self._interval
         return True
 
-    def pause(self) -> float:
-        """Seconds to wait before a frame is taken, because of others of its address; at 0 it is counted."""
+    async def wait(self) -> None:
+        """Waits, after a frame was admitted, until others of its address leave room for it."""
+        while seconds := self._pause():  # noqa: ASYNC110 (what it waits for is time)
+            await asyncio.sleep(seconds)
+        await self._turns.take(self._address or self)
+
+    def _pause(self) -> float:
+        """Seconds to wait, because of others of its address; at 0 the frame is counted."""
         if self._by_address is None or self._address is None:
             return 0
         try:
@@ -62,8 +75,8 @@ class FramePacing:
         return 0
 
 
-def frame_pacing(request: web.Request, address: str | None) -> FramePacing:
+def frame_pacing(request: web.Request, address: str | None, turns: FrameTurns) -> FramePacing:
     """The pacing of the frames of one socket of this address."""
     callers = request.app[CALLERS]
     pace = None if is_backend(request) else callers.frames
-    return FramePacing(pace, by_address=callers.address_frames, address=address)
+    return FramePacing(pace, by_address=callers.address_frames, address=address, turns=turns)

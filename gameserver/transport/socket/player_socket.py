@@ -89,6 +89,11 @@ class PlayerSocket:
             for kind, data in held_back.pushes:
                 self.push(kind, data)
 
+    @property
+    def state_version(self) -> int:
+        """The newest version of the player's state that has been sent; -1 before hello is answered."""
+        return self._state_version
+
     def note_state(self, version: int) -> None:
         """An answer has sent the player's state of this version."""
         self._state_version = max(self._state_version, version)

@@ -45,6 +45,13 @@ class BadRequest(BadInput):
     sentence = "This isn't HTTP as it should be."
 
 
+class BadConsistencyToken(BadInput):
+    """The Consistency-Token is none, or of a player that the request doesn't read."""
+
+    code = "bad_consistency_token"
+    sentence = "This Consistency-Token can't be used."
+
+
 class UriTooLong(BadRequest):
     """The path and query are longer than the server reads."""
 
@@ -93,6 +100,7 @@ STATUSES: dict[type[GameError], int] = {
     HeadersTooLarge: 431,
     ExpectationFailed: 417,
     BadRequest: 400,
+    BadConsistencyToken: 400,
     BadInput: 422,
     CommandMismatch: 422,
     CommandExpired: 422,

@@ -6,7 +6,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from gameserver.rules.arguments import MAX_INTEGER
-from gameserver.transport.wire.fields import BoardLimit, Cursor, JsonModel, Radius, Season, ShortText
+from gameserver.transport.wire.fields import BoardLimit, Cursor, JsonModel, MaxStaleness, Radius, Season, ShortText
 
 LONGEST_ID = 64
 SUBPROTOCOL = "gameserver.v1"
@@ -53,7 +53,11 @@ class ActFrame(Frame):
 
 
 class ReadFrame(Frame):
+    """`at_least` is a version of the player's that the answer must not be older than."""
+
     op: Literal["read"]
+    at_least: Annotated[int, Field(ge=1, le=MAX_INTEGER)] | None = None
+    max_staleness: MaxStaleness | None = None
 
 
 class ItemsFrame(Frame):

@@ -8,6 +8,7 @@ from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
     Ids,
+    MaxStaleness,
     QueryModel,
     Radius,
     Reason,
@@ -20,7 +21,11 @@ class NoQuery(QueryModel):
     pass
 
 
-class PlayersQuery(QueryModel):
+class PlayerQuery(QueryModel):
+    max_staleness: MaxStaleness | None = None
+
+
+class PlayersQuery(PlayerQuery):
     ids: Annotated[Ids, Field(min_length=1)]
 
 

@@ -5,22 +5,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from math import inf
 
-import asyncpg
 import pytest
-import uvloop
 from pydantic import SecretStr
 
 from gameserver.app import Core
-from gameserver.config.servers import DatabaseSettings, ReplicaSettings
 from gameserver.config.settings import Settings
-from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.waiting import cancel_and_wait
 from tests.support.deployment import enlist, enlist_many, working
 from tests.support.freezing import frozen
-from tests.support.servers import FAST, Servers
+from tests.support.replicas import paused, standing_replica, url_of, with_replica
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 OLDEST = 1.5
@@ -29,31 +26,14 @@ OLDEST = 1.5
 @pytest.fixture(scope="module")
 def replica(servers: Servers) -> Iterator[PostgresReplica]:
     """Of database `one`."""
-    primary = servers.postgres["one"]
-    made = PostgresReplica(
-        name="one-replica-1",
-        data=servers.folder / "one-replica-1",
-        port=free_port(),
-        password=primary.password,
-        log=servers.folder / "replica.log",
-        primary=primary,
-        settings=FAST,
-    )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(made.start())
-        yield made
-        runner.run(made.stop())
+    with standing_replica(servers) as standing:
+        yield standing
 
 
 @asynccontextmanager
 async def watched(settings: Settings, url: str) -> AsyncIterator[Core]:
     """A node's storage whose database `one` has a replica at this URL."""
-    one = DatabaseSettings(
-        url=settings.database_url("one"), allow_unsafe=True, replicas=(ReplicaSettings(url=SecretStr(url)),)
-    )
-    databases = {**settings.databases, "one": one}
-    reads = settings.reads.model_copy(update={"max_staleness_seconds": OLDEST})
-    async with working(settings.model_copy(update={"databases": databases, "reads": reads})) as core:
+    async with working(with_replica(settings, url, max_staleness_seconds=OLDEST)) as core:
         watch = asyncio.create_task(core.replicas.run())
         try:
             yield core
@@ -61,21 +41,8 @@ async def watched(settings: Settings, url: str) -> AsyncIterator[Core]:
             await cancel_and_wait([watch])
 
 
-def url_of(server: PostgresReplica, settings: Settings) -> str:
-    """The deployment's database on the replica."""
-    return server.url.rsplit("/", 1)[0] + "/" + settings.database_url("one").get_secret_value().rsplit("/", 1)[1]
-
-
 def age(core: Core) -> float:
     return core.replicas.all()[0].age()
-
-
-async def tell(server: PostgresReplica, statement: str) -> None:
-    connection = await asyncpg.connect(server.superuser_url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def counted(core: Core) -> int:
@@ -89,8 +56,7 @@ async def test_counts_go_to_a_fresh_replica_and_say_how_old_it_may_be(
     async with watched(settings, url_of(replica, settings)) as core:
         assert age(core) == inf
         await wait_until(lambda: age(core) < OLDEST, 20, "the replica is fresh")
-        await tell(replica, "select pg_wal_replay_pause()")
-        try:
+        async with paused(replica):
             before = await counted(core)
             await enlist_many(core, 20)
             asked, moment = core.rooms.clock.now(), age(core)
@@ -102,8 +68,6 @@ async def test_counts_go_to_a_fresh_replica_and_say_how_old_it_may_be(
             # Too old by now: the primary is asked.
             await wait_until(lambda: age(core) > OLDEST, 20, "the replica is too old")
             assert await counted(core) == before + 20
-        finally:
-            await tell(replica, "select pg_wal_replay_resume()")
         await wait_until(lambda: age(core) < OLDEST, 20, "the replica is fresh again")
         assert await counted(core) == before + 20
 

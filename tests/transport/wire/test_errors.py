@@ -44,6 +44,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
     assert by_name == {
         "bad_json": 400,
         "bad_request": 400,
+        "bad_consistency_token": 400,
         "uri_too_long": 414,
         "unsupported_media_type": 415,
         "expectation_failed": 417,

@@ -9,7 +9,7 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.processes.child import Child
 from gameserver.stack.servers.etcd import EtcdPlace, EtcdServer
 from gameserver.stack.servers.failover import FailoverDatabase
-from gameserver.stack.servers.local_http import HOST, Credentials
+from gameserver.stack.servers.local_http import HOST, BasicLogin
 from gameserver.stack.servers.patroni import PatroniServer
 from gameserver.stack.servers.patroni_api import PatroniApi
 from gameserver.stack.servers.patroni_settings import API_USER, REPLICATOR, MemberPasswords
@@ -46,7 +46,7 @@ def failover_api(settings: Settings, name: str) -> PatroniApi:
         known = ", ".join(known for known, each in settings.databases.items() if each.members) or "none"
         raise StackError(f"{name!r} isn't a database with `members` in these settings; those are: {known}.")
     ports = [member.api_port for member in database.members]
-    return PatroniApi(name, ports, Credentials(API_USER, settings.server_password(name, "patroni")))
+    return PatroniApi(name, ports, BasicLogin(API_USER, settings.server_password(name, "patroni")))
 
 
 def failover_database(settings: Settings, name: str) -> FailoverDatabase:

@@ -41,8 +41,8 @@ class RunningCluster(RunningUp):
     names: ClassVar[Sequence[str]] = (
         *(f"etcd_{number}" for number in (1, 2, 3)),
         *(f"etcd_peer_{number}" for number in (1, 2, 3)),
-        *(f"{name}_{number}" for name in ("one", "two", "three") for number in (1, 2)),
-        *(f"{name}_api_{number}" for name in ("one", "two", "three") for number in (1, 2)),
+        *(f"{name}_{number}" for name in ("one", "two", "three") for number in (1, 2, 3)),
+        *(f"{name}_api_{number}" for name in ("one", "two", "three") for number in (1, 2, 3)),
         *("redis", "redis_2", "sentinel_1", "sentinel_2", "sentinel_3"),
     )
     nodes: int = 2
@@ -88,6 +88,17 @@ class RunningCluster(RunningUp):
 
         await wait_until(holds, ELECTED_SECONDS, f"{database} has a primary with a standby in step")
         return found[0]
+
+    async def whole(self, database: str) -> None:
+        """Waits for a primary, with which all others are in step."""
+
+        async def holds() -> bool:
+            members = await self.members(database)
+            wanted = len(self.settings.databases[database].members)
+            leaders = sum(member.leads for member in members)
+            return leaders == 1 and leaders + sum(member.can_take_over for member in members) == wanted
+
+        await wait_until(holds, ELECTED_SECONDS, f"all servers of {database} are in step")
 
     def postgres(self, member: str) -> int:
         """The pid of the Postgres of a member."""

@@ -25,7 +25,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("before", "after", "fault"),
     [
-        ("[etcd]\nmembers = [", "[limits.x]\ny = [", r"databases\.one\.members need \[etcd\]"),
         ("{ port = 15911, api_port = 15941 }, ", "", "needs two or more"),
         ("[databases.one]\n", '[databases.one]\nurl = "postgresql://a@b/c"\n', "give either"),
         ("[databases.one]\n", "[databases.one]\nsynchronous = true\n", "`synchronous` needs an embedded replica"),
@@ -38,6 +37,13 @@ def test_what_cant_fail_over_is_refused(file: Path, before: str, after: str, fau
     assert before in text
     file.write_text(text.replace(before, after), "utf-8")
     with pytest.raises(ConfigFault, match=fault):
+        load(file)
+
+
+def test_members_without_etcd_are_refused(file: Path) -> None:
+    before, _, after = file.read_text("utf-8").partition("[etcd]")
+    file.write_text(before + after[after.index("[databases.one]") :], "utf-8")
+    with pytest.raises(ConfigFault, match=r"databases\.one\.members need \[etcd\].*databases\.three\.members need"):
         load(file)
 
 

@@ -25,7 +25,7 @@ class LocalAnswer:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class BasicLogin:
     """For HTTP's basic authentication."""
 
     username: str
@@ -43,7 +43,7 @@ async def ask(
     path: str,
     *,
     content: object = None,
-    credentials: Credentials | None = None,
+    credentials: BasicLogin | None = None,
     seconds: float = SECONDS,
 ) -> LocalAnswer:
     """What the server on this port of 127.0.0.1 answers. Raises UNANSWERED."""

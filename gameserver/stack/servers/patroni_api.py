@@ -6,7 +6,7 @@ from typing import Any
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import local_http
-from gameserver.stack.servers.local_http import Credentials
+from gameserver.stack.servers.local_http import BasicLogin
 
 _SWITCH_SECONDS = 60.0
 """Patroni answers when the new primary leads."""
@@ -39,7 +39,7 @@ class MemberState:
 class PatroniApi:
     """The REST APIs of one database's members."""
 
-    def __init__(self, database: str, ports: Sequence[int], credentials: Credentials) -> None:
+    def __init__(self, database: str, ports: Sequence[int], credentials: BasicLogin) -> None:
         self._database = database
         self._ports = ports
         self._credentials = credentials

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.operators import condition, old_weeks, redis_condition
+from gameserver.storage.operators import condition, old_weeks, parameters, redis_condition, standby_condition
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import causes, clocks, durability
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
@@ -30,6 +31,9 @@ log = structlog.get_logger()
 CATCHING_UP_SECONDS = 2.0
 """Within which a replica should come to where its primary was."""
 LOOKS = 10
+CONNECTIONS = 6
+"""Opened at a time to find out whether an address leads to one server."""
+T = TypeVar("T")
 ASKING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 
@@ -111,6 +115,8 @@ async def _database(settings: Settings, database: Database, nodes: int) -> Exami
         connection.terminate()
     if "version" in examined.facts:
         examined.symptoms += condition.symptoms(database, examined.facts, settings.writes.in_flight, nodes)
+        examined.symptoms += parameters.symptoms(examined.facts)
+        examined.symptoms += standby_condition.symptoms(examined.facts)
     return examined
 
 
@@ -138,7 +144,8 @@ async def _ask_database(
     if held.off and settings.allows_unsafe(database.name):
         problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
-    examined.facts.update(await condition.read(connection))
+    for part in (condition, parameters, standby_condition):
+        examined.facts.update(await part.read(connection))
     examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
 
 
@@ -150,28 +157,44 @@ async def _replicas(settings: Settings, databases: Databases) -> list[Examined]:
             if all(replica.age() < inf or replica.problem for replica in replicas.all()):
                 break
             await asyncio.sleep(CATCHING_UP_SECONDS / LOOKS)
-        return [_replica(replica) for replica in replicas.all()]
+        return await asyncio.gather(*map(_replica, replicas.all()))
     finally:
         await replicas.close()
 
 
-def _replica(replica: Replica) -> Examined:
+async def _replica(replica: Replica) -> Examined:
     age = replica.age()
     examined = Examined(
         "replica", replica.name, {"primary": replica.primary, "age": None if age == inf else round(age, 3)}
     )
     if replica.problem:
         examined.fail(replica.problem, f"correct its URL, or make it anew from {replica.primary}")
-    elif age == inf:
-        problem = f"it is more than {CATCHING_UP_SECONDS:g} s behind {replica.primary}; its reads go there"
-        examined.symptoms.append(
-            Symptom(
-                "warning",
-                problem,
-                "look whether it replays, what its network carries, and whether the role has pg_monitor there",
-            )
-        )
+        return examined
+    try:
+        servers = await asyncio.gather(*(_told_by(replica, standby_condition.server) for _ in range(CONNECTIONS)))
+        if len(set(servers)) > 1:
+            problem = f"its URL leads to {len(set(servers))} servers or more: what one shows isn't what another does"
+            examined.fail(problem, "give each of them a URL of its own")
+        elif age == inf:
+            reason: Symptom | None = await _told_by(replica, standby_condition.why_behind)
+            examined.symptoms.append(reason or _behind(replica))
+    except ASKING as error:
+        examined.fail(causes.explained(replica.name, error))
     return examined
+
+
+def _behind(replica: Replica) -> Symptom:
+    problem = f"it is more than {CATCHING_UP_SECONDS:g} s behind {replica.primary}; its reads go there"
+    return Symptom("warning", problem, "look at its log and its disk, and at what its network carries")
+
+
+async def _told_by(replica: Replica, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """An answer over a connection of its own. Raises one of ASKING."""
+    connection = await replica.database.connect_unjudged({})
+    try:
+        return await question(connection)
+    finally:
+        connection.terminate()
 
 
 def _compare_clocks(examined: list[Examined], control: str) -> None:

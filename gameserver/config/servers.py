@@ -87,7 +87,10 @@ class DatabaseSettings(PostgresSettings):
     replicas: tuple[ReplicaSettings, ...] = ()
     """Its replicas; `up` makes and starts the embedded ones (docs/replication.md)."""
     synchronous: bool = False
-    """Whether an embedded database acknowledges a commit only when a replica has it on disk, too."""
+    """Whether a commit is acknowledged only when a replica has it on disk, too.
+
+    `up` sets an embedded database up so; one at a `url` is refused while its server's commits wait for no standby.
+    """
 
     @model_validator(mode="after")
     def _require_one(self) -> Self:
@@ -102,8 +105,8 @@ class DatabaseSettings(PostgresSettings):
         embedded = [replica for replica in self.replicas if replica.embedded]
         if embedded and not self.embedded:
             raise ValueError("a database at a `url` has its replicas at a `url`, too")
-        if self.synchronous and not embedded:
-            raise ValueError("`synchronous` needs an embedded replica; elsewhere it is a setting of the server")
+        if self.synchronous and self.embedded and not embedded:
+            raise ValueError("`synchronous` needs an embedded replica")
         return self
 
 

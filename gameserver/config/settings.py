@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         """Whether nodes may use a database that can lose what it had; never one that the settings don't name."""
         return database in self.databases and self.databases[database].allow_unsafe
 
+    def requires_standby(self, database: str) -> bool:
+        """Whether nodes refuse a database whose commits wait for no standby."""
+        return database in self.databases and self.databases[database].synchronous
+
     def redis_url(self) -> SecretStr:
         """redis://… or one of its kinds. Raises ConfigFault for a password that can't be read or made."""
         if self.redis.url is not None:

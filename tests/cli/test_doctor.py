@@ -14,7 +14,7 @@ from gameserver.app.doctor import Examined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.operators import condition, redis_condition
+from gameserver.storage.operators import condition, parameters, redis_condition, standby_condition
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database
@@ -108,6 +108,7 @@ FACTS = {
     "version": "18.1", "number": 180001, "replica": False, "wal_level": "logical", "connections": 97, "used": 3,
     "ours": 2, "others": 1, "allowed": None, "bytes": 1, "may_create": True, "may_publish": True, "may_replicate": True,
     "may_subscribe": True, "superuser": False, "closed": [], "checkpoint_seconds": 900, "checkpoint_bytes": 4 << 30,
+    "may_identify": True,
 }  # fmt: skip
 
 
@@ -120,6 +121,7 @@ FACTS = {
         ({"allowed": 12}, "error"),
         ({"connections": 45}, "warning"),
         ({"may_create": False}, "error"),
+        ({"may_identify": False}, "error"),
         ({"closed": ["players"]}, "error"),
         ({"superuser": True}, "warning"),
         ({"wal_level": "replica"}, "warning"),
@@ -137,7 +139,70 @@ def test_each_fault_of_a_server_is_one_finding_with_a_remedy(fact: dict[str, Any
     assert symptom.remedy
 
 
-GOOD = {"maxmemory_policy": "noeviction", "aof_enabled": 1, "maxmemory": 0, "used_memory": 100}
+PARAMETERS = {
+    "encoding": "UTF8", "read_only": False, "pooled": False, "autovacuum": True, "oldest": 1000, "encrypted": True,
+    "reordered": False,    "slots_free": 10, "senders_free": 10, "copying": 3, "workers": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "level"),
+    [
+        ({"encoding": "SQL_ASCII"}, "error"),
+        ({"read_only": True}, "error"),
+        ({"reordered": True}, "error"),
+        ({"pooled": True}, "error"),
+        ({"autovacuum": False}, "warning"),
+        ({"oldest": 1_500_000_000}, "warning"),
+        ({"slots_free": 2}, "warning"),
+        ({"senders_free": 0}, "warning"),
+        ({"workers": 1}, "warning"),
+    ],
+)
+def test_each_fault_of_its_parameters_is_one_finding_with_a_remedy(fact: dict[str, Any], level: str) -> None:
+    assert list(parameters.symptoms(PARAMETERS)) == []
+    (symptom,) = parameters.symptoms({**PARAMETERS, **fact})
+    assert symptom.level == level
+    assert symptom.remedy
+
+
+STANDBY = {"name": "b", "state": "streaming", "sync_state": "quorum", "logical": False, "behind": 0}
+COPY = {**STANDBY, "name": "gs_1_move_1", "logical": True}
+SLOT = {"name": "b", "kind": "physical", "active": True, "status": "reserved", "kept": 0}
+FOLLOWED = {
+    "synchronous": 'ANY 1 ("b", "c")', "keeps": "8GB", "sees": True, "standbys": [STANDBY], "slots": [SLOT],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "level", "word"),
+    [
+        ({"standbys": []}, "error", "nothing is written"),
+        ({"standbys": [{**STANDBY, "state": "catchup"}]}, "error", "nothing is written"),
+        ({"standbys": [{**STANDBY, "sync_state": "async"}]}, "error", "nothing is written"),
+        ({"synchronous": "ANY 2 (b, c)"}, "error", "wait for 2"),
+        ({"synchronous": "*"}, "warning", "`*`"),
+        ({"synchronous": "*", "standbys": [STANDBY, COPY]}, "error", "gs_1_move_1"),
+        ({"sees": False}, "warning", "pg_monitor"),
+        ({"sees": False, "standbys": []}, "warning", "pg_monitor"),
+        ({"keeps": "-1"}, "warning", "max_slot_wal_keep_size"),
+        ({"slots": [{**SLOT, "active": False, "kept": 5 << 30}]}, "warning", "5.0 GiB"),
+        ({"slots": [{**SLOT, "active": False, "status": "lost"}]}, "warning", "is gone"),
+    ],
+)
+def test_each_fault_of_what_follows_a_server_is_one_finding_with_a_remedy(
+    fact: dict[str, Any], level: str, word: str
+) -> None:
+    assert list(standby_condition.symptoms(FOLLOWED)) == []
+    assert list(standby_condition.symptoms({**FOLLOWED, "synchronous": "", "standbys": []})) == []
+    (symptom,) = standby_condition.symptoms({**FOLLOWED, **fact})
+    assert symptom.level == level
+    assert word in symptom.problem
+    assert symptom.remedy
+
+
+GOOD = {"redis_version": "7.2.4", "role": "master", "maxmemory_policy": "noeviction", "aof_enabled": 1, "maxmemory": 0,
+        "used_memory": 100, "connected_slaves": 0}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -146,10 +211,16 @@ GOOD = {"maxmemory_policy": "noeviction", "aof_enabled": 1, "maxmemory": 0, "use
         ({"maxmemory_policy": "allkeys-lru"}, "warning"),
         ({"aof_enabled": 0}, "warning"),
         ({"maxmemory": 105}, "error"),
+        ({"redis_version": "6.2.14"}, "error"),
+        ({"role": "slave"}, "error"),
+        ({"connected_slaves": 1}, "warning"),
+        ({"connected_slaves": 1, "min_slaves_good_slaves": 0}, "error"),
+        ({"aof_last_write_status": "err"}, "error"),
     ],
 )
 def test_each_fault_of_redis_is_one_finding_with_a_remedy(fact: dict[str, Any], level: str) -> None:
     assert list(redis_condition.symptoms(GOOD)) == []
+    assert list(redis_condition.symptoms({**GOOD, "connected_slaves": 1, "min_slaves_good_slaves": 1})) == []
     (symptom,) = redis_condition.symptoms({**GOOD, **fact})
     assert isinstance(symptom, Symptom)
     assert symptom.level == level

@@ -77,6 +77,9 @@ def _rights(facts: dict[str, Any]) -> Iterator[Symptom]:
         yield Symptom("error", f"the role may not read and write {names}", "give it the tables, or their rights")
     if not facts["may_create"]:
         yield Symptom("error", "the role may not create tables", "grant create on schema public to it")
+    if not facts["may_identify"]:
+        problem = "the role may not call pg_control_system(): what follows its ledger can't tell a failover"
+        yield Symptom("error", problem, "grant execute on function pg_control_system() to it")
     if facts["superuser"]:
         yield Symptom("warning", "the role is a superuser", "use a role of its own that is none")
     if facts["wal_level"] != ENOUGH_WAL:

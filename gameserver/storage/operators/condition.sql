@@ -22,6 +22,7 @@ select current_setting('server_version') as version,
        (select rolreplication or rolsuper from pg_roles where rolname = current_user) as may_replicate,
        pg_has_role('pg_create_subscription', 'member') as may_subscribe,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
+       has_function_privilege('pg_control_system()', 'execute') as may_identify,
        (select coalesce(array_agg(c.relname::text order by c.relname), '{}') from pg_class c
         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'audit'
           and c.relname !~ '^alembic_'

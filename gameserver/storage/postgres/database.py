@@ -34,6 +34,7 @@ TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": 
 """In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
 EVERYWHERE = {
     "application_name": "gameserver",
+    "default_transaction_isolation": "read committed",
     "jit": "off",
     "search_path": "public",
     "synchronous_commit": "on",

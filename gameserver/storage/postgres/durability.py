@@ -13,6 +13,7 @@ SERVER = ("fsync", "full_page_writes")
 _READ = """
 select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
        current_setting('synchronous_commit') as synchronous_commit,
+       current_setting('synchronous_standby_names') as standbys,
        array(select case when s.setrole = 0 then 'the database' when s.setdatabase = 0 then 'the role'
                     else 'the role in this database' end
              from pg_db_role_setting s, unnest(s.setconfig) as config
@@ -25,10 +26,11 @@ select current_setting('fsync') as fsync, current_setting('full_page_writes') as
 @dataclass(frozen=True, slots=True)
 class Durability:
     """`off` are settings without which acknowledged changes are lost; `overridden` says who has `synchronous_commit`
-    off in vain."""
+    off in vain; `waits` is whether commits wait for a standby."""
 
     off: Sequence[str]
     overridden: Sequence[str]
+    waits: bool = False
 
     def fault(self, database: str) -> str | None:
         """A sentence for operators if a promise can't be kept."""
@@ -40,6 +42,15 @@ class Durability:
             f"`[databases.{database}] allow_unsafe = true` if that is wanted"
         )
 
+    def lonely(self, database: str) -> str | None:
+        """A sentence for operators if commits wait for no standby."""
+        if self.waits:
+            return None
+        return (
+            f"database {database}: the settings want it `synchronous`, and its commits wait for no standby: set "
+            "synchronous_standby_names there to the names of its standbys, or take `synchronous` out of the settings"
+        )
+
 
 async def read(connection: asyncpg.Connection) -> Durability:
     """What this connection's server has. The connection must have been opened by `Database.connect`."""
@@ -48,4 +59,4 @@ async def read(connection: asyncpg.Connection) -> Durability:
     if row["synchronous_commit"] in ("off", "local"):
         # A pooler in between that drops what connections ask for.
         off.append("synchronous_commit")
-    return Durability(off, row["off_by"])
+    return Durability(off, row["off_by"], waits=bool(row["standbys"].strip()))

@@ -1,7 +1,8 @@
 """Passwords that stand beside URLs: the password file of libpq, read again for every connection.
 
 A line is `host:port:database:role:password`; `*` stands for anything, `\\:` and `\\\\` for a colon and a backslash. The
-first line that fits counts. A file that others may read is refused.
+first line that fits counts. A file that others may read is refused; one of root's its group may read, as a Secret that
+Kubernetes mounts.
 """
 
 import os
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 from pydantic import SecretStr
 
 _FIELD = re.compile(r"(?:\\.|[^:\\])*")
-_OTHERS = 0o077
+_OTHERS, _OTHERS_THAN_ROOT_AND_ITS_GROUP = 0o077, 0o037
 _PORT = "5432"
 
 
@@ -56,12 +57,12 @@ def _lines(passfile: Path | None) -> list[tuple[str, ...]]:
     path = passfile or Path(os.environ.get("PGPASSFILE", "~/.pgpass")).expanduser()
     try:
         text = path.read_text("utf-8")
-        mode = path.stat().st_mode
+        status = path.stat()
     except (OSError, UnicodeDecodeError) as error:
         if passfile is None:
             return []
         raise PassfileFault(f"The password file {path} can't be read: {error}.") from None
-    if mode & _OTHERS:
+    if status.st_mode & (_OTHERS if status.st_uid else _OTHERS_THAN_ROOT_AND_ITS_GROUP):
         raise PassfileFault(f"The password file {path} can be read by others: chmod 600 it.")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     fields = [tuple(re.sub(r"\\(.)", r"\1", field) for field in _split(line)) for line in lines]

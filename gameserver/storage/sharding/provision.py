@@ -96,6 +96,8 @@ async def faults_of(settings: Settings, database: Database, connection: asyncpg.
     unsafe = held.fault(database.name)
     if unsafe is not None and not settings.allows_unsafe(database.name):
         faults.append(unsafe)
+    if settings.requires_standby(database.name) and (lonely := held.lonely(database.name)) is not None:
+        faults.append(lonely)
     if held.overridden:
         log.info("synchronous_commit is off and overridden", database=database.name, off_by=held.overridden)
     return faults

@@ -67,7 +67,7 @@ Season = Annotated[
 """`current`, `previous`, `all-time` on a board without seasons, or the time at which the season began, in UTC."""
 BoardLimit = Annotated[int, Field(ge=1, le=200)]
 """Entries on a page of a board."""
-MaxStaleness = Annotated[int, Field(ge=0, le=3600)]
+MaxStaleness = Annotated[int | None, Field(ge=0, le=3600)]
 """Seconds: how old a read may be that a replica answers; 0 asks for the present state."""
 Radius = Annotated[int, Field(ge=0, le=100)]
 """Players on either side of the one in the middle."""

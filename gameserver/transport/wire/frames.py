@@ -57,7 +57,7 @@ class ReadFrame(Frame):
 
     op: Literal["read"]
     at_least: Annotated[int, Field(ge=1, le=MAX_INTEGER)] | None = None
-    max_staleness: MaxStaleness | None = None
+    max_staleness: MaxStaleness = None
 
 
 class ItemsFrame(Frame):

@@ -22,7 +22,7 @@ class NoQuery(QueryModel):
 
 
 class PlayerQuery(QueryModel):
-    max_staleness: MaxStaleness | None = None
+    max_staleness: MaxStaleness = None
 
 
 class PlayersQuery(PlayerQuery):

@@ -6,10 +6,12 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.storage.postgres import durability
+from gameserver.storage.tables.migrations import OutdatedDatabase
 from tests.support.client import ADMIN_KEY, Api, command_id
-from tests.support.deployment import connected
+from tests.support.deployment import connected, working
 from tests.support.nodes import InProcessNode
 from tests.support.servers import NAMES, Servers
 
@@ -78,3 +80,11 @@ async def test_what_is_off_is_named_with_where(deferring: Settings) -> None:
     assert sorted(held.overridden) == ["the database", "the role in this database"]
     assert "fsync and synchronous_commit are off" in (held.fault("one") or "")
     assert durability.Durability([], ["the role"]).fault("one") is None
+
+
+async def test_a_database_whose_commits_wait_for_no_standby_is_refused_where_that_is_wanted(settings: Settings) -> None:
+    wanted = DatabaseSettings(url=settings.database_url("two"), allow_unsafe=True, synchronous=True)
+    with pytest.raises(OutdatedDatabase, match="its commits wait for no standby"):
+        async with working(settings.model_copy(update={"databases": {**settings.databases, "two": wanted}})):
+            pass
+    assert durability.Durability([], [], waits=True).lonely("two") is None

@@ -1,5 +1,6 @@
 """No password of a database gets into a log, a table or a command line; nodes find it in the password file."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -154,7 +155,7 @@ async def test_a_password_in_the_address_is_refused_with_the_reason(
 
 async def test_a_password_file_that_others_can_read_is_refused(settings: Settings, joined: Settings) -> None:
     assert joined.control.passfile is not None
-    joined.control.passfile.chmod(0o640)
+    joined.control.passfile.chmod(0o644)
     with pytest.raises(Conflict, match=r"can be read by others: chmod 600 it"):
         await admit(joined, "two", bare(settings, "two"), ["players"])
 
@@ -216,3 +217,20 @@ def test_the_files_of_libpq_are_read_when_the_settings_name_none(
     (tmp_path / "pgpass").write_text("b:5432:c:a:found")
     (tmp_path / "pgpass").chmod(0o600)
     assert passfile.completed(SecretStr("postgresql://a@b/c"), None) == SecretStr("postgresql://a:found@b/c")
+
+
+def test_only_roots_file_may_be_read_by_its_group_as_a_mounted_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, path = SecretStr("postgresql://a@b/c"), tmp_path / "pgpass"
+    path.write_text("b:5432:c:a:found")
+    for mode, owner, allowed in ((0o440, 0, True), (0o440, 10001, False), (0o444, 0, False), (0o400, 10001, True)):
+        path.chmod(mode)
+        status = os.stat_result((path.stat().st_mode, 0, 0, 1, owner, 10001, 0, 0, 0, 0))
+        monkeypatch.setattr(Path, "stat", lambda _, status=status: status)
+        if allowed:
+            assert passfile.completed(url, path) == SecretStr("postgresql://a:found@b/c")
+        else:
+            with pytest.raises(passfile.PassfileFault, match="can be read by others"):
+                passfile.completed(url, path)
+        monkeypatch.undo()

@@ -1,0 +1,97 @@
+#!/bin/sh
+# What the containers of valkey.yaml run: `server`, `sentinel`, and `leave` before a pod goes.
+# ADDRESS is this pod's, PEERS those of all pods, PASSWORD that of all servers and Sentinels; data is in DATA.
+#
+# Who leads is what a Sentinel says that answers, else what this pod's own Sentinel wrote down, else the first of PEERS.
+# A pod that is wrong about it does no harm: nobody follows it, so it takes no changes (min-replicas-to-write), and the
+# Sentinels make it follow the one that leads.
+set -eu
+umask 077
+PORT=${PORT:-6379}
+SENTINEL_PORT=${SENTINEL_PORT:-26379}
+DATA=${DATA:-/data}
+export REDISCLI_AUTH="$PASSWORD"
+
+ask() { # of which address, which port, what
+    host=$1 port=$2
+    shift 2
+    timeout 2 valkey-cli -h "$host" -p "$port" "$@" 2>/dev/null || true
+}
+
+leader() {
+    for peer in $PEERS; do
+        said=$(ask "$peer" "$SENTINEL_PORT" sentinel get-master-addr-by-name gameserver | head -n 1)
+        for known in $PEERS; do
+            if [ "$said" = "$known" ]; then echo "$known"; return; fi
+        done
+    done
+    written=$(sed -n 's/^sentinel monitor gameserver \([^ ]*\) .*/\1/p' "$DATA/sentinel.conf" 2>/dev/null || true)
+    echo "${written:-${PEERS%% *}}"
+}
+
+server() {
+    leader=$(leader)
+    {
+        cat <<SETTINGS
+bind ${BIND:-* -::*}
+port $PORT
+requirepass $PASSWORD
+masterauth $PASSWORD
+replica-announce-ip $ADDRESS
+dir $DATA
+appendonly yes
+appendfsync everysec
+aof-load-truncated yes
+save ""
+maxmemory-policy noeviction
+repl-diskless-sync-delay 0
+min-replicas-to-write 1
+min-replicas-max-lag 10
+SETTINGS
+        if [ "$leader" != "$ADDRESS" ]; then echo "replicaof $leader $PORT"; fi
+    } >"$DATA/valkey.conf"
+    exec valkey-server "$DATA/valkey.conf"
+}
+
+sentinel() {
+    state="$DATA/sentinel.conf"
+    if [ ! -s "$state" ]; then
+        # Its number follows from its address, so that the others never count it twice.
+        cat >"$state.new" <<SETTINGS
+bind ${BIND:-* -::*}
+port $SENTINEL_PORT
+dir $DATA
+sentinel myid $(printf %s "$ADDRESS" | sha1sum | cut -c 1-40)
+sentinel resolve-hostnames yes
+sentinel announce-hostnames yes
+sentinel announce-ip $ADDRESS
+sentinel monitor gameserver $(leader) $PORT 2
+sentinel down-after-milliseconds gameserver ${DOWN_AFTER:-5000}
+sentinel failover-timeout gameserver 15000
+sentinel parallel-syncs gameserver 1
+SETTINGS
+        mv "$state.new" "$state"
+    fi
+    # The password may be another one since.
+    sed -i -e '/^requirepass /d' -e '/^user default /d' -e '/^sentinel auth-pass /d' -e '/^sentinel sentinel-pass /d' "$state"
+    cat >>"$state" <<SETTINGS
+requirepass $PASSWORD
+sentinel sentinel-pass $PASSWORD
+sentinel auth-pass gameserver $PASSWORD
+SETTINGS
+    exec valkey-server "$state" --sentinel
+}
+
+leave() { # hands the lead over, for ten seconds at the most, so that players don't wait until it is missed
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        if ! ask "$ADDRESS" "$PORT" info replication | grep -q "^role:master"; then return; fi
+        # Coordinated (Valkey 9): the one that leads stops taking changes before another one leads.
+        case $(ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver coordinated) in
+            OK* | *INPROG*) ;;
+            *) ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver >/dev/null ;;
+        esac
+        sleep 1
+    done
+}
+
+"$1"

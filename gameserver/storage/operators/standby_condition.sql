@@ -1,0 +1,36 @@
+-- Who follows a database's server, and whether its commits wait for one of them. Tables: none.
+
+-- name: waiting
+-- `sees`: whether the role may know what standbys do (pg_monitor); `keeps` is '-1' without a bound.
+select current_setting('synchronous_standby_names') as synchronous,
+       current_setting('max_slot_wal_keep_size') as keeps,
+       (select rolsuper from pg_roles where rolname = current_user)
+           or pg_has_role('pg_read_all_stats', 'usage') as sees
+
+-- name: standbys
+-- Connections for replication; `logical` is the copy of a move, or another subscription. `behind` is in bytes.
+select r.application_name as name, coalesce(r.state, '') as state, coalesce(r.sync_state, '') as sync_state,
+       exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical') as logical,
+       case when not pg_is_in_recovery()
+           then pg_wal_lsn_diff(pg_current_wal_lsn(), r.flush_lsn)::bigint end as behind
+from pg_stat_replication r
+order by r.application_name
+
+-- name: slots
+-- `kept` are the bytes of log that the server keeps for the slot's reader.
+select slot_name::text as name, slot_type as kind, active, coalesce(wal_status, '') as status,
+       case when not pg_is_in_recovery()
+           then coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint else 0 end as kept
+from pg_replication_slots
+order by slot_name
+
+-- name: replica
+-- Asked of a replica: whether its replay is paused, and whether it receives anything.
+select pg_get_wal_replay_pause_state() <> 'not paused' as paused,
+       exists (select from pg_stat_wal_receiver) as receives,
+       (select rolsuper from pg_roles where rolname = current_user)
+           or pg_has_role('pg_read_all_stats', 'usage') as sees
+
+-- name: server
+-- Tells servers behind one address apart.
+select pg_postmaster_start_time()::text || ' ' || coalesce(host(inet_server_addr()), '')

@@ -1,14 +1,15 @@
 """A primary that dies under players is followed by its standby: nothing acknowledged is lost, nothing is doubled."""
 
+import json
 import signal
 from collections.abc import Iterator
 
-import asyncpg
 import pytest
 
 from tests.cluster.running_cluster import START_SECONDS, RunningCluster, tell
 from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
+from tests.support.command_line import CommandLine
 
 CONFIG = """
 game = "{game}"
@@ -42,7 +43,7 @@ def cluster() -> Iterator[RunningCluster]:
 
 @pytest.mark.timeout(300)
 async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
-    cluster: RunningCluster, bots: Bots
+    cluster: RunningCluster, bots: Bots, command_line: CommandLine
 ) -> None:
     await cluster.start(START_SECONDS)
     first = await cluster.in_step("one")
@@ -52,10 +53,14 @@ async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
         await cluster.in_step("one", not_led_by=first)
 
     await cluster.bots_prove(bots, kill)
-    url = cluster.settings.database_url("one").get_secret_value()
-    connection = await asyncpg.connect(url, target_session_attrs="primary")
-    try:
-        names = await connection.fetchval("show synchronous_standby_names")
-    finally:
-        await connection.close()
-    assert names.strip('"') == first, "the former primary is the standby that commits wait for"
+    second = await cluster.leader("one")
+    listed = await command_line.gameserver("failover", "list", "--json", "--config", str(cluster.config))
+    members = {member["name"]: member for member in json.loads(listed.out)["one"]}
+    assert (members[first]["role"], members[second]["role"]) == ("sync_standby", "leader")
+    assert members[second]["timeline"] == 2
+    # What can't be done is refused, with Patroni's reason.
+    words = ("failover", "switchover", "one", "--to", "nobody", "--config", str(cluster.config))
+    refused = await command_line.gameserver(*words)
+    assert refused.code == 1
+    assert "Patroni of one refused" in refused.errors
+    assert await cluster.leader("one") == second

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import orjson
 import pytest
@@ -65,6 +66,8 @@ HANGS_SECONDS = 35
 """Longer than the lease of a primary."""
 OF_THREE, OF_TWO = "two", "three"
 """A database of three servers, which can lose one, and one of two, as in config/cluster.toml."""
+VICTIMS = ("one", OF_THREE, OF_TWO)
+"""The first is the control database."""
 Harm = Callable[[RunningCluster, str], Awaitable[None]]
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
@@ -309,3 +312,23 @@ async def test_a_fault_loses_and_doubles_nothing(
     row = await measured(cluster, bots, harm, victim)
     assert row.writes_after <= most * SLOWER
     assert row.others <= 2 * SLOWER, "the other databases go on"
+
+
+DRAWN = [
+    *((harm, victim) for harm in (a_planned_switchover, a_killed_primary, a_killed_standby) for victim in VICTIMS),
+    *((harm, OF_THREE) for harm in (two_failovers_in_ten_seconds, a_killed_patroni_of_the_primary, a_hanging_standby)),
+    *((harm, OF_THREE) for harm in (one_killed_etcd, all_of_etcd_killed)),
+    *((harm, OF_TWO) for harm in (a_killed_redis_master, all_of_redis_and_sentinels_killed)),
+]
+
+
+@pytest.mark.timeout(0)
+async def test_faults_that_are_drawn_lose_and_double_nothing(cluster: RunningCluster, bots: Bots) -> None:
+    """One after another for DURATION seconds, by SEED; the control database's servers are among the victims."""
+    seed, end = int(os.environ.get("SEED", "1")), time.monotonic() + float(os.environ.get("DURATION", "120"))
+    chance, faults = Random(seed), 0
+    while time.monotonic() < end:
+        harm, victim = chance.choice(DRAWN)
+        await measured(cluster, bots, harm, victim)
+        faults += 1
+    print(f"{faults} faults by seed {seed}")

@@ -329,6 +329,9 @@ async def test_faults_that_are_drawn_lose_and_double_nothing(cluster: RunningClu
     chance, faults = Random(seed), 0
     while time.monotonic() < end:
         harm, victim = chance.choice(DRAWN)
-        await measured(cluster, bots, harm, victim)
         faults += 1
-    print(f"{faults} faults by seed {seed}")
+        try:
+            await measured(cluster, bots, harm, victim)
+        except AssertionError as error:
+            error.add_note(f"fault {faults} by SEED={seed}: {harm.__name__} of {victim}")
+            raise

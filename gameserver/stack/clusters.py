@@ -27,9 +27,13 @@ class Clusters:
     redis: Sequence[Child]
 
     @property
+    def members(self) -> list[PatroniServer]:
+        return [member for database in self.databases for member in database.members]
+
+    @property
     def servers(self) -> list[Child]:
         """Those about which it is decided."""
-        return [*(member for database in self.databases for member in database.members), *self.redis]
+        return [*self.members, *self.redis]
 
 
 def clusters(settings: Settings) -> Clusters:

@@ -26,6 +26,7 @@ from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.stack.servers.watchdog import watched
 from gameserver.terminal import columns, show, show_json
 
 
@@ -152,7 +153,8 @@ async def up(
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*game_nodes)
-        async with front.serving(supervisor) if front else contextlib.nullcontext():
+        serving = front.serving(supervisor) if front else contextlib.nullcontext()
+        async with watched(failing_over.members), serving:
             doors = {"players": front.haproxy.players if front else game_nodes[0].address}
             doors["operators"] = _operators(settings, front)
             if as_json:

@@ -52,6 +52,12 @@ class RunningCluster(RunningUp):
         return load(self.config)
 
     @property
+    def pid(self) -> int:
+        """Of `up`."""
+        assert self.popen is not None
+        return self.popen.pid
+
+    @property
     def door(self) -> FrontDoor:
         return FrontDoor(f"http://127.0.0.1:{self.port}")
 

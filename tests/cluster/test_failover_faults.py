@@ -177,14 +177,15 @@ async def a_lost_machine_of_the_primary(cluster: RunningCluster, victim: str) ->
     """Patroni and Postgres are gone, and nothing starts them again."""
     leader = await cluster.leader(victim)
     patroni, postgres = cluster.patroni(leader), cluster.postgres(leader)
-    with stopped(patroni):
+    with stopped(cluster.pid):
+        tell(patroni, signal.SIGKILL)
         tell(postgres, signal.SIGKILL)
         await asyncio.sleep(HANGS_SECONDS)
     await cluster.in_step(victim, not_led_by=leader)
 
 
 async def a_hanging_patroni_of_the_primary(cluster: RunningCluster, victim: str) -> None:
-    """Its Postgres goes on, as without a watchdog."""
+    """The watchdog ends its Postgres, which would go on answering reads when another one leads."""
     leader = await cluster.leader(victim)
     with stopped(cluster.patroni(leader)):
         await asyncio.sleep(HANGS_SECONDS)
@@ -192,9 +193,9 @@ async def a_hanging_patroni_of_the_primary(cluster: RunningCluster, victim: str)
 
 
 async def a_hanging_machine_of_the_primary(cluster: RunningCluster, victim: str) -> None:
-    """All of it stops, and wakes when its successor leads: what it still has to say must not be acknowledged."""
+    """All of it stops, its watchdog too, and wakes when its successor leads: what it still has to say must not be acknowledged."""
     leader = await cluster.leader(victim)
-    with stopped(cluster.patroni(leader), *family(cluster.postgres(leader))):
+    with stopped(cluster.pid, cluster.patroni(leader), *family(cluster.postgres(leader))):
         await asyncio.sleep(HANGS_SECONDS)
     await cluster.in_step(victim, not_led_by=leader)
 
@@ -290,7 +291,7 @@ LEASE, AWAY = 25, HANGS_SECONDS + 15
         (a_killed_primary, OF_TWO, 8),
         (a_lost_machine_of_the_primary, OF_THREE, LEASE),
         (a_lost_machine_of_the_primary, OF_TWO, AWAY),
-        (a_hanging_patroni_of_the_primary, OF_THREE, LEASE + 5),
+        (a_hanging_patroni_of_the_primary, OF_THREE, LEASE),
         (a_hanging_machine_of_the_primary, OF_THREE, LEASE),
         (two_failovers_in_ten_seconds, OF_THREE, 15),
         (two_failovers_in_ten_seconds, OF_TWO, 30),

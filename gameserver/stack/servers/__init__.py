@@ -4,6 +4,6 @@ Door: `postgres` (`PostgresServer`), `replica` (`PostgresReplica`), `redis` (`Re
 `haproxy` (`HAProxyServer`), `haproxy_api` (`RuntimeApi`), `haproxy_config` (`HAProxyPlace`, `render`), `roles` (`ROLE`,
 `SUPERUSER`), `etcd` (`EtcdPlace`, `EtcdServer`), `failover` (`FailoverDatabase`), `patroni` (`PatroniServer`),
 `patroni_api` (`PatroniApi`, `MemberState`), `patroni_settings` (`MemberPasswords`, `API_USER`, `REPLICATOR`),
-`sentinel` (`SentinelPlaces`, `SentinelServer`, `WatchedRedis`), `local_http` (`BasicLogin`, `HOST`), `binaries`,
-`folders`.
+`watchdog` (`watched`), `sentinel` (`SentinelPlaces`, `SentinelServer`, `WatchedRedis`), `local_http` (`BasicLogin`,
+`HOST`), `binaries`, `folders`.
 """

@@ -94,7 +94,7 @@ class PatroniServer(ManagedServer):
         settled = asyncio.get_running_loop().time() + _SETTLED_SECONDS
 
         async def settles() -> bool:
-            return asyncio.get_running_loop().time() > settled or await self._answers()
+            return asyncio.get_running_loop().time() > settled or await self.answers()
 
         await self.process.until(settles, 2 * _SETTLED_SECONDS)
 
@@ -137,7 +137,8 @@ class PatroniServer(ManagedServer):
             others=self.others,
         )
 
-    async def _answers(self) -> bool:
+    async def answers(self) -> bool:
+        """Whether Patroni answers; while it waits for etcd after its start it doesn't."""
         try:
             await local_http.ask("GET", self.api_port, "/liveness")
         except local_http.UNANSWERED:

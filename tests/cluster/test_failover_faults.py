@@ -193,7 +193,7 @@ async def a_hanging_patroni_of_the_primary(cluster: RunningCluster, victim: str)
 
 
 async def a_hanging_machine_of_the_primary(cluster: RunningCluster, victim: str) -> None:
-    """All of it stops, its watchdog too, and wakes when its successor leads: what it still has to say must not be acknowledged."""
+    """All of it stops, its watchdog too, and wakes when its successor leads: it must acknowledge nothing more."""
     leader = await cluster.leader(victim)
     with stopped(cluster.pid, cluster.patroni(leader), *family(cluster.postgres(leader))):
         await asyncio.sleep(HANGS_SECONDS)

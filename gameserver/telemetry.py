@@ -37,6 +37,12 @@ REPLICA_AGE = Gauge(
     ["database", "replica"],
 )
 REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
+RECONCILED = Counter(
+    "gameserver_reconciled_total", "Comparisons of failed-over databases with the slot map", ["database", "end"]
+)
+RECONCILED_SLOTS = Counter(
+    "gameserver_reconciled_slots_total", "Slots that differed from the map then, by what was done", ["group", "what"]
+)
 PLAYER_READS = Counter(
     "gameserver_player_reads_total",
     "Players read for players, by who answered: a replica, the primary, or the primary instead of a replica that was "

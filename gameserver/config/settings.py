@@ -172,7 +172,8 @@ class Settings(BaseSettings):
 
     def requires_standby(self, database: str) -> bool:
         """Whether nodes refuse a database whose commits wait for no standby."""
-        return database in self.databases and self.databases[database].synchronous
+        known = self.databases.get(database)
+        return known is not None and (known.synchronous or bool(known.members))
 
     def redis_url(self) -> SecretStr:
         """redis://… or one of its kinds. Raises ConfigFault for a password that can't be read or made."""

@@ -27,7 +27,6 @@ def file(tmp_path: Path) -> Path:
     [
         ("{ port = 15911, api_port = 15941 }, ", "", "needs two or more"),
         ("[databases.one]\n", '[databases.one]\nurl = "postgresql://a@b/c"\n', "give either"),
-        ("[databases.one]\n", "[databases.one]\nsynchronous = true\n", "`synchronous` needs an embedded replica"),
         ("[redis.sentinels]", "[redis]\nembedded = { port = 16379 }\n[redis.sentinels]", "give either"),
         ("ports = [16889, 16890, 16891]", "ports = [16889, 16890]", r"redis\.sentinels\.ports"),
     ],

@@ -1,16 +1,20 @@
 """`gameserver up`: runs the embedded servers, the nodes and the HAProxy that the settings name."""
 
+import asyncio
 import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, replica_name
+from gameserver.stack.backups.receiver import WalReceiver
+from gameserver.stack.clusters import clusters
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import described, overview
@@ -24,6 +28,7 @@ from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.stack.servers.watchdog import watched
 from gameserver.terminal import columns, show, show_json
 
 
@@ -41,6 +46,7 @@ def servers(settings: Settings) -> list[Child]:
             log=data / "log" / f"postgres-{name}.log",
             standbys=_embedded_replicas(name, database),
             synchronous=database.synchronous,
+            archived=settings.backups is not None,
         )
         for name, database in settings.databases.items()
         if database.embedded is not None
@@ -76,6 +82,25 @@ def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
         for number, replica in enumerate(database.replicas, 1)
         if replica.embedded is not None
     ]
+
+
+def receivers(settings: Settings) -> list[Child]:
+    """What keeps the log of the embedded databases, if there are to be backups."""
+    if settings.backups is None:
+        return []
+    return [
+        receiver_of(settings, name, settings.database_url(name))
+        for name, database in settings.databases.items()
+        if database.embedded is not None
+    ]
+
+
+def receiver_of(settings: Settings, database: str, url: SecretStr) -> WalReceiver:
+    """What keeps the log of a database; the settings have [backups]."""
+    folder = settings.backup_folder
+    assert folder is not None
+    log = settings.data / "log" / f"{database}-log.log"
+    return WalReceiver(name=f"{database}-log", log=log, database=database, url=url, folder=folder)
 
 
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:
@@ -135,18 +160,23 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers = replicas(settings, databases)
+    followers, failing_over = [*replicas(settings, databases), *receivers(settings)], clusters(settings)
+    databases += failing_over.servers
     front = _front(settings, config, game_nodes)
-    children: list[Child] = [*databases, *followers, *game_nodes, *([front.haproxy] if front else [])]
+    children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
+    children += [front.haproxy] if front else []
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
     async with Supervisor(children, lock=settings.data / "up.lock") as supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
+        await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
         await supervisor.start(*followers)
+        await asyncio.gather(*(database.provide() for database in failing_over.databases))
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*game_nodes)
-        async with front.serving(supervisor) if front else contextlib.nullcontext():
+        serving = front.serving(supervisor) if front else contextlib.nullcontext()
+        async with watched(failing_over.members), serving:
             doors = {"players": front.haproxy.players if front else game_nodes[0].address}
             doors["operators"] = _operators(settings, front)
             if as_json:

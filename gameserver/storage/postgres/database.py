@@ -28,6 +28,8 @@ from gameserver.storage.postgres.report import Report
 from gameserver.storage.postgres.shares import POOL, Shares
 
 QUERY_SECONDS = 5.0
+LOOK_SECONDS = 2.0
+"""How often a node looks for a newer primary than the one it uses."""
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
@@ -262,6 +264,15 @@ class Databases:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
         problems = {name: database.problem for name, database in self._databases.items()}
         return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
+
+    async def watch_primaries(self) -> None:
+        """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks = [database.dialer.look(EVERYWHERE) for database in self._databases.values()]
+            for outcome in await asyncio.gather(*looks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

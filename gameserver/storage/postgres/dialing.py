@@ -81,6 +81,28 @@ class Dialer:
         self._connections.add(connection)
         return connection
 
+    async def look(self, settings: Mapping[str, str]) -> None:
+        """Looks whether another address has a newer primary than the one that is used; what leads there is cut then.
+
+        A former primary may go on serving those that are connected, if whatever should stop it is frozen.
+        """
+        if self._last is None:
+            return
+        others = [place for place in self._places if place is not self._last]
+        attempts = {
+            place: asyncio.create_task(self._attempt(place, settings=settings, query_seconds=ANSWER_SECONDS))
+            for place in others
+        }
+        try:
+            if attempts:
+                await asyncio.wait(attempts.values(), timeout=ANSWER_SECONDS)
+            found = [place for place in others if _has_succeeded(attempts[place])]
+            newest = max(found, key=_timeline_by(attempts), default=None)
+            if newest is not None and _timeline_by(attempts)(newest) > _number(self.lineage):
+                self._accept(newest, attempts[newest].result())
+        finally:
+            await _end(attempts.values())
+
     def doubt(self) -> None:
         """Lets no connection that there is be used again: their server may be no primary any more."""
         for connection in self._connections:
@@ -132,7 +154,7 @@ class Dialer:
                 f"The database {self._name} is another one now, of the system {lineage.system}, not {known.system}: "
                 "correct the URL, or start again what is to use it."
             )
-        if len(self._places) > 1 and (lineage.timeline or 0) < (known.timeline or 0):
+        if len(self._places) > 1 and _number(lineage) < _number(known):
             raise NoPrimary(f"The database {self._name} has another primary since: this one is of an old timeline.")
 
     def _accept(self, place: Place, connection: DriverConnection) -> None:
@@ -218,11 +240,12 @@ def _has_succeeded(attempt: "asyncio.Task[DriverConnection]") -> bool:
 def _timeline_by(attempts: Attempts) -> Callable[[Place], int]:
     """The timeline of the server at an address, as the connection there tells it; 0 where it doesn't."""
 
-    def timeline(place: Place) -> int:
-        lineage = attempts[place].result().lineage
-        return (lineage.timeline or 0) if lineage else 0
+    return lambda place: _number(attempts[place].result().lineage)
 
-    return timeline
+
+def _number(lineage: Lineage | None) -> int:
+    """The number of a timeline; 0 if it isn't known."""
+    return (lineage.timeline or 0) if lineage else 0
 
 
 async def _end(attempts: Iterable["asyncio.Task[DriverConnection]"]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, passfile, pools
+from gameserver.storage.postgres import causes, dialing, passfile, pools
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
@@ -28,8 +28,6 @@ from gameserver.storage.postgres.report import Report
 from gameserver.storage.postgres.shares import POOL, Shares
 
 QUERY_SECONDS = 5.0
-LOOK_SECONDS = 2.0
-"""How often a node looks for a newer primary than the one it uses."""
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
@@ -289,12 +287,7 @@ class Databases:
 
     async def watch_primaries(self) -> None:
         """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            looks = [database.dialer.look(EVERYWHERE) for database in self._databases.values()]
-            for outcome in await asyncio.gather(*looks, return_exceptions=True):
-                if isinstance(outcome, Exception):
-                    log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
+        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], EVERYWHERE)
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

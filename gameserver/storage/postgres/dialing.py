@@ -1,11 +1,10 @@
 """Opens connections to a database of which several servers may be the primary, and finds the one that is.
 
 Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
-and which isn't an earlier primary than one that was seen. All addresses are asked at once; of
-those that fit and answer within a moment of each other the newest primary is taken, so an address that is silent holds
-up nobody, and a primary that has a successor without knowing it isn't kept. What is learned of the servers holds for
-the connections that there are: those to a server that is no primary any more are cut at once. A replica's URL leads to
-whatever it names.
+and which isn't an earlier primary than one that was seen. All addresses are asked at once; of those that fit and answer
+within a moment of each other the newest primary is taken, so an address that is silent holds up nobody, and a primary
+that has a successor without knowing it isn't kept. What is learned of the servers holds for the connections that there
+are: those to a server that is no primary any more are cut at once. A replica's URL leads to whatever it names.
 """
 
 import asyncio

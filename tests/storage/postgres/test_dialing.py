@@ -212,7 +212,7 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
 async def test_a_newer_primary_is_noticed_though_the_former_one_goes_on_serving(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialing, "HEAD_START_SECONDS", 2.5)
+    monkeypatch.setattr(dialing, "NEWER_SECONDS", 2.5)
     one = servers.postgres["one"].port
     async with replica_of(servers, "newer") as replica, database_at(one, replica.port) as database:
         watched = Databases({"one": SecretStr(url_at(one, replica.port))})

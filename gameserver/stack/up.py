@@ -6,11 +6,13 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, replica_name
+from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import described, overview
@@ -41,6 +43,7 @@ def servers(settings: Settings) -> list[Child]:
             log=data / "log" / f"postgres-{name}.log",
             standbys=_embedded_replicas(name, database),
             synchronous=database.synchronous,
+            archived=settings.backups is not None,
         )
         for name, database in settings.databases.items()
         if database.embedded is not None
@@ -76,6 +79,25 @@ def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
         for number, replica in enumerate(database.replicas, 1)
         if replica.embedded is not None
     ]
+
+
+def receivers(settings: Settings) -> list[Child]:
+    """What keeps the log of the embedded databases, if there are to be backups."""
+    if settings.backups is None:
+        return []
+    return [
+        receiver_of(settings, name, settings.database_url(name))
+        for name, database in settings.databases.items()
+        if database.embedded is not None
+    ]
+
+
+def receiver_of(settings: Settings, database: str, url: SecretStr) -> WalReceiver:
+    """What keeps the log of a database; the settings have [backups]."""
+    folder = settings.backup_folder
+    assert folder is not None
+    log = settings.data / "log" / f"{database}-log.log"
+    return WalReceiver(name=f"{database}-log", log=log, database=database, url=url, folder=folder)
 
 
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:
@@ -135,7 +157,7 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers = replicas(settings, databases)
+    followers = [*replicas(settings, databases), *receivers(settings)]
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*databases, *followers, *game_nodes, *([front.haproxy] if front else [])]
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)

@@ -2,5 +2,5 @@
 
 Door: `postgres` (`PostgresServer`), `replica` (`PostgresReplica`), `redis` (`RedisServer`), `node` (`NodeProcess`),
 `haproxy` (`HAProxyServer`), `haproxy_api` (`RuntimeApi`), `haproxy_config` (`HAProxyPlace`, `render`), `roles` (`ROLE`,
-`SUPERUSER`), `binaries`, `folders`.
+`SUPERUSER`), `standbys` (`ARCHIVE_SLOT`), `datafolder`, `managed` (`ManagedServer`), `binaries`, `folders`.
 """

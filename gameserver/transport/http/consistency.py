@@ -17,6 +17,7 @@ from gameserver.transport.callers.headers import single_header
 from gameserver.transport.wire import BadConsistencyToken
 
 CONSISTENCY_TOKEN = istr("Consistency-Token")
+NOTHING_SAID = Wanted()
 _TOKEN = re.compile(r"[ \t]*([1-9][0-9]{0,18}):([1-9][0-9]{0,18})[ \t]*")
 
 
@@ -30,7 +31,7 @@ def wanted(request: web.Request, ids: Sequence[int], max_staleness: int | None) 
     """How new a read of these players must be. Raises BadConsistencyToken, BadRequest."""
     given = single_header(request, CONSISTENCY_TOKEN)
     if given is None:
-        return Wanted(max_staleness=max_staleness)
+        return NOTHING_SAID if max_staleness is None else Wanted(max_staleness=max_staleness)
     versions: dict[int, int] = {}
     for part in given.split(","):
         player_id, version = _read(part)

@@ -11,6 +11,7 @@ import typer
 import gameserver
 from gameserver import app as application
 from gameserver.cli import tables
+from gameserver.cli.backups import backup, backups_cli, restore
 from gameserver.cli.boards import boards_cli
 from gameserver.cli.check import check
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
@@ -40,6 +41,9 @@ cli.command()(new)
 cli.command("looks")(claim_looks)
 cli.command()(check)
 cli.command()(doctor)
+cli.command()(backup)
+cli.command()(restore)
+cli.add_typer(backups_cli, name="backups")
 cli.add_typer(nodes_cli, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")

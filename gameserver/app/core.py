@@ -150,7 +150,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
 
 def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
     slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
-    calendar, window, game = Calendar(rulebook.game.boards), _window(settings), rulebook.game
+    calendar, window, game = Calendar(rulebook.game.boards), window_of(settings), rulebook.game
     players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
     identities, lists = Identities(slots, window, game), Lists(slots)
     return Rooms(
@@ -195,7 +195,7 @@ def _commands(
     settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
 ) -> Commands:
     policy = Policy(
-        _window(settings), rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds
+        window_of(settings), rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds
     )
     accounts = Accounts(
         rooms.accounts,
@@ -253,7 +253,7 @@ def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Cal
         pace_of(chosen.letters_per_recipient),
         settings.mail.inbox,
     )
-    return Players(slots, rulebook, _window(settings), limits, Scoring(calendar), letters)
+    return Players(slots, rulebook, window_of(settings), limits, Scoring(calendar), letters)
 
 
 def _staleness(settings: Settings) -> StalenessLimits:
@@ -261,7 +261,8 @@ def _staleness(settings: Settings) -> StalenessLimits:
     return StalenessLimits(reads.max_staleness_seconds, reads.plain_max_staleness_seconds)
 
 
-def _window(settings: Settings) -> Window:
+def window_of(settings: Settings) -> Window:
+    """How far a new command id's time may be from the server's."""
     return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
 
 

@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 from redis.asyncio import Redis
 
+from gameserver.app import backup_watch
 from gameserver.config.settings import Settings
 from gameserver.rules import ranges
 from gameserver.rules.errors import DatabaseUnavailable
@@ -146,6 +147,7 @@ async def _ask_database(
     if held.off and settings.allows_unsafe(database.name):
         problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
+    examined.symptoms += await backup_watch.symptoms(settings, database.name, connection)
     for part in (condition, parameters, standby_condition):
         examined.facts.update(await part.read(connection))
     examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)

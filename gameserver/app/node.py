@@ -8,7 +8,7 @@ from aiohttp import web
 
 import gameserver
 from gameserver import garbage
-from gameserver.app import doctor
+from gameserver.app import backup_watch, doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
@@ -148,6 +148,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         slots.run(),
         takeover.take_over_for_ever(core.sharding),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
+        backup_watch.watch_for_ever(settings),
         _follow(core),
     ]
 

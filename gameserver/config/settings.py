@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_valid
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gameserver.config import consistency, ports
+from gameserver.config.backups import BackupSettings
 from gameserver.config.deployment import (
     ControlSettings,
     GroupSettings,
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     admin: AdminSettings = AdminSettings()
     backend: BackendSettings = BackendSettings()
     limits: LimitSettings = LimitSettings()
+    backups: BackupSettings | None = None
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod
@@ -130,6 +132,11 @@ class Settings(BaseSettings):
     def data(self) -> Path:
         """The folder of the embedded servers' data."""
         return self._absolute(self.stack.data)
+
+    @property
+    def backup_folder(self) -> Path | None:
+        """The folder of the databases' backups; None if there are to be none."""
+        return None if self.backups is None else self._absolute(self.backups.folder)
 
     @property
     def admin_key_file(self) -> Path:

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, replica_name
+from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.clusters import clusters
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
@@ -44,6 +46,7 @@ def servers(settings: Settings) -> list[Child]:
             log=data / "log" / f"postgres-{name}.log",
             standbys=_embedded_replicas(name, database),
             synchronous=database.synchronous,
+            archived=settings.backups is not None,
         )
         for name, database in settings.databases.items()
         if database.embedded is not None
@@ -79,6 +82,25 @@ def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
         for number, replica in enumerate(database.replicas, 1)
         if replica.embedded is not None
     ]
+
+
+def receivers(settings: Settings) -> list[Child]:
+    """What keeps the log of the embedded databases, if there are to be backups."""
+    if settings.backups is None:
+        return []
+    return [
+        receiver_of(settings, name, settings.database_url(name))
+        for name, database in settings.databases.items()
+        if database.embedded is not None
+    ]
+
+
+def receiver_of(settings: Settings, database: str, url: SecretStr) -> WalReceiver:
+    """What keeps the log of a database; the settings have [backups]."""
+    folder = settings.backup_folder
+    assert folder is not None
+    log = settings.data / "log" / f"{database}-log.log"
+    return WalReceiver(name=f"{database}-log", log=log, database=database, url=url, folder=folder)
 
 
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:
@@ -138,7 +160,7 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers, failing_over = replicas(settings, databases), clusters(settings)
+    followers, failing_over = [*replicas(settings, databases), *receivers(settings)], clusters(settings)
     databases += failing_over.servers
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from gameserver.app import examine
 from gameserver.app.doctor import Examined
+from gameserver.config.backups import BackupSettings
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
@@ -54,6 +55,15 @@ async def test_servers_as_they_should_be_have_no_error_and_every_fact(
         assert {"version", "connections", "used", "per_node", "bytes", "clock", "off"} <= servers[name].keys()
     assert servers["redis"]["servers"][0]["maxmemory_policy"] == "noeviction"
     assert abs(servers["redis"]["clock"]["seconds"]) < 1
+
+
+async def test_databases_without_backups_are_warned_of_if_there_are_to_be_any(
+    settings: Settings, tmp_path: Path
+) -> None:
+    examined = await examine(settings.model_copy(update={"backups": BackupSettings(folder=tmp_path)}), 1)
+    warnings = findings(examined, "one", "warning")
+    assert "nothing keeps its log for backups" in warnings
+    assert any("has no backup in" in warning for warning in warnings)
 
 
 async def test_the_text_is_whole_at_80_columns_and_says_what_to_do(

@@ -2,11 +2,16 @@
 
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
-from gameserver.stack.processes.account import Account
+from gameserver.stack.processes.account import Account, output_of
+
+_log = structlog.get_logger()
 
 
 def require_usable(folder: Path, major: int) -> None:
@@ -40,10 +45,15 @@ def is_new(folder: Path) -> bool:
 def give_to(folder: Path, account: Account | None) -> None:
     """Make `account` the owner of `folder` and its content, and close it to others. Raises OSError."""
     if account is not None and folder.stat().st_uid != account.uid:
-        for path in folder.rglob("*"):
-            os.chown(path, account.uid, account.gid, follow_symlinks=False)
-        os.chown(folder, account.uid, account.gid)
+        give_all_to(folder, account)
     folder.chmod(0o700)
+
+
+def give_all_to(folder: Path, account: Account | None) -> None:
+    """Make `account` the owner of `folder` and its content, whoever owns the folder. Raises OSError."""
+    if account is not None:
+        for path in (*folder.rglob("*"), folder):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def make_empty(folder: Path, account: Account | None) -> None:
@@ -62,6 +72,36 @@ def put_in_place(made: Path, folder: Path) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def restored_beside(folder: Path) -> Path:
+    """Where data that was restored for `folder` waits for the next start of its Postgres."""
+    return folder.with_name(folder.name + ".restored")
+
+
+def take_restored(folder: Path) -> None:
+    """Puts data that was restored in the place of `folder`, which stays beside it; the caller holds its lock.
+
+    Whatever is killed in between, the next start goes on. Raises StackError.
+    """
+    restored = restored_beside(folder)
+    if not restored.exists():
+        return
+    try:
+        if folder.exists():
+            former = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+            put_in_place(folder, former)
+            _log.info(f"the former data of {folder} stays in {former}")
+        put_in_place(restored, folder)
+        _log.info(f"restored data is in its place, {folder}")
+    except OSError as error:
+        raise StackError(f"The restored data in {restored} can't be put in its place: {error}.") from None
+
+
+def control_values(programs: Path, folder: Path, account: Account | None) -> dict[str, str]:
+    """What `pg_controldata` says of data that nothing may be running on; empty where it can't be read."""
+    said = output_of((str(programs / "pg_controldata"), str(folder)), account) or ""
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in said.splitlines())}
 
 
 def write_secret(file: Path, secret: str, account: Account | None) -> None:

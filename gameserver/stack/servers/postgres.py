@@ -48,9 +48,6 @@ DURABLE: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-_INITDB_SECONDS = 120
-_READY_SECONDS = 180
-"""Recovery after a kill reads up to max_wal_size of write-ahead log."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -59,6 +56,9 @@ class PostgresServer(ManagedServer):
 
     _stop_signal: ClassVar[signal.Signals] = signal.SIGINT
     """A fast shutdown: open transactions are rolled back."""
+    _making_seconds: ClassVar[float] = 120
+    _ready_seconds: ClassVar[float] = 180
+    """Recovery after a kill reads up to max_wal_size of write-ahead log."""
 
     data: Path
     port: int
@@ -74,6 +74,8 @@ class PostgresServer(ManagedServer):
     """The names of its replicas; each has a replication slot, so that WAL is kept for it while it is away."""
     synchronous: bool = False
     """Whether a commit is acknowledged only when one of the replicas has it on disk, too."""
+    archived: bool = False
+    """Whether its log is kept for backups, by a receiver that has a replication slot, too."""
     stop_seconds: float = 30
     what: str = field(default="Postgres", init=False)
 
@@ -108,10 +110,11 @@ class PostgresServer(ManagedServer):
 
     async def _start_process(self) -> None:
         await self.check()
+        await asyncio.to_thread(datafolder.take_restored, self._folder)
         await self._make_data()
         datafolder.remove_stale_pid_file(self._folder)
         self.process.start(self._launch(self._server_command(), self._folder, signal.SIGINT))
-        await self.process.until(self._accepts, _READY_SECONDS)
+        await self.process.until(self._accepts, self._ready_seconds)
         await self._provide()
 
     def _prepare(self) -> None:
@@ -144,7 +147,7 @@ class PostgresServer(ManagedServer):
             await asyncio.to_thread(datafolder.make_empty, made, self._account)
             datafolder.write_secret(secret, self._secret_for_making, self._account)
             setup.start(self._launch(self._making_command(made, secret), self._folder.parent, signal.SIGKILL))
-            if not await setup.ended(_INITDB_SECONDS) or setup.status != 0:
+            if not await setup.ended(self._making_seconds) or setup.status != 0:
                 raise StackError(f"{setup.name} failed ({setup.status_text}){setup.last_words()}")
             datafolder.put_in_place(made, self._folder)
         except OSError as error:
@@ -177,17 +180,20 @@ class PostgresServer(ManagedServer):
         )
 
     def _server_command(self) -> tuple[str, ...]:
-        fixed = {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
-        settings = {**DURABLE, **self._replication(), **self.settings, **fixed}
+        settings = {**DURABLE, **self._replication(), **self.settings, **self._place()}
         options = tuple(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))
         return (str(self._programs / "postgres"), "-D", str(self._folder), *options)
 
+    def _place(self) -> Mapping[str, str]:
+        """Where it listens."""
+        return {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
+
     def _replication(self) -> Mapping[str, str]:
         """Settings that follow from its part in replication. WAL that a lost replica needs can't fill the disk."""
-        if not self.standbys:
+        if not self.standbys and not self.archived:
             return {}
         kept = {"max_slot_wal_keep_size": "8GB"}
-        if not self.synchronous:
+        if not self.synchronous or not self.standbys:
             return kept
         names = ", ".join(f'"{name}"' for name in self.standbys)
         return {**kept, "synchronous_standby_names": f"ANY 1 ({names})"}
@@ -219,7 +225,7 @@ class PostgresServer(ManagedServer):
             raise StackError(f"{self.process.name} doesn't answer: {error}{self.process.last_words()}") from None
         try:
             await roles.provide(connection, address, self.password)
-            await standbys.drop_former(connection, self.standbys)
+            await standbys.drop_former(connection, self.standbys, archived=self.archived)
         finally:
             await connection.close()
 

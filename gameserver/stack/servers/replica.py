@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import asyncpg
 import structlog
 
 from gameserver.stack.errors import StackError
-from gameserver.stack.processes.account import output_of
 from gameserver.stack.servers import datafolder, roles, standbys
 from gameserver.stack.servers.postgres import HOST, PostgresServer
 from gameserver.stack.servers.roles import SUPERUSER
@@ -25,6 +25,9 @@ _log = structlog.get_logger()
 @dataclass(eq=False, kw_only=True)
 class PostgresReplica(PostgresServer):
     """It has the passwords of its primary, which runs when this one starts."""
+
+    _making_seconds: ClassVar[float] = 24 * 3600
+    """A base backup takes as long as reading the primary."""
 
     primary: PostgresServer
 
@@ -91,9 +94,7 @@ class PostgresReplica(PostgresServer):
 
     def _system(self) -> str | None:
         """The system identifier of its data."""
-        said = output_of((str(self._programs / "pg_controldata"), str(self._folder)), self._account) or ""
-        lines = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
-        return lines.get("Database system identifier", "").strip() or None
+        return datafolder.control_values(self._programs, self._folder, self._account).get("Database system identifier")
 
     def _conninfo(self, passfile: Path) -> str:
         return (

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 from pydantic import SecretStr
@@ -57,6 +57,13 @@ async def provide(connection: asyncpg.Connection, address: tuple[str, int], pass
     await connection.execute(f"grant pg_create_subscription to {ROLE}")
     if not await connection.fetchval("select exists(select from pg_database where datname = $1)", ROLE):
         await connection.execute(f"create database {ROLE} owner {ROLE}")
+
+
+async def set_passwords(connection: asyncpg.Connection, passwords: Mapping[str, SecretStr]) -> None:
+    """Gives roles that there are these passwords, and leaves out those that there aren't."""
+    for role, password in passwords.items():
+        if await connection.fetchval("select exists(select from pg_roles where rolname = $1)", role):
+            await _set_password(connection, role, password)
 
 
 async def _connect(role: str, password: SecretStr, address: tuple[str, int]) -> asyncpg.Connection:

@@ -1,8 +1,11 @@
-"""The physical replication slots of an embedded Postgres: one for each replica, so that WAL is kept for it."""
+"""The physical replication slots of an embedded Postgres: for its replicas and its archive, so that WAL is kept."""
 
 from collections.abc import Sequence
 
 import asyncpg
+
+ARCHIVE_SLOT = "gameserver_archive"
+"""The slot of the receiver that keeps the log for backups."""
 
 
 def slot_of(name: str) -> str:
@@ -10,12 +13,15 @@ def slot_of(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 
 
-async def drop_former(connection: asyncpg.Connection, names: Sequence[str]) -> None:
-    """Drops the slots of all but these replicas: for a former one WAL would be kept without end."""
+async def drop_former(connection: asyncpg.Connection, names: Sequence[str], *, archived: bool = False) -> None:
+    """Drops the slots of all but these replicas: for a former one WAL would be kept without end.
+
+    That of the receiver stays if the database is `archived`.
+    """
     await connection.execute(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots "
         "where slot_type = 'physical' and not active and slot_name <> all($1::name[])",
-        [slot_of(name) for name in names],
+        [*map(slot_of, names), *([ARCHIVE_SLOT] if archived else [])],
     )
 
 

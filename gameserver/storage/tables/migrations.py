@@ -39,6 +39,12 @@ def head(group: str) -> str:
     return str(ScriptDirectory.from_config(_config(group)).get_current_head())
 
 
+def knows(group: str, revision: str) -> bool:
+    """Whether this code has a group's revision, at its head or before."""
+    history = ScriptDirectory.from_config(_config(group)).walk_revisions()
+    return any(step.revision == revision for step in history)
+
+
 async def upgrade(database: Database, group: str) -> None:
     """Brings the group's tables to the head; concurrent upgrades of a database wait for each other."""
     with translated(database.name):

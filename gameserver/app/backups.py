@@ -1,0 +1,138 @@
+"""Makes and checks backups of the databases that the settings or the control database name."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gameserver.config.errors import ConfigFault
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.stack.backups import making
+from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, size_of
+from gameserver.stack.backups.making import BackedUp
+from gameserver.stack.backups.programs import BackupPrograms
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes.supervisor import Supervisor
+from gameserver.stack.up import receiver_of
+from gameserver.storage.postgres.database import Databases
+from gameserver.storage.sharding import provision
+from gameserver.storage.slots.slot_map import IncompleteMap
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUpSystem:
+    """What there is of a database: its base backups, the newest first, and its log, in bytes and up to when."""
+
+    database: str
+    folder: Path
+    backups: Sequence[BaseBackup]
+    log_bytes: int
+    log_until: datetime | None
+
+
+async def named(settings: Settings, wanted: Sequence[str]) -> list[BackedUp]:
+    """The databases of these names, or all that are used. Raises ConfigFault, StackError for an unknown one."""
+    databases = provision.open_databases(settings)
+    try:
+        await assign(settings, databases)
+        used = [name for name in databases.names() if databases[name].groups]
+        if unknown := [name for name in wanted if name not in databases]:
+            raise StackError(f"There is no database {' or '.join(unknown)}: there are {', '.join(used)}.")
+        return [BackedUp(name, databases[name].url) for name in wanted or used]
+    finally:
+        await databases.close()
+
+
+async def back_up(settings: Settings, wanted: Sequence[str], say: Say) -> list[BaseBackup]:
+    """Makes a base backup of each database, checks it, and deletes what is too old. Raises StackError, ConfigFault."""
+    folder, programs, made = folder_of(settings), programs_of(settings), []
+    chosen = settings.backups
+    assert chosen is not None
+    for database in await named(settings, wanted):
+        catalog = making.opened_catalog(database.name, folder, programs.account)
+        with making.locked(catalog) as lock:
+            started = time.monotonic()
+            backup = await making.back_up(database, catalog, programs, lock)
+            say(f"{database.name}: {backup.id}, {backup.size >> 20} MiB, {time.monotonic() - started:.1f} s, checked")
+            keep = timedelta(seconds=chosen.keep_seconds)
+            for old in catalog.expire(backup.ended_at, keep, chosen.least):
+                say(f"{database.name}: {old.id} is deleted: older than {keep}")
+        made.append(backup)
+    return made
+
+
+async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everything: bool) -> list[str]:
+    """Reads the newest base backup of each database, or all, and compares them with their manifests; what is wrong."""
+    folder, programs, faults = folder_of(settings), programs_of(settings), []
+    for name in wanted or sorted(_present(folder)):
+        catalog = making.opened_catalog(name, folder, programs.account)
+        with making.locked(catalog) as lock:
+            for backup in catalog.backups()[: None if everything else 1]:
+                try:
+                    await making.verify(backup, catalog, programs, lock)
+                    say(f"{name}: {backup.id} is whole")
+                except StackError as error:
+                    faults.append(str(error))
+    return faults
+
+
+def listed(settings: Settings) -> list[BackedUpSystem]:
+    """What there is of each database. Raises StackError, ConfigFault."""
+    folder = folder_of(settings)
+    return [_listed(BackupCatalog(name, path)) for name, path in sorted(_present(folder).items())]
+
+
+async def follow(settings: Settings) -> None:
+    """Keeps the log of the databases that aren't embedded, until a signal. Raises StackError, ConfigFault."""
+    folder = folder_of(settings)
+    embedded = {name for name, database in settings.databases.items() if database.embedded is not None}
+    receivers = [
+        receiver_of(settings, database.name, database.url)
+        for database in await named(settings, [])
+        if database.name not in embedded
+    ]
+    if not receivers:
+        raise StackError("All databases are embedded: `gameserver up` keeps their log.")
+    async with Supervisor(receivers, lock=folder / "follow.lock") as supervisor:
+        await supervisor.start(*receivers)
+        await supervisor.run()
+
+
+async def assign(settings: Settings, databases: Databases) -> None:
+    """Says which groups the databases have: as recorded or, while the control database is away, as the settings say."""
+    groups = {name: list(group.databases) for name, group in settings.groups.items()}
+    try:
+        members = await provision.members(settings, databases)
+        groups = {group: [database.name for database in rows] for group, rows in members.items()}
+    except (DatabaseUnavailable, IncompleteMap):
+        pass
+    databases.assign(groups)
+
+
+def _listed(catalog: BackupCatalog) -> BackedUpSystem:
+    log = catalog.folder / "wal"
+    newest = max((path.stat().st_mtime for path in log.rglob("*") if path.is_file()), default=None)
+    until = None if newest is None else datetime.fromtimestamp(newest, UTC)
+    return BackedUpSystem(catalog.database, catalog.folder, catalog.backups(), size_of(log), until)
+
+
+def _present(folder: Path) -> dict[str, Path]:
+    """The databases of which there are backups, and their folders."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return {path.name: path.resolve() for path in paths if (path / "base").is_dir()}
+
+
+def programs_of(settings: Settings) -> BackupPrograms:
+    """Raises StackError when a program is missing, OSError."""
+    return BackupPrograms(settings.data / "log" / "backups.log")
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder of all backups. Raises ConfigFault if there are to be none."""
+    if (folder := settings.backup_folder) is None:
+        raise ConfigFault("these settings have no [backups]: add `[backups]` with `folder = …`")
+    return folder

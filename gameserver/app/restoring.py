@@ -1,0 +1,179 @@
+"""One database restored beside the others, and what crossed between them put right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from gameserver.app.backups import Say, assign, folder_of, named, programs_of
+from gameserver.app.core import window_of
+from gameserver.config.settings import Settings, replica_name
+from gameserver.rules.rulebook import Rulebook
+from gameserver.stack.backups import making, placing
+from gameserver.stack.backups.making import BackedUp
+from gameserver.stack.backups.placing import DataPlace
+from gameserver.stack.backups.plan import RestorePlan, plan
+from gameserver.stack.backups.programs import BackupPrograms
+from gameserver.stack.backups.receiver import received
+from gameserver.stack.backups.restoring import Expected, restored
+from gameserver.stack.errors import StackError
+from gameserver.stack.servers.datafolder import control_values
+from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.storage.accounts.identities import Identities
+from gameserver.storage.crossings.crossing import reconciled
+from gameserver.storage.crossings.findings import Findings
+from gameserver.storage.sharding import provision
+from gameserver.storage.slots.slot_map import Slots
+from gameserver.storage.tables import migrations
+
+CLOCKS_APART = timedelta(seconds=10)
+"""By how much more than what `doctor` allows the clocks of two databases may differ."""
+KEPT_SECONDS = 30.0
+"""How long a database that answers may take to hand over its newest log before it is restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What is to be restored; `moment` None means all that was kept, `into` a folder that nothing uses yet."""
+
+    database: str
+    moment: datetime | None
+    timeline: int | None = None
+    into: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredData:
+    """What was restored: the timeline that its own log begins, where it is, and whether its database runs on it."""
+
+    plan: RestorePlan
+    timeline: int
+    folder: Path
+    running: bool
+    elsewhere: bool
+    """Whether it was to go into a folder of its own."""
+    outdated: Sequence[str]
+    """Its tables that `gameserver migrate` has to bring up to date."""
+
+    @property
+    def since(self) -> datetime:
+        """The moment after which it may differ from what it was."""
+        return self.plan.moment or self.plan.backup.ended_at
+
+
+async def restore(settings: Settings, wanted: Restoration, say: Say) -> RestoredData:
+    """Restores a database and, unless it goes elsewhere, puts it in its place. Raises StackError, ConfigFault."""
+    (database,) = await named(settings, [wanted.database])
+    programs, place = programs_of(settings), _place(settings, wanted.database)
+    if place is None and wanted.into is None:
+        raise StackError(
+            f"{database.name} isn't embedded: name a folder for its data with --into, and put it in place."
+        )
+    catalog = making.opened_catalog(database.name, folder_of(settings), programs.account)
+    with making.locked(catalog) as lock:
+        await _keep_newest(database, say)
+        present = place.present(programs) if place is not None else None
+        chosen = plan(catalog, wanted.moment, present, wanted.timeline)
+        say(f"Restoring {database.name} from the backup {chosen.backup.id} on timeline {chosen.timeline}.")
+        await making.verify(chosen.backup, catalog, programs, lock)
+        to = wanted.into or _beside(place, programs)
+        if wanted.into is not None and to.exists() and any(to.iterdir()):
+            raise StackError(f"{to} isn't empty: name another folder.")
+        outdated: list[str] = []
+        expected = await _expected(settings, database, outdated)
+        log = settings.data / "log" / f"restore-{database.name}.log"
+        await restored(chosen, catalog.data(chosen.backup), to, log, expected)
+        values = control_values(programs.folder, to, programs.account)
+        timeline = int(values["Latest checkpoint's TimeLineID"])
+        running = False
+        if place is not None and wanted.into is None:
+            say("It is complete and checked; it takes its place.")
+            running, to = await placing.put_in_place(place, to, catalog, chosen, programs), place.data
+        return RestoredData(chosen, timeline, to, running, wanted.into is not None, outdated)
+
+
+async def reconcile(settings: Settings, database: str, since: datetime) -> list[Findings]:
+    """Puts right what crossed between a database that went back to `since` and the others, and lists the rest.
+
+    Raises ConfigFault, StackError, IncompleteMap, DatabaseUnavailable: it needs them all.
+    """
+    databases = provision.open_databases(settings, patient=True)
+    try:
+        await assign(settings, databases)
+        if database not in databases:
+            raise StackError(f"There is no database {database}.")
+        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
+        await slots.refresh()
+        identities = Identities(slots, window_of(settings), Rulebook.parse(settings.game_mapping()).game)
+        try:
+            return await reconciled(slots, identities, databases[database], since - CLOCKS_APART)
+        finally:
+            await identities.close()
+    finally:
+        await databases.close()
+
+
+async def _keep_newest(database: BackedUp, say: Say) -> None:
+    """Has what a database wrote up to now kept, if it answers."""
+    try:
+        if not await received(database.name, database.url, KEPT_SECONDS):
+            say(f"Nothing keeps the newest log of {database.name}: only what was kept before can be restored.")
+    except StackError as error:
+        say(f"{error}. What was kept of its log has to do.")
+
+
+async def _expected(settings: Settings, database: BackedUp, outdated: list[str]) -> Expected:
+    groups = await _groups(settings, database.name)
+    parts = urlsplit(database.url.get_secret_value())
+    role = unquote(parts.netloc.rpartition("@")[0].partition(":")[0]) or ROLE
+
+    async def judge(connection: asyncpg.Connection) -> Sequence[str]:
+        faults = await migrations.faults(connection, database.name, groups)
+        known = [fault for fault in faults if "this code needs" in fault and await _is_known(connection, fault, groups)]
+        outdated.extend(known)
+        return [fault for fault in faults if fault not in known]
+
+    embedded = settings.databases.get(database.name)
+    passwords = None
+    if embedded is not None and embedded.embedded is not None:
+        passwords = (
+            settings.server_password(database.name, SUPERUSER),
+            settings.server_password(database.name, ROLE),
+        )
+    return Expected(unquote(parts.path.removeprefix("/")) or role, role, judge, passwords, {})
+
+
+async def _is_known(connection: asyncpg.Connection, fault: str, groups: Sequence[str]) -> bool:
+    """Whether it is about tables of an earlier version of this code."""
+    (group,) = [group for group in groups if f"its {group} tables" in fault]
+    if not await connection.fetchval("select to_regclass('public.' || $1) is not null", f"alembic_version_{group}"):
+        return False
+    revision = await connection.fetchval(f"select version_num from public.alembic_version_{group}")  # noqa: S608
+    return migrations.knows(group, str(revision))
+
+
+async def _groups(settings: Settings, name: str) -> Sequence[str]:
+    databases = provision.open_databases(settings)
+    try:
+        await assign(settings, databases)
+        return sorted(databases[name].groups)
+    finally:
+        await databases.close()
+
+
+def _place(settings: Settings, name: str) -> DataPlace | None:
+    database = settings.databases.get(name)
+    if database is None or database.embedded is None:
+        return None
+    numbers = range(1, len(database.replicas) + 1)
+    replicas = [settings.data / f"postgres-{replica_name(name, number)}" for number in numbers]
+    return DataPlace(settings.data / f"postgres-{name}", replicas, settings.data / "up.lock")
+
+
+def _beside(place: DataPlace | None, programs: BackupPrograms) -> Path:
+    assert place is not None
+    folder = place.folder(programs)
+    return folder.with_name(folder.name + ".restoring")

@@ -1,0 +1,220 @@
+"""`gameserver backup`, `restore` and `backups`: base backups, and databases restored from them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+from rich.table import Table
+
+from gameserver.app import backups as application
+from gameserver.app import restoring
+from gameserver.app.backups import BackedUpSystem
+from gameserver.app.restoring import Restoration, RestoredData
+from gameserver.cli.config_file import DEFAULT, Config, settings_of
+from gameserver.cli.running import Json, carry_out, console, faults
+from gameserver.storage.crossings.findings import Findings
+from gameserver.terminal import grid, show, show_json
+from gameserver.times import rfc3339
+
+LATEST = "latest"
+SHOWN = 20
+"""Findings of a kind that are printed; --json has up to a thousand."""
+backups_cli = typer.Typer(no_args_is_help=True, help="Show and check the backups of the databases.")
+Wanted = Annotated[list[str] | None, typer.Argument(metavar="[DATABASE]...", help="The databases; all if none.")]
+
+
+def backup(databases: Wanted = None, config: Config = DEFAULT) -> None:
+    """Make a base backup of each database, check it, and delete what is older than [backups] says."""
+    with faults():
+
+        async def work() -> None:
+            await application.back_up(settings_of(config), databases or [], _say)
+
+        carry_out(work())
+
+
+def restore(
+    database: Annotated[str, typer.Option(help="The database to be restored; the others go on.")],
+    to: Annotated[str, typer.Option(help="The moment, such as 2026-11-28T17:30:00Z, or `latest`.")],
+    timeline: Annotated[int | None, typer.Option(min=1, help="Of which past; without it, the present one's.")] = None,
+    into: Annotated[Path | None, typer.Option(help="A new folder for the data, which then isn't put in place.")] = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Restore one database as it was at a moment: its players go back, nobody else does."""
+    with faults():
+        wanted = Restoration(database, _moment(to), timeline, into)
+        if into is None:
+            question = f"{database} goes back to {to}; what it has now stays in a folder beside. Go on?"
+            typer.confirm(question, abort=True, err=True)
+
+        async def work() -> None:
+            say = (lambda text: typer.echo(text, err=True)) if as_json else _say
+            settings = settings_of(config)
+            done = await restoring.restore(settings, wanted, say)
+            found = await restoring.reconcile(settings, database, done.since) if done.running else []
+            if as_json:
+                show_json(_report(done) | {"findings": _findings(found)})
+                return
+            _say(_sentence(done))
+            _tell(found)
+
+        carry_out(work())
+
+
+@backups_cli.command("list")
+def list_backups(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show the base backups of each database, and up to when its log was kept."""
+    with faults():
+        systems = application.listed(settings_of(config))
+        if as_json:
+            show_json([_row(system) for system in systems])
+        else:
+            show(console, _table(systems))
+
+
+@backups_cli.command()
+def verify(
+    databases: Wanted = None,
+    config: Config = DEFAULT,
+    everything: Annotated[bool, typer.Option("--all", help="Not only the newest of each.")] = False,  # noqa: FBT002
+) -> None:
+    """Read base backups and compare them with their manifests; ends with 1 if one is damaged."""
+    damaged: list[str] = []
+    with faults():
+
+        async def work() -> None:
+            settings = settings_of(config)
+            damaged.extend(await application.verify(settings, databases or [], _say, everything=everything))
+
+        carry_out(work())
+    for fault in damaged:
+        typer.echo(fault, err=True)
+    sys.exit(1 if damaged else 0)
+
+
+@backups_cli.command()
+def follow(config: Config = DEFAULT) -> None:
+    """Keep the log of the databases that `gameserver up` doesn't start, until Ctrl-C."""
+    with faults():
+        carry_out(application.follow(settings_of(config)))
+
+
+@backups_cli.command()
+def reconcile(
+    database: Annotated[str, typer.Option(help="The database that was restored.")],
+    since: Annotated[str, typer.Option(help="The moment that it went back to, such as 2026-11-28T17:30:00Z.")],
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Put right what crossed between a restored database and the others, and list what can't be; `restore` does it."""
+    with faults():
+        moment = _moment(since)
+        if moment is None:
+            raise typer.BadParameter("--since needs a time")
+
+        async def work() -> None:
+            found = await restoring.reconcile(settings_of(config), database, moment)
+            if as_json:
+                show_json(_findings(found))
+            else:
+                _tell(found)
+
+        carry_out(work())
+
+
+def _tell(found: Sequence[Findings]) -> None:
+    for kind in found:
+        if kind.count:
+            _say(f"{kind.count} {kind.what} ({kind.remedy})")
+            for finding in kind.listed[:SHOWN]:
+                _say("  " + ", ".join(f"{name} {value}" for name, value in finding.items()))
+    if not any(kind.count for kind in found):
+        _say("Nothing else has to be put right.")
+
+
+def _findings(found: Sequence[Findings]) -> list[dict[str, object]]:
+    return [asdict(kind) for kind in found]
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True)
+
+
+def _moment(text: str) -> datetime | None:
+    """None for `latest`; a time without a zone is in UTC. Raises BadParameter."""
+    if text == LATEST:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a time such as 2026-11-28T17:30:00Z nor `latest`") from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if moment > datetime.now(UTC):
+        raise typer.BadParameter(f"{text} is yet to come")
+    return moment
+
+
+def _sentence(done: RestoredData) -> str:
+    moment = "the end of its log" if done.plan.moment is None else rfc3339(done.plan.moment)
+    place = "the database runs on it" if done.running else f"it waits in {done.folder}"
+    if not done.running and not done.elsewhere:
+        place += (
+            ", and the next `gameserver up` runs on it. Then run `gameserver backups reconcile --database "
+            f"{done.plan.backup.database} --since {rfc3339(done.since)}`"
+        )
+    older = "".join(f"\n{fault}: run `gameserver migrate`." for fault in done.outdated)
+    return f"{done.plan.backup.database} is as it was at {moment}, on timeline {done.timeline}; {place}.{older}"
+
+
+def _report(done: RestoredData) -> dict[str, object]:
+    moment = done.plan.moment
+    return {
+        "database": done.plan.backup.database,
+        "backup": done.plan.backup.id,
+        "moment": None if moment is None else rfc3339(moment),
+        "timeline": done.timeline,
+        "folder": str(done.folder),
+        "running": done.running,
+        "since": rfc3339(done.since),
+        "outdated": list(done.outdated),
+    }
+
+
+def _row(system: BackedUpSystem) -> dict[str, object]:
+    return {
+        "database": system.database,
+        "folder": str(system.folder),
+        "backups": [
+            {
+                "id": backup.id,
+                "ended_at": rfc3339(backup.ended_at),
+                "bytes": backup.size,
+                "system": backup.system,
+                "timeline": backup.timeline,
+                "version": backup.version,
+            }
+            for backup in system.backups
+        ],
+        "log_bytes": system.log_bytes,
+        "log_until": None if system.log_until is None else rfc3339(system.log_until),
+    }
+
+
+def _table(systems: list[BackedUpSystem]) -> Table:
+    table = grid("database", "backup", "ended", "timeline", "size", "log kept", "log until", right=("size", "log kept"))
+    for system in systems:
+        until = "-" if system.log_until is None else rfc3339(system.log_until)
+        log = (decimal(system.log_bytes), until)
+        for backup in system.backups:
+            ended = rfc3339(backup.ended_at)
+            table.add_row(system.database, backup.id, ended, str(backup.timeline), decimal(backup.size), *log)
+            log = ("", "")
+        if not system.backups:
+            table.add_row(system.database, "none", "-", "-", "-", *log)
+    return table

@@ -1,0 +1,21 @@
+"""The section `[backups]`: where base backups and the databases' log are kept, and for how long."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from gameserver.config.section import DAY, SettingsSection
+
+
+class BackupSettings(SettingsSection):
+    """The table `[backups]`; with it, `gameserver up` keeps the log of the embedded databases."""
+
+    folder: Path
+    """On another disk than the data, if a lost disk is to lose nothing."""
+    keep_seconds: Annotated[int, Field(ge=3600)] = 14 * DAY
+    """So far back every moment can be restored."""
+    least: int = Field(default=2, ge=1, le=1000)
+    """Base backups of a database that are kept however old they are."""
+    old_seconds: Annotated[int, Field(ge=60)] = 2 * DAY
+    """`gameserver doctor` warns of a database whose newest base backup is older."""

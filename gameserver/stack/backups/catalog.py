@@ -1,0 +1,153 @@
+"""A database's backups on disk: `base/ID/` for each base backup, `wal/SYSTEM/NUMBER/` for its write-ahead log.
+
+Law: a base backup gets its name when it is complete, checked and on disk, so what is half-made is never taken for one.
+What is deleted is needed for no moment of the time that is kept.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from gameserver.stack.backups.log_archive import LogArchive
+from gameserver.stack.errors import StackError
+
+FACTS = "backup.json"
+HALF = ".new"
+_ID = re.compile(r"\d{8}T\d{9}")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseBackup:
+    """A base backup; positions and `segment` in bytes, `size` without its log, times of the database's clock."""
+
+    id: str
+    database: str
+    """The name in the settings."""
+    system: str
+    """The system identifier."""
+    version: str
+    timeline: int
+    start: int
+    end: int
+    """From here on it is consistent."""
+    began_at: datetime
+    ended_at: datetime
+    size: int
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCatalog:
+    """The backups of the database of this name in the settings; `folder` is for it alone."""
+
+    database: str
+    folder: Path
+
+    def backups(self) -> list[BaseBackup]:
+        """The complete ones, the newest first. Raises StackError for one that isn't of this database."""
+        found = [self._read(path) for path in self._complete()]
+        return sorted(found, key=lambda backup: backup.ended_at, reverse=True)
+
+    def data(self, backup: BaseBackup) -> Path:
+        """The data folder of a base backup."""
+        return self.folder / "base" / backup.id / "data"
+
+    def half(self, identifier: str) -> Path:
+        """Where the base backup of this id is made."""
+        return self.folder / "base" / (identifier + HALF)
+
+    def complete(self, backup: BaseBackup) -> None:
+        """Gives a base backup, checked and synced, its name. Raises OSError."""
+        half = self.half(backup.id)
+        facts = half / FACTS
+        facts.write_bytes(orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
+        _sync(facts)
+        _sync(half)
+        half.rename(half.with_name(backup.id))
+        _sync(half.parent)
+
+    def unfinished(self) -> list[Path]:
+        """What interrupted backups left."""
+        return list((self.folder / "base").glob("*" + HALF))
+
+    def log_folders(self, system: str) -> list[Path]:
+        """The folders of this system's log, in the order in which they were begun."""
+        parent = self.folder / "wal" / system
+        return sorted(path for path in parent.iterdir() if path.name.isdigit()) if parent.is_dir() else []
+
+    def next_log_folder(self, system: str) -> Path:
+        """The path of a new one, not made yet."""
+        number = int(present[-1].name) + 1 if (present := self.log_folders(system)) else 1
+        return self.folder / "wal" / system / f"{number:04}"
+
+    def archive(self, system: str, segment: int) -> LogArchive:
+        """The kept log of a system. Raises OSError."""
+        return LogArchive.read(self.log_folders(system), segment)
+
+    def expire(self, now: datetime, keep: timedelta, least: int) -> Sequence[BaseBackup]:
+        """Deletes the base backups that no moment within `keep` needs, but never the newest `least`, and then the log
+        that none of the others needs; the deleted ones. Raises OSError, StackError."""
+        backups = self.backups()
+        # The newest one that ended before the time that is kept is where its first moments are restored from.
+        needed = [backup for backup in backups if backup.ended_at > now - keep]
+        number = max(len(needed) + 1, least)
+        for backup in backups[number:]:
+            shutil.rmtree(self.data(backup).parent)
+        self._expire_log(backups[:number])
+        return backups[number:]
+
+    def _expire_log(self, kept: Sequence[BaseBackup]) -> None:
+        for system in {backup.system for backup in kept}:
+            own = [backup for backup in kept if backup.system == system]
+            first = min(backup.start // backup.segment for backup in own)
+            for path in self.archive(system, own[0].segment).older_than(first):
+                path.unlink(missing_ok=True)
+            for folder in self.log_folders(system)[:-1]:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+
+    def _complete(self) -> list[Path]:
+        base = self.folder / "base"
+        return [path for path in base.iterdir() if _ID.fullmatch(path.name)] if base.is_dir() else []
+
+    def _read(self, path: Path) -> BaseBackup:
+        try:
+            facts = orjson.loads((path / FACTS).read_bytes())
+            times = {name: datetime.fromisoformat(facts[name]) for name in ("began_at", "ended_at")}
+            backup = BaseBackup(**{**facts, **times, "id": path.name})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StackError(f"The backup {path} can't be used: its {FACTS} can't be read ({error}).") from None
+        if backup.database != self.database:
+            raise StackError(f"The backup {path} is of the database {backup.database}, not of {self.database}.")
+        return backup
+
+
+def new_id(now: datetime) -> str:
+    """The id of a backup that begins now."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}{now.microsecond // 1000:03}"
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files below a folder; files that vanish meanwhile don't count."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(parent) / name).lstat().st_size
+            except OSError:
+                continue
+    return total
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""The files of a database's write-ahead log that were kept, over all the folders that receivers wrote.
+
+A receiver that can't go on where the last one ended begins a new folder, so the same segment may lie in several. Law: a
+whole segment is taken before a partial one, and of two partial ones the newest. A timeline's history says where it left
+the one before: of that one, segments behind this point belong to a past that was given up.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+SEGMENT = re.compile(r"(?P<timeline>[0-9A-F]{8})(?P<high>[0-9A-F]{8})(?P<low>[0-9A-F]{8})")
+HISTORY = re.compile(r"(?P<timeline>[0-9A-F]{8})\.history")
+PARTIAL = ".partial"
+_LOG_BYTES = 1 << 32
+
+
+class Span(NamedTuple):
+    """A part of a database's past: a timeline, and the position where it was left, None for the last one."""
+
+    timeline: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a backup's log goes without a gap: its last segment, and whether there are others behind a gap."""
+
+    last: int
+    gap: bool
+
+
+@dataclass(frozen=True)
+class LogArchive:
+    """The kept files by the names that Postgres asks for; `segment` is the size of each in bytes."""
+
+    files: Mapping[str, Path]
+    segment: int
+
+    @classmethod
+    def read(cls, folders: Iterable[Path], segment: int) -> Self:
+        """What lies in these folders. Raises OSError."""
+        files: dict[str, Path] = {}
+        for path in (path for folder in folders for path in folder.iterdir()):
+            name = path.name.removesuffix(PARTIAL)
+            if not SEGMENT.fullmatch(name) and not HISTORY.fullmatch(name):
+                continue
+            if name not in files or _rank(path) > _rank(files[name]):
+                files[name] = path
+        return cls(files, segment)
+
+    def newest_timeline(self) -> int:
+        """The highest one of which anything is here; 0 if there is nothing."""
+        return max((int(name[:8], 16) for name in self.files), default=0)
+
+    def past(self, timeline: int) -> Sequence[Span]:
+        """The spans that lead to a timeline, the oldest first. Raises OSError, ValueError for a garbled history."""
+        history = self.files.get(f"{timeline:08X}.history")
+        spans = list(_spans(history.read_text("utf-8"))) if history is not None else []
+        return [*spans, Span(timeline, None)]
+
+    def reach(self, position: int, past: Sequence[Span]) -> Reach:
+        """How far the log goes that follows a backup which ended at `position`."""
+        there = sorted(set(self._segments_of(past)))
+        last = position // self.segment
+        behind = [number for number in there if number > last]
+        for number in behind:
+            if number != last + 1:
+                return Reach(last, gap=True)
+            last = number
+        return Reach(last, gap=False)
+
+    def older_than(self, segment: int) -> list[Path]:
+        """The segments before this one, of whatever timeline."""
+        return [path for name, path in self.files.items() if (n := self._number(name)) is not None and n < segment]
+
+    def _segments_of(self, past: Sequence[Span]) -> Iterator[int]:
+        """The numbers of the segments that belong to this past."""
+        begin = 0
+        for timeline, end in past:
+            last = None if end is None else end // self.segment
+            for name in self.files:
+                number = self._number(name)
+                if number is None or int(name[:8], 16) != timeline:
+                    continue
+                if number >= begin and (last is None or number <= last):
+                    yield number
+            begin = 0 if last is None else last
+
+    def _number(self, name: str) -> int | None:
+        match = SEGMENT.fullmatch(name)
+        return match and int(match["high"], 16) * (_LOG_BYTES // self.segment) + int(match["low"], 16)
+
+
+def position_of(text: str) -> int:
+    """The position in bytes that Postgres writes as 1A/2B3C4D."""
+    high, low = text.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def _spans(history: str) -> Iterator[Span]:
+    """Raises ValueError."""
+    for line in history.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            timeline, end, *_ = line.split()
+            yield Span(int(timeline), position_of(end))
+
+
+def _rank(path: Path) -> tuple[bool, float]:
+    return not path.name.endswith(PARTIAL), path.stat().st_mtime

@@ -1,0 +1,155 @@
+"""Makes base backups with `pg_basebackup`, over the database's own URL, and checks them."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from gameserver.stack.backups import manifest as manifests
+from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, new_id
+from gameserver.stack.backups.connecting import connected
+from gameserver.stack.backups.log_archive import position_of
+from gameserver.stack.backups.manifest import Manifest
+from gameserver.stack.backups.programs import BackupPrograms, conninfo
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes.account import Account
+from gameserver.stack.processes.lock import FolderLock
+from gameserver.stack.servers import datafolder, folders
+
+_FACTS = """
+    select (pg_control_system()).system_identifier::text as system, current_setting('server_version') as version,
+           pg_is_in_recovery() as standby, clock_timestamp() as now,
+           pg_size_bytes(current_setting('wal_segment_size')) as segment
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A database to be backed up: its name in the settings, and a URL whose role may replicate."""
+
+    name: str
+    url: SecretStr
+
+
+@contextlib.contextmanager
+def locked(catalog: BackupCatalog) -> Iterator[FolderLock]:
+    """The catalog's lock, for what changes or reads whole backups. Raises StackError when another process holds it."""
+    lock = FolderLock(catalog.folder / "backups.lock")
+    if not lock.acquire():
+        raise StackError(f"Another backup, check or restore of {catalog.database} is under way: wait for its end.")
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+def opened_catalog(database: str, folder: Path, account: Account | None) -> BackupCatalog:
+    """The catalog of a database, in a folder that the servers' account can write to. Raises StackError, OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if account is not None and not account.can_enter(folder):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    place = folders.for_data(folder / database, account)
+    for path in (place, place / "base", place / "wal"):
+        if not path.exists():
+            path.mkdir(mode=0o700)
+            datafolder.give_to(path, account)
+    return BackupCatalog(database, place)
+
+
+def make_log_folder(folder: Path, account: Account | None) -> None:
+    """Makes a folder of a system's log, and the system's. Raises OSError."""
+    for path in (folder.parent, folder):
+        if not path.exists():
+            path.mkdir(mode=0o700)
+            datafolder.give_to(path, account)
+
+
+async def back_up(database: BackedUp, catalog: BackupCatalog, programs: BackupPrograms, lock: FolderLock) -> BaseBackup:
+    """Makes a base backup, with the log that it needs, checks it, and gives it its name. Raises StackError, OSError.
+
+    An interrupted one leaves a folder that the next one removes.
+    """
+    for path in catalog.unfinished():
+        await asyncio.to_thread(shutil.rmtree, path)
+    before = await facts_of(database)
+    if before["standby"]:
+        raise StackError(f"{database.name} is a replica at this address: name its primary.")
+    identifier = new_id(before["now"])
+    half = catalog.half(identifier)
+    half.mkdir(mode=0o700)
+    datafolder.give_to(half, programs.account)
+    address, env = conninfo(database.url)
+    argv = (
+        "pg_basebackup",
+        f"--pgdata={half / 'data'}",
+        f"--dbname={address}",
+        f"--label=gameserver {database.name} {identifier}",
+        "--wal-method=stream",
+        "--checkpoint=fast",
+        f"--manifest-checksums={manifests.CHECKSUMS}",
+        "--no-password",
+    )
+    await programs.run(f"The backup of {database.name}", argv, lock, env)
+    manifest = await _checked(f"The new backup of {database.name}", half / "data", programs, lock)
+    after = await facts_of(database)
+    backup = _described(database.name, identifier, manifest, before, after["now"])
+    catalog.complete(backup)
+    return backup
+
+
+async def verify(backup: BaseBackup, catalog: BackupCatalog, programs: BackupPrograms, lock: FolderLock) -> None:
+    """Reads a whole base backup and compares it with its manifest, and this with its system. Raises StackError."""
+    manifest = await _checked(f"The backup {backup.id} of {backup.database}", catalog.data(backup), programs, lock)
+    if manifest.system not in (None, backup.system):
+        raise StackError(f"The backup {backup.id} holds data of the system {manifest.system}, not of {backup.system}.")
+
+
+async def facts_of(database: BackedUp) -> dict[str, Any]:
+    """What a server says of itself. Raises StackError."""
+    async with connected(database.name, database.url) as connection:
+        return dict(await connection.fetchrow(_FACTS))
+
+
+async def _checked(title: str, data: Path, programs: BackupPrograms, lock: FolderLock) -> Manifest:
+    """The manifest of a whole backup: its files are as it says, and the log that it needs can be read."""
+    try:
+        manifest = await asyncio.to_thread(manifests.read, data)
+        await asyncio.to_thread(manifests.compare, data, manifest)
+        for part in manifest.ranges:
+            argv = (
+                "pg_waldump",
+                "--quiet",
+                f"--path={data / 'pg_wal'}",
+                f"--timeline={part['Timeline']}",
+                f"--start={part['Start-LSN']}",
+                f"--end={part['End-LSN']}",
+            )
+            await programs.run("Reading its log", argv, lock)
+    except StackError as error:
+        raise StackError(f"{title} is damaged: {error}") from None
+    return manifest
+
+
+def _described(
+    name: str, identifier: str, manifest: Manifest, before: dict[str, Any], ended_at: datetime
+) -> BaseBackup:
+    ranges = manifest.ranges
+    return BaseBackup(
+        id=identifier,
+        database=name,
+        system=before["system"],
+        version=before["version"].split()[0],
+        timeline=ranges[-1]["Timeline"],
+        start=position_of(ranges[0]["Start-LSN"]),
+        end=position_of(ranges[-1]["End-LSN"]),
+        began_at=before["now"],
+        ended_at=ended_at,
+        size=manifest.size,
+        segment=before["segment"],
+    )

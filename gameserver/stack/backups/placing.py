@@ -1,0 +1,120 @@
+"""Puts restored data into the place of an embedded database's, beside the others, which go on.
+
+Law: the restored folder gets the name that the next start of the Postgres takes (`datafolder.take_restored`) only when
+it is complete. If `gameserver up` runs, its Postgres and the replicas of that are ended, and its supervisor starts them
+again: on the restored data, and made anew. Only what lies in the database's own folder is replaced.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameserver.stack.backups.catalog import BackupCatalog
+from gameserver.stack.backups.log_archive import SEGMENT
+from gameserver.stack.backups.making import make_log_folder
+from gameserver.stack.backups.plan import Present, RestorePlan
+from gameserver.stack.backups.programs import BackupPrograms
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes import process_table
+from gameserver.stack.processes.lock import FolderLock
+from gameserver.stack.servers import datafolder, folders
+
+END_SECONDS = 60.0
+BACK_SECONDS = 240.0
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlace:
+    """Where an embedded database has its data, as the settings name it, and its replicas theirs."""
+
+    data: Path
+    replicas: Sequence[Path]
+    up_lock: Path
+    """Which a running `gameserver up` holds."""
+
+    def folder(self, programs: BackupPrograms) -> Path:
+        """The folder that really holds the data. Raises StackError, OSError."""
+        return folders.for_data(self.data, programs.account)
+
+    def present(self, programs: BackupPrograms) -> Present | None:
+        """What the data there is; None if there is none. Raises StackError, OSError."""
+        folder = self.folder(programs)
+        if datafolder.is_new(folder):
+            return None
+        values = datafolder.control_values(programs.folder, folder, programs.account)
+        try:
+            return Present(values["Database system identifier"], int(values["Latest checkpoint's TimeLineID"]))
+        except (KeyError, ValueError):
+            raise StackError(f"The data in {folder} can't be read: move it away to restore in its place.") from None
+
+
+async def put_in_place(
+    place: DataPlace, made: Path, catalog: BackupCatalog, plan: RestorePlan, programs: BackupPrograms
+) -> bool:
+    """Gives restored data to the database; whether it runs on it now, else the next `up` does.
+
+    Raises StackError, OSError.
+    """
+    folder = place.folder(programs)
+    waiting = datafolder.restored_beside(folder)
+    if waiting.exists():
+        await asyncio.to_thread(shutil.rmtree, waiting)
+    await asyncio.to_thread(_keep_beginning, made, catalog, plan, programs)
+    datafolder.put_in_place(made, waiting)
+    lock = FolderLock(place.up_lock)
+    if lock.acquire():
+        lock.release()
+        return False
+    before = datafolder.pid_file_lines(folder)[:1]
+    await _end(folder)
+    for replica in place.replicas:
+        await _end(folders.for_data(replica, programs.account))
+    await _until(lambda: not waiting.exists() and _runs_anew(folder, before), BACK_SECONDS, f"{folder} is served again")
+    return True
+
+
+def _keep_beginning(made: Path, catalog: BackupCatalog, plan: RestorePlan, programs: BackupPrograms) -> None:
+    """Keeps the first log of the restored data's own timeline, which no receiver has seen, for a later restore."""
+    values = datafolder.control_values(programs.folder, made, programs.account)
+    timeline = values.get("Latest checkpoint's TimeLineID", "")
+    if not timeline.isdigit():
+        raise StackError(f"The restored data in {made} can't be read.")
+    prefix, last = f"{int(timeline):08X}", values.get("Latest checkpoint's REDO WAL file", "")
+    to = catalog.next_log_folder(plan.backup.system)
+    make_log_folder(to, programs.account)
+    for path in sorted((made / "pg_wal").glob(f"{prefix}*")):
+        whole = path.suffix == ".history" or path.name < last
+        if path.suffix == ".history" or (SEGMENT.fullmatch(path.name) and path.name <= last):
+            shutil.copyfile(path, to / (path.name if whole else path.name + ".partial"))
+    datafolder.give_all_to(to, programs.account)
+
+
+async def _end(folder: Path) -> None:
+    """Ends the Postgres on a folder if one runs there: a fast shutdown."""
+    lines = datafolder.pid_file_lines(folder)
+    pid = int(lines[0]) if lines and lines[0].isdigit() else None
+    if pid is None or not process_table.works_in(pid, folder):
+        return
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
+    await _until(lambda: not process_table.works_in(pid, folder), END_SECONDS, f"the Postgres on {folder} has ended")
+
+
+def _runs_anew(folder: Path, before: Sequence[str]) -> bool:
+    lines = datafolder.pid_file_lines(folder)
+    return lines[:1] != before and lines[7:8] == ["ready"]
+
+
+async def _until(done: Callable[[], bool], seconds: float, what: str) -> None:
+    """Raises StackError when it isn't so within `seconds`."""
+    end = asyncio.get_running_loop().time() + seconds
+    while not done():
+        if asyncio.get_running_loop().time() > end:
+            raise StackError(f"It took longer than {seconds:g} s until {what}: look at the logs of `gameserver up`.")
+        await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,198 @@
+"""A database as it was at a moment: a copy of a base backup, on which its log is replayed, beside the running ones.
+
+Law: nothing but this process can connect to it, it starts no work of its own (no subscription, no vacuum), and what
+runs is not touched. It gets a timeline of its own, so nothing takes it for what it was copied from.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import asyncpg
+from pydantic import SecretStr
+
+from gameserver.stack.backups.log_archive import LogArchive
+from gameserver.stack.backups.plan import RestorePlan
+from gameserver.stack.backups.programs import LONGEST_SECONDS
+from gameserver.stack.errors import StackError
+from gameserver.stack.processes.account import Account, for_servers
+from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers import datafolder, roles
+from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.roles import ROLE, SUPERUSER
+
+CONNECT_SECONDS = 10
+Judge = Callable[[asyncpg.Connection], Awaitable[Sequence[str]]]
+"""What is wrong with the database of a connection, a sentence each."""
+_ENDED_EARLY = "recovery ended before configured recovery target was reached"
+
+
+@dataclass(eq=False, kw_only=True)
+class RestoredPostgres(PostgresServer):
+    """Its data is made from the plan's backup, whose data folder is `source`; it listens in the folder `own` alone."""
+
+    _making_seconds: ClassVar[float] = LONGEST_SECONDS
+    _ready_seconds: ClassVar[float] = LONGEST_SECONDS
+
+    plan: RestorePlan
+    source: Path
+    own: Path
+    """Of the servers' account, closed to others: a socket, files of settings, and `wal` with the log."""
+
+    async def connected(self, role: str, database: str) -> asyncpg.Connection:
+        """A connection, without any password. Raises StackError."""
+        try:
+            return await asyncpg.connect(
+                host=str(self.own), port=self.port, user=role, database=database, timeout=CONNECT_SECONDS,
+                command_timeout=60,
+            )  # fmt: skip
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            raise StackError(f"What was restored has no {database} for {role}: {error}") from None
+
+    async def check(self) -> None:
+        """Raises StackError as its parent does, and when there isn't room for the data."""
+        await super().check()
+        free = await asyncio.to_thread(shutil.disk_usage, self._folder.parent)
+        if free.free < self.plan.backup.size:
+            needed = self.plan.backup.size >> 20
+            raise StackError(f"{self._folder.parent} has {free.free >> 20} MiB free, and the data takes {needed}.")
+
+    async def _make_data(self) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await super()._make_data()
+        datafolder.write_secret(self._folder / "recovery.signal", "", self._account)
+
+    def forget(self) -> None:
+        """Removes its data."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:  # noqa: ARG002
+        return ("/bin/cp", "-a", "--reflink=auto", f"{self.source}/.", str(folder))
+
+    def _place(self) -> Mapping[str, str]:
+        return {
+            "listen_addresses": "",
+            "port": str(self.port),
+            "unix_socket_directories": str(self.own),
+            **{f"{name}_file": str(self.own / name) for name in _FILES},
+        }
+
+    def _replication(self) -> Mapping[str, str]:
+        log, moment = self.own / "wal", self.plan.moment
+        return {
+            "restore_command": f'test -f "{log}/%f" && cp "{log}/%f" "%p"',
+            "recovery_target_timeline": str(self.plan.timeline),
+            "recovery_target_action": "promote",
+            **({"recovery_target_time": moment.isoformat()} if moment is not None else {}),
+            "hot_standby": "off",
+            "synchronous_standby_names": "",
+            "archive_mode": "off",
+            "autovacuum": "off",
+            "max_logical_replication_workers": "0",
+        }
+
+    async def _start_process(self) -> None:
+        try:
+            await super()._start_process()
+        except StackError as error:
+            if _ENDED_EARLY not in str(error) or self.plan.moment is None:
+                raise
+            raise StackError(
+                f"The log of {self.name} that was kept ends before {self.plan.moment.isoformat()}, or has a gap before "
+                f"it: name an earlier moment, or `latest`.\n{error}"
+            ) from None
+
+    async def _provide(self) -> None:
+        """The passwords of these settings, if it is an embedded server's data: the old ones may be lost."""
+        if self.superuser_password is None:
+            return
+        connection = await self.connected(SUPERUSER, "postgres")
+        try:
+            await roles.set_passwords(connection, {SUPERUSER: self.superuser_password, ROLE: self.password})
+        finally:
+            await connection.close()
+
+
+_FILES: Mapping[str, str] = {"config": "", "hba": "local all all trust\n", "ident": ""}
+"""Settings files of the server; those in the data don't count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What restored data has to be: `database` with its role, on which `judge` finds no fault.
+
+    `passwords` are those of the superuser and the nodes' role, None for data that isn't an embedded server's.
+    """
+
+    database: str
+    role: str
+    judge: Judge
+    passwords: tuple[SecretStr, SecretStr] | None
+    settings: Mapping[str, str]
+
+
+async def restored(plan: RestorePlan, source: Path, to: Path, log: Path, expected: Expected) -> None:
+    """Makes the data folder `to` from a plan; it is complete, judged and shut down, or gone.
+
+    Raises StackError, OSError.
+    """
+    account = for_servers()
+    with _own_folder(account, plan.archive) as own:
+        superuser, role = expected.passwords or (None, SecretStr(""))
+        server = RestoredPostgres(
+            name=plan.backup.database,
+            data=to,
+            port=free_port(),
+            password=role,
+            superuser_password=superuser,
+            log=log,
+            settings=expected.settings,
+            plan=plan,
+            source=source,
+            own=own,
+        )
+        try:
+            await server.start()
+            await _require_expected(server, plan, expected)
+            await server.stop()
+            if server.process.status != 0:
+                raise StackError(f"{server.process.name} didn't end properly{server.process.last_words()}")
+        except BaseException:
+            server.kill()
+            await asyncio.to_thread(server.forget)
+            raise
+
+
+async def _require_expected(server: RestoredPostgres, plan: RestorePlan, expected: Expected) -> None:
+    connection = await server.connected(expected.role, expected.database)
+    try:
+        system = await connection.fetchval("select system_identifier::text from pg_control_system()")
+        if system != plan.backup.system:
+            raise StackError(f"What was restored is of the system {system}, not of {plan.backup.system}.")
+        if faults := await expected.judge(connection):
+            raise StackError(f"What was restored can't be used: {' '.join(faults)}")
+    finally:
+        connection.terminate()
+
+
+@contextmanager
+def _own_folder(account: Account | None, archive: LogArchive) -> Iterator[Path]:
+    """A folder for the server, with a short name because of the socket in it."""
+    own = Path(tempfile.mkdtemp(prefix="gs-restore-", dir="/tmp"))
+    try:
+        log = own / "wal"
+        log.mkdir(mode=0o700)
+        for name, path in archive.files.items():
+            (log / name).symlink_to(path)
+        for name, content in _FILES.items():
+            (own / name).write_text(content)
+        if account is not None:
+            datafolder.give_to(own, account)
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)

@@ -1,0 +1,61 @@
+"""Everything that crossed between a restored database and the others, group by group."""
+
+from datetime import datetime
+
+from gameserver.storage.accounts.claims import Claims
+from gameserver.storage.accounts.identities import Identities
+from gameserver.storage.crossings.claims import ClaimCheck
+from gameserver.storage.crossings.findings import Findings
+from gameserver.storage.crossings.items import items_of_players, players_of_items
+from gameserver.storage.crossings.letters import letters
+from gameserver.storage.crossings.past import SQL, WentBack, reading
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.slot_map import Slots
+
+
+async def reconciled(slots: Slots, identities: Identities, database: Database, since: datetime) -> list[Findings]:
+    """Puts right what crossed since a database went back to `since`, and lists the rest; may be run again.
+
+    Needs every other database. Raises DatabaseUnavailable, Overloaded.
+    """
+    back = await _went_back(database, since)
+    members = {group: [other for other in slots.databases(group) if other is not database] for group in slots.groups()}
+    findings: list[Findings] = await _claims(slots, identities, back)
+    if back.players:
+        findings += await letters(back, members["players"])
+        findings += await items_of_players(back, members["items"])
+    if back.items:
+        findings += await players_of_items(back, members["players"])
+    return findings
+
+
+async def _claims(slots: Slots, identities: Identities, back: WentBack) -> list[Findings]:
+    claims = Claims(slots)
+    check = ClaimCheck.begin(slots, claims, identities)
+    accounts = slots.databases("accounts")
+    try:
+        # What may be wrong first, so that it is in nobody's way then.
+        others = [other for other in accounts if other is not back.database]
+        for other in others if back.players else ():
+            await check.doubt_since(back, other)
+        if back.database in accounts:
+            await check.doubt_wrong(back.database)
+        if back.players:
+            await check.retake(back.database, frozenset(other.name for other in others))
+        if back.database in accounts:
+            for players in slots.databases("players"):
+                if players is not back.database:
+                    await check.retake(players, frozenset({back.database.name}))
+    finally:
+        await claims.close()
+    return check.findings()
+
+
+async def _went_back(database: Database, since: datetime) -> WentBack:
+    async with reading(database) as connection:
+        owned = {}
+        for group in ("players", "items"):
+            there = await connection.fetchval("select to_regclass($1) is not null", f"public.{group}_owned_slots")
+            rows = await connection.fetch(SQL[f"{group}_slots"]) if there else []
+            owned[group] = [row["slot"] for row in rows]
+    return WentBack(database, since, owned["players"], owned["items"])

@@ -1,0 +1,119 @@
+-- What crossed between a database that was restored and the others. Tables: players_owned_slots, items_owned_slots,
+-- players, ledger, inbox, outbox, item_ledger, claims. Slots of recipients are those of the restored database.
+
+-- name: players_slots
+-- The slots of players that the database owns.
+select slot from players_owned_slots where owned order by slot
+
+-- name: items_slots
+-- The slots of items that the database owns.
+select slot from items_owned_slots where owned order by slot
+
+-- name: sent
+-- $1 since, $2 the lowest command id, $3 slots of recipients: letters sent since then that don't wait in the outbox.
+select l.player_id as sender, e.recipient, e.kind, e.mail_id, l.at
+from ledger l
+join players_owned_slots o on o.slot = l.slot and o.owned
+cross join lateral (
+    select case when v.event ->> 'type' = 'mail_sent' then (v.event ->> 'to')::bigint end as recipient,
+           v.event ->> 'kind' as kind, v.event ->> 'mail_id' as mail_id
+    from json_array_elements(l.outcome -> 'events') as v(event)
+) as e
+where l.command_id >= $2::uuid and l.at >= $1 and l.seed >= 0 and ((e.recipient >> 10) & 4095) = any($3::int[])
+  and not exists (
+      select from outbox b
+      where b.slot = l.slot and b.player_id = l.player_id and b.command_id = l.command_id and b.recipient = e.recipient
+  )
+
+-- name: arrived
+-- $1 slots, $2 recipients, $3 mail ids: those of the letters that took effect here or were refused for good.
+select n.mail_id::text as mail_id
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as n(slot, player_id, mail_id)
+where exists (select from ledger l where l.slot = n.slot and l.player_id = n.player_id and l.command_id = n.mail_id)
+   or exists (select from inbox i where i.slot = n.slot and i.player_id = n.player_id and i.mail_id = n.mail_id)
+
+-- name: received
+-- $1 since, $2 slots of senders: letters of other players that arrived here since then.
+select i.sender, i.player_id as recipient, i.kind, i.mail_id::text as mail_id, i.at
+from inbox i
+join players_owned_slots o on o.slot = i.slot and o.owned
+where i.at >= $1 and i.refused is null and i.sender <> 0 and ((i.sender >> 10) & 4095) = any($2::int[])
+
+-- name: posted
+-- $1 slots, $2 senders, $3 the lowest command id, $4 mail ids: those of the letters that the senders sent.
+select distinct e.event ->> 'mail_id' as mail_id
+from (select distinct * from unnest($1::smallint[], $2::bigint[]) as s(slot, player_id)) as n
+join ledger l on l.slot = n.slot and l.player_id = n.player_id and l.command_id >= $3::uuid
+cross join lateral json_array_elements(l.outcome -> 'events') as e(event)
+where e.event ->> 'type' = 'mail_sent' and e.event ->> 'mail_id' = any($4::text[])
+
+-- name: settled
+-- $1 since, $2 slots of players: what commands took or were granted here since then.
+select l.slot, l.player_id, l.command_id::text as command_id, l.kind, l.items::text as items, l.at
+from item_ledger l
+join items_owned_slots o on o.slot = l.slot and o.owned
+where l.at >= $1 and l.settled and l.slot = any($2::int[])
+
+-- name: committed
+-- $1 slots, $2 players, $3 command ids: those of the commands that are in the ledger.
+select n.command_id::text as command_id
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as n(slot, player_id, command_id)
+join ledger l on l.slot = n.slot and l.player_id = n.player_id and l.command_id = n.command_id and l.seed >= 0
+
+-- name: reopen
+-- $1 slots, $2 players, $3 command ids: opens settled payments again, so that the ledger is asked once more.
+update item_ledger l set settled = false
+from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as n(slot, player_id, command_id)
+where l.slot = n.slot and l.player_id = n.player_id and l.command_id = n.command_id and l.kind = 'take'
+
+-- name: exchanged
+-- $1 since, $2 the lowest command id, $3 slots of items: what commands took from or granted to another database since then,
+-- without grants that wait in the outbox.
+select l.slot, l.player_id, l.command_id::text as command_id, l.at,
+       case e.event ->> 'type' when 'items_taken' then 'take' else 'grant' end as kind,
+       (e.event -> 'items')::text as items
+from ledger l
+join players_owned_slots o on o.slot = l.slot and o.owned
+cross join lateral json_array_elements(l.outcome -> 'events') as e(event)
+where l.command_id >= $2::uuid and l.at >= $1 and l.seed >= 0 and l.slot = any($3::int[])
+  and e.event ->> 'type' in ('items_taken', 'items_granted')
+  and not (e.event ->> 'type' = 'items_granted' and exists (
+      select from outbox b
+      where b.slot = l.slot and b.player_id = l.player_id and b.command_id = l.command_id and b.number = -1
+  ))
+
+-- name: noted
+-- $1 slots, $2 players, $3 command ids, $4 kinds: those that the items' database knows.
+select n.command_id::text as command_id, n.kind
+from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::text[]) as n(slot, player_id, command_id, kind)
+join item_ledger l on l.slot = n.slot and l.player_id = n.player_id and l.command_id = n.command_id and l.kind = n.kind
+
+-- name: grant_again
+-- $1 slots, $2 players, $3 command ids, $4 items as JSON: puts grants into the outbox again; delivered twice, they count
+-- once.
+insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)
+select n.slot, n.player_id, n.command_id, -1, 'items', n.player_id, n.items, clock_timestamp()
+from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as n(slot, player_id, command_id, items)
+on conflict do nothing
+
+-- name: claims_since
+-- $1 since, $2 slots of players: claims that were confirmed, or that were about to be, since then.
+select c.kind, c.key, c.player_id
+from claims c
+join accounts_owned_slots o on o.slot = c.slot and o.owned
+where c.confirmed and c.deadline >= $1 and ((c.player_id >> 10) & 4095) = any($2::int[])
+
+-- name: claims
+-- Every confirmed claim.
+select c.kind, c.key, c.player_id
+from claims c
+join accounts_owned_slots o on o.slot = c.slot and o.owned
+where c.confirmed
+
+-- name: players
+-- The ids of all players.
+select p.id
+from players p
+join players_owned_slots o on o.slot = p.slot and o.owned
+where not p.void
+order by p.slot, p.id

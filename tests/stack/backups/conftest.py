@@ -1,0 +1,105 @@
+"""A Postgres whose log is kept, and what backs it up and restores it, without a `gameserver up`."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from gameserver.stack.backups import making, placing
+from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup
+from gameserver.stack.backups.making import BackedUp
+from gameserver.stack.backups.placing import DataPlace
+from gameserver.stack.backups.plan import plan
+from gameserver.stack.backups.programs import BackupPrograms
+from gameserver.stack.backups.receiver import WalReceiver, received
+from gameserver.stack.backups.restoring import Expected, restored
+from gameserver.stack.servers.postgres import PostgresServer
+from tests.stack.conftest import FAST
+
+
+@dataclass
+class Kept:
+    """A server with a table `written`, its receiver, and its backups."""
+
+    server: PostgresServer
+    receiver: WalReceiver
+    catalog: BackupCatalog
+    programs: BackupPrograms
+    place: DataPlace
+
+    async def ask(self, statement: str) -> object:
+        connection = await asyncpg.connect(self.server.url, command_timeout=30)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    async def write(self, value: int) -> datetime:
+        """A moment after the value was written, and before anything else is."""
+        await self.ask(f"insert into written values ({value})")
+        moment = await self.ask("select clock_timestamp()")
+        assert isinstance(moment, datetime)
+        return moment
+
+    async def values(self) -> list[int]:
+        found = await self.ask("select array(select value from written order by value)")
+        assert isinstance(found, list)
+        return found
+
+    async def back_up(self) -> BaseBackup:
+        database = BackedUp("one", self.receiver.url)
+        with making.locked(self.catalog) as lock:
+            return await making.back_up(database, self.catalog, self.programs, lock)
+
+    async def restore(
+        self, moment: datetime | None, *, received_first: bool = True, timeline: int | None = None
+    ) -> None:
+        """As `gameserver restore` does; afterwards server and receiver run on what was restored."""
+        if received_first:
+            assert await received("one", self.receiver.url, 30)
+        with making.locked(self.catalog) as lock:
+            chosen = plan(self.catalog, moment, self.place.present(self.programs), timeline)
+            source = self.catalog.data(chosen.backup)
+            await making.verify(chosen.backup, self.catalog, self.programs, lock)
+            to = self.server.data.with_name("one.restoring")
+            await restored(chosen, source, to, self.server.log, self.expected())
+            assert not await placing.put_in_place(self.place, to, self.catalog, chosen, self.programs)
+        await self.restart()
+
+    def expected(self) -> Expected:
+        async def judge(connection: asyncpg.Connection) -> list[str]:
+            return [] if await connection.fetchval("select to_regclass('written') is not null") else ["no table"]
+
+        superuser = self.server.superuser_password or self.server.password
+        return Expected("gameserver", "gameserver", judge, (superuser, self.server.password), FAST)
+
+    async def restart(self) -> None:
+        await self.receiver.stop()
+        await self.server.stop()
+        await self.server.start()
+        await self.receiver.start()
+
+
+@pytest.fixture
+async def kept(postgres: Callable[..., PostgresServer], folder: Path) -> AsyncIterator[Kept]:
+    server = postgres()
+    server.archived = True
+    await server.start()
+    programs = BackupPrograms(folder / "log" / "backups.log")
+    url = SecretStr(server.url)
+    receiver = WalReceiver(
+        name="one-log", log=folder / "log" / "receiver.log", database="one", url=url, folder=folder / "backups"
+    )
+    catalog = making.opened_catalog("one", folder / "backups", programs.account)
+    place = DataPlace(server.data, (), folder / "up.lock")
+    made = Kept(server, receiver, catalog, programs, place)
+    await made.ask("create table written (value int)")
+    try:
+        await receiver.start()
+        yield made
+    finally:
+        await receiver.stop()

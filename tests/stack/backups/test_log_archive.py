@@ -1,0 +1,78 @@
+"""Which of the kept log belongs to a past, and how far it goes without a gap."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gameserver.stack.backups.log_archive import LogArchive, Span, position_of
+
+SEGMENT = 16 << 20
+
+
+def keep(folder: Path, *names: str, content: str = "") -> Path:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text(content)
+    return folder
+
+
+def segment(timeline: int, number: int) -> str:
+    return f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
+
+
+def read(*folders: Path) -> LogArchive:
+    return LogArchive.read(folders, SEGMENT)
+
+
+def test_a_whole_segment_counts_before_a_partial_one_and_of_two_partial_ones_the_newest(tmp_path: Path) -> None:
+    older = keep(tmp_path / "1", segment(1, 3), segment(1, 4) + ".partial", content="older")
+    newer = keep(tmp_path / "2", segment(1, 3) + ".partial", segment(1, 4) + ".partial", content="newer")
+    os.utime(older / (segment(1, 4) + ".partial"), (1, 1))
+    archive = read(older, newer)
+    assert archive.files[segment(1, 3)].read_text() == "older"
+    assert archive.files[segment(1, 4)].read_text() == "newer"
+
+
+def test_what_isnt_log_is_left_out(tmp_path: Path) -> None:
+    assert read(keep(tmp_path / "1", "backup_label", segment(1, 1) + ".tmp", "1.history")).files == {}
+
+
+def test_log_goes_as_far_as_there_is_no_gap(tmp_path: Path) -> None:
+    folder = keep(tmp_path / "1", *(segment(1, number) for number in (255, 256, 257, 259)))
+    past = [Span(1, None)]
+    reach = read(folder).reach(254 * SEGMENT + 40, past)
+    assert (reach.last, reach.gap) == (257, True)
+    reach = read(folder).reach(258 * SEGMENT + 40, past)
+    assert (reach.last, reach.gap) == (259, False)
+
+
+def test_a_backup_without_log_behind_it_reaches_its_own_end(tmp_path: Path) -> None:
+    reach = read(keep(tmp_path / "1", segment(1, 2))).reach(5 * SEGMENT, [Span(1, None)])
+    assert (reach.last, reach.gap) == (5, False)
+
+
+def test_log_behind_the_point_where_a_timeline_was_left_doesnt_count(tmp_path: Path) -> None:
+    folder = keep(tmp_path / "1", *(segment(1, number) for number in (5, 6, 7, 8)), segment(2, 6))
+    (folder / "00000002.history").write_text("1\t0/6000100\tno reason\n\n")
+    archive = read(folder)
+    past = archive.past(2)
+    assert past == [Span(1, 0x6000100), Span(2, None)]
+    assert archive.reach(5 * SEGMENT, past).last == 6
+    assert archive.reach(5 * SEGMENT, archive.past(1)).last == 8
+    assert archive.newest_timeline() == 2
+
+
+def test_a_garbled_history_is_refused(tmp_path: Path) -> None:
+    folder = keep(tmp_path / "1", "00000002.history", content="one 0/0 x")
+    with pytest.raises(ValueError):
+        read(folder).past(2)
+
+
+def test_older_segments_are_named_whatever_their_timeline(tmp_path: Path) -> None:
+    folder = keep(tmp_path / "1", segment(1, 5), segment(2, 5), segment(2, 6), "00000002.history")
+    assert {path.name for path in read(folder).older_than(6)} == {segment(1, 5), segment(2, 5)}
+
+
+def test_positions_are_read_as_postgres_writes_them() -> None:
+    assert position_of("1/2A") == (1 << 32) + 42

@@ -1,0 +1,76 @@
+"""Base backups are made whole or not at all, and deleted when nothing needs them."""
+
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gameserver.stack.backups import making
+from gameserver.stack.backups.programs import conninfo
+from gameserver.stack.backups.receiver import received
+from gameserver.stack.errors import StackError
+from tests.stack.backups.conftest import Kept
+
+
+async def test_what_an_interrupted_backup_left_is_no_backup_and_removed_by_the_next(kept: Kept) -> None:
+    first = await kept.back_up()
+    half = kept.catalog.half("20200101T000000000")
+    shutil.copytree(kept.catalog.data(first).parent, half)
+    assert [backup.id for backup in kept.catalog.backups()] == [first.id]
+    second = await kept.back_up()
+    assert [backup.id for backup in kept.catalog.backups()] == [second.id, first.id]
+    assert not half.exists()
+
+
+async def test_two_backups_at_once_are_refused(kept: Kept) -> None:
+    with making.locked(kept.catalog), pytest.raises(StackError, match="under way"):
+        await kept.back_up()
+
+
+async def test_old_backups_and_their_log_go_and_what_a_kept_moment_needs_stays(kept: Kept) -> None:
+    first, second, third = [await kept.back_up() for _ in range(3)]
+    assert await received("one", kept.receiver.url, 30)
+    # A moment between the second and the third still counts: the second is what it is restored from.
+    keep = third.ended_at - second.ended_at - timedelta(milliseconds=1)
+    assert kept.catalog.expire(third.ended_at, keep, 1) == [first]
+    assert kept.catalog.backups() == [third, second]
+    (log,) = kept.catalog.log_folders(third.system)
+    oldest = min(int(name[8:16], 16) * 256 + int(name[16:24], 16) for name in os.listdir(log))
+    assert oldest == second.start // second.segment
+
+
+async def test_a_password_is_on_no_command_line(kept: Kept) -> None:
+    assert kept.receiver.process.pid is not None
+    words = Path(f"/proc/{kept.receiver.process.pid}/cmdline").read_bytes()
+    address, env = conninfo(kept.receiver.url)
+    assert address.encode() in words
+    assert env["PGPASSWORD"] == kept.server.password.get_secret_value()
+    assert kept.receiver.url.get_secret_value().encode() not in words
+
+
+async def test_the_log_goes_on_in_a_new_folder_when_the_slot_was_lost(kept: Kept) -> None:
+    await kept.back_up()
+    await kept.write(1)
+    await kept.receiver.stop()
+    await kept.ask("select pg_drop_replication_slot('gameserver_archive')")
+    await kept.receiver.start()
+    assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 2
+    second = await kept.write(2)
+    await kept.write(3)
+    await kept.restore(second)
+    assert await kept.values() == [1, 2]
+
+
+async def test_a_receiver_goes_on_that_was_killed_while_it_began_a_segment(kept: Kept) -> None:
+    await kept.back_up()
+    await kept.write(1)
+    assert await received("one", kept.receiver.url, 30)
+    await kept.receiver.stop()
+    (log,) = kept.catalog.log_folders(kept.catalog.backups()[0].system)
+    (partial,) = log.glob("*.partial")
+    os.truncate(partial, 15 << 20)
+    await kept.receiver.start()
+    assert await received("one", kept.receiver.url, 30)
+    assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 1

@@ -1,0 +1,182 @@
+"""One of two databases goes back to an earlier moment: what crossed since is put right, or listed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gameserver.app import restoring
+from gameserver.config.settings import Settings
+from gameserver.storage.crossings.findings import Findings
+from gameserver.storage.items.grants import Grants
+from tests.storage.items.deployment import give, held, part, with_studio
+from tests.support.client import Api, Signed
+from tests.support.deployment import act, carrying, connected, drained, enlist, enlist_many, working
+from tests.support.devices import device_of
+from tests.support.nodes import start_node
+from tests.support.servers import Servers
+from tests.support.uniqueness import assert_unique, identities, sweep_all
+
+AGE = "update item_ledger set at = at - interval '1 minute' where not settled"
+
+
+@asynccontextmanager
+async def undone(servers: Servers, settings: Settings, name: str) -> AsyncIterator[None]:
+    """What the block does on this database is undone at its end. Nobody is connected to it then, nor before."""
+    database = settings.database_url(name).get_secret_value().rsplit("/", 1)[1]
+    url = SecretStr(servers.postgres[name].superuser_url.rsplit("/", 1)[0] + "/postgres")
+    async with connected(url) as connection:
+        await connection.execute(f"create database {database}_back template {database} owner gameserver")
+        yield
+        await connection.execute(f"drop database {database} with (force)")
+        await connection.execute(f"alter database {database}_back rename to {database}")
+
+
+async def reconciled(settings: Settings, name: str, since: datetime) -> Mapping[str, Findings]:
+    return {found.kind: found for found in await restoring.reconcile(settings, name, since)}
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[Api]:
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        yield await stack.enter_async_context(Api(node.url))
+
+
+async def test_names_and_devices_are_unique_again_and_those_of_whoever_they_belong_to(
+    servers: Servers, settings: Settings
+) -> None:
+    async with served(settings) as api:
+        players = list(await asyncio.gather(*(api.sign_up() for _ in range(16))))
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), served(settings) as api:
+        await asyncio.gather(*(rename(api, player) for player in players))
+        await asyncio.gather(*(api.sign_up() for _ in range(16)))
+    found = await reconciled(settings, "two", since)
+    assert found["claims_doubted"].count
+    assert found["claims_retaken"].count
+    assert found["claims_taken"].count == 0
+    async with working(settings) as core:
+        await sweep_all(core)
+        await assert_unique(core)
+    assert (await reconciled(settings, "two", since))["claims_retaken"].count == 0
+
+
+async def test_a_name_that_another_player_took_meanwhile_stays_with_that_one_and_is_listed(
+    servers: Servers, settings: Settings
+) -> None:
+    async with served(settings) as api:
+        players = list(await asyncio.gather(*(api.sign_up() for _ in range(16))))
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), served(settings) as api:
+        await asyncio.gather(*(rename(api, player) for player in players))
+        for player in players:
+            answer = await api.ask("POST", "/v1/players", body=body(player))
+            assert answer.status == 201, answer.body
+    found = await reconciled(settings, "two", since)
+    taken = found["claims_taken"].listed
+    assert taken
+    async with working(settings) as core:
+        await sweep_all(core)
+        found_after = await identities(core)
+        claimed = {(held.key, held.player_id) for held, _ in found_after.claims}
+        lacking = {(held.key, held.player_id) for held in found_after.wanted} - claimed
+        assert {(row["key"], int(str(row["player"]))) for row in taken} == lacking
+        assert {(row["key"], int(str(row["holder"]))) for row in taken} <= claimed
+
+
+async def rename(api: Api, player: Signed) -> None:
+    answer = await api.ask("POST", "/v1/players/me/name", token=player.token, body={"name": f"{player.name} new"})
+    assert answer.status == 200, answer.body
+
+
+def body(player: Signed) -> dict[str, str]:
+    return {"name": player.name, "class": "warrior", "device": device_of(f"another {player.name}")}
+
+
+async def test_letters_with_one_end_in_the_undone_past_are_listed(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        here, there = await enlist(core, database="one"), await enlist(core, database="two")
+        async with carrying(core):
+            await act(core, here.id, "present", player=str(there.id))
+            await drained(core)
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), working(settings) as core, carrying(core):
+        await act(core, here.id, "present", player=str(there.id))
+        await act(core, there.id, "present", player=str(here.id))
+        await drained(core)
+    found = await reconciled(settings, "two", since)
+    (lost,), (kept,) = found["letters_lost"].listed, found["letters_kept"].listed
+    assert (lost["sender"], lost["recipient"], lost["kind"]) == (str(here.id), str(there.id), "gift")
+    assert (kept["sender"], kept["recipient"], kept["kind"]) == (str(there.id), str(here.id), "gift")
+
+
+async def test_a_letter_that_is_sent_again_by_a_restored_outbox_arrives_once(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        here, there = await enlist(core, database="one"), await enlist(core, database="two")
+        await act(core, there.id, "present", player=str(here.id))
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), working(settings) as core, carrying(core):
+        await drained(core)
+        assert await held(core, here.id) == {"potion": 2}
+    found = await reconciled(settings, "two", since)
+    assert found["letters_kept"].count == found["letters_lost"].count == 0
+    async with working(settings) as core, carrying(core):
+        await drained(core)
+        assert await held(core, here.id) == {"potion": 2}
+
+
+async def test_what_players_paid_elsewhere_for_what_is_undone_comes_back(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    await part(settings)
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        players = await enlist_many(core, 3, "two")
+        for player in players:
+            await give(core, player.id, "herb", 5)
+            assert await held(core, player.id) == {"herb": 5}
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), working(settings) as core:
+        for player in players:
+            await act(core, player.id, "brew")
+            assert await held(core, player.id) == {"herb": 3, "potion": 1}
+    found = await reconciled(settings, "two", since)
+    assert (found["items_given_back"].count, found["items_kept"].count) == (3, 3)
+    async with working(settings) as core:
+        async with connected(core.databases["one"].url) as connection:
+            await connection.execute(AGE)
+        await core.rooms.players.payments.sweep(100)
+        for player in players:
+            assert await held(core, player.id) == {"herb": 5, "potion": 1}, "the potion is listed as kept"
+
+
+async def test_what_the_items_database_lost_is_granted_again_once_and_unpaid_actions_are_listed(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    await part(settings)
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        player = await enlist(core, database="one")
+        await give(core, player.id, "herb", 5)
+        assert await held(core, player.id) == {"herb": 5}
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), working(settings) as core:
+        await act(core, player.id, "brew")
+        assert await held(core, player.id) == {"herb": 3, "potion": 1}
+    for count in (1, 0):
+        found = await reconciled(settings, "two", since)
+        assert found["items_granted_again"].count == count
+        assert found["items_unpaid"].count == 1
+        async with working(settings) as core, carrying(core, Grants(core.rooms.players.inventory)):
+            await drained(core)
+            assert await held(core, player.id) == {"herb": 5, "potion": 1}

@@ -126,6 +126,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
     return [
         rooms.clock.run(),
+        core.databases.watch_primaries(),
         core.replicas.run(),
         rooms.players.run(),
         rooms.reads.run(),

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, passfile, pools
+from gameserver.storage.postgres import causes, dialing, passfile, pools
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
@@ -284,6 +284,10 @@ class Databases:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
         problems = {name: database.problem for name, database in self._databases.items()}
         return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
+
+    async def watch_primaries(self) -> None:
+        """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
+        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], EVERYWHERE)
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

@@ -1,11 +1,10 @@
 """Opens connections to a database of which several servers may be the primary, and finds the one that is.
 
 Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
-and which isn't an earlier primary than one that was seen. All addresses are asked at once; of
-those that fit and answer within a moment of each other the newest primary is taken, so an address that is silent holds
-up nobody, and a primary that has a successor without knowing it isn't kept. What is learned of the servers holds for
-the connections that there are: those to a server that is no primary any more are cut at once. A replica's URL leads to
-whatever it names.
+and which isn't an earlier primary than one that was seen. All addresses are asked at once; of those that fit and answer
+within a moment of each other the newest primary is taken, so an address that is silent holds up nobody, and a primary
+that has a successor without knowing it isn't kept. What is learned of the servers holds for the connections that there
+are: those to a server that is no primary any more are cut at once. A replica's URL leads to whatever it names.
 """
 
 import asyncio
@@ -32,6 +31,8 @@ NEWER_SECONDS = 0.25
 """How long the others are waited for once a primary has answered: it may be one that hung, and has a successor."""
 ANSWER_SECONDS = 0.7
 """How long the others are waited for once one has answered that it isn't the primary."""
+LOOK_SECONDS = 2.0
+"""How often a node looks for a newer primary than the one it uses."""
 _LINEAGE = """
 select system_identifier::text as system, pg_is_in_recovery() as replays,
        case when not pg_is_in_recovery()
@@ -81,6 +82,28 @@ class Dialer:
             self._accept(place, connection)
         self._connections.add(connection)
         return connection
+
+    async def look(self, settings: Mapping[str, str]) -> None:
+        """Looks whether another address has a newer primary than the one that is used; what leads there is cut then.
+
+        A former primary may go on serving those that are connected, if whatever should stop it is frozen.
+        """
+        if self._last is None:
+            return
+        others = [place for place in self._places if place is not self._last]
+        attempts = {
+            place: asyncio.create_task(self._attempt(place, settings=settings, query_seconds=ANSWER_SECONDS))
+            for place in others
+        }
+        try:
+            if attempts:
+                await asyncio.wait(attempts.values(), timeout=ANSWER_SECONDS)
+            found = [place for place in others if _has_succeeded(attempts[place])]
+            newest = max(found, key=_timeline_by(attempts), default=None)
+            if newest is not None and _timeline_by(attempts)(newest) > _number(self.lineage):
+                self._accept(newest, attempts[newest].result())
+        finally:
+            await _end(attempts.values())
 
     def doubt(self) -> None:
         """Lets no connection that there is be used again: their server may be no primary any more."""
@@ -133,7 +156,7 @@ class Dialer:
                 f"The database {self._name} is another one now, of the system {lineage.system}, not {known.system}: "
                 "correct the URL, or start again what is to use it."
             )
-        if len(self._places) > 1 and (lineage.timeline or 0) < (known.timeline or 0):
+        if len(self._places) > 1 and _number(lineage) < _number(known):
             raise NoPrimary(f"The database {self._name} has another primary since: this one is of an old timeline.")
 
     def _accept(self, place: Place, connection: DriverConnection) -> None:
@@ -193,6 +216,16 @@ class Dialer:
         return NoPrimary(f"{prefix}has no primary among its {len(errors)} addresses ({each})")
 
 
+async def watch(dialers: Callable[[], Iterable[Dialer]], settings: Mapping[str, str]) -> None:
+    """Looks for newer primaries again and again, until cancelled."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        looks = [dialer.look(settings) for dialer in dialers()]
+        for outcome in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
+
+
 def _places(url: SecretStr) -> tuple[list[Place], str]:
     """The addresses of a URL, or why it has none."""
     try:
@@ -213,11 +246,12 @@ def _has_succeeded(attempt: "asyncio.Task[DriverConnection]") -> bool:
 def _timeline_by(attempts: Attempts) -> Callable[[Place], int]:
     """The timeline of the server at an address, as the connection there tells it; 0 where it doesn't."""
 
-    def timeline(place: Place) -> int:
-        lineage = attempts[place].result().lineage
-        return (lineage.timeline or 0) if lineage else 0
+    return lambda place: _number(attempts[place].result().lineage)
 
-    return timeline
+
+def _number(lineage: Lineage | None) -> int:
+    """The number of a timeline; 0 if it isn't known."""
+    return (lineage.timeline or 0) if lineage else 0
 
 
 async def _end(attempts: Iterable["asyncio.Task[DriverConnection]"]) -> None:

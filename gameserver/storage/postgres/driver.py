@@ -81,14 +81,14 @@ class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
         """As the driver's. Raises CommitUnsure, too."""
         if _COMMITS.search(query):
-            return await self._commit(query, timeout)
+            return await self._commit(query, *arguments, timeout=timeout)
         status: str = await self._watched(super().execute(query, *arguments, timeout=timeout))
         return status
 
-    async def _commit(self, query: str, timeout: float | None) -> str:
+    async def _commit(self, query: str, *arguments: Any, timeout: float | None) -> str:
         self._warned = self._unsure = False
         try:
-            status: str = await super().execute(query, timeout=timeout)
+            status: str = await super().execute(query, *arguments, timeout=timeout)
         except LOST_AT_COMMIT as error:
             if isinstance(error, DEMOTED):
                 self.when_demoted()

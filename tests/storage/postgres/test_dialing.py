@@ -18,8 +18,10 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
-from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres import dialing
+from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.link import Link
+from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.deployment import connected
 from tests.support.freezing import frozen
@@ -52,10 +54,14 @@ async def replica_of(servers: Servers, name: str) -> AsyncIterator[PostgresRepli
         await made.stop()
 
 
+def url_at(*ports: int) -> str:
+    return f"{ROLE}{','.join(f'127.0.0.1:{port}' for port in ports)}/gameserver"
+
+
 @asynccontextmanager
 async def database_at(*ports: int) -> AsyncIterator[Database]:
     """A database of these addresses."""
-    opened = Database("one", SecretStr(f"{ROLE}{','.join(f'127.0.0.1:{port}' for port in ports)}/gameserver"))
+    opened = Database("one", SecretStr(url_at(*ports)))
     try:
         yield opened
     finally:
@@ -201,6 +207,25 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
         assert await port_of(database) == replica.port
         await link.close()
         await later.close()
+
+
+async def test_a_newer_primary_is_noticed_though_the_former_one_goes_on_serving(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialing, "NEWER_SECONDS", 2.5)
+    one = servers.postgres["one"].port
+    async with replica_of(servers, "newer") as replica, database_at(one, replica.port) as database:
+        watched = Databases({"one": SecretStr(url_at(one, replica.port))})
+        held = await watched["one"].connect({})
+        watch = asyncio.create_task(watched.watch_primaries())
+        async with connected(SecretStr(replica.superuser_url)) as superuser:
+            assert await superuser.fetchval("select pg_promote()")
+        await wait_until(held.is_closed, 20, "the connection to the former primary is cut")
+        assert await port_of(watched["one"]) == replica.port
+        await cancel_and_wait([watch])
+        await watched.close()
+        # Whoever knows neither takes the newer one.
+        assert await port_of(database) == replica.port
 
 
 async def test_a_node_and_doctor_say_which_address_is_the_primary(servers: Servers, settings: Settings) -> None:

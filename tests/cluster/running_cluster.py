@@ -2,12 +2,15 @@
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+import pytest
 
 from gameserver.config.settings import Settings, load
 from gameserver.stack.clusters import failover_api
@@ -168,6 +171,15 @@ class RunningCluster(RunningUp):
         assert "PROVED" in done.output
         assert done.report["ok"] is True
         return done
+
+
+def require_etcd() -> None:
+    """Skips the test where etcd is missing; fails it under CI."""
+    if shutil.which("etcd") is None:
+        reason = "etcd isn't installed (apt-get install etcd-server)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 def tell(pid: int, what: signal.Signals) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.running_cluster import START_SECONDS, RunningCluster, tell
+from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require_etcd, tell
 from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
 from tests.support.command_line import CommandLine
@@ -37,6 +37,7 @@ databases = ["one"]
 
 @pytest.fixture
 def cluster() -> Iterator[RunningCluster]:
+    require_etcd()
     with made(RunningCluster, CONFIG, nodes=2) as run:
         yield run
 

@@ -20,7 +20,7 @@ from gameserver.stack.processes import process_table
 from gameserver.stack.processes.process_table import descendants
 from gameserver.stack.servers.sentinel import SentinelPlaces
 from tests.cluster.pulse import SESSIONS, Pulse, beating
-from tests.cluster.running_cluster import START_SECONDS, RunningCluster, stopped, tell
+from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require_etcd, stopped, tell
 from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
 
@@ -76,6 +76,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RunningCluster]:
     """One for all faults, each of which leaves it whole."""
+    require_etcd()
     with made(RunningCluster, CONFIG, nodes=2) as run:
         asyncio.run(run.start(START_SECONDS))
         yield run

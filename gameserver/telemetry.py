@@ -37,6 +37,12 @@ REPLICA_AGE = Gauge(
     ["database", "replica"],
 )
 REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
+RECONCILED = Counter(
+    "gameserver_reconciled_total", "Comparisons of failed-over databases with the slot map", ["database", "end"]
+)
+RECONCILED_SLOTS = Counter(
+    "gameserver_reconciled_slots_total", "Slots that differed from the map then, by what was done", ["group", "what"]
+)
 BACKUPS = Gauge("gameserver_backups", "Base backups that are kept", ["database"])
 BACKUP_AGE = Gauge("gameserver_backup_age_seconds", "Seconds since the newest base backup ended", ["database"])
 BACKUP_BYTES = Gauge("gameserver_backup_bytes", "Size of the newest base backup", ["database"])

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from gameserver.app import backup_watch
 from gameserver.config.settings import Settings
+from gameserver.rules import ranges
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.operators import condition, old_weeks, parameters, redis_condition, standby_condition
 from gameserver.storage.operators.condition import Symptom
@@ -68,6 +69,7 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
         used = [databases[name] for name in databases.names() if databases[name].groups]
         examined = await asyncio.gather(*(_database(settings, database, nodes) for database in used))
         _compare_clocks(examined, settings.control.database)
+        await _compare_slots(settings, databases, examined)
         replicas = await _replicas(settings, databases)
         return [*examined, *replicas, await _redis(settings)]
     finally:
@@ -183,6 +185,28 @@ async def _replica(replica: Replica) -> Examined:
     except ASKING as error:
         examined.fail(causes.explained(replica.name, error))
     return examined
+
+
+async def _compare_slots(settings: Settings, databases: Databases, examined: list[Examined]) -> None:
+    """What the databases own is compared with the control database's map."""
+    known = {server.name: server for server in examined}
+    if any(server.symptoms and "version" not in server.facts for server in examined):
+        return  # a database is away: its own examination says why
+    try:
+        found = await provision.reconciler_of(settings, databases).check()
+    except (*ASKING, DatabaseUnavailable):
+        return
+    for name in found.closed.keys() & known.keys():
+        problem = "it was failed over or restored, and is closed until its slots have been compared with the map"
+        remedy = "a node does that, or `gameserver slots reconcile`; `slots check` shows what differs"
+        known[name].fail(problem, remedy)
+    slots: dict[str, dict[str, list[int]]] = {}
+    for each in found.judgements:
+        what = f"of {each.view.group} differ from the map: {each.verdict.reason}"
+        slots.setdefault(each.view.owner, {}).setdefault(what, []).append(each.view.slot)
+    for name, findings in slots.items():
+        for what, numbers in findings.items():
+            known[name].fail(f"the slots {ranges.shown(numbers)} {what}", "look at `gameserver slots check`")
 
 
 def _behind(replica: Replica) -> Symptom:

@@ -19,6 +19,7 @@ from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding import provision
 from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
@@ -35,7 +36,7 @@ from gameserver.transport.socket.memory import MemoryLimits
 from gameserver.transport.socket.places import SocketLimits
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
-from gameserver.upkeep import loops, takeover
+from gameserver.upkeep import loops, reconciling, takeover
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
@@ -146,6 +147,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         *live.work(),
         slots.run(),
         takeover.take_over_for_ever(core.sharding),
+        reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
         backup_watch.watch_for_ever(settings),
         _follow(core),
     ]

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,8 +18,10 @@ from gameserver.cli.running import Json, carry_out, console, faults, with_shardi
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
+from gameserver.rules.errors import Conflict
 from gameserver.storage.operators.survey import Holding, Survey
 from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.reconciling import Reconciler, Reconciliation
 from gameserver.terminal import show, show_json
 
 SAMPLE_SECONDS = 2.0
@@ -141,3 +145,74 @@ def cancel(
         await move_bars.carry_out(moves, [move_id])
 
     with_sharding(config, work)
+
+
+@slots.command()
+def check(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
+    """Compare what the databases say they own with the slot map; ends with 1 if they differ. Changes nothing."""
+
+    async def work(reconciler: Reconciler) -> None:
+        found = await reconciler.check()
+        _show_reconciliation(found, as_json=as_json)
+        if found.judgements or found.closed:
+            sys.exit(1)
+
+    _with_reconciler(config, work)
+
+
+Without = Annotated[list[str] | None, typer.Option("--without", help="A database that is given up; repeat for more.")]
+
+
+@slots.command()
+def reconcile(
+    without: Without = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Set ownership right after a failover or a restore, and open databases; running nodes do this by themselves."""
+
+    async def work(reconciler: Reconciler) -> None:
+        done = await reconciler.run(without or (), force=True)
+        if done is None:
+            raise Conflict("Another process is at it: look again by `slots check`.")
+        _show_reconciliation(done, as_json=as_json)
+        if done.closed:
+            sys.exit(1)
+
+    _with_reconciler(config, work)
+
+
+@slots.command()
+def accept(
+    slots_given: Annotated[str, typer.Argument(metavar="SLOTS", help="The slots, such as 0-15,20.")],
+    owner: Annotated[str, typer.Option("--owner", help="The database that is to own them.")],
+    group: Annotated[str, typer.Option(help="Their group.")] = "players",
+    config: Config = DEFAULT,
+) -> None:
+    """End a conflict that `slots check` shows: a database owns the slots with whatever rows it has of them."""
+
+    async def work(reconciler: Reconciler) -> None:
+        await reconciler.accept(group, ranges.parse(slots_given), owner)
+        console.print(f"{owner} owns these slots of {group} now.")
+
+    _with_reconciler(config, work)
+
+
+def _with_reconciler(config: Path, work: Callable[[Reconciler], Awaitable[None]]) -> None:
+    async def run() -> None:
+        settings = settings_of(config)
+        databases = provision.open_databases(settings)
+        try:
+            await work(provision.reconciler_of(settings, databases, actor()))
+        finally:
+            await databases.close()
+
+    with faults():
+        carry_out(run())
+
+
+def _show_reconciliation(found: Reconciliation, *, as_json: bool) -> None:
+    if as_json:
+        show_json(tables.reconciliation_rows(found))
+    else:
+        tables.show_or_say(console, tables.reconciliation(found))

@@ -27,6 +27,7 @@ from gameserver.rules import ranges
 from gameserver.rules.game import Game
 from gameserver.rules.player import shown_max_hp
 from gameserver.storage.sharding.provision import Migrated
+from gameserver.storage.sharding.reconciling import Reconciliation
 from gameserver.terminal import grid, show
 from gameserver.times import rfc3339, rfc3339_of_seconds
 
@@ -160,6 +161,32 @@ def moves(unfinished: Sequence[MoveRecord]) -> Table | str:
         cells = (str(move.id), move.group, move.source, move.target, step, over, move.mover, move.problem or "")
         table.add_row(*cells)
     return table
+
+
+def reconciliation(found: Reconciliation) -> Table | str:
+    """What was found of databases and slots that don't agree with the map, and what was done."""
+    rows = reconciliation_rows(found)
+    if not rows:
+        return "Every database owns what the map says."
+    table = grid("database or group", "slots", "what", "why", folded=("slots", "what", "why"))
+    for row in rows:
+        table.add_row(row["about"], row["slots"], row["what"], row["reason"])
+    return table
+
+
+def reconciliation_rows(found: Reconciliation) -> list[dict[str, str]]:
+    """The same, for programs: one row for each database, and for slots of a group that share a reason."""
+    rows = [{"about": name, "slots": "", "what": "open again", "reason": ""} for name in found.opened]
+    rows += [{"about": name, "slots": "", "what": "closed", "reason": why} for name, why in found.closed.items()]
+    rows += [{"about": name, "slots": "", "what": "not asked", "reason": why} for name, why in found.absent.items()]
+    slots: dict[tuple[str, str, str], list[int]] = {}
+    for each in found.judgements:
+        slots.setdefault((each.view.group, each.verdict.what.value, each.verdict.reason), []).append(each.view.slot)
+    rows += [
+        {"about": group, "slots": ranges.shown(numbers), "what": what, "reason": reason}
+        for (group, what, reason), numbers in slots.items()
+    ]
+    return rows
 
 
 def members(listed: Sequence[Member]) -> Table:

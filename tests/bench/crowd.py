@@ -78,7 +78,8 @@ class Asker:
         return body
 
     def _take(self, status: int, body: bytes) -> None:
-        self._answer.set_result((status, orjson.loads(body) if body else None))
+        if not self._answer.done():  # who asked may have left
+            self._answer.set_result((status, orjson.loads(body) if body else None))
 
     def _end(self, reason: str) -> None:
         if hasattr(self, "_answer") and not self._answer.done():

@@ -68,14 +68,14 @@ async def kill_the_primary(stack: Stack, *, cut: bool) -> Loss:
 async def _act(urls: Sequence[str], number: int, player: Somebody, versions: dict[int, int]) -> None:
     """One action after the other; the version of each that was acknowledged is noted at once."""
     asker = await Asker.open(Endpoint.parse(urls[number % len(urls)]))
-    orders = cycle(ORDERS)
-    with suppress(ConnectionError, TimeoutError):
-        while True:
-            body = next(orders)
-            status, answer = await asker.ask("POST", "/v1/players/me/actions", token=player.token, body=body)
-            if status == 200:
-                versions[int(player.id)] = answer["player"]["version"]
-    asker.close()
+    try:
+        with suppress(ConnectionError, TimeoutError):
+            for body in cycle(ORDERS):
+                status, answer = await asker.ask("POST", "/v1/players/me/actions", token=player.token, body=body)
+                if status == 200:
+                    versions[int(player.id)] = answer["player"]["version"]
+    finally:
+        asker.close()
 
 
 async def _promoted(replica: asyncpg.Connection, players: Sequence[int]) -> dict[int, int]:

@@ -114,12 +114,19 @@ async def costs(kind: Kind, seconds: float, results: Results) -> None:
 
 def show_staleness(found: Mapping[str, Staleness]) -> None:
     """By what its player knew: the reads that showed all of it, and the ages of the others."""
-    heads = ("reads", "fresh", *(f"p{share} ms" if share < 100 else "oldest ms" for share in SHARES))
+    heads = ("reads", "by replica", "fresh", *(f"p{share} ms" if share < 100 else "oldest ms" for share in SHARES))
     table = Table("reads that a replica may answer", *(Column(head, justify="right") for head in heads))
     table.add_column("by token: older than that", justify="right")
     for title, one in found.items():
         ages = (f"{one.at(share):.1f}" for share in SHARES)
-        table.add_row(title, f"{len(one.ages):,}", f"{one.fresh:.1%}", *ages, f"{one.wrong} of {one.by_token:,}")
+        table.add_row(
+            title,
+            f"{len(one.ages):,}",
+            f"{one.by_replica:.0%}",
+            f"{one.fresh:.1%}",
+            *ages,
+            f"{one.wrong} of {one.by_token:,}",
+        )
     console.print(table)
 
 
@@ -137,7 +144,7 @@ def as_json(results: Results) -> dict[str, Any]:
     return {
         "lines": {title: [line.as_json() for line in lines] for title, lines in results.lines.items()},
         "staleness": {
-            title: {"fresh": one.fresh, "wrong": one.wrong, "by_token": one.by_token}
+            title: {"fresh": one.fresh, "by_replica": one.by_replica, "wrong": one.wrong, "by_token": one.by_token}
             | {f"p{share}_ms": one.at(share) for share in SHARES}
             for title, one in results.staleness.items()
         },

@@ -5,9 +5,13 @@ fresh, as far as its player can tell.
 """
 
 import asyncio
+import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import aiohttp
 
 from bots.load.connecting import Endpoint
 from tests.bench.crowd import Asker, Somebody, sign_up
@@ -16,17 +20,22 @@ from tests.bench.losses import ORDERS
 
 PROBES = 8
 PAUSE = 0.005
+_READS = re.compile(r'^gameserver_player_reads_total\{source="([^"]+)"\} (\S+)$', re.MULTILINE)
 SHARES = (50, 90, 99, 100)
 """Per cent of the reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """The ages of all reads in ms, sorted; 0 for fresh ones. `wrong`: reads by token that were older than that."""
+    """The ages of the reads in ms, sorted; 0 for fresh ones. `wrong`: reads by token that were older than that.
+
+    `by_replica`: the share of all of them that replicas answered.
+    """
 
     ages: Sequence[float]
     wrong: int
     by_token: int
+    by_replica: float
 
     @property
     def fresh(self) -> float:
@@ -83,6 +92,21 @@ async def measure(urls: Sequence[str], seconds: float) -> Staleness:
             await reader.turn(number)
             number += 1
 
+    before = await _counted(urls)
     await asyncio.gather(*map(go_on, readers))
+    read = await _counted(urls) - before
     ages = sorted(age for reader in readers for age in reader.ages)
-    return Staleness(ages, sum(each.wrong for each in readers), sum(each.by_token for each in readers))
+    by_token = sum(each.by_token for each in readers)
+    share = read["replica"] / max(1, read.total())
+    return Staleness(ages, sum(each.wrong for each in readers), by_token, share)
+
+
+async def _counted(urls: Sequence[str]) -> Counter[str]:
+    """The players that the nodes have read, by source."""
+    counts = Counter[str]()
+    async with aiohttp.ClientSession() as client:
+        for url in urls:
+            async with client.get(f"{url}/metrics") as answer:
+                for source, count in _READS.findall(await answer.text()):
+                    counts[source] += round(float(count))
+    return counts

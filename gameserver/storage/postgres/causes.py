@@ -16,6 +16,10 @@ class Unfit(ConnectionError):
     """A database answers, but must not be used; the text is a sentence for operators that says why."""
 
 
+class Unreconciled(Unfit):
+    """A database was failed over or restored, and hasn't been compared with the slot map since."""
+
+
 class NoPrimary(Unfit):
     """What answers takes no writes: it is a replica by now, or was demoted."""
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
 from gameserver.storage.postgres import causes, passfile, pools
-from gameserver.storage.postgres.causes import Unfit
+from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
 from gameserver.storage.postgres.driver import LEAVE_A_MARK, DriverConnection
@@ -41,8 +41,17 @@ EVERYWHERE = {
 }
 """Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
 tables, and what is acknowledged must be on disk."""
-Vet = Callable[["Database", asyncpg.Connection], Awaitable[None]]
+Vet = Callable[["Database", DriverConnection], Awaitable[None]]
 """Raises Unfit."""
+
+
+class Judges(NamedTuple):
+    """Who says whether a database may be used: `vet` until it has found it fit once, `gate` for each connection."""
+
+    vet: Vet
+    gate: Vet
+
+
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
 log = structlog.get_logger()
 
@@ -50,8 +59,9 @@ log = structlog.get_logger()
 class Database:
     """One Postgres database.
 
-    Law: nothing uses it before `vet` has judged it, on the first connection, whenever that comes: a database that is
-    silent when a node starts, or joins later, is judged when it first answers.
+    Law: nothing uses it before `judges.vet` has judged it, on the first connection, whenever that comes: a database
+    that is silent when a node starts, or joins later, is judged when it first answers. Every connection has to pass
+    `judges.gate`, which refuses a server that was failed over or restored until it was reconciled.
     """
 
     def __init__(
@@ -62,7 +72,7 @@ class Database:
         *,
         patient: bool = False,
         replica: bool = False,
-        vet: Vet | None = None,
+        judges: Judges | None = None,
     ) -> None:
         """`patient`, for migrations: statements and transactions may take as long as they need.
 
@@ -72,7 +82,9 @@ class Database:
         self.dialer = Dialer(name, url, passfile, replica=replica)
         self.groups: frozenset[str] = frozenset()
         """The table groups that it is to have, as far as is known."""
-        self._vet = vet
+        self._judges, self._is_fit = judges, False
+        self.estranged = False
+        """Whether its last connection was refused because it has to be reconciled first."""
         self._url, self._passfile = url, passfile
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
@@ -119,18 +131,24 @@ class Database:
             raise
         return connection
 
-    async def _judge(self, connection: asyncpg.Connection) -> None:
-        """Lets `vet` judge the database, until it has found it fit once. Raises Unfit, and what the driver raises."""
-        if (vet := self._vet) is None:
-            return
+    async def _judge(self, connection: DriverConnection) -> None:
+        """Lets the judges look at the database and this connection.
+
+        Raises Unfit, and what the driver raises.
+        """
         try:
-            await vet(self, connection)
+            if self._judges is not None:
+                if not self._is_fit:
+                    await self._judges.vet(self, connection)
+                self._is_fit = True
+                await self._judges.gate(self, connection)
         except BaseException as error:
             connection.terminate()
             if isinstance(error, Unfit):
                 self._outage.failed(str(error))
+            self.estranged = isinstance(error, Unreconciled)
             raise
-        self._vet = None
+        self.estranged = False
 
     @contextlib.asynccontextmanager
     async def _opened(self, **options: Any) -> AsyncIterator[AsyncConnection]:
@@ -228,14 +246,14 @@ class Databases:
         passfile: Path | None = None,
         *,
         patient: bool = False,
-        vet: Vet | None = None,
+        judges: Judges | None = None,
     ) -> None:
         """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
-        self._passfile, self._patient, self._vet = passfile, patient, vet
+        self._passfile, self._patient, self._judges = passfile, patient, judges
         self._databases = {name: self._made(name, url) for name, url in urls.items()}
 
     def _made(self, name: str, url: SecretStr) -> Database:
-        return Database(name, url, self._passfile, patient=self._patient, vet=self._vet)
+        return Database(name, url, self._passfile, patient=self._patient, judges=self._judges)
 
     def join(self, name: str, url: SecretStr) -> None:
         """Adds a database that wasn't known at first; the address of a known name stays."""
@@ -257,6 +275,10 @@ class Databases:
 
     def names(self) -> list[str]:
         return list(self._databases)
+
+    def estranged(self) -> list[str]:
+        """Those that refuse connections because they have to be reconciled."""
+        return [name for name, database in self._databases.items() if database.estranged]
 
     def problems(self) -> dict[str, str]:
         """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""

@@ -23,3 +23,6 @@ CARRYING = 7_710_103
 
 CLOSING = 7_710_104
 """Held by the one node that closes seasons."""
+
+RECONCILING = 7_710_106
+"""Held, on the control database, by whoever compares databases with the slot map."""

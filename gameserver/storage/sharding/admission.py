@@ -43,6 +43,7 @@ async def admit(
         for group in groups:
             await membership.join(group, name, url)
         await membership.keep(name)
+        await provision.reconciler_of(settings, databases).insist()
     finally:
         await databases.close()
 

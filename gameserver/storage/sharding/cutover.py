@@ -26,6 +26,7 @@ LAG_SECONDS = 0.3
 """No cut-over begins to a target that lags by more."""
 STATEMENT_SECONDS = 5.0
 LOOK_SECONDS = 0.002
+OWNED = "select exists(select from {group}_owned_slots where slot = $1 and owned)"
 
 
 class RowsDiffer(Exception):
@@ -50,6 +51,8 @@ class Cutover:
 
         Raises CutoverDelayed or RowsDiffer, with the slot back at the source; LeaseLost; or what the servers raise.
         """
+        if not await self._source.fetchval(OWNED.format(group=move.group), slot, timeout=STATEMENT_SECONDS):
+            raise RowsDiffer(f"slot {slot}: {move.source} doesn't own it: see `slots check`")
         # 1. Wait until the target is close behind, and sum up beforehand the rows that never change.
         await self.require_near(move, slot)
         bases = await asyncio.gather(

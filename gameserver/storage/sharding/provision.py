@@ -17,10 +17,11 @@ from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database, Databases, Judges
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
-from gameserver.storage.sharding import placing
+from gameserver.storage.sharding import lineage, placing
+from gameserver.storage.sharding.reconciling import Reconciler, reconciled
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
 from gameserver.storage.tables import migrations
@@ -37,7 +38,8 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
-    databases = Databases(urls, settings.passfile, patient=patient, vet=None if patient else vet)
+    judges = None if patient else Judges(vet, lineage.gate)
+    databases = Databases(urls, settings.passfile, patient=patient, judges=judges)
     databases.assign({"control": [settings.control.database]})
     return databases
 
@@ -55,7 +57,7 @@ async def require_ready(settings: Settings, databases: Databases) -> None:
     control = databases[settings.control.database]
     named: Mapping[str, Sequence[str]] = {name: group.databases for name, group in settings.groups.items()}
     if not await _judged(settings, control):
-        groups = await members(settings, databases)
+        groups = await reconciled(reconciler_of(settings, databases), lambda: members(settings, databases))
         named = {group: [database.name for database in group_members] for group, group_members in groups.items()}
     databases.assign(named)
     verdicts = await asyncio.gather(
@@ -69,6 +71,13 @@ async def require_control(settings: Settings, databases: Databases) -> None:
     """Refuses a control database that can't be used. Raises OutdatedDatabase, DatabaseUnavailable."""
     if faults := await _judged(settings, databases[settings.control.database]):
         raise OutdatedDatabase(_sentence(faults))
+    control = databases[settings.control.database]
+    await reconciled(reconciler_of(settings, databases), lambda: control.ask("select 1"))
+
+
+def reconciler_of(settings: Settings, databases: Databases, actor: str | None = None) -> Reconciler:
+    """What opens databases that were failed over or restored; in the audit log under `actor`, else this node's name."""
+    return Reconciler(databases, settings.control.database, actor or f"node {settings.node.title}")
 
 
 async def _judged_if_it_answers(settings: Settings, database: Database) -> Sequence[str]:
@@ -173,7 +182,9 @@ async def migrate(settings: Settings) -> Migrated:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
                     raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
                 steps.append(await upgraded(settings, database, group))
-        return Migrated(steps, await placing.assign(control, groups, sizes(settings)))
+        assigned = await placing.assign(control, groups, sizes(settings))
+        await reconciler_of(settings, databases).insist()
+        return Migrated(steps, assigned)
     finally:
         await databases.close()
 

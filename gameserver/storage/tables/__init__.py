@@ -4,9 +4,10 @@ Door: the tables themselves (as `tables.claims`), `METADATA`, `TXID`, `player_of
 `migrations` (`OutdatedDatabase`) brings a database to its head.
 """
 
-from gameserver.storage.tables.accounts_group import accounts_marks, accounts_owned_slots, claims
+from gameserver.storage.tables.accounts_group import accounts_lineage, accounts_marks, accounts_owned_slots, claims
 from gameserver.storage.tables.control_group import (
     audit,
+    control_lineage,
     databases,
     game_names,
     members,
@@ -17,7 +18,7 @@ from gameserver.storage.tables.control_group import (
     slots,
 )
 from gameserver.storage.tables.groups import METADATA, TXID
-from gameserver.storage.tables.items_group import item_ledger, items_marks, items_owned_slots, stacks
+from gameserver.storage.tables.items_group import item_ledger, items_lineage, items_marks, items_owned_slots, stacks
 from gameserver.storage.tables.players_group import (
     PLAYER,
     blocks,
@@ -33,6 +34,7 @@ from gameserver.storage.tables.players_group import (
     player_of,
     player_rows,
     player_with_data_of,
+    players_lineage,
     players_marks,
     players_owned_slots,
     scores,
@@ -43,11 +45,13 @@ __all__ = [
     "METADATA",
     "PLAYER",
     "TXID",
+    "accounts_lineage",
     "accounts_marks",
     "accounts_owned_slots",
     "audit",
     "blocks",
     "claims",
+    "control_lineage",
     "credentials",
     "databases",
     "devices",
@@ -55,6 +59,7 @@ __all__ = [
     "game_names",
     "inbox",
     "item_ledger",
+    "items_lineage",
     "items_marks",
     "items_owned_slots",
     "ledger",
@@ -68,6 +73,7 @@ __all__ = [
     "player_of",
     "player_rows",
     "player_with_data_of",
+    "players_lineage",
     "players_marks",
     "players_owned_slots",
     "scores",

@@ -17,7 +17,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from gameserver.storage.tables.groups import Time, control
+from gameserver.storage.tables.groups import Time, control, lineage
+
+control_lineage = lineage("control", control)
 
 slots = Table(
     "slots",

@@ -1,4 +1,4 @@
-"""What the table groups share: their metadata, and the two tables that each group has, of owned slots and of marks.
+"""What the table groups share: their metadata, and the tables that each group has, of owned slots, marks and lineage.
 
 Several groups may lie in one Postgres database, so each has tables of its own for that.
 """
@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Table,
+    Text,
     text,
 )
 
@@ -52,4 +53,19 @@ def marks(group: str, metadata: MetaData) -> Table:
         Column("slot", SmallInteger, primary_key=True, autoincrement=False),
         Column("move", BigInteger, primary_key=True, autoincrement=False),
         Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    )
+
+
+def lineage(group: str, metadata: MetaData) -> Table:
+    """One row: the system and timeline on which the group was last compared with the slot map (`sharding/lineage`).
+
+    `unseen` names the databases that didn't answer meanwhile, separated by commas; on the control database only.
+    """
+    return Table(
+        f"{group}_lineage",
+        metadata,
+        Column("id", SmallInteger, primary_key=True, autoincrement=False),
+        Column("system", BigInteger, nullable=False),
+        Column("timeline", BigInteger, nullable=False),
+        Column("unseen", Text, nullable=False),
     )

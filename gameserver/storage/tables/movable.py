@@ -1,4 +1,4 @@
-"""The column and the table that every group needs so that its slots can be moved; used by the migrations."""
+"""What every group needs so that its slots can be moved, and compared with the map; used by the migrations."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,4 +19,15 @@ def make_movable(group: str) -> None:
         sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("move", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("epoch", sa.BigInteger, primary_key=True, autoincrement=False),
+    )
+
+
+def have_lineage(group: str) -> None:
+    """Adds the table of the group's lineage, empty: the first comparison with the slot map fills it."""
+    op.create_table(
+        f"{group}_lineage",
+        sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("system", sa.BigInteger, nullable=False),
+        sa.Column("timeline", sa.BigInteger, nullable=False),
+        sa.Column("unseen", sa.Text, nullable=False),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -11,6 +11,8 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from gameserver.app import examine
+from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
@@ -18,8 +20,10 @@ from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.link import Link
+from tests.support.client import Api
 from tests.support.deployment import connected
 from tests.support.freezing import frozen
+from tests.support.nodes import start_node
 from tests.support.servers import FAST, Servers
 from tests.support.switches import switched
 from tests.support.wait import wait_until
@@ -197,3 +201,16 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
         assert await port_of(database) == replica.port
         await link.close()
         await later.close()
+
+
+async def test_a_node_and_doctor_say_which_address_is_the_primary(servers: Servers, settings: Settings) -> None:
+    several = settings.database_url("one").get_secret_value().replace("@", f"@127.0.0.1:{free_port()},")
+    one = DatabaseSettings(url=SecretStr(several), allow_unsafe=True)
+    settings = settings.model_copy(update={"databases": {**settings.databases, "one": one}})
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings)
+        api = await stack.enter_async_context(Api(node.url))
+        assert (await api.ask("GET", "/ready")).body == {"ready": True, "primaries": {"one": 2}}
+        facts = {server.name: server.facts for server in await examine(settings, 1)}
+        assert facts["one"]["primary"] == f"127.0.0.1:{servers.postgres['one'].port}"
+        assert "primary" not in facts["two"]

@@ -9,12 +9,13 @@ from pydantic import SecretStr
 from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
-from gameserver.rules.errors import Refused
+from gameserver.rules.errors import Refused, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.sharding.digest import moved_tables
 from gameserver.storage.sharding.move import MoveRecord
+from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, connected, slots_of
 
 LEFT = (
@@ -87,3 +88,22 @@ async def assert_settled(core: Core, group: str = "players") -> None:
 
 def slot_with(players: Sequence[Player]) -> list[int]:
     return sorted({slot_of(player.id) for player in players})
+
+
+async def play_until(core: Core, player_id: int, stop: asyncio.Event) -> list[Receipt]:
+    """Acts until told to stop; sends each command again under its id until it has an answer."""
+    receipts: list[Receipt] = []
+    while not stop.is_set():
+        down = receipts and receipts[-1].player.hp == 0
+        receipts.append(await insist(core, player_id, "revive" if down else "hunt"))
+    return receipts
+
+
+async def insist(core: Core, player_id: int, action: str = "hunt") -> Receipt:
+    """Sends one command until it is answered."""
+    key = command_id()
+    while True:
+        try:
+            return await act(core, player_id, action, key=key)
+        except Unavailable:
+            await asyncio.sleep(0.05)

@@ -6,18 +6,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.commands.accounts import Application
 from gameserver.commands.sign_up import enroll
+from gameserver.config.servers import DatabaseSettings
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
+from gameserver.stack.processes.ports import free_port
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord, SlotStep, Step
 from tests.storage.sharding import moving
 from tests.support.client import command_id
-from tests.support.deployment import act, connected, enlist, enlist_many, order, owner, settled, slots_of
+from tests.support.deployment import act, connected, enlist, enlist_many, order, owner, settled, slots_of, working
 from tests.support.devices import device_of
 from tests.support.wait import wait_until
 
@@ -51,6 +55,22 @@ async def test_a_command_that_was_acknowledged_before_its_slot_moved_gets_its_fi
     await moving.move(core, moving.slot_with([player]), "two")
     again = await act(core, player.id, key=key)
     assert (again.player, list(again.events), again.replayed) == (first.player, list(first.events), True)
+
+
+async def test_slots_move_between_databases_of_several_addresses(settings: Settings) -> None:
+    """The first address is nobody's: the mover and Postgres itself find the primary behind it."""
+
+    def with_two(database: DatabaseSettings) -> DatabaseSettings:
+        url = database.url.get_secret_value() if database.url else ""
+        several = url.replace("@", f"@127.0.0.1:{free_port()},")
+        return database.model_copy(update={"url": SecretStr(several)})
+
+    databases = {name: with_two(database) for name, database in settings.databases.items()}
+    async with working(settings.model_copy(update={"databases": databases})) as core:
+        player, key = await enlist(core, database="one"), command_id()
+        first = await act(core, player.id, key=key)
+        await moving.move(core, moving.slot_with([player]), "two")
+        assert (owner(core, player.id), (await act(core, player.id, key=key)).player) == ("two", first.player)
 
 
 async def test_commands_of_a_player_take_effect_in_their_order_while_its_slot_moves(

@@ -12,15 +12,13 @@ from gameserver.commands import sharding
 from gameserver.config.deployment import ControlSettings, GroupSettings
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.stack.servers.postgres import PostgresServer
-from gameserver.storage.players.command import Receipt
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep
 from gameserver.storage.tables import migrations
 from tests.storage.sharding import moving
-from tests.support.client import command_id
-from tests.support.deployment import act, enlist, enlist_many, owner, working
+from tests.support.deployment import enlist, enlist_many, owner, working
 from tests.support.servers import SLOTS, Servers, running_servers
 from tests.support.wait import wait_until
 
@@ -66,7 +64,7 @@ async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_i
         return await call(self, *args)
 
     monkeypatch.setattr(*STEPS[step], deadly)
-    playing = [asyncio.create_task(_play(apart, player.id, stop)) for player in players]
+    playing = [asyncio.create_task(moving.play_until(apart, player.id, stop)) for player in players]
     moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 60)
     await asyncio.gather(*restarts)
     stop.set()
@@ -92,7 +90,7 @@ async def test_a_cancelled_move_ends_although_its_target_is_gone_and_its_slots_c
         ended = await moves.moves.find(made)
         assert ended.at(SlotStep.KEPT) == moving.slot_with([player])
         assert "drop the subscription" in str(ended.problem)
-        assert (await _insist(apart, player.id, "hunt")).player.version == 2
+        assert (await moving.insist(apart, player.id, "hunt")).player.version == 2
     finally:
         await target.start()
     await wait_until(lambda: _is_back(apart), what="the target answers again")
@@ -112,24 +110,6 @@ async def _start_later(server: PostgresServer) -> None:
     await server.start()
 
 
-async def _play(core: Core, player_id: int, stop: asyncio.Event) -> list[Receipt]:
-    """Acts until told to stop; sends each command again under its id until it has an answer."""
-    receipts: list[Receipt] = []
-    while not stop.is_set():
-        down = receipts and receipts[-1].player.hp == 0
-        receipts.append(await _insist(core, player_id, "revive" if down else "hunt"))
-    return receipts
-
-
-async def _insist(core: Core, player_id: int, action: str) -> Receipt:
-    key = command_id()
-    while True:
-        try:
-            return await act(core, player_id, action, key=key)
-        except Unavailable:
-            await asyncio.sleep(0.05)
-
-
 async def test_while_the_control_database_is_away_players_sign_up_and_play_and_moves_wait(own_servers: Servers) -> None:
     database = await own_servers.bare()
     group = GroupSettings(databases=("one",), slots=SLOTS)
@@ -144,13 +124,13 @@ async def test_while_the_control_database_is_away_players_sign_up_and_play_and_m
         try:
             after = await enlist(core)
             for player in (before, after):
-                assert (await _insist(core, player.id, "hunt")).player.version == 2
+                assert (await moving.insist(core, player.id, "hunt")).player.version == 2
             with pytest.raises(DatabaseUnavailable):
                 await core.sharding.moves.unfinished()
         finally:
             await own_servers.postgres["two"].start()
         await wait_until(lambda: _answers(core), what="moves can be asked for again")
-        assert (await _insist(core, before.id, "hunt")).player.version == 3
+        assert (await moving.insist(core, before.id, "hunt")).player.version == 3
         map_follower.cancel()
         await asyncio.wait([map_follower])
     await own_servers.drop(database)

@@ -1,0 +1,84 @@
+"""Which server and timeline a database was compared with the slot map on, and whether that is still the one it has.
+
+Law: a server that was promoted, rewound or restored to a point in time is on another timeline, and one that was made
+from a dump is another system. Either may have forgotten what it acknowledged. So each group's tables carry the system
+and timeline of their last comparison, and every connection finds out, in one statement, whether they are this server's
+own; until they are, it is refused, and nothing is read from or written to the database but by whoever compares it.
+
+What this can't see: a copy of the files that is started in place of the newer ones goes on with the same timeline.
+"""
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from gameserver.storage.postgres.causes import Unfit, Unreconciled
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
+
+GROUPS = ("accounts", "control", "items", "players")
+_PRESENT = "select g from unnest($1::text[]) as g where to_regclass('public.' || g || '_lineage') is not null"
+
+
+async def gate(database: Database, connection: DriverConnection) -> None:
+    """Refuses a connection to a database that has to be compared with the slot map first. Raises Unreconciled, Unfit.
+
+    `database` says which groups it is to have; one that is in none is let in.
+    """
+    try:
+        former = await stale(connection, database.groups)
+    except asyncpg.UndefinedTableError as error:
+        raise Unfit(f"The database {database.name} lacks tables ({error}): run `gameserver migrate`.") from error
+    if former:
+        raise Unreconciled(
+            f"The database {database.name} was failed over or restored: it is closed until its slots have been "
+            "compared with the map, which a node does by itself, or `gameserver slots reconcile` (system and timeline "
+            f"{_here(connection)}, before {max(former.values()) or 'none'})."
+        )
+
+
+async def present(connection: DriverConnection) -> list[str]:
+    """The groups whose lineage the database has a table for."""
+    return [row["g"] for row in await connection.fetch(_PRESENT, GROUPS)]
+
+
+async def stale(connection: DriverConnection, groups: Iterable[str]) -> dict[str, str]:
+    """The groups that were compared on another system or timeline, which is the value, or never: "" then.
+
+    Raises Unfit for a server that doesn't say what it is.
+    """
+    if not (names := sorted(groups)):
+        return {}
+    here = _here(connection)
+    recorded = ", ".join(f"(select system || ' ' || timeline from {group}_lineage)" for group in names)  # noqa: S608
+    former = await connection.fetchval(f"select array[{recorded}]")
+    return {group: was or "" for group, was in zip(names, former, strict=True) if was != here}
+
+
+def _here(connection: DriverConnection) -> str:
+    return "{} {}".format(*_lineage(connection))
+
+
+def _lineage(connection: DriverConnection) -> tuple[int, int]:
+    """The server's system and timeline. Raises Unfit."""
+    lineage = connection.lineage
+    if lineage is None or lineage.timeline is None:
+        raise Unfit("The server doesn't say its system and timeline: grant execute on pg_control_system to the role.")
+    return int(lineage.system), lineage.timeline
+
+
+async def stamp(connection: DriverConnection, group: str, unseen: Iterable[str] = ()) -> None:
+    """Records that the group has been compared on this server; `unseen` didn't answer meanwhile."""
+    await connection.execute(
+        f"insert into {group}_lineage as l (id, system, timeline, unseen) values (1, $1, $2, $3)"  # noqa: S608
+        " on conflict (id) do update set system = excluded.system, timeline = excluded.timeline,"
+        " unseen = excluded.unseen",
+        *_lineage(connection),
+        ",".join(sorted(unseen)),
+    )
+
+
+async def unseen(connection: DriverConnection) -> set[str]:
+    """The databases that didn't answer when the control database was compared last."""
+    names = await connection.fetchval("select unseen from control_lineage")
+    return set(names.split(",")) if names else set()

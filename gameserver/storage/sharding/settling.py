@@ -1,0 +1,159 @@
+"""Writes what was judged: rows of ownership on each database, the map, the steps of moves; then the stamps that open.
+
+Law: a step may be repeated after a crash at any point, and leads to the same end. What the map learns from databases is
+written there first, so that it is learnt again; all else is written to the control database first. No epoch is raised
+beyond that of the map, but by the winner of what the map learns. A database's stamps are written in the transaction
+of its last rows, under its fences.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from gameserver.storage.postgres.driver import DriverConnection
+from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.sharding import lineage
+from gameserver.storage.sharding.comparing import Compared, Comparison
+from gameserver.storage.sharding.judging import Ownership, SlotView, Verdict, What
+from gameserver.storage.slots.slot_map import CHANNEL
+
+FENCE_MS = 2000
+"""How long writes under way on an open database may take to end."""
+_SUBSCRIPTIONS = """
+    select subname from pg_subscription s join pg_database d on d.oid = s.subdbid
+    where d.datname = current_database() and subname ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and subname <> all($1::text[])
+"""
+_PUBLICATIONS = (
+    "select pubname from pg_publication where pubname ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and pubname <> all($1)"
+)
+_SLOTS = """
+    select pg_terminate_backend(active_pid, 2000), slot_name from pg_replication_slots
+    where database = current_database() and slot_name ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and slot_name <> all($1::text[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A slot, and what is to be done about it."""
+
+    view: SlotView
+    verdict: Verdict
+
+    @property
+    def winner(self) -> tuple[str, Ownership] | None:
+        """The row by which the map's new owner holds what the map learns, if it has to be written."""
+        if self.verdict.what is not What.LEARNT or self.verdict.map is None:
+            return None
+        name = self.verdict.map[0]
+        return (name, self.verdict.rows[name]) if name in self.verdict.rows else None
+
+
+async def settle_winners(comparison: Comparison, judgements: Sequence[Judgement]) -> None:
+    """Lets what the map is about to learn be so. Raises what the driver does."""
+    rows: dict[str, list[tuple[str, int, Ownership]]] = defaultdict(list)
+    for judgement in judgements:
+        if judgement.winner is not None:
+            name, row = judgement.winner
+            rows[name].append((judgement.view.group, judgement.view.slot, row))
+    for name, own in rows.items():
+        await _write_rows(comparison.compared[name], own)
+
+
+async def settle_map(control: DriverConnection, judgements: Sequence[Judgement]) -> None:
+    """The map and the moves, at once."""
+    async with control.transaction():
+        for view, verdict in ((each.view, each.verdict) for each in judgements):
+            if verdict.map is not None:
+                await control.execute(
+                    'update slots set database = $3, epoch = $4 where "group" = $1 and slot = $2 and epoch <= $4',
+                    view.group,
+                    view.slot,
+                    *verdict.map,
+                )
+            if verdict.step is not None and view.moving is not None:
+                await control.execute(
+                    "update move_slots set step = $3, epoch = $4 where move = $1 and slot = $2",
+                    view.moving.move,
+                    view.slot,
+                    *verdict.step,
+                )
+        await control.execute("select pg_notify($1, 'reconciled')", CHANNEL)
+
+
+async def note(control: DriverConnection, actor: str, target: str, judgements: Sequence[Judgement]) -> None:
+    """Enters it into the audit log."""
+    await control.execute(
+        "insert into audit (admin, action, target, reason, details) values ($1, 'slots_reconcile', $2, $3, $4)",
+        actor[:64],
+        target[:128],
+        "failed over or restored",
+        json.dumps(summary(judgements)),
+    )
+
+
+async def release_moves(control: DriverConnection, mover: str, judgements: Sequence[Judgement]) -> None:
+    """Lets the next mover take each move at once, but for those with a slot that waits for a silent database."""
+    held = {
+        each.view.moving.move: each.verdict.reason
+        for each in judgements
+        if each.verdict.what is What.WAITS and each.view.moving is not None
+    }
+    for move, reason in held.items():
+        held_up = "update moves set lease = clock_timestamp() + interval '1 day', problem = $2 where id = $1"
+        await control.execute(held_up, move, reason)
+    await control.execute(
+        "update moves set lease = clock_timestamp() where ended_at is null and mover = $1 and id <> all($2::bigint[])",
+        mover,
+        list(held),
+    )
+
+
+async def settle_database(compared: Compared, judgements: Sequence[Judgement], unseen: Iterable[str] | None) -> None:
+    """Writes the database's rows, and stamps its groups unless `unseen` is None. Raises what the driver does."""
+    name = compared.database.name
+    rows = [
+        (each.view.group, each.view.slot, each.verdict.rows[name])
+        for each in judgements
+        if name in each.verdict.rows and (each.winner is None or each.winner[0] != name)
+    ]
+    async with compared.connection.transaction():
+        await _write_rows(compared, rows)
+        if unseen is not None:
+            for group in sorted({*compared.stale, *({"control"} & set(compared.groups))}):
+                await lineage.stamp(compared.connection, group, unseen if group == "control" else ())
+
+
+async def _write_rows(compared: Compared, rows: Sequence[tuple[str, int, Ownership]]) -> None:
+    """Under the fences, so no write of a player is under way when its slot is taken away."""
+    async with compared.connection.transaction():
+        await compared.connection.execute(f"set local lock_timeout = {FENCE_MS}")
+        for group in sorted({group for group, _, _ in rows}):
+            await compared.connection.execute(f"select pg_advisory_xact_lock({FENCES[group]})")
+            await compared.connection.executemany(
+                f"insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, $2, $3)"  # noqa: S608
+                " on conflict (slot) do update set owned = $2, epoch = $3, txid = excluded.txid where o.epoch <= $3",
+                [(slot, row.owned, row.epoch) for of, slot, row in rows if of == group],
+            )
+
+
+async def end_orphans(connection: DriverConnection, open_copies: Set[str]) -> None:
+    """Ends copies of moves that are over, or that the control database has forgotten: what one of them goes on to
+    bring would be applied to rows of somebody else."""
+    names = list(open_copies)
+    for (name,) in await connection.fetch(_SUBSCRIPTIONS, names):
+        await connection.execute(f"alter subscription {name} disable")
+        await connection.execute(f"alter subscription {name} set (slot_name = none)")
+        await connection.execute(f"drop subscription {name}")
+    for (name,) in await connection.fetch(_PUBLICATIONS, names):
+        await connection.execute(f"drop publication {name}")
+    for _, name in await connection.fetch(_SLOTS, names):
+        await connection.execute("select pg_drop_replication_slot($1)", name)
+
+
+def summary(judgements: Sequence[Judgement]) -> Mapping[str, Mapping[str, list[int]]]:
+    """The slots by what was done to them, and by group."""
+    lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for each in judgements:
+        lines[each.verdict.what.value][each.view.group].append(each.view.slot)
+    return lines

@@ -1,0 +1,38 @@
+"""Opens databases that were failed over or restored, by comparing them with the slot map."""
+
+import asyncio
+
+import structlog
+
+from gameserver.rules.errors import GameError
+from gameserver.storage.postgres.shares import Purpose, using
+from gameserver.storage.sharding.reconciling import Reconciler
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 0.2
+"""How soon a database that refused a connection is compared; this looks at a flag of this process."""
+PAUSE_SECONDS = 3.0
+"""Before the next try, if a database couldn't be opened."""
+
+
+async def reconcile_for_ever(reconciler: Reconciler) -> None:
+    """Reconciles whenever it is needed, until cancelled."""
+    with using(Purpose.UPKEEP):
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if reconciler.is_needed() and not await _reconciles(reconciler):
+                await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _reconciles(reconciler: Reconciler) -> bool:
+    """Whether nothing is left to be done, as far as is known, or another process is at it."""
+    try:
+        done = await reconciler.run()
+    except GameError as error:
+        log.warning("databases can't be compared with the slot map", error=error.detail)
+        return False
+    except Exception:
+        log.exception("databases can't be compared with the slot map")
+        return False
+    return done is None or not (done.closed or reconciler.is_needed())

@@ -17,6 +17,7 @@ from gameserver.cli.check import check
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
 from gameserver.cli.doctor import doctor
+from gameserver.cli.failover import failover
 from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
@@ -46,6 +47,7 @@ cli.add_typer(backups_cli, name="backups")
 cli.add_typer(nodes_cli, name="nodes")
 cli.add_typer(slots, name="slots")
 cli.add_typer(databases, name="databases")
+cli.add_typer(failover, name="failover")
 cli.add_typer(boards_cli, name="boards")
 cli.add_typer(seasons_cli, name="seasons")
 

@@ -29,7 +29,7 @@ Wanted = Annotated[list[str] | None, typer.Argument(metavar="[DATABASE]...", hel
 
 
 def backup(databases: Wanted = None, config: Config = DEFAULT) -> None:
-    """Make a base backup of each database, check it, and delete what is older than [backups] says."""
+    """Make a base backup of each database, check it, and delete those that `keep_days` no longer wants."""
     with faults():
 
         async def work() -> None:

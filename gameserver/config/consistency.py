@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gameserver.config import ports
 from gameserver.config.deployment import GROUPS, GroupSettings, HAProxySettings, NodeSettings
+from gameserver.config.servers import DatabaseSettings, EtcdSettings
 
 
 def unknown_databases(control: str, groups: Mapping[str, GroupSettings], databases: Collection[str]) -> list[str]:
@@ -22,6 +23,13 @@ def unknown_groups(groups: Mapping[str, GroupSettings]) -> list[str]:
     """Groups that are missing, or that there are none of; `items` may be missing."""
     missing = [f"groups.{name} is missing" for name in GROUPS if name not in groups and name != "items"]
     return missing + [f"groups.{name}: there is no such group" for name in groups if name not in GROUPS]
+
+
+def missing_etcd(databases: Mapping[str, DatabaseSettings], etcd: EtcdSettings | None) -> list[str]:
+    """Databases whose servers can't elect a primary."""
+    if etcd is not None:
+        return []
+    return [f"databases.{name}.members need [etcd]" for name, database in databases.items() if database.members]
 
 
 def items_group(groups: Mapping[str, GroupSettings]) -> dict[str, GroupSettings]:

@@ -7,7 +7,7 @@ may read.
 from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from gameserver.config import postgres_url, redis_url
 from gameserver.config.ports import Port
@@ -46,9 +46,42 @@ class ReplicaSettings(PostgresSettings):
     """A Postgres server that follows a database by streaming replication: only reads go there."""
 
 
-class DatabaseSettings(PostgresSettings):
-    """A Postgres server that takes writes."""
+class MemberSettings(SettingsSection):
+    """One Postgres of a database that fails over, with its Patroni; both listen on 127.0.0.1."""
 
+    port: Port
+    api_port: Port
+    """Of Patroni's REST API."""
+
+
+class EtcdMemberSettings(SettingsSection):
+    """One etcd, on 127.0.0.1."""
+
+    port: Port
+    peer_port: Port
+    """For the other members."""
+
+
+class EtcdSettings(SettingsSection):
+    """The store by which Patroni elects primaries; a majority of its members has to run."""
+
+    members: tuple[EtcdMemberSettings, ...] = Field(min_length=1, max_length=7)
+
+
+class SentinelSettings(SettingsSection):
+    """A Valkey with replicas and the Sentinels that make one of them the master, all on 127.0.0.1."""
+
+    servers: tuple[Port, ...] = Field(min_length=2, max_length=8)
+    """Of the Valkeys; the first is the master at first."""
+    ports: tuple[Port, ...] = Field(min_length=3, max_length=9)
+    """Of the Sentinels, a majority of which has to run."""
+
+
+class DatabaseSettings(PostgresSettings):
+    """A Postgres server, or several of which one is the primary."""
+
+    members: tuple[MemberSettings, ...] = Field(default=(), max_length=8)
+    """Instead of `url` and `embedded`: servers that `up` runs under Patroni (docs/failover.md)."""
     allow_unsafe: bool = False
     """Whether nodes may use it though `fsync` or `full_page_writes` is off there, so that it may lose what it had."""
     replicas: tuple[ReplicaSettings, ...] = ()
@@ -58,6 +91,14 @@ class DatabaseSettings(PostgresSettings):
 
     `up` sets an embedded database up so; one at a `url` is refused while its server's commits wait for no standby.
     """
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if [self.url is not None, self.embedded is not None, bool(self.members)].count(True) != 1:
+            raise ValueError("give either `url` or `embedded = { port = … }`, or `members`")
+        if len(self.members) == 1:
+            raise ValueError("`members` needs two or more: a primary and a standby")
+        return self
 
     @model_validator(mode="after")
     def _require_what_fits_the_replicas(self) -> Self:
@@ -78,9 +119,17 @@ class RedisSettings(ServerSettings):
     """A PEM file with this client's certificate, if the server requires one."""
     key: Path | None = None
     """The PEM file with the key of `certificate`."""
+    sentinels: SentinelSettings | None = None
+    """Instead of `url` and `embedded`: servers and Sentinels that `up` runs (docs/failover.md)."""
     sentinel_username: str | None = None
     sentinel_password: SecretStr | None = None
     """The credentials of the Sentinels, if they require any; the URL has those of the master."""
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if [self.url is not None, self.embedded is not None, self.sentinels is not None].count(True) != 1:
+            raise ValueError("give either `url` or `embedded = { port = … }`, or `sentinels`")
+        return self
 
     @field_validator("url")
     @classmethod

@@ -38,7 +38,10 @@ from gameserver.config.sections import (
     SocketSettings,
     WriteSettings,
 )
-from gameserver.config.servers import DatabaseSettings, RedisSettings, ServerSettings
+from gameserver.config.servers import DatabaseSettings, EtcdSettings, RedisSettings, ServerSettings
+
+REDIS_MASTER = "gameserver"
+"""The name of the master that Sentinels of `up` watch."""
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,7 @@ class Settings(BaseSettings):
     haproxy: HAProxySettings | None = None
     databases: dict[str, DatabaseSettings] = Field(min_length=1)
     redis: RedisSettings
+    etcd: EtcdSettings | None = None
     control: ControlSettings
     groups: dict[str, GroupSettings]
     writes: WriteSettings = WriteSettings()
@@ -95,6 +99,7 @@ class Settings(BaseSettings):
         self.groups.update(consistency.items_group(self.groups))
         faults += consistency.items_slots(self.groups)
         faults += consistency.operators_faults(self.haproxy, self.node)
+        faults += consistency.missing_etcd(self.databases, self.etcd)
         faults += consistency.node_faults(self.haproxy, self.stack.nodes, self.node.port)
         if faults:
             raise ValueError("; ".join(faults))
@@ -153,6 +158,9 @@ class Settings(BaseSettings):
         if database.url is not None:
             return database.url
         password = self.server_password(name, "gameserver")
+        if database.members:
+            hosts = ",".join(f"127.0.0.1:{member.port}" for member in database.members)
+            return SecretStr(f"postgresql://gameserver:{password.get_secret_value()}@{hosts}/gameserver")
         return _embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", password, database)
 
     def replica_urls(self, name: str) -> dict[str, SecretStr]:
@@ -171,12 +179,17 @@ class Settings(BaseSettings):
 
     def requires_standby(self, database: str) -> bool:
         """Whether nodes refuse a database whose commits wait for no standby."""
-        return database in self.databases and self.databases[database].synchronous
+        known = self.databases.get(database)
+        return known is not None and (known.synchronous or bool(known.members))
 
     def redis_url(self) -> SecretStr:
         """redis://… or one of its kinds. Raises ConfigFault for a password that can't be read or made."""
         if self.redis.url is not None:
             return self.redis.url
+        if self.redis.sentinels is not None:
+            password = self.server_password("redis", "default").get_secret_value()
+            hosts = ",".join(f"127.0.0.1:{port}" for port in self.redis.sentinels.ports)
+            return SecretStr(f"redis+sentinel://:{password}@{hosts}/{REDIS_MASTER}")
         return _embedded_url("redis://:{}@127.0.0.1:{}/0", self.server_password("redis", "default"), self.redis)
 
     def redis_access(self) -> RedisAccess:
@@ -189,7 +202,9 @@ class Settings(BaseSettings):
                 for name, path in files.items()
             },
             sentinel_username=redis.sentinel_username,
-            sentinel_password=redis.sentinel_password,
+            sentinel_password=self.server_password("redis", "sentinel")
+            if redis.sentinels is not None
+            else redis.sentinel_password,
         )
 
     @property
@@ -209,11 +224,17 @@ class Settings(BaseSettings):
 
     def admin_keys(self) -> dict[str, SecretStr]:
         """Keys by name: those of the settings, and the embedded stack's own, which is made when it is missing."""
-        embedded = any(server.embedded for server in (*self.databases.values(), self.redis))
+        started = any(database.embedded or database.members for database in self.databases.values())
+        embedded = started or self.redis.embedded or self.redis.sentinels
         return {**({"operator": secret(self.admin_key_file)} if embedded else {}), **self.admin.keys}
 
     def _absolute(self, path: Path) -> Path:
         return (self._folder / path).resolve()
+
+
+def member_name(database: str, number: int) -> str:
+    """How the server of a database that fails over with this number, from 1, is called by Patroni and in tables."""
+    return f"{database}-{number}"
 
 
 def replica_name(database: str, number: int) -> str:

@@ -1,5 +1,6 @@
 """`gameserver up`: runs the embedded servers, the nodes and the HAProxy that the settings name."""
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -13,6 +14,7 @@ from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, replica_name
 from gameserver.stack.backups.receiver import WalReceiver
+from gameserver.stack.clusters import clusters
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import described, overview
@@ -26,6 +28,7 @@ from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.stack.servers.watchdog import watched
 from gameserver.terminal import columns, show, show_json
 
 
@@ -157,18 +160,23 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers = [*replicas(settings, databases), *receivers(settings)]
+    followers, failing_over = [*replicas(settings, databases), *receivers(settings)], clusters(settings)
+    databases += failing_over.servers
     front = _front(settings, config, game_nodes)
-    children: list[Child] = [*databases, *followers, *game_nodes, *([front.haproxy] if front else [])]
+    children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
+    children += [front.haproxy] if front else []
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
     async with Supervisor(children, lock=settings.data / "up.lock") as supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
+        await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
         await supervisor.start(*followers)
+        await asyncio.gather(*(database.provide() for database in failing_over.databases))
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*game_nodes)
-        async with front.serving(supervisor) if front else contextlib.nullcontext():
+        serving = front.serving(supervisor) if front else contextlib.nullcontext()
+        async with watched(failing_over.members), serving:
             doors = {"players": front.haproxy.players if front else game_nodes[0].address}
             doors["operators"] = _operators(settings, front)
             if as_json:

@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
@@ -20,12 +21,14 @@ from tests.support.wait import wait_until
 class RunningUp:
     """One folder with its data, and the processes that run on it."""
 
+    names: ClassVar[Sequence[str]] = ("one", "two", "redis", "players", "operators")
+    """Of ports, besides `node`."""
+
     def __init__(self, folder: Path, settings: str, nodes: int) -> None:
         """`settings` is TOML whose ports are names in braces; `nodes` is how many have a port above that of `node`."""
         self.folder = folder
         self.port = free_ports(nodes + 1)
-        names = ("one", "two", "redis", "players", "operators")
-        self.ports = {"node": self.port, **{name: free_port() for name in names}}
+        self.ports = {"node": self.port, **{name: free_port() for name in self.names}}
         self.config = folder / "local.toml"
         self.config.write_text(settings.format(game=GAME, **self.ports))
         self.popen: subprocess.Popen[bytes] | None = None
@@ -36,9 +39,9 @@ class RunningUp:
         with (self.folder / "output").open("wb") as output:
             return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
-    async def start(self) -> None:
+    async def start(self, seconds: float = 60) -> None:
         self.popen = self.launch()
-        await wait_until(lambda: self.ended() or "Ctrl-C" in self.output(), 60, "everything is up")
+        await wait_until(lambda: self.ended() or "Ctrl-C" in self.output(), seconds, "everything is up")
         assert not self.ended(), self.output()
         self.family = self._all()
 
@@ -64,6 +67,9 @@ class RunningUp:
         return [command for pid in self.family if (command := process_table.command_line(pid))]
 
 
+Up = TypeVar("Up", bound=RunningUp)
+
+
 def free_ports(count: int) -> int:
     """The first of `count` free ports in a row: the port that nodes share, then one port per node."""
     while True:
@@ -78,9 +84,16 @@ def free_ports(count: int) -> int:
 @contextmanager
 def prepared(settings: str, nodes: int) -> Iterator[RunningUp]:
     """Not started yet; every process is dead when the block is over."""
+    with made(RunningUp, settings, nodes) as run:
+        yield run
+
+
+@contextmanager
+def made(kind: type[Up], settings: str, nodes: int) -> Iterator[Up]:
+    """The same for a class of its own."""
     folder = Path(tempfile.mkdtemp(prefix="gameserver-up-", dir=roomy()))
     folder.chmod(0o755)
-    run = RunningUp(folder, settings, nodes)
+    run = kind(folder, settings, nodes)
     try:
         yield run
     finally:

@@ -6,11 +6,10 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from gameserver.stack.servers.node import NodeProcess
 from tests.support.client import Api
 from tests.support.command_line import CommandLine
 from tests.support.wait import wait_until
@@ -18,6 +17,14 @@ from tests.support.wait import wait_until
 PLAYERS = 24
 LONGEST = 60
 """Seconds that bots play at the most."""
+
+
+class Door(Protocol):
+    """A node, or what stands in front of nodes."""
+
+    @property
+    def address(self) -> str:
+        """Its URL."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,12 @@ class Bots:
 
     command_line: CommandLine
 
-    async def run(self, nodes: Sequence[NodeProcess], *words: str) -> BotsOutput:
+    async def run(self, nodes: Sequence[Door], *words: str) -> BotsOutput:
         """A command against the nodes, until it ends by itself."""
         return await self.play(nodes, *words, until=None)
 
     async def play(
-        self, nodes: Sequence[NodeProcess], *words: str, until: Callable[[], Awaitable[object]] | None
+        self, nodes: Sequence[Door], *words: str, until: Callable[[], Awaitable[object]] | None
     ) -> BotsOutput:
         """A command against the nodes. Once `until` has returned they play no more, and prove the result."""
         urls = [word for node in nodes for word in ("--url", node.address)]
@@ -56,21 +63,21 @@ class Bots:
 RUN = ("run", "--players", str(PLAYERS), "--sockets", "1", "--seconds", str(LONGEST), "--fail-on-error")
 
 
-async def metric(node: NodeProcess, name: str) -> float:
+async def metric(node: Door, name: str) -> float:
     """The sum over all labels."""
     async with Api(node.address) as api:
         metrics = (await api.ask("GET", "/metrics")).body
     return sum(float(value) for value in re.findall(rb"^%s(?:\{.*\})? (\S+)$" % name.encode(), metrics, re.MULTILINE))
 
 
-async def has_sockets(nodes: Sequence[NodeProcess]) -> None:
+async def has_sockets(nodes: Sequence[Door]) -> None:
     async def all_play() -> bool:
         return sum([await metric(node, "gameserver_sockets") for node in nodes]) == PLAYERS
 
     await wait_until(all_play, 40, "everybody plays")
 
 
-async def has_acted(nodes: Sequence[NodeProcess], times: int = 10) -> None:
+async def has_acted(nodes: Sequence[Door], times: int = 10) -> None:
     """Waits until the players of these nodes have together acted so many times each."""
 
     async def acted() -> float:

@@ -342,6 +342,6 @@ def test_items_with_another_number_of_slots_than_players_are_refused(file: Path)
         load(file)
 
 
-@pytest.mark.parametrize("name", ["local", "one", "scaleout", "vertical"])
+@pytest.mark.parametrize("name", ["local", "one", "scaleout", "vertical", "sharded", "replicated", "cluster"])
 def test_the_configurations_in_the_repository_can_be_used(name: str) -> None:
     assert load(CONFIG / f"{name}.toml").groups.keys() == {"accounts", "players", "items"}

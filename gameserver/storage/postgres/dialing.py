@@ -1,10 +1,11 @@
 """Opens connections to a database of which several servers may be the primary, and finds the one that is.
 
 Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
-and which isn't an earlier primary than one that was seen. All addresses are asked at once, but for a moment in which
-the last primary is asked alone; the first that fits is taken, so an address that is silent holds up nobody. What is
-learned of the servers holds for the connections that there are: those to a server that is no primary any more are cut
-at once. A replica's URL leads to whatever it names.
+and which isn't an earlier primary than one that was seen. All addresses are asked at once; of
+those that fit and answer within a moment of each other the newest primary is taken, so an address that is silent holds
+up nobody, and a primary that has a successor without knowing it isn't kept. What is learned of the servers holds for
+the connections that there are: those to a server that is no primary any more are cut at once. A replica's URL leads to
+whatever it names.
 """
 
 import asyncio
@@ -27,8 +28,8 @@ from gameserver.storage.postgres.driver import DriverConnection, Lineage
 from gameserver.telemetry import PRIMARY
 
 CONNECT_SECONDS = 3.0
-HEAD_START_SECONDS = 0.25
-"""How long the last primary is asked alone."""
+NEWER_SECONDS = 0.25
+"""How long the others are waited for once a primary has answered: it may be one that hung, and has a successor."""
 ANSWER_SECONDS = 0.7
 """How long the others are waited for once one has answered that it isn't the primary."""
 _LINEAGE = """
@@ -151,16 +152,10 @@ class Dialer:
                 self._connections.discard(other)
 
     async def _race(self, attempt: Attempt) -> tuple[Place, DriverConnection]:
-        """The first that fits of all addresses, the last primary a little ahead."""
-        attempts: Attempts = {}
+        """The newest primary among all addresses."""
+        attempts: Attempts = {place: asyncio.create_task(attempt(place)) for place in self._places}
         winner: Place | None = None
         try:
-            for place in sorted(self._places, key=lambda place: place is not self._last):
-                attempts[place] = asyncio.create_task(attempt(place))
-                if place is self._last:
-                    await asyncio.wait([attempts[place]], timeout=HEAD_START_SECONDS)
-                    if _has_succeeded(attempts[place]):
-                        break
             winner = await self._first(attempts)
             return winner, attempts[winner].result()
         finally:
@@ -171,9 +166,9 @@ class Dialer:
         while True:
             waiting = [attempt for attempt in attempts.values() if not attempt.done()]
             if any(map(_has_succeeded, attempts.values())):
-                if waiting and self.lineage is None:
-                    # An earlier primary that doesn't know it yet may have answered first.
-                    await asyncio.wait(waiting, timeout=HEAD_START_SECONDS)
+                if waiting:
+                    # An earlier primary that doesn't know it yet, as one that hung, may have answered first.
+                    await asyncio.wait(waiting, timeout=NEWER_SECONDS)
                 return max((place for place in attempts if _has_succeeded(attempts[place])), key=_timeline_by(attempts))
             refused = any(attempt.done() and isinstance(attempt.exception(), Unfit) for attempt in attempts.values())
             patience = ANSWER_SECONDS if refused else None

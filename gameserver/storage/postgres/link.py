@@ -40,10 +40,17 @@ class Link:
 
     async def rest(self) -> None:
         """Rolls back a transaction that was begun in advance, if any; to be called before a wait."""
-        if self._connection is None or not self._connection.is_in_transaction():
+        if self._connection is None:
             return
+        if not self._connection.is_usable():
+            # What was cut elsewhere has nothing to roll back.
+            self.drop()
+        elif self._connection.is_in_transaction():
+            await self._roll_back(self._connection)
+
+    async def _roll_back(self, connection: DriverConnection) -> None:
         try:
-            await self._connection.execute("rollback", timeout=REST_SECONDS)
+            await connection.execute("rollback", timeout=REST_SECONDS)
         except (*LOST, asyncpg.PostgresError):
             self.drop()
 

@@ -36,6 +36,8 @@ PATIENT = {
 """Times in milliseconds; the last one frees the fence of a mover that froze in a transaction."""
 STATEMENT_SECONDS = 60.0
 DROP_TRIES = 50
+WAITS_FOR_STANDBYS = 17
+"""The version of Postgres since which a replication slot can wait for standbys."""
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 )
@@ -44,6 +46,11 @@ EVICT = (
     " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
 )
 HAS_SLOT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
+CREATE_SLOT = {
+    False: "select pg_create_logical_replication_slot($1, 'pgoutput')",
+    True: "select pg_create_logical_replication_slot($1, 'pgoutput', failover => true)",
+}
+"""By whether the source sends nothing that the standbys of its `synchronized_standby_slots` don't have yet."""
 _SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
 """In the text of `Copy.servers`: the target's system identifier and the subscription's number."""
 
@@ -80,6 +87,10 @@ async def require_fit(source: Database, target: Database) -> None:
     async with opened(target) as connection:
         if not await connection.fetchval("select pg_has_role('pg_create_subscription', 'member')"):
             raise Conflict(f"The role of {target.name} may not subscribe: grant pg_create_subscription to it.")
+
+
+def _can_wait_for_standbys(connection: asyncpg.Connection) -> bool:
+    return bool(connection.get_server_version().major >= WAITS_FOR_STANDBYS)
 
 
 class Copy:
@@ -128,9 +139,10 @@ class Copy:
             # Publish on the source before the target subscribes.
             await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
             # The slot first, by itself: a subscription that makes it can't be created by a function, as below.
-            create_slot = "select pg_create_logical_replication_slot($1, 'pgoutput')"
-            await source.fetchval(create_slot, self.name, timeout=CREATE_SECONDS)
-            await subscribe(target, self.name, postgres_url.for_servers(self.source.url).get_secret_value())
+            behind = _can_wait_for_standbys(source) and _can_wait_for_standbys(target)
+            await source.fetchval(CREATE_SLOT[behind], self.name, timeout=CREATE_SECONDS)
+            address = postgres_url.for_servers(self.source.url).get_secret_value()
+            await subscribe(target, self.name, address, behind_standbys=behind)
 
     def _publication(self) -> str:
         slots = ", ".join(map(str, self._slots))

@@ -26,7 +26,7 @@ _CREATE = dedent("""
       begin
         execute format(
           'create subscription %I connection %L publication %I '
-          'with (create_slot = false, slot_name = %L, synchronous_commit = ''on'', streaming = off)',
+          'with (create_slot = false, slot_name = %L, synchronous_commit = ''on'', streaming = off{more})',
           '{name}', address, '{name}', '{name}');
       exception when others then
         get stacked diagnostics message = message_text, code = returned_sqlstate;
@@ -37,15 +37,19 @@ _CREATE = dedent("""
 """)
 
 
-async def subscribe(target: asyncpg.Connection, name: str, address: str) -> None:
-    """Creates the subscription `name` to the publication and the existing slot of this name at `address`."""
+async def subscribe(target: asyncpg.Connection, name: str, address: str, *, behind_standbys: bool = False) -> None:
+    """Creates the subscription `name` to the publication and the existing slot of this name at `address`.
+
+    `behind_standbys`: it gets nothing that the source's standbys don't have yet (`synchronized_standby_slots` there).
+    """
     await target.execute("create temporary table if not exists move_source (url text)")
     await target.execute("truncate pg_temp.move_source")
     await target.copy_records_to_table(
         "move_source", records=[(_encoded(address),)], columns=["url"], schema_name="pg_temp"
     )
     try:
-        await target.execute(_CREATE.format(name=name), timeout=CREATE_SECONDS)
+        more = ", failover = true" if behind_standbys else ""
+        await target.execute(_CREATE.format(name=name, more=more), timeout=CREATE_SECONDS)
     finally:
         if not target.is_closed():
             await target.execute("drop table if exists pg_temp.move_source")

@@ -1,0 +1,121 @@
+"""What Patroni is told: how it elects, what Postgres is set to, and how the roles sign in.
+
+`shared` is the same for all members of a database, and Patroni keeps it in etcd; docs/failover.md says why it is so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from gameserver.stack.servers.local_http import HOST
+from gameserver.stack.servers.postgres import DURABLE
+from gameserver.stack.servers.roles import SUPERUSER
+from gameserver.stack.servers.standbys import slot_of
+
+REPLICATOR = "replicator"
+API_USER = "gameserver"
+_SHARED: Mapping[str, Any] = {
+    # A machine that is lost is noticed when its lease ends: 20 s is the least that Patroni takes.
+    "ttl": 20,
+    "loop_wait": 1,
+    "retry_timeout": 5,
+    # A primary that crashed isn't waited for: its standby has everything that was acknowledged.
+    "primary_start_timeout": 0,
+    "primary_stop_timeout": 10,
+    "synchronous_mode_strict": True,
+    # The standby has what was acknowledged, however much that wasn't is missing.
+    "maximum_lag_on_failover": 1 << 40,
+    # While all of etcd is away a primary goes on as long as every member agrees that it is the primary.
+    "failsafe_mode": True,
+    # Slots of subscriptions, which moves of slots make and drop: Patroni would drop them when they rest.
+    "ignore_slots": [{"type": "logical", "plugin": "pgoutput"}],
+    "postgresql": {
+        "use_pg_rewind": True,
+        "use_slots": True,
+        "parameters": {**DURABLE, "max_slot_wal_keep_size": "8GB"},
+    },
+}
+# As the embedded servers have it: text order doesn't change with the machine's libraries.
+_INITDB = [
+    {"encoding": "UTF8"},
+    {"locale": "C"},
+    {"locale-provider": "builtin"},
+    {"builtin-locale": "C.UTF-8"},
+    {"auth": "scram-sha-256"},
+]
+_HBA = [f"host all all {HOST}/32 scram-sha-256", f"host replication all {HOST}/32 scram-sha-256"]
+
+
+def shared(members: int) -> dict[str, Any]:
+    """What so many members share: one standby has every commit before it is acknowledged, with three the faster one."""
+    return {**_SHARED, "synchronous_mode": "quorum" if members > 2 else True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberPlace:
+    """One server of a database: its name, its ports, and the folder of its account in which everything lies."""
+
+    name: str
+    database: str
+    port: int
+    api_port: int
+    home: Path
+    others: Sequence[str]
+    """The names of the other servers of the database."""
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberPasswords:
+    """Of the superuser, of the role that standbys replicate with, of the nodes' role, and of Patroni's REST API."""
+
+    superuser: SecretStr
+    replicator: SecretStr
+    nodes: SecretStr
+    api: SecretStr
+
+
+def patroni_settings(
+    place: MemberPlace, passwords: MemberPasswords, etcd: Sequence[str], programs: Path
+) -> dict[str, Any]:
+    """The settings of one member; `etcd` are host:port. They contain passwords."""
+    return {
+        "scope": place.database,
+        "namespace": "/gameserver/",
+        "name": place.name,
+        "log": {"level": "INFO", "deduplicate_heartbeat_logs": True},
+        "etcd3": {"hosts": list(etcd)},
+        "restapi": {
+            "listen": f"{HOST}:{place.api_port}",
+            "connect_address": f"{HOST}:{place.api_port}",
+            "authentication": {"username": API_USER, "password": passwords.api.get_secret_value()},
+        },
+        "bootstrap": {"dcs": shared(1 + len(place.others)), "initdb": _INITDB},
+        "postgresql": {
+            "listen": f"{HOST}:{place.port}",
+            "connect_address": f"{HOST}:{place.port}",
+            "data_dir": str(place.data),
+            "bin_dir": str(programs),
+            "pgpass": str(place.home / "pgpass"),
+            "pg_hba": _HBA,
+            "authentication": {
+                "superuser": {"username": SUPERUSER, "password": passwords.superuser.get_secret_value()},
+                "replication": {"username": REPLICATOR, "password": passwords.replicator.get_secret_value()},
+            },
+            # A move of slots gets nothing that the standbys don't have, so it can't stand in for one (decision 0061).
+            "parameters": {
+                "unix_socket_directories": "",
+                "synchronized_standby_slots": ", ".join(map(slot_of, place.others)),
+            },
+            "basebackup": [{"checkpoint": "fast"}],
+            # A former primary whose data went another way than its successor's is made anew: it is a copy by then.
+            "remove_data_directory_on_rewind_failure": True,
+            "remove_data_directory_on_diverged_timelines": True,
+        },
+    }

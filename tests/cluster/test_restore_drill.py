@@ -1,6 +1,7 @@
 """One of two databases goes back to a moment while nodes serve: its players go back, nobody else does."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,7 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
             await plays_on(api, player)
         await board_is_right(api, players)
         await all_is_well(up)
+    assert not re.search(r"Node node-\d died", up.output()), up.output()
 
 
 async def plays_on(api: Api, player: Signed) -> None:
@@ -126,8 +128,11 @@ async def all_is_well(up: RunningUp) -> None:
 
     await wait_until(examined, 90, "doctor finds nothing")
     async with Api(f"http://127.0.0.1:{up.port + 1}") as operators:
-        metrics = (await operators.ask("GET", "/metrics")).body
-    assert b'gameserver_backups{database="two"} 1.0' in metrics
+
+        async def measured() -> bool:
+            return b'gameserver_backups{database="two"} 1.0' in (await operators.ask("GET", "/metrics")).body
+
+        await wait_until(measured, 60, "the node has measured the backups")
 
 
 async def board_is_right(api: Api, players: list[Signed]) -> None:

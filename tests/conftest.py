@@ -20,7 +20,7 @@ from gameserver.config.settings import Settings
 from gameserver.logs.setup import console_lines
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
-from tests.support.command_line import CommandLine, running_command_line
+from tests.support.command_line import WARM, CommandLine
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import Servers, standing_servers
 
@@ -62,11 +62,17 @@ def servers() -> Iterator[Servers]:
         yield standing
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """What commands and nodes are forked from ends with the run."""
+    yield
+    WARM.end()
+
+
 @pytest.fixture(scope="session")
-def command_line() -> Iterator[CommandLine]:
+def command_line() -> CommandLine:
     """What runs commands of the product, each as a process of its own."""
-    with running_command_line() as running:
-        yield running
+    return CommandLine()
 
 
 @pytest.fixture

@@ -174,6 +174,10 @@ async def _replica(replica: Replica) -> Examined:
     if replica.problem:
         examined.fail(replica.problem, f"correct its URL, or make it anew from {replica.primary}")
         return examined
+    if not replica.is_comparable:
+        problem = f"it can't be compared with {replica.primary}, which doesn't say how far it has come"
+        examined.symptoms.append(Symptom("warning", problem, f"look at {replica.primary} first"))
+        return examined
     try:
         servers = await asyncio.gather(*(_told_by(replica, standby_condition.server) for _ in range(CONNECTIONS)))
         if len(set(servers)) > 1:

@@ -136,6 +136,17 @@ async def test_a_replica_says_itself_why_it_is_behind(settings: Settings, replic
     await wait_until(is_well, 20, "the replica is up to date")
 
 
+async def test_a_replica_isnt_blamed_for_a_database_that_is_away(settings: Settings, replica: PostgresReplica) -> None:
+    away = DatabaseSettings(
+        url=SecretStr(f"postgresql://gameserver:word@127.0.0.1:{free_port()}/game"),
+        replicas=(ReplicaSettings(url=SecretStr(url_of(replica, settings))),),
+    )
+    chosen = settings.model_copy(update={"databases": {**settings.databases, "one": away}})
+    (symptom,) = await found(chosen, "one-replica-1", "warning", "can't be compared with one")
+    assert symptom.remedy == "look at one first"
+    assert not await found(chosen, "one-replica-1", "error", "")
+
+
 async def test_an_address_with_several_servers_behind_it_is_no_replicas(
     servers: Servers, settings: Settings, replica: PostgresReplica
 ) -> None:

@@ -55,6 +55,7 @@ async def test_players_whose_node_is_killed_come_back_and_the_report_says_after_
 ) -> None:
     async def all_are_back() -> None:
         await has_sockets(nodes)
+        await has_acted(nodes)
         nodes[0].kill()
         await has_sockets(nodes[1:])
         await nodes[0].start()

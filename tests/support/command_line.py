@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +44,8 @@ class RunningCommand:
         return CommandOutput(*json.loads(await self._reader.read()))
 
 
-@dataclass(frozen=True)
 class CommandLine:
     """Runs commands at 80 columns; several at once if need be."""
-
-    socket: Path
 
     async def gameserver(self, *words: str) -> CommandOutput:
         async with self.running("gameserver.__main__", *words) as command:
@@ -56,7 +54,7 @@ class CommandLine:
     @asynccontextmanager
     async def running(self, module: str, *arguments: str) -> AsyncIterator[RunningCommand]:
         """A module as a command; it is killed if it goes on when the block is over."""
-        reader, writer = await asyncio.open_unix_connection(self.socket)
+        reader, writer = await asyncio.open_unix_connection(WARM.socket)
         writer.write(json.dumps([module, arguments]).encode() + b"\n")
         command = RunningCommand(int(await reader.readline()), reader)
         try:
@@ -67,17 +65,30 @@ class CommandLine:
             writer.close()
 
 
-@contextmanager
-def running_command_line(modules: Sequence[str] = MODULES) -> Iterator[CommandLine]:
-    with tempfile.TemporaryDirectory(prefix="gameserver-forks-") as folder:
-        path = Path(folder) / "socket"
-        server = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forks", str(path), *modules],
-            cwd=ROOT, env={**os.environ, "COLUMNS": str(WIDTH)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        assert server.stdin is not None
-        assert server.stdout is not None
-        with server:
-            assert server.stdout.readline() == b"ready\n"
-            yield CommandLine(path)
-            server.stdin.close()
+class Warm:
+    """The process that commands and nodes are forked from: started when the first of them is, once for a whole run."""
+
+    def __init__(self) -> None:
+        self._server: subprocess.Popen[bytes] | None = None
+        self._folder = Path()
+
+    @property
+    def socket(self) -> Path:
+        if self._server is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="gameserver-forks-"))
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.forks", str(self._folder / "socket"), *MODULES],
+                cwd=ROOT, env={**os.environ, "COLUMNS": str(WIDTH)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+            assert self._server.stdout is not None
+            assert self._server.stdout.readline() == b"ready\n"
+        return self._folder / "socket"
+
+    def end(self) -> None:
+        if self._server is not None:
+            self._server.communicate()
+            self._server = None
+            shutil.rmtree(self._folder)
+
+
+WARM = Warm()

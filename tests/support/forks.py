@@ -4,6 +4,9 @@
 connection to SOCKET is one run: the line `[module, [argument...]]`, as JSON, is answered by a line with the process id
 and, at its end, by `[exit code, output, errors]`. A negative code is the signal that ended it. A run is a process of
 its own, as with `python -m`.
+
+With a third element, `{"folder", "environment", "log", "orphaned"}`, the run stands for a server's process: it has
+these, prints to the log, leads a session of its own, and gets the signal `orphaned` when the connection is closed.
 """
 
 import importlib
@@ -15,13 +18,15 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 
 class Run(NamedTuple):
     module: str
     arguments: Sequence[str]
+    server: Mapping[str, Any] | None = None
 
 
 def serve(listener: socket.socket) -> Run | None:
@@ -42,6 +47,8 @@ def _forked(connection: socket.socket) -> Run:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with connection.makefile() as lines:
         run = Run(*json.loads(lines.readline()))
+    if run.server is not None:
+        return _forked_server(connection, run, run.server)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, open(os.devnull) as nothing:
         pid = os.fork()
         if pid == 0:
@@ -52,6 +59,30 @@ def _forked(connection: socket.socket) -> Run:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         printed = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in (output, errors)]
     connection.sendall(json.dumps([code, *printed]).encode())
+    os._exit(0)
+
+
+def _forked_server(connection: socket.socket, run: Run, server: Mapping[str, Any]) -> Run:
+    """The same for a server, which isn't waited for when nobody is at the other end any more."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.chdir(server["folder"])
+        os.environ.clear()
+        os.environ.update(server["environment"])
+        with open(os.devnull) as nothing, open(server["log"], "ab") as log:
+            for number, file in enumerate((nothing, log, log)):
+                os.dup2(file.fileno(), number)
+        return run
+    connection.sendall(b"%d\n" % pid)
+    ended = os.pidfd_open(pid)
+    awaited: list[Any] = [connection, ended]
+    readable, _, _ = select.select(awaited, [], [])
+    if ended not in readable:
+        os.kill(pid, server["orphaned"])
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with suppress(OSError):
+        connection.sendall(json.dumps([code, "", ""]).encode())
     os._exit(0)
 
 

@@ -15,6 +15,7 @@ from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.transport.service import Stop, serving
+from tests.support.forked_process import ForkedProcess
 
 
 @dataclass
@@ -39,7 +40,7 @@ def node_process(settings: Settings, folder: Path, name: str) -> NodeProcess:
     port = free_port()
     config = folder / f"{name}.toml"
     config.write_text(toml_of(settings, port))
-    return NodeProcess(
+    node = NodeProcess(
         name=name,
         argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config)),
         host="127.0.0.1",
@@ -48,6 +49,8 @@ def node_process(settings: Settings, folder: Path, name: str) -> NodeProcess:
         log=folder / f"{name}.log",
         stop_seconds=10,
     )
+    node.process = ForkedProcess(node.process.name, node.log)
+    return node
 
 
 def toml_of(settings: Settings, port: int) -> str:

@@ -56,6 +56,11 @@ class Replica:
         """Why it can't be used at the moment; None if it can, as far as is known."""
         return self._outage.error
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether its primary has said what it is and how far it has come."""
+        return bool(self._line[0])
+
     def distrust(self, reason: str) -> None:
         """It isn't used until it has been looked at again."""
         self._fresh_at = -inf
@@ -153,7 +158,7 @@ class Replicas:
     async def compare(self) -> None:
         """Compares once. Whoever isn't fresh then hasn't come as far as its primary was when this began."""
         await asyncio.gather(*map(self._mark, self._by_database))
-        await asyncio.gather(*(replica.look() for replica in self.all()))
+        await asyncio.gather(*(replica.look() for replica in self.all() if replica.is_comparable))
 
     async def close(self) -> None:
         """Closes the connections to them."""

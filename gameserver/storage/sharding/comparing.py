@@ -6,7 +6,7 @@ unless the control database went back in time.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -71,6 +71,12 @@ class Comparison:
         """Those that were compared before."""
         return {name for name, each in self.compared.items() if any(each.stale.values())}
 
+    def give_up(self, names: Iterable[str]) -> None:
+        """Waits for none of these any more."""
+        for name in names:
+            self.absent.pop(name, None)
+            self.unseen.discard(name)
+
     def views(self) -> Iterator[SlotView]:
         """Every slot of the map."""
         for (group, slot), (owner, epoch) in self.owners.items():
@@ -106,6 +112,8 @@ async def compare(
     told = await asyncio.gather(*(_ask(stack, database, own, takes_moves) for database, own in asked))
     silent = {database.name: why for (database, _), why in zip(asked, told, strict=True) if isinstance(why, str)}
     absent = {**(absent or {}), **silent}
+    if name in absent:
+        raise ConnectionError(absent[name])
     compared = {each.database.name: each for each in told if isinstance(each, Compared)}
     went_back = name in compared and "control" in compared[name].stale
     return Comparison(

@@ -90,16 +90,22 @@ class Reconciler:
                 return None
             first = await compare(stack, control, self._databases, self._control, takes_moves=False)
             if not (force or first.stale() or first.unseen):
-                for compared in first.compared.values():
-                    compared.database.estranged = False
                 self._is_unsure = False
+                await self._try()
                 return Reconciliation([], [], {}, first.absent)
             comparison = await compare(
                 stack, control, self._databases, self._control, takes_moves=True, absent=first.absent
             )
             done = await self._settle(control, comparison, without)
             await settling.release_moves(control, MOVER, done.judgements)
+            await self._try()
             return done
+
+    async def _try(self) -> None:
+        """Connects to those that have refused it, so that this process knows whether they still do."""
+        for name in self._databases.estranged():
+            with contextlib.suppress(*LOST, asyncpg.PostgresError):
+                (await self._databases[name].connect({})).terminate()
 
     async def accept(self, group: str, slots: Collection[int], owner: str) -> None:
         """Ends conflicts: the database owns the slots from now on, with whatever it has of them.
@@ -131,13 +137,18 @@ class Reconciler:
             async with AsyncExitStack() as stack:
                 control = await self._databases[self._control].connect_unjudged(PATIENCE)
                 stack.callback(control.terminate)
-                yield stack, control
+                try:
+                    yield stack, control
+                except asyncpg.UndefinedTableError as error:
+                    raise Conflict(f"Tables are missing ({error}): run `gameserver migrate`.") from error
 
     async def _settle(
         self, control: DriverConnection, comparison: Comparison, without: Collection[str]
     ) -> Reconciliation:
+        if unknown := set(without) - set(self._databases.names()):
+            raise Conflict(f"There is no database {', '.join(sorted(unknown))}.")
+        comparison.give_up(without)
         judgements = _judged(comparison)
-        comparison.unseen -= set(without)
         self._is_unsure = bool(comparison.unseen)
         closed = _kept_closed(comparison)
         opening = comparison.stale() - closed.keys()
@@ -164,7 +175,6 @@ class Reconciler:
                     await settling.end_orphans(compared.connection, copies)
                 is_open = not compared.stale or name in opening
                 await settling.settle_database(compared, changes, comparison.unseen if is_open else None)
-                compared.database.estranged &= not is_open
             except (*LOST, asyncpg.PostgresError) as error:
                 failed[name] = f"{type(error).__name__}: {error}"
         return failed

@@ -149,6 +149,9 @@ async def test_while_the_map_went_back_nobody_opens_before_everyone_was_seen(own
             with pytest.raises(DatabaseUnavailable):
                 async with working(settings):
                     pass
+            given_up = await reconciler(core).run(["two"])
+            assert given_up is not None
+            assert given_up.opened == ["one"]
         finally:
             await two.start()
         async with working(settings) as other:

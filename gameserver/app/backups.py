@@ -12,6 +12,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, size_of
 from gameserver.stack.backups.making import BackedUp
+from gameserver.stack.backups.plan import plan
 from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.supervisor import Supervisor
@@ -66,7 +67,7 @@ async def back_up(settings: Settings, wanted: Sequence[str], say: Say) -> list[B
 
 
 async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everything: bool) -> list[str]:
-    """Reads the newest base backup of each database, or all, and compares them with their manifests; what is wrong."""
+    """Reads the newest base backup of each database, or all, and looks for gaps in the log behind it; what is wrong."""
     folder, programs, faults = folder_of(settings), programs_of(settings), []
     for name in wanted or sorted(_present(folder)):
         catalog = making.opened_catalog(name, folder, programs.account)
@@ -77,6 +78,10 @@ async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everyth
                     say(f"{name}: {backup.id} is whole")
                 except StackError as error:
                     faults.append(str(error))
+            try:
+                plan(catalog, None, None, None)
+            except StackError as error:
+                faults.append(str(error))
     return faults
 
 

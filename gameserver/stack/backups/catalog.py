@@ -79,7 +79,8 @@ class BackupCatalog:
     def log_folders(self, system: str) -> list[Path]:
         """The folders of this system's log, in the order in which they were begun."""
         parent = self.folder / "wal" / system
-        return sorted(path for path in parent.iterdir() if path.name.isdigit()) if parent.is_dir() else []
+        folders = (path for path in parent.iterdir() if path.name.isdigit()) if parent.is_dir() else ()
+        return sorted(folders, key=lambda path: int(path.name))
 
     def next_log_folder(self, system: str) -> Path:
         """The path of a new one, not made yet."""
@@ -103,7 +104,11 @@ class BackupCatalog:
         return backups[number:]
 
     def _expire_log(self, kept: Sequence[BaseBackup]) -> None:
-        for system in {backup.system for backup in kept}:
+        systems = {backup.system for backup in kept}
+        for path in (self.folder / "wal").iterdir():
+            if path.name not in systems:
+                shutil.rmtree(path)
+        for system in systems:
             own = [backup for backup in kept if backup.system == system]
             first = min(backup.start // backup.segment for backup in own)
             for path in self.archive(system, own[0].segment).older_than(first):

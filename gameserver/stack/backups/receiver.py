@@ -125,11 +125,16 @@ class WalReceiver(ManagedServer):
 
 
 async def received(database: str, url: SecretStr, seconds: float) -> bool:
-    """Writes something, and waits until the receiver has everything up to it; False if none does within `seconds`.
+    """Writes something, and waits until the receiver has everything up to it.
+
+    False if there is no receiver, or it hasn't within `seconds`.
 
     So a moment before now is followed by a commit, which Postgres needs to stop at it. Raises StackError.
     """
     async with connected(database, url) as connection:
+        following = "select exists (select from pg_replication_slots where slot_name = $1 and active)"
+        if not await connection.fetchval(following, ARCHIVE_SLOT):
+            return False
         await connection.execute("select pg_logical_emit_message(true, 'gameserver', 'a backup ends here')")
         position = await connection.fetchval("select pg_current_wal_flush_lsn()::text")
         written = (

@@ -1,0 +1,99 @@
+"""`gameserver backup`, `restore` and `backups` with databases at URLs, which `gameserver up` doesn't start."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gameserver.config.settings import Settings
+from gameserver.stack.servers.standbys import ARCHIVE_SLOT
+from tests.stack.conftest import open_folder, roomy
+from tests.support.command_line import CommandLine
+from tests.support.deployment import connected
+from tests.support.nodes import toml_of
+from tests.support.wait import wait_until
+
+DROP = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active"
+
+
+@pytest.fixture
+async def config(settings: Settings) -> AsyncIterator[Path]:
+    """Settings with backups; whatever they take of the servers is gone afterwards."""
+    with open_folder(roomy()) as folder:
+        file = folder / "backups.toml"
+        text = toml_of(settings, 8080) + f'\n[stack]\ndata = "{folder}/var"\n[backups]\nfolder = "{folder}/backups"\n'
+        file.write_text(text, "utf-8")
+        yield file
+    for name in settings.databases:
+        async with connected(settings.database_url(name)) as connection:
+            await connection.execute(DROP, ARCHIVE_SLOT)
+
+
+def following(config: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "gameserver", "backups", "follow", "--config", str(config)])
+
+
+async def test_databases_at_urls_are_followed_backed_up_and_restored_into_a_folder(
+    command_line: CommandLine, settings: Settings, config: Path
+) -> None:
+    words = ("--config", str(config))
+    follower = following(config)
+    try:
+        await wait_until(
+            lambda: len(list((config.parent / "backups").glob("*/wal/*/0001/*"))) >= 2, 60, "both followed"
+        )
+        made = await command_line.gameserver("backup", "two", *words)
+        assert re.match(r"two: \d{8}T\d{9}, \d+ MiB, .* checked", made.out), made.text
+        moment = datetime.now(UTC)
+        async with connected(settings.database_url("two")) as connection:
+            await connection.execute("create table too_late ()")
+        restored = await command_line.gameserver(
+            "restore", "--database", "two", "--to", moment.isoformat(), "--into", str(config.parent / "past"), *words
+        )
+        assert restored.code == 0, restored.text
+        assert "on timeline 2; it waits in" in restored.out
+        assert (config.parent / "past" / "PG_VERSION").exists()
+        assert not (config.parent / "past" / "recovery.signal").exists()
+    finally:
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(30) == 0
+    listed = orjson.loads((await command_line.gameserver("backups", "list", "--json", *words)).out)
+    assert {system["database"]: len(system["backups"]) for system in listed} == {"one": 0, "two": 1}
+    assert (await command_line.gameserver("backups", "verify", "two", *words)).code == 0
+    (file,) = (config.parent / "backups" / "two" / "base").glob("*/data/global/pg_control")
+    file.write_bytes(file.read_bytes()[:-1])
+    damaged = await command_line.gameserver("backups", "verify", *words)
+    assert damaged.code == 1
+    assert "damaged: global/pg_control has" in damaged.errors
+
+
+@pytest.mark.parametrize(
+    ("to", "problem"),
+    [
+        ("yesterday", "neither a time"),
+        ((datetime.now(UTC) + timedelta(days=1)).isoformat(), "yet to come"),
+        ("latest", "There is no backup of two"),
+    ],
+    ids=["no time", "to come", "no backup"],
+)
+async def test_what_cant_be_restored_is_refused(command_line: CommandLine, config: Path, to: str, problem: str) -> None:
+    into = str(config.parent / "past")
+    words = ("restore", "--database", "two", "--to", to, "--into", into, "--config", str(config))
+    refused = await command_line.gameserver(*words)
+    assert refused.code != 0
+    assert problem in " ".join(refused.text.split())
+
+
+async def test_settings_without_backups_are_told_so(
+    command_line: CommandLine, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "plain.toml"
+    file.write_text(toml_of(settings, 8080), "utf-8")
+    refused = await command_line.gameserver("backup", "--config", str(file))
+    assert (refused.code, "have no [backups]" in refused.errors) == (1, True)

@@ -1,0 +1,98 @@
+"""Which backup a moment is restored from, and which moments can't be; without a server."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
+from gameserver.stack.backups.plan import Present, plan
+from gameserver.stack.errors import StackError
+from tests.stack.backups.test_log_archive import SEGMENT, keep, segment
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+Add = Callable[..., BaseBackup]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> BackupCatalog:
+    return BackupCatalog("one", tmp_path)
+
+
+@pytest.fixture
+def add(catalog: BackupCatalog) -> Add:
+    """Adds a backup that ended so many minutes after noon, at the end of segment `number`."""
+
+    def added(minutes: int, number: int, timeline: int = 1, system: str = "7") -> BaseBackup:
+        began = NOON + timedelta(minutes=minutes)
+        end = number * SEGMENT + 0x120
+        backup = BaseBackup(new_id(began), "one", system, "18.4", timeline, end - 0x100, end, began, began, 1, SEGMENT)
+        folder = catalog.data(backup).parent
+        folder.mkdir(parents=True)
+        (folder / FACTS).write_bytes(orjson.dumps(asdict(backup)))
+        return backup
+
+    return added
+
+
+def log(catalog: BackupCatalog, *names: str) -> Path:
+    folder = catalog.folder / "wal" / "7" / "0001"
+    folder.mkdir(parents=True, exist_ok=True)
+    return keep(folder, *names)
+
+
+def test_the_newest_backup_before_the_moment_counts(catalog: BackupCatalog, add: Add) -> None:
+    first, second = add(0, 2), add(10, 5)
+    log(catalog, *(segment(1, number) for number in range(2, 9)))
+    assert plan(catalog, NOON + timedelta(minutes=9), None, None).backup == first
+    assert plan(catalog, NOON + timedelta(minutes=10), None, None).backup == second
+    assert plan(catalog, None, None, None).backup == second
+    with pytest.raises(StackError, match="before the oldest backup of one"):
+        plan(catalog, NOON - timedelta(seconds=1), None, None)
+
+
+def test_backups_of_a_past_that_was_given_up_dont_count(catalog: BackupCatalog, add: Add) -> None:
+    first = add(0, 2)
+    add(10, 5)
+    folder = log(catalog, *(segment(1, number) for number in range(2, 7)), segment(2, 4))
+    (folder / "00000002.history").write_text("1\t0/4000100\tno reason\n")
+    present = Present("7", 2)
+    assert plan(catalog, None, present, None).backup == first
+    assert plan(catalog, None, present, 1).backup.end > first.end
+    with pytest.raises(StackError, match="no timeline 3"):
+        plan(catalog, None, present, 3)
+
+
+def test_log_with_a_gap_isnt_taken_to_its_end(catalog: BackupCatalog, add: Add) -> None:
+    backup = add(0, 2)
+    log(catalog, segment(1, 3), segment(1, 5))
+    with pytest.raises(StackError, match="a gap behind the segment 3"):
+        plan(catalog, None, None, None)
+    assert plan(catalog, NOON + timedelta(minutes=1), None, None).backup == backup
+
+
+def test_backups_of_another_system_or_database_are_refused(catalog: BackupCatalog, add: Add, tmp_path: Path) -> None:
+    add(0, 2)
+    with pytest.raises(StackError, match="another database"):
+        plan(catalog, None, Present("8", 1), None)
+    with pytest.raises(StackError, match="of the database one, not of two"):
+        plan(BackupCatalog("two", tmp_path), None, None, None)
+    with pytest.raises(StackError, match="no backup of three"):
+        plan(BackupCatalog("three", tmp_path / "three"), None, None, None)
+
+
+def test_a_backup_whose_facts_are_truncated_is_refused(catalog: BackupCatalog, add: Add) -> None:
+    facts = catalog.data(add(0, 2)).parent / FACTS
+    facts.write_bytes(facts.read_bytes()[:-20])
+    with pytest.raises(StackError, match="can't be read"):
+        catalog.backups()
+
+
+def test_a_damaged_history_is_refused(catalog: BackupCatalog, add: Add) -> None:
+    add(0, 2)
+    (log(catalog) / "00000002.history").write_text("nonsense")
+    with pytest.raises(StackError, match="history of the timeline 2"):
+        plan(catalog, None, None, None)

@@ -113,9 +113,17 @@ async def take(core: Core, name: str) -> None:
     )
 
 
-async def ann(node: NodeProcess) -> Signed:
+async def ann(core: Core, node: NodeProcess) -> Signed:
+    """Ann Lee, whose claims are confirmed, which follows the answer: no write of theirs is under way."""
     async with Api(node.address) as api:
-        return await api.sign_up(name="Ann Lee")
+        player = await api.sign_up(name="Ann Lee")
+
+    async def confirmed() -> bool:
+        held = await claim(core, "ann lee")
+        return held is not None and held.confirmed
+
+    await wait_until(confirmed, what="the name is confirmed")
+    return player
 
 
 async def claim(core: Core, name: str) -> Claim | None:
@@ -131,7 +139,7 @@ BEA = "new.key = 'bea lee'"
 async def test_a_node_frozen_between_reserving_and_its_commit_creates_nothing_after_the_sweeper(
     core: Core, node: NodeProcess, what: str, event: str
 ) -> None:
-    player = await ann(node)
+    player = await ann(core, node)
     ask = signing_up("Bea Lee") if what == "sign up" else renaming(player, "Bea Lee")
     condition = BEA if event.startswith("insert") else "new.key = 'ann lee'"
     async with frozen(core, node, event, condition, ask) as asking:
@@ -150,7 +158,7 @@ async def test_a_node_frozen_between_reserving_and_its_commit_creates_nothing_af
 async def test_a_node_frozen_between_its_commit_and_the_confirmation_keeps_the_name_whatever_the_sweeper_does(
     core: Core, node: NodeProcess, what: str
 ) -> None:
-    player = await ann(node)
+    player = await ann(core, node)
     ask = signing_up("Bea Lee") if what == "sign up" else renaming(player, "Bea Lee")
     event = "insert on players" if what == "sign up" else "update of name on players"
     async with frozen(core, node, event, "new.name = 'Bea Lee'", ask) as asking:
@@ -168,7 +176,7 @@ async def test_a_node_frozen_between_its_commit_and_the_confirmation_keeps_the_n
 async def test_a_node_frozen_in_the_middle_of_a_deletion_takes_nothing_from_who_came_after(
     core: Core, node: NodeProcess
 ) -> None:
-    player = await ann(node)
+    player = await ann(core, node)
     ask = deleting(player)
     async with frozen(core, node, "update of deleted on players", "new.deleted", ask) as asking:
         assert await sweep_all(core) == 3, "two claims of the name, and the device"
@@ -183,7 +191,7 @@ async def test_a_node_frozen_in_the_middle_of_a_deletion_takes_nothing_from_who_
 async def test_a_node_frozen_before_it_commits_a_deletion_deletes_nobody_after_the_sweeper_until_it_begins_anew(
     core: Core, node: NodeProcess
 ) -> None:
-    player = await ann(node)
+    player = await ann(core, node)
     ask = deleting(player)
     async with frozen(core, node, "update on claims", "new.key = 'ann lee' and not new.confirmed", ask) as asking:
         await sweep_all(core)

@@ -21,10 +21,6 @@ BACKLOG = 4096
 """Connections that wait to be accepted; the kernel has those that don't fit try again, after 1, 3 and 7 s."""
 
 
-UNREAD = 16_384
-"""Bytes that the kernel holds of a connection which isn't read, about; and so what is taken at once."""
-
-
 class Site(web.TCPSite):
     """Listens on a port, with connections of this kind."""
 
@@ -42,7 +38,6 @@ class Site(web.TCPSite):
         )
         self._server = first
         for listening in list(first.sockets):
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD)
             for _ in range(ACCEPTED - 1):
                 same = socket.socket(fileno=os.dup(listening.fileno()))
                 self._more.append(await loop.create_server(self._connection, sock=same, backlog=self._backlog))

@@ -139,6 +139,7 @@ async def test_while_the_map_went_back_nobody_opens_before_everyone_was_seen(own
     database = await own_servers.fresh()
     settings, two = own_servers.settings(database), own_servers.postgres["two"]
     async with working(settings) as core:
+        await reconciler(core).run()  # another test may have promoted a server
         await tell(core, "one", *(OTHER_TIMELINE.format(group=group) for group in ("control", "accounts", "players")))
         two.kill()
         try:

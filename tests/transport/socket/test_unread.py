@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.config.limits import LimitSettings
+from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
 from gameserver.transport import wire
@@ -139,7 +139,8 @@ async def test_sockets_that_dont_read_are_ended_at_each_bound_and_the_others_pla
 ) -> None:
     bounds = {"held_bytes_per_address": 1 << 40, "held_bytes_per_node": 1 << 40, "held_bytes_per_socket": 1 << 30}
     bounds[limit] = MIB if limit != "held_bytes_per_socket" else MIB // 4
-    limits = LimitSettings(held_bytes_per_address=bounds.pop("held_bytes_per_address"))
+    quick = PerSecond(per_second=100_000, burst=100_000)
+    limits = LimitSettings(held_bytes_per_address=bounds.pop("held_bytes_per_address"), frames_per_address=quick)
     chosen = settings.model_copy(update={"limits": limits, "sockets": SocketSettings(**bounds)})
     await start_node(stack, chosen)
     api = await stack.enter_async_context(Api(f"http://127.0.0.1:{settings.node.port}"))

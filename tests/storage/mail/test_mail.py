@@ -345,7 +345,14 @@ async def test_letters_that_answer_each_other_for_ever_end_and_the_last_comes_ba
     async with working(changed) as core:
         one, two = await enlist(core, database="one"), await enlist(core, database="two")
         await act(core, one.id, "gossip", player=str(two.id))
+
+        async def is_back() -> bool:
+            rows = [row for player in (one, two) for row in await ledger(core, player.id)]
+            return any(row["action"] == "mail:returned" for row in rows)
+
         async with carrying(core):
+            # While letters hop, each outbox may be empty whenever it is asked.
+            await wait_until(is_back, what="the last letter is back")
             await drained(core)
         rows = await mail_of(core, one) + await mail_of(core, two)
         assert [row["action"] for row in rows].count("mail:gossiped") == HOPS - 1

@@ -1,9 +1,9 @@
 """Whether the databases are backed up: measured by nodes, and examined by `gameserver doctor`."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -43,9 +43,13 @@ def _measure(settings: Settings) -> None:
         BACKUPS.labels(system.database).set(len(system.backups))
         BACKUP_LOG_BYTES.labels(system.database).set(system.log_bytes)
         if system.backups:
-            ended = system.backups[0].ended_at.timestamp()
-            BACKUP_AGE.labels(system.database).set(max(time.time() - ended, 0))
+            # Told when it is asked for: it goes on growing when the folder can't be read any more.
+            BACKUP_AGE.labels(system.database).set_function(partial(_age, system.backups[0].ended_at))
             BACKUP_BYTES.labels(system.database).set(system.backups[0].size)
+
+
+def _age(ended_at: datetime) -> float:
+    return max((datetime.now(UTC) - ended_at).total_seconds(), 0)
 
 
 async def symptoms(settings: Settings, name: str, connection: asyncpg.Connection) -> list[Symptom]:
@@ -75,8 +79,7 @@ def _of_backups(settings: Settings, name: str) -> Sequence[Symptom]:
         return [Symptom("warning", str(error), "move it away, or bring it back")]
     if not backups:
         return [Symptom("warning", f"it has no backup in {settings.backup_folder}", "make one: `gameserver backup`")]
-    age = (datetime.now(UTC) - backups[0].ended_at).total_seconds()
-    if age > settings.backups.old_seconds:
+    if (age := _age(backups[0].ended_at)) > settings.backups.old_seconds:
         problem = f"its newest backup is {age / 3600:.0f} hours old"
         return [Symptom("warning", problem, "run `gameserver backup` every day, by cron or a timer")]
     return []

@@ -92,16 +92,16 @@ def listed(settings: Settings) -> list[BackedUpSystem]:
 
 
 async def follow(settings: Settings) -> None:
-    """Keeps the log of the databases that aren't embedded, until a signal. Raises StackError, ConfigFault."""
+    """Keeps the log of the databases that `up` doesn't run, until a signal. Raises StackError, ConfigFault."""
     folder = folder_of(settings)
-    embedded = {name for name, database in settings.databases.items() if database.embedded is not None}
+    run_here = {name for name, database in settings.databases.items() if database.url is None}
     receivers = [
         receiver_of(settings, database.name, database.url)
         for database in await named(settings, [])
-        if database.name not in embedded
+        if database.name not in run_here
     ]
     if not receivers:
-        raise StackError("All databases are embedded: `gameserver up` keeps their log.")
+        raise StackError("`gameserver up` runs all of these databases, and keeps their log.")
     async with Supervisor(receivers, lock=folder / "follow.lock") as supervisor:
         await supervisor.start(*receivers)
         await supervisor.run()

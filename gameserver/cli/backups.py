@@ -29,7 +29,7 @@ Wanted = Annotated[list[str] | None, typer.Argument(metavar="[DATABASE]...", hel
 
 
 def backup(databases: Wanted = None, config: Config = DEFAULT) -> None:
-    """Make a base backup of each database, check it, and delete those that `keep_days` no longer wants."""
+    """Make a base backup of each database, check it, and delete those that are older than `keep_seconds`."""
     with faults():
 
         async def work() -> None:
@@ -62,7 +62,8 @@ def restore(
                 show_json(_report(done) | {"findings": _findings(found)})
                 return
             _say(_sentence(done))
-            _tell(found)
+            if done.running:
+                _tell(found)
 
         carry_out(work())
 

@@ -48,7 +48,7 @@ def switchover(
     to: Annotated[str | None, typer.Option(help="The server that is to lead, as `failover list` names it.")] = None,
     config: Config = DEFAULT,
 ) -> None:
-    """Make a standby that has everything the primary; players wait for a second or two."""
+    """Make a standby that has everything the primary; players wait for some 3 s, or 6 with two servers."""
 
     async def work() -> None:
         settings = settings_of(config)

@@ -85,13 +85,13 @@ def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
 
 
 def receivers(settings: Settings) -> list[Child]:
-    """What keeps the log of the embedded databases, if there are to be backups."""
+    """What keeps the log of the databases that `up` runs, if there are to be backups."""
     if settings.backups is None:
         return []
     return [
         receiver_of(settings, name, settings.database_url(name))
         for name, database in settings.databases.items()
-        if database.embedded is not None
+        if database.url is None
     ]
 
 
@@ -170,8 +170,8 @@ async def up(
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
-        await supervisor.start(*followers)
         await asyncio.gather(*(database.provide() for database in failing_over.databases))
+        await supervisor.start(*followers)
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*game_nodes)

@@ -1,22 +1,26 @@
 """`gameserver backup`, `restore` and `backups` with databases at URLs, which `gameserver up` doesn't start."""
 
+import asyncio
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
-from gameserver.config.settings import Settings
+from gameserver.config.backups import BackupSettings
+from gameserver.config.settings import Settings, load
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from tests.stack.conftest import open_folder, roomy
+from tests.support.client import Api
 from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
-from tests.support.nodes import toml_of
+from tests.support.nodes import start_node, toml_of
 from tests.support.wait import wait_until
 
 DROP = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active"
@@ -65,12 +69,41 @@ async def test_databases_at_urls_are_followed_backed_up_and_restored_into_a_fold
         assert follower.wait(30) == 0
     listed = orjson.loads((await command_line.gameserver("backups", "list", "--json", *words)).out)
     assert {system["database"]: len(system["backups"]) for system in listed} == {"one": 0, "two": 1}
+    await assert_measured(load(config), settings)
     assert (await command_line.gameserver("backups", "verify", "two", *words)).code == 0
     (file,) = (config.parent / "backups" / "two" / "base").glob("*/data/global/pg_control")
     file.write_bytes(file.read_bytes()[:-1])
     damaged = await command_line.gameserver("backups", "verify", *words)
     assert damaged.code == 1
     assert "damaged: global/pg_control has" in damaged.errors
+
+
+async def assert_measured(of_backups: Settings, settings: Settings) -> None:
+    """A node tells the backups' number and age, and the age goes on growing when their folder is away."""
+    folder = of_backups.backup_folder
+    assert folder is not None
+
+    async def measured() -> Mapping[str, float]:
+        text = (await api.ask("GET", "/metrics")).body.decode()
+        return {
+            name: float(value)
+            for name, value in re.findall(r'^(gameserver_backup\w*)\{database="two"\} (\S+)', text, re.M)
+        }
+
+    async def is_told() -> bool:
+        return "gameserver_backup_age_seconds" in await measured()
+
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings.model_copy(update={"backups": BackupSettings(folder=folder)}))
+        api = await stack.enter_async_context(Api(node.url))
+        await wait_until(is_told, what="the node has measured the backups")
+        told = await measured()
+        assert told["gameserver_backups"] == 1
+        assert told["gameserver_backup_bytes"] > 1 << 20
+        away = folder.rename(folder.with_name("away"))
+        await asyncio.sleep(0.01)
+        assert (await measured())["gameserver_backup_age_seconds"] > told["gameserver_backup_age_seconds"]
+        away.rename(folder)
 
 
 @pytest.mark.parametrize(

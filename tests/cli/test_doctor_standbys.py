@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
-import uvloop
 from pydantic import SecretStr
 
 from gameserver.app import examine
@@ -17,27 +16,15 @@ from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.operators.condition import Symptom
 from tests.support.deployment import connected
-from tests.support.servers import FAST, Servers
+from tests.support.replicas import standing_replica
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 
 @pytest.fixture(scope="module")
 def replica(servers: Servers) -> Iterator[PostgresReplica]:
-    """Of database `one`."""
-    primary = servers.postgres["one"]
-    made = PostgresReplica(
-        name="one-watched",
-        data=servers.folder / "one-watched",
-        port=free_port(),
-        password=primary.password,
-        log=servers.folder / "watched.log",
-        primary=primary,
-        settings=FAST,
-    )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(made.start())
+    with standing_replica(servers, "one-watched") as made:
         yield made
-        runner.run(made.stop())
 
 
 async def tell(server: PostgresServer, *statements: str) -> None:

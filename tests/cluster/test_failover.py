@@ -1,4 +1,4 @@
-"""A primary that dies under players is followed by its standby: nothing acknowledged is lost, nothing is doubled."""
+"""A primary that dies under players is followed by its standby: nothing is lost or doubled, and backups go on."""
 
 import json
 import signal
@@ -10,6 +10,7 @@ from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require
 from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
 from tests.support.command_line import CommandLine
+from tests.support.wait import wait_until
 
 CONFIG = """
 game = "{game}"
@@ -32,6 +33,8 @@ database = "one"
 databases = ["one"]
 [groups.players]
 databases = ["one"]
+[backups]
+folder = "backups"
 """
 
 
@@ -48,6 +51,8 @@ async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
 ) -> None:
     await cluster.start(START_SECONDS)
     first = await cluster.in_step("one")
+    backed_up = await command_line.gameserver("backup", "--config", str(cluster.config))
+    assert backed_up.code == 0, backed_up.errors
 
     async def kill() -> None:
         tell(cluster.postgres(first), signal.SIGKILL)
@@ -59,6 +64,14 @@ async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
     members = {member["name"]: member for member in json.loads(listed.out)["one"]}
     assert (members[first]["role"], members[second]["role"]) == ("sync_standby", "leader")
     assert members[second]["timeline"] == 2
+    # The log goes on being kept, on the new timeline: what was written since can be restored.
+    await wait_until(
+        lambda: bool(list(cluster.folder.rglob("00000002*.partial"))), what="the new primary's log is kept"
+    )
+    into = ("--to", "latest", "--into", str(cluster.folder / "restored"), "--config", str(cluster.config))
+    restored = await command_line.gameserver("restore", "--database", "one", *into)
+    assert restored.code == 0, restored.errors
+    assert "on timeline 3" in restored.out
     # What can't be done is refused, with Patroni's reason.
     words = ("failover", "switchover", "one", "--to", "nobody", "--config", str(cluster.config))
     refused = await command_line.gameserver(*words)

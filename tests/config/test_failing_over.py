@@ -10,6 +10,7 @@ from gameserver.stack.clusters import clusters, failover_api
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.patroni import PatroniServer
 from gameserver.stack.servers.patroni_settings import shared
+from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from tests.support.repository import CONFIG
 
 CLUSTER = CONFIG / "cluster.toml"
@@ -59,7 +60,8 @@ def test_a_member_waits_with_moves_for_the_others_and_knows_no_others_password(f
     assert [(member.name, *member.others) for member in members[:2]] == [("one-1", "one-2"), ("one-2", "one-1")]
     passwords = {member.passwords.superuser.get_secret_value() for member in members}
     assert len(passwords) == 3, "one for each database"
-    assert shared(2)["ignore_slots"] == [{"type": "logical", "plugin": "pgoutput"}], "moves of slots need it"
+    moves, archive = {"type": "logical", "plugin": "pgoutput"}, {"type": "physical", "name": ARCHIVE_SLOT}
+    assert shared(2)["ignore_slots"] == [moves, archive], "Patroni would drop them"
 
 
 def test_a_database_without_members_has_no_primary_to_change(file: Path) -> None:

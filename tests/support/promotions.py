@@ -10,7 +10,6 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from gameserver.app import Core
-from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.sharding import provision
@@ -18,7 +17,7 @@ from gameserver.upkeep.reconciling import reconcile_for_ever
 from gameserver.upkeep.takeover import take_over_for_ever
 from gameserver.waiting import cancel_and_wait
 from tests.support.deployment import connected
-from tests.support.servers import FAST
+from tests.support.replicas import replica_of
 
 
 async def promote(server: PostgresServer) -> None:
@@ -41,15 +40,7 @@ async def standby_of(server: PostgresServer, port: int, folder: Path) -> Postgre
     """A replica that follows a server, which it reaches at this port."""
     primary = copy.copy(server)
     primary.port = port
-    replica = PostgresReplica(
-        name="standby",
-        data=folder / f"{server.name}-standby",
-        port=free_port(),
-        password=server.password,
-        log=folder / "standby.log",
-        primary=primary,
-        settings=FAST,
-    )
+    replica = replica_of(primary, folder, f"{server.name}-standby")
     await replica.start()
     return replica
 

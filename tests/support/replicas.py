@@ -1,8 +1,9 @@
-"""A replica of one of the tests' databases, and deployments whose database has it."""
+"""Replicas of the tests' servers, and deployments whose database has one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import asyncpg
 import uvloop
@@ -17,19 +18,24 @@ from gameserver.stack.servers.standbys import slot_of
 from tests.support.servers import FAST, Servers
 
 
-@contextmanager
-def standing_replica(servers: Servers) -> Iterator[PostgresReplica]:
-    """Of database `one`."""
-    primary = servers.postgres["one"]
-    made = PostgresReplica(
-        name="one-replica-1",
-        data=servers.folder / "one-replica-1",
+def replica_of(primary: PostgresServer, folder: Path, name: str) -> PostgresReplica:
+    """A replica with its data and its log in this folder, not started yet."""
+    return PostgresReplica(
+        name=name,
+        data=folder / name,
         port=free_port(),
         password=primary.password,
-        log=servers.folder / "replica.log",
+        log=folder / f"{name}.log",
         primary=primary,
         settings=FAST,
     )
+
+
+@contextmanager
+def standing_replica(servers: Servers, name: str = "one-replica-1") -> Iterator[PostgresReplica]:
+    """Of database `one`."""
+    primary = servers.postgres["one"]
+    made = replica_of(primary, servers.folder, name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(made.start())
         yield made

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
-from gameserver.stack.servers import binaries, local_http
+from gameserver.stack.servers import binaries, folders, local_http
 from gameserver.stack.servers.managed import ManagedServer
 
 _READY_SECONDS = 60
@@ -59,10 +58,7 @@ class EtcdServer(ManagedServer):
     async def check(self) -> None:
         """Raises StackError if the program is missing, or the data folder or a port can't be used."""
         binaries.etcd()
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StackError(f"The data folder {self.data} can't be used: {error}.") from None
+        folders.provide_own(self.data)
         ports.require_free(local_http.HOST, self.place.port, "etcd.members.port")
         ports.require_free(local_http.HOST, self.place.peer_port, "etcd.members.peer_port")
 

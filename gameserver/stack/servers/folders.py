@@ -1,4 +1,4 @@
-"""Folders that the servers' account can enter, for data and programs that lie where it can't.
+"""Folders of servers, also for data and programs that lie where the account that Postgres runs as can't enter.
 
 A clone under root's home is closed to the unprivileged account. Its data then lies under `/var/lib/gameserver`, with a
 link at the path that the settings name, and so does a copy of the programs, one for each version. Removing the link
@@ -88,6 +88,16 @@ def _copy(site: Path, to: Path) -> None:
                 raise
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def provide_own(folder: Path) -> None:
+    """Makes the data folder of a server that runs as this account, unless it is there. Raises StackError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"The data folder {folder} can't be used: {error}.") from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StackError(f"The data folder {folder} isn't writable.")
 
 
 def open_to_all(folder: Path) -> None:

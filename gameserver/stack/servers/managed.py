@@ -1,4 +1,4 @@
-"""What the four kinds of servers have in common as children: one lock, one process, one way to start and stop it.
+"""What all kinds of servers have in common as children: one lock, one process, one way to start and stop it.
 
 Law: a start first waits for the processes of an earlier run, and a failed start leaves nothing running. The process
 inherits the lock, so this one lets go of it after every start, and the lock is free when the server has ended.

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from gameserver.stack.servers.local_http import HOST
 from gameserver.stack.servers.postgres import DURABLE
 from gameserver.stack.servers.roles import SUPERUSER
-from gameserver.stack.servers.standbys import slot_of
+from gameserver.stack.servers.standbys import ARCHIVE_SLOT, slot_of
 
 REPLICATOR = "replicator"
 API_USER = "gameserver"
@@ -30,8 +30,8 @@ _SHARED: Mapping[str, Any] = {
     "maximum_lag_on_failover": 1 << 40,
     # While all of etcd is away a primary goes on as long as every member agrees that it is the primary.
     "failsafe_mode": True,
-    # Slots of subscriptions, which moves of slots make and drop: Patroni would drop them when they rest.
-    "ignore_slots": [{"type": "logical", "plugin": "pgoutput"}],
+    # Slots of subscriptions, which moves of slots make and drop, and of the archive: Patroni would drop what rests.
+    "ignore_slots": [{"type": "logical", "plugin": "pgoutput"}, {"type": "physical", "name": ARCHIVE_SLOT}],
     "postgresql": {
         "use_pg_rewind": True,
         "use_slots": True,

@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
-from gameserver.stack.servers import binaries
+from gameserver.stack.servers import binaries, folders
 from gameserver.stack.servers.managed import ManagedServer
 
 HOST = "127.0.0.1"
@@ -49,12 +48,7 @@ class RedisServer(ManagedServer):
     async def check(self) -> None:
         """Raises StackError if the program is missing, or the data folder or the port can't be used."""
         binaries.valkey_server()
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StackError(f"The data folder {self.data} can't be used: {error}.") from None
-        if not os.access(self.data, os.R_OK | os.W_OK | os.X_OK):
-            raise StackError(f"The data folder {self.data} isn't writable.")
+        folders.provide_own(self.data)
         ports.require_free(HOST, self.port, self._port_setting)
 
     async def _start_process(self) -> None:

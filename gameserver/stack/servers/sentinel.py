@@ -15,10 +15,9 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
-from gameserver.stack.servers import binaries
+from gameserver.stack.servers import binaries, folders
 from gameserver.stack.servers.managed import ManagedServer
 from gameserver.stack.servers.redis import HOST, RedisServer, quoted
 
@@ -103,10 +102,7 @@ class SentinelServer(ManagedServer):
     async def check(self) -> None:
         """Raises StackError if the program is missing, or the data folder or the port can't be used."""
         binaries.valkey_server()
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StackError(f"The data folder {self.data} can't be used: {error}.") from None
+        folders.provide_own(self.data)
         ports.require_free(HOST, self.port, "redis.sentinels.ports")
 
     async def _start_process(self) -> None:

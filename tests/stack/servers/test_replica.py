@@ -7,12 +7,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.standbys import slot_of
-from tests.stack.conftest import FAST, copy
+from tests.stack.conftest import copy
 from tests.support.freezing import frozen
+from tests.support.replicas import replica_of
 from tests.support.wait import wait_until
 
 Make = Callable[..., PostgresServer]
@@ -30,15 +30,7 @@ async def primary(postgres: Make) -> PostgresServer:
 
 @pytest.fixture
 async def replica(primary: PostgresServer, folder: Path) -> AsyncIterator[PostgresReplica]:
-    made = PostgresReplica(
-        name=NAME,
-        data=folder / NAME,
-        port=free_port(),
-        password=primary.password,
-        log=folder / "log" / "replica.log",
-        primary=primary,
-        settings=FAST,
-    )
+    made = replica_of(primary, folder, NAME)
     await made.start()
     yield made
     await made.stop()

@@ -26,7 +26,8 @@ from tests.support.client import Api
 from tests.support.deployment import connected
 from tests.support.freezing import frozen
 from tests.support.nodes import start_node
-from tests.support.servers import FAST, Servers
+from tests.support.replicas import replica_of
+from tests.support.servers import Servers
 from tests.support.switches import switched
 from tests.support.wait import wait_until
 
@@ -36,17 +37,8 @@ READ_ONLY = "default_transaction_read_only"
 
 
 @asynccontextmanager
-async def replica_of(servers: Servers, name: str) -> AsyncIterator[PostgresReplica]:
-    primary = servers.postgres["one"]
-    made = PostgresReplica(
-        name=name,
-        data=servers.folder / name,
-        port=free_port(),
-        password=primary.password,
-        log=servers.folder / f"{name}.log",
-        primary=primary,
-        settings=FAST,
-    )
+async def running_replica(servers: Servers, name: str) -> AsyncIterator[PostgresReplica]:
+    made = replica_of(servers.postgres["one"], servers.folder, name)
     await made.start()
     try:
         yield made
@@ -83,7 +75,7 @@ async def port_of(database: Database) -> int:
 
 async def test_the_primary_is_found_behind_a_silent_address_and_a_replica(servers: Servers) -> None:
     one = servers.postgres["one"].port
-    async with replica_of(servers, "found") as replica, switched(None) as silent:
+    async with running_replica(servers, "found") as replica, switched(None) as silent:
         async with database_at(silent.port, replica.port, one) as database:
             assert await port_of(database) == one
             assert database.dialer.number == 3
@@ -182,7 +174,7 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
     """The former primary takes no connection for a while, but goes on with those that it has."""
     one = servers.postgres["one"].port
     async with (
-        replica_of(servers, "promoted") as replica,
+        running_replica(servers, "promoted") as replica,
         switched(one) as former,
         database_at(former.port, replica.port) as database,
     ):
@@ -214,7 +206,7 @@ async def test_a_newer_primary_is_noticed_though_the_former_one_goes_on_serving(
 ) -> None:
     monkeypatch.setattr(dialing, "NEWER_SECONDS", 2.5)
     one = servers.postgres["one"].port
-    async with replica_of(servers, "newer") as replica, database_at(one, replica.port) as database:
+    async with running_replica(servers, "newer") as replica, database_at(one, replica.port) as database:
         watched = Databases({"one": SecretStr(url_at(one, replica.port))})
         held = await watched["one"].connect({})
         watch = asyncio.create_task(watched.watch_primaries())

@@ -1,9 +1,11 @@
 """What tests of moves do: move slots as an operator does, play meanwhile, and look at everything that may be left."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from gameserver.app import Core
@@ -13,6 +15,8 @@ from gameserver.rules.errors import Refused, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.sharding.copying import Copy
+from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.digest import moved_tables
 from gameserver.storage.sharding.move import MoveRecord
 from tests.support.client import command_id
@@ -23,6 +27,12 @@ LEFT = (
     " (select count(*) from pg_replication_slots where database = d.datname)"
     " from pg_database d where datname = current_database()"
 )
+STEPS: dict[str, tuple[type, str]] = {
+    "while it is copied": (Copy, "copied"),
+    "when it is fenced": (Cutover, "arrived"),
+    "when it has flipped": (Cutover, "grant"),
+}
+"""Methods that a mover calls at these moments of a move."""
 
 
 async def move(core: Core, slots: Sequence[int], target: str, group: str = "players") -> MoveRecord:
@@ -32,6 +42,21 @@ async def move(core: Core, slots: Sequence[int], target: str, group: str = "play
     await sharding.carry_out(core.sharding, ids, lambda _: None)
     await core.slots.refresh()
     return await core.sharding.moves.find(ids[-1])
+
+
+def strike(monkeypatch: pytest.MonkeyPatch, step: str, blow: Callable[[], Awaitable[None]]) -> list[asyncio.Task[None]]:
+    """Deals one blow, once, when a mover comes to this one of the STEPS; returns its task as soon as there is one."""
+    dealt: list[asyncio.Task[None]] = []
+    call = getattr(*STEPS[step])
+
+    async def struck(self: Any, *arguments: Any) -> Any:
+        if not dealt:
+            dealt.append(asyncio.ensure_future(blow()))
+            await asyncio.sleep(0)  # it has begun
+        return await call(self, *arguments)
+
+    monkeypatch.setattr(*STEPS[step], struck)
+    return dealt
 
 
 async def lapse(moves: Sharding, control: SecretStr) -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
-import uvloop
 
 from gameserver.app import Core
 from gameserver.commands import sharding
@@ -13,29 +11,19 @@ from gameserver.config.deployment import ControlSettings, GroupSettings
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.sharding import provision
-from gameserver.storage.sharding.copying import Copy
-from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep
 from gameserver.storage.tables import migrations
 from tests.storage.sharding import moving
 from tests.support.deployment import enlist, enlist_many, owner, working
-from tests.support.servers import SLOTS, Servers, running_servers
+from tests.support.servers import SLOTS, Servers, standing_servers
 from tests.support.wait import wait_until
-
-STEPS: dict[str, tuple[type, str]] = {
-    "while it is copied": (Copy, "copied"),
-    "when it is fenced": (Cutover, "arrived"),
-    "when it has flipped": (Cutover, "grant"),
-}
 
 
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[Servers]:
     """Servers that this module may kill."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        running = running_servers()
-        yield runner.run(running.__aenter__())
-        runner.run(running.__aexit__(None, None, None))
+    with standing_servers() as standing:
+        yield standing
 
 
 @pytest.fixture
@@ -47,23 +35,19 @@ async def apart(own_servers: Servers) -> AsyncIterator[Core]:
     await own_servers.drop(database)
 
 
-@pytest.mark.parametrize("step", list(STEPS))
+@pytest.mark.parametrize("step", list(moving.STEPS))
 @pytest.mark.parametrize("killed", ["one", "two"], ids=["source and control database", "target"])
 async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_is_lost(
     apart: Core, own_servers: Servers, monkeypatch: pytest.MonkeyPatch, killed: str, step: str
 ) -> None:
     players = await enlist_many(apart, 3, "one")
     server, stop = own_servers.postgres[killed], asyncio.Event()
-    restarts: list[asyncio.Task[None]] = []
-    call = getattr(*STEPS[step])
 
-    async def deadly(self: Any, *args: Any) -> Any:
-        if not restarts:
-            server.kill()
-            restarts.append(asyncio.create_task(_start_later(server)))
-        return await call(self, *args)
+    async def die() -> None:
+        server.kill()
+        await _start_later(server)
 
-    monkeypatch.setattr(*STEPS[step], deadly)
+    restarts = moving.strike(monkeypatch, step, die)
     playing = [asyncio.create_task(moving.play_until(apart, player.id, stop)) for player in players]
     moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 60)
     await asyncio.gather(*restarts)

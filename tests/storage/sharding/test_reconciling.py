@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-import uvloop
 from pydantic import SecretStr
 
 from gameserver.app import Core
@@ -16,7 +15,6 @@ from gameserver.rules.player import Player
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.ids import slot_of
 from gameserver.storage.sharding import provision
-from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.judging import What
 from gameserver.storage.sharding.move import SlotStep
@@ -24,15 +22,10 @@ from gameserver.storage.sharding.reconciling import Reconciler
 from tests.storage.sharding import moving
 from tests.support.deployment import act, connected, enlist, enlist_many, owner, working
 from tests.support.promotions import back_up, promote, reconciling, restore, standby_of
-from tests.support.servers import Servers, running_servers
+from tests.support.servers import Servers, running_servers, standing_servers
 from tests.support.switches import switched
 from tests.support.wait import wait_until
 
-STEPS: dict[str, tuple[type, str]] = {
-    "while it is copied": (Copy, "copied"),
-    "when it is fenced": (Cutover, "arrived"),
-    "when it has flipped": (Cutover, "grant"),
-}
 SOAK = pytest.mark.soak
 OTHER_TIMELINE = "update {group}_lineage set timeline = timeline + 7"
 
@@ -40,10 +33,8 @@ OTHER_TIMELINE = "update {group}_lineage set timeline = timeline + 7"
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[Servers]:
     """Servers that this module may kill."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        running = running_servers()
-        yield runner.run(running.__aenter__())
-        runner.run(running.__aexit__(None, None, None))
+    with standing_servers() as standing:
+        yield standing
 
 
 @pytest.fixture
@@ -207,16 +198,12 @@ async def test_a_failover_under_a_move_ends_it_with_one_owner_and_nothing_lost(
 ) -> None:
     players = await enlist_many(apart, 3, "one")
     server, stop = own_servers.postgres[killed], asyncio.Event()
-    promotions: list[asyncio.Task[None]] = []
-    call = getattr(*STEPS[step])
 
-    async def deadly(self: Any, *args: Any) -> Any:
-        if not promotions:
-            server.kill()
-            promotions.append(asyncio.create_task(promote(server)))
-        return await call(self, *args)
+    async def fail_over() -> None:
+        server.kill()
+        await promote(server)
 
-    monkeypatch.setattr(*STEPS[step], deadly)
+    promotions = moving.strike(monkeypatch, step, fail_over)
     playing = [asyncio.create_task(moving.play_until(apart, player.id, stop)) for player in players]
     moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 90)
     assert promotions

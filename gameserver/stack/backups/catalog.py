@@ -8,11 +8,12 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
+from pydantic import AwareDatetime, TypeAdapter
 
 from gameserver.stack.backups.log_archive import LogArchive
 from gameserver.stack.errors import StackError
@@ -36,10 +37,13 @@ class BaseBackup:
     start: int
     end: int
     """From here on it is consistent."""
-    began_at: datetime
-    ended_at: datetime
+    began_at: AwareDatetime
+    ended_at: AwareDatetime
     size: int
     segment: int
+
+
+_BACKUP = TypeAdapter(BaseBackup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +127,8 @@ class BackupCatalog:
 
     def _read(self, path: Path) -> BaseBackup:
         try:
-            facts = orjson.loads((path / FACTS).read_bytes())
-            times = {name: datetime.fromisoformat(facts[name]) for name in ("began_at", "ended_at")}
-            backup = BaseBackup(**{**facts, **times, "id": path.name})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            backup = replace(_BACKUP.validate_json((path / FACTS).read_bytes()), id=path.name)
+        except (OSError, ValueError) as error:
             raise StackError(f"The backup {path} can't be used: its {FACTS} can't be read ({error}).") from None
         if backup.database != self.database:
             raise StackError(f"The backup {path} is of the database {backup.database}, not of {self.database}.")

@@ -96,3 +96,17 @@ def test_a_damaged_history_is_refused(catalog: BackupCatalog, add: Add) -> None:
     (log(catalog) / "00000002.history").write_text("nonsense")
     with pytest.raises(StackError, match="history of the timeline 2"):
         plan(catalog, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"size": "large"}, {"ended_at": "2026-11-28T12:00:00"}, {"segment": None}],
+    ids=["a size that is none", "a time without a zone", "no segment"],
+)
+def test_facts_that_are_none_are_named_and_never_counted(
+    catalog: BackupCatalog, add: Add, fault: dict[str, object]
+) -> None:
+    facts = catalog.data(add(0, 2)).parent / FACTS
+    facts.write_bytes(orjson.dumps({**orjson.loads(facts.read_bytes()), **fault}))
+    with pytest.raises(StackError, match=f"its {FACTS} can't be read"):
+        catalog.backups()

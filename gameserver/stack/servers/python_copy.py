@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,9 +87,7 @@ def _digest(packages: dict[str, importlib.metadata.Distribution]) -> str:
 
 
 def _copy(packages: dict[str, importlib.metadata.Distribution], to: Path) -> None:
-    """The copy appears complete or not at all."""
-    half = Path(tempfile.mkdtemp(prefix=".copy-", dir=to.parent))
-    try:
+    with folders.made_whole(to) as half:
         library = Path(sysconfig.get_path("stdlib"))
         copied = half / "lib" / library.name
         shutil.copytree(library, copied, ignore=shutil.ignore_patterns(*_UNNEEDED))
@@ -100,14 +97,6 @@ def _copy(packages: dict[str, importlib.metadata.Distribution], to: Path) -> Non
             shutil.copy2(shared, half / "lib")
         for package in packages.values():
             _copy_package(package, copied / "site-packages")
-        folders.open_to_all(half)
-        os.sync()
-        half.rename(to)
-    except OSError:
-        if not to.exists():
-            raise
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
 
 
 def _copy_package(package: importlib.metadata.Distribution, site: Path) -> None:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
+from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
@@ -219,6 +220,7 @@ def _commands(
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
+        admins=Admins({name: key.get_secret_value() for name, key in settings.admin_keys().items()}),
     )
 
 

@@ -1,0 +1,50 @@
+"""The operators' part of the route table: every path under /admin, and the least role that a key must have for it.
+
+Roles: a viewer reads what tells nothing about single players' accounts; support helps and bans players; an operator
+does everything, what concerns all players or the servers, too.
+"""
+
+from gameserver.rules import errors
+from gameserver.rules.roles import Role
+from gameserver.transport import answers, wire
+from gameserver.transport.http import admin as operators
+from gameserver.transport.http import devices
+from gameserver.transport.route import admin
+
+VIEWER, SUPPORT, OPERATOR = Role.VIEWER, Role.SUPPORT, Role.OPERATOR
+BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
+READS = (errors.DatabaseUnavailable,)
+BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
+              errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
+
+OPERATOR_ROUTES = (
+    admin(VIEWER, "GET", "/admin/v1/rankings", operators.read_rankings, "Rank players over all databases",
+           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
+    admin(VIEWER, "GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
+           answer=answers.CountAnswer, errors=READS),
+    admin(VIEWER, "GET", "/admin/v1/slots", operators.read_slots, "Which database owns which slots of each group",
+           answer=answers.SlotsAnswer, errors=READS),
+    admin(VIEWER, "GET", "/admin/v1/databases", operators.read_databases, "What each database holds",
+           answer=answers.DatabasesAnswer),
+    admin(VIEWER, "GET", "/admin/v1/nodes", operators.read_nodes, "The running nodes, and where players are connected",
+           query=wire.NodesQuery, answer=answers.NodesAnswer, errors=(errors.PresenceUnavailable,)),
+    admin(OPERATOR, "POST", "/admin/v1/notices", operators.proclaim, "Send a notice to all players, or to one",
+           body=wire.Notice, answer=answers.NoticeAnswer, status=201,
+           errors=(errors.PlayerNotFound, errors.PresenceUnavailable, *READS)),
+    admin(SUPPORT, "POST", "/admin/v1/players/{id}/ban", operators.ban,
+           "Ban a player: hide it on every board and end its sessions", body=wire.Because,
+           answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
+    admin(SUPPORT, "DELETE", "/admin/v1/players/{id}/ban", operators.lift_ban, "Lift a ban", query=wire.ReasonQuery,
+           answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
+    admin(SUPPORT, "GET", "/admin/v1/players/{id}/devices", devices.list_players_devices,
+           "The devices by which a player signs in", answer=answers.DevicesAnswer,
+           errors=(errors.PlayerNotFound, *READS)),
+    admin(SUPPORT, "DELETE", "/admin/v1/players/{id}/devices/{device}", devices.end_device,
+           "Take a device from a player, and end its sessions", query=wire.ReasonQuery, status=204,
+           errors=(errors.DeviceNotFound, errors.TooManyChanges, *BANS), takes_command_id=True),
+    admin(VIEWER, "GET", "/admin/v1/boards/{board}/check", operators.check_board, "Compare a board with the databases",
+           query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
+    admin(OPERATOR, "POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,
+           "Rebuild a board while the present one is served", body=wire.Rebuild, answer=answers.RebuildAnswer,
+           status=202, errors=BOARDS),
+)  # fmt: skip

@@ -145,12 +145,14 @@ scores = Table(
     Column("player_id", BigInteger, primary_key=True, autoincrement=False),
     Column("board", String(32), primary_key=True),
     Column("season", BigInteger, primary_key=True, autoincrement=False),
-    Column("score", BigInteger, nullable=False),
+    Column("score", BigInteger),
     Column("reached_at", Time, nullable=False),
     Column("version", BigInteger, nullable=False),
     postgresql_with={"fillfactor": "80"},
 )
-"""Scores on boards whose scores are stored; `version` is the player's after the action, `season` 0 for all time."""
+"""Scores on boards whose scores are stored; `version` is the player's after the action, `season` 0 for all time.
+
+A score of null was taken away: the player isn't on that board."""
 
 season_floors = Table(
     "season_floors",

@@ -1,0 +1,183 @@
+"""Corrections of a player by operators: values, undoing one action, rolling back to a moment; each with a preview.
+
+Law: a correction is planned on the player and its ledger in one snapshot, and committed on that very version by the
+group commit that actions go through, once per command id. If the player has acted in between, it is planned anew. Every
+attempt is in the audit log before it is made, with what the player is before and after it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.correction_plans import Order, plan
+from gameserver.commands.correction_scores import Planning
+from gameserver.commands.play import Play
+from gameserver.rules.boards import Board
+from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo
+from gameserver.rules.errors import BoardUnavailable, PlayerChanged
+from gameserver.rules.player import Player
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.ledger.past import Past, Pasts
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.players.command import Command, Receipt
+from gameserver.telemetry import request_id
+
+ATTEMPTS = 20
+"""How often a correction is planned anew because the player goes on acting."""
+EVERY_EPOCH = (1 << 31) - 1
+"""An operator's command isn't a session's: no ban and no sign-out stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """One per node."""
+
+    play: Play
+    planning: Planning
+    pasts: Pasts
+    leaderboards: Leaderboards
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class RankChange:
+    """A player's rank on a board, None while it isn't on it, before and after."""
+
+    contest: Contest
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What a correction does, or did: without `correction` it was carried out before under its command id."""
+
+    player: Player
+    correction: Correction | None
+    receipt: Receipt | None = None
+    ranks: Sequence[RankChange] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who makes a change, why, and under which command id."""
+
+    admin: str
+    reason: str
+    command_id: str
+
+
+async def preview(corrections: Corrections, player_id: int, order: Order) -> Corrected:
+    """What an order would change, ranks included; changes nothing.
+
+    Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
+    """
+    correction = await _planned(corrections, player_id, order)
+    return Corrected(correction.after, correction, ranks=await _ranks(corrections, correction))
+
+
+async def carry_out(corrections: Corrections, player_id: int, order: Order, by: By) -> Corrected:
+    """Corrects a player, once per command id.
+
+    Raises what `preview` does, CommandMismatch, CommandExpired, PlayerChanged, Refused for items that the player has
+    no more, Overloaded, and OutcomeUnknown (send it again).
+    """
+    command = Command(by.command_id, player_id, name_of(order), order, EVERY_EPOCH, request_id=request_id.get())
+    command.repeatable = True
+    if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
+        receipt = await corrections.play.players.act(command)
+        return Corrected(receipt.player, None, receipt)
+    for attempt in range(ATTEMPTS):
+        correction = await _planned(corrections, player_id, order)
+        await _note(corrections, correction, order, by)
+        command.correction, command.takes = correction, correction.takes
+        try:
+            receipt = await corrections.play.players.act(command)
+        except PlayerChanged:
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        return Corrected(receipt.player, None if receipt.replayed else correction, receipt)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def name_of(order: Order) -> str:
+    """Its name in the ledger and the audit log."""
+    if isinstance(order, Correct):
+        return CORRECT
+    return UNDO if isinstance(order, Undo) else ROLL_BACK
+
+
+async def _planned(corrections: Corrections, player_id: int, order: Order) -> Correction:
+    held: dict[str, int] = {}
+    if not isinstance(order, Correct):
+        held = {stack.item: stack.count for stack in await corrections.play.players.items(player_id)}
+
+    async def work(past: Past) -> Correction:
+        return await plan(corrections.planning, past, held, order)
+
+    return await corrections.pasts.look(player_id, work)
+
+
+async def _note(corrections: Corrections, correction: Correction, order: Order, by: By) -> None:
+    details = {
+        "command_id": by.command_id,
+        "order": order.model_dump(mode="json", exclude_none=True),
+        "before": _shown(correction.before),
+        "after": _shown(correction.after),
+        "takes": dict(correction.takes),
+        "grants": dict(correction.grants),
+        "scores": [asdict(change) for change in correction.scores],
+    }
+    target = str(correction.before.id)
+    await corrections.audit.note(by.admin, name_of(order).partition(":")[2], target, by.reason, details)
+
+
+def _shown(player: Player) -> dict[str, Any]:
+    return {
+        "class": player.class_name,
+        "level": player.level,
+        "hp": player.hp,
+        "exp": player.exp,
+        "version": player.version,
+        "data": dict(player.data),
+    }
+
+
+async def _ranks(corrections: Corrections, correction: Correction) -> list[RankChange]:
+    """The ranks that change, as the boards are now; of boards that can't be read none are told."""
+    changes = []
+    calendar, now = corrections.planning.calendar, corrections.planning.now()
+    scores = {(change.board, change.season): change for change in correction.scores}
+    for board in calendar.boards():
+        contest = Contest(board, calendar.number(board, now))
+        if board.stores_scores:
+            change = scores.get((board.name, contest.season))
+            if change is None:
+                continue
+            score = change.after
+        else:
+            score = _score(board, correction.after)
+            if score == _score(board, correction.before):
+                continue
+        try:
+            changes.append(await _rank_change(corrections, contest, correction.before.id, score))
+        except BoardUnavailable:
+            continue
+    return changes
+
+
+def _score(board: Board, player: Player) -> int | None:
+    """The player's score on a board that follows its present state."""
+    if not board.admits(player.class_name, player.level):
+        return None
+    return player.level if board.score == "level" else player.exp
+
+
+async def _rank_change(corrections: Corrections, contest: Contest, player_id: int, score: int | None) -> RankChange:
+    standings = corrections.leaderboards.standings
+    page = await standings.ranks(contest, [player_id])
+    before = page.standings[0].rank if page.standings else None
+    after = None if score is None else await standings.would_be(contest, player_id, score)
+    return RankChange(contest, before, after)

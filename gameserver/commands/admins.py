@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKey, AdminKeys, KnownKey, hash_of
-from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.audit import Audit, Change
 
 
 class Admin(NamedTuple):
@@ -68,20 +68,26 @@ async def make(
     admins: Admins, actor: str, name: str, role: Role, days: int | None, reason: str
 ) -> tuple[AdminKey, str]:
     """A new key, and its secret. Raises Conflict, DatabaseUnavailable, OutcomeUnknown."""
-    await admins.audit.note(actor, "key_create", name, reason, {"role": role, "days": days})
-    return await admins.stored.make(name, role, actor, days)
+    async with admins.audit.recorded(Change(actor, "key_create", name, reason, {"role": role, "days": days})) as end:
+        key, secret = await admins.stored.make(name, role, actor, days)
+        end.after = {"key": key.id}
+    return key, secret
 
 
 async def rotate(admins: Admins, actor: str, name: str, seconds: float, reason: str) -> tuple[AdminKey, str]:
     """A new key in place of the old one, which goes on for so long. Raises NotFound and what `make` does."""
-    await admins.audit.note(actor, "key_rotate", name, reason, {"old_key_ends_in_seconds": seconds})
-    return await admins.stored.rotate(name, actor, seconds)
+    async with admins.audit.recorded(Change(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds})) as end:
+        key, secret = await admins.stored.rotate(name, actor, seconds)
+        end.after = {"key": key.id}
+    return key, secret
 
 
 async def revoke(admins: Admins, actor: str, name: str, reason: str) -> int:
     """Ends all keys of this name; how many. Raises NotFound, DatabaseUnavailable, OutcomeUnknown."""
-    await admins.audit.note(actor, "key_revoke", name, reason, {})
-    return await admins.stored.revoke(name)
+    async with admins.audit.recorded(Change(actor, "key_revoke", name, reason)) as end:
+        count = await admins.stored.revoke(name)
+        end.after = {"revoked": count}
+    return count
 
 
 async def _key_of(admins: Admins, token: str) -> KnownKey | None:

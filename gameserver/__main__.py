@@ -11,6 +11,7 @@ import typer
 import gameserver
 from gameserver import app as application
 from gameserver.cli import tables
+from gameserver.cli.audit import audit
 from gameserver.cli.backups import backup, backups_cli, restore
 from gameserver.cli.boards import boards_cli
 from gameserver.cli.check import check
@@ -18,6 +19,7 @@ from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
 from gameserver.cli.doctor import doctor
 from gameserver.cli.failover import failover
+from gameserver.cli.keys import keys_cli
 from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
@@ -41,6 +43,7 @@ cli.command()(new)
 cli.command("looks")(claim_looks)
 cli.command()(check)
 cli.command()(doctor)
+cli.command()(audit)
 cli.command()(backup)
 cli.command()(restore)
 cli.add_typer(backups_cli, name="backups")
@@ -50,6 +53,7 @@ cli.add_typer(databases, name="databases")
 cli.add_typer(failover, name="failover")
 cli.add_typer(boards_cli, name="boards")
 cli.add_typer(seasons_cli, name="seasons")
+cli.add_typer(keys_cli, name="keys")
 
 
 @cli.command()

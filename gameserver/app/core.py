@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.admins import admins_of
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
-from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
@@ -47,6 +47,7 @@ from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
+from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
@@ -187,6 +188,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
             Reports(slots, ground.replicas, settings.reads.max_staleness_seconds),
             Survey(ground.databases, control),
             Audit(control),
+            AdminKeys(control),
             GameNames(control, slots.members),
         ),
     )
@@ -220,7 +222,7 @@ def _commands(
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
-        admins=Admins({name: key.get_secret_value() for name, key in settings.admin_keys().items()}),
+        admins=admins_of(settings, rooms.operators.keys, audit),
     )
 
 

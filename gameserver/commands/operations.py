@@ -9,6 +9,7 @@ from gameserver.commands.live import LivePlayers
 from gameserver.commands.play import Play
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.live.presence import LiveNode
+from gameserver.storage.operators.audit import Change
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import Holding, SlotRange
 from gameserver.storage.rooms import OperatorsRoom
@@ -62,5 +63,8 @@ async def proclaim(operations: Operations, admin: str, text: str, reason: str, p
     """
     if player_id is not None:
         await play.read(operations.play, player_id)
-    await operations.room.audit.note(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
-    return await live.proclaim(operations.live, text, player_id)
+    entry = Change(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
+    async with operations.room.audit.recorded(entry) as end:
+        number = await live.proclaim(operations.live, text, player_id)
+        end.after = {"number": number}
+    return number

@@ -15,6 +15,8 @@ from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
+from gameserver.storage.operators.admin_keys import AdminKey
+from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
@@ -27,6 +29,9 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
+    "AdminKey",
+    "AuditEntry",
+    "AuditQuestion",
     "BanChange",
     "BanState",
     "Block",

@@ -16,6 +16,7 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.reports import Reports
@@ -88,11 +89,12 @@ class SocialRoom:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, the audit log, and which names of the game the data holds."""
+    """Questions over all databases, the audit log, operators' keys, and which names of the game the data holds."""
 
     reports: Reports
     survey: Survey
     audit: Audit
+    keys: AdminKeys
     names: GameNames
 
 

@@ -30,7 +30,7 @@ TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
     "none": (),
     "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
-    "admin": (Forbidden,),
+    "admin": (Forbidden, DatabaseUnavailable),
 }
 """The errors of checking each kind of key. Every operation has BadRequest, for a key that is sent twice,
 NotAuthenticated, for a wrong back end's key, and RateLimited, since all requests of an address are counted."""

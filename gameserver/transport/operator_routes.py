@@ -8,7 +8,8 @@ from gameserver.rules import errors
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
 from gameserver.transport.http import admin as operators
-from gameserver.transport.http import devices
+from gameserver.transport.http import audit, devices
+from gameserver.transport.http import operators as console
 from gameserver.transport.route import admin
 
 VIEWER, SUPPORT, OPERATOR = Role.VIEWER, Role.SUPPORT, Role.OPERATOR
@@ -18,6 +19,13 @@ BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, er
               errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
 
 OPERATOR_ROUTES = (
+    admin(VIEWER, "POST", "/admin/v1/session", console.sign_in,
+           "Open a session of the console: a cookie, in place of the key", answer=answers.AdminAnswer, status=201,
+           errors=(errors.OutcomeUnknown,)),
+    admin(VIEWER, "GET", "/admin/v1/session", console.read_session, "Whose key or session the caller has",
+           answer=answers.AdminAnswer),
+    admin(VIEWER, "DELETE", "/admin/v1/session", console.sign_out, "End the caller's session of the console",
+           status=204, errors=(errors.OutcomeUnknown,)),
     admin(VIEWER, "GET", "/admin/v1/rankings", operators.read_rankings, "Rank players over all databases",
            query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
     admin(VIEWER, "GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
@@ -42,6 +50,10 @@ OPERATOR_ROUTES = (
     admin(SUPPORT, "DELETE", "/admin/v1/players/{id}/devices/{device}", devices.end_device,
            "Take a device from a player, and end its sessions", query=wire.ReasonQuery, status=204,
            errors=(errors.DeviceNotFound, errors.TooManyChanges, *BANS), takes_command_id=True),
+    admin(SUPPORT, "GET", "/admin/v1/audit", audit.read_audit, "What operators have changed, newest first",
+           query=wire.AuditQuery, answer=answers.AuditAnswer, errors=READS),
+    admin(SUPPORT, "GET", "/admin/v1/audit/export", audit.export_audit, "The same as a whole: CSV or JSON lines",
+           query=wire.AuditExportQuery, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/boards/{board}/check", operators.check_board, "Compare a board with the databases",
            query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
     admin(OPERATOR, "POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,

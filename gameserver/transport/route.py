@@ -100,7 +100,7 @@ def admin(role: Role, method: Method, path: str, handler: KeyHandler, summary: s
     checked = Terms(**terms)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        name = await operators.admit(request, role)
+        name = (await operators.admit(request, role)).name
         _refuse_query(request, checked)
         return await handler(request, name)
 

@@ -1,6 +1,7 @@
-"""Questions over all databases, and the audit log.
+"""Questions over all databases, operators' keys, and the audit log.
 
 Door: `reports` (`Reports`, `Question`, `Ranking`, `Count`, `By`), `survey` (`Survey`, `Holding`, `GroupUsage`,
-`SlotRange`), `audit` (`Audit`), `condition` (`Symptom`), `parameters`, `standby_condition`, `redis_condition`,
-`old_weeks`, and `game_names` (`GameNames`, `Holdings`).
+`SlotRange`), `audit` (`Audit`, `Change`), `audit_log` (`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition`
+(`Symptom`), `parameters`, `standby_condition`, `redis_condition`, `old_weeks`, and `game_names` (`GameNames`,
+`Holdings`).
 """

@@ -3,6 +3,8 @@
 Door: everything is imported from here (`answers.player`); one module for each kind of answer.
 """
 
+from gameserver.transport.answers.admins import AdminAnswer, admin
+from gameserver.transport.answers.audit import AUDIT_COLUMNS, AuditAnswer, AuditEntryAnswer, audit, audit_entry
 from gameserver.transport.answers.boards import (
     BoardAnswer,
     BoardsAnswer,
@@ -61,8 +63,12 @@ from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer
 from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, FriendsAnswer, blocks, feed, friends
 
 __all__ = [
+    "AUDIT_COLUMNS",
     "ActAnswer",
     "ActionsAnswer",
+    "AdminAnswer",
+    "AuditAnswer",
+    "AuditEntryAnswer",
     "BanAnswer",
     "BlocksAnswer",
     "BoardAnswer",
@@ -97,6 +103,9 @@ __all__ = [
     "WelcomeAnswer",
     "act",
     "action_list",
+    "admin",
+    "audit",
+    "audit_entry",
     "ban_state",
     "blocks",
     "board",

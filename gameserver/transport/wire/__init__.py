@@ -41,6 +41,9 @@ from gameserver.transport.wire.frames import (
 from gameserver.transport.wire.parsing import parse, parse_json
 from gameserver.transport.wire.queries import (
     AroundQuery,
+    AuditExportQuery,
+    AuditFilter,
+    AuditQuery,
     BoardQuery,
     CheckQuery,
     FeedQuery,
@@ -78,6 +81,9 @@ __all__ = [
     "ActFrame",
     "AroundFrame",
     "AroundQuery",
+    "AuditExportQuery",
+    "AuditFilter",
+    "AuditQuery",
     "BadConsistencyToken",
     "BadJson",
     "BadRequest",

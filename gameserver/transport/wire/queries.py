@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gameserver.exports import Format
 from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
     Ids,
     MaxStaleness,
+    Moment,
     QueryModel,
     Radius,
     Reason,
@@ -67,6 +69,27 @@ class RankingsQuery(QueryModel):
     order: Literal["asc", "desc"] = "desc"
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Cursor | None = None
+
+
+class AuditFilter(QueryModel):
+    """`text` is a part of the reason, whatever its case; `until` isn't included."""
+
+    admin: ShortText | None = None
+    action: ShortText | None = None
+    target: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    command_id: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")] = None
+    text: Annotated[str | None, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class AuditQuery(AuditFilter):
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: Annotated[str | None, Field(pattern=r"^[1-9][0-9]{0,17}$")] = None
+
+
+class AuditExportQuery(AuditFilter):
+    format: Format = "csv"
 
 
 class ReasonQuery(QueryModel):

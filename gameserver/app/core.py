@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from gameserver.app.admins import admins_of
+from gameserver.app.correcting import corrections_of
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -223,6 +224,7 @@ def _commands(
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
         admins=admins_of(settings, rooms.operators.keys, audit),
+        corrections=corrections_of(play, slots, leaderboards, audit),
     )
 
 

@@ -6,6 +6,7 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.corrections import Corrections
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -26,3 +27,4 @@ class Commands:
     seasons: Seasons
     operations: Operations
     admins: Admins
+    corrections: Corrections

@@ -5,6 +5,7 @@ group commit that actions go through, once per command id. If the player has act
 attempt is in the audit log before it is made, with what the player is before and after it.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from gameserver.rules.errors import BoardUnavailable, PlayerChanged
 from gameserver.rules.player import Player
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.ledger.past import Past, Pasts
-from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.audit import Audit, Change
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.telemetry import request_id
 
@@ -88,18 +89,20 @@ async def carry_out(corrections: Corrections, player_id: int, order: Order, by: 
     if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
         receipt = await corrections.play.players.act(command)
         return Corrected(receipt.player, None, receipt)
-    for attempt in range(ATTEMPTS):
-        correction = await _planned(corrections, player_id, order)
-        await _note(corrections, correction, order, by)
-        command.correction, command.takes = correction, correction.takes
-        try:
-            receipt = await corrections.play.players.act(command)
-        except PlayerChanged:
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
-        return Corrected(receipt.player, None if receipt.replayed else correction, receipt)
-    raise AssertionError("the last attempt returns or raises")
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(PlayerChanged):
+            return await _attempt(corrections, command, order, by)
+    return await _attempt(corrections, command, order, by)
+
+
+async def _attempt(corrections: Corrections, command: Command, order: Order, by: By) -> Corrected:
+    """Raises PlayerChanged if the player has acted since the plan was made."""
+    correction = await _planned(corrections, command.player_id, order)
+    command.correction, command.takes = correction, correction.takes
+    async with corrections.audit.recorded(_entry(correction, order, by)) as end:
+        receipt = await corrections.play.players.act(command)
+        end.after = _shown(receipt.player) | {"replayed": receipt.replayed}
+    return Corrected(receipt.player, None if receipt.replayed else correction, receipt)
 
 
 def name_of(order: Order) -> str:
@@ -120,18 +123,15 @@ async def _planned(corrections: Corrections, player_id: int, order: Order) -> Co
     return await corrections.pasts.look(player_id, work)
 
 
-async def _note(corrections: Corrections, correction: Correction, order: Order, by: By) -> None:
+def _entry(correction: Correction, order: Order, by: By) -> Change:
     details = {
-        "command_id": by.command_id,
         "order": order.model_dump(mode="json", exclude_none=True),
-        "before": _shown(correction.before),
-        "after": _shown(correction.after),
         "takes": dict(correction.takes),
         "grants": dict(correction.grants),
         "scores": [asdict(change) for change in correction.scores],
     }
-    target = str(correction.before.id)
-    await corrections.audit.note(by.admin, name_of(order).partition(":")[2], target, by.reason, details)
+    action, target = name_of(order).partition(":")[2], str(correction.before.id)
+    return Change(by.admin, action, target, by.reason, details, by.command_id, _shown(correction.before))
 
 
 def _shown(player: Player) -> dict[str, Any]:
@@ -141,7 +141,6 @@ def _shown(player: Player) -> dict[str, Any]:
         "hp": player.hp,
         "exp": player.exp,
         "version": player.version,
-        "data": dict(player.data),
     }
 
 

@@ -2,6 +2,8 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.correction_plans import Order
+from gameserver.commands.corrections import By, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
@@ -35,8 +37,10 @@ __all__ = [
     "BanChange",
     "BanState",
     "Block",
+    "By",
     "CheckReport",
     "Contest",
+    "Corrected",
     "Count",
     "Device",
     "GroupUsage",
@@ -51,6 +55,7 @@ __all__ = [
     "MoveProgress",
     "MoveRecord",
     "Opened",
+    "Order",
     "Origin",
     "Page",
     "PlannedMove",

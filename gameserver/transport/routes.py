@@ -4,6 +4,7 @@ from gameserver.rules import errors
 from gameserver.transport import answers, wire
 from gameserver.transport.http import boards, devices, game, health, mail, players, sessions, social
 from gameserver.transport.operator_routes import OPERATOR_ROUTES
+from gameserver.transport.player_page_routes import PLAYER_PAGE_ROUTES
 from gameserver.transport.route import bearer, player, public
 from gameserver.transport.socket import conversation
 
@@ -125,6 +126,7 @@ ROUTES = (
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
            errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     *OPERATOR_ROUTES,
+    *PLAYER_PAGE_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),
     public("GET", "/ready", health.ready, "Whether the node takes new work", answer=answers.ReadyAnswer,
            errors=(errors.Unavailable, errors.NotFound)),

@@ -15,6 +15,7 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
+from gameserver.transport.answers.corrections import CorrectedAnswer, corrected
 from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.game import (
@@ -74,6 +75,7 @@ __all__ = [
     "BoardAnswer",
     "BoardsAnswer",
     "ClassesAnswer",
+    "CorrectedAnswer",
     "CountAnswer",
     "DatabasesAnswer",
     "DeviceAnswer",
@@ -111,6 +113,7 @@ __all__ = [
     "board",
     "board_list",
     "class_list",
+    "corrected",
     "counts",
     "databases",
     "device",

@@ -104,3 +104,9 @@ class CheckQuery(SeasonQuery):
 
 class NodesQuery(QueryModel):
     ids: Ids = Field(default_factory=list)
+
+
+class PreviewQuery(QueryModel):
+    """With `preview=true` nothing changes: the answer says what would."""
+
+    preview: Literal["true", "false"] = "false"

@@ -1,0 +1,16 @@
+"""What corrections of players are made with."""
+
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.correction_scores import Planning
+from gameserver.commands.corrections import Corrections
+from gameserver.commands.play import Play
+from gameserver.storage.ledger.past import Pasts
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.seasons.rescoring import Rescoring
+from gameserver.storage.slots.slot_map import Slots
+
+
+def corrections_of(play: Play, slots: Slots, leaderboards: Leaderboards, audit: Audit) -> Corrections:
+    calendar = leaderboards.seasons.calendar
+    planning = Planning(play.rulebook, calendar, Rescoring(calendar, play.rulebook), leaderboards.now)
+    return Corrections(play, planning, Pasts(slots), leaderboards, audit)

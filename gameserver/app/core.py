@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from gameserver.app.admins import admins_of
-from gameserver.app.correcting import corrections_of
+from gameserver.app.correcting import corrections_of, player_pages_of
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -51,6 +51,7 @@ from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
@@ -191,6 +192,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
             Audit(control),
             AdminKeys(control),
             GameNames(control, slots.members),
+            Notes(control),
         ),
     )
 
@@ -225,6 +227,7 @@ def _commands(
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
         admins=admins_of(settings, rooms.operators.keys, audit),
         corrections=corrections_of(play, slots, leaderboards, audit),
+        player_pages=player_pages_of(rooms, play, slots, leaderboards),
     )
 
 

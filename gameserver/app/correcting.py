@@ -1,11 +1,13 @@
-"""What corrections of players are made with."""
+"""What operators' pages and corrections of players are made with."""
 
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.correction_scores import Planning
 from gameserver.commands.corrections import Corrections
 from gameserver.commands.play import Play
+from gameserver.commands.player_page import PlayerPages
 from gameserver.storage.ledger.past import Pasts
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.rooms import Rooms
 from gameserver.storage.seasons.rescoring import Rescoring
 from gameserver.storage.slots.slot_map import Slots
 
@@ -14,3 +16,17 @@ def corrections_of(play: Play, slots: Slots, leaderboards: Leaderboards, audit: 
     calendar = leaderboards.seasons.calendar
     planning = Planning(play.rulebook, calendar, Rescoring(calendar, play.rulebook), leaderboards.now)
     return Corrections(play, planning, Pasts(slots), leaderboards, audit)
+
+
+def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leaderboards) -> PlayerPages:
+    return PlayerPages(
+        play,
+        rooms.social,
+        leaderboards,
+        rooms.sessions,
+        rooms.accounts.bans,
+        rooms.operators.notes,
+        Pasts(slots),
+        Rescoring(leaderboards.seasons.calendar, play.rulebook),
+        rooms.operators.audit,
+    )

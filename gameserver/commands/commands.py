@@ -11,6 +11,7 @@ from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.play import Play
+from gameserver.commands.player_page import PlayerPages
 from gameserver.commands.seasons import Seasons
 
 
@@ -28,3 +29,4 @@ class Commands:
     operations: Operations
     admins: Admins
     corrections: Corrections
+    player_pages: PlayerPages

@@ -5,10 +5,10 @@ undone: letters that were sent, items that are gone, scores of seasons that are 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from gameserver.commands.correction_scores import MOST_ROWS, Planning, ScorePlan, Scores
+from gameserver.commands.moments import moment_of
 from gameserver.rules import corrections
 from gameserver.rules.corrections import Correct, Correction, RollBack, ScoreChange, Undo
 from gameserver.rules.errors import BadInput, FieldProblem, NotUndoable, StateUnknown
@@ -16,7 +16,6 @@ from gameserver.rules.items import Items
 from gameserver.rules.outcomes import GRANTED, TAKEN, Event
 from gameserver.rules.player import Outcome, Player
 from gameserver.storage.ledger.past import Past, PastRow, Stored
-from gameserver.storage.seasons.rescoring import undone_by
 
 NO_ACTIONS = frozenset({"sign_up", "rename", "delete", "add_device", "remove_device", "ban", "lift_ban"})
 STATE = ("class", "level", "hp", "exp")
@@ -59,7 +58,7 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
     if row.action in NO_ACTIONS:
         raise NotUndoable(f"{row.action} isn't an action: use its own opposite.")
     rows = await _rows_since(past, row.version - 1)
-    if row.command_id in undone_by(rows[: player.version - row.version]):
+    if row in await past.undone():
         raise NotUndoable("It was undone before.")
     earlier = next(each for each in reversed(rows) if each.version == row.version - 1)
     data, left = player.data, _letters(row)
@@ -78,7 +77,7 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
 
 
 async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int], order: RollBack) -> Correction:
-    player, version = past.player, await past.version_at(moment_of(order.to))
+    player, version = past.player, await past.version_at(moment_of(order.to, "to"))
     if version is None:
         raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
     if version == player.version:
@@ -96,17 +95,6 @@ async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int],
     changes = _score_changes(scores.present, await scores.as_of(version, deeds))
     event = _event("rolled_back", player, after, changes, to=order.to, to_version=version)
     return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
-
-
-def moment_of(text: str) -> datetime:
-    """Raises BadInput unless it is RFC 3339 with an offset."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadInput(errors=[FieldProblem("to", "must be a time such as 2026-01-31T12:00:00Z")])
-    return moment
 
 
 async def _rows_since(past: Past, version: int) -> list[PastRow]:

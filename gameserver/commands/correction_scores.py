@@ -13,9 +13,9 @@ from gameserver.rules.boards import Board
 from gameserver.rules.corrections import CORRECTIONS
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage.ledger.past import Past, Stored
+from gameserver.storage.ledger.past import Past, PastRow, Stored, undone_by
 from gameserver.storage.seasons.calendar import Calendar
-from gameserver.storage.seasons.rescoring import Deed, Rescoring, folded, undone_by
+from gameserver.storage.seasons.rescoring import Deed, Rescoring, folded
 
 MOST_ROWS = 20_000
 """Commands that are read of a player's past, at the most."""
@@ -121,7 +121,10 @@ class ScorePlan:
             return False, None
         data = await self.past.data(rows[-1].version)
         deeds = await self.planning.rescoring.deeds(self.past.player, data, rows[::-1])
-        standing = [row for row in rows if row.command_id not in without]
-        gone = without | undone_by(standing)
-        known = all(deed.scored is not None for deed in deeds if deed.row.command_id not in gone)
-        return known, folded(board, key[1], deeds, gone)
+        undone = undone_by(row for row in rows if row.command_id not in without)
+
+        def is_gone(row: PastRow) -> bool:
+            return row.command_id in without or row in undone
+
+        known = all(deed.scored is not None for deed in deeds if not is_gone(deed.row))
+        return known, folded(board, key[1], deeds, is_gone)

@@ -7,18 +7,21 @@ from gameserver.commands.corrections import By, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
+from gameserver.commands.player_page import PastState, PlayerPage, Timeline
 from gameserver.commands.seasons import Preview
-from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.bans import Ban, BanChange, BanState
 from gameserver.storage.accounts.player_keys import Device
 from gameserver.storage.boards.check import CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
+from gameserver.storage.ledger.past import PastRow, TimelineFilter
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.reports import Count, Question, Ranking
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
@@ -34,6 +37,7 @@ __all__ = [
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",
+    "Ban",
     "BanChange",
     "BanState",
     "Block",
@@ -54,11 +58,15 @@ __all__ = [
     "Member",
     "MoveProgress",
     "MoveRecord",
+    "Note",
     "Opened",
     "Order",
     "Origin",
     "Page",
+    "PastRow",
+    "PastState",
     "PlannedMove",
+    "PlayerPage",
     "Preview",
     "Question",
     "Ranked",
@@ -71,6 +79,8 @@ __all__ = [
     "Stack",
     "Standing",
     "StoredPush",
+    "Timeline",
+    "TimelineFilter",
     "Wanted",
     "Welcome",
 ]

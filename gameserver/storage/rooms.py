@@ -19,6 +19,7 @@ from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
@@ -89,13 +90,14 @@ class SocialRoom:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, the audit log, operators' keys, and which names of the game the data holds."""
+    """Questions over all databases, the audit log, operators' keys and notes, and which names of the game the data has."""
 
     reports: Reports
     survey: Survey
     audit: Audit
     keys: AdminKeys
     names: GameNames
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from gameserver.rules import errors
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
-from gameserver.transport.http import corrections
+from gameserver.transport.http import corrections, player_page
 from gameserver.transport.route import admin
 
 SUPPORT = Role.SUPPORT
@@ -23,7 +23,20 @@ CORRECTIONS = (
     errors.DatabaseUnavailable,
 )
 
+READS = (errors.PlayerNotFound, errors.DatabaseUnavailable)
+
 PLAYER_PAGE_ROUTES = (
+    admin(SUPPORT, "GET", "/admin/v1/players/{id}", player_page.read_page, "Everything about a player",
+           answer=answers.PlayerPageAnswer, errors=(errors.Overloaded, *READS)),
+    admin(SUPPORT, "GET", "/admin/v1/players/{id}/ledger", player_page.read_timeline,
+           "A player's whole history, newest first", query=wire.TimelineQuery, answer=answers.TimelineAnswer,
+           errors=READS),
+    admin(SUPPORT, "GET", "/admin/v1/players/{id}/state", player_page.read_state,
+           "A player as it was at a moment, replayed from its ledger", query=wire.MomentQuery,
+           answer=answers.PastStateAnswer, errors=(errors.StateUnknown, *READS)),
+    admin(SUPPORT, "POST", "/admin/v1/players/{id}/notes", player_page.add_note, "Note something of a player",
+           body=wire.NewNote, answer=answers.NoteAnswer, status=201, errors=(errors.OutcomeUnknown, *READS),
+           takes_command_id=True),
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/corrections", corrections.correct,
            "Correct a player's values, or say what that would change", body=wire.CorrectPlayer,
            query=wire.PreviewQuery, answer=answers.CorrectedAnswer, errors=CORRECTIONS, takes_command_id=True),

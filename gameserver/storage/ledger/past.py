@@ -4,8 +4,8 @@ Law: a `Past` reads everything in one snapshot of the database that owns the pla
 then. So a correction that is planned on it is planned for exactly that version.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver.rules.corrections import ROLL_BACK, UNDO
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import NO_DATA, PlayerData, accepted
@@ -40,6 +41,41 @@ class PastRow(NamedTuple):
     seed: int
 
 
+class TimelineFilter(NamedTuple):
+    """A page of at most `limit` commands below version `before`; no `actions` means all."""
+
+    limit: int
+    before: int | None = None
+    actions: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Undone:
+    """Which commands of a player have been undone, or rolled back, and stand no more."""
+
+    ids: set[str] = field(default_factory=set)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    """Versions between which, both left out, everything was rolled back."""
+
+    def __contains__(self, row: PastRow) -> bool:
+        return row.command_id in self.ids or any(first < row.version < last for first, last in self.ranges)
+
+
+def undone_by(rows: Iterable[PastRow]) -> Undone:
+    """By corrections among these rows, from the newest; one that was undone itself has undone nothing."""
+    undone = Undone()
+    for row in rows:
+        if row in undone:
+            continue
+        if row.action == UNDO:
+            undone.ids.add(row.args["command_id"])
+        elif row.action == ROLL_BACK:
+            undone.ranges.append((row.outcome["events"][0]["to_version"], row.version))
+    return undone
+
+
 @dataclass(slots=True)
 class Past:
     """One player's, as of one snapshot; every method raises DatabaseUnavailable."""
@@ -61,6 +97,15 @@ class Past:
     async def rows(self, first: int, last: int, limit: int) -> list[PastRow]:
         """At most `limit` commands that led to versions `first` to `last`, from the newest."""
         return await self._rows("rows", first=first, last=last, limit=limit)
+
+    async def undone(self) -> Undone:
+        """What stands no more of all that the player has done."""
+        return undone_by(await self._rows("corrections"))
+
+    async def timeline(self, wanted: TimelineFilter) -> list[PastRow]:
+        """Commands that took effect, from the newest; those that are wanted, and at most one more than a page of them."""
+        named = wanted._asdict() | {"actions": list(wanted.actions), "limit": wanted.limit + 1}
+        return await self._rows("timeline", **named)
 
     async def data(self, version: int) -> PlayerData:
         """What the rules remembered of the player when it had that version, as far as the ledger is kept."""

@@ -6,11 +6,11 @@ ledger has. If it doesn't, the rules have changed since, and nothing is guessed.
 
 import asyncio
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gameserver.rules.boards import Board
-from gameserver.rules.corrections import CORRECTIONS, ROLL_BACK, UNDO, recorded_data
+from gameserver.rules.corrections import CORRECTIONS, recorded_data
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import PlayerData
@@ -82,11 +82,11 @@ def _agrees(player: Player, row: PastRow) -> bool:
     return shown == tuple(row.outcome[name] for name in ("class", "level", "hp", "exp"))
 
 
-def folded(board: Board, season: int, deeds: Sequence[Deed], without: Collection[str]) -> int | None:
-    """The score that commands led to, but for those `without`; None if none of them scored. Their scores are known."""
+def folded(board: Board, season: int, deeds: Sequence[Deed], is_gone: Callable[[PastRow], bool]) -> int | None:
+    """The score that commands led to, but for those that are gone; None if none of them scored."""
     score: int | None = None
     for row, scored in deeds:
-        if row.command_id in without or scored is None or (board.name, season) not in scored:
+        if is_gone(row) or scored is None or (board.name, season) not in scored:
             continue
         if row.action in CORRECTIONS:
             score = _corrected(row, board.name, season)
@@ -100,17 +100,3 @@ def _corrected(row: PastRow, board: str, season: int) -> int | None:
     changes = row.outcome["events"][0]["scores"]
     after: int | None = next(each["after"] for each in changes if (each["board"], each["season"]) == (board, season))
     return after
-
-
-def undone_by(rows: Sequence[PastRow]) -> set[str]:
-    """The ids of commands that these rows, from the newest, have undone or rolled back, and that stand no more."""
-    gone: set[str] = set()
-    for row in rows:
-        if row.command_id in gone:
-            continue
-        if row.action == UNDO:
-            gone.add(row.args["command_id"])
-        elif row.action == ROLL_BACK:
-            first = row.outcome["events"][0]["to_version"]
-            gone |= {other.command_id for other in rows if first < other.version < row.version}
-    return gone

@@ -16,6 +16,7 @@ from gameserver.storage.tables.control_group import (
     members,
     move_slots,
     moves,
+    player_notes,
     season_standings,
     seasons,
     slots,
@@ -24,6 +25,7 @@ from gameserver.storage.tables.groups import METADATA, TXID
 from gameserver.storage.tables.items_group import item_ledger, items_lineage, items_marks, items_owned_slots, stacks
 from gameserver.storage.tables.players_group import (
     PLAYER,
+    bans,
     blocks,
     credentials,
     devices,
@@ -55,6 +57,7 @@ __all__ = [
     "admin_sessions",
     "audit",
     "audit_ends",
+    "bans",
     "blocks",
     "claims",
     "control_lineage",
@@ -76,6 +79,7 @@ __all__ = [
     "moves",
     "outbox",
     "payment_epochs",
+    "player_notes",
     "player_of",
     "player_rows",
     "player_with_data_of",

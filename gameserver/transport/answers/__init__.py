@@ -44,6 +44,16 @@ from gameserver.transport.answers.operators import (
     verdict,
 )
 from gameserver.transport.answers.play import ActAnswer, ItemsAnswer, LedgerAnswer, act, items, ledger
+from gameserver.transport.answers.player_page import (
+    NoteAnswer,
+    PastStateAnswer,
+    PlayerPageAnswer,
+    TimelineAnswer,
+    note,
+    past_state,
+    player_page,
+    timeline,
+)
 from gameserver.transport.answers.players import (
     BanAnswer,
     PlayerAnswer,
@@ -87,9 +97,12 @@ __all__ = [
     "LedgerAnswer",
     "LiveAnswer",
     "NodesAnswer",
+    "NoteAnswer",
     "NoticeAnswer",
     "PasswordAnswer",
+    "PastStateAnswer",
     "PlayerAnswer",
+    "PlayerPageAnswer",
     "PlayersAnswer",
     "Problem",
     "RankAnswer",
@@ -101,6 +114,7 @@ __all__ = [
     "SessionsAnswer",
     "SignUpAnswer",
     "SlotsAnswer",
+    "TimelineAnswer",
     "VerdictAnswer",
     "WelcomeAnswer",
     "act",
@@ -127,9 +141,12 @@ __all__ = [
     "items",
     "ledger",
     "nodes",
+    "note",
+    "past_state",
     "player",
     "player_list",
     "player_now",
+    "player_page",
     "problem",
     "rank",
     "ranking",
@@ -139,6 +156,7 @@ __all__ = [
     "session_list",
     "sign_up",
     "slots",
+    "timeline",
     "verdict",
     "welcome",
 ]

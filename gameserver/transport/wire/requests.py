@@ -96,6 +96,15 @@ class Because(JsonModel):
     reason: Reason
 
 
+class BanPlayer(Because):
+    """`until` ends the ban by itself; `said` is what the player is told when it signs in, `reason` is internal."""
+
+    model_config = _example(reason="cheating, ticket 4711", until="2026-12-31T12:00:00Z", said="You used a bot.")
+
+    until: Annotated[str | None, Field(max_length=40)] = None
+    said: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+
+
 class Rebuild(Because):
     model_config = _example(reason="after a repair", season="current")
 
@@ -127,3 +136,11 @@ class RollBackPlayer(Because):
     model_config = _example(reason="an account that was stolen", to="2026-01-31T12:00:00.000Z")
 
     to: Annotated[str, Field(max_length=40)]
+
+
+class NewNote(JsonModel):
+    """For other operators: the player never sees it."""
+
+    model_config = _example(text="Claims that a brother played.")
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from gameserver.app.admins import admins_of
-from gameserver.app.correcting import corrections_of, player_pages_of
+from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -228,6 +228,7 @@ def _commands(
         admins=admins_of(settings, rooms.operators.keys, audit),
         corrections=corrections_of(play, slots, leaderboards, audit),
         player_pages=player_pages_of(rooms, play, slots, leaderboards),
+        erasures=erasures_of(rooms, accounts, slots, leaderboards),
     )
 
 

@@ -7,6 +7,7 @@ from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import Corrections
+from gameserver.commands.erasure import Erasures
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -30,3 +31,4 @@ class Commands:
     admins: Admins
     corrections: Corrections
     player_pages: PlayerPages
+    erasures: Erasures

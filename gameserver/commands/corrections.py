@@ -13,6 +13,7 @@ from typing import Any
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.correction_plans import Order, plan
 from gameserver.commands.correction_scores import Planning
+from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.play import Play
 from gameserver.rules.boards import Board
 from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo
@@ -26,8 +27,6 @@ from gameserver.telemetry import request_id
 
 ATTEMPTS = 20
 """How often a correction is planned anew because the player goes on acting."""
-EVERY_EPOCH = (1 << 31) - 1
-"""An operator's command isn't a session's: no ban and no sign-out stops it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ async def carry_out(corrections: Corrections, player_id: int, order: Order, by: 
     Raises what `preview` does, CommandMismatch, CommandExpired, PlayerChanged, Refused for items that the player has
     no more, Overloaded, and OutcomeUnknown (send it again).
     """
-    command = Command(by.command_id, player_id, name_of(order), order, EVERY_EPOCH, request_id=request_id.get())
+    command = Command(by.command_id, player_id, name_of(order), order, ANY_EPOCH, request_id=request_id.get())
     command.repeatable = True
     if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
         receipt = await corrections.play.players.act(command)

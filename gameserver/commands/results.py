@@ -5,6 +5,7 @@ from gameserver.commands.boards import Ranked
 from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import By, Corrected
 from gameserver.commands.crowd import LoadProgress
+from gameserver.commands.erasure import ErasureReceipt
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.player_page import PastState, PlayerPage, Timeline
@@ -47,6 +48,7 @@ __all__ = [
     "Corrected",
     "Count",
     "Device",
+    "ErasureReceipt",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",

@@ -90,7 +90,7 @@ class SocialRoom:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, the audit log, operators' keys and notes, and which names of the game the data has."""
+    """Questions over all databases, the audit log, operators' keys and notes, and the names that the data holds."""
 
     reports: Reports
     survey: Survey

@@ -3,10 +3,10 @@
 from gameserver.rules import errors
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
-from gameserver.transport.http import corrections, player_page
+from gameserver.transport.http import corrections, erasure, player_page
 from gameserver.transport.route import admin
 
-SUPPORT = Role.SUPPORT
+SUPPORT, OPERATOR = Role.SUPPORT, Role.OPERATOR
 CORRECTIONS = (
     errors.PlayerNotFound,
     errors.StateUnknown,
@@ -46,4 +46,8 @@ PLAYER_PAGE_ROUTES = (
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/rollback", corrections.roll_back,
            "Roll a player back to a moment, or say what that would change", body=wire.RollBackPlayer,
            query=wire.PreviewQuery, answer=answers.CorrectedAnswer, errors=CORRECTIONS, takes_command_id=True),
+    admin(OPERATOR, "POST", "/admin/v1/players/{id}/erasure", erasure.erase,
+           "Delete a player, and erase its names and every text of it; the answer is the receipt", body=wire.Because,
+           answer=answers.ErasureAnswer, errors=(errors.CommandMismatch, errors.CommandExpired, errors.TooManyChanges,
+           errors.OutcomeUnknown, errors.Unavailable, *READS), takes_command_id=True),
 )  # fmt: skip

@@ -103,7 +103,7 @@ class Past:
         return undone_by(await self._rows("corrections"))
 
     async def timeline(self, wanted: TimelineFilter) -> list[PastRow]:
-        """Commands that took effect, from the newest; those that are wanted, and at most one more than a page of them."""
+        """The wanted commands, from the newest: at most one more than the page has."""
         named = wanted._asdict() | {"actions": list(wanted.actions), "limit": wanted.limit + 1}
         return await self._rows("timeline", **named)
 

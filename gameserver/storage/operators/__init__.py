@@ -2,6 +2,6 @@
 
 Door: `reports` (`Reports`, `Question`, `Ranking`, `Count`, `By`), `survey` (`Survey`, `Holding`, `GroupUsage`,
 `SlotRange`), `audit` (`Audit`, `Change`), `audit_log` (`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition`
-(`Symptom`), `parameters`, `standby_condition`, `redis_condition`, `notes` (`Notes`, `Note`), `old_weeks`, and `game_names` (`GameNames`,
-`Holdings`).
+(`Symptom`), `parameters`, `standby_condition`, `redis_condition`, `notes` (`Notes`, `Note`), `old_weeks`, and
+`game_names` (`GameNames`, `Holdings`).
 """

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gameserver.rules import boards
@@ -170,6 +170,18 @@ class SeasonRecords:
             await connection.execute(counted)
             rows = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
             await connection.execute(update(STANDINGS).where(rows).values(hidden=hidden))
+
+    async def names_of(self, player_id: int) -> int:
+        """How many past standings show a player's name."""
+        named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
+        async with self._control.snapshot() as connection:
+            return int((await connection.execute(select(func.count()).where(named))).scalar_one())
+
+    async def forget_name(self, player_id: int) -> int:
+        """Takes a player's name off the standings of all past seasons; its place stays. How many."""
+        named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
+        async with self._control.transaction() as connection:
+            return (await connection.execute(update(STANDINGS).where(named).values(name=""))).rowcount
 
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[bool]:

@@ -15,7 +15,7 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
-from gameserver.transport.answers.corrections import CorrectedAnswer, corrected
+from gameserver.transport.answers.corrections import CorrectedAnswer, ErasureAnswer, corrected, erasure
 from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.game import (
@@ -90,6 +90,7 @@ __all__ = [
     "DatabasesAnswer",
     "DeviceAnswer",
     "DevicesAnswer",
+    "ErasureAnswer",
     "FeedAnswer",
     "FriendsAnswer",
     "InboxAnswer",
@@ -134,6 +135,7 @@ __all__ = [
     "device_list",
     "encode",
     "encoded",
+    "erasure",
     "feed",
     "frame_error",
     "friends",

@@ -1,11 +1,11 @@
-"""What operators' corrections change, or would change."""
+"""What operators' corrections change, or would change, and what an erasure has erased."""
 
 from typing import Any
 
 from typing_extensions import TypedDict
 
 from gameserver.commands.boards import name_of_season
-from gameserver.commands.results import Corrected
+from gameserver.commands.results import Corrected, ErasureReceipt
 from gameserver.rules.game import Game
 from gameserver.transport.answers.players import PlayerAnswer, player, player_now
 
@@ -69,4 +69,29 @@ def corrected(done: Corrected, game: Game, command_id: str | None) -> CorrectedA
         "left": [] if correction is None else list(correction.left),
         "command_id": command_id,
         "replayed": receipt is not None and receipt.replayed,
+    }
+
+
+class ErasureAnswer(TypedDict):
+    """What was erased of a player, in rows or keys by store, and what a search still finds: nothing, if complete.
+
+    Backups have what they had until they expire.
+    """
+
+    player: str
+    command_id: str
+    names: int
+    erased: dict[str, int]
+    left: dict[str, int]
+    complete: bool
+
+
+def erasure(receipt: ErasureReceipt) -> ErasureAnswer:
+    return {
+        "player": str(receipt.player_id),
+        "command_id": receipt.command_id,
+        "names": receipt.names,
+        "erased": receipt.erased,
+        "left": receipt.left,
+        "complete": receipt.complete,
     }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKey, AdminKeys, KnownKey, hash_of
-from gameserver.storage.operators.audit import Audit, Change
+from gameserver.storage.operators.audit import Audit, AuditedChange
 
 
 class Admin(NamedTuple):
@@ -68,7 +68,9 @@ async def make(
     admins: Admins, actor: str, name: str, role: Role, days: int | None, reason: str
 ) -> tuple[AdminKey, str]:
     """A new key, and its secret. Raises Conflict, DatabaseUnavailable, OutcomeUnknown."""
-    async with admins.audit.recorded(Change(actor, "key_create", name, reason, {"role": role, "days": days})) as end:
+    async with admins.audit.recorded(
+        AuditedChange(actor, "key_create", name, reason, {"role": role, "days": days})
+    ) as end:
         key, secret = await admins.stored.make(name, role, actor, days)
         end.after = {"key": key.id}
     return key, secret
@@ -76,7 +78,9 @@ async def make(
 
 async def rotate(admins: Admins, actor: str, name: str, seconds: float, reason: str) -> tuple[AdminKey, str]:
     """A new key in place of the old one, which goes on for so long. Raises NotFound and what `make` does."""
-    async with admins.audit.recorded(Change(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds})) as end:
+    async with admins.audit.recorded(
+        AuditedChange(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds})
+    ) as end:
         key, secret = await admins.stored.rotate(name, actor, seconds)
         end.after = {"key": key.id}
     return key, secret
@@ -84,7 +88,7 @@ async def rotate(admins: Admins, actor: str, name: str, seconds: float, reason: 
 
 async def revoke(admins: Admins, actor: str, name: str, reason: str) -> int:
     """Ends all keys of this name; how many. Raises NotFound, DatabaseUnavailable, OutcomeUnknown."""
-    async with admins.audit.recorded(Change(actor, "key_revoke", name, reason)) as end:
+    async with admins.audit.recorded(AuditedChange(actor, "key_revoke", name, reason)) as end:
         count = await admins.stored.revoke(name)
         end.after = {"revoked": count}
     return count

@@ -5,7 +5,7 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
 from gameserver.storage.accounts.bans import BanChange, BanState
-from gameserver.storage.operators.audit import Change
+from gameserver.storage.operators.audit import AuditedChange
 
 
 async def change_ban(operations: Operations, admin: str, change: BanChange) -> BanState:
@@ -17,7 +17,7 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     """
     before = {"version": (await play.read(operations.play, change.player_id)).version}
     target = str(change.player_id)
-    entry = Change(admin, change.action, target, change.reason, command_id=change.command_id, before=before)
+    entry = AuditedChange(admin, change.action, target, change.reason, command_id=change.command_id, before=before)
     async with operations.room.audit.recorded(entry) as end:
         state = await operations.bans.change(change)
         end.after = {"banned": state.banned, "version": state.player.version, "replayed": state.replayed}
@@ -41,6 +41,6 @@ async def end_device(
     """Takes a device from a player, and ends all of its sessions; raises what `devices.end_device` does."""
     await play.read(operations.play, ended.player_id)
     details, target = {"device": ended.device_id}, str(ended.player_id)
-    entry = Change(admin, "end_device", target, reason, details, ended.command_id)
+    entry = AuditedChange(admin, "end_device", target, reason, details, ended.command_id)
     async with operations.room.audit.recorded(entry):
         await devices.end_device(accounts, ended)

@@ -17,7 +17,9 @@ from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
-from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.players.replica_reads import Wanted
@@ -35,6 +37,7 @@ __all__ = [
     "BanChange",
     "BanState",
     "Block",
+    "By",
     "CheckReport",
     "Contest",
     "Count",
@@ -57,12 +60,16 @@ __all__ = [
     "Preview",
     "Question",
     "Ranked",
+    "RankedPlace",
     "Ranking",
     "Receipt",
     "SeasonRecord",
     "Seen",
+    "Segment",
     "Session",
     "SlotRange",
+    "Spread",
+    "SpreadQuestion",
     "Stack",
     "Standing",
     "StoredPush",

@@ -6,7 +6,7 @@ from gameserver.app import Core
 from gameserver.commands import demo, operations
 from gameserver.config.files import read_toml
 from gameserver.rules.errors import BadInput
-from gameserver.storage.operators.reports import Question
+from gameserver.storage.operators.questions import Question
 from tests.support.servers import GAME
 
 DEMO = GAME.with_name("demo.toml")

@@ -17,7 +17,7 @@ from gameserver.rules.errors import UnknownClass
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
 from gameserver.storage.ids import SEQUENCE_BITS, SLOT_BITS, slot_of
-from gameserver.storage.operators.reports import By, Question
+from gameserver.storage.operators.questions import By, Question
 from tests.support.deployment import connected, enlist, move_slot, slots_of
 from tests.support.servers import SLOTS
 

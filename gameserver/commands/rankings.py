@@ -34,6 +34,7 @@ class Choice:
 async def resolved(operations: Operations, accounts: Accounts, choice: Choice) -> Segment:
     """The segment. Raises UnknownClass, BadInput, PresenceUnavailable, Overloaded, DatabaseUnavailable."""
     segment = choice.segment
+    _require_someone(segment)
     if segment.class_name is not None:
         operations.play.rulebook.game.player_class(segment.class_name)
     if choice.online is not None:
@@ -86,9 +87,8 @@ def _only(segment: Segment, ids: Sequence[int]) -> Segment:
     return replace(segment, ids=among)
 
 
-def require_one(choice: Choice) -> None:
+def _require_someone(segment: Segment) -> None:
     """Raises BadInput for levels or moments in the wrong order, which nobody means."""
-    segment = choice.segment
     for low, high, field in (
         (segment.min_level, segment.max_level, "max_level"),
         (segment.created_since, segment.created_until, "created_until"),

@@ -17,6 +17,7 @@ from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
 from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
@@ -42,6 +43,7 @@ __all__ = [
     "Contest",
     "Count",
     "Device",
+    "ExportedPlayer",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",

@@ -88,6 +88,7 @@ class AdminKeys:
         rows = await self._control.ask(SQL["make"], key_id, name, role.value, hash_of(secret), by, days)
         if not rows:
             raise Conflict(f"There is a key of the name {name}: rotate it, or revoke it first.")
+        self._forget()
         return _key(rows[0]), secret
 
     async def rotate(self, name: str, by: str, seconds: float) -> tuple[AdminKey, str]:
@@ -96,6 +97,7 @@ class AdminKeys:
         rows = await self._control.ask(SQL["rotate"], key_id, name, hash_of(secret), by, seconds)
         if not rows:
             raise NotFound(f"No key has the name {name}.")
+        self._forget()
         return _key(rows[0]), secret
 
     async def revoke(self, name: str) -> int:
@@ -103,6 +105,7 @@ class AdminKeys:
         rows = await self._control.ask(SQL["revoke"], name)
         if not rows:
             raise NotFound(f"No key has the name {name}.")
+        self._forget()
         return len(rows)
 
     async def listed(self) -> list[AdminKey]:

@@ -30,6 +30,7 @@ class Segment:
     created_since: datetime | None = None
     created_until: datetime | None = None
     banned: bool | None = None
+    name_begins: str | None = None
     name_part: str | None = None
     online: Sequence[int] | None = None
     offline: Sequence[int] | None = None
@@ -49,6 +50,8 @@ class Segment:
         conditions: list[ColumnElement[bool]] = [test(value) for value, test in tests if value is not None]
         if self.name_part is not None:
             conditions.append(columns.name.icontains(self.name_part, autoescape=True))
+        if self.name_begins is not None:
+            conditions.append(columns.name.istartswith(self.name_begins, autoescape=True))
         for among in (self.online, self.ids):
             if among is not None:
                 conditions += [columns.slot == _any_of(_slots(among), SmallInteger), columns.id == _any_of(among)]

@@ -59,11 +59,20 @@ from gameserver.transport.answers.players import (
     welcome,
 )
 from gameserver.transport.answers.problems import Problem, frame_error, problem
+from gameserver.transport.answers.rankings import (
+    PLAYER_COLUMNS,
+    RankedPlaceAnswer,
+    SpreadAnswer,
+    exported_player,
+    ranked_place,
+    spread,
+)
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
 from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, FriendsAnswer, blocks, feed, friends
 
 __all__ = [
     "AUDIT_COLUMNS",
+    "PLAYER_COLUMNS",
     "ActAnswer",
     "ActionsAnswer",
     "AdminAnswer",
@@ -91,6 +100,7 @@ __all__ = [
     "PlayersAnswer",
     "Problem",
     "RankAnswer",
+    "RankedPlaceAnswer",
     "RankingAnswer",
     "RanksAnswer",
     "ReadyAnswer",
@@ -99,6 +109,7 @@ __all__ = [
     "SessionsAnswer",
     "SignUpAnswer",
     "SlotsAnswer",
+    "SpreadAnswer",
     "VerdictAnswer",
     "WelcomeAnswer",
     "act",
@@ -117,6 +128,7 @@ __all__ = [
     "device_list",
     "encode",
     "encoded",
+    "exported_player",
     "feed",
     "frame_error",
     "friends",
@@ -129,6 +141,7 @@ __all__ = [
     "player_now",
     "problem",
     "rank",
+    "ranked_place",
     "ranking",
     "ranks",
     "rename",
@@ -136,6 +149,7 @@ __all__ = [
     "session_list",
     "sign_up",
     "slots",
+    "spread",
     "verdict",
     "welcome",
 ]

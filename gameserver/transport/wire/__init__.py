@@ -22,6 +22,7 @@ from gameserver.transport.wire.errors import (
     close_code_of,
     status_of,
 )
+from gameserver.transport.wire.fields import Truth
 from gameserver.transport.wire.frames import (
     HEARTBEAT_SECONDS,
     RANK_TOPIC,
@@ -52,11 +53,14 @@ from gameserver.transport.wire.queries import (
     NodesQuery,
     NoQuery,
     PlayerQuery,
+    PlayersFilter,
     PlayersQuery,
+    RankingExportQuery,
     RankingsQuery,
     RanksQuery,
     ReasonQuery,
     SeasonQuery,
+    SpreadQuery,
 )
 from gameserver.transport.wire.requests import (
     Act,
@@ -108,7 +112,9 @@ __all__ = [
     "PasswordChange",
     "PingFrame",
     "PlayerQuery",
+    "PlayersFilter",
     "PlayersQuery",
+    "RankingExportQuery",
     "RankingsQuery",
     "RanksQuery",
     "ReadFrame",
@@ -119,10 +125,12 @@ __all__ = [
     "SeasonQuery",
     "SignIn",
     "SignUp",
+    "SpreadQuery",
     "SubscribeFrame",
     "TooLarge",
     "TooManyMessages",
     "TooSlow",
+    "Truth",
     "UnsupportedMediaType",
     "UriTooLong",
     "close_code_of",

@@ -2,6 +2,6 @@
 
 Door: `reports` (`Reports`, `Ranking`, `Count`), `questions` (`Question`, `Segment`, `By`), `spreads`, `exports`,
 `survey` (`Survey`, `Holding`, `GroupUsage`, `SlotRange`), `audit` (`Audit`, `AuditedChange`), `audit_log`
-(`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition` (`Symptom`), `parameters`, `standby_condition`, `redis_condition`,
-`old_weeks`, and `game_names` (`GameNames`, `Holdings`).
+(`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition` (`Symptom`), `parameters`, `standby_condition`,
+`redis_condition`, `old_weeks`, and `game_names` (`GameNames`, `Holdings`).
 """

@@ -211,7 +211,7 @@ def _commands(
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
-        admins=admins_of(settings, rooms.operators),
+        admins=admins_of(settings, rooms.operators, policy.now),
     )
 
 

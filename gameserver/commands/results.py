@@ -15,7 +15,7 @@ from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
-from gameserver.storage.operators.admin_keys import AdminKey
+from gameserver.storage.operators.admin_keys import AdminKey, NewKey
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.questions import By, Question, Segment
@@ -55,6 +55,7 @@ __all__ = [
     "Member",
     "MoveProgress",
     "MoveRecord",
+    "NewKey",
     "Opened",
     "Origin",
     "Page",

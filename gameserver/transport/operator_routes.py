@@ -22,7 +22,7 @@ RANKINGS = (errors.UnknownClass, errors.PresenceUnavailable, errors.Overloaded, 
 OPERATOR_ROUTES = (
     admin(VIEWER, "POST", "/admin/v1/session", console.sign_in,
            "Open a session of the console: a cookie, in place of the key", answer=answers.AdminAnswer, status=201,
-           errors=(errors.OutcomeUnknown,)),
+           errors=(errors.WrongCredentials, errors.OutcomeUnknown)),
     admin(VIEWER, "GET", "/admin/v1/session", console.read_session, "Whose key or session the caller has",
            answer=answers.AdminAnswer),
     admin(VIEWER, "DELETE", "/admin/v1/session", console.sign_out, "End the caller's session of the console",

@@ -6,9 +6,10 @@ import pytest
 
 from gameserver.commands import admins
 from gameserver.config.settings import Settings
+from gameserver.rules import one_time
 from gameserver.rules.errors import Conflict, NotFound
 from gameserver.rules.roles import Role
-from gameserver.storage.operators.admin_keys import AdminKeys
+from gameserver.storage.operators.admin_keys import AdminKeys, NewKey
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Answer, Api
 from tests.support.deployment import connected
@@ -19,7 +20,7 @@ ADMIN_ROUTES = [route for route in ROUTES if route.key == "admin"]
 
 
 async def key_of(node: InProcessNode, name: str, role: Role) -> str:
-    _, secret = await admins.make(node.core.commands.admins, "tests", name, role, None, "a test")
+    _, secret = await admins.make(node.core.commands.admins, "tests", NewKey(name, role), "a test")
     return secret
 
 
@@ -175,3 +176,33 @@ async def test_signing_out_ends_the_session_on_the_server(api: Api, cookie: str)
     assert answer.status == 204
     assert 'gameserver_console=""' in answer.headers["Set-Cookie"]
     assert (await ask(api, "GET", "/admin/v1/slots", Cookie=cookie)).status == 401
+
+
+async def test_a_key_with_one_time_passwords_opens_sessions_alone_and_each_code_once(
+    node: InProcessNode, api: Api
+) -> None:
+    app, context = one_time.written(b"12345678901234567890"), node.core.commands.admins
+    _, key = await admins.make(context, "tests", NewKey("ann", Role.OPERATOR, None, app), "a test")
+    assert (await ask(api, "GET", "/admin/v1/slots", key)).code == "forbidden"
+    step = int(context.now().timestamp()) // one_time.STEP_SECONDS
+    wrong = [
+        code for code in ("000000", "000001", "000002", "000003") if one_time.step_of(app, code, step * 30) is None
+    ]
+    for code in ("", "x", wrong[0], one_time.code_of(app, step - 40)):
+        refused = await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password=code)
+        assert (refused.status, refused.code) == (401, "wrong_credentials"), code
+    right = one_time.code_of(app, step)
+    opened = await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password=right)
+    assert opened.status == 201, opened.body
+    cookie = opened.headers["Set-Cookie"].partition(";")[0]
+    assert (await ask(api, "GET", "/admin/v1/slots", Cookie=cookie)).status == 200
+    again = await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password=right)
+    assert again.code == "wrong_credentials"
+
+
+async def test_one_time_passwords_of_a_key_cant_be_tried_for_ever(node: InProcessNode, api: Api) -> None:
+    app = one_time.written(b"12345678901234567890")
+    new = NewKey("ann", Role.OPERATOR, None, app)
+    _, key = await admins.make(node.core.commands.admins, "tests", new, "a test")
+    answers = [await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password="none") for _ in range(12)]
+    assert [answer.status for answer in answers] == [401] * 10 + [429] * 2

@@ -1,6 +1,7 @@
 """`gameserver keys`: makes, lists, rotates and revokes operators' keys."""
 
 import re
+import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import admins
-from gameserver.commands.results import AdminKey
+from gameserver.commands.results import AdminKey, NewKey
+from gameserver.rules import one_time
 from gameserver.rules.roles import Role
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
@@ -33,18 +35,24 @@ Reason = Annotated[str, typer.Option(help="For the audit log.")]
 
 
 @keys_cli.command()
-def create(
+def create(  # noqa: PLR0913 (one for each option)
     name: Name,
     reason: Reason,
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.VIEWER,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it holds; for ever unless given.")] = None,
+    totp: Annotated[  # noqa: FBT002
+        bool, typer.Option("--totp", help="It opens the console alone, with the one-time password of an app.")
+    ] = False,
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Make a key. It is shown once: only its hash is stored."""
 
     async def work(core: application.Core) -> None:
-        _show_new(*await admins.make(core.commands.admins, actor(), name, role, days, reason), as_json=as_json)
+        app = one_time.written(secrets.token_bytes(one_time.SECRET_BYTES)) if totp else None
+        new = NewKey(name, role, days, app)
+        key, secret = await admins.make(core.commands.admins, actor(), new, reason)
+        _show_new(key, secret, None if app is None else one_time.address(app, name), as_json=as_json)
 
     with_core(config, work)
 
@@ -75,7 +83,8 @@ def rotate(
     """Make a new key of the same role; the old one ends after `--grace`."""
 
     async def work(core: application.Core) -> None:
-        _show_new(*await admins.rotate(core.commands.admins, actor(), name, grace, reason), as_json=as_json)
+        key, secret = await admins.rotate(core.commands.admins, actor(), name, grace, reason)
+        _show_new(key, secret, None, as_json=as_json)
 
     with_core(config, work)
 
@@ -91,10 +100,13 @@ def revoke(name: Name, reason: Reason, config: Config = DEFAULT) -> None:
     with_core(config, work)
 
 
-def _show_new(key: AdminKey, secret: str, *, as_json: bool) -> None:
+def _show_new(key: AdminKey, secret: str, app: str | None, *, as_json: bool) -> None:
+    """Prints a key, and what an authenticator app is given, if it needs one."""
     if as_json:
-        show_json({**_row(key), "key": secret})
+        show_json({**_row(key), "key": secret, **({} if app is None else {"app": app})})
         return
+    if app is not None:
+        typer.echo(f"For the app, shown this once, too: {app}", err=True)
     until = "" if key.expires_at is None else f" It holds until {rfc3339(key.expires_at)}."
     typer.echo(f"The key of {key.name}, a {key.role}, is shown this once:{until}", err=True)
     typer.echo(secret)
@@ -102,7 +114,7 @@ def _show_new(key: AdminKey, secret: str, *, as_json: bool) -> None:
 
 def _settings_row(name: str) -> dict[str, Any]:
     return {"name": name, "id": "", "role": "operator", "state": "holds", "made_at": "", "made_by": "the settings",
-            "expires_at": None}  # fmt: skip
+            "expires_at": None, "one_time_passwords": False}  # fmt: skip
 
 
 def _row(key: AdminKey) -> dict[str, Any]:
@@ -115,6 +127,7 @@ def _row(key: AdminKey) -> dict[str, Any]:
         "made_at": rfc3339(key.made_at),
         "made_by": key.made_by,
         "expires_at": None if key.expires_at is None else rfc3339(key.expires_at),
+        "one_time_passwords": key.needs_code,
     }
 
 

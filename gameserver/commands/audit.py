@@ -1,6 +1,6 @@
 """What operators have changed: the audit log, by pages and as a whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from gameserver.commands.operations import Operations
@@ -15,7 +15,7 @@ async def find(operations: Operations, question: AuditQuestion) -> tuple[list[Au
     return await operations.room.audit.log.find(question)
 
 
-async def export(operations: Operations, question: AuditQuestion) -> AsyncIterator[list[AuditEntry]]:
+async def export(operations: Operations, question: AuditQuestion) -> AsyncGenerator[list[AuditEntry], None]:
     """All entries that fit, page by page, whatever the question's limit is. Raises DatabaseUnavailable."""
     question = replace(question, limit=PAGE)
     more = True

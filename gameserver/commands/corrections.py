@@ -21,7 +21,7 @@ from gameserver.rules.errors import BoardUnavailable, PlayerChanged
 from gameserver.rules.player import Player
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.ledger.past import Past, Pasts
-from gameserver.storage.operators.audit import Audit, Change
+from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.telemetry import request_id
 
@@ -60,7 +60,7 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class ChangedBy:
     """Who makes a change, why, and under which command id."""
 
     admin: str
@@ -77,7 +77,7 @@ async def preview(corrections: Corrections, player_id: int, order: Order) -> Cor
     return Corrected(correction.after, correction, ranks=await _ranks(corrections, correction))
 
 
-async def carry_out(corrections: Corrections, player_id: int, order: Order, by: By) -> Corrected:
+async def carry_out(corrections: Corrections, player_id: int, order: Order, by: ChangedBy) -> Corrected:
     """Corrects a player, once per command id.
 
     Raises what `preview` does, CommandMismatch, CommandExpired, PlayerChanged, Refused for items that the player has
@@ -94,7 +94,7 @@ async def carry_out(corrections: Corrections, player_id: int, order: Order, by: 
     return await _attempt(corrections, command, order, by)
 
 
-async def _attempt(corrections: Corrections, command: Command, order: Order, by: By) -> Corrected:
+async def _attempt(corrections: Corrections, command: Command, order: Order, by: ChangedBy) -> Corrected:
     """Raises PlayerChanged if the player has acted since the plan was made."""
     correction = await _planned(corrections, command.player_id, order)
     command.correction, command.takes = correction, correction.takes
@@ -122,7 +122,7 @@ async def _planned(corrections: Corrections, player_id: int, order: Order) -> Co
     return await corrections.pasts.look(player_id, work)
 
 
-def _entry(correction: Correction, order: Order, by: By) -> Change:
+def _entry(correction: Correction, order: Order, by: ChangedBy) -> AuditedChange:
     details = {
         "order": order.model_dump(mode="json", exclude_none=True),
         "takes": dict(correction.takes),
@@ -130,7 +130,7 @@ def _entry(correction: Correction, order: Order, by: By) -> Change:
         "scores": [asdict(change) for change in correction.scores],
     }
     action, target = name_of(order).partition(":")[2], str(correction.before.id)
-    return Change(by.admin, action, target, by.reason, details, by.command_id, _shown(correction.before))
+    return AuditedChange(by.admin, action, target, by.reason, details, by.command_id, _shown(correction.before))
 
 
 def _shown(player: Player) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from gameserver.commands import boards, identity
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.boards import Leaderboards
-from gameserver.commands.corrections import By
+from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.keys import name_keys
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.accounts.erasure import Erasure, Traces
-from gameserver.storage.operators.audit import Audit, Change
+from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.rooms import LiveRoom, SocialRoom
 from gameserver.storage.seasons.records import SeasonRecords
@@ -53,13 +53,13 @@ class ErasureReceipt:
         return not any(self.left.values())
 
 
-async def erase(erasures: Erasures, player_id: int, by: By) -> ErasureReceipt:
+async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureReceipt:
     """Deletes a player, unless it was deleted before, and erases what is left of it.
 
     Raises PlayerNotFound if there never was one, CommandExpired, CommandMismatch, OutcomeUnknown, TooManyChanges, and
     Unavailable while something can't be reached, or letters of it are on their way: send it again.
     """
-    entry = Change(by.admin, "erase", str(player_id), by.reason, {}, by.command_id)
+    entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id)
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)
         traces = await _arrived(erasures, player_id)

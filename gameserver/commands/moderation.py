@@ -9,7 +9,7 @@ from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
 from gameserver.storage.accounts.bans import BanChange, BanState, DueBan
 from gameserver.storage.ids import new_command_id
-from gameserver.storage.operators.audit import Change
+from gameserver.storage.operators.audit import AuditedChange
 from gameserver.times import rfc3339
 
 SERVER = "the server"
@@ -26,7 +26,8 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     before = {"version": (await play.read(operations.play, change.player_id)).version}
     change = replace(change, by=admin)
     details = {} if change.until is None else {"until": rfc3339(change.until)}
-    entry = Change(admin, change.action, str(change.player_id), change.reason, details, change.command_id, before)
+    target, reason = str(change.player_id), change.reason
+    entry = AuditedChange(admin, change.action, target, reason, details, change.command_id, before)
     async with operations.room.audit.recorded(entry) as end:
         state = await operations.bans.change(change)
         end.after = {"banned": state.banned, "version": state.player.version, "replayed": state.replayed}
@@ -62,6 +63,6 @@ async def end_device(
     """Takes a device from a player, and ends all of its sessions; raises what `devices.end_device` does."""
     await play.read(operations.play, ended.player_id)
     details, target = {"device": ended.device_id}, str(ended.player_id)
-    entry = Change(admin, "end_device", target, reason, details, ended.command_id)
+    entry = AuditedChange(admin, "end_device", target, reason, details, ended.command_id)
     async with operations.room.audit.recorded(entry):
         await devices.end_device(accounts, ended)

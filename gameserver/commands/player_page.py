@@ -15,7 +15,7 @@ from gameserver.storage.accounts.bans import Ban, Bans
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.past import Past, PastRow, Pasts, TimelineFilter, Undone
 from gameserver.storage.mail.inbox import Mail
-from gameserver.storage.operators.audit import Audit, Change
+from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.notes import Note, Notes
 from gameserver.storage.rooms import SocialRoom
 from gameserver.storage.seasons.rescoring import Rescoring
@@ -129,7 +129,7 @@ async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
 async def note(pages: PlayerPages, player_id: int, admin: str, text: str, command_id: str) -> Note:
     """Adds a note, once per command id. Raises PlayerNotFound, DatabaseUnavailable."""
     await play.read(pages.play, player_id)
-    async with pages.audit.recorded(Change(admin, "note", str(player_id), "a note", {}, command_id)) as end:
+    async with pages.audit.recorded(AuditedChange(admin, "note", str(player_id), "a note", {}, command_id)) as end:
         added = await pages.notes.add(player_id, admin, text, command_id)
         end.after = {"note": added.id}
     return added

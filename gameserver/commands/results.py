@@ -3,7 +3,7 @@
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
 from gameserver.commands.correction_plans import Order
-from gameserver.commands.corrections import By, Corrected
+from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.erasure import ErasureReceipt
 from gameserver.commands.mail import MailPage
@@ -20,10 +20,13 @@ from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.ledger.past import PastRow, TimelineFilter
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
-from gameserver.storage.operators.admin_keys import AdminKey
+from gameserver.storage.operators.admin_keys import AdminKey, NewKey
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
-from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.players.replica_reads import Wanted
@@ -43,12 +46,14 @@ __all__ = [
     "BanState",
     "Block",
     "By",
+    "ChangedBy",
     "CheckReport",
     "Contest",
     "Corrected",
     "Count",
     "Device",
     "ErasureReceipt",
+    "ExportedPlayer",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",
@@ -60,6 +65,7 @@ __all__ = [
     "Member",
     "MoveProgress",
     "MoveRecord",
+    "NewKey",
     "Note",
     "Opened",
     "Order",
@@ -72,12 +78,16 @@ __all__ = [
     "Preview",
     "Question",
     "Ranked",
+    "RankedPlace",
     "Ranking",
     "Receipt",
     "SeasonRecord",
     "Seen",
+    "Segment",
     "Session",
     "SlotRange",
+    "Spread",
+    "SpreadQuestion",
     "Stack",
     "Standing",
     "StoredPush",

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.storage.operators.audit import Audit, Change
+from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.records import SeasonRecord
 
@@ -60,7 +60,7 @@ async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> Sea
     start, end = record.season.start, int(seasons.now().timestamp()) + CLOSE_SECONDS
     before = {"end": record.season.end}
     async with seasons.audit.recorded(
-        Change(admin, "season_close", name, reason, {"season": start}, before=before)
+        AuditedChange(admin, "season_close", name, reason, {"season": start}, before=before)
     ) as ending:
         await seasons.room.records.end_early(name, start, max(end, start + 1))
         ending.after = {"end": max(end, start + 1)}

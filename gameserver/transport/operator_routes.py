@@ -8,7 +8,7 @@ from gameserver.rules import errors
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
 from gameserver.transport.http import admin as operators
-from gameserver.transport.http import audit, devices
+from gameserver.transport.http import audit, devices, rankings
 from gameserver.transport.http import operators as console
 from gameserver.transport.route import admin
 
@@ -17,17 +17,27 @@ BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, 
 READS = (errors.DatabaseUnavailable,)
 BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
               errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
+RANKINGS = (errors.UnknownClass, errors.PresenceUnavailable, errors.Overloaded, *READS)
 
 OPERATOR_ROUTES = (
     admin(VIEWER, "POST", "/admin/v1/session", console.sign_in,
            "Open a session of the console: a cookie, in place of the key", answer=answers.AdminAnswer, status=201,
-           errors=(errors.OutcomeUnknown,)),
+           errors=(errors.WrongCredentials, errors.OutcomeUnknown)),
     admin(VIEWER, "GET", "/admin/v1/session", console.read_session, "Whose key or session the caller has",
            answer=answers.AdminAnswer),
     admin(VIEWER, "DELETE", "/admin/v1/session", console.sign_out, "End the caller's session of the console",
            status=204, errors=(errors.OutcomeUnknown,)),
-    admin(VIEWER, "GET", "/admin/v1/rankings", operators.read_rankings, "Rank players over all databases",
-           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
+    admin(VIEWER, "GET", "/admin/v1/rankings", rankings.read_rankings, "Rank players over all databases",
+           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS),
+    admin(VIEWER, "GET", "/admin/v1/rankings/spread", rankings.read_spread, "Percentiles and a histogram",
+           query=wire.SpreadQuery, answer=answers.SpreadAnswer, errors=RANKINGS),
+    admin(SUPPORT, "GET", "/admin/v1/rankings/export", rankings.export_ranking, "A whole ranking: CSV or JSON lines",
+           query=wire.RankingExportQuery, errors=RANKINGS),
+    admin(SUPPORT, "GET", "/admin/v1/players", rankings.find_players,
+           "Find players: by id, name, beginning or part of the name, device, and all that rankings take",
+           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS),
+    admin(VIEWER, "GET", "/admin/v1/players/{id}/rank", rankings.read_place, "A player's rank among those asked for",
+           query=wire.PlayersFilter, answer=answers.RankedPlaceAnswer, errors=(errors.PlayerNotFound, *RANKINGS)),
     admin(VIEWER, "GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
            answer=answers.CountAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/slots", operators.read_slots, "Which database owns which slots of each group",

@@ -28,7 +28,7 @@ from gameserver.commands.results import Question
 from gameserver.config.settings import load
 from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.operators.reports import By
+from gameserver.storage.operators.questions import By
 from gameserver.storage.postgres.database import Database
 from gameserver.transport.http import cursors
 

@@ -40,6 +40,17 @@ class AdminKey(NamedTuple):
     expires_at: datetime | None
     revoked_at: datetime | None
     current: bool
+    needs_code: bool
+    """Whether it opens nothing but sessions of the console, with a one-time password."""
+
+
+class NewKey(NamedTuple):
+    """What a key is to be: `days` until it expires, or None; `totp` the secret of its one-time passwords, if any."""
+
+    name: str
+    role: Role
+    days: int | None = None
+    totp: str | None = None
 
 
 class KnownKey(NamedTuple):
@@ -49,6 +60,8 @@ class KnownKey(NamedTuple):
     name: str
     role: Role
     hash: str
+    totp: str | None = None
+    """The secret of its one-time passwords, if it needs them."""
 
 
 class _Session(NamedTuple):
@@ -82,12 +95,14 @@ class AdminKeys:
         self._tried = -FRESH_SECONDS
         self._lock = asyncio.Lock()
 
-    async def make(self, name: str, role: Role, by: str, days: int | None) -> tuple[AdminKey, str]:
+    async def make(self, new: NewKey, by: str) -> tuple[AdminKey, str]:
         """A new key and its secret, which nobody can read again. Raises Conflict if the name has a key."""
         key_id, secret = _new()
-        rows = await self._control.ask(SQL["make"], key_id, name, role.value, hash_of(secret), by, days)
+        name, digest = new.name, hash_of(secret)
+        rows = await self._control.ask(SQL["make"], key_id, name, new.role.value, digest, by, new.days, new.totp)
         if not rows:
             raise Conflict(f"There is a key of the name {name}: rotate it, or revoke it first.")
+        self._forget()
         return _key(rows[0]), secret
 
     async def rotate(self, name: str, by: str, seconds: float) -> tuple[AdminKey, str]:
@@ -96,6 +111,7 @@ class AdminKeys:
         rows = await self._control.ask(SQL["rotate"], key_id, name, hash_of(secret), by, seconds)
         if not rows:
             raise NotFound(f"No key has the name {name}.")
+        self._forget()
         return _key(rows[0]), secret
 
     async def revoke(self, name: str) -> int:
@@ -103,11 +119,16 @@ class AdminKeys:
         rows = await self._control.ask(SQL["revoke"], name)
         if not rows:
             raise NotFound(f"No key has the name {name}.")
+        self._forget()
         return len(rows)
 
     async def listed(self) -> list[AdminKey]:
         """Every key there ever was, by name."""
         return [_key(row) for row in await self._control.ask(SQL["listed"])]
+
+    async def spend_code(self, key: KnownKey, step: int) -> bool:
+        """Whether the one-time password of this half minute hasn't been used; from now on it has."""
+        return bool(await self._control.ask(SQL["spend"], key.id, step))
 
     async def open_session(self, key: KnownKey, seconds: float) -> tuple[str, datetime]:
         """A new session of the console, and when it ends."""
@@ -179,8 +200,8 @@ def _new() -> tuple[str, str]:
     return key_id, f"{KEY}_{key_id}_{secrets.token_urlsafe(32)}"
 
 
-def _by_id(rows: Sequence[tuple[str, str, str, str]]) -> dict[str, KnownKey]:
-    return {key_id: KnownKey(key_id, name, Role(role), digest) for key_id, name, role, digest in rows}
+def _by_id(rows: Sequence[tuple[str, str, str, str, str | None]]) -> dict[str, KnownKey]:
+    return {key_id: KnownKey(key_id, name, Role(role), *secrets) for key_id, name, role, *secrets in rows}
 
 
 def _key(row: Sequence[object]) -> AdminKey:

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AuditedChange:
     """What an admin is about to change: `target` is mostly a player's id, `before` what there is now."""
 
     admin: str
@@ -37,7 +37,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class ChangeEnd:
+class AuditedEnd:
     """Is given what there is after the change."""
 
     after: Mapping[str, Any] | None = None
@@ -52,15 +52,15 @@ class Audit:
 
     async def note(self, admin: str, action: str, target: str, reason: str, details: Mapping[str, Any]) -> None:
         """Of what has neither a before nor an after. Raises DatabaseUnavailable."""
-        await self._begin(Change(admin, action, target, reason, details))
+        await self._begin(AuditedChange(admin, action, target, reason, details))
 
     @contextlib.asynccontextmanager
-    async def recorded(self, change: Change) -> AsyncIterator[ChangeEnd]:
+    async def recorded(self, change: AuditedChange) -> AsyncIterator[AuditedEnd]:
         """Writes the entry, then its end: done with what the block gives as `after`, or the code of its error.
 
         Raises DatabaseUnavailable before the block, and nothing of its own after it.
         """
-        entry, end, ended = await self._begin(change), ChangeEnd(), FAILED
+        entry, end, ended = await self._begin(change), AuditedEnd(), FAILED
         try:
             yield end
             ended = DONE
@@ -70,7 +70,7 @@ class Audit:
         finally:
             await self._end(entry, ended, end.after)
 
-    async def _begin(self, change: Change) -> int:
+    async def _begin(self, change: AuditedChange) -> int:
         row = {
             "admin": change.admin,
             "action": change.action,

@@ -115,9 +115,12 @@ admin_keys = Table(
     Column("expires_at", Time),
     Column("revoked_at", Time),
     Column("current", Boolean, nullable=False),
+    Column("totp", String(64)),
+    Column("totp_step", BigInteger),
     Index("admin_keys_current", "name", unique=True, postgresql_where=text("current")),
 )
-"""Operators' keys by the SHA-256 of each; `current` is the newest of its name."""
+"""Operators' keys by the SHA-256 of each; `current` is the newest of its name. `totp` is the secret of its one-time
+passwords, if it needs them, and `totp_step` the half minute of the last one that was used."""
 
 admin_sessions = Table(
     "admin_sessions",

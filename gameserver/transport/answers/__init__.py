@@ -70,11 +70,20 @@ from gameserver.transport.answers.players import (
     welcome,
 )
 from gameserver.transport.answers.problems import Problem, frame_error, problem
+from gameserver.transport.answers.rankings import (
+    PLAYER_COLUMNS,
+    RankedPlaceAnswer,
+    SpreadAnswer,
+    exported_player,
+    ranked_place,
+    spread,
+)
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
 from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, FriendsAnswer, blocks, feed, friends
 
 __all__ = [
     "AUDIT_COLUMNS",
+    "PLAYER_COLUMNS",
     "ActAnswer",
     "ActionsAnswer",
     "AdminAnswer",
@@ -107,6 +116,7 @@ __all__ = [
     "PlayersAnswer",
     "Problem",
     "RankAnswer",
+    "RankedPlaceAnswer",
     "RankingAnswer",
     "RanksAnswer",
     "ReadyAnswer",
@@ -115,6 +125,7 @@ __all__ = [
     "SessionsAnswer",
     "SignUpAnswer",
     "SlotsAnswer",
+    "SpreadAnswer",
     "TimelineAnswer",
     "VerdictAnswer",
     "WelcomeAnswer",
@@ -136,6 +147,7 @@ __all__ = [
     "encode",
     "encoded",
     "erasure",
+    "exported_player",
     "feed",
     "frame_error",
     "friends",
@@ -151,6 +163,7 @@ __all__ = [
     "player_page",
     "problem",
     "rank",
+    "ranked_place",
     "ranking",
     "ranks",
     "rename",
@@ -158,6 +171,7 @@ __all__ = [
     "session_list",
     "sign_up",
     "slots",
+    "spread",
     "timeline",
     "verdict",
     "welcome",

@@ -7,7 +7,7 @@ from gameserver.commands.results import AuditQuestion
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.http.streams import stream
+from gameserver.transport.http.streams import Sheet, stream
 from gameserver.transport.keys import COMMANDS
 
 
@@ -21,8 +21,8 @@ async def read_audit(request: web.Request, _: str) -> web.Response:
 async def export_audit(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.AuditExportQuery)
     pages = audit.export(request.app[COMMANDS].operations, _question(fields, 1, None))
-    rows = ([answers.audit_entry(entry) for entry in entries] async for entries in pages)
-    return await stream(request, rows, answers.AUDIT_COLUMNS, fields.format, "audit")
+    sheet = Sheet(answers.AUDIT_COLUMNS, answers.audit_entry, fields.format, "audit")
+    return await stream(request, pages, sheet)
 
 
 def _question(fields: wire.AuditFilter, limit: int, before: int | None) -> AuditQuestion:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from gameserver.commands import corrections
-from gameserver.commands.results import By, Order
+from gameserver.commands.results import ChangedBy, Order
 from gameserver.rules.corrections import Correct, RollBack, Undo
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
@@ -34,5 +34,5 @@ async def _change(request: web.Request, name: str, reason: str, order: Order) ->
     if inputs.query(request, wire.PreviewQuery).preview == "true":
         return json_response(answers.corrected(await corrections.preview(context, player_id, order), game, None))
     command_id = inputs.command_id(request)
-    done = await corrections.carry_out(context, player_id, order, By(name, reason, command_id))
+    done = await corrections.carry_out(context, player_id, order, ChangedBy(name, reason, command_id))
     return json_response(answers.corrected(done, game, command_id))

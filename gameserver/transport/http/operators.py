@@ -11,10 +11,11 @@ from aiohttp import hdrs, web
 
 from gameserver.commands import admins
 from gameserver.commands.admins import Admin
-from gameserver.rules.errors import Forbidden, NotAuthenticated
+from gameserver.rules.errors import Forbidden, NotAuthenticated, WrongCredentials
 from gameserver.rules.roles import Role
 from gameserver.transport import answers
 from gameserver.transport.callers import addresses, callers
+from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.origins import is_own
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, no_content
@@ -23,6 +24,8 @@ from gameserver.transport.keys import COMMANDS
 COOKIE = "gameserver_console"
 PATH = "/admin/"
 HEADER = "X-Console"
+SIGN_IN = ("POST", "/admin/v1/session")
+CODE = "X-One-Time-Password"
 READING = ("GET", "HEAD")
 OWN_SITES = ("same-origin", "none")
 """Values of Sec-Fetch-Site: the console's own requests, and what its user has typed."""
@@ -50,6 +53,8 @@ async def admit(request: web.Request, least: Role) -> Admin:
         if given.session is not None:
             raise NotAuthenticated("The session has ended: sign in again.")
         raise Forbidden("This isn't an admin key.")
+    if admin.needs_code and (request.method, request.path) != SIGN_IN:
+        raise Forbidden("This key opens sessions of the console alone, with a one-time password.")
     if not admin.role.may(least):
         raise Forbidden(f"This needs the role {least}, and the key is that of a {admin.role}.")
     return admin
@@ -72,8 +77,16 @@ def _require_own_page(request: web.Request) -> None:
 
 
 async def sign_in(request: web.Request, _: str) -> web.Response:
-    """Opens a session for the key that the request carries; the cookie is all that has its secret."""
-    opened = await admins.sign_in(request.app[COMMANDS].admins, inputs.bearer(request))
+    """Opens a session for the key that the request carries; the cookie is all that has its secret.
+
+    A wrong one-time password counts as a wrong key.
+    """
+    code = single_header(request, CODE) or ""
+    try:
+        opened = await admins.sign_in(request.app[COMMANDS].admins, inputs.bearer(request), code)
+    except WrongCredentials:
+        callers.count_wrong_key(request, "operator")
+        raise
     if opened is None:  # the key was revoked meanwhile
         raise Forbidden("This isn't an admin key.")
     secret, admin = opened

@@ -6,42 +6,57 @@ without the end of its chunks, so that nobody takes a half for the whole.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from aiohttp import hdrs, web
 
 from gameserver.exports import CONTENT_TYPES, Format, encoded, heading
 
+T = TypeVar("T")
 WRITE_SECONDS = 20.0
 
 
-async def stream(
-    request: web.Request,
-    parts: AsyncIterator[Sequence[Mapping[str, Any]]],
-    names: Sequence[str],
-    kind: Format,
-    file: str,
-) -> web.StreamResponse:
-    """Sends the rows of all parts as a download of this name. Raises what the first part raises."""
-    first = await anext(parts, ())
+@dataclass(frozen=True, slots=True)
+class Sheet(Generic[T]):
+    """How the rows of an answer are written, and what its file is called."""
+
+    names: Sequence[str]
+    row: Callable[[T], Mapping[str, Any]]
+    kind: Format
+    file: str
+
+    def text(self, part: Iterable[T]) -> bytes:
+        return encoded(map(self.row, part), self.names, self.kind)
+
+
+async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None], sheet: Sheet[T]) -> web.StreamResponse:
+    """Sends the rows of all parts as a download, and closes them. Raises what the first part raises."""
+    async with contextlib.aclosing(parts):
+        first: Sequence[T] = await anext(parts, ())
+        response = _response(sheet)
+        await response.prepare(request)
+        try:
+            if request.method != hdrs.METH_HEAD:
+                await _write(response, heading(sheet.names, sheet.kind) + sheet.text(first))
+                async for part in parts:
+                    await _write(response, sheet.text(part))
+            await response.write_eof()
+        except BaseException:
+            if request.transport is not None:
+                request.transport.abort()
+            raise
+        return response
+
+
+def _response(sheet: Sheet[Any]) -> web.StreamResponse:
     response = web.StreamResponse()
-    response.content_type, response.charset = CONTENT_TYPES[kind], "utf-8"
-    response.headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{file}.{kind}"'
+    response.content_type, response.charset = CONTENT_TYPES[sheet.kind], "utf-8"
+    response.headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{sheet.file}.{sheet.kind}"'
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    await response.prepare(request)
-    if request.method == hdrs.METH_HEAD:
-        return response
-    try:
-        await _write(response, heading(names, kind) + encoded(first, names, kind))
-        async for part in parts:
-            await _write(response, encoded(part, names, kind))
-        await response.write_eof()
-    except BaseException:
-        if request.transport is not None:
-            request.transport.abort()
-        raise
     return response
 
 

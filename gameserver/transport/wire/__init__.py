@@ -22,6 +22,7 @@ from gameserver.transport.wire.errors import (
     close_code_of,
     status_of,
 )
+from gameserver.transport.wire.fields import Truth
 from gameserver.transport.wire.frames import (
     HEARTBEAT_SECONDS,
     RANK_TOPIC,
@@ -53,12 +54,15 @@ from gameserver.transport.wire.queries import (
     NodesQuery,
     NoQuery,
     PlayerQuery,
+    PlayersFilter,
     PlayersQuery,
     PreviewQuery,
+    RankingExportQuery,
     RankingsQuery,
     RanksQuery,
     ReasonQuery,
     SeasonQuery,
+    SpreadQuery,
     TimelineQuery,
 )
 from gameserver.transport.wire.requests import (
@@ -120,8 +124,10 @@ __all__ = [
     "PasswordChange",
     "PingFrame",
     "PlayerQuery",
+    "PlayersFilter",
     "PlayersQuery",
     "PreviewQuery",
+    "RankingExportQuery",
     "RankingsQuery",
     "RanksQuery",
     "ReadFrame",
@@ -133,11 +139,13 @@ __all__ = [
     "SeasonQuery",
     "SignIn",
     "SignUp",
+    "SpreadQuery",
     "SubscribeFrame",
     "TimelineQuery",
     "TooLarge",
     "TooManyMessages",
     "TooSlow",
+    "Truth",
     "UndoCommand",
     "UnsupportedMediaType",
     "UriTooLong",

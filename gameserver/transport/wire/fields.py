@@ -6,7 +6,7 @@ an integer is written in one way: `7`, not `07`, `+7`, ` 7` or `7_0`.
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -86,5 +86,8 @@ Radius = Annotated[int, Field(ge=0, le=100)]
 """Players on either side of the one in the middle."""
 Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 """RFC 3339 with a time zone, such as `2026-01-31T12:00:00Z`."""
+Truth = Literal["true", "false"]
+NamePart = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A part of a name as it is shown, whatever its case."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Why an operator makes a change; it is written to the audit log."""

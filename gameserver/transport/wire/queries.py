@@ -5,17 +5,20 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from gameserver.exports import Format
+from gameserver.rules.arguments import PlayerId
 from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
     Ids,
     MaxStaleness,
     Moment,
+    NamePart,
     QueryModel,
     Radius,
     Reason,
     Season,
     ShortText,
+    Truth,
     split_at_commas,
 )
 
@@ -62,14 +65,39 @@ class RanksQuery(SeasonQuery):
     ids: Annotated[Ids, Field(min_length=1)]
 
 
-class RankingsQuery(QueryModel):
+class PlayersFilter(QueryModel):
+    """Which players: whoever fits every field. `device` is what its client sends as its device, or the hash of that."""
+
     by: Literal["exp", "level", "hp", "created_at"] = "exp"
+    order: Literal["asc", "desc"] = "desc"
     class_name: Annotated[ShortText | None, Field(alias="class")] = None
     min_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     max_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
-    order: Literal["asc", "desc"] = "desc"
+    created_since: Moment | None = None
+    created_until: Moment | None = None
+    banned: Truth | None = None
+    online: Truth | None = None
+    id: PlayerId | None = None
+    name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    name_begins: NamePart | None = None
+    name_part: NamePart | None = None
+    device: Annotated[str | None, Field(min_length=1, max_length=256)] = None
+
+
+class RankingsQuery(PlayersFilter):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Cursor | None = None
+
+
+class RankingExportQuery(PlayersFilter):
+    format: Format = "csv"
+
+
+class SpreadQuery(PlayersFilter):
+    percentiles: Annotated[list[str], Field(max_length=20), BeforeValidator(split_at_commas)] = Field(
+        default_factory=lambda: ["1", "10", "25", "50", "75", "90", "99"]
+    )
+    bars: Annotated[int, Field(ge=1, le=200)] = 20
 
 
 class AuditFilter(QueryModel):

@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("expires_at", TIME),
         sa.Column("revoked_at", TIME),
         sa.Column("current", sa.Boolean, nullable=False),
+        sa.Column("totp", sa.String(64)),
+        sa.Column("totp_step", sa.BigInteger),
     )
     op.create_index("admin_keys_current", "admin_keys", ["name"], unique=True, postgresql_where=sa.text("current"))
     op.create_table(

@@ -8,6 +8,7 @@ from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.erasure import ErasureReceipt
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
+from gameserver.commands.player_export import ExportPart
 from gameserver.commands.player_page import PastState, PlayerPage, Timeline
 from gameserver.commands.seasons import Preview
 from gameserver.storage.accounts.bans import Ban, BanChange, BanState
@@ -30,7 +31,7 @@ from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQues
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.players.replica_reads import Wanted
-from gameserver.storage.seasons.records import SeasonRecord
+from gameserver.storage.seasons.records import PastPlace, SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
@@ -53,6 +54,7 @@ __all__ = [
     "Count",
     "Device",
     "ErasureReceipt",
+    "ExportPart",
     "ExportedPlayer",
     "GroupUsage",
     "HistoryEntry",
@@ -71,6 +73,7 @@ __all__ = [
     "Order",
     "Origin",
     "Page",
+    "PastPlace",
     "PastRow",
     "PastState",
     "PlannedMove",

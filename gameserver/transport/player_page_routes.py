@@ -34,6 +34,8 @@ PLAYER_PAGE_ROUTES = (
     admin(SUPPORT, "GET", "/admin/v1/players/{id}/state", player_page.read_state,
            "A player as it was at a moment, replayed from its ledger", query=wire.MomentQuery,
            answer=answers.PastStateAnswer, errors=(errors.StateUnknown, *READS)),
+    admin(SUPPORT, "GET", "/admin/v1/players/{id}/export", player_page.export_player,
+           "Everything that is stored of a player, as JSON lines", errors=(errors.Overloaded, *READS)),
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/notes", player_page.add_note, "Note something of a player",
            body=wire.NewNote, answer=answers.NoteAnswer, status=201, errors=(errors.OutcomeUnknown, *READS),
            takes_command_id=True),

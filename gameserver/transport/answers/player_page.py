@@ -5,10 +5,23 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from gameserver.commands.mail import shown
-from gameserver.commands.results import Ban, Block, Listed, Note, PastRow, PastState, PlayerPage, Timeline
+from gameserver.commands.results import (
+    Ban,
+    Block,
+    ExportPart,
+    Listed,
+    Note,
+    PastPlace,
+    PastRow,
+    PastState,
+    PlayerPage,
+    Timeline,
+)
 from gameserver.rules.game import Game
-from gameserver.times import rfc3339
+from gameserver.times import rfc3339, rfc3339_of_seconds
+from gameserver.transport.answers.audit import audit_entry
 from gameserver.transport.answers.boards import RankAnswer, rank
+from gameserver.transport.answers.devices import device
 from gameserver.transport.answers.mail import MailAnswer
 from gameserver.transport.answers.play import StackAnswer, StateAnswer, items
 from gameserver.transport.answers.players import PlayerAnswer, player_now
@@ -190,3 +203,22 @@ def _state(row: PastRow) -> StateAnswer:
         "exp": outcome["exp"],
         "version": row.version,
     }
+
+
+def export_part(part: ExportPart, game: Game) -> list[dict[str, Any]]:
+    """The lines of a part of an export: each says what it is in `part`."""
+    lines: list[dict[str, Any]] = []
+    if part.page is not None:
+        page: dict[str, Any] = {**player_page(part.page, game)}
+        page.pop("mail")  # all of it comes in lines of its own
+        lines.append({"part": "player", **page})
+    lines += [{"part": "device", **device(each)} for each in part.devices]
+    lines += [{"part": "past_place", **_past_place(place)} for place in part.places]
+    lines += [{"part": "letter", **shown(letter)} for letter in part.letters]
+    if part.timeline is not None:
+        lines += [{"part": "ledger", **entry} for entry in timeline(part.timeline)["entries"]]
+    return lines + [{"part": "audit", **audit_entry(entry)} for entry in part.audit]
+
+
+def _past_place(place: PastPlace) -> dict[str, Any]:
+    return {**place._asdict(), "start": rfc3339_of_seconds(place.start)}

@@ -1,13 +1,18 @@
 """An operator's page of a player over HTTP; `name` is the name of the admin key, for the audit log."""
 
+import contextlib
+from collections.abc import AsyncGenerator
+
 from aiohttp import web
 
-from gameserver.commands import player_page
+from gameserver.commands import player_export, player_page
 from gameserver.commands.moments import moment_of
-from gameserver.commands.results import TimelineFilter
+from gameserver.commands.results import ExportPart, Session, TimelineFilter
 from gameserver.transport import answers, wire
+from gameserver.transport.callers import callers
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
+from gameserver.transport.http.streams import stream
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
@@ -40,3 +45,20 @@ async def add_note(request: web.Request, name: str) -> web.Response:
     context, player_id = request.app[COMMANDS].player_pages, inputs.path_player(request)
     added = await player_page.note(context, player_id, name, fields.text, inputs.command_id(request))
     return json_response(answers.note(added), status=201)
+
+
+async def export_player(request: web.Request, _: str) -> web.StreamResponse:
+    parts = player_export.of_player(request.app[COMMANDS].player_exports, inputs.path_player(request))
+    return await _exported(request, parts)
+
+
+async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
+    callers.count_read(request, session)
+    return await _exported(request, player_export.own(request.app[COMMANDS].player_exports, session))
+
+
+async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:
+    game = request.app[RULEBOOK].game
+    async with contextlib.aclosing(parts):
+        lines = (answers.export_part(part, game) async for part in parts)
+        return await stream(request, lines, (), "ndjson", "player")

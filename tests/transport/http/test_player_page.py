@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from gameserver.times import rfc3339
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.deployment import connected
@@ -129,6 +131,40 @@ async def test_a_ban_can_be_replaced_by_another_and_has_to_end_later(api: Api) -
     ]
     assert (await admin(api, "DELETE", f"{who.id}/ban?reason=a")).body["banned"] is False
     assert (await admin(api, "GET", who.id)).body["banned"] is False
+
+
+def lines_of(answer: Answer) -> dict[str, list[dict[str, Any]]]:
+    """The lines of an export, by what they are."""
+    assert answer.status == 200, answer.body
+    lines: dict[str, list[dict[str, Any]]] = {}
+    raw = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
+    for line in map(orjson.loads, raw.splitlines()):
+        lines.setdefault(line.pop("part"), []).append(line)
+    return lines
+
+
+async def test_an_export_is_everything_but_what_operators_say_among_themselves(api: Api) -> None:
+    who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    await api.act(friend, "heal_other", player=who.id)
+    await admin(api, "POST", f"{who.id}/corrections", exp=60, reason="a secret reason")
+    await admin(api, "POST", f"{who.id}/notes", text="A secret note.")
+
+    async def has_arrived() -> bool:
+        return bool((await api.ask("GET", "/v1/players/me/inbox", token=who.token)).body["entries"])
+
+    await wait_until(has_arrived, what="the letter has arrived")
+    of_operators = await api.ask("GET", f"/admin/v1/players/{who.id}/export", token=ADMIN_KEY)
+    own = await api.ask("GET", "/v1/players/me/export", token=who.token)
+    everything, shown = lines_of(of_operators), lines_of(own)
+    assert set(everything) == {"player", "device", "letter", "ledger", "audit"}
+    assert set(shown) == {"player", "device", "letter", "ledger"}
+    assert "a secret" in str(everything).lower()
+    assert "a secret" not in str(shown).lower()
+    versions = [entry["version"] for entry in shown["ledger"]]
+    assert versions == [entry["version"] for entry in everything["ledger"]] == [3, 2, 1]
+    assert shown["player"][0]["player"]["name"] == who.name
+    assert (await api.ask("GET", "/v1/players/me/export")).status == 401
+    assert (await api.ask("GET", "/admin/v1/players/5/export", token=ADMIN_KEY)).code == "player_not_found"
 
 
 async def everywhere(node: InProcessNode) -> str:

@@ -97,6 +97,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(route, schemas),
         "responses": {**_success(route, schemas), **_failures(route)},
     }
+    if route.role is not None:
+        operation["description"] = f"Needs the role {route.role}, or a higher one."
     if route.terms.body is not None:
         content = {"application/json": {"schema": _reference(route.terms.body, schemas)}}
         operation["requestBody"] = {"required": True, "content": content}

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from aiohttp import web
 
@@ -12,7 +13,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
-from gameserver.transport.http.streams import stream
+from gameserver.transport.http.streams import Sheet, stream
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
@@ -59,6 +60,10 @@ async def export_me(request: web.Request, session: Session) -> web.StreamRespons
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:
     game = request.app[RULEBOOK].game
-    async with contextlib.aclosing(parts):
-        lines = (answers.export_part(part, game) async for part in parts)
-        return await stream(request, lines, (), "ndjson", "player")
+
+    async def lines() -> AsyncGenerator[list[dict[str, Any]], None]:
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                yield answers.export_part(part, game)
+
+    return await stream(request, lines(), Sheet((), dict, "ndjson", "player"))

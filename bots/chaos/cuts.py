@@ -5,6 +5,7 @@ the stack's own servers are ever in the set, and the table has a name that nothi
 """
 
 import asyncio
+import contextlib
 import shutil
 from urllib.parse import urlsplit
 
@@ -30,9 +31,10 @@ async def cut(port: int, seconds: float) -> None:
     await _nft(f"add element inet {TABLE} cut {{ {port} timeout {max(1, round(seconds * 1000))}ms }}")
 
 
-async def end() -> None:
-    """Remove what cuts have left behind."""
-    await _nft(f"delete table inet {TABLE}")
+async def lift(port: int) -> None:
+    """End a cut early; one that has ended by itself is fine."""
+    with contextlib.suppress(CantBeDoneError):
+        await _nft(f"delete element inet {TABLE} cut {{ {port} }}")
 
 
 def port_of(address: str) -> int:

@@ -1,19 +1,19 @@
 """A plan of faults as its TOML file says it: what is done, to what, at which times or how often.
 
-    seed = 7
+seed = 7
 
-    [[faults]]
-    kind = "kill"
-    target = "node"
-    at = 10                       # seconds after the play's begin; or a list of them
+[[faults]]
+kind = "kill"
+target = "node"
+at = 10                       # seconds after the play's begin; or a list of them
 
-    [[faults]]
-    kind = "freeze"
-    target = ["database", "redis"]    # one of them is drawn
-    every = 8                     # seconds from one to the next, in the mean; the gaps are drawn
-    from = 5
-    until = 50
-    seconds = [0.5, 3]            # how long; or one number
+[[faults]]
+kind = "freeze"
+target = ["database", "redis"]    # one of them is drawn
+every = 8                     # seconds from one to the next, in the mean; the gaps are drawn
+from = 5
+until = 50
+seconds = [0.5, 3]            # how long; or one number
 """
 
 import tomllib

@@ -18,8 +18,6 @@ from bots.chaos.timetable import Due
 BACK_SECONDS = 90.0
 """How long a server may take until it is back; replicas and members catch up first."""
 ORDER_SECONDS = 150.0
-SLOTS = 1024
-"""Of a group, where its settings say nothing else; one that has fewer refuses the rest."""
 POLL_SECONDS = 0.05
 STOP_SIGNALS = {"database": signal.SIGINT, "replica": signal.SIGINT, "haproxy": signal.SIGUSR1}
 """How a server is asked to end in its own orderly way; others by SIGTERM."""
@@ -93,8 +91,9 @@ async def move(stack: Stack, due: Due) -> str:
     if len(databases) < 2:
         raise CantBeDoneError(f"the group {due.target} has one database")
     random.shuffle(databases)
-    first = random.randrange(max(SLOTS - due.slots, 0) + 1)
-    slots = f"{first}-{first + due.slots - 1}"
+    count = min(due.slots, stack.slots[due.target])
+    first = random.randrange(stack.slots[due.target] - count + 1)
+    slots = f"{first}-{first + count - 1}"
     began = _now()
     words = ("slots", "move", slots, "--group", due.target, "--to")
     try:

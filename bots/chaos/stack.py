@@ -32,7 +32,10 @@ class StackServer:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What one `gameserver up` runs; `command` starts the `gameserver` that it came from."""
+    """What one `gameserver up` runs; `command` starts the `gameserver` that it came from.
+
+    `groups` has the databases of each group, `slots` how many slots it has.
+    """
 
     file: Path
     up: ProcessIdentity
@@ -44,6 +47,7 @@ class Stack:
     operators: str
     admin_key_file: Path
     groups: Mapping[str, Sequence[str]]
+    slots: Mapping[str, int]
     servers: Sequence[StackServer]
 
     def lives(self) -> bool:
@@ -97,6 +101,7 @@ def _stack(file: Path, found: Mapping[str, Any]) -> Stack:
         operators=str(found["operators"]),
         admin_key_file=Path(found["admin_key_file"]),
         groups={str(name): list(databases) for name, databases in found["groups"].items()},
+        slots={str(name): int(count) for name, count in found["slots"].items()},
         servers=[_server(each) for each in found["servers"]],
     )
 

@@ -63,15 +63,9 @@ class Spread:
 class GeneratorSecond:
     """The generator's own health in one second.
 
-<<<<<<< HEAD
-    `lateness_us` is how long after its due time an operation was begun, for no reason but the generator's; `loop_lag_us`
-    how much longer than it asked for a sleep of the event loop took; `cpu` the share of one core that the process
-    used. `process` numbers the generators of a run.
-=======
     `lateness_us` is how long after its due time an operation was looked at, for no reason but the generator's;
     `loop_lag_us` how much longer than it asked for a sleep of the event loop took; `cpu` the share of one core that
     the process used. `process` numbers the generators of a run.
->>>>>>> load
     """
 
     at: int

@@ -7,10 +7,7 @@ from typing import Any, Self
 
 from bots.count.latencies import Latencies
 
-<<<<<<< HEAD
-=======
 LATE_SECONDS = 0.01
->>>>>>> load
 DIGITS = 2
 """Of the histograms: a bucket is at most 0.8 per cent wide, and a second's histogram takes a few hundred bytes."""
 
@@ -23,25 +20,16 @@ def _histogram() -> Latencies:
 class OperationCounts:
     """One operation; `planned` are latencies from the planned moment, `service` those from when it was sent.
 
-<<<<<<< HEAD
-    Both hold the operations that were answered as they should be, a rule's refusal included. `errors` are the others
-    by code: those that never got such an answer. `unsent` were planned and never begun, `late` begun more than
-    LATE_SECONDS after their planned moment.
-=======
     Both hold the operations that got an answer that is theirs: a success, which `ok` counts, or a refusal by a rule,
     which `refused` counts by code. `errors` are all other answers to attempts by code, also where a later attempt
     succeeded; `gave_up` where none did. `unsent` were planned and never begun, `late` begun more than LATE_SECONDS
     after their planned moment.
->>>>>>> load
     """
 
     planned: Latencies = field(default_factory=_histogram)
     service: Latencies = field(default_factory=_histogram)
     ok: int = 0
-<<<<<<< HEAD
-=======
     refused: Counter[str] = field(default_factory=Counter)
->>>>>>> load
     errors: Counter[str] = field(default_factory=Counter)
     unsent: int = 0
     late: int = 0
@@ -51,10 +39,7 @@ class OperationCounts:
         self.planned.add(other.planned)
         self.service.add(other.service)
         self.ok += other.ok
-<<<<<<< HEAD
-=======
         self.refused += other.refused
->>>>>>> load
         self.errors += other.errors
         self.unsent += other.unsent
         self.late += other.late
@@ -65,10 +50,7 @@ class OperationCounts:
             "planned": self.planned.as_text(),
             "service": self.service.as_text(),
             "ok": self.ok,
-<<<<<<< HEAD
-=======
             "refused": dict(self.refused),
->>>>>>> load
             "errors": dict(self.errors),
             "unsent": self.unsent,
             "late": self.late,
@@ -80,13 +62,8 @@ class OperationCounts:
         planned, service = Latencies.from_text(value["planned"]), Latencies.from_text(value["service"])
         if {planned.digits, service.digits} != {DIGITS}:
             raise ValueError(f"its histograms don't have {DIGITS} significant digits")
-<<<<<<< HEAD
-        errors = Counter({str(code): int(count) for code, count in value["errors"].items()})
-        return cls(planned, service, int(value["ok"]), errors, int(value["unsent"]), int(value["late"]))
-=======
         refused, errors = (Counter[str](dict(value.get(name, {}))) for name in ("refused", "errors"))
         return cls(planned, service, int(value["ok"]), refused, errors, int(value["unsent"]), int(value["late"]))
->>>>>>> load
 
 
 @dataclass(slots=True)

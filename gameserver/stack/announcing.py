@@ -80,6 +80,7 @@ def _fixed(settings: Settings, config: Path, doors: Mapping[str, str]) -> dict[s
         "admin_key_file": str(settings.admin_key_file),
         "control": settings.control.database,
         "groups": {name: list(group.databases) for name, group in settings.groups.items()},
+        "slots": {name: group.slots for name, group in settings.groups.items()},
     }
 
 

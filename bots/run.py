@@ -9,8 +9,9 @@ from random import Random
 from rich.console import Console
 
 from bots.count.tally import Tally
-from bots.play import swarm
-from bots.play.swarm import Swarm, SwarmPlan
+from bots.play import playing, swarm
+from bots.play.plan import SwarmPlan
+from bots.play.swarm import Swarm
 from bots.proof import audit, boards, pages, spread
 from bots.proof.players import PlayerVerdict
 from bots.proof.result import RunResult
@@ -42,7 +43,7 @@ async def run(plan: SwarmPlan, target: Target, console: Console) -> RunResult:
         network = Network(session, target.urls, patience_seconds=target.patience)
         try:
             async with _spread_measured(result, network, target):
-                await _phase(result, console, swarm.play(result.swarm, network))
+                await _phase(result, console, playing.play(result.swarm, network))
             result.swarm.phase = "proving"
             await _phase(result, console, _prove(result, network, target))
         finally:

@@ -22,7 +22,7 @@ from bots.cli.options import (
     Sockets,
     Urls,
 )
-from bots.play.swarm import SwarmPlan
+from bots.play.plan import SwarmPlan
 from bots.proof.result import RunResult
 from bots.report import report
 from bots.run import Target, run

@@ -8,7 +8,6 @@ from typing import Any
 
 from bots.count.latencies import Latencies
 from bots.count.tally import Tally
-from bots.load.connecting import Endpoint, allow_files
 from bots.mischief.kinds import KINDS, SOCKETS
 from bots.mischief.offender import Scene
 from bots.play import catalogue, playing
@@ -19,6 +18,7 @@ from bots.play.recruits import Recruits
 from bots.play.sign_ups import sign_up_players
 from bots.play.swarm import Swarm
 from bots.wire import http
+from bots.wire.connecting import Endpoint, allow_files
 from bots.wire.errors import UnreachableError
 from bots.wire.network import Network
 from bots.wire.player_client import PlayerClient
@@ -69,7 +69,7 @@ async def _incident(network: Network, game: Catalogue, kind: str, seconds: float
     swarm, recruits = await _sign_up(network)
     recruits.begin_play(game)
     honest = swarm.signed_up[0]
-    play = asyncio.create_task(playing.play_signed_up(swarm, recruits))
+    play = asyncio.create_task(playing.play(recruits))
     try:
         await asyncio.sleep(LEAST_SECONDS / 2)
         if kind in KINDS:

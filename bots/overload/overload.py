@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from random import Random
 
 from bots.count.tally import Tally
-from bots.load.connecting import Endpoint, allow_files
 from bots.overload import memory, state
 from bots.overload.doors import DOORS, Cast, OverloadDoor, Questioner
 from bots.overload.loads import LoadSpan, arrivals, closed_load, open_load
@@ -21,6 +20,7 @@ from bots.play.plan import SwarmPlan
 from bots.proof.pages import NotProvedError
 from bots.waiting import call_for_all
 from bots.wire import http
+from bots.wire.connecting import Endpoint, allow_files
 from bots.wire.errors import UnreachableError
 from bots.wire.network import Network
 

@@ -45,20 +45,27 @@ class BadRunPlanError(Exception):
     """The plan of a run can't be read or can't be carried out; the text is one sentence that says why."""
 
 
-def read(file: Path, defaults: SwarmPlan) -> tuple[SwarmPlan, Mapping[str, Any]]:
-    """Read a plan, and return it also as the file has it; raises BadRunPlanError."""
-    try:
-        found = tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise BadRunPlanError(f"the plan {file} can't be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BadRunPlanError(f"the plan {file} isn't TOML: {error}") from None
+def read(file: Path | None, given: Mapping[str, Any], defaults: SwarmPlan) -> tuple[SwarmPlan, Mapping[str, Any]]:
+    """Read a plan, of which `given` replaces parts, and return it also as TOML has it; raises BadRunPlanError."""
+    found: Mapping[str, Any] = {} if file is None else _toml(file)
+    other = {"rate": "arrivals", "arrivals": "rate"}
+    replaced = {other[name] for name in given if name in other}
+    found = {**{name: value for name, value in found.items() if name not in replaced}, **given}
     try:
         plan = parse(found, defaults)
         check(plan)
     except BadRunPlanError as error:
-        raise BadRunPlanError(f"the plan {file}: {error}") from None
+        raise BadRunPlanError(str(error) if file is None else f"the plan {file}: {error}") from None
     return plan, found
+
+
+def _toml(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise BadRunPlanError(f"the plan {file} can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadRunPlanError(f"the plan {file} isn't TOML: {error}") from None
 
 
 def parse(found: Mapping[str, Any], defaults: SwarmPlan) -> SwarmPlan:
@@ -80,7 +87,7 @@ def parse(found: Mapping[str, Any], defaults: SwarmPlan) -> SwarmPlan:
     )
 
 
-def mix_from_words(text: str) -> tuple[MixRow, ...]:
+def mix_from_words(text: str) -> dict[str, float]:
     """Read a mix such as `grinder=3,lurker=1`; raises BadRunPlanError."""
     shares = {}
     for word in text.split(","):
@@ -89,7 +96,7 @@ def mix_from_words(text: str) -> tuple[MixRow, ...]:
             shares[name if equals else share] = float(share) if equals else 1.0
         except ValueError:
             raise BadRunPlanError(f"the mix: {word.strip()!r} isn't a habit and its share such as grinder=3") from None
-    return _mix(shares)
+    return shares
 
 
 def check(plan: SwarmPlan) -> None:

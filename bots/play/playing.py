@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
 
 from bots.play import catalogue
@@ -16,19 +17,21 @@ from bots.wire.player_client import PlayerClient
 FIRST_ANSWER_SECONDS = 15.0
 
 
-async def play(swarm: Swarm, network: Network) -> None:
-    """Sign up and play; raises UnreachableError before anything else if no server answers."""
+async def sign_up(swarm: Swarm, network: Network) -> Recruits:
+    """Read what the game offers and sign up; raises UnreachableError before anything else if no server answers."""
     impatient = replace(network, patience_seconds=FIRST_ANSWER_SECONDS)
     game = await catalogue.fetch(PlayerClient(impatient, swarm.tally, Random(swarm.plan.seed), None))
     recruits = Recruits(swarm, network)
     await recruits.sign_up_all()
     recruits.begin_play(replace(game, words={**game.words, "player": recruits.recipients()}))
-    await play_signed_up(swarm, recruits)
+    return recruits
 
 
-async def play_signed_up(swarm: Swarm, recruits: Recruits) -> None:
+async def play(recruits: Recruits) -> None:
     """Play with the players that have signed up."""
+    swarm = recruits.swarm
     swarm.phase, begins = "playing", time.monotonic()
+    swarm.started = datetime.now(UTC)
     swarm.tally.start(begins)
     watching = asyncio.create_task(swarm.tally.health.watch(begins, swarm.connected))
     try:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bots.count.tally import Tally
 from bots.play.bot import Bot
@@ -18,7 +19,7 @@ from bots.play.plan import SwarmPlan
 
 @dataclass(slots=True)
 class Swarm:
-    """The bots and their counters; `played` is how long they played, in seconds."""
+    """The bots and their counters; `played` is how long they played, in seconds, from `started` on."""
 
     plan: SwarmPlan
     tally: Tally
@@ -27,6 +28,7 @@ class Swarm:
     signed_up: list[Bot] = field(default_factory=list)
     played: float = 0.0
     phase: str = "signing up"
+    started: datetime | None = None
     placement: Placement = field(default_factory=Placement)
 
     def broken_sign_ups(self) -> list[Bot]:

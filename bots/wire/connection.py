@@ -98,7 +98,7 @@ class PlayerConnection:
         """Open a socket to `url` and say hello; raises LostError."""
         socket_pushes = SocketPushes(self.pushes)
         socket = await GameSocket.connect(
-            self._network.session, url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
+            url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
         )
         try:
             await self._hello(socket, socket_pushes)

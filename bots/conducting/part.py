@@ -1,8 +1,8 @@
 """A generator's side: JSON lines to the conductor on stdout, and its words on stdin.
 
 The first line on stdin has its orders. Its own lines: `{"ready": true}`; `{"second": {...}, "generator": {...}}`, both
-with `players` and `phase`; `{"played": true}`; and at the end `{"end": {...}}`. The conductor answers `ready` and `played` with a line of its own when all parts are;
-if it is gone, the run is stopped.
+with `players` and `phase`; `{"played": true}`; and at the end `{"end": {...}}`. The conductor answers `ready` and
+`played` when all parts are that far; if it is gone, the run is stopped.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from typing import Self
 from bots.chaos import deeds
 from bots.chaos.errors import BadPlanError, CantBeDoneError
 from bots.chaos.plan import read
-from bots.chaos.stack import Stack, StackServer, find
+from bots.chaos.stack import Stack, StackServer
 from bots.chaos.timetable import Due, timetable
 from bots.count.document import RunEvent
 from bots.waiting import cancel_and_wait, pause
@@ -34,14 +34,13 @@ class Nemesis:
         self._under_way: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def planned(cls, file: Path, urls: Sequence[str], play_seconds: float, seed: int) -> Self:
-        """Read a plan for the stack that serves these URLs; its own seed counts before `seed`. Raises BadPlanError."""
+    def planned(cls, file: Path, stack: Stack | None, play_seconds: float, seed: int) -> Self:
+        """Read a plan for a stack; the plan's own seed counts before `seed`. Raises BadPlanError."""
         plan = read(file)
-        stack = find(urls)
         if stack is None:
             raise BadPlanError(
-                "--chaos needs a stack that `gameserver up` runs on this machine and whose run/stack.json lies below "
-                f"this folder: none serves {' or '.join(urls)}."
+                "A plan of faults needs a stack that `gameserver up` runs on this machine: none with this address "
+                "has its data below this folder, and --stack names none that runs."
             )
         chosen = seed if plan.seed is None else plan.seed
         return cls(stack, timetable(plan, chosen, play_seconds, stack), chosen)

@@ -27,14 +27,14 @@
   };
 
   // The faults of the run, behind the lines: a band from begin to end, and its number on top.
-  const bands = (plot) => {
+  const bands = (events) => (plot) => {
     const pen = plot.ctx, box = plot.bbox, scale = devicePixelRatio || 1;
     pen.save();
     pen.beginPath();
     pen.rect(box.left, box.top - 18 * scale, box.width, box.height + 18 * scale);
     pen.clip();
     let free = -Infinity;
-    for (const event of figures.events) {
+    for (const event of events) {
       const from = plot.valToPos(event.at, "x", true);
       const to = Math.max(plot.valToPos(event.until, "x", true), from + scale);
       pen.fillStyle = color("band");
@@ -77,7 +77,7 @@
     const time = !chart.nines;
     const options = {
       width: Math.max(260, place.clientWidth), height: place.clientWidth < 520 ? 210 : 250,
-      padding: [time && figures.events.length ? 18 : 8, 8, 0, 0],
+      padding: [chart.events.length ? 18 : 8, 8, 0, 0],
       scales: {
         x: { time: false },
         y: chart.log ? { distr: 3, range: [10 ** Math.floor(Math.log10(least)), 10 ** Math.ceil(Math.log10(most * 1.001))] }
@@ -89,9 +89,9 @@
       ],
       series: [{ label: time ? "second" : "percentile", value: (_, value) => (value == null ? "–" : time ? clock(value) : percentile(value)) },
                ...chart.lines.map(line)],
-      cursor: time ? { sync: { key: "time" }, focus: { prox: 24 } } : { focus: { prox: 24 } },
+      cursor: time ? { sync: { key: chart.group }, focus: { prox: 24 } } : { focus: { prox: 24 } },
       focus: { alpha: 0.35 },
-      hooks: time && figures.events.length ? { drawClear: [bands] } : {},
+      hooks: chart.events.length ? { drawClear: [bands(chart.events)] } : {},
     };
     return new uPlot(options, [chart.x, ...chart.lines.map((each) => each.values)], place);
   };

@@ -6,9 +6,10 @@ Law: it is one file that asks the network for nothing, and the browser is told t
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import orjson
 
@@ -32,23 +33,25 @@ def page(document: RunDocument, title: str = TITLE) -> str:
         sections.head(document, title, found),
         sections.tiles(document),
         element("h2", "Over time"),
-        [_chart(parts[key]) for key in ("rate", "latency", "errors") if key in parts],
+        [drawn(parts[key]) for key in ("rate", "latency", "errors") if key in parts],
         sections.faults(document),
         sections.invariants(document),
         sections.operations(document),
-        element("div", [_chart(parts[key]) for key in ("operations", "tails") if key in parts], class_="pair"),
+        element("div", [drawn(parts[key]) for key in ("operations", "tails") if key in parts], class_="pair"),
         element("h2", "Distribution") if spread else None,
-        element("div", [_chart(chart) for chart in spread], class_="pair"),
+        element("div", [drawn(chart) for chart in spread], class_="pair"),
         element("h2", "Spread") if {"nodes", "databases"} & parts.keys() else None,
-        element("div", [_chart(parts[key]) for key in ("nodes", "databases") if key in parts], class_="pair"),
+        element("div", [drawn(parts[key]) for key in ("nodes", "databases") if key in parts], class_="pair"),
         element("h2", "The generator") if health else None,
-        element("div", [_chart(chart) for chart in health], class_="pair"),
+        element("div", [drawn(chart) for chart in health], class_="pair"),
         sections.setup(document),
     ]
-    return whole(title, body, _figures(document, [*over_time, *spread, *health]))
+    return whole(title, body, figures_of(document, [*over_time, *spread, *health]))
 
 
-def whole(title: str, body: Sequence[Markup | Sequence[Markup] | None], figures: bytes = b"") -> str:
+def whole(
+    title: str, body: Sequence[Markup | Sequence[Markup] | None], figures: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """A page of the house: `figures` are for the charts' script, without which there is none."""
     scripts = [_file("uplot/uPlot.iife.min.js"), _file("page.js")] if figures else []
     style = (_file("uplot/uPlot.min.css") if figures else "") + _file("page.css")
@@ -60,7 +63,7 @@ def whole(title: str, body: Sequence[Markup | Sequence[Markup] | None], figures:
         "form-action 'none'",
     ))  # fmt: skip
     data = [
-        Markup(f'<script type="application/json" id="figures">{figures.decode()}</script>'),
+        Markup(f'<script type="application/json" id="figures">{_as_script(figures)}</script>'),
         *(Markup(f"<script>{script}</script>") for script in scripts),
     ]
     head = text(
@@ -74,7 +77,7 @@ def whole(title: str, body: Sequence[Markup | Sequence[Markup] | None], figures:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>{content}</html>\n'
 
 
-def _chart(chart: Chart) -> Markup:
+def drawn(chart: Chart) -> Markup:
     """A heading, the place where the script draws, and the table."""
     heading = chart.heading
     unit = element("span", f" · {heading.unit}", class_="unit")
@@ -84,14 +87,18 @@ def _chart(chart: Chart) -> Markup:
     return element("section", element("h3", heading.title, unit), note, place, rows)
 
 
-def _figures(document: RunDocument, shown: Sequence[Chart]) -> bytes:
-    """The figures of the charts as JSON that can't end its element."""
+def figures_of(document: RunDocument, shown: Sequence[Chart], group: str = "") -> list[dict[str, Any]]:
+    """The figures of a run's charts; those of one `group` show the same moment when a reader points at one."""
     events = [
-        {"number": number, "at": event.at, "until": event.until, "skipped": event.note.startswith(SKIPPED)}
+        {"number": str(number), "at": event.at, "until": event.until, "skipped": event.note.startswith(SKIPPED)}
         for number, event in enumerate(document.events, 1)
     ]
-    figures = orjson.dumps({"charts": [chart.as_json() for chart in shown], "events": events})
-    return figures.replace(b"<", b"\\u003c")
+    return [{**chart.as_json(), "group": f"time{group}", "events": [] if chart.nines else events} for chart in shown]
+
+
+def _as_script(figures: Sequence[Mapping[str, Any]]) -> str:
+    """JSON that can't end its element."""
+    return orjson.dumps({"charts": figures}).replace(b"<", b"\\u003c").decode()
 
 
 @cache

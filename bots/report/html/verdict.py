@@ -22,16 +22,11 @@ def verdict(document: RunDocument) -> RunVerdict:
         return RunVerdict("VIOLATED", "bad", f"The server broke what it promises: {names}.")
     if document.void:
         return RunVerdict("VOID", "warn", f"The figures count for nothing: {document.void}.")
-    if not counts:
-        return RunVerdict("NOT PROVED", "warn", "This run proved nothing: it has no invariants.")
-    if counts[NOT_CHECKED]:
-        return RunVerdict(
-            "PROVED IN PART", "warn",
-            f"{counts[HELD]} invariants held; {counts[NOT_CHECKED]} could not be checked.",
-        )  # fmt: skip
+    if not counts[HELD]:
+        return RunVerdict("NOT PROVED", "warn", "This run proved nothing: no invariant was checked.")
+    unchecked = [row.invariant for row in document.proof if row.verdict == NOT_CHECKED]
+    held = f"{counts[HELD]} invariants held" + (f", nothing told of {len(unchecked)} others" if unchecked else "")
     unseen = [sighting.name for sighting in document.sometimes if sighting.expected and not sighting.seen]
     if unseen:
-        return RunVerdict(
-            "PROVED, BUT", "warn", f"All {counts[HELD]} invariants held, but it never saw: {', '.join(unseen)}."
-        )
-    return RunVerdict("PROVED", "good", f"All {counts[HELD]} invariants held.")
+        return RunVerdict("PROVED, BUT", "warn", f"{held}; it never saw: {', '.join(unseen)}.")
+    return RunVerdict("PROVED", "good", f"{held}.")

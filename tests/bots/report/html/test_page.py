@@ -121,7 +121,8 @@ def test_a_violation_counts_before_a_void_run_and_a_void_run_before_a_proof() ->
     run = document()
     assert verdict(run).word == "PROVED"
     assert verdict(replace(run, sometimes=[Sighting("a resume", 0, expected=True)])).word == "PROVED, BUT"
-    assert verdict(replace(run, proof=[*run.proof, InvariantVerdict("x", NOT_CHECKED, 0)])).word == "PROVED IN PART"
+    assert verdict(replace(run, proof=[*run.proof, InvariantVerdict("x", NOT_CHECKED, 0)])).word == "PROVED"
+    assert verdict(replace(run, proof=[InvariantVerdict("x", NOT_CHECKED, 0)])).word == "NOT PROVED"
     void = replace(run, void="the generator was late")
     assert verdict(void).word == "VOID"
     assert verdict(replace(void, proof=[InvariantVerdict("x", VIOLATED, 1)])).word == "VIOLATED"

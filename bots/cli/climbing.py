@@ -21,6 +21,7 @@ from bots.report import documents
 
 SHORTEST_SECONDS = 15.0
 """Time for two kills, and for seconds beside them."""
+CONFIGS = Path("config")
 KEYS = [rung.key for rung in RUNGS]
 
 

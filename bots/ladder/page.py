@@ -15,8 +15,8 @@ from bots.report.html.markup import Markup, element, table, text
 TITLE = "The ladder"
 INTRODUCTION = (
     "A game grows from one server to many. On every step the same bots play the same plan, a node and then a database "
-    "are killed with SIGKILL, and in the end everything that was acknowledged is compared with what the servers have. A "
-    "server that dies is started again at once on the same machine; a machine that is lost for good is survived only by "
+    "are killed with SIGKILL, and in the end everything that was acknowledged is compared with what the servers have. "
+    "A server that dies is started again at once on the same machine; the loss of a whole machine is survived only by "
     "the last step."
 )
 SHOWN = ("rate", "latency")

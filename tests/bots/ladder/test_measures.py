@@ -1,7 +1,7 @@
 """What a rung's run is boiled down to, and how it is shown."""
 
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_one_violation_is_a_loss_and_what_was_not_judged_is_no_verdict() -> None
 
 def test_the_picture_is_whole_xml_and_says_what_was_not_run() -> None:
     skipped = RungFigures(RUNGS[7], skipped="it needs the package <haproxy>")
-    drawn = ElementTree.fromstring(picture([figures(), figures(LOST), skipped], "two cores"))
+    drawn = ET.fromstring(picture([figures(), figures(LOST), skipped], "two cores"))
     words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"one server", "✓", "✗", "two cores", "not run: it needs the package <haproxy>"} <= set(words)
 

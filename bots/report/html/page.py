@@ -82,7 +82,7 @@ def drawn(chart: Chart) -> Markup:
     heading = chart.heading
     unit = element("span", f" · {heading.unit}", class_="unit")
     rows = element("details", element("summary", "As a table"), table(chart.heads, chart.rows))
-    note = element("p", chart.note, class_="note") if heading.note else None
+    note = element("p", heading.note, class_="note") if heading.note else None
     place = element("div", id=f"chart-{heading.key}", class_="chart")
     return element("section", element("h3", heading.title, unit), note, place, rows)
 

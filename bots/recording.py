@@ -1,0 +1,102 @@
+"""Makes the document of a run from its result: the set-up, the seconds, the generator, the verdicts."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from bots.count.document import HELD, NOT_CHECKED, VIOLATED, InvariantVerdict, RunDocument, RunSetup
+from bots.play.plan import SwarmPlan
+from bots.proof.result import RunResult
+from bots.run import Target
+
+PACKAGES = ("heroledger-bots", "aiohttp", "uvloop", "orjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a document says of a run beside its result: the plan as the user gave it, and the command's arguments.
+
+    `server` is the version of the server, "" if it isn't known.
+    """
+
+    plan: Mapping[str, Any]
+    arguments: Sequence[str]
+    server: str = ""
+
+
+def document(result: RunResult, plan: SwarmPlan, target: Target, recorded: Recorded) -> RunDocument:
+    """Return the document of a run that is over, or was stopped."""
+    swarm = result.swarm
+    started = swarm.started or datetime.now(UTC)
+    setup = RunSetup(
+        seed=plan.seed,
+        plan=recorded.plan,
+        urls=target.urls,
+        versions=versions(recorded.server),
+        machine=machine(),
+        started=started.isoformat(timespec="milliseconds"),
+        seconds=round(min(swarm.played, plan.seconds), 3),
+        warm_up_seconds=min(plan.warm_up, swarm.played),
+        arguments=tuple(recorded.arguments),
+    )
+    health = swarm.tally.health
+    ends = setup.seconds
+    return RunDocument(
+        setup=setup,
+        seconds=swarm.tally.recorder.seconds,
+        generator=[second for second in health.seconds if second.at < ends],
+        proof=invariants(result),
+        void=health.fault(plan.warm_up),
+    )
+
+
+def versions(server: str) -> dict[str, str]:
+    """Return the versions of what took part."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {**found, **({"server": server} if server else {})}
+
+
+def machine() -> dict[str, Any]:
+    """Return facts about this machine; nothing that names its owner."""
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "architecture": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "generators": 1,
+    }
+
+
+def invariants(result: RunResult) -> list[InvariantVerdict]:
+    """Return the verdicts of the proof."""
+    verdicts, checked = result.verdicts, sum(verdict.acknowledged for verdict in result.verdicts)
+    rows = [
+        _verdict("nothing acknowledged is lost", checked, [line for verdict in verdicts for line in verdict.lost]),
+        _verdict("nothing took effect twice", checked, [line for verdict in verdicts for line in verdict.doubled]),
+        _verdict(
+            "everything in the ledger is explained",
+            checked,
+            [line for verdict in verdicts for line in verdict.unexplained],
+        ),
+        _verdict("pushes come in order", len(verdicts), [line for verdict in verdicts for line in verdict.pushes]),
+    ]
+    boards = [f"{board.board}: {line}" for board in result.boards or () for line in board.differences]
+    rows.append(_verdict("boards equal the databases", len(result.boards or ()), boards))
+    if result.failure:
+        rows.append(InvariantVerdict("the proof was carried out", NOT_CHECKED, 0, (result.failure,)))
+    return rows
+
+
+def _verdict(name: str, checked: int, story: list[str]) -> InvariantVerdict:
+    verdict = VIOLATED if story else HELD if checked else NOT_CHECKED
+    return InvariantVerdict(name, verdict, checked, tuple(story[:10]))

@@ -60,7 +60,7 @@ def measured(rung: Rung, document: RunDocument, stale_seconds: float | None) -> 
         total.add(second.counts.all())
     return RungFigures(
         rung=rung,
-        per_second=median([second.counts.all().ok for second in calm]) if calm else 0.0,
+        per_second=median([second.counts.all().planned.count for second in calm]) if calm else 0.0,
         p50=total.service.at(50) * 1000,
         p99=total.service.at(99) * 1000,
         kills=[_kill(document, event) for event in document.events if event.kind == "kill"],
@@ -86,7 +86,7 @@ def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
     window = [second for second in document.seconds if event.at - 1 < second.at < event.until + SETTLING_SECONDS]
     counts = [second.counts.all() for second in window]
     ends = document.setup.seconds
-    answered = {second.at for second, each in zip(window, counts, strict=True) if each.ok}
+    answered = {second.at for second, each in zip(window, counts, strict=True) if each.planned.count}
     spanned = range(int(event.at), int(min(event.until + SETTLING_SECONDS, ends - 1)))
     return KillFigures(
         target=event.target,

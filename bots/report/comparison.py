@@ -95,11 +95,11 @@ def _figures(document: RunDocument) -> Mapping[str, _Figure]:
     """The figures of one run, by name."""
     totals, seconds = document.totals(), document.measured_seconds()
     everything = totals.all()
-    found = {"answers": _Figure(everything.ok / seconds, "/s", more_is_better=True)}
+    found = {"answers": _Figure(everything.planned.count / seconds, "/s", more_is_better=True)}
     for name, counts in [("all", everything), *sorted(totals.operations.items())]:
         found |= _latencies(name, counts)
     errors = everything.errors.total()
-    found["errors"] = _Figure(100 * errors / max(errors + everything.ok, 1), "%")
+    found["errors"] = _Figure(100 * errors / max(errors + everything.planned.count, 1), "%")
     if document.generator:
         found["generator's cores"] = _Figure(_mean([row.cpu for row in document.generator]), "")
     return found

@@ -9,7 +9,7 @@ from bots.count.operations import OperationCounts
 
 PARTS = (50.0, 90.0, 99.0, 99.9)
 HEADS = (
-    "second", "operation", "ok", "errors", "unsent", "late",
+    "second", "operation", "ok", "refused", "errors", "unsent", "late",
     *(f"planned_p{part:g}_ms" for part in PARTS), "planned_max_ms",
     *(f"service_p{part:g}_ms" for part in PARTS), "service_max_ms",
 )  # fmt: skip
@@ -37,7 +37,7 @@ def _figures(counts: OperationCounts) -> list[str | int]:
         for histogram in (counts.planned, counts.service)
         for part in (*PARTS, 100.0)
     ]
-    return [counts.ok, counts.errors.total(), counts.unsent, counts.late, *times]
+    return [counts.ok, counts.refused.total(), counts.errors.total(), counts.unsent, counts.late, *times]
 
 
 def _plain(text: str) -> str:

@@ -147,9 +147,10 @@ def _processor_time(rows: Rows) -> dict[str, list[float]]:
 
 
 def _rates(over: Sequence[Bin]) -> list[Line]:
-    ok = Line("answered", [each.rate(each.total.ok) for each in over], 0, "area")
+    ok = Line("answered", [each.rate(each.total.planned.count) for each in over], 0, "area")
     others = {
-        "errors": [each.rate(each.total.errors.total()) for each in over],
+        "of these refused by a rule": [each.rate(each.total.refused.total()) for each in over],
+        "attempts with an error": [each.rate(each.total.errors.total()) for each in over],
         "unsent": [each.rate(each.total.unsent) for each in over],
         "begun late": [each.rate(each.total.late) for each in over],
     }
@@ -183,7 +184,7 @@ def _errors(over: Sequence[Bin], errors: Counter[str]) -> list[Line]:
 def _operations(over: Sequence[Bin], by_rate: Counter[str]) -> list[Line]:
     names = [name for name, _ in by_rate.most_common(MOST_LINES)]
     return [
-        Line(name, [each.rate(each.counts.of(name).ok) for each in over], at) for at, name in enumerate(names)
+        Line(name, [each.rate(each.counts.of(name).planned.count) for each in over], at) for at, name in enumerate(names)
     ]  # fmt: skip
 
 

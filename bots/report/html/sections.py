@@ -37,14 +37,14 @@ def tiles(document: RunDocument) -> Markup:
     totals = document.totals().all()
     seconds = document.measured_seconds()
     errors = totals.errors.total()
-    share = errors / max(errors + totals.ok, 1)
+    answers = totals.planned.count
     done = sum(not event.note.startswith(SKIPPED) for event in document.events)
     found = [
-        _tile("answers per second", shown(totals.ok / seconds), f"{totals.ok:,} in {seconds:g} s"),
+        _tile("answers per second", shown(answers / seconds), f"{answers:,} in {seconds:,.0f} s"),
         _tile("p50 planned", _time(totals.planned, 50), f"service {_time(totals.service, 50)}"),
         _tile("p99 planned", _time(totals.planned, 99), f"service {_time(totals.service, 99)}"),
         _tile("longest", _time(totals.planned, 100), f"service {_time(totals.service, 100)}"),
-        _tile("errors", f"{errors:,}", f"{share:.3%} of all"),
+        _tile("attempts with an error", f"{errors:,}", f"{errors / max(errors + answers, 1):.2%} of all attempts"),
         _tile("unsent, begun late", f"{totals.unsent:,}, {totals.late:,}", "by the generator"),
     ]
     if document.events:
@@ -66,15 +66,15 @@ def _time(latencies: Latencies, percentile: float) -> str:
 def operations(document: RunDocument) -> Markup:
     """Every operation, its latency from both moments side by side."""
     totals, seconds = document.totals(), document.measured_seconds()
-    rows = sorted(totals.operations.items(), key=lambda item: -item[1].ok)
+    rows = sorted(totals.operations.items(), key=lambda item: -item[1].planned.count)
     heads = [
         "operation", "answered", "per second", *(f"p{part:g} planned" for part in PARTS), "max planned",
-        *(f"p{part:g} service" for part in PARTS), "max service", "errors", "unsent", "late",
+        *(f"p{part:g} service" for part in PARTS), "max service", "refused", "errors", "unsent", "late",
     ]  # fmt: skip
     lines = [
-        [name, f"{counts.ok:,}", shown(counts.ok / seconds),
+        [name, f"{counts.planned.count:,}", shown(counts.planned.count / seconds),
          *_times(counts.planned), *_times(counts.service),
-         f"{counts.errors.total():,}", f"{counts.unsent:,}", f"{counts.late:,}"]
+         f"{counts.refused.total():,}", f"{counts.errors.total():,}", f"{counts.unsent:,}", f"{counts.late:,}"]
         for name, counts in [*rows, ("all", totals.all())]
     ]  # fmt: skip
     return text(element("h2", "Operations"), element("p", WHY), table(heads, lines, caption="Times in milliseconds"))

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from rich.console import Console
 
+from bots.chaos.nemesis import Nemesis
 from bots.play.swarm import Swarm
 from bots.screen import screen
 from bots.screen.view import View
@@ -48,6 +49,31 @@ class ScreenStage:
     def say(self, text: str) -> None:
         """Print it."""
         self._console.print(text, markup=False, highlight=False)
+
+
+class DisturbedStage:
+    """Another stage, while whose play a nemesis does its work; the proof begins when all of that is over."""
+
+    def __init__(self, stage: Stage, nemesis: Nemesis) -> None:
+        self._stage, self._nemesis = stage, nemesis
+
+    async def ready(self) -> None:
+        """Wait as the stage does, then let faults begin."""
+        await self._stage.ready()
+        self._nemesis.begin()
+
+    async def played(self) -> None:
+        """Wait as the stage does, and for faults that are under way."""
+        await self._stage.played()
+        await self._nemesis.finish()
+
+    async def show(self, swarm: Swarm) -> None:
+        """Show the run as the stage does."""
+        await self._stage.show(swarm)
+
+    def say(self, text: str) -> None:
+        """Say it as the stage does."""
+        self._stage.say(text)
 
 
 class SwarmFeed:

@@ -63,9 +63,14 @@ class Stack:
         return read(self.file)
 
 
-def find(urls: Sequence[str], below: Path | None = None) -> Stack | None:
-    """The running stack that serves one of these URLs to players, if its file lies below the working folder."""
-    for stack in running(below):
+def find(urls: Sequence[str], data: Path | None = None) -> Stack | None:
+    """The running stack with the data folder `data`; without one, that which serves one of these URLs to players.
+
+    That one must have its data folder below the working folder.
+    """
+    if data is not None:
+        return read(data / FILE)
+    for stack in running():
         if any(url.rstrip("/") == stack.players.rstrip("/") for url in urls):
             return stack
     return None

@@ -8,6 +8,7 @@ from typing import Any, Never
 from rich.console import Console
 
 from bots.cli import joining
+from bots.cli.disturbing import Disturbance
 from bots.cli.ending import carry_out, give_up, write
 from bots.cli.objectives import end, judged
 from bots.conducting.conductor import Conductor
@@ -33,6 +34,7 @@ class Course:
     json: str | None
     quiet: bool
     fail_on_error: bool
+    disturbance: Disturbance
 
     def play(self, reached: tuple[Target, str], processes: int) -> Never:
         """Play, prove, report, and end with the exit code."""
@@ -40,13 +42,17 @@ class Course:
         console = Console(stderr=self.json == "-", quiet=self.quiet)
         if found:
             console.print(found, markup=False, highlight=False, soft_wrap=True)
+        self.disturbance.announce(console)
         if processes > 1:
             self._conduct(target, processes, console)
-        result = carry_out(run(self.plan, target, ScreenStage(console, quiet=self.quiet)))
+        stage = self.disturbance.over(ScreenStage(console, quiet=self.quiet))
+        result = carry_out(run(self.plan, target, stage))
         made = document(result, self.plan, target, Recorded(self.as_given, sys.argv[1:]))
+        self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         summary.show(console, made, verdicts)
         report.show(console, result)
+        self.disturbance.report(made, console)
         write(self.json, as_json(result, made))
         self._end(made, verdicts, ok=result.ok, errors=result.swarm.tally.errors_seen())
 
@@ -56,11 +62,14 @@ class Course:
         view = View(f"bots run, {processes} generators", self.plan.seconds, self.plan.warm_up)
         orders = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
         orders["arguments"] = sys.argv[1:]
-        ends = carry_out(Conductor(orders, processes, view).conduct(console, quiet=self.quiet))
+        conductor = Conductor(orders, processes, view, self.disturbance.nemesis)
+        ends = carry_out(conductor.conduct(console, quiet=self.quiet))
         made, joined = joining.join(ends)
+        self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         joining.show(console, made, joined, verdicts)
-        write(self.json, joined)
+        self.disturbance.report(made, console)
+        write(self.json, {**joined, **made.as_json()})
         self._end(made, verdicts, ok=bool(joined["ok"]), errors=int(joined["errors_seen"]))
 
     def _end(self, made: RunDocument, verdicts: Sequence[ObjectiveVerdict], *, ok: bool, errors: int) -> Never:

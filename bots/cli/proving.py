@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bots.cli import reaching
+from bots.cli import disturbing, reaching
 from bots.cli.course import Course
+from bots.cli.disturbing import Chaos, Csv, Disturbance, Report, StackFolder
 from bots.cli.ending import give_up
 from bots.cli.objectives import read_objectives
 from bots.cli.options import (
@@ -60,6 +61,10 @@ def run_command(  # noqa: PLR0913 (an option each)
     name_prefix: Prefix = "bot",
     json: Json = None,
     objectives: Slo = None,
+    chaos: Chaos = None,
+    stack: StackFolder = None,
+    report: Report = None,
+    csv: Csv = None,
     *,
     processes: Processes = 1,
     quiet: Quiet = False,
@@ -73,15 +78,17 @@ def run_command(  # noqa: PLR0913 (an option each)
         "players": players, "seconds": seconds, "warm_up": warm_up, "sockets": sockets, "rate": rate, "seed": seed,
         "arrivals": None if arrivals is None else [{"rate": arrivals}], "mix": mix,
     }  # fmt: skip
-    course = Course(
-        *_plan(plan, given, name_prefix),
-        read_objectives(objectives or []),
-        json,
-        quiet=quiet,
-        fail_on_error=fail_on_error,
-    )
+    chosen, as_given = _plan(plan, given, name_prefix)
+    wanted = read_objectives(objectives or [])
     reaching.require_writable(json)
-    course.play(reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience)), processes)
+    disturbing.require_writable(report, csv)
+    reached = reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience, stack))
+    nemesis = disturbing.nemesis(chaos, stack, reached[0].urls, chosen.seconds, chosen.seed)
+    disturbance = Disturbance(nemesis, report, csv)
+    course = Course(
+        chosen, as_given, wanted, json, quiet=quiet, fail_on_error=fail_on_error, disturbance=disturbance
+    )  # fmt: skip
+    course.play(reached, processes)
 
 
 def _plan(file: Path | None, given: Mapping[str, Any], prefix: str) -> tuple[SwarmPlan, Mapping[str, Any]]:

@@ -12,13 +12,14 @@ from bots.run import Target
 
 @dataclass(frozen=True, slots=True)
 class GivenTarget:
-    """What the user gave; None for what it left out."""
+    """What the user gave; None for what was left out. `stack` is the data folder of the stack to play on."""
 
     urls: list[str] | None
     admin_key: str | None
     admin_key_file: Path | None
     admin_url: str | None
     patience: float
+    stack: Path | None = None
 
 
 def target(given: GivenTarget) -> tuple[Target, str]:
@@ -26,8 +27,8 @@ def target(given: GivenTarget) -> tuple[Target, str]:
 
     Whatever was given counts; only the rest is looked for.
     """
-    running = stack.find(given.urls or [DEFAULT_URL])
-    if running is None and given.urls is None:
+    running = stack.find(given.urls or [DEFAULT_URL], given.stack)
+    if running is None and given.urls is None and given.stack is None:
         running = next(stack.running(), None)
     urls = tuple(given.urls or ([running.players] if running is not None else [DEFAULT_URL]))
     key = read_key(given.admin_key_file) if given.admin_key_file else given.admin_key

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from bots.chaos.nemesis import Nemesis
 from bots.conducting.part import second_of
 from bots.count.document import GeneratorSecond, RunSecond
 from bots.count.operations import RunCounts
@@ -50,10 +51,13 @@ class _Part:
 
 
 class Conductor:
-    """Runs `bots part` in `parts` processes, each with `orders` and its number; `view` shows them together."""
+    """Runs `bots part` in `parts` processes, each with `orders` and its number; `view` shows them together.
 
-    def __init__(self, orders: Mapping[str, Any], parts: int, view: View) -> None:
-        self._orders, self._count, self._view = orders, parts, view
+    A `nemesis` does its work while they play.
+    """
+
+    def __init__(self, orders: Mapping[str, Any], parts: int, view: View, nemesis: Nemesis | None = None) -> None:
+        self._orders, self._count, self._view, self._nemesis = orders, parts, view, nemesis
         self._parts: list[_Part] = []
         self._seconds: dict[int, list[RunCounts]] = {}
 
@@ -89,11 +93,20 @@ class Conductor:
             await cancel_and_wait(steps, *reading)
 
     async def _keep_step(self) -> None:
-        for events in ([part.ready for part in self._parts], [part.played for part in self._parts]):
-            for event in events:
-                await event.wait()
-            for part in self._parts:
-                part.tell("go")
+        for part in self._parts:
+            await part.ready.wait()
+        self._go()
+        if self._nemesis is not None:
+            self._nemesis.begin()
+        for part in self._parts:
+            await part.played.wait()
+        if self._nemesis is not None:
+            await self._nemesis.finish()
+        self._go()
+
+    def _go(self) -> None:
+        for part in self._parts:
+            part.tell("go")
 
     async def _read(self, part: _Part) -> None:
         assert part.process.stdout is not None

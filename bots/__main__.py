@@ -3,11 +3,13 @@
 import typer
 
 from bots.cli.breaking import misbehave_command, overload_command
+from bots.cli.checking import check_history_command
 from bots.cli.loading import bench_command, idle_command
 from bots.cli.proving import run_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 app.command("run")(run_command)
+app.command("check-history")(check_history_command)
 app.command("bench")(bench_command)
 app.command("idle")(idle_command)
 app.command("misbehave")(misbehave_command)

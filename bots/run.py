@@ -9,10 +9,14 @@ from random import Random
 from rich.console import Console
 
 from bots.count.tally import Tally
+from bots.history.writer import HistoryWriter
 from bots.play import swarm
 from bots.play.swarm import Swarm, SwarmPlan
-from bots.proof import audit, boards, pages, spread
-from bots.proof.players import PlayerVerdict
+from bots.probes.ground import Ground
+from bots.probes.probing import Probes
+from bots.proof import audit, boards, pages, points, sometimes, spread
+from bots.proof.invariants import REWARDS
+from bots.proof.players import PlayerVerdict, of_answers
 from bots.proof.result import RunResult
 from bots.report import progress
 from bots.waiting import cancel_and_wait
@@ -35,19 +39,50 @@ class Target:
     patience: float
 
 
-async def run(plan: SwarmPlan, target: Target, console: Console) -> RunResult:
+@dataclass(frozen=True, slots=True)
+class ProofPlan:
+    """What is proved beyond what the bots are answered.
+
+    With `probes` more players try what bots don't do. `history` gets all that is sent and answered. `expected` are what
+    the run must see at least once, of `bots.proof.sometimes.NAMES`.
+    """
+
+    probes: bool = False
+    history: HistoryWriter | None = None
+    expected: tuple[str, ...] = ()
+
+
+async def run(plan: SwarmPlan, target: Target, console: Console, proof: ProofPlan = ProofPlan()) -> RunResult:
     """Play and prove. Raises UnreachableError when no server answers at the start."""
     result = RunResult(Swarm(plan, Tally(), asyncio.Event()))
     async with http.open_session() as session:
-        network = Network(session, target.urls, patience_seconds=target.patience)
+        network = Network(session, target.urls, patience_seconds=target.patience, history=proof.history)
+        ground = _ground(network, target, plan)
         try:
-            async with _spread_measured(result, network, target):
+            async with _spread_measured(result, network, target), _probing(ground, proof):
                 await _phase(result, console, swarm.play(result.swarm, network))
             result.swarm.phase = "proving"
-            await _phase(result, console, _prove(result, network, target))
+            await _phase(result, console, _prove(result, target, ground, proof))
         finally:
             await swarm.close(result.swarm.bots)
     return result
+
+
+def _ground(network: Network, target: Target, plan: SwarmPlan) -> Ground:
+    admin = None if target.admin_key is None else _admin(network, target, target.admin_key, Tally())
+    return Ground(network, admin, plan.name_prefix, asyncio.Event(), Random(plan.seed))
+
+
+@asynccontextmanager
+async def _probing(ground: Ground, proof: ProofPlan) -> AsyncIterator[None]:
+    """Let the probes run meanwhile, and end."""
+    probing = asyncio.create_task(Probes(ground).run() if proof.probes else asyncio.sleep(0))
+    try:
+        yield
+        ground.stop.set()
+        await probing
+    finally:
+        await cancel_and_wait(probing)
 
 
 @asynccontextmanager
@@ -87,23 +122,35 @@ async def _phase(result: RunResult, console: Console, doing: Awaitable[None]) ->
         await cancel_and_wait(phase, shown)
 
 
-async def _prove(result: RunResult, network: Network, target: Target) -> None:
-    bots = result.swarm.signed_up
+async def _prove(result: RunResult, target: Target, ground: Ground, proof: ProofPlan) -> None:
     result.failure = "the proof was abandoned"
+    result.findings = ground.findings
     try:
-        if not bots:
-            raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
-        result.verdicts = [PlayerVerdict(unexplained=bot.record.problems) for bot in result.swarm.broken_sign_ups()]
-        verdicts, result.mail = await audit.prove_players(bots)
-        result.verdicts += verdicts
-        if not any(verdict.acknowledged for verdict in result.verdicts):
-            raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
-        if target.admin_key is not None:
-            admin = _admin(network, target, target.admin_key, result.swarm.tally)
-            readers = [bot.client for bot, verdict in zip(bots, verdicts, strict=True) if not verdict.banned]
-            if not readers:
-                raise pages.NotProvedError("all bots are banned, so no board can be read")
-            result.boards = await boards.prove_boards(readers[0], admin)
+        await _prove_all(result, target, ground)
         result.failure = ""
     except (pages.NotProvedError, BadAnswerError) as error:
         result.failure = str(error)
+    records = [bot.record for bot in result.swarm.signed_up]
+    others = {"a reward": result.points.checked[REWARDS], **ground.findings.happened}
+    result.sightings = sometimes.sightings(result.swarm.tally, records, result.mail, others, proof.expected)
+
+
+async def _prove_all(result: RunResult, target: Target, ground: Ground) -> None:
+    """Prove the players, then the boards. Raises NotProvedError, BadAnswerError."""
+    bots = result.swarm.signed_up
+    if not bots:
+        raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
+    result.verdicts = [PlayerVerdict(unexplained=of_answers(bot.record)) for bot in result.swarm.broken_sign_ups()]
+    proved = await audit.prove_players([*bots, *ground.players])
+    result.verdicts, result.mail = [*result.verdicts, *proved.verdicts], proved.mail
+    if not any(verdict.acknowledged for verdict in result.verdicts):
+        raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
+    readers = [bot.client for bot, verdict in zip(bots, proved.verdicts, strict=False) if not verdict.banned]
+    if not readers:
+        raise pages.NotProvedError("all bots are banned, so no board can be read")
+    result.points = await points.prove_points(
+        readers[0], proved.ledgers, ground.findings.gone, boards.CATCH_UP_SECONDS
+    )
+    if target.admin_key is not None:
+        admin = _admin(ground.network, target, target.admin_key, result.swarm.tally)
+        result.boards = await boards.prove_boards(readers[0], admin)

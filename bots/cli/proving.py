@@ -1,12 +1,13 @@
 """`bots run`: play, then prove."""
 
 import sys
-from typing import Never
+from pathlib import Path
+from typing import Annotated, Never
 
 import typer
 from rich.console import Console
 
-from bots.cli.ending import NOT_OK, SAW_ERRORS, carry_out, read_key, write
+from bots.cli.ending import NOT_OK, SAW_ERRORS, carry_out, give_up, read_key, write
 from bots.cli.options import (
     AdminKey,
     AdminKeyFile,
@@ -22,10 +23,35 @@ from bots.cli.options import (
     Sockets,
     Urls,
 )
+from bots.history.writer import HistoryWriter
 from bots.play.swarm import SwarmPlan
+from bots.proof import sometimes
 from bots.proof.result import RunResult
 from bots.report import report
-from bots.run import Target, run
+from bots.run import ProofPlan, Target, run
+
+
+def _expected(values: list[str]) -> list[str]:
+    for value in values:
+        if value not in sometimes.NAMES:
+            raise typer.BadParameter(f"{value!r} isn't one of: {', '.join(sometimes.NAMES)}")
+    return values
+
+
+History = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write everything that is sent and answered, a JSON object a line (docs/histories.md)."),
+]
+Probing = Annotated[
+    bool, typer.Option("--probes", help="Try orders, names, sign-outs and, with a key, bans with players of their own.")
+]
+Expected = Annotated[
+    list[str],
+    typer.Option(
+        "--expect", callback=_expected, default_factory=list, metavar="WHAT",
+        help="Fail unless the run has seen this, such as 'a resume'; repeat for several.",
+    ),
+]  # fmt: skip
 
 
 def run_command(  # noqa: PLR0913 (an option each)
@@ -41,7 +67,10 @@ def run_command(  # noqa: PLR0913 (an option each)
     admin_url: AdminUrl = None,
     name_prefix: Prefix = "bot",
     json: Json = None,
+    history: History = None,
+    expect: Expected,
     *,
+    probes: Probing = False,
     fail_on_error: FailOnError = False,
 ) -> None:
     """Play, then prove that no action is lost or doubled, boards equal the database, and pushes come in order.
@@ -52,10 +81,26 @@ def run_command(  # noqa: PLR0913 (an option each)
     plan = SwarmPlan(players, seconds, sockets, rate, seed, name_prefix)
     target = Target(tuple(url), key, (admin_url,) if admin_url else tuple(url), patience)
     console = Console(stderr=json == "-")
-    result = carry_out(run(plan, target, console))
+    proof = ProofPlan(probes, _begin_history(history), tuple(expect))
+    result = carry_out(run(plan, target, console, proof))
+    _end_history(proof.history)
     report.show(console, result)
     write(json, report.as_json(result))
     _exit(result, fail_on_error=fail_on_error)
+
+
+def _begin_history(path: Path | None) -> HistoryWriter | None:
+    try:
+        return None if path is None else HistoryWriter(path)
+    except OSError as error:
+        give_up(f"can't write the history: {error}")
+
+
+def _end_history(history: HistoryWriter | None) -> None:
+    if history is not None:
+        history.close()
+        if history.fault:
+            print(f"bots: the history isn't complete: {history.fault}", file=sys.stderr)
 
 
 def _exit(result: RunResult, *, fail_on_error: bool) -> Never:

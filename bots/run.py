@@ -148,9 +148,7 @@ async def _prove_all(result: RunResult, target: Target, ground: Ground) -> None:
     readers = [bot.client for bot, verdict in zip(bots, proved.verdicts, strict=False) if not verdict.banned]
     if not readers:
         raise pages.NotProvedError("all bots are banned, so no board can be read")
-    result.points = await points.prove_points(
-        readers[0], proved.ledgers, ground.findings.gone, boards.CATCH_UP_SECONDS
-    )
+    result.points = await points.prove_points(readers[0], proved.ledgers, ground.findings.gone, boards.CATCH_UP_SECONDS)
     if target.admin_key is not None:
         admin = _admin(ground.network, target, target.admin_key, result.swarm.tally)
         result.boards = await boards.prove_boards(readers[0], admin)

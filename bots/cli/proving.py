@@ -40,7 +40,9 @@ def _expected(values: list[str]) -> list[str]:
 
 History = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write everything that is sent and answered, a JSON object a line (docs/histories.md)."),
+    typer.Option(
+        metavar="FILE", help="Write everything that is sent and answered, a JSON object a line (docs/histories.md)."
+    ),
 ]
 Probing = Annotated[
     bool, typer.Option("--probes", help="Try orders, names, sign-outs and, with a key, bans with players of their own.")
@@ -68,8 +70,8 @@ def run_command(  # noqa: PLR0913 (an option each)
     name_prefix: Prefix = "bot",
     json: Json = None,
     history: History = None,
-    expect: Expected,
     *,
+    expect: Expected,
     probes: Probing = False,
     fail_on_error: FailOnError = False,
 ) -> None:

@@ -2,8 +2,8 @@
 
 The law: letters between the bots that are still under way are waited for, and the ledgers that they concern are read
 again. Reads are retried like every request. If the server stays away or answers outside the contract, the proof has
-not been carried out, which counts as a failure too. Who reads may as well be a history that was recorded: it answers what the
-server answered then (bots/proof/replay.py).
+not been carried out, which counts as a failure too. Who reads may as well be a recorded history (bots/proof/replay.py):
+it answers what the server answered then.
 """
 
 import asyncio

@@ -50,9 +50,7 @@ class BoardVerdict:
     differences: list[str] = field(default_factory=list)
 
 
-async def prove_boards(
-    player: Asker, admin: Asker, patience: float = CATCH_UP_SECONDS
-) -> list[BoardVerdict]:
+async def prove_boards(player: Asker, admin: Asker, patience: float = CATCH_UP_SECONDS) -> list[BoardVerdict]:
     """Compare every board with the rankings of its players, for at most `patience` seconds; raises NotProvedError."""
     classes = parse_names(await get(player, "/v1/classes"), "classes")
     boards = parse_boards(await get(player, "/v1/boards"), classes)

@@ -84,7 +84,9 @@ def _judge_ends(letter: SwarmLetter, ends: Sequence[str], verdict: PlayerVerdict
     if not ends:
         verdict.lost.append(Fault(LETTERS, f"{told} neither arrived nor came back"))
     elif len(ends) > 1:
-        verdict.doubled.append(Fault(LETTERS, f"{told} ended {len(ends)} times", [f"with player {end}" for end in ends]))
+        verdict.doubled.append(
+            Fault(LETTERS, f"{told} ended {len(ends)} times", [f"with player {end}" for end in ends])
+        )
 
 
 def _all_sent(ledgers: Ledgers) -> list[SwarmLetter]:

@@ -50,8 +50,8 @@ class LedgerEntry(NamedTuple):
 class PlayerVerdict:
     """The faults, one sentence each; `landed` and `absent` count the open commands that did and didn't take effect.
 
-    Of a player that is `banned` the server shows nothing, so nothing is compared. `checked` counts what was compared, by
-    invariant.
+    Of a player that is `banned` the server shows nothing, so nothing is compared. `checked` counts what was compared,
+    by invariant.
     """
 
     lost: list[str] = field(default_factory=list)

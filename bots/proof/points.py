@@ -1,8 +1,8 @@
 """The proof of boards of points and of seasons' rewards, against the ledgers of the bots.
 
 The law: on a board that adds points up, a bot's score is the sum of what the events in its ledger scored, in a season
-of what they scored between its start and its end by the ledger's time. When a season is over, whoever has a rank that is
-rewarded gets one letter, which names that rank. Boards of certain classes, levels or sizes aren't checked. A board
+of what they scored between its start and its end by the ledger's time. When a season is over, whoever has a rank that
+is rewarded gets one letter, which names that rank. Boards of certain classes, levels or sizes aren't checked. A board
 follows with a delay, so it gets `patience` seconds.
 """
 
@@ -25,7 +25,7 @@ Ledgers = Mapping[str, Sequence[LedgerEntry]]
 
 
 class PointsBoard(NamedTuple):
-    """A board that adds points up; `starts_at` of the present season, if it has seasons; `rewards` as ranges of ranks."""
+    """A board that adds points up, its present season's bounds or empty ones, and the ranges of ranks with rewards."""
 
     name: str
     points: str
@@ -57,9 +57,11 @@ async def _settled(compare: Callable[[], Awaitable[Comparison]], patience: float
     """Compare until there is no fault, or the time is over."""
     now = asyncio.get_running_loop().time
     ends = now() + patience
-    while (verdict := await compare()).faults and now() < ends:
+    while True:
+        verdict = await compare()
+        if not verdict.faults or now() >= ends:
+            return verdict
         await asyncio.sleep(RETRY_SECONDS)
-    return verdict
 
 
 async def _all_time(player: Asker, board: PointsBoard, ledgers: Ledgers, _gone: int) -> Comparison:

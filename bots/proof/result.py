@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from bots.play.swarm import Swarm
 from bots.count.document import VIOLATED, InvariantVerdict, Sighting
+from bots.play.swarm import Swarm
 from bots.proof import invariants
 from bots.proof.boards import BoardVerdict
+from bots.proof.invariants import Comparison
 from bots.proof.letters import MailCounts
 from bots.proof.players import PlayerVerdict
-from bots.proof.invariants import Comparison
 from bots.proof.spread import DatabaseShare
 
 

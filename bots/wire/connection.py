@@ -22,7 +22,7 @@ from bots.wire.socket import GameSocket
 
 LONGEST_PAUSE = 4.0
 LONGEST_DELAY_MS = 60_000.0
-TOPICS = ("player", "mail")
+TOPICS = ("player", "mail", "notice", "season")
 
 
 class PlayerConnection:

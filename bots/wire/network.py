@@ -11,8 +11,8 @@ from bots.history.writer import HistoryWriter
 class Network:
     """Where to send requests, and how long to wait for one attempt and for all attempts of a request.
 
-    Players who lost a socket at the same moment reconnect at random within `spread_seconds`. `history`, if there is one,
-    gets everything that is sent and answered.
+    Players who lost a socket at the same moment reconnect at random within `spread_seconds`. `history` gets everything
+    that is sent and answered, if there is one.
     """
 
     session: aiohttp.ClientSession

@@ -50,7 +50,7 @@ Probing = Annotated[
 Expected = Annotated[
     list[str],
     typer.Option(
-        "--expect", callback=_expected, default_factory=list, metavar="WHAT",
+        "--expect", callback=_expected, default_factory=list, show_default=False, metavar="WHAT",
         help="Fail unless the run has seen this, such as 'a resume'; repeat for several.",
     ),
 ]  # fmt: skip

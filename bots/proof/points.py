@@ -139,7 +139,10 @@ def _is_within(at: str, start: str, end: str) -> bool:
 
 
 def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise NotProvedError(f"{text!r:.80} isn't a time: {error}") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

@@ -4,7 +4,8 @@ Law: the proof of a history is the proof of a run. Whoever was a bot then is a w
 read with what the server answered to the last one like it.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from bots.wire.requests import Request
 
 ACTIONS = "/v1/players/me/actions"
 ADMIN = "/admin/"
+GOES = {"ban": 1, "delete": 1, "lift_ban": -1}
+"""By how many each of these requests changes the number of players that are gone."""
 
 
 class RecordedClient:
@@ -48,11 +51,16 @@ class RecordedPlayer:
 
 @dataclass(slots=True)
 class Recorded:
-    """Every process of a history that signed a player up, and those that asked as operators."""
+    """Every process of a history that signed a player up, and those that asked as operators.
+
+    `gone` players were banned or deleted and stayed so; `holders` are the players that signed up, by name.
+    """
 
     players: list[RecordedPlayer]
     operators: list[RecordedClient]
     lines: int
+    gone: int
+    holders: Mapping[str, set[str]]
 
 
 def recorded(lines: Iterable[HistoryLine]) -> Recorded:
@@ -63,7 +71,7 @@ def recorded(lines: Iterable[HistoryLine]) -> Recorded:
     players = [player for player in reading.players.values() if player.record.first is not None]
     for player in players:
         player.record.open -= player.record.acknowledged.keys() | player.record.refused
-    return Recorded(players, list(reading.operators.values()), reading.count)
+    return Recorded(players, list(reading.operators.values()), reading.count, reading.gone, reading.holders)
 
 
 class _Reading:
@@ -72,7 +80,8 @@ class _Reading:
     def __init__(self) -> None:
         self.players: dict[int, RecordedPlayer] = {}
         self.operators: dict[int, RecordedClient] = {}
-        self.count = 0
+        self.holders: defaultdict[str, set[str]] = defaultdict(set)
+        self.count = self.gone = 0
         self._asked: dict[int, HistoryLine] = {}
 
     def take(self, line: HistoryLine) -> None:
@@ -98,10 +107,13 @@ class _Reading:
             if path.startswith(ADMIN):
                 client = self.operators.setdefault(line.process, RecordedClient())
             client.replies[path] = reply
+        if line.type == OK and line.f in GOES:
+            self.gone += GOES[line.f]
         if path == ACTIONS:
             _acted(player, str(asked.value.get("command_id")), line)
         elif line.f == "sign_up" and line.type == OK:
             shown = line.value.get("player")
+            self.holders[str(asked.value.get("name")).casefold()].add(player_id(shown))
             player.record.signed_up(str(asked.value.get("command_id")), player_id(shown), parse_state(shown))
             player.client.pushes.on_player = player.record.see_player
         elif line.f == "read" and line.type == OK:

@@ -11,6 +11,7 @@ from bots.history.lines import read_lines
 from bots.proof import invariants
 from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
+from bots.proof.invariants import NAMES, Comparison, Fault
 from bots.proof.pages import NotProvedError
 from bots.proof.points import prove_points
 from bots.proof.recorded import Recorded, RecordedClient, recorded
@@ -37,10 +38,12 @@ async def check_history(path: Path) -> HistoryVerdict:
     proved = await prove_players(history.players, AT_ONCE)
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
+    names = _names(history)
+    faults, counters = [*faults, *names.faults], [*counters, names.checked]
     left_out: list[str] = []
     try:
         reader = _reader(history)
-        points = await prove_points(reader, proved.ledgers, len(history.players), AT_ONCE.boards)
+        points = await prove_points(reader, proved.ledgers, history.gone, AT_ONCE.boards)
         faults, counters = [*faults, *points.faults], [*counters, points.checked]
         boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
         faults += [difference for board in boards for difference in board.differences]
@@ -49,6 +52,16 @@ async def check_history(path: Path) -> HistoryVerdict:
         left_out.append(f"boards: {error}")
     judged = invariants.verdicts(invariants.total(counters), faults)
     return HistoryVerdict(history.lines, len(history.players), judged, left_out)
+
+
+def _names(history: Recorded) -> Comparison:
+    names = Comparison()
+    for name, holders in history.holders.items():
+        names.checked[NAMES] += 1
+        if len(holders) > 1:
+            lines = [f"player {holder} was answered that it is {name}" for holder in sorted(holders)]
+            names.faults.append(Fault(NAMES, f"the name {name} has {len(holders)} holders", lines))
+    return names
 
 
 def _reader(history: Recorded) -> RecordedClient:

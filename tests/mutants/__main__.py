@@ -1,7 +1,7 @@
 """`make mutants`: runs the swarm against each mutant, and tells which invariant caught it, and how soon.
 
-`python -m tests.mutants [--json FILE] [NAME ...]`. Exit code 1 if a mutant wasn't caught by an invariant that it breaks,
-or if the honest server was accused.
+`python -m tests.mutants [--json FILE] [NAME ...]`. Exit code 1 if a mutant wasn't caught by an invariant that it
+breaks, or if the honest server was accused.
 """
 
 import argparse

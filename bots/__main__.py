@@ -3,6 +3,7 @@
 import typer
 
 from bots.cli.breaking import misbehave_command, overload_command
+from bots.cli.checking import check_history_command
 from bots.cli.climbing import ladder_command
 from bots.cli.joining import merge_command
 from bots.cli.loading import bench_command, idle_command
@@ -17,6 +18,7 @@ app.command("part", hidden=True)(part_command)
 app.command("report")(report_command)
 app.command("compare")(compare_command)
 app.command("ladder")(ladder_command)
+app.command("check-history")(check_history_command)
 app.command("bench")(bench_command)
 app.command("idle")(idle_command)
 app.command("misbehave")(misbehave_command)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
-from bots.count.document import HELD, NOT_CHECKED, VIOLATED, InvariantVerdict, RunDocument, RunSetup
+from bots.count.document import NOT_CHECKED, InvariantVerdict, RunDocument, RunSetup
 from bots.play.plan import SwarmPlan
 from bots.proof.result import RunResult
-from bots.run import Target
+from bots.proving import Target
 
 PACKAGES = ("heroledger-bots", "aiohttp", "uvloop", "orjson")
 
@@ -50,7 +50,8 @@ def document(result: RunResult, plan: SwarmPlan, target: Target, recorded: Recor
         setup=setup,
         seconds=swarm.tally.recorder.seconds,
         generator=[second for second in health.seconds if second.at < ends],
-        proof=invariants(result),
+        proof=_verdicts(result),
+        sometimes=list(result.sightings),
         void=health.fault(plan.warm_up),
     )
 
@@ -88,26 +89,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def invariants(result: RunResult) -> list[InvariantVerdict]:
-    """Return the verdicts of the proof."""
-    verdicts, checked = result.verdicts, sum(verdict.acknowledged for verdict in result.verdicts)
-    rows = [
-        _verdict("nothing acknowledged is lost", checked, [line for verdict in verdicts for line in verdict.lost]),
-        _verdict("nothing took effect twice", checked, [line for verdict in verdicts for line in verdict.doubled]),
-        _verdict(
-            "everything in the ledger is explained",
-            checked,
-            [line for verdict in verdicts for line in verdict.unexplained],
-        ),
-        _verdict("pushes come in order", len(verdicts), [line for verdict in verdicts for line in verdict.pushes]),
-    ]
-    boards = [f"{board.board}: {line}" for board in result.boards or () for line in board.differences]
-    rows.append(_verdict("boards equal the databases", len(result.boards or ()), boards))
-    if result.failure:
-        rows.append(InvariantVerdict("the proof was carried out", NOT_CHECKED, 0, (result.failure,)))
-    return rows
-
-
-def _verdict(name: str, checked: int, story: list[str]) -> InvariantVerdict:
-    verdict = VIOLATED if story else HELD if checked else NOT_CHECKED
-    return InvariantVerdict(name, verdict, checked, tuple(story[:10]))
+def _verdicts(result: RunResult) -> list[InvariantVerdict]:
+    """Return the verdicts of the proof, and why it wasn't carried out if that is so."""
+    failed = [InvariantVerdict("the proof was carried out", NOT_CHECKED, 0, (result.failure,))]
+    return [*result.invariants(), *(failed if result.failure else [])]

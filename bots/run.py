@@ -4,17 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from random import Random
 from typing import TypeVar
 
 from bots.count.tally import Tally
 from bots.play import playing, swarm
 from bots.play.plan import SwarmPlan
 from bots.play.swarm import Swarm
-from bots.proof import audit, boards, pages, spread
-from bots.proof.players import PlayerVerdict
+from bots.probes.ground import Ground
+from bots.probes.probing import Probes
+from bots.proof import pages, spread
 from bots.proof.result import RunResult
+from bots.proving import ProofPlan, Target, administrator, ground_of, prove
 from bots.stage import Stage
 from bots.waiting import cancel_and_wait
 from bots.wire import http
@@ -26,30 +26,18 @@ PLACEMENT_SECONDS = 5.0
 Returned = TypeVar("Returned")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to play, and where the admin key is valid; without a key the boards aren't proved.
-
-    `patience` is how many seconds a request is retried.
-    """
-
-    urls: tuple[str, ...]
-    admin_key: str | None
-    admin_urls: tuple[str, ...]
-    patience: float
-
-
-async def run(plan: SwarmPlan, target: Target, stage: Stage) -> RunResult:
+async def run(plan: SwarmPlan, target: Target, stage: Stage, proof: ProofPlan) -> RunResult:
     """Play and prove. Raises UnreachableError when no server answers at the start."""
     result = RunResult(Swarm(plan, Tally(), asyncio.Event()))
     async with http.open_session() as session:
-        network = Network(session, target.urls, patience_seconds=target.patience)
+        network = Network(session, target.urls, patience_seconds=target.patience, history=proof.history)
+        ground = ground_of(network, target, plan)
         shown = asyncio.create_task(stage.show(result.swarm))
         try:
-            async with _watched(result, network, target):
+            async with _watched(result, network, target), _probing(ground, proof):
                 await _play(result, network, stage)
             result.swarm.phase = "proving"
-            await _phase(result, stage, _prove(result, network, target))
+            await _phase(result, stage, prove(result, target, ground, proof))
         finally:
             await cancel_and_wait(shown)
             await swarm.close(result.swarm.bots)
@@ -81,12 +69,24 @@ async def _phase(result: RunResult, stage: Stage, doing: Awaitable[Returned]) ->
 
 
 @asynccontextmanager
+async def _probing(ground: Ground, proof: ProofPlan) -> AsyncIterator[None]:
+    """Let the probes run meanwhile, and end."""
+    probing = asyncio.create_task(Probes(ground).run() if proof.probes else asyncio.sleep(0))
+    try:
+        yield
+        ground.stop.set()
+        await probing
+    finally:
+        await cancel_and_wait(probing)
+
+
+@asynccontextmanager
 async def _watched(result: RunResult, network: Network, target: Target) -> AsyncIterator[None]:
     """Read what the databases hold before and after the play, with a tally of its own that counts into no figure."""
     if target.admin_key is None:
         yield
         return
-    admin = _admin(network, target, target.admin_key, Tally())
+    admin = administrator(network, target, target.admin_key, Tally())
     first = asyncio.create_task(spread.read(admin))
     following = asyncio.create_task(_follow_placement(result.swarm, admin))
     try:
@@ -104,31 +104,3 @@ async def _follow_placement(swarm: Swarm, admin: PlayerClient) -> None:
         with contextlib.suppress(pages.NotProvedError, BadAnswerError):
             swarm.placement.learn(await pages.get(admin, "/admin/v1/slots"))
         await asyncio.sleep(PLACEMENT_SECONDS)
-
-
-def _admin(network: Network, target: Target, key: str, tally: Tally) -> PlayerClient:
-    client = PlayerClient(replace(network, urls=target.admin_urls), tally, Random(0), None)
-    client.token = key
-    return client
-
-
-async def _prove(result: RunResult, network: Network, target: Target) -> None:
-    bots = result.swarm.signed_up
-    result.failure = "the proof was abandoned"
-    try:
-        if not bots:
-            raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
-        result.verdicts = [PlayerVerdict(unexplained=bot.record.problems) for bot in result.swarm.broken_sign_ups()]
-        verdicts, result.mail = await audit.prove_players(bots)
-        result.verdicts += verdicts
-        if not any(verdict.acknowledged for verdict in result.verdicts):
-            raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
-        if target.admin_key is not None:
-            admin = _admin(network, target, target.admin_key, result.swarm.tally)
-            readers = [bot.client for bot, verdict in zip(bots, verdicts, strict=True) if not verdict.banned]
-            if not readers:
-                raise pages.NotProvedError("all bots are banned, so no board can be read")
-            result.boards = await boards.prove_boards(readers[0], admin)
-        result.failure = ""
-    except (pages.NotProvedError, BadAnswerError) as error:
-        result.failure = str(error)

@@ -13,9 +13,10 @@ from rich.text import Text
 from bots.cli.ending import give_up, write
 from bots.cli.objectives import end, judged, read_objectives
 from bots.cli.options import Json, Slo
-from bots.count.document import HELD, VIOLATED, BadDocumentError, RunDocument
+from bots.count.document import BadDocumentError, RunDocument
 from bots.count.merging import merge
 from bots.count.slo import ObjectiveVerdict
+from bots.report import proved
 from bots.screen import summary
 
 SUMMED = ("players", "signed_up", "acknowledged", "per_second", "unsent", "errors_seen")
@@ -33,7 +34,7 @@ def merge_command(files: Files, json: Json = None, objectives: Slo = None) -> No
     verdicts = judged(made, wanted)
     show(Console(stderr=json == "-"), made, joined, verdicts)
     write(json, joined)
-    end(made, verdicts, ok=bool(joined["ok"]), errors=0)
+    end(made, verdicts, ok=is_ok(joined, made), errors=0)
 
 
 def join(parts: Sequence[Any]) -> tuple[RunDocument, dict[str, Any]]:
@@ -48,15 +49,17 @@ def join(parts: Sequence[Any]) -> tuple[RunDocument, dict[str, Any]]:
     return made, {"ok": ok, **sums, **counters, **made.as_json()}
 
 
+def is_ok(joined: Any, made: RunDocument) -> bool:
+    """Whether every part was proved, and nothing is missing that the whole run was to see."""
+    return bool(joined["ok"]) and not any(seen.expected and not seen.seen for seen in made.sometimes)
+
+
 def show(console: Console, made: RunDocument, joined: Any, verdicts: Sequence[ObjectiveVerdict]) -> None:
     """Print the figures of the whole run, and the verdicts of its proof."""
     summary.show(console, made, verdicts)
-    for verdict in made.proof:
-        style = "green" if verdict.verdict == HELD else "bold red" if verdict.verdict == VIOLATED else "yellow"
-        console.print(Text(f"{verdict.verdict}: {verdict.invariant} ({verdict.checked:,} checked)", style=style))
-        for line in verdict.story:
-            console.print(Text(f"  {line}", style=style))
-    console.print(Text("PROVED", style="bold green") if joined["ok"] else Text("FAILED", style="bold red"))
+    proved.show(console, made.proof, made.sometimes)
+    proven = is_ok(joined, made)
+    console.print(Text("PROVED", style="bold green") if proven else Text("FAILED", style="bold red"))
 
 
 def _read(file: Path) -> Any:

@@ -13,6 +13,7 @@ from bots.cli import disturbing, reaching
 from bots.cli.course import Course
 from bots.cli.disturbing import Chaos, Csv, Disturbance, Report, StackFolder
 from bots.cli.ending import give_up
+from bots.cli.evidence import Expected, History, Probing, proof_plan
 from bots.cli.objectives import read_objectives
 from bots.cli.options import (
     DEFAULTS,
@@ -65,7 +66,10 @@ def run_command(  # noqa: PLR0913 (an option each)
     stack: StackFolder = None,
     report: Report = None,
     csv: Csv = None,
+    history: History = None,
     *,
+    expect: Expected,
+    probes: Probing = False,
     processes: Processes = 1,
     quiet: Quiet = False,
     fail_on_error: FailOnError = False,
@@ -85,9 +89,10 @@ def run_command(  # noqa: PLR0913 (an option each)
     reached = reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience, stack))
     nemesis = disturbing.nemesis(chaos, stack, reached[0].urls, chosen.seconds, chosen.seed)
     disturbance = Disturbance(nemesis, report, csv)
+    proof = proof_plan(history, expect, probes=probes, processes=processes)
     course = Course(
-        chosen, as_given, wanted, json, quiet=quiet, fail_on_error=fail_on_error, disturbance=disturbance
-    )  # fmt: skip
+        chosen, as_given, wanted, json, quiet=quiet, fail_on_error=fail_on_error, disturbance=disturbance, proof=proof
+    )
     course.play(reached, processes)
 
 

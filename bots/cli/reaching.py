@@ -7,7 +7,7 @@ from bots.chaos import stack
 from bots.chaos.stack import Stack
 from bots.cli.ending import give_up, read_key
 from bots.cli.options import DEFAULT_URL
-from bots.run import Target
+from bots.proving import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from bots.cli.ending import carry_out, give_up
 from bots.cli.options import DEFAULTS
 from bots.conducting.part import ConductorLeftError, PartStage, read_orders, report_end
 from bots.play import plan_file
+from bots.proving import ProofPlan, Target
 from bots.recording import Recorded, document
-from bots.run import Target, run
+from bots.run import run
 
 
 def part_command() -> None:
@@ -19,5 +20,5 @@ def part_command() -> None:
     plan = whole.part(orders["part"], orders["parts"])
     words = {**orders["target"]}
     target = Target(tuple(words["urls"]), words["admin_key"], tuple(words["admin_urls"]), words["patience"])
-    result = carry_out(run(plan, target, PartStage()))
+    result = carry_out(run(plan, target, PartStage(), ProofPlan(probes=orders["probes"] and orders["part"] == 0)))
     report_end(as_json(result, document(result, plan, target, Recorded(orders["plan"], orders["arguments"]))))

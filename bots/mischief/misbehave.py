@@ -105,7 +105,7 @@ def _result(kind: str, scene: Scene, honest: Bot, tally: Tally) -> Incident:
         honest_actions=tally.acknowledged.total() - tally.acknowledged["sign_up"],
         honest_p99_ms=round(latencies.at(99) * 1000, 1),
         honest_errors=dict(tally.errors + tally.hurt) if tally.errors_seen() else {},
-        honest_problems=[*honest.record.problems, *honest.record.disagreements, *honest.client.pushes.faults],
+        honest_problems=[*honest.record.faults(), *honest.client.pushes.faults],
     )
 
 

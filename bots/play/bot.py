@@ -131,7 +131,7 @@ class Bot:
         if self._succeeded("items", reply, timing):
             self._answered("items", timing)
             if not self.record.open:
-                self.record.problems += self.record.belongings.faults(reply.body)
+                self.record.item_faults += self.record.belongings.faults(reply.body)
 
     async def _read_board(self, name: str, board: str, timing: Timing) -> None:
         request = requests.board_top(board, 10) if name == "board" else requests.board_around(board, 3)

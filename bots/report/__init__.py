@@ -2,5 +2,6 @@
 
 Door: `report` (`as_json`, `show`), `figures` (`show_bench`, `show_idle`, `show_incident`), `progress` (`show`),
 `overloaded` (`as_json`, `show_door`, `show`), `documents` (`read`, `sides`, `write_page`, `write_sheet`), `comparison`
-(`compare`), `compared` (`show`), and the doors of `html`.
+(`compare`), `compared` (`show`), `proved` (`show`), and the
+doors of `html`.
 """

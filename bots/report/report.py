@@ -1,5 +1,6 @@
 """The report of a run: tables and sentences for people, JSON for programs."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from bots.play.swarm import Swarm
 from bots.proof.boards import BoardVerdict
 from bots.proof.players import PlayerVerdict
 from bots.proof.result import RunResult
-from bots.report import disturbances, spread
+from bots.report import disturbances, proved, spread
 from bots.report.figures import listed
 
 NAMED = 10
@@ -72,6 +73,8 @@ def proof_as_json(result: RunResult) -> dict[str, Any]:
         },
         "mail": {"sent": result.mail.sent, "arrived": result.mail.arrived, "returned": result.mail.returned},
         "faults": _faults(verdicts),
+        "invariants": [asdict(verdict) for verdict in result.invariants()],
+        "sometimes": [asdict(sighting) for sighting in result.sightings],
         "boards_proved": result.boards is not None and not any(board.differences for board in result.boards),
         "boards": [_board(board) for board in result.boards or ()],
     }
@@ -112,8 +115,9 @@ def show(console: Console, result: RunResult) -> None:
     spread.show(console, result.spread)
     _show_players(console, report["summary"]["proof"], result)
     _show_boards(console, result)
-    proved = "PROVED" if result.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
-    console.print(Text(proved, style="bold green") if result.ok else Text("FAILED", style="bold red"))
+    proved.show(console, result.invariants(), result.sightings)
+    proved_what = "PROVED" if result.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
+    console.print(Text(proved_what, style="bold green") if result.ok else Text("FAILED", style="bold red"))
 
 
 def _show_counts(console: Console, tally: Tally) -> None:

@@ -184,8 +184,9 @@ def _errors(over: Sequence[Bin], errors: Counter[str]) -> list[Line]:
 def _operations(over: Sequence[Bin], by_rate: Counter[str]) -> list[Line]:
     names = [name for name, _ in by_rate.most_common(MOST_LINES)]
     return [
-        Line(name, [each.rate(each.counts.of(name).planned.count) for each in over], at) for at, name in enumerate(names)
-    ]  # fmt: skip
+        Line(name, [each.rate(each.counts.of(name).planned.count) for each in over], at)
+        for at, name in enumerate(names)
+    ]
 
 
 def _tails(over: Sequence[Bin], by_rate: Counter[str]) -> list[Line]:

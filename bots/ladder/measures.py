@@ -9,10 +9,11 @@ from bots.chaos.nemesis import SKIPPED
 from bots.count.document import HELD, VIOLATED, RunDocument, RunEvent, RunSecond
 from bots.count.operations import OperationCounts
 from bots.ladder.rungs import Rung
+from bots.proof import invariants
 
 SETTLING_SECONDS = 5
 """After a fault is over, before the seconds count as undisturbed again."""
-LOSSES = ("acknowledged commands are kept", "a command takes effect once", "what was seen is not lost")
+LOSSES = (invariants.KEPT, invariants.ONCE, invariants.SEEN)
 FORMAT, VERSION = "heroledger-bots-ladder", 1
 
 
@@ -66,9 +67,9 @@ def measured(rung: Rung, document: RunDocument, stale_seconds: float | None) -> 
         kills=[_kill(document, event) for event in document.events if event.kind == "kill"],
         stale_seconds=stale_seconds,
         lost=_worst(document, LOSSES),
-        ranking=_worst(document, ("boards equal the databases",)),
-        names=_worst(document, ("a name has one holder",)),
-        fresh=_worst(document, ("no read is older than what was seen",)),
+        ranking=_worst(document, (invariants.BOARDS,)),
+        names=_worst(document, (invariants.NAMES,)),
+        fresh=_worst(document, (invariants.FRESH,)),
         document=document,
     )
 

@@ -12,7 +12,7 @@ from bots.report.html.markup import Markup, element, table, text
 from bots.report.html.verdict import RunVerdict
 
 TONES = {HELD: "good", VIOLATED: "bad"}
-PARTS = (50.0, 99.0, 99.9)
+PARTS = (50.0, 99.0)
 WHY = (
     "“Planned” counts from the moment at which an operation was due, “service” from when it was really sent. "
     "Where planned is higher, something held operations up before they could be sent: a stall delays also those that "

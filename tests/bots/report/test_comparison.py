@@ -60,7 +60,7 @@ def test_fewer_than_five_repeats_and_void_runs_are_refused() -> None:
 
 
 def test_an_interval_holds_the_true_ratio_about_as_often_as_it_says() -> None:
-    random, held, of = Random(3), 0, 200
+    random, held, of = Random(3), 0, 60
     for _ in range(of):
         before = [random.lognormvariate(0, 0.1) for _ in range(9)]
         after = [2 * random.lognormvariate(0, 0.1) for _ in range(9)]

@@ -199,7 +199,7 @@ def _points(events: Any) -> Counter[str]:
     """What the events of a command say that it scored, by name; raises BadAnswerError."""
     points: Counter[str] = Counter()
     for event in events or ():
-        scored = event.get("points") if isinstance(event, Mapping) else None
+        scored = event.get("scored") if isinstance(event, Mapping) else None
         if scored is None:
             continue
         if not isinstance(scored, Mapping) or not all(isinstance(amount, int) for amount in scored.values()):

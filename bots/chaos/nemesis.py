@@ -5,6 +5,7 @@ Law: one fault at a time befalls a server; a second one is skipped, and says so.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -12,9 +13,9 @@ from typing import Self
 from bots.chaos import deeds
 from bots.chaos.errors import BadPlanError, CantBeDoneError
 from bots.chaos.plan import read
-from bots.chaos.stack import Stack, StackServer, find
+from bots.chaos.stack import Stack, StackServer
 from bots.chaos.timetable import Due, timetable
-from bots.count.document import RunEvent
+from bots.count.document import RunEvent, Sighting
 from bots.waiting import cancel_and_wait, pause
 
 SKIPPED = "skipped: "
@@ -29,22 +30,35 @@ class Nemesis:
         self.due = due
         self.seed = seed
         self.events: list[RunEvent] = []
+        self._seen = Counter[str]()
         self._begins = 0.0
         self._busy: set[str] = set()
+        self._over = asyncio.Event()
+        self._unleashed: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def planned(cls, file: Path, urls: Sequence[str], play_seconds: float, seed: int) -> Self:
-        """Read a plan for the stack that serves these URLs; its own seed counts before `seed`. Raises BadPlanError."""
+    def planned(cls, file: Path, stack: Stack | None, play_seconds: float, seed: int) -> Self:
+        """Read a plan for a stack; the plan's own seed counts before `seed`. Raises BadPlanError."""
         plan = read(file)
-        stack = find(urls)
         if stack is None:
             raise BadPlanError(
-                "--chaos needs a stack that `gameserver up` runs on this machine and whose run/stack.json lies below "
-                f"this folder: none serves {' or '.join(urls)}."
+                "A plan of faults needs a stack that `gameserver up` runs on this machine: none with this address "
+                "has its data below this folder, and --stack names none that runs."
             )
         chosen = seed if plan.seed is None else plan.seed
         return cls(stack, timetable(plan, chosen, play_seconds, stack), chosen)
+
+    def begin(self) -> None:
+        """Begin with the play, which has just begun."""
+        self._unleashed = asyncio.create_task(self.unleash(asyncio.get_running_loop().time(), self._over))
+
+    async def finish(self) -> None:
+        """Begin no further fault, since the play is over, and wait for those that are under way."""
+        self._over.set()
+        if self._unleashed is not None:
+            await self._unleashed
+        await self.close()
 
     async def unleash(self, begins: float, stop: asyncio.Event) -> None:
         """Carry the timetable out; the play begins at `begins` of the loop's clock, and ends when `stop` is set."""
@@ -63,10 +77,15 @@ class Nemesis:
         finally:
             await cancel_and_wait(*self._under_way)
 
+    def sightings(self) -> list[Sighting]:
+        """What the plan names, and how often it was carried out; a run in which it never was says so."""
+        return [Sighting(name, self._seen[name], expected=True) for name in sorted({*map(_named, self.due)})]
+
     async def _befall(self, due: Due) -> None:
         at, target = self._since(), due.target or due.wanted
         try:
             target, note = await self._carry_out(due)
+            self._seen[_named(due)] += 1
         except (CantBeDoneError, OSError) as error:
             note = SKIPPED + str(error)
         except asyncio.CancelledError:
@@ -99,3 +118,7 @@ class Nemesis:
 
     def _since(self) -> float:
         return asyncio.get_running_loop().time() - self._begins
+
+
+def _named(due: Due) -> str:
+    return f"a {due.kind} of {due.wanted}"

@@ -63,12 +63,25 @@ class Stack:
         return read(self.file)
 
 
-def find(urls: Sequence[str], below: Path | None = None) -> Stack | None:
-    """The running stack that serves one of these URLs to players, if its file lies below the working folder."""
-    for stack in _running(below or Path.cwd()):
+def find(urls: Sequence[str], data: Path | None = None) -> Stack | None:
+    """The running stack with the data folder `data`; without one, that which serves one of these URLs to players.
+
+    That one must have its data folder below the working folder.
+    """
+    if data is not None:
+        return read(data / FILE)
+    for stack in running():
         if any(url.rstrip("/") == stack.players.rstrip("/") for url in urls):
             return stack
     return None
+
+
+def running(below: Path | None = None) -> Iterator[Stack]:
+    """Yield the running stacks whose files lie below the working folder."""
+    for place in PLACES:
+        for file in sorted((below or Path.cwd()).glob(place + FILE)):
+            if (stack := read(file)) is not None:
+                yield stack
 
 
 def read(file: Path) -> Stack | None:
@@ -78,13 +91,6 @@ def read(file: Path) -> Stack | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return stack if stack.lives() else None
-
-
-def _running(below: Path) -> Iterator[Stack]:
-    for place in PLACES:
-        for file in sorted(below.glob(place + FILE)):
-            if (stack := read(file)) is not None:
-                yield stack
 
 
 def _stack(file: Path, found: Mapping[str, Any]) -> Stack:

@@ -9,9 +9,11 @@ import orjson
 import typer
 import uvloop
 
+from bots.conducting.conductor import PartFailedError
+from bots.conducting.part import ConductorLeftError
 from bots.wire.errors import BadAnswerError, UnreachableError
 
-NOT_OK, GAVE_UP, SAW_ERRORS = 1, 2, 3
+NOT_OK, GAVE_UP, SAW_ERRORS, MISSED, VOID = 1, 2, 3, 4, 5
 """Exit codes."""
 
 Returned = TypeVar("Returned")
@@ -33,6 +35,8 @@ def carry_out(command: Coroutine[Any, Any, Returned]) -> Returned:
         give_up(f"{error}; is the server up (`make run`), and is --url right?")
     except (BadAnswerError, OSError) as error:
         give_up(str(error) or type(error).__name__)
+    except (PartFailedError, ConductorLeftError) as error:
+        give_up(str(error) or "the process that conducts this part has ended")
     except KeyboardInterrupt:
         give_up("interrupted")
 

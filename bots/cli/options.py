@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from bots.play.identities import LONGEST_PREFIX
+from bots.play.plan import SwarmPlan
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+DEFAULTS = SwarmPlan(players=200, seconds=30.0, sockets=0.5, rate=5.0, seed=1, name_prefix="bot")
+"""What `bots run` does without a plan."""
 
 
 def _urls(values: list[str]) -> list[str]:
@@ -38,8 +41,15 @@ Urls = Annotated[
         help=f"A node or proxy, by default {DEFAULT_URL}; repeat for several.",
     ),
 ]
-Sockets = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of players on a WebSocket.")]
-Rate = Annotated[float, typer.Option(min=0, metavar="N", help="Actions per second and player; 0: no pauses.")]
+UrlsOrNone = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        callback=urls_or_none,
+        metavar="URL",
+        help=f"A node or proxy; repeat for several. Else the stack that runs here, or {DEFAULT_URL}.",
+    ),
+]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the bots' choices.")]
 Patience = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a request is retried.")]
 AdminKey = Annotated[
@@ -54,5 +64,12 @@ Seconds = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How lo
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON to a file; - for stdout.")
 ]
-Players = Annotated[int, typer.Option(min=1, metavar="N", help="How many players sign up and play.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing while it runs, and no report.")]
+Processes = Annotated[
+    int, typer.Option(min=1, max=64, metavar="N", help="Generators that share the players and the rates; 1 a core.")
+]
+Slo = Annotated[
+    list[str] | None,
+    typer.Option("--slo", metavar="OBJECTIVE", help="Such as 'act p99 < 50ms'; exit code 4 if missed. Repeatable."),
+]
 FailOnError = Annotated[bool, typer.Option(help="Exit code 3 if any attempt met an error, even if a retry succeeded.")]

@@ -155,8 +155,8 @@ class RunDocument:
         try:
             return cls(
                 setup=_setup(value["setup"]),
-                seconds=[RunSecond(int(second["at"]), RunCounts.from_json(second)) for second in value["seconds"]],
-                generator=[_generator_second(second) for second in value["generator"]],
+                seconds=[run_second(second) for second in value["seconds"]],
+                generator=[generator_second(second) for second in value["generator"]],
                 events=[_known(RunEvent, event) for event in value["events"]],
                 proof=[_known(InvariantVerdict, {**row, "story": tuple(row["story"])}) for row in value["proof"]],
                 sometimes=[_known(Sighting, sighting) for sighting in value["sometimes"]],
@@ -177,7 +177,13 @@ def _setup(value: Mapping[str, Any]) -> RunSetup:
     return setup
 
 
-def _generator_second(value: Mapping[str, Any]) -> GeneratorSecond:
+def run_second(value: Mapping[str, Any]) -> RunSecond:
+    """Read a second; raises ValueError, KeyError or TypeError."""
+    return RunSecond(int(value["at"]), RunCounts.from_json(value))
+
+
+def generator_second(value: Mapping[str, Any]) -> GeneratorSecond:
+    """Read a second of a generator; raises KeyError or TypeError."""
     spreads = {name: _known(Spread, value[name]) for name in ("lateness_us", "loop_lag_us")}
     second: GeneratorSecond = _known(GeneratorSecond, {**value, **spreads})
     return second

@@ -44,6 +44,7 @@ class PlayerConnection:
         self._not_before = 0.0
         self._subscribes = True
         self._socket: GameSocket | None = None
+        self.node = ""
         self._opening = asyncio.Lock()
         self._moving: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
@@ -53,6 +54,11 @@ class PlayerConnection:
         async with self._opening:
             socket = await self._present()
         return await socket.send(op, fields, seconds)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is an open socket."""
+        return self._socket is not None and not self._socket.ended
 
     async def close(self) -> None:
         """Close whatever is open."""
@@ -89,14 +95,14 @@ class PlayerConnection:
         self._tally.happened["reconnects" if self.had_socket else "sockets"] += 1
         self._backoff.reset()
         self.interruption.arrived()
-        self._socket, self.had_socket = socket, True
+        self._socket, self.had_socket, self.node = socket, True, socket.url
         self._move_if_due(socket)
 
     async def _connect(self, url: str) -> GameSocket:
         """Open a socket to `url` and say hello; raises LostError."""
         socket_pushes = SocketPushes(self.pushes)
         socket = await GameSocket.connect(
-            self._network.session, url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
+            url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
         )
         try:
             await self._hello(socket, socket_pushes)

@@ -6,6 +6,7 @@ effect.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -104,6 +105,7 @@ class PlayerClient:
         while True:
             answer = await self._attempt(request, channel, deadline - now())
             if answer.kind is AnswerKind.LOGIN:
+                self._tally.fail(request.name, answer.code, time.monotonic())
                 answer = await self._renew(answer, deadline - now())
             if answer.kind is not AnswerKind.RETRY:
                 return Reply(answer, failures=failures)
@@ -141,6 +143,11 @@ class PlayerClient:
             raise BadAnswerError(f"no session.token in {body!r:.120}")
         self.token = token
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has an open socket."""
+        return self._connection.connected
+
     async def close(self) -> None:
         """Close the socket, if there is one."""
         await self._connection.close()
@@ -150,9 +157,11 @@ class PlayerClient:
         try:
             if channel is Channel.SOCKET and request.op:
                 answer = await self._connection.send(request.op, request.fields, seconds)
+                node = self._connection.node
             else:
-                url = self._random.choice(self._network.urls)
-                answer = await http.send(self._network.session, url, request, self._headers(), seconds)
+                node = self._random.choice(self._network.urls)
+                answer = await http.send(self._network.session, node, request, self._headers(), seconds)
+            self._tally.recorder.came_from(node, time.monotonic())
         except LostError as error:
             answer = error.answer
             if answer.kind is AnswerKind.RETRY:
@@ -160,7 +169,7 @@ class PlayerClient:
             if channel is Channel.SOCKET and answer.code == "timeout":
                 await self.close()
         if answer.kind is AnswerKind.RETRY:
-            self._tally.errors[answer.code] += 1
+            self._tally.fail(request.name, answer.code, time.monotonic())
             self._tally.happened["retries"] += 1
         return answer
 
@@ -174,7 +183,6 @@ class PlayerClient:
 
     async def _renew(self, denied: Answer, seconds: float) -> Answer:
         """Log in again after a denial; returns an answer that says to retry, or the log-in's failure."""
-        self._tally.errors[denied.code] += 1
         if self._device is None:
             return replace(denied, kind=AnswerKind.FAILED)
         answer = await self._attempt(requests.log_in(self._device), Channel.HTTP, seconds)

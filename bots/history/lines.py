@@ -5,8 +5,9 @@ with its line.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -21,7 +22,8 @@ class BadHistoryError(ValueError):
     """A file isn't a history, or is one of another version; the text says what is wrong, and in which line."""
 
 
-class HistoryLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
     """One line: `time` in nanoseconds since the start; `operation` is the index of the line that it ends."""
 
     index: int

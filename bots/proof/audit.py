@@ -182,16 +182,16 @@ def parse_entry(line: Any) -> LedgerEntry:
     if line.get("version", state.version) != state.version:
         raise BadAnswerError(f"the ledger entry of version {line['version']} has a player of version {state.version}")
     action, args = str(line.get("action", "")), line.get("args")
-    sender = str(args.get("sender", "")) if action.startswith(MAIL) and isinstance(args, Mapping) else ""
+    letter: Mapping[str, Any] = args if action.startswith(MAIL) and isinstance(args, Mapping) else {}
     return LedgerEntry(
         line["command_id"],
         action,
         state,
         parse_letters(line.get("events")),
-        sender,
+        str(letter.get("sender", "")),
         points=_points(line.get("events")),
         at=str(line.get("at", "")),
-        args=args if sender else {},
+        args=letter,
     )
 
 
@@ -199,7 +199,7 @@ def _points(events: Any) -> Counter[str]:
     """What the events of a command say that it scored, by name; raises BadAnswerError."""
     points: Counter[str] = Counter()
     for event in events or ():
-        scored = event.get("points") if isinstance(event, Mapping) else None
+        scored = event.get("scored") if isinstance(event, Mapping) else None
         if scored is None:
             continue
         if not isinstance(scored, Mapping) or not all(isinstance(amount, int) for amount in scored.values()):

@@ -65,7 +65,7 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
     event: dict[str, Any] = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
     points = tuple(foe.points.items()) if won and foe.points else ()
     if points:
-        event["points"] = dict(points)
+        event["scored"] = dict(points)
     drops = _dropped(foe, moment) if won and foe.drops else ()
     after = changed(player, hp=player.hp - damage, exp=player.exp + exp)
     return Outcome(after, (event,), points=points, grants=drops)

@@ -84,15 +84,15 @@ def _is_calm(document: RunDocument, second: RunSecond) -> bool:
 def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
     if event.note.startswith(SKIPPED):
         return KillFigures(event.target, 0.0, 0, 0, event.note)
-    window = [second for second in document.seconds if event.at - 1 < second.at < event.until + SETTLING_SECONDS]
+    later = [other.at for other in document.events if other.at > event.at]
+    over = min([event.until + SETTLING_SECONDS, document.setup.seconds - 1, *later])
+    window = [second for second in document.seconds if event.at - 1 < second.at < over]
     counts = [second.counts.all() for second in window]
-    ends = document.setup.seconds
     answered = {second.at for second, each in zip(window, counts, strict=True) if each.planned.count}
-    spanned = range(int(event.at), int(min(event.until + SETTLING_SECONDS, ends - 1)))
     return KillFigures(
         target=event.target,
         longest_wait=max((each.planned.longest() for each in counts), default=0.0),
-        quiet_seconds=sum(at not in answered for at in spanned),
+        quiet_seconds=sum(at not in answered for at in range(int(event.at), int(over))),
         errors=sum(each.errors.total() for each in counts),
         note=event.note,
     )

@@ -30,7 +30,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from bots.load.connecting import allow_files
+from bots.wire.connecting import allow_files
 from gameserver.config.limits import LimitSettings
 from tests.bench.attacker import KINDS
 from tests.bench.attacks import bystander

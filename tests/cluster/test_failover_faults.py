@@ -122,7 +122,7 @@ async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str)
             await all_beat(pulse)
 
         done = await cluster.bots_prove(bots, disturb)
-    proof = done.report["proof"]
+    proof = done.report["summary"]["proof"]
     row = Row(
         fault=harm.__name__,
         servers=len(cluster.settings.databases[victim].members),

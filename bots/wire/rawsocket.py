@@ -1,4 +1,4 @@
-"""A lean WebSocket client connection (RFC 6455) for load: prepared frames, several of them in one write.
+"""A lean WebSocket client connection (RFC 6455): prepared frames, several of them in one write.
 
 Frames are masked with the key 0, which a server handles like any other: masking protects proxies from scripts in
 browsers, and there are none here. No extension is offered, so frames come uncompressed. TCP segments may split or
@@ -37,7 +37,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 class SocketConnection(asyncio.Protocol):
     """Calls `on_text(message)`, which returns bytes to write or None, and `on_end(reason)` once.
 
-    `opened` is done when the handshake is: with None, or with ConnectionError.
+    `opened` is done when the handshake is: with None, or with ConnectionError. `heard` becomes true with every byte.
     """
 
     def __init__(self, host: str, on_text: TextListener, on_end: EndListener) -> None:
@@ -49,6 +49,7 @@ class SocketConnection(asyncio.Protocol):
         self._message = b""
         self._reason = "disconnected"
         self._transport: asyncio.Transport | None = None
+        self.heard = True
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())
 
@@ -73,13 +74,17 @@ class SocketConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Send a close frame and end the connection; `on_end` follows."""
-        self._reason = "closed"
-        self.send(frame((1000).to_bytes(2, "big"), CLOSE))
+        self._leave("closed", (1000).to_bytes(2, "big"))
+
+    def abort(self, reason: str) -> None:
+        """End the connection at once, for this reason; `on_end` follows."""
+        self._reason = reason
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take the handshake, then each whole frame; what `on_text` returns for them is written at once."""
+        self.heard = True
         data = self._rest + data if self._rest else data
         if not self.opened.done():
             data = self._take_handshake(data)
@@ -100,6 +105,12 @@ class SocketConnection(asyncio.Protocol):
             self.opened.set_exception(ConnectionError(self._reason))
         self._on_end(self._reason)
 
+    def _leave(self, reason: str, code: bytes) -> None:
+        self._reason = reason
+        self.send(frame(code, CLOSE))
+        if self._transport is not None:
+            self._transport.close()
+
     def _take_handshake(self, data: bytes) -> bytes:
         """Check the server's handshake; returns the bytes after it, or `data` while it isn't complete."""
         head, end, rest = data.partition(HEAD_END)
@@ -108,11 +119,11 @@ class SocketConnection(asyncio.Protocol):
         accept = base64.b64encode(hashlib.sha1(self._key + GUID).digest())  # noqa: S324 (the RFC's choice)
         lines = {line.partition(b":")[0].lower(): line.partition(b":")[2].strip() for line in head.split(b"\r\n")}
         if head[9:12] != b"101":
-            self._fail(f"handshake_{head[9:12].decode(errors='replace')}")
+            self.abort(f"handshake_{head[9:12].decode(errors='replace')}")
         elif lines.get(b"sec-websocket-accept") != accept:
-            self._fail("handshake_accept")
+            self.abort("handshake_accept")
         elif lines.get(b"sec-websocket-protocol") != SUBPROTOCOL.encode():
-            self._fail("handshake_subprotocol")
+            self.abort("handshake_subprotocol")
         else:
             self.opened.set_result(None)
             return rest
@@ -129,7 +140,7 @@ class SocketConnection(asyncio.Protocol):
                 return None
             length = int.from_bytes(data[at + 2 : start], "big")
         if length > LONGEST_MESSAGE:
-            self._fail("message_too_long")
+            self.abort("message_too_long")
             return None
         return (start, start + length) if len(data) >= start + length else None
 
@@ -144,7 +155,7 @@ class SocketConnection(asyncio.Protocol):
             return self._join(payload, last=bool(first & 0x80))
         if opcode == CLOSE:
             code = int.from_bytes(payload[:2], "big")
-            self._fail(CLOSE_CODES.get(code, f"closed_{code}"))
+            self._leave(CLOSE_CODES.get(code, f"closed_{code}"), payload[:2])
         return None
 
     def _join(self, payload: bytes, *, last: bool) -> bytes | None:
@@ -153,8 +164,3 @@ class SocketConnection(asyncio.Protocol):
             return None
         message, self._message = self._message, b""
         return self._on_text(message)
-
-    def _fail(self, reason: str) -> None:
-        self._reason = reason
-        if self._transport is not None:
-            self._transport.abort()

@@ -9,8 +9,8 @@ from aiohttp import WSMsgType, web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.load.connecting import Endpoint, connect_socket
-from bots.load.rawsocket import PING, SocketConnection, frame
+from bots.wire.connecting import Endpoint, connect_socket
+from bots.wire.rawsocket import PING, SocketConnection, frame
 from bots.wire.requests import SUBPROTOCOL
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[object]]

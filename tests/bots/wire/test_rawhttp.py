@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.load.rawhttp import HttpConnection
+from bots.wire.rawhttp import HttpConnection
 
 ANSWERS = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"hp":\r\n\r\n1',

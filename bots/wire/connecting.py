@@ -2,12 +2,14 @@
 
 import asyncio
 import resource
+import ssl
 from dataclasses import dataclass
+from functools import cache
 
 from yarl import URL
 
-from bots.load.rawhttp import AnswerListener, HttpConnection
-from bots.load.rawsocket import EndListener, SocketConnection, TextListener
+from bots.wire.rawhttp import AnswerListener, HttpConnection
+from bots.wire.rawsocket import EndListener, SocketConnection, TextListener
 
 OPEN_SECONDS = 10.0
 
@@ -22,6 +24,7 @@ class Endpoint:
     encrypted: bool
 
     @classmethod
+    @cache
     def parse(cls, url: str) -> "Endpoint":
         """Read http://host:port or https://host:port."""
         parsed = URL(url)
@@ -51,9 +54,14 @@ async def connect_socket(endpoint: Endpoint, on_text: TextListener, on_end: EndL
 
 async def _connect(endpoint: Endpoint, protocol: asyncio.Protocol) -> None:
     loop = asyncio.get_running_loop()
-    await loop.create_connection(
-        lambda: protocol, endpoint.host, endpoint.port, ssl=True if endpoint.encrypted else None
-    )
+    context = _tls() if endpoint.encrypted else None
+    await loop.create_connection(lambda: protocol, endpoint.host, endpoint.port, ssl=context)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The system's certificates take milliseconds to load, for every connection if nothing is kept."""
+    return ssl.create_default_context()
 
 
 def allow_files(count: int) -> None:

@@ -101,7 +101,7 @@ async def _bots(plan: ClimbPlan, rung: Rung, stack: Stack, more: Sequence[tuple[
         ("--stack", str(stack.data)), ("--players", str(plan.players)), ("--seconds", f"{plan.seconds:g}"),
         ("--rate", f"{plan.rate:g}"), ("--seed", str(plan.seed)), *more,
     )  # fmt: skip
-    words = [word for option in options for word in option]
+    words = ["--probes", *(word for option in options for word in option)]
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bots", "run", *words, env=standing.environment(rung, stack.data),

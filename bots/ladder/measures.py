@@ -9,10 +9,11 @@ from bots.chaos.nemesis import SKIPPED
 from bots.count.document import HELD, VIOLATED, RunDocument, RunEvent, RunSecond
 from bots.count.operations import OperationCounts
 from bots.ladder.rungs import Rung
+from bots.proof import invariants
 
 SETTLING_SECONDS = 5
 """After a fault is over, before the seconds count as undisturbed again."""
-LOSSES = ("acknowledged commands are kept", "a command takes effect once", "what was seen is not lost")
+LOSSES = (invariants.KEPT, invariants.ONCE, invariants.SEEN)
 FORMAT, VERSION = "heroledger-bots-ladder", 1
 
 
@@ -66,9 +67,9 @@ def measured(rung: Rung, document: RunDocument, stale_seconds: float | None) -> 
         kills=[_kill(document, event) for event in document.events if event.kind == "kill"],
         stale_seconds=stale_seconds,
         lost=_worst(document, LOSSES),
-        ranking=_worst(document, ("boards equal the databases",)),
-        names=_worst(document, ("a name has one holder",)),
-        fresh=_worst(document, ("no read is older than what was seen",)),
+        ranking=_worst(document, (invariants.BOARDS,)),
+        names=_worst(document, (invariants.NAMES,)),
+        fresh=_worst(document, (invariants.FRESH,)),
         document=document,
     )
 
@@ -83,15 +84,15 @@ def _is_calm(document: RunDocument, second: RunSecond) -> bool:
 def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
     if event.note.startswith(SKIPPED):
         return KillFigures(event.target, 0.0, 0, 0, event.note)
-    window = [second for second in document.seconds if event.at - 1 < second.at < event.until + SETTLING_SECONDS]
+    later = [other.at for other in document.events if other.at > event.at]
+    over = min([event.until + SETTLING_SECONDS, document.setup.seconds - 1, *later])
+    window = [second for second in document.seconds if event.at - 1 < second.at < over]
     counts = [second.counts.all() for second in window]
-    ends = document.setup.seconds
     answered = {second.at for second, each in zip(window, counts, strict=True) if each.planned.count}
-    spanned = range(int(event.at), int(min(event.until + SETTLING_SECONDS, ends - 1)))
     return KillFigures(
         target=event.target,
         longest_wait=max((each.planned.longest() for each in counts), default=0.0),
-        quiet_seconds=sum(at not in answered for at in spanned),
+        quiet_seconds=sum(at not in answered for at in range(int(event.at), int(over))),
         errors=sum(each.errors.total() for each in counts),
         note=event.note,
     )

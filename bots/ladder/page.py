@@ -6,7 +6,7 @@ from typing import Any
 
 from bots.count.document import HELD, VIOLATED, RunDocument
 from bots.ladder.measures import KillFigures, RungFigures
-from bots.ladder.picture import kill_of, picture
+from bots.ladder.picture import STYLE, kill_of, picture
 from bots.report.html import charts, sections
 from bots.report.html import page as pages
 from bots.report.html.charts import Chart, shown
@@ -38,7 +38,7 @@ def page(figures: Sequence[RungFigures], foot: str) -> str:
     for each in figures:
         if each.document is not None:
             body.append(_run(each, each.document, drawings))
-    return pages.whole(TITLE, body, drawings)
+    return pages.whole(TITLE, body, drawings, (STYLE,))
 
 
 HEADS = (
@@ -83,7 +83,7 @@ def _run(each: RungFigures, document: RunDocument, drawings: list[Mapping[str, A
     return text(
         element("h2", each.rung.title),
         element("div", [pages.drawn(chart) for chart in own], class_="pair"),
-        sections.faults(document),
+        sections.fault_table(document),
     )
 
 

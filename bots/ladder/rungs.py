@@ -52,17 +52,17 @@ RUNGS = (
         {SYNCHRONOUS: "true"},
     ),
     Rung(
-        "vertical", "tables on databases of their own", "vertical.toml",
+        "vertical", "vertical sharding", "vertical.toml",
         "Accounts, players and items no longer compete for one disk.",
         "What spans two of them is no longer one transaction: letters, claims and payments cross instead.",
     ),
     Rung(
-        "horizontal", "players spread over databases", "sharded.toml",
+        "horizontal", "horizontal sharding", "sharded.toml",
         "Writes and data grow with the number of databases, and slots move while players play.",
         "A ranking asks every database, and the claim of a name is a step of its own.",
     ),
     Rung(
-        "cluster", "all of it with failover", "cluster.toml",
+        "cluster", "all of it, with failover", "cluster.toml",
         "A database may die for good: its standby leads within seconds, and nothing acknowledged is lost.",
         "The most processes, and every commit waits for a standby.",
         needs={**HAPROXY, "etcd": "etcd-server"},

@@ -36,4 +36,6 @@ def _sentence(comparison: Comparison) -> str:
         for verdict in ("better", "worse")
     }
     said = [f"{verdict}: {', '.join(names)}" for verdict, names in found.items() if names]
-    return f"Beyond noise the second is {'; '.join(said)}." if said else "Nothing differs beyond noise."
+    chance = (1 - comparison.confidence) * len(comparison.figures)
+    by_chance = f" (of {len(comparison.figures)} figures about {chance:.1f} differ by chance)"
+    return f"Beyond noise the second is {'; '.join(said)}{by_chance}." if said else "Nothing differs beyond noise."

@@ -50,14 +50,17 @@ def page(document: RunDocument, title: str = TITLE) -> str:
 
 
 def whole(
-    title: str, body: Sequence[Markup | Sequence[Markup] | None], figures: Sequence[Mapping[str, Any]] = ()
+    title: str,
+    body: Sequence[Markup | Sequence[Markup] | None],
+    figures: Sequence[Mapping[str, Any]] = (),
+    styles: Sequence[str] = (),
 ) -> str:
-    """A page of the house: `figures` are for the charts' script, without which there is none."""
+    """A page of the house: `figures` are for the charts' script, `styles` those of pictures within the body."""
     scripts = [_file("uplot/uPlot.iife.min.js"), _file("page.js")] if figures else []
     style = (_file("uplot/uPlot.min.css") if figures else "") + _file("page.css")
     policy = "; ".join((
         "default-src 'none'",
-        f"style-src {_hash(style)}",
+        f"style-src {' '.join(map(_hash, (style, *styles)))}",
         f"script-src {' '.join(map(_hash, scripts)) or NOTHING}",
         "base-uri 'none'",
         "form-action 'none'",

@@ -12,7 +12,7 @@ from bots.report.html.markup import Markup, element, table, text
 from bots.report.html.verdict import RunVerdict
 
 TONES = {HELD: "good", VIOLATED: "bad"}
-PARTS = (50.0, 99.0, 99.9)
+PARTS = (50.0, 99.0)
 WHY = (
     "“Planned” counts from the moment at which an operation was due, “service” from when it was really sent. "
     "Where planned is higher, something held operations up before they could be sent: a stall delays also those that "
@@ -90,16 +90,18 @@ def faults(document: RunDocument) -> Markup | None:
     """What was done to the servers; the numbers are those on the charts."""
     if not document.events:
         return None
+    note = "Each is a band on the charts over time, with its number."
+    return text(element("h2", "Faults"), element("p", note, class_="note"), fault_table(document))
+
+
+def fault_table(document: RunDocument) -> Markup:
+    """Each fault in a row."""
     rows = [
         [_number(number), f"{event.at:.1f}", f"{event.until:.1f}", event.kind, event.target, event.note]
         for number, event in enumerate(document.events, 1)
     ]
     heads = ["", "from, s", "until, s", "what", "target", "what came of it"]
-    return text(
-        element("h2", "Faults"),
-        element("p", "Each is a band on the charts over time, with its number.", class_="note"),
-        table(heads, rows, words=len(heads)),
-    )
+    return table(heads, rows, words=len(heads))
 
 
 def _number(number: int) -> Markup:

@@ -64,7 +64,7 @@ class Course:
         if self.plan.players < processes:
             give_up(f"{self.plan.players} players can't be shared out to {processes} processes")
         view = View(f"bots run, {processes} generators", self.plan.seconds, self.plan.warm_up)
-        orders = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
+        orders: dict[str, Any] = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
         orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes}
         conductor = Conductor(orders, processes, view, self.disturbance.nemesis)
         ends = carry_out(conductor.conduct(console, quiet=self.quiet))

@@ -5,14 +5,16 @@ histograms of the same digits add up without loss. Only buckets that hold someth
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from dataclasses import dataclass
+from typing import Self
 
 from bots.count import hdr
 
 LONGEST_MICROSECONDS = 600_000_000
 
 
-class LatencyBucket(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LatencyBucket:
     """So many latencies, in seconds, lie from `shortest` to `longest`, both included."""
 
     shortest: float

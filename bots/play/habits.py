@@ -95,7 +95,8 @@ class WeightedHabit:
         key = (self.name, state.hp == 0, state.hp < state.max_hp, state.hp * 3 < state.max_hp, state.class_name)
         table = catalogue.tables.get(key) if not without else None
         if table is None:
-            weights = {name: self.weigh(name, state) for name in catalogue.actions} | self.reads
+            weights = {name: self.weigh(name, state) for name in catalogue.actions}
+            weights.update(self.reads)
             allowed = {name: weight for name, weight in weights.items() if weight and name not in without}
             table = [*allowed], [*accumulate(allowed.values())]
             if not without:

@@ -97,9 +97,16 @@ class BotRecord:
         """Record whether two answers under one command id agree in everything but `replayed`."""
         self.compared += 1
         if _without_replayed(first) != _without_replayed(second):
-            self.disagreements.append(f"{command_id}: answered with {first!r:.300} and then with {second!r:.300}")
+            self.disagreements.append(f"{command_id} was answered with {_told(first)} and then with {_told(second)}")
         elif first.get("replayed") is False and second.get("replayed") is False:
             self.disagreements.append(f"{command_id}: two answers both say that they are the first")
+
+
+def _told(body: Mapping[str, Any]) -> str:
+    player = body.get("player")
+    state = dict(player) if isinstance(player, Mapping) else {}
+    figures = ", ".join(f"{name} {state[name]}" for name in ("version", "class", "hp", "exp") if name in state)
+    return f"{figures or 'no player'}, events {body.get('events')!r:.120}"
 
 
 def _without_replayed(body: Mapping[str, Any]) -> dict[str, Any]:

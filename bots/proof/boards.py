@@ -56,7 +56,7 @@ async def prove_boards(player: Asker, admin: Asker, patience: float = CATCH_UP_S
     boards = parse_boards(await get(player, "/v1/boards"), classes)
     if "exp" not in {board.name for board in boards}:
         boards.insert(0, ExpBoard("exp", None))
-    return [await _prove(board, player, admin, patience) for board in boards]
+    return [*await asyncio.gather(*(_prove(board, player, admin, patience) for board in boards))]
 
 
 async def _prove(board: ExpBoard, player: Asker, admin: Asker, patience: float) -> BoardVerdict:

@@ -47,9 +47,12 @@ async def prove_points(player: Asker, ledgers: Ledgers, gone: int, patience: flo
     Raises NotProvedError.
     """
     verdict = Comparison()
-    for board in parse_points_boards(await get(player, "/v1/boards")):
-        compare = partial(_by_season if board.starts_at else _all_time, player, board, ledgers, gone)
-        verdict.add(await _settled(compare, patience))
+    compares = [
+        partial(_by_season if board.starts_at else _all_time, player, board, ledgers, gone)
+        for board in parse_points_boards(await get(player, "/v1/boards"))
+    ]
+    for one in await asyncio.gather(*(_settled(compare, patience) for compare in compares)):
+        verdict.add(one)
     return verdict
 
 

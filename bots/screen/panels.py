@@ -9,16 +9,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bots.count.latencies import Latencies
 from bots.count.operations import OperationCounts
+from bots.screen.cells import LATENCY_HEADINGS, WHY_THEY_DIFFER, latency_cell
 from bots.screen.view import View
 
 BARS = " ▁▂▃▄▅▆▇█"
 MOST_ROWS = 12
-WHY_THEY_DIFFER = (
-    "planned: from the moment an operation was due; service: from its sending. They differ by how long it waited for "
-    "a player that was still waiting for an answer, or for this generator."
-)
 
 
 def draw(view: View) -> RenderableType:
@@ -52,9 +48,9 @@ def _head(view: View) -> RenderableType:
 
 
 def _operations(view: View) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("operation")
-    for heading in ("/s", "planned p50", "p99", "max ms", "service p50", "p99", "max ms", "refused", "errors", "late"):
+    for heading in ("/s", *LATENCY_HEADINGS, "refused", "errors", "late"):
         table.add_column(heading, justify="right")
     rows = sorted(view.totals.operations.items(), key=lambda item: -item[1].planned.count)
     for name, total in rows[:MOST_ROWS]:
@@ -69,16 +65,12 @@ def _add_row(table: Table, name: str, last: OperationCounts, total: OperationCou
     table.add_row(
         name,
         f"{last.planned.count:,}",
-        *_times(total.planned),
-        *_times(total.service),
+        latency_cell(total.planned),
+        latency_cell(total.service),
         f"{total.refused.total():,}",
         f"[red]{errors:,}[/]" if errors else "0",
         f"{total.late:,}" + (f" +{total.unsent:,} unsent" if total.unsent else ""),
     )
-
-
-def _times(latencies: Latencies) -> Sequence[str]:
-    return [f"{seconds * 1000:,.1f}" for seconds in (latencies.at(50), latencies.at(99), latencies.longest())]
 
 
 def _shares(title: str, counts: Counter[str]) -> Table:

@@ -7,19 +7,19 @@ from rich.table import Table
 from rich.text import Text
 
 from bots.count.document import RunDocument
-from bots.count.latencies import Latencies
 from bots.count.operations import OperationCounts
 from bots.count.slo import ObjectiveVerdict
-from bots.screen.panels import WHY_THEY_DIFFER
+from bots.screen.cells import LATENCY_HEADINGS, WHY_THEY_DIFFER, latency_cell
 
-TIMES = ("p99", "max ms")
-HEADINGS = ("answers", "/s", "planned p50", *TIMES, "service p50", *TIMES, "refused", "unsent", "late")
+HEADINGS = ("answers", "/s", *LATENCY_HEADINGS, "refused", "unsent", "late")
 
 
 def show(console: Console, document: RunDocument, objectives: Sequence[ObjectiveVerdict]) -> None:
     """Print what was measured after the warm-up."""
     totals, seconds = document.totals(), document.measured_seconds()
-    table = Table(title=f"measured over {seconds:,.1f} s", box=None, header_style="dim", pad_edge=False)
+    table = Table(
+        title=f"measured over {seconds:,.1f} s", box=None, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False
+    )
     table.add_column("operation")
     for heading in HEADINGS:
         table.add_column(heading, justify="right")
@@ -36,14 +36,10 @@ def show(console: Console, document: RunDocument, objectives: Sequence[Objective
 
 
 def _add(table: Table, name: str, counts: OperationCounts, seconds: float) -> None:
-    times = (*_times(counts.planned), *_times(counts.service))
     answers = counts.planned.count
+    times = (latency_cell(counts.planned), latency_cell(counts.service))
     rest = (f"{value:,}" for value in (counts.refused.total(), counts.unsent, counts.late))
     table.add_row(name, f"{answers:,}", f"{answers / seconds:,.1f}", *times, *rest)
-
-
-def _times(latencies: Latencies) -> Sequence[str]:
-    return [f"{seconds * 1000:,.1f}" for seconds in (latencies.at(50), latencies.at(99), latencies.longest())]
 
 
 def _show_generator(console: Console, document: RunDocument) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
@@ -26,6 +26,7 @@ from tests.support.repository import ROOT
 PLAY_SECONDS = 15
 BOTS_SECONDS = 150
 PLAYERS, RATE = 24, 6
+HISTORY = "history.jsonl"
 GOAL_SECONDS = 60.0
 
 console = Console(width=120, highlight=False)
@@ -33,7 +34,10 @@ console = Console(width=120, highlight=False)
 
 @dataclass
 class Catch:
-    """What became of a mutant: the violated invariants, `seconds` from the swarm's start to its verdict, a story."""
+    """What became of a mutant: the violated invariants, `seconds` from the swarm's start to its verdict, a story.
+
+    `by_history` are the invariants that `bots check-history` found violated, with the server gone.
+    """
 
     mutant: str
     what: str
@@ -41,6 +45,7 @@ class Catch:
     invariants: list[str]
     seconds: float
     story: list[str]
+    by_history: list[str] = field(default_factory=list)
 
 
 async def run(mutant: Mutant) -> Catch:
@@ -57,7 +62,9 @@ async def run(mutant: Mutant) -> Catch:
             seconds = time.monotonic() - began
             await stack.stop()
         report, output = playing.result()
-    return _judged(mutant, report, output, seconds)
+        catch = _judged(mutant, report, output, seconds)
+        catch.by_history = await _judged_again(stack.folder / HISTORY)
+    return catch
 
 
 async def _happen(stack: MutantStack, name: str, later: float) -> None:
@@ -73,12 +80,26 @@ async def _play(stack: MutantStack) -> tuple[dict[str, object], str]:
             sys.executable, "-m", "bots", "run", "--url", stack.url, "--admin-url", stack.operators,
             "--admin-key-file", str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(PLAY_SECONDS),
             "--rate", str(RATE), "--patience", "20", "--probes", "--json", report.name,
+            "--history", str(stack.folder / HISTORY),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         async with asyncio.timeout(BOTS_SECONDS):
             output, _ = await process.communicate()
         text = Path(report.name).read_bytes()
     return orjson.loads(text) if text else {}, output.decode()
+
+
+async def _judged_again(history: Path) -> list[str]:
+    """The invariants that the history alone shows to be violated."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bots", "check-history", str(history), "--json", "-",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(BOTS_SECONDS):
+        output, errors = await process.communicate()
+    if not output:
+        return [f"not judged: {errors.decode().strip()}"]
+    return [row["invariant"] for row in orjson.loads(output)["invariants"] if row["verdict"] == VIOLATED]
 
 
 def _judged(mutant: Mutant, report: dict[str, object], output: str, seconds: float) -> Catch:
@@ -96,18 +117,12 @@ def _judged(mutant: Mutant, report: dict[str, object], output: str, seconds: flo
 def table(catches: list[Catch]) -> Table:
     """One row for each."""
     shown = Table("mutant", "what it does", "caught by", show_lines=True)
+    shown.add_column("by its history alone")
     shown.add_column("seconds", justify="right")
     for catch in catches:
-        by = (
-            "\n".join(catch.invariants)
-            if catch.invariants
-            else "nothing, as it should be"
-            if catch.caught
-            else "NOTHING"
-        )
-        shown.add_row(
-            catch.mutant, catch.what, by if catch.caught else f"[bold red]MISSED[/]\n{by}", f"{catch.seconds:.0f}"
-        )
+        by = "\n".join(catch.invariants) or ("nothing, as it should be" if catch.caught else "NOTHING")
+        again = "\n".join(catch.by_history)
+        shown.add_row(catch.mutant, catch.what, by if catch.caught else f"MISSED\n{by}", again, f"{catch.seconds:.0f}")
     return shown
 
 

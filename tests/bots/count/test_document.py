@@ -88,8 +88,8 @@ def test_the_worst_verdict_of_an_invariant_counts() -> None:
     documents = [made_up([RunCounts()], seed=seed) for seed in range(3)]
     for document, verdict in zip(documents, (HELD, VIOLATED, NOT_CHECKED), strict=True):
         document.proof = [InvariantVerdict("nothing is lost", verdict, 5, (f"a story of {verdict}",))]
-    (verdict,) = merge(documents).proof
-    assert (verdict.verdict, verdict.checked, len(verdict.story)) == (VIOLATED, 15, 3)
+    (merged,) = merge(documents).proof
+    assert (merged.verdict, merged.checked, len(merged.story)) == (VIOLATED, 15, 3)
 
 
 def test_one_void_part_voids_the_whole() -> None:

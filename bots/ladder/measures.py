@@ -75,10 +75,16 @@ def measured(rung: Rung, document: RunDocument, stale_seconds: float | None) -> 
 
 
 def _is_calm(document: RunDocument, second: RunSecond) -> bool:
-    """Neither warm-up, nor the last, which isn't whole, nor beside a fault."""
+    """Neither warm-up, nor the last, which isn't whole, nor touched by a fault."""
     begins, ends = document.setup.warm_up_seconds, document.setup.seconds
-    near = any(event.at - 1 < second.at < event.until + SETTLING_SECONDS for event in document.events)
-    return max(begins, 1) <= second.at < ends - 1 and not near
+    return max(begins, 1) <= second.at < ends - 1 and not any(_touched(second, event) for event in document.events)
+
+
+def _touched(second: RunSecond, event: RunEvent) -> bool:
+    """Whether the second lies beside the fault, or something answered in it was due before the fault was over."""
+    if second.at <= event.at - 1 or event.note.startswith(SKIPPED):
+        return False
+    return min(second.at, second.at + 1 - second.counts.all().planned.longest()) < event.until + SETTLING_SECONDS
 
 
 def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
@@ -86,7 +92,7 @@ def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
         return KillFigures(event.target, 0.0, 0, 0, event.note)
     later = [other.at for other in document.events if other.at > event.at]
     over = min([event.until + SETTLING_SECONDS, document.setup.seconds - 1, *later])
-    window = [second for second in document.seconds if event.at - 1 < second.at < over]
+    window = [second for second in document.seconds if second.at < min(later, default=1e9) and _touched(second, event)]
     counts = [second.counts.all() for second in window]
     answered = {second.at for second, each in zip(window, counts, strict=True) if each.planned.count}
     return KillFigures(

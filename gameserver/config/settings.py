@@ -173,6 +173,13 @@ class Settings(BaseSettings):
             for number, replica in enumerate(replicas, 1)
         }
 
+    def patroni_urls(self, database: str) -> list[str]:
+        """The REST APIs of the Patronis that run a database; none of one that the settings don't name."""
+        known = self.databases.get(database)
+        if known is None:
+            return []
+        return [*known.patroni, *(f"http://127.0.0.1:{member.api_port}" for member in known.members)]
+
     def allows_unsafe(self, database: str) -> bool:
         """Whether nodes may use a database that can lose what it had; never one that the settings don't name."""
         return database in self.databases and self.databases[database].allow_unsafe

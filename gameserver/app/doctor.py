@@ -162,10 +162,10 @@ async def _replicas(settings: Settings, databases: Databases) -> list[Examined]:
     try:
         for _ in range(LOOKS):
             await replicas.compare()
-            if all(replica.age() < inf or replica.problem for replica in replicas.all()):
+            if all(replica.age() < inf or replica.problem or replica.leads for replica in replicas.all()):
                 break
             await asyncio.sleep(CATCHING_UP_SECONDS / LOOKS)
-        return await asyncio.gather(*map(_replica, replicas.all()))
+        return await asyncio.gather(*(_replica(replica) for replica in replicas.all() if not replica.leads))
     finally:
         await replicas.close()
 

@@ -45,8 +45,10 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
 
 
 def open_replicas(settings: Settings, databases: Databases) -> Replicas:
-    """The replicas that the settings name. Raises ConfigFault."""
-    return Replicas(databases, {name: settings.replica_urls(name) for name in settings.databases}, settings.passfile)
+    """The replicas that the settings name, and the members of databases that fail over. Raises ConfigFault."""
+    urls = {name: settings.replica_urls(name) for name in settings.databases}
+    failing_over = [name for name, database in settings.databases.items() if database.members]
+    return Replicas(databases, urls, settings.passfile, failing_over)
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:

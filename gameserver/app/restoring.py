@@ -109,7 +109,8 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         await slots.refresh()
         identities = Identities(slots, window_of(settings), Rulebook.parse(settings.game_mapping()).game)
         try:
-            return await reconciled(slots, identities, databases[database], since - CLOCKS_APART)
+            control = databases[settings.control.database]
+            return await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
         finally:
             await identities.close()
     finally:

@@ -54,9 +54,8 @@ def patroni(version: str, config: dict[str, Any]) -> Iterator[str]:
 def under(settings: Settings, *urls: str) -> Settings:
     """Database `one` is run by the Patronis at these URLs."""
     one = settings.databases["one"].model_copy(update={"patroni": urls})
-    return settings.model_copy(
-        update={"databases": {**settings.databases, "one": one}, "backups": BackupSettings(folder=Path("no-backups"))}
-    )
+    chosen = {"databases": {**settings.databases, "one": one}, "backups": BackupSettings(folder=Path("no-backups"))}
+    return settings.model_copy(update=chosen)
 
 
 async def symptoms(settings: Settings) -> list[str]:

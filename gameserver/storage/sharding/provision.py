@@ -21,6 +21,7 @@ from gameserver.storage.postgres.database import Database, Databases, Judges
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import lineage, placing
+from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.sharding.reconciling import Reconciler, reconciled
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
@@ -62,6 +63,7 @@ async def require_ready(settings: Settings, databases: Databases) -> None:
         groups = await reconciled(reconciler_of(settings, databases), lambda: members(settings, databases))
         named = {group: [database.name for database in group_members] for group, group_members in groups.items()}
     databases.assign(named)
+    await PrimaryMemory(control, databases).recall()
     verdicts = await asyncio.gather(
         *(_judged_if_it_answers(settings, databases[name]) for name in databases.names() if databases[name].groups)
     )

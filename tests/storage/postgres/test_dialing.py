@@ -240,14 +240,16 @@ async def test_a_former_primary_isnt_taken_by_a_process_that_starts_while_its_su
         assert await port_of(seen["played"]) == replica.port
         await PrimaryMemory(seen["control"], seen).note()
         with frozen(replica):
-            assert await port_of(without_memory["played"]) == one
+            former = await without_memory["played"].connect({})
+            stack.callback(former.terminate)
+            assert await former.fetchval(WHERE) == one
             await PrimaryMemory(without_memory["control"], without_memory).note()
             await PrimaryMemory(later["control"], later).recall()
             assert "has another primary since" in await problem_of(later["played"])
         assert await port_of(later["played"]) == replica.port
         # What was compared with the map counts, also after a restore by hand to an earlier timeline.
-        control, former = [await without_memory[name].connect({}) for name in ("control", "played")]
-        restored = opened()
+        restored, control = opened(), await without_memory["control"].connect({})
+        stack.callback(control.terminate)
         await record(control, "played", former)
         await PrimaryMemory(restored["control"], restored).recall()
         with frozen(replica):

@@ -61,9 +61,9 @@ async def require_ready(settings: Settings, databases: Databases) -> None:
     named: Mapping[str, Sequence[str]] = {name: group.databases for name, group in settings.groups.items()}
     if not await _judged(settings, control):
         groups = await reconciled(reconciler_of(settings, databases), lambda: members(settings, databases))
+        await PrimaryMemory(control, databases).recall()
         named = {group: [database.name for database in group_members] for group, group_members in groups.items()}
     databases.assign(named)
-    await PrimaryMemory(control, databases).recall()
     verdicts = await asyncio.gather(
         *(_judged_if_it_answers(settings, databases[name]) for name in databases.names() if databases[name].groups)
     )

@@ -30,7 +30,7 @@ START_SECONDS = 150
 ELECTED_SECONDS = 60
 """Within which there is a primary with a standby in step, also on a machine that is busy with other tests."""
 PLAYERS = 12
-LONGEST = 120
+LONGEST = 240
 """Seconds that bots play at the most."""
 
 

@@ -26,7 +26,7 @@ async def key_of(node: InProcessNode, name: str, role: Role) -> str:
 
 async def ask(api: Api, method: str, path: str, token: str | None = None, **headers: str) -> Answer:
     body = {"reason": "a test"} if method in ("POST", "PUT") else None
-    return await api.ask(method, re.sub(r"{\w+}", "1", path), token=token, body=body, **headers)
+    return await api.ask(method, re.sub(r"{\w+}", "1", path), token=token, body=body, data=None, key=None, **headers)
 
 
 def test_every_admin_route_has_a_role_and_all_roles_are_used() -> None:

@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from gameserver.exports import CONTENT_TYPES, Format, encoded, heading
 from gameserver.rules.errors import GameError
+from gameserver.waiting import next_part
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class Sheet(Generic[T]):
 async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None], sheet: Sheet[T]) -> web.StreamResponse:
     """Sends the rows of all parts as a download, and closes them. Raises what the first part raises."""
     async with contextlib.aclosing(parts):
-        first: Sequence[T] = await anext(parts, ())
+        first = await next_part(parts)
         response = _response(sheet)
         await response.prepare(request)
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.operators import admins_of, operators_room
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -46,10 +47,6 @@ from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
-from gameserver.storage.operators.audit import Audit
-from gameserver.storage.operators.game_names import GameNames
-from gameserver.storage.operators.reports import Reports
-from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.players.replica_reads import ReplicaReads, StalenessLimits
@@ -57,7 +54,7 @@ from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.redis import clients
-from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
+from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
@@ -182,12 +179,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
             Blocks(slots, lists, settings.mail.blocks_per_player),
             lists,
         ),
-        operators=OperatorsRoom(
-            Reports(slots, ground.replicas, settings.reads.max_staleness_seconds),
-            Survey(ground.databases, control),
-            Audit(control),
-            GameNames(control, slots.members),
-        ),
+        operators=operators_room(settings, ground.databases, ground.replicas, slots),
     )
 
 
@@ -219,6 +211,7 @@ def _commands(
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
+        admins=admins_of(settings, rooms.operators, policy.now),
     )
 
 

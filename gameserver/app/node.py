@@ -30,7 +30,7 @@ from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.memory import MemoryLimits
@@ -52,7 +52,6 @@ def build_app(core: Core) -> web.Application:
     app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
-    app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = Origins(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)
     document = openapi.document(gameserver.__version__)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.friends import Friendships
@@ -24,3 +25,4 @@ class Commands:
     board_repair: BoardRepair
     seasons: Seasons
     operations: Operations
+    admins: Admins

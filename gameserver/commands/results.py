@@ -15,7 +15,12 @@ from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
-from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.admin_keys import AdminKey, NewKey
+from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.exports import ExportedPlayer
+from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.players.replica_reads import Wanted
@@ -27,13 +32,18 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
+    "AdminKey",
+    "AuditEntry",
+    "AuditQuestion",
     "BanChange",
     "BanState",
     "Block",
+    "By",
     "CheckReport",
     "Contest",
     "Count",
     "Device",
+    "ExportedPlayer",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",
@@ -45,6 +55,7 @@ __all__ = [
     "Member",
     "MoveProgress",
     "MoveRecord",
+    "NewKey",
     "Opened",
     "Origin",
     "Page",
@@ -52,12 +63,16 @@ __all__ = [
     "Preview",
     "Question",
     "Ranked",
+    "RankedPlace",
     "Ranking",
     "Receipt",
     "SeasonRecord",
     "Seen",
+    "Segment",
     "Session",
     "SlotRange",
+    "Spread",
+    "SpreadQuestion",
     "Stack",
     "Standing",
     "StoredPush",

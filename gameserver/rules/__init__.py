@@ -4,5 +4,5 @@ Door: `rulebook` (`Rulebook`), `game` (`Game`, `GameFault`), `player` (`Player`,
 marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`, `takes`), `boards` (`Board`,
 `Reward`), `seasons` (`Season`), `schedule` (`Schedule`), `names`, `passwords`, `devices`, `pacing` (`Pace`), `dice`
 (`Dice`), `player_data`, `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels` (`EXP_CAP`), `errors`
-(the tree of errors), `action_table` (`BY_OPERATORS`) and `game_names` (`GameName`).
+(the tree of errors), `action_table` (`BY_OPERATORS`), `game_names` (`GameName`), `roles` (`Role`) and `one_time`.
 """

@@ -6,7 +6,10 @@ Door: the tables themselves (as `tables.claims`), `METADATA`, `TXID`, `player_of
 
 from gameserver.storage.tables.accounts_group import accounts_lineage, accounts_marks, accounts_owned_slots, claims
 from gameserver.storage.tables.control_group import (
+    admin_keys,
+    admin_sessions,
     audit,
+    audit_ends,
     control_lineage,
     databases,
     game_names,
@@ -49,7 +52,10 @@ __all__ = [
     "accounts_lineage",
     "accounts_marks",
     "accounts_owned_slots",
+    "admin_keys",
+    "admin_sessions",
     "audit",
+    "audit_ends",
     "blocks",
     "claims",
     "control_lineage",

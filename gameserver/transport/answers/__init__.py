@@ -3,6 +3,8 @@
 Door: everything is imported from here (`answers.player`); one module for each kind of answer.
 """
 
+from gameserver.transport.answers.admins import AdminAnswer, admin
+from gameserver.transport.answers.audit import AUDIT_COLUMNS, AuditAnswer, AuditEntryAnswer, audit, audit_entry
 from gameserver.transport.answers.boards import (
     BoardAnswer,
     BoardsAnswer,
@@ -57,12 +59,25 @@ from gameserver.transport.answers.players import (
     welcome,
 )
 from gameserver.transport.answers.problems import Problem, frame_error, problem
+from gameserver.transport.answers.rankings import (
+    PLAYER_COLUMNS,
+    RankedPlaceAnswer,
+    SpreadAnswer,
+    exported_player,
+    ranked_place,
+    spread,
+)
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
 from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, FriendsAnswer, blocks, feed, friends
 
 __all__ = [
+    "AUDIT_COLUMNS",
+    "PLAYER_COLUMNS",
     "ActAnswer",
     "ActionsAnswer",
+    "AdminAnswer",
+    "AuditAnswer",
+    "AuditEntryAnswer",
     "BanAnswer",
     "BlocksAnswer",
     "BoardAnswer",
@@ -85,6 +100,7 @@ __all__ = [
     "PlayersAnswer",
     "Problem",
     "RankAnswer",
+    "RankedPlaceAnswer",
     "RankingAnswer",
     "RanksAnswer",
     "ReadyAnswer",
@@ -93,10 +109,14 @@ __all__ = [
     "SessionsAnswer",
     "SignUpAnswer",
     "SlotsAnswer",
+    "SpreadAnswer",
     "VerdictAnswer",
     "WelcomeAnswer",
     "act",
     "action_list",
+    "admin",
+    "audit",
+    "audit_entry",
     "ban_state",
     "blocks",
     "board",
@@ -108,6 +128,7 @@ __all__ = [
     "device_list",
     "encode",
     "encoded",
+    "exported_player",
     "feed",
     "frame_error",
     "friends",
@@ -120,6 +141,7 @@ __all__ = [
     "player_now",
     "problem",
     "rank",
+    "ranked_place",
     "ranking",
     "ranks",
     "rename",
@@ -127,6 +149,7 @@ __all__ = [
     "session_list",
     "sign_up",
     "slots",
+    "spread",
     "verdict",
     "welcome",
 ]

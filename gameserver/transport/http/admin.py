@@ -1,32 +1,13 @@
 """Operators' questions and changes over HTTP; `name` is the name of the admin key, for the audit log."""
 
-from dataclasses import replace
-
 from aiohttp import web
 
 from gameserver.commands import board_repair, moderation, operations
-from gameserver.commands.results import BanChange, Question
+from gameserver.commands.results import BanChange
 from gameserver.transport import answers, wire
-from gameserver.transport.http import cursors, inputs
+from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, RULEBOOK
-
-
-async def read_rankings(request: web.Request, _: str) -> web.Response:
-    fields = inputs.query(request, wire.RankingsQuery)
-    question = Question(
-        by=fields.by,
-        limit=fields.limit,
-        descending=fields.order == "desc",
-        class_name=fields.class_name,
-        min_level=fields.min_level,
-        max_level=fields.max_level,
-    )
-    if fields.cursor is not None:
-        question = replace(question, after=cursors.parse(fields.cursor, question))
-    ranking = await operations.rank(request.app[COMMANDS].operations, question)
-    cursor = cursors.behind(ranking.players[-1], question) if ranking.more else None
-    return large_json_response(request, answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
 
 
 async def read_slots(request: web.Request, _: str) -> web.Response:

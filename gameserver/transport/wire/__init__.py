@@ -22,6 +22,7 @@ from gameserver.transport.wire.errors import (
     close_code_of,
     status_of,
 )
+from gameserver.transport.wire.fields import Truth
 from gameserver.transport.wire.frames import (
     HEARTBEAT_SECONDS,
     RANK_TOPIC,
@@ -41,6 +42,9 @@ from gameserver.transport.wire.frames import (
 from gameserver.transport.wire.parsing import parse, parse_json
 from gameserver.transport.wire.queries import (
     AroundQuery,
+    AuditExportQuery,
+    AuditFilter,
+    AuditQuery,
     BoardQuery,
     CheckQuery,
     FeedQuery,
@@ -49,11 +53,14 @@ from gameserver.transport.wire.queries import (
     NodesQuery,
     NoQuery,
     PlayerQuery,
+    PlayersFilter,
     PlayersQuery,
+    RankingExportQuery,
     RankingsQuery,
     RanksQuery,
     ReasonQuery,
     SeasonQuery,
+    SpreadQuery,
 )
 from gameserver.transport.wire.requests import (
     Act,
@@ -78,6 +85,9 @@ __all__ = [
     "ActFrame",
     "AroundFrame",
     "AroundQuery",
+    "AuditExportQuery",
+    "AuditFilter",
+    "AuditQuery",
     "BadConsistencyToken",
     "BadJson",
     "BadRequest",
@@ -102,7 +112,9 @@ __all__ = [
     "PasswordChange",
     "PingFrame",
     "PlayerQuery",
+    "PlayersFilter",
     "PlayersQuery",
+    "RankingExportQuery",
     "RankingsQuery",
     "RanksQuery",
     "ReadFrame",
@@ -113,10 +125,12 @@ __all__ = [
     "SeasonQuery",
     "SignIn",
     "SignUp",
+    "SpreadQuery",
     "SubscribeFrame",
     "TooLarge",
     "TooManyMessages",
     "TooSlow",
+    "Truth",
     "UnsupportedMediaType",
     "UriTooLong",
     "close_code_of",

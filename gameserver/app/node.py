@@ -135,6 +135,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.social.feeds.run(),
         loops.sweep_for_ever(commands.accounts),
         loops.check_boards_for_ever(commands.board_repair),
+        loops.lift_bans_for_ever(commands.operations, policy, lambda: slots.databases("players")),
         loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),

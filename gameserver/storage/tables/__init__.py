@@ -16,6 +16,7 @@ from gameserver.storage.tables.control_group import (
     members,
     move_slots,
     moves,
+    player_notes,
     primaries,
     season_standings,
     seasons,
@@ -25,6 +26,7 @@ from gameserver.storage.tables.groups import METADATA, TXID
 from gameserver.storage.tables.items_group import item_ledger, items_lineage, items_marks, items_owned_slots, stacks
 from gameserver.storage.tables.players_group import (
     PLAYER,
+    bans,
     blocks,
     credentials,
     devices,
@@ -56,6 +58,7 @@ __all__ = [
     "admin_sessions",
     "audit",
     "audit_ends",
+    "bans",
     "blocks",
     "claims",
     "control_lineage",
@@ -77,6 +80,7 @@ __all__ = [
     "moves",
     "outbox",
     "payment_epochs",
+    "player_notes",
     "player_of",
     "player_rows",
     "player_with_data_of",

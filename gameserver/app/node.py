@@ -20,6 +20,7 @@ from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
@@ -126,6 +127,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     return [
         rooms.clock.run(),
         core.databases.watch_primaries(),
+        PrimaryMemory(core.databases[settings.control.database], core.databases).run(),
         core.replicas.run(),
         rooms.players.run(),
         rooms.reads.run(),

@@ -12,7 +12,7 @@ from gameserver.cli import tables
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import rankings
-from gameserver.commands.rankings import Choice
+from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import Question, Segment
 from gameserver.exports import Format, encoded, heading
 from gameserver.terminal import show, show_json
@@ -55,7 +55,7 @@ def rank(  # noqa: PLR0913 (one for each option)
         name_begins=name_begins,
         name_part=name_part,
     )
-    choice = Choice(segment, online, name, device)
+    choice = PlayerChoice(segment, online, name, device)
 
     async def work(core: application.Core) -> None:
         context = core.commands.operations

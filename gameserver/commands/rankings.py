@@ -19,7 +19,7 @@ MOST_ONLINE = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PlayerChoice:
     """A segment as operators choose it: what has to be looked up first is not in `segment` yet.
 
     `name` is the whole name, whatever its case and spacing; `device` what a client sends as its device, or the hash.
@@ -31,7 +31,7 @@ class Choice:
     device: str | None = None
 
 
-async def resolved(operations: Operations, accounts: Accounts, choice: Choice) -> Segment:
+async def resolved(operations: Operations, accounts: Accounts, choice: PlayerChoice) -> Segment:
     """The segment. Raises UnknownClass, BadInput, PresenceUnavailable, Overloaded, DatabaseUnavailable."""
     segment = choice.segment
     _require_someone(segment)
@@ -65,7 +65,7 @@ def export(operations: Operations, question: Question) -> AsyncGenerator[Sequenc
     return operations.room.exports.ranking(question)
 
 
-def _keys(choice: Choice) -> list[Key]:
+def _keys(choice: PlayerChoice) -> list[Key]:
     """What is looked up among the claims. Raises BadInput."""
     found = []
     if choice.name is not None:

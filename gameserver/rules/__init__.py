@@ -5,5 +5,5 @@ marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`
 `Reward`), `seasons` (`Season`), `schedule` (`Schedule`), `names`, `passwords`, `devices`, `pacing` (`Pace`),
 `corrections` (`Correct`, `Undo`, `RollBack`, `Correction`), `dice` (`Dice`), `player_data`, `outcomes` (the events of
 items), `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels` (`EXP_CAP`), `errors` (the tree of
-errors), `roles` (`Role`), `action_table` (`BY_OPERATORS`) and `game_names` (`GameName`).
+errors), `action_table` (`BY_OPERATORS`), `game_names` (`GameName`), `roles` (`Role`) and `one_time`.
 """

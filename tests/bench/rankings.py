@@ -24,7 +24,7 @@ from sqlalchemy import func, select, text
 
 from bots.count.latencies import Latencies
 from gameserver.app import Core, open_core
-from gameserver.commands.rankings import Choice
+from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import Question, Segment
 from gameserver.config.settings import load
 from gameserver.rules.player import Player
@@ -51,7 +51,7 @@ async def main() -> None:
         class_name = next(iter(core.rulebook.game.classes))
         for by in get_args(By):
             for of_class in (None, class_name):
-                order = cursors.Order(by, True, Choice(Segment(class_name=of_class)))
+                order = cursors.Order(by, True, PlayerChoice(Segment(class_name=of_class)))
                 top = {"by": by, "limit": str(LIMIT)} | ({"class": of_class} if of_class else {})
                 middle = cursors.behind(await median_player(databases[0], by), order)
                 queries = (top, {**top, "cursor": middle})

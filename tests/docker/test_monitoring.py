@@ -25,7 +25,7 @@ def metrics() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for metric in vars(telemetry).values():
         if isinstance(metric, MetricWrapperBase):
-            names, labels = [metric._name + suffix for suffix in SUFFIXES[metric._type]], metric._labelnames
+            names, labels = [metric._name + suffix for suffix in SUFFIXES[str(metric._type)]], metric._labelnames
         elif isinstance(metric, Timings):
             names, labels = [metric._name + suffix for suffix in SUFFIXES["histogram"]], tuple(metric._labels)
         else:

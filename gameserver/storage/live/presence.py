@@ -214,8 +214,9 @@ class Presence:
         """The players that are connected to any node, `most` at the most. Raises PresenceUnavailable, Overloaded."""
         found: set[int] = set()
         with translated(PresenceUnavailable, AWAY):
-            for name in await self._redis.zrange(NODES, 0, -1):
-                async for member in self._redis.sscan_iter(PLAYERS + name.decode(), count=SCANNED):
+            names: Any = await self._redis.zrange(NODES, 0, -1)
+            for name in names:
+                async for member in self._redis.sscan_iter(PLAYERS.encode() + name, count=SCANNED):
                     found.add(int(member))
                     if len(found) > most:
                         raise Overloaded(f"More than {most:,} players are connected: too many for this question.")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gameserver.rules.errors import Conflict, DatabaseUnavailable, NotFound, Unavailable
 from gameserver.rules.roles import Role
@@ -200,8 +200,8 @@ def _new() -> tuple[str, str]:
     return key_id, f"{KEY}_{key_id}_{secrets.token_urlsafe(32)}"
 
 
-def _by_id(rows: Sequence[tuple[str, str, str, str, str | None]]) -> dict[str, KnownKey]:
-    return {key_id: KnownKey(key_id, name, Role(role), *secrets) for key_id, name, role, *secrets in rows}
+def _by_id(rows: Sequence[Any]) -> dict[str, KnownKey]:
+    return {row.id: KnownKey(row.id, row.name, Role(row.role), row.hash, row.totp) for row in rows}
 
 
 def _key(row: Sequence[object]) -> AdminKey:

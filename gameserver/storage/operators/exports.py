@@ -27,6 +27,7 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.slots.slot_map import Slots
+from gameserver.waiting import next_part
 
 CHUNK = 500
 """Rows of a database that wait to be merged."""
@@ -132,7 +133,7 @@ async def _merged(streams: Sequence[AsyncIterator[Rows]], question: Question) ->
     def key(row: asyncpg.Record) -> tuple[int, int]:
         return question.key(row[question.by], row["id"])
 
-    heads: list[Rows] = [await anext(stream, ()) for stream in streams]
+    heads: list[Rows] = [await next_part(stream) for stream in streams]
     while any(heads):
         until = min(key(rows[-1]) for rows in heads if rows)
         cuts = [bisect_right(rows, until, key=key) for rows in heads]
@@ -141,7 +142,7 @@ async def _merged(streams: Sequence[AsyncIterator[Rows]], question: Question) ->
             yield merged[first : first + PART]
             await asyncio.sleep(0)
         rest = [rows[cut:] for rows, cut in zip(heads, cuts, strict=True)]
-        heads = [rows or await anext(stream, ()) for rows, stream in zip(rest, streams, strict=True)]
+        heads = [rows or await next_part(stream) for rows, stream in zip(rest, streams, strict=True)]
 
 
 def _driver_form(statement: ClauseElement) -> tuple[str, list[Any]]:

@@ -38,6 +38,15 @@ databases = Table(
 )
 """Databases that groups may use; `url` is set for those that joined at run time."""
 
+primaries = Table(
+    "primaries",
+    control,
+    Column("database", String(64), primary_key=True),
+    Column("system", String(20), nullable=False),
+    Column("timeline", Integer, nullable=False),
+)
+"""The primary of each database that was seen last (see sharding/primaries.py)."""
+
 members = Table(
     "members",
     control,

@@ -1,6 +1,6 @@
 """Who an operator is."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from gameserver.commands.admins import Admin
 from gameserver.times import rfc3339

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from gameserver.commands.rankings import Choice
+from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import By
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
@@ -20,7 +20,7 @@ class Order(NamedTuple):
 
     by: By
     descending: bool
-    choice: Choice
+    choice: PlayerChoice
 
 
 def behind(last: Player, order: Order) -> str:

@@ -6,7 +6,7 @@ import re
 from aiohttp import web
 
 from gameserver.commands import rankings
-from gameserver.commands.rankings import Choice
+from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import Question, Segment, SpreadQuestion
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
@@ -67,7 +67,7 @@ async def _question(request: web.Request, fields: wire.PlayersFilter) -> Questio
     return Question(fields.by, 1, fields.order == "desc", segment)
 
 
-def _choice(fields: wire.PlayersFilter) -> Choice:
+def _choice(fields: wire.PlayersFilter) -> PlayerChoice:
     segment = Segment(
         class_name=fields.class_name,
         min_level=fields.min_level,
@@ -79,7 +79,7 @@ def _choice(fields: wire.PlayersFilter) -> Choice:
         name_part=fields.name_part,
         ids=None if fields.id is None else (int(fields.id),),
     )
-    return Choice(segment, _truth(fields.online), fields.name, fields.device)
+    return PlayerChoice(segment, _truth(fields.online), fields.name, fields.device)
 
 
 def _truth(text: wire.Truth | None) -> bool | None:

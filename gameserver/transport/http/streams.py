@@ -11,11 +11,15 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import structlog
 from aiohttp import hdrs, web
 
 from gameserver.exports import CONTENT_TYPES, Format, encoded, heading
+from gameserver.rules.errors import GameError
+from gameserver.waiting import next_part
 
 T = TypeVar("T")
+log = structlog.get_logger()
 WRITE_SECONDS = 20.0
 
 
@@ -35,7 +39,7 @@ class Sheet(Generic[T]):
 async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None], sheet: Sheet[T]) -> web.StreamResponse:
     """Sends the rows of all parts as a download, and closes them. Raises what the first part raises."""
     async with contextlib.aclosing(parts):
-        first: Sequence[T] = await anext(parts, ())
+        first = await next_part(parts)
         response = _response(sheet)
         await response.prepare(request)
         try:
@@ -44,11 +48,19 @@ async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None],
                 async for part in parts:
                     await _write(response, sheet.text(part))
             await response.write_eof()
+        except (GameError, TimeoutError, ConnectionError) as error:
+            log.warning("a file breaks off", file=sheet.file, error=f"{type(error).__name__}: {error}")
+            _cut(request)
         except BaseException:
-            if request.transport is not None:
-                request.transport.abort()
+            _cut(request)
             raise
         return response
+
+
+def _cut(request: web.Request) -> None:
+    """Ends the connection without the end of the answer."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _response(sheet: Sheet[Any]) -> web.StreamResponse:

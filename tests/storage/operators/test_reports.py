@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from gameserver.app import Core
 from gameserver.commands import operations, rankings
-from gameserver.commands.rankings import Choice
+from gameserver.commands.rankings import PlayerChoice
 from gameserver.rules.errors import UnknownClass
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
@@ -207,4 +207,4 @@ async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_th
 
 async def test_a_ranking_of_a_class_that_the_game_hasnt_is_refused(core: Core) -> None:
     with pytest.raises(UnknownClass):
-        await rankings.resolved(core.commands.operations, core.commands.accounts, Choice(Segment("druid")))
+        await rankings.resolved(core.commands.operations, core.commands.accounts, PlayerChoice(Segment("druid")))

@@ -66,7 +66,7 @@ async def ban_the_even(core: Core) -> None:
             await connection.execute("update players set banned = id % 2 = 0")
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     crowd=crowds(), by=st.sampled_from(get_args(By)), descending=st.booleans(), drawn=segments(), bars=st.integers(1, 9)
 )

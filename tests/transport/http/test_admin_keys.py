@@ -26,7 +26,7 @@ async def key_of(node: InProcessNode, name: str, role: Role) -> str:
 
 async def ask(api: Api, method: str, path: str, token: str | None = None, **headers: str) -> Answer:
     body = {"reason": "a test"} if method in ("POST", "PUT") else None
-    return await api.ask(method, re.sub(r"{\w+}", "1", path), token=token, body=body, **headers)
+    return await api.ask(method, re.sub(r"{\w+}", "1", path), token=token, body=body, data=None, key=None, **headers)
 
 
 def test_every_admin_route_has_a_role_and_all_roles_are_used() -> None:
@@ -48,13 +48,14 @@ async def test_a_key_opens_what_its_role_may_and_nothing_more(node: InProcessNod
                 assert route.role.value in answer.body["detail"], what
 
 
-@pytest.mark.parametrize(
-    "cookie", ["", "x", f"hls_{'x' * 43}", "hls_", ADMIN_KEY, "1.abc", "a" * 3000], ids=lambda text: text[:6]
-)
-async def test_no_forged_cookie_opens_anything(api: Api, cookie: str) -> None:
-    for route in ADMIN_ROUTES:
-        answer = await ask(api, route.method, route.path, Cookie=f"gameserver_console={cookie}", X_Console="1")
-        assert (answer.status, answer.code) == (401, "not_authenticated"), (route.path, answer.body)
+FORGED = ("", "x", f"hls_{'x' * 43}", "hls_", ADMIN_KEY, "1.abc", "a" * 3000)
+
+
+async def test_no_forged_cookie_opens_anything(api: Api) -> None:
+    for cookie in FORGED:
+        for route in ADMIN_ROUTES:
+            answer = await ask(api, route.method, route.path, Cookie=f"gameserver_console={cookie}", X_Console="1")
+            assert (answer.status, answer.code) == (401, "not_authenticated"), (route.path, cookie, answer.body)
 
 
 async def test_only_hashes_of_keys_and_sessions_are_stored(node: InProcessNode, api: Api, settings: Settings) -> None:

@@ -96,7 +96,7 @@ profile: $(VENV)/ready ## record 10 seconds of a running node of CONFIG (NODE=no
 	@$(BIN)/python .ci/running.py profile $(CONFIG) $(NODE)
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
-system-packages: ## install HAProxy, Redis, etcd and luacheck, when root or sudo allows
+system-packages: ## install HAProxy, Redis, etcd, nftables and luacheck, when root or sudo allows
 	@.ci/system-packages
 
 # Names, versions and hashes only: no registry's address may be recorded.

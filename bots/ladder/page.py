@@ -58,7 +58,7 @@ def _told(each: RungFigures) -> list[str]:
 
 def _measured(each: RungFigures) -> list[Markup | str]:
     if each.skipped:
-        return [each.rung.title, f"not run: {each.skipped}", *[""] * (len(HEADS) - 2)]
+        return [f"{each.rung.title} (not run: {each.skipped})", *[""] * (len(HEADS) - 1)]
     kills = [cell for kind in ("node", "database") for cell in _killed(kill_of(each, kind))]
     verdicts = [_badge(verdict) for verdict in (each.lost, each.ranking, each.names, each.fresh)]
     age = "no replica" if each.stale_seconds is None else f"at most {each.stale_seconds:.2f} s"

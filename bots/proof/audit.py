@@ -25,7 +25,7 @@ from bots.wire.errors import BadAnswerError
 from bots.wire.pushes import PushHistory
 
 BOTS_AT_ONCE = 16
-LEDGER_PAGE = 200
+LEDGER_PATH = "/v1/players/me/ledger?limit=200"
 SETTLING_SECONDS = 3.0
 MAIL_SECONDS = 20.0
 """How long letters that are under way are waited for."""
@@ -138,7 +138,7 @@ async def _read(bot: Witness) -> ServerRecord:
 
 async def _read_once(bot: Witness) -> ServerRecord:
     try:
-        lines = await read_pages(bot.client, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
+        lines = await read_pages(bot.client, LEDGER_PATH)
         player = player_of(await get(bot.client, "/v1/players/me?max_staleness=0"))
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
         return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults)

@@ -9,6 +9,7 @@ from pathlib import Path
 from bots.count.document import InvariantVerdict
 from bots.history.lines import read_lines
 from bots.proof import invariants
+from bots.proof.audit import LEDGER_PATH as LEDGER
 from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
 from bots.proof.invariants import NAMES, Comparison, Fault
@@ -35,12 +36,15 @@ async def check_history(path: Path) -> HistoryVerdict:
     history = recorded(read_lines(path))
     if not history.players:
         raise NotProvedError(f"{path}: nobody signed up in this history, so there is nothing to prove")
-    proved = await prove_players(history.players, AT_ONCE)
+    witnesses = [player for player in history.players if LEDGER in player.client.replies]
+    if not witnesses:
+        raise NotProvedError(f"{path}: no ledger was read in this history, so there is nothing to compare with")
+    proved = await prove_players(witnesses, AT_ONCE)
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
     names = _names(history)
     faults, counters = [*faults, *names.faults], [*counters, names.checked]
-    left_out: list[str] = []
+    left_out = _unread(len(history.players) - len(witnesses))
     try:
         reader = _reader(history)
         points = await prove_points(reader, proved.ledgers, history.gone, AT_ONCE.boards)
@@ -51,7 +55,11 @@ async def check_history(path: Path) -> HistoryVerdict:
     except NotProvedError as error:
         left_out.append(f"boards: {error}")
     judged = invariants.verdicts(invariants.total(counters), faults)
-    return HistoryVerdict(history.lines, len(history.players), judged, left_out)
+    return HistoryVerdict(history.lines, len(witnesses), judged, left_out)
+
+
+def _unread(players: int) -> list[str]:
+    return [f"{players} players whose ledgers were not read, such as those of probes"] if players else []
 
 
 def _names(history: Recorded) -> Comparison:

@@ -6,11 +6,13 @@ breaks, or if the honest server was accused.
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 from rich.console import Console
@@ -73,7 +75,7 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
     await event.carry_out(stack)
 
 
-async def _play(stack: MutantStack) -> tuple[dict[str, object], str]:
+async def _play(stack: MutantStack) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         process = await asyncio.create_subprocess_exec(
@@ -102,15 +104,16 @@ async def _judged_again(history: Path) -> list[str]:
     return [row["invariant"] for row in orjson.loads(output)["invariants"] if row["verdict"] == VIOLATED]
 
 
-def _judged(mutant: Mutant, report: dict[str, object], output: str, seconds: float) -> Catch:
-    proof = report.get("proof")
-    if not isinstance(proof, dict):
+def _judged(mutant: Mutant, report: dict[str, Any], output: str, seconds: float) -> Catch:
+    proof: Any = report.get("proof")
+    if not proof:
         return Catch(mutant.name, mutant.what, False, ["the bots gave up"], seconds, output.splitlines()[-5:])
-    violated = {row["invariant"]: row["story"] for row in proof["invariants"] if row["verdict"] == VIOLATED}
+    violated = {row["invariant"]: row["story"] for row in proof if row["verdict"] == VIOLATED}
+    failure = report["summary"]["proof"]["failure"]
     names = [name for name in mutant.invariants if name in violated]
-    caught = bool(names) if mutant.invariants else not violated and not proof["failure"]
+    caught = bool(names) if mutant.invariants else not violated and not failure
     others = [name for name in violated if name not in names]
-    story = violated[names[0]] if names else [line for name in others for line in violated[name]] or [proof["failure"]]
+    story = violated[names[0]] if names else [line for name in others for line in violated[name]] or [failure]
     return Catch(mutant.name, mutant.what, caught, names + others, seconds, story)
 
 
@@ -153,5 +156,13 @@ async def main() -> int:
     return 0 if all(catch.caught for catch in catches) else 1
 
 
+async def interruptible() -> int:
+    """The same; a signal ends the stack that runs, too."""
+    running = asyncio.ensure_future(main())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    return await running
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(interruptible()))

@@ -53,13 +53,13 @@ class Fault(str):
 
 
 @dataclass(slots=True)
-class Comparison:
+class Examination:
     """How many things were compared, by invariant, and the faults."""
 
     checked: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
 
-    def add(self, other: "Comparison") -> None:
+    def add(self, other: "Examination") -> None:
         """Take in another comparison."""
         self.checked.update(other.checked)
         self.faults += other.faults

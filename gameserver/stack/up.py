@@ -48,6 +48,7 @@ def servers(settings: Settings) -> list[Child]:
             standbys=_embedded_replicas(name, database),
             synchronous=database.synchronous,
             archived=settings.backups is not None,
+            settings={"summarize_wal": "on"} if settings.backups is not None and settings.backups.incremental else {},
         )
         for name, database in settings.databases.items()
         if database.embedded is not None

@@ -1,6 +1,7 @@
 """A server that answers every request of a bot at once, to measure the bots alone.
 
-`python -m tests.bench.instant_server` prints its port. It keeps versions, so that bots find nothing wrong; it plays no game, and is no model of one.
+`python -m tests.bench.instant_server` prints its port. It keeps versions, so that bots find
+nothing wrong; it plays no game, and is no model of one.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Frames that an address sends at once are taken a few at a time, so that others' turn comes in between."""
+"""What an address sends at once is taken a few at a time, so that others' turn comes in between."""
 
 import asyncio
 from collections import Counter
@@ -6,26 +6,12 @@ from collections.abc import Hashable
 
 import pytest
 
+from gameserver.transport.callers.turns import A_TURN, AddressTurns
 from gameserver.transport.socket import conversation
-from gameserver.transport.socket.turns import A_TURN, FrameTurns
 from tests.support.client import Api
+from tests.support.loop_turns import LoopTurns
 
 FRAMES = 100
-
-
-class LoopTurns:
-    """Counts the turns of the loop until it is stopped."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._next = asyncio.get_running_loop().call_soon(self._count)
-
-    def _count(self) -> None:
-        self.number += 1
-        self._next = asyncio.get_running_loop().call_soon(self._count)
-
-    def stop(self) -> None:
-        self._next.cancel()
 
 
 async def test_the_loop_turns_to_others_while_a_socket_has_much_to_say(
@@ -48,19 +34,22 @@ async def test_the_loop_turns_to_others_while_a_socket_has_much_to_say(
     assert max(taken.values()) <= A_TURN
 
 
-async def _frames(turns: FrameTurns, whose: Hashable, count: int, taken: list[tuple[int, Hashable]]) -> None:
-    loop = LoopTurns()
-    for _ in range(count):
-        await turns.take(whose)
-        taken.append((loop.number, whose))
-    loop.stop()
+async def _take(turns: AddressTurns, whose: Hashable) -> None:
+    if (turn := turns.take(whose)) is not None:
+        await turn
 
 
 async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others() -> None:
-    turns = FrameTurns()
+    turns, loop = AddressTurns(), LoopTurns()
     taken: list[tuple[int, Hashable]] = []
-    flood = [_frames(turns, "flood", 10, taken) for _ in range(5 * A_TURN)]
-    await asyncio.gather(*flood, _frames(turns, "other", 1, taken))
+
+    async def frames(whose: Hashable, count: int) -> None:
+        for _ in range(count):
+            await _take(turns, whose)
+            taken.append((loop.number, whose))
+
+    await asyncio.gather(*(frames("flood", 10) for _ in range(5 * A_TURN)), frames("other", 1))
+    loop.stop()
     by_turn = Counter(taken)
     assert by_turn.total() == 50 * A_TURN + 1
     assert max(by_turn.values()) == A_TURN
@@ -68,8 +57,8 @@ async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others
 
 
 async def test_a_socket_that_ends_while_it_waits_takes_no_turn() -> None:
-    turns = FrameTurns()
-    tasks = [asyncio.create_task(turns.take("one")) for _ in range(2 * A_TURN + 1)]
+    turns = AddressTurns()
+    tasks = [asyncio.create_task(_take(turns, "one")) for _ in range(2 * A_TURN + 1)]
     await asyncio.sleep(0)
     assert sum(task.done() for task in tasks) == A_TURN
     for task in tasks[A_TURN:-1]:

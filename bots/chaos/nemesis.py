@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from bots.chaos import deeds
+from bots.chaos import cuts, deeds
 from bots.chaos.errors import BadPlanError, CantBeDoneError
 from bots.chaos.plan import read
 from bots.chaos.stack import RunningStack, StackServer
@@ -76,6 +76,8 @@ class Nemesis:
             await asyncio.gather(*self._under_way)
         finally:
             await cancel_and_wait(*self._under_way)
+        if self._seen.keys() & {_named(due) for due in self.due if due.kind == "cut"}:
+            await cuts.clear()
 
     def sightings(self) -> list[Sighting]:
         """What the plan names, and how often it was carried out; a run in which it never was says so."""

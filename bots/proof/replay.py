@@ -12,7 +12,7 @@ from bots.proof import invariants
 from bots.proof.audit import LEDGER_PATH as LEDGER
 from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
-from bots.proof.invariants import NAMES, Examination, Fault
+from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
 from bots.proof.points import prove_points
 from bots.proof.recorded import RecordedClient, RecordedRun, recorded
@@ -62,8 +62,8 @@ def _unread(players: int) -> list[str]:
     return [f"{players} players whose ledgers were not read, such as those of probes"] if players else []
 
 
-def _names(history: RecordedRun) -> Examination:
-    names = Examination()
+def _names(history: RecordedRun) -> Evidence:
+    names = Evidence()
     for name, holders in history.holders.items():
         names.checked[NAMES] += 1
         if len(holders) > 1:

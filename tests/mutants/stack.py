@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from gameserver.config.settings import load
 from tests.cluster.running_up import RunningUp, made
 from tests.mutants.mutant import Mutant, plant
 from tests.support.repository import ROOT
@@ -109,10 +108,6 @@ class MutantStack(RunningUp):
     @property
     def admin_key(self) -> Path:
         return self.folder / "var" / "admin.key"
-
-    def replica_url(self) -> str:
-        primary = load(self.config).database_url("one").get_secret_value()
-        return primary.replace("+asyncpg", "").replace(f":{self.ports['one']}/", f":{self.ports['replica']}/")
 
     async def command(self, *words: str) -> None:
         """A command of the copy. AssertionError if it fails."""

@@ -80,6 +80,6 @@ EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
     "freeze": Event(3.0, freeze_a_node),
     "move": Event(2.0, move_slots),
-    "season": Event(2.0, close_the_season),
+    "season": Event(0.5, close_the_season),
     "lag": Event(2.0, let_the_replica_lag),
 }

@@ -46,13 +46,15 @@ async def prove_points(player: Asker, ledgers: Ledgers, gone: int, patience: flo
 
     Raises NotProvedError.
     """
+    return await _settled(partial(_all_boards, player, ledgers, gone), patience)
+
+
+async def _all_boards(player: Asker, ledgers: Ledgers, gone: int) -> Evidence:
+    """Compare all boards once, by the seasons of this moment."""
     verdict = Evidence()
-    compares = [
-        partial(_by_season if board.starts_at else _all_time, player, board, ledgers, gone)
-        for board in parse_points_boards(await get(player, "/v1/boards"))
-    ]
-    for one in await asyncio.gather(*(_settled(compare, patience) for compare in compares)):
-        verdict.add(one)
+    for board in parse_points_boards(await get(player, "/v1/boards")):
+        compare = _by_season if board.starts_at else _all_time
+        verdict.add(await compare(player, board, ledgers, gone))
     return verdict
 
 
@@ -77,13 +79,24 @@ async def _by_season(player: Asker, board: PointsBoard, ledgers: Ledgers, gone: 
     for season in SEASONS:
         try:
             page = await _page(player, board.name, f"&season={season}")
-        except NotProvedError:
-            continue  # there is no such season, or not yet
+        except NotProvedError as error:
+            verdict.faults += _missed(board, ledgers, str(error)) if season == "previous" else []
+            continue
         ends = board.starts_at if season == "previous" else board.ends_at
         verdict.add(compare_points(board, page, ledgers, page.season, ends))
         if season == "previous":
             verdict.add(compare_rewards(board, page, ledgers, gone))
     return verdict
+
+
+def _missed(board: PointsBoard, ledgers: Ledgers, why: str) -> list[Fault]:
+    """A season in which a bot scored has to be shown once it is over; before the first one there is none."""
+    for player, entries in ledgers.items():
+        for entry in entries:
+            if board.points in entry.points and _time(entry.at) < _time(board.starts_at):
+                told = f"board {board.name}: player {player} scored at {entry.at}, in a season that isn't shown: {why}"
+                return [Fault(POINTS, told)]
+    return []
 
 
 async def _page(player: Asker, board: str, season: str) -> PointsPage:

@@ -65,6 +65,7 @@ from gameserver.transport.wire.queries import (
 from gameserver.transport.wire.requests import (
     Act,
     Because,
+    ConsoleSignIn,
     NewDevice,
     Notice,
     PasswordChange,
@@ -96,6 +97,7 @@ __all__ = [
     "BoardQuery",
     "CheckQuery",
     "Close",
+    "ConsoleSignIn",
     "ExpectationFailed",
     "FeedQuery",
     "Frame",

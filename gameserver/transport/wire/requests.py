@@ -93,6 +93,14 @@ class Because(JsonModel):
     reason: Reason
 
 
+class ConsoleSignIn(JsonModel):
+    """`code` is the one-time password, for a key that needs one."""
+
+    model_config = _example(code="287082")
+
+    code: Annotated[str, Field(max_length=16)] | None = None
+
+
 class Rebuild(Because):
     model_config = _example(reason="after a repair", season="current")
 

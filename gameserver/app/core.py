@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, operators_room
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
@@ -21,6 +22,7 @@ from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.passwords import HashingLimits, Passwords
 from gameserver.commands.play import Play
+from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
 from gameserver.config.limits import PerMinute, PerSecond
@@ -202,6 +204,7 @@ def _commands(
     play = Play(rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
+    pages = player_pages_of(rooms, play, slots, leaderboards)
     return Commands(
         accounts=accounts,
         play=play,
@@ -212,6 +215,10 @@ def _commands(
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
         admins=admins_of(settings, rooms.operators, policy.now),
+        corrections=corrections_of(play, slots, leaderboards, audit),
+        player_pages=pages,
+        player_exports=PlayerExports(pages, accounts, rooms.seasons.records),
+        erasures=erasures_of(rooms, accounts, slots, leaderboards),
     )
 
 

@@ -11,6 +11,7 @@ from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
@@ -35,6 +36,7 @@ def operators_room(settings: Settings, databases: Databases, replicas: Replicas,
         audit=Audit(control),
         keys=AdminKeys(control),
         names=GameNames(control, slots.members),
+        notes=Notes(control),
     )
 
 

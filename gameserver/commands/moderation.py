@@ -1,11 +1,19 @@
 """Banning players and lifting bans, and taking stolen devices from players."""
 
+from dataclasses import replace
+from datetime import datetime
+
 from gameserver.commands import devices, play
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
-from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.bans import BanChange, BanState, DueBan
+from gameserver.storage.ids import new_command_id
 from gameserver.storage.operators.audit import AuditedChange
+from gameserver.times import rfc3339
+
+SERVER = "the server"
+"""Who lifts a ban whose time is over."""
 
 
 async def change_ban(operations: Operations, admin: str, change: BanChange) -> BanState:
@@ -16,8 +24,10 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
     """
     before = {"version": (await play.read(operations.play, change.player_id)).version}
-    target = str(change.player_id)
-    entry = AuditedChange(admin, change.action, target, change.reason, command_id=change.command_id, before=before)
+    change = replace(change, by=admin)
+    details = {} if change.until is None else {"until": rfc3339(change.until)}
+    target, reason = str(change.player_id), change.reason
+    entry = AuditedChange(admin, change.action, target, reason, details, change.command_id, before)
     async with operations.room.audit.recorded(entry) as end:
         state = await operations.bans.change(change)
         end.after = {"banned": state.banned, "version": state.player.version, "replayed": state.replayed}
@@ -33,6 +43,18 @@ async def _follow(operations: Operations, change: BanChange, state: BanState) ->
         finally:
             if state.banned:
                 await operations.sessions.revoke_all(change.player_id)
+
+
+async def lift_due(operations: Operations, due: DueBan, now: datetime) -> None:
+    """Lifts a ban whose time is over, with all that follows; any node may do it, again and again.
+
+    Raises PlayerNotFound, DatabaseUnavailable.
+    """
+    number = new_command_id(int(now.timestamp() * 1000))
+    lift = BanChange(number, due.player_id, banned=False, reason="its time is over", by=SERVER, of=due.command_id)
+    state = await operations.bans.change(lift)
+    await operations.records.hide(due.player_id, hidden=state.banned)
+    await operations.bans.settle(due)
 
 
 async def end_device(

@@ -20,6 +20,7 @@ from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
@@ -91,7 +92,7 @@ class SocialRoom:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, the audit log, operators' keys, and which names of the game the data holds."""
+    """Questions over all databases, the audit log, operators' keys and notes, and the names that the data holds."""
 
     reports: Reports
     spreads: Spreads
@@ -100,6 +101,7 @@ class OperatorsRoom:
     audit: Audit
     keys: AdminKeys
     names: GameNames
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)

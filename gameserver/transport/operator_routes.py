@@ -51,7 +51,7 @@ OPERATOR_ROUTES = (
            body=wire.Notice, answer=answers.NoticeAnswer, status=201,
            errors=(errors.PlayerNotFound, errors.PresenceUnavailable, *READS)),
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/ban", operators.ban,
-           "Ban a player: hide it on every board and end its sessions", body=wire.Because,
+           "Ban a player: hide it on every board and end its sessions", body=wire.BanPlayer,
            answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
     admin(SUPPORT, "DELETE", "/admin/v1/players/{id}/ban", operators.lift_ban, "Lift a ban", query=wire.ReasonQuery,
            answer=answers.BanAnswer, errors=BANS, takes_command_id=True),

@@ -2,8 +2,9 @@
 
 from gameserver.rules import errors
 from gameserver.transport import answers, wire
-from gameserver.transport.http import boards, devices, game, health, mail, players, sessions, social
+from gameserver.transport.http import boards, devices, game, health, mail, player_page, players, sessions, social
 from gameserver.transport.operator_routes import OPERATOR_ROUTES
+from gameserver.transport.player_page_routes import PLAYER_PAGE_ROUTES
 from gameserver.transport.route import bearer, player, public
 from gameserver.transport.socket import conversation
 
@@ -87,6 +88,9 @@ ROUTES = (
     player("GET", "/v1/players/me/ledger", players.read_ledger, "The caller's history, newest first",
            query=wire.LedgerQuery,
            answer=answers.LedgerAnswer, errors=OWN_READS),
+    player("GET", "/v1/players/me/export", player_page.export_me,
+           "Everything that is stored of the caller's player, as JSON lines",
+           errors=(errors.PlayerNotFound, errors.Overloaded, *OWN_READS)),
     player("GET", "/v1/players/me/feed", social.read_feed, "What the caller did last, newest first",
            query=wire.FeedQuery,
            answer=answers.FeedAnswer, errors=(errors.PlayerNotFound, *OWN_READS)),
@@ -125,6 +129,7 @@ ROUTES = (
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
            errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     *OPERATOR_ROUTES,
+    *PLAYER_PAGE_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),
     public("GET", "/ready", health.ready, "Whether the node takes new work", answer=answers.ReadyAnswer,
            errors=(errors.Unavailable, errors.NotFound)),

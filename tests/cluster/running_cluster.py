@@ -4,12 +4,13 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import asyncpg
 import pytest
 
 from gameserver.config.settings import Settings, load
@@ -17,7 +18,9 @@ from gameserver.stack.clusters import failover_api
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
 from gameserver.stack.servers import datafolder
+from gameserver.stack.servers.local_http import HOST
 from gameserver.stack.servers.patroni_api import MemberState
+from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from tests.cluster.running_up import RunningUp
 from tests.cluster.swarm import Bots, BotsOutput
 from tests.support.client import Api
@@ -27,7 +30,7 @@ START_SECONDS = 150
 ELECTED_SECONDS = 60
 """Within which there is a primary with a standby in step, also on a machine that is busy with other tests."""
 PLAYERS = 12
-LONGEST = 120
+LONGEST = 240
 """Seconds that bots play at the most."""
 
 
@@ -73,6 +76,34 @@ class RunningCluster(RunningUp):
     def admin_key(self) -> Path:
         return self.folder / "var" / "admin.key"
 
+    @property
+    def players(self) -> Sequence[str]:
+        """The databases of players."""
+        return self.settings.groups["players"].databases
+
+    @property
+    def failing_over(self) -> Sequence[str]:
+        """The databases of several servers."""
+        return [name for name, each in self.settings.databases.items() if each.members]
+
+    def servers(self, database: str) -> int:
+        """How many servers a database has."""
+        return len(self.settings.databases[database].members)
+
+    @asynccontextmanager
+    async def superuser(self, database: str, member: str = "") -> AsyncIterator[asyncpg.Connection]:
+        """A connection to the primary, or to the server that is named; its own writes wait for no standby."""
+        found = [each for each in await self.members(database) if (each.name == member if member else each.leads)]
+        password = self.settings.server_password(database, SUPERUSER).get_secret_value()
+        connection = await asyncpg.connect(
+            host=HOST, port=found[0].port, user=SUPERUSER, password=password, database=ROLE, timeout=5,
+            server_settings={"synchronous_commit": "local"},
+        )  # fmt: skip
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
     async def members(self, database: str) -> list[MemberState]:
         try:
             return await failover_api(self.settings, database).members()
@@ -103,9 +134,9 @@ class RunningCluster(RunningUp):
 
         async def holds() -> bool:
             members = await self.members(database)
-            wanted = len(self.settings.databases[database].members)
             leaders = sum(member.leads for member in members)
-            return leaders == 1 and leaders + sum(member.can_take_over for member in members) == wanted
+            in_step = sum(member.can_take_over for member in members)
+            return leaders == 1 and leaders + in_step == self.servers(database)
 
         await wait_until(holds, ELECTED_SECONDS, f"all servers of {database} are in step")
 
@@ -140,11 +171,18 @@ class RunningCluster(RunningUp):
 
     async def acted(self) -> float:
         """How many commands the nodes have carried out."""
+        return await self._summed(rb"gameserver_commands_total(?:\{.*\})?")
+
+    async def counted(self, sample: str) -> float:
+        """The sum of a metric's sample over the nodes."""
+        return await self._summed(re.escape(sample.encode()))
+
+    async def _summed(self, pattern: bytes) -> float:
         total = 0.0
         for url in self.operators:
             async with Api(url) as api:
                 body = (await api.ask("GET", "/metrics")).body
-            total += sum(map(float, re.findall(rb"^gameserver_commands_total(?:\{.*\})? (\S+)$", body, re.MULTILINE)))
+            total += sum(map(float, re.findall(rb"^%s (\S+)$" % pattern, body, re.MULTILINE)))
         return total
 
     async def go_on(self, times: int = 10) -> None:

@@ -1,156 +1,42 @@
-"""The table of docs/failover.md: what each loss does to a whole deployment under the bots, with their proof.
-
-`make soak` runs it; each row is appended as JSON to the file that FAULT_TABLE names.
-"""
+"""Servers that die, hang and are replaced under the bots: nothing is lost, doubled, or seen and then lost."""
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from random import Random
 
-import orjson
 import pytest
 
 from gameserver.config.settings import REDIS_MASTER
 from gameserver.stack.processes import process_table
-from gameserver.stack.processes.process_table import descendants
 from gameserver.stack.servers.sentinel import SentinelPlaces
-from tests.cluster.pulse import SESSIONS, Pulse, beating
-from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require_etcd, stopped, tell
-from tests.cluster.running_up import made
+from tests.cluster.fault_table import (
+    HANGS_SECONDS,
+    OF_THREE,
+    OF_TWO,
+    SLOWER,
+    VICTIMS,
+    Harm,
+    family,
+    measured,
+    started_cluster,
+)
+from tests.cluster.running_cluster import ELECTED_SECONDS, RunningCluster, stopped, tell
 from tests.cluster.swarm import Bots
-
-CONFIG = """
-game = "{game}"
-[stack]
-data = "var"
-[node]
-port = {node}
-drain_seconds = 3
-[limits]
-exempt = ["127.0.0.0/8"]
-actions_per_player = {{ per_second = 5000, burst = 10000 }}
-[etcd]
-members = [
-    {{ port = {etcd_1}, peer_port = {etcd_peer_1} }},
-    {{ port = {etcd_2}, peer_port = {etcd_peer_2} }},
-    {{ port = {etcd_3}, peer_port = {etcd_peer_3} }},
-]
-[databases.one]
-members = [{{ port = {one_1}, api_port = {one_api_1} }}, {{ port = {one_2}, api_port = {one_api_2} }}]
-[databases.two]
-members = [
-    {{ port = {two_1}, api_port = {two_api_1} }},
-    {{ port = {two_2}, api_port = {two_api_2} }},
-    {{ port = {two_3}, api_port = {two_api_3} }},
-]
-[databases.three]
-members = [{{ port = {three_1}, api_port = {three_api_1} }}, {{ port = {three_2}, api_port = {three_api_2} }}]
-[redis.sentinels]
-servers = [{redis}, {redis_2}]
-ports = [{sentinel_1}, {sentinel_2}, {sentinel_3}]
-[control]
-database = "one"
-[groups.accounts]
-databases = ["one", "two"]
-[groups.players]
-databases = ["one", "two", "three"]
-"""
-SLOWER = float(os.environ.get("SLOWER", "3"))
-"""How much slower than a machine of its own this one may be: others use it, too."""
-HANGS_SECONDS = 35
-"""Longer than the lease of a primary."""
-OF_THREE, OF_TWO = "two", "three"
-"""A database of three servers, which can lose one, and one of two, as in config/cluster.toml."""
-VICTIMS = ("one", OF_THREE, OF_TWO)
-"""The first is the control database."""
-Harm = Callable[[RunningCluster, str], Awaitable[None]]
+from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 
 
+BACKEND_HANGS_SECONDS = 10
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RunningCluster]:
-    """One for all faults, each of which leaves it whole."""
-    require_etcd()
-    with made(RunningCluster, CONFIG, nodes=2) as run:
-        asyncio.run(run.start(START_SECONDS))
+    with started_cluster() as run:
         yield run
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one fault did; seconds without an acknowledged write and without a sign-in.
-
-    Writes are those on its database, and those on the worst of the others.
-    """
-
-    fault: str
-    servers: int
-    lost: int
-    doubled: int
-    unexplained: int
-    seen_then_lost: int
-    unknown_landed: int
-    errors: dict[str, int]
-    writes_after: float
-    others: float
-    sessions_after: float
-
-    def note(self) -> None:
-        if (file := os.environ.get("FAULT_TABLE")) is not None:
-            with Path(file).open("ab") as table:
-                table.write(orjson.dumps(self) + b"\n")
-
-
-async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str) -> Row:
-    """Does the harm under the bots and the pulse, and waits until all is whole again."""
-    for name in ("one", "two", "three"):
-        await cluster.whole(name)
-    began = 0.0
-    async with beating(cluster.door.address, cluster.settings) as pulse:
-
-        async def disturb() -> None:
-            nonlocal began
-            began = time.monotonic()
-            await harm(cluster, victim)
-            await cluster.in_step(victim)
-            await all_beat(pulse)
-
-        done = await cluster.bots_prove(bots, disturb)
-    proof = done.report["proof"]
-    row = Row(
-        fault=harm.__name__,
-        servers=len(cluster.settings.databases[victim].members),
-        lost=proof["lost"],
-        doubled=proof["doubled"],
-        unexplained=proof["unexplained"],
-        seen_then_lost=pulse.seen_then_lost,
-        unknown_landed=proof["unknown_fate"]["landed"],
-        errors=done.report["errors"],
-        writes_after=round(pulse.gap(victim, began), 1),
-        others=round(max(pulse.gap(name, began) for name in ("one", "two", "three") if name != victim), 1),
-        sessions_after=round(pulse.gap(SESSIONS, began), 1),
-    )
-    row.note()
-    assert (row.lost, row.doubled, row.unexplained, row.seen_then_lost) == (0, 0, 0, 0)
-    return row
-
-
-async def all_beat(pulse: Pulse) -> None:
-    """Waits until every database has acknowledged something since now, and somebody has signed in."""
-    now = time.monotonic()
-    async with asyncio.timeout(90):
-        while not all(beats[-1] > now for beats in pulse.beats.values()):  # noqa: ASYNC110 - times are what is waited for
-            await asyncio.sleep(0.1)
-
-
-def family(pid: int) -> list[int]:
-    return [pid, *descendants(pid)]
 
 
 async def a_planned_switchover(cluster: RunningCluster, victim: str) -> None:
@@ -211,6 +97,54 @@ async def a_hanging_standby(cluster: RunningCluster, victim: str) -> None:
     standby = next(member.name for member in await cluster.members(victim) if member.can_take_over)
     with stopped(*family(cluster.postgres(standby))):
         await asyncio.sleep(10)
+
+
+async def a_hanging_backend_of_the_primary(cluster: RunningCluster, victim: str) -> None:
+    """One that is writing: it keeps its locks, and no time-out of its own ends it. All else goes on."""
+    writing = (
+        "select pid from pg_stat_activity where application_name = 'gameserver' and backend_type = 'client backend'"
+        " and xact_start is not null and backend_xid is not null limit 1"
+    )
+    async with cluster.superuser(victim) as connection:
+        pids: list[int] = []
+
+        async def is_caught() -> bool:
+            pids[:] = [row["pid"] for row in await connection.fetch(writing)]
+            return bool(pids)
+
+        await wait_until(is_caught, what="a transaction is writing")
+        with stopped(*pids):
+            await asyncio.sleep(BACKEND_HANGS_SECONDS)
+
+
+async def while_the_former_primary_rewinds(cluster: RunningCluster, victim: str) -> str:
+    """Kills the primary; returns its successor's name while the killed one is being made its standby."""
+    first = await cluster.leader(victim)
+    tell(cluster.postgres(first), signal.SIGKILL)
+    folder = str(cluster.folder / "var" / f"postgres-{first}" / "data")
+    second: list[str] = []
+
+    async def rewinds() -> bool:
+        members = {member.name: member for member in await cluster.members(victim)}
+        second[:] = [member.name for member in members.values() if member.leads and member.name != first]
+        commands = map(process_table.command_line, process_table.descendants(cluster.patroni(first)))
+        rewound = any("pg_rewind" in command and folder in command for command in commands)
+        return bool(second) and (rewound or (first in members and members[first].state == "starting"))
+
+    await wait_until(rewinds, ELECTED_SECONDS, f"{first} becomes a standby again")
+    return second[0]
+
+
+async def a_new_primary_that_hangs_while_the_former_one_rewinds(cluster: RunningCluster, victim: str) -> None:
+    leader = await while_the_former_primary_rewinds(cluster, victim)
+    with stopped(*family(cluster.postgres(leader))):
+        await asyncio.sleep(5)
+
+
+async def a_new_primary_killed_while_the_former_one_rewinds(cluster: RunningCluster, victim: str) -> None:
+    leader = await while_the_former_primary_rewinds(cluster, victim)
+    tell(cluster.postgres(leader), signal.SIGKILL)
+    await cluster.in_step(victim)
 
 
 async def two_failovers_in_ten_seconds(cluster: RunningCluster, victim: str) -> None:
@@ -302,6 +236,11 @@ LEASE, AWAY = 25, HANGS_SECONDS + 15
         (a_hanging_postmaster_of_the_primary, OF_THREE, HANGS_SECONDS),
         (a_hanging_standby, OF_THREE, 2),
         (a_hanging_standby, OF_TWO, 15),
+        (a_hanging_backend_of_the_primary, OF_THREE, BACKEND_HANGS_SECONDS + 3),
+        (a_new_primary_that_hangs_while_the_former_one_rewinds, OF_THREE, 15),
+        (a_new_primary_that_hangs_while_the_former_one_rewinds, OF_TWO, 30),
+        (a_new_primary_killed_while_the_former_one_rewinds, OF_THREE, 30),
+        (a_new_primary_killed_while_the_former_one_rewinds, OF_TWO, 30),
         (one_killed_etcd, OF_THREE, 2),
         (all_of_etcd_killed, OF_THREE, 5),
         (all_of_etcd_away, OF_THREE, 5),

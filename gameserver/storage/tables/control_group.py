@@ -38,6 +38,15 @@ databases = Table(
 )
 """Databases that groups may use; `url` is set for those that joined at run time."""
 
+primaries = Table(
+    "primaries",
+    control,
+    Column("database", String(64), primary_key=True),
+    Column("system", String(20), nullable=False),
+    Column("timeline", Integer, nullable=False),
+)
+"""The primary of each database that was seen last (see sharding/primaries.py)."""
+
 members = Table(
     "members",
     control,
@@ -150,6 +159,19 @@ seasons = Table(
 
 `definition` is the board's table of game.toml as it was when the season began; null before there was this column.
 """
+
+player_notes = Table(
+    "player_notes",
+    control,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("player_id", BigInteger, nullable=False),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("text", String(2000), nullable=False),
+    Column("command_id", UUID(as_uuid=False), nullable=False, unique=True),
+    Index("player_notes_player", "player_id", "id"),
+)
+"""What operators note of players, for each other."""
 
 game_names = Table(
     "game_names",

@@ -15,6 +15,7 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
+from gameserver.transport.answers.corrections import CorrectedAnswer, ErasureAnswer, corrected, erasure
 from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.game import (
@@ -43,6 +44,17 @@ from gameserver.transport.answers.operators import (
     verdict,
 )
 from gameserver.transport.answers.play import ActAnswer, ItemsAnswer, LedgerAnswer, act, items, ledger
+from gameserver.transport.answers.player_page import (
+    NoteAnswer,
+    PastStateAnswer,
+    PlayerPageAnswer,
+    TimelineAnswer,
+    export_part,
+    note,
+    past_state,
+    player_page,
+    timeline,
+)
 from gameserver.transport.answers.players import (
     BanAnswer,
     PlayerAnswer,
@@ -83,10 +95,12 @@ __all__ = [
     "BoardAnswer",
     "BoardsAnswer",
     "ClassesAnswer",
+    "CorrectedAnswer",
     "CountAnswer",
     "DatabasesAnswer",
     "DeviceAnswer",
     "DevicesAnswer",
+    "ErasureAnswer",
     "FeedAnswer",
     "FriendsAnswer",
     "InboxAnswer",
@@ -94,9 +108,12 @@ __all__ = [
     "LedgerAnswer",
     "LiveAnswer",
     "NodesAnswer",
+    "NoteAnswer",
     "NoticeAnswer",
     "PasswordAnswer",
+    "PastStateAnswer",
     "PlayerAnswer",
+    "PlayerPageAnswer",
     "PlayersAnswer",
     "Problem",
     "RankAnswer",
@@ -110,6 +127,7 @@ __all__ = [
     "SignUpAnswer",
     "SlotsAnswer",
     "SpreadAnswer",
+    "TimelineAnswer",
     "VerdictAnswer",
     "WelcomeAnswer",
     "act",
@@ -122,12 +140,15 @@ __all__ = [
     "board",
     "board_list",
     "class_list",
+    "corrected",
     "counts",
     "databases",
     "device",
     "device_list",
     "encode",
     "encoded",
+    "erasure",
+    "export_part",
     "exported_player",
     "feed",
     "frame_error",
@@ -136,9 +157,12 @@ __all__ = [
     "items",
     "ledger",
     "nodes",
+    "note",
+    "past_state",
     "player",
     "player_list",
     "player_now",
+    "player_page",
     "problem",
     "rank",
     "ranked_place",
@@ -150,6 +174,7 @@ __all__ = [
     "sign_up",
     "slots",
     "spread",
+    "timeline",
     "verdict",
     "welcome",
 ]

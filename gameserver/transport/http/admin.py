@@ -1,8 +1,10 @@
 """Operators' questions and changes over HTTP; `name` is the name of the admin key, for the audit log."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
-from gameserver.commands import board_repair, moderation, operations
+from gameserver.commands import board_repair, moderation, moments, operations
 from gameserver.commands.results import BanChange
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
@@ -40,18 +42,23 @@ async def proclaim(request: web.Request, name: str) -> web.Response:
 
 
 async def ban(request: web.Request, name: str) -> web.Response:
-    fields = await inputs.body(request, wire.Because)
-    return await _change_ban(request, name, fields.reason, banned=True)
+    fields = await inputs.body(request, wire.BanPlayer)
+    until = None if fields.until is None else moments.moment_of(fields.until, "until")
+    change = BanChange(
+        inputs.command_id(request), inputs.path_player(request), banned=True, reason=fields.reason, until=until
+    )
+    return await _change_ban(request, name, replace(change, said=fields.said))
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:
-    return await _change_ban(request, name, inputs.query(request, wire.ReasonQuery).reason, banned=False)
+    reason = inputs.query(request, wire.ReasonQuery).reason
+    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned=False, reason=reason)
+    return await _change_ban(request, name, change)
 
 
-async def _change_ban(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:
-    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned, reason)
+async def _change_ban(request: web.Request, name: str, change: BanChange) -> web.Response:
     state = await moderation.change_ban(request.app[COMMANDS].operations, name, change)
-    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change.command_id))
+    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change))
 
 
 async def check_board(request: web.Request, _: str) -> web.Response:

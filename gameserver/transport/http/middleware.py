@@ -52,7 +52,8 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         if is_preflight(request):
             response: web.StreamResponse = _answer_preflight(request)
         else:
-            callers.count_request(request)
+            if (turn := callers.admit(request)) is not None:
+                await turn
             response = await handler(request)
     except Exception as error:
         response = _error_response(request, error)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from gameserver.exports import Format
 from gameserver.rules.arguments import PlayerId
@@ -133,3 +133,27 @@ class CheckQuery(SeasonQuery):
 
 class NodesQuery(QueryModel):
     ids: Ids = Field(default_factory=list)
+
+
+class PreviewQuery(QueryModel):
+    """With `preview=true` nothing changes: the answer says what would."""
+
+    preview: Literal["true", "false"] = "false"
+
+
+class TimelineQuery(QueryModel):
+    """`actions` are names in the ledger, separated by commas; `since` and `until` moments; `cursor` is a version."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")] = None
+    actions: Annotated[list[ShortText], Field(max_length=20), BeforeValidator(split_at_commas)] = Field(
+        default_factory=list
+    )
+    since: Annotated[str | None, Field(max_length=40)] = None
+    until: Annotated[str | None, Field(max_length=40)] = None
+
+
+class MomentQuery(QueryModel):
+    """A moment: RFC 3339 with an offset."""
+
+    at: Annotated[str, Field(max_length=40)]

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from aiohttp import web
 
@@ -60,10 +59,6 @@ async def export_me(request: web.Request, session: Session) -> web.StreamRespons
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:
     game = request.app[RULEBOOK].game
-
-    async def lines() -> AsyncGenerator[list[dict[str, Any]], None]:
-        async with contextlib.aclosing(parts):
-            async for part in parts:
-                yield answers.export_part(part, game)
-
-    return await stream(request, lines(), Sheet((), dict, "ndjson", "player"))
+    async with contextlib.aclosing(parts):
+        lines = (answers.export_part(part, game) async for part in parts)
+        return await stream(request, lines, Sheet((), dict, "ndjson", "player"))

@@ -47,7 +47,7 @@ async def ban(request: web.Request, name: str) -> web.Response:
     change = BanChange(
         inputs.command_id(request), inputs.path_player(request), banned=True, reason=fields.reason, until=until
     )
-    return await _change_ban(request, name, replace(change, said=fields.said))
+    return await _change_ban(request, name, replace(change, said=fields.said or ""))
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:

@@ -110,7 +110,7 @@ class BanPlayer(Because):
     model_config = _example(reason="cheating, ticket 4711", until="2026-12-31T12:00:00Z", said="You used a bot.")
 
     until: Annotated[str | None, Field(max_length=40)] = None
-    said: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    said: Annotated[str | None, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None
 
 
 class Rebuild(Because):

@@ -7,7 +7,7 @@ from random import Random
 from bots.count.tally import Tally
 from bots.history.writer import HistoryWriter
 from bots.play.plan import SwarmPlan
-from bots.probes.ground import Ground
+from bots.probes.ground import ProbeGround
 from bots.proof import audit, boards, pages, points, sometimes
 from bots.proof.invariants import REWARDS
 from bots.proof.players import PlayerVerdict, of_answers
@@ -43,10 +43,10 @@ class ProofPlan:
     expected: tuple[str, ...] = ()
 
 
-def ground_of(network: Network, target: Target, plan: SwarmPlan) -> Ground:
+def ground_of(network: Network, target: Target, plan: SwarmPlan) -> ProbeGround:
     """Make what the probes of a run share."""
     admin = None if target.admin_key is None else administrator(network, target, target.admin_key, Tally())
-    return Ground(network, admin, plan.name_prefix, asyncio.Event(), Random(plan.seed))
+    return ProbeGround(network, admin, plan.name_prefix, asyncio.Event(), Random(plan.seed))
 
 
 def administrator(network: Network, target: Target, key: str, tally: Tally) -> PlayerClient:
@@ -56,7 +56,7 @@ def administrator(network: Network, target: Target, key: str, tally: Tally) -> P
     return client
 
 
-async def prove(result: RunResult, target: Target, ground: Ground, proof: ProofPlan) -> None:
+async def prove(result: RunResult, target: Target, ground: ProbeGround, proof: ProofPlan) -> None:
     """Enter the proof into the result, or why it couldn't be carried out."""
     result.failure = "the proof was abandoned"
     result.findings = ground.findings
@@ -70,7 +70,7 @@ async def prove(result: RunResult, target: Target, ground: Ground, proof: ProofP
     result.sightings = sometimes.sightings(result.swarm.tally, records, result.mail, others, proof.expected)
 
 
-async def _prove_all(result: RunResult, target: Target, ground: Ground) -> None:
+async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> None:
     """Prove the players, then the boards. Raises NotProvedError, BadAnswerError."""
     bots = result.swarm.signed_up
     if not bots:

@@ -10,7 +10,7 @@ from bots.count.tally import Tally
 from bots.play import playing, swarm
 from bots.play.plan import SwarmPlan
 from bots.play.swarm import Swarm
-from bots.probes.ground import Ground
+from bots.probes.ground import ProbeGround
 from bots.probes.probing import Probes
 from bots.proof import pages, spread
 from bots.proof.result import RunResult
@@ -69,7 +69,7 @@ async def _phase(result: RunResult, stage: Stage, doing: Awaitable[Returned]) ->
 
 
 @asynccontextmanager
-async def _probing(ground: Ground, proof: ProofPlan) -> AsyncIterator[None]:
+async def _probing(ground: ProbeGround, proof: ProofPlan) -> AsyncIterator[None]:
     """Let the probes run meanwhile, and end."""
     probing = asyncio.create_task(Probes(ground).run() if proof.probes else asyncio.sleep(0))
     try:

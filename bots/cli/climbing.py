@@ -22,6 +22,8 @@ from bots.report import documents
 SHORTEST_SECONDS = 15.0
 """Time for two kills, and for seconds beside them."""
 CONFIGS = Path("config")
+BUSY = 0.25
+"""The load of a core, before anything was started, from which on a machine isn't quiet."""
 KEYS = [rung.key for rung in RUNGS]
 
 
@@ -71,9 +73,9 @@ def ladder_command(  # noqa: PLR0913 (an option each)
     def say(rung: Rung, figures: RungFigures | None) -> None:
         console.print(f"{rung.title} …" if figures is None else f"  {_line(figures)}", highlight=False)
 
+    foot = _foot(plan, os.getloadavg()[0])
     figures = carry_out(climb(plan, say))
     shown.show(console, figures)
-    foot = _foot(plan)
     if html is not None:
         html.write_text(page(figures, foot), "utf-8")
     if svg is not None:
@@ -90,7 +92,9 @@ def _line(figures: RungFigures) -> str:
     )
 
 
-def _foot(plan: ClimbPlan) -> str:
+def _foot(plan: ClimbPlan, load: float) -> str:
+    """How it was measured; also that the machine had other work, which no figure of it survives unharmed."""
     rate = f"{plan.rate:g} actions/s each" if plan.rate else "as fast as answers come"
     machine = f"{os.cpu_count()} cores for servers and bots ({platform.machine()})"
-    return f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {plan.players} players, {rate}, {plan.seconds:g} s a step."
+    busy = f" Other work used the machine meanwhile (load {load:.1f})." if load > BUSY * (os.cpu_count() or 1) else ""
+    return f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {plan.players} players, {rate}, {plan.seconds:g} s a step.{busy}"

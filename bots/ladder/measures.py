@@ -13,6 +13,8 @@ from bots.proof import invariants
 
 SETTLING_SECONDS = 5
 """After a fault is over, before the seconds count as undisturbed again."""
+SLACK_SECONDS = 0.2
+"""By so much the planned moment of the longest wait may be wrong: histograms are exact to a hundredth."""
 LOSSES = (invariants.KEPT, invariants.ONCE, invariants.SEEN)
 FORMAT, VERSION = "heroledger-bots-ladder", 1
 
@@ -92,7 +94,7 @@ def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
         return KillFigures(event.target, 0.0, 0, 0, event.note)
     later = [other.at for other in document.events if other.at > event.at]
     over = min([event.until + SETTLING_SECONDS, document.setup.seconds - 1, *later])
-    window = [second for second in document.seconds if second.at < min(later, default=1e9) and _touched(second, event)]
+    window = [second for second in document.seconds if _cause(document.events, second) == event]
     counts = [second.counts.all() for second in window]
     answered = {second.at for second, each in zip(window, counts, strict=True) if each.planned.count}
     return KillFigures(
@@ -102,6 +104,17 @@ def _kill(document: RunDocument, event: RunEvent) -> KillFigures:
         errors=sum(each.errors.total() for each in counts),
         note=event.note,
     )
+
+
+def _cause(events: Sequence[RunEvent], second: RunSecond) -> RunEvent | None:
+    """Which fault the longest wait of a second is put down to.
+
+    The first that began while it lasted; else the last before it.
+    """
+    due = second.at + 1 - second.counts.all().planned.longest()
+    during = [event for event in events if due - SLACK_SECONDS <= event.at < second.at + 1]
+    before = [event for event in events if event.at < due]
+    return during[0] if during else before[-1] if before else None
 
 
 def _worst(document: RunDocument, names: Sequence[str]) -> str:

@@ -14,7 +14,8 @@ HEADS = ("answers/s", "p99 ms", "node killed", "database killed", "lost", "ranki
 
 def show(console: Console, figures: Sequence[RungFigures]) -> None:
     """Print a row for each rung."""
-    table = Table("step", title="the ladder")
+    table = Table(title="the ladder", box=None)
+    table.add_column("step", min_width=24)
     for head in HEADS:
         table.add_column(head, justify="right")
     for each in figures:

@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bots.proof.invariants import Comparison
+from bots.proof.invariants import Evidence
 
 
 @dataclass(slots=True)
-class Findings(Comparison):
+class ProbeFindings(Evidence):
     """How often each invariant was tried, and the faults; `gone` players were banned or deleted by probes.
 
     `happened` are things that a run should see now and then, by name.

@@ -9,7 +9,7 @@ from typing import Any
 from bots.count.tally import Tally
 from bots.play import identities
 from bots.play.record import BotRecord
-from bots.probes.findings import Findings
+from bots.probes.findings import ProbeFindings
 from bots.proof.pages import Asker
 from bots.wire import requests
 from bots.wire.answers import AnswerKind
@@ -32,7 +32,7 @@ class ProbePlayer:
 
 
 @dataclass(slots=True)
-class Ground:
+class ProbeGround:
     """One per run. `admin` is who bans, if there is a key; what probes meet counts into no figure of the run."""
 
     network: Network
@@ -40,7 +40,7 @@ class Ground:
     prefix: str
     stop: asyncio.Event
     random: Random
-    findings: Findings = field(default_factory=Findings)
+    findings: ProbeFindings = field(default_factory=ProbeFindings)
     players: list[ProbePlayer] = field(default_factory=list)
     ids: CommandIds = field(default_factory=CommandIds)
     tally: Tally = field(default_factory=Tally)

@@ -6,7 +6,7 @@ Law: the acknowledgement of the end is what counts. Whatever is sent after it, t
 import asyncio
 from collections.abc import Sequence
 
-from bots.probes.ground import Ground
+from bots.probes.ground import ProbeGround
 from bots.proof.invariants import BANS, SESSIONS, Fault
 from bots.waiting import pause
 from bots.wire import requests
@@ -28,7 +28,7 @@ class SignOutProbe:
 
     every = 0.5
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ProbeGround) -> None:
         self._ground = ground
 
     async def begin(self) -> bool:
@@ -60,7 +60,7 @@ class BanProbe:
 
     every = 1.0
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ProbeGround) -> None:
         self._ground = ground
         self._rounds = 0
         self._looks: set[asyncio.Task[None]] = set()

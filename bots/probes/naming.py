@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bots.probes.ground import Ground
+from bots.probes.ground import ProbeGround
 from bots.proof.invariants import NAMES, Fault
 from bots.wire.bodies import player_id
 from bots.wire.player_client import Reply
@@ -15,7 +15,7 @@ class NameProbe:
 
     every = 0.5
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ProbeGround) -> None:
         self._ground = ground
         self._rounds = 0
 

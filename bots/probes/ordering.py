@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from bots.probes.ground import Ground, ProbePlayer, settle
+from bots.probes.ground import ProbeGround, ProbePlayer, settle
 from bots.proof.invariants import ORDER, Fault
 from bots.wire import requests
 from bots.wire.bodies import parse_state
@@ -19,7 +19,7 @@ class OrderProbe:
 
     every = 0.2
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ProbeGround) -> None:
         self._ground = ground
         self._player: ProbePlayer | None = None
 

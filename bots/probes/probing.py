@@ -6,7 +6,7 @@ Law: a probe that meets an answer outside the contract stops and is reported; th
 import asyncio
 from typing import Protocol
 
-from bots.probes.ground import Ground
+from bots.probes.ground import ProbeGround
 from bots.probes.leaving import BanProbe, SignOutProbe
 from bots.probes.naming import NameProbe
 from bots.probes.ordering import OrderProbe
@@ -34,7 +34,7 @@ class Probe(Protocol):
 class Probes:
     """All probes of a run."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ProbeGround) -> None:
         self._ground = ground
         self._probes: list[Probe] = [
             OrderProbe(ground),

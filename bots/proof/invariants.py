@@ -53,14 +53,14 @@ class Fault(str):
 
 
 @dataclass(slots=True)
-class Comparison:
+class Evidence:
     """How many things were compared, by invariant, and the faults."""
 
     checked: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
 
-    def add(self, other: "Comparison") -> None:
-        """Take in another comparison."""
+    def add(self, other: "Evidence") -> None:
+        """Take in more of it."""
         self.checked.update(other.checked)
         self.faults += other.faults
 

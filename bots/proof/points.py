@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bots.proof.boards import BOARD_PAGE, RETRY_SECONDS, BoardPlace, parse_board
-from bots.proof.invariants import POINTS, REWARDS, Comparison, Fault
+from bots.proof.invariants import POINTS, REWARDS, Evidence, Fault
 from bots.proof.pages import Asker, NotProvedError, get, read_pages
 from bots.proof.players import SERVER, LedgerEntry
 from bots.wire.errors import BadAnswerError
@@ -41,22 +41,24 @@ class PointsPage(NamedTuple):
     places: list[BoardPlace]
 
 
-async def prove_points(player: Asker, ledgers: Ledgers, gone: int, patience: float) -> Comparison:
+async def prove_points(player: Asker, ledgers: Ledgers, gone: int, patience: float) -> Evidence:
     """Compare every board of points, and every reward; `gone` players were banned or deleted during the run.
 
     Raises NotProvedError.
     """
-    verdict = Comparison()
-    compares = [
-        partial(_by_season if board.starts_at else _all_time, player, board, ledgers, gone)
-        for board in parse_points_boards(await get(player, "/v1/boards"))
-    ]
-    for one in await asyncio.gather(*(_settled(compare, patience) for compare in compares)):
-        verdict.add(one)
+    return await _settled(partial(_all_boards, player, ledgers, gone), patience)
+
+
+async def _all_boards(player: Asker, ledgers: Ledgers, gone: int) -> Evidence:
+    """Compare all boards once, by the seasons of this moment."""
+    verdict = Evidence()
+    for board in parse_points_boards(await get(player, "/v1/boards")):
+        compare = _by_season if board.starts_at else _all_time
+        verdict.add(await compare(player, board, ledgers, gone))
     return verdict
 
 
-async def _settled(compare: Callable[[], Awaitable[Comparison]], patience: float) -> Comparison:
+async def _settled(compare: Callable[[], Awaitable[Evidence]], patience: float) -> Evidence:
     """Compare until there is no fault, or the time is over."""
     now = asyncio.get_running_loop().time
     ends = now() + patience
@@ -67,23 +69,34 @@ async def _settled(compare: Callable[[], Awaitable[Comparison]], patience: float
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _all_time(player: Asker, board: PointsBoard, ledgers: Ledgers, _gone: int) -> Comparison:
+async def _all_time(player: Asker, board: PointsBoard, ledgers: Ledgers, _gone: int) -> Evidence:
     page = await _page(player, board.name, "")
     return compare_points(board, page, ledgers, "", "")
 
 
-async def _by_season(player: Asker, board: PointsBoard, ledgers: Ledgers, gone: int) -> Comparison:
-    verdict = Comparison()
+async def _by_season(player: Asker, board: PointsBoard, ledgers: Ledgers, gone: int) -> Evidence:
+    verdict = Evidence()
     for season in SEASONS:
         try:
             page = await _page(player, board.name, f"&season={season}")
-        except NotProvedError:
-            continue  # there is no such season, or not yet
+        except NotProvedError as error:
+            verdict.faults += _missed(board, ledgers, str(error)) if season == "previous" else []
+            continue
         ends = board.starts_at if season == "previous" else board.ends_at
         verdict.add(compare_points(board, page, ledgers, page.season, ends))
         if season == "previous":
             verdict.add(compare_rewards(board, page, ledgers, gone))
     return verdict
+
+
+def _missed(board: PointsBoard, ledgers: Ledgers, why: str) -> list[Fault]:
+    """A season in which a bot scored has to be shown once it is over; before the first one there is none."""
+    for player, entries in ledgers.items():
+        for entry in entries:
+            if board.points in entry.points and _time(entry.at) < _time(board.starts_at):
+                told = f"board {board.name}: player {player} scored at {entry.at}, in a season that isn't shown: {why}"
+                return [Fault(POINTS, told)]
+    return []
 
 
 async def _page(player: Asker, board: str, season: str) -> PointsPage:
@@ -115,9 +128,9 @@ def _points_board(row: Mapping[str, Any]) -> PointsBoard:
     return PointsBoard(row["name"], str(row["score"]).removeprefix("points:"), starts, ends, rewards)
 
 
-def compare_points(board: PointsBoard, page: PointsPage, ledgers: Ledgers, start: str, end: str) -> Comparison:
+def compare_points(board: PointsBoard, page: PointsPage, ledgers: Ledgers, start: str, end: str) -> Evidence:
     """Compare the bots' scores with the points in their ledgers, from `start` to before `end` (RFC 3339, or empty)."""
-    verdict = Comparison()
+    verdict = Evidence()
     shown = {place.player_id: place.score for place in page.places}
     for player, entries in ledgers.items():
         scoring = [entry for entry in entries if board.points in entry.points and _is_within(entry.at, start, end)]
@@ -149,12 +162,12 @@ def _time(text: str) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def compare_rewards(board: PointsBoard, page: PointsPage, ledgers: Ledgers, gone: int) -> Comparison:
+def compare_rewards(board: PointsBoard, page: PointsPage, ledgers: Ledgers, gone: int) -> Evidence:
     """Compare the letters with a season's rewards to the standings of that season.
 
     Those behind a player that is gone since move up in the standings, so a letter may name a rank up to `gone` lower.
     """
-    verdict = Comparison()
+    verdict = Evidence()
     for place in page.places:
         if place.player_id not in ledgers:
             continue

@@ -50,7 +50,7 @@ class RecordedPlayer:
 
 
 @dataclass(slots=True)
-class Recorded:
+class RecordedRun:
     """Every process of a history that signed a player up, and those that asked as operators.
 
     `gone` players were banned or deleted and stayed so; `holders` are the players that signed up, by name.
@@ -63,7 +63,7 @@ class Recorded:
     holders: Mapping[str, set[str]]
 
 
-def recorded(lines: Iterable[HistoryLine]) -> Recorded:
+def recorded(lines: Iterable[HistoryLine]) -> RecordedRun:
     """Read a history; answers outside the wire contract become problems of their player."""
     reading = _Reading()
     for line in lines:
@@ -71,7 +71,7 @@ def recorded(lines: Iterable[HistoryLine]) -> Recorded:
     players = [player for player in reading.players.values() if player.record.first is not None]
     for player in players:
         player.record.open -= player.record.acknowledged.keys() | player.record.refused
-    return Recorded(players, list(reading.operators.values()), reading.count, reading.gone, reading.holders)
+    return RecordedRun(players, list(reading.operators.values()), reading.count, reading.gone, reading.holders)
 
 
 class _Reading:

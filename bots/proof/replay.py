@@ -12,10 +12,10 @@ from bots.proof import invariants
 from bots.proof.audit import LEDGER_PATH as LEDGER
 from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
-from bots.proof.invariants import NAMES, Comparison, Fault
+from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
 from bots.proof.points import prove_points
-from bots.proof.recorded import Recorded, RecordedClient, recorded
+from bots.proof.recorded import RecordedClient, RecordedRun, recorded
 
 AT_ONCE = ProofPatience(settling=0.0, mail=0.0, boards=0.0)
 """What a history doesn't have won't come."""
@@ -62,8 +62,8 @@ def _unread(players: int) -> list[str]:
     return [f"{players} players whose ledgers were not read, such as those of probes"] if players else []
 
 
-def _names(history: Recorded) -> Comparison:
-    names = Comparison()
+def _names(history: RecordedRun) -> Evidence:
+    names = Evidence()
     for name, holders in history.holders.items():
         names.checked[NAMES] += 1
         if len(holders) > 1:
@@ -72,7 +72,7 @@ def _names(history: Recorded) -> Comparison:
     return names
 
 
-def _reader(history: Recorded) -> RecordedClient:
+def _reader(history: RecordedRun) -> RecordedClient:
     """Return the player that read the boards at the end."""
     for player in history.players:
         if "/v1/boards" in player.client.replies:
@@ -80,7 +80,7 @@ def _reader(history: Recorded) -> RecordedClient:
     raise NotProvedError("nobody read the list of boards at the end of this history")
 
 
-def _operator(history: Recorded) -> RecordedClient:
+def _operator(history: RecordedRun) -> RecordedClient:
     for operator in history.operators:
         if any(path.startswith("/admin/v1/rankings") for path in operator.replies):
             return operator

@@ -6,7 +6,7 @@ from bots.count.document import VIOLATED, InvariantVerdict, Sighting
 from bots.play.swarm import Swarm
 from bots.proof import invariants
 from bots.proof.boards import BoardVerdict
-from bots.proof.invariants import Comparison
+from bots.proof.invariants import Evidence
 from bots.proof.letters import MailCounts
 from bots.proof.players import PlayerVerdict
 from bots.proof.spread import DatabaseShare
@@ -27,8 +27,8 @@ class RunResult:
     failure: str = ""
     mail: MailCounts = field(default_factory=MailCounts)
     spread: list[DatabaseShare] = field(default_factory=list)
-    points: Comparison = field(default_factory=Comparison)
-    findings: Comparison = field(default_factory=Comparison)
+    points: Evidence = field(default_factory=Evidence)
+    findings: Evidence = field(default_factory=Evidence)
     sightings: list[Sighting] = field(default_factory=list)
 
     @property

@@ -4,5 +4,5 @@ Door: `player_client` (`PlayerClient`, `Reply`), `http` (`open_session`), `netwo
 `requests` (`Request`), `answers` (`Answer`, `AnswerKind`), `bodies` (`State`, `MailSent`), `errors`
 (`BadAnswerError`, `UnreachableError`), `command_ids` (`CommandIds`), `interruptions` (`LOST`, `SENT_AWAY`); without
 retries: `connecting` (`Endpoint`, `connect_http`, `connect_socket`, `allow_files`), `rawsocket` (`SocketConnection`,
-`frame`), `rawhttp` (`HttpConnection`).
+`frame`), `rawhttp` (`HttpConnection`); `pushes` (`PushHistory`, `SocketPushes`).
 """

@@ -69,6 +69,15 @@ async def run(mutant: Mutant) -> Catch:
     return catch
 
 
+async def _caught(mutant: Mutant) -> Catch:
+    """The same; a run that fails has caught nothing."""
+    try:
+        return await run(mutant)
+    except Exception as error:
+        story = [*map(repr, error.exceptions)] if isinstance(error, BaseExceptionGroup) else [repr(error)]
+        return Catch(mutant.name, mutant.what, caught=False, invariants=["the run failed"], seconds=0.0, story=story)
+
+
 async def _happen(stack: MutantStack, name: str, later: float) -> None:
     event = EVENTS[name]
     await asyncio.sleep(event.after + later)
@@ -142,7 +151,7 @@ async def main() -> int:
         parser.error(f"there is no mutant {unknown[0]}: {', '.join(everything)}")
     catches = []
     for name in options.names or everything:
-        catch = await run(everything[name])
+        catch = await _caught(everything[name])
         catches.append(catch)
         console.print(f"[bold]{name}[/]: {'caught' if catch.caught else 'MISSED'} after {catch.seconds:.0f} s")
         for line in catch.story[:12]:

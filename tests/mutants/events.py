@@ -4,16 +4,19 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-
-import asyncpg
 
 from gameserver.stack.processes import process_table
 from tests.mutants.stack import MutantStack
 
 LAG_SECONDS = 4.0
 """How long the replica doesn't replay: less than the age beyond which no node asks it."""
-SLOTS = "0-255"
+FROZEN_SECONDS = 3.0
+MOVE_SECONDS = 12.0
+SLOTS = "0-127"
+REPLAYING = "postgres: startup recovering"
+"""How the process of a replica that replays the log calls itself."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,35 @@ class Event:
     carry_out: Callable[[MutantStack], Awaitable[None]]
 
 
-async def kill_a_node(stack: MutantStack) -> None:
-    """SIGKILL; `up` starts it again."""
+def a_node(stack: MutantStack) -> int:
+    """The pid of one of the nodes."""
     nodes = [pid for pid in process_table.descendants(stack.pid) if " serve " in f"{process_table.command_line(pid)} "]
     assert nodes, "no node runs"
-    os.kill(nodes[-1], signal.SIGKILL)
+    return nodes[-1]
+
+
+async def kill_a_node(stack: MutantStack) -> None:
+    """SIGKILL; `up` starts it again."""
+    os.kill(a_node(stack), signal.SIGKILL)
+
+
+async def freeze_a_node(stack: MutantStack) -> None:
+    """Again and again, for less time than its clients wait; it wakes with the slot map of before."""
+    node = a_node(stack)
+    for _ in range(3):
+        os.kill(node, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(FROZEN_SECONDS)
+        finally:
+            os.kill(node, signal.SIGCONT)
+        await asyncio.sleep(1)
 
 
 async def move_slots(stack: MutantStack) -> None:
-    """A quarter of the players' slots to the second database, and back."""
+    """An eighth of the players' slots to the second database, and back; what takes longer is left to the nodes."""
     for target in ("two", "one"):
-        await stack.command("slots", "move", SLOTS, "--to", target)
+        with suppress(TimeoutError):
+            await stack.command("slots", "move", SLOTS, "--to", target, seconds=MOVE_SECONDS)
 
 
 async def close_the_season(stack: MutantStack) -> None:
@@ -43,21 +64,22 @@ async def close_the_season(stack: MutantStack) -> None:
 
 
 async def let_the_replica_lag(stack: MutantStack) -> None:
-    """Again and again it stops replaying for a while."""
-    connection = await asyncpg.connect(stack.replica_url())
-    try:
-        for _ in range(3):
-            await connection.execute("select pg_wal_replay_pause()")
+    """Again and again it replays nothing for a while, and still answers."""
+    replaying = [pid for pid in process_table.descendants(stack.pid) if REPLAYING in process_table.command_line(pid)]
+    assert len(replaying) == 1, "one replica replays"
+    for _ in range(2):
+        os.kill(replaying[0], signal.SIGSTOP)
+        try:
             await asyncio.sleep(LAG_SECONDS)
-            await connection.execute("select pg_wal_replay_resume()")
-            await asyncio.sleep(0.5)
-    finally:
-        await connection.close()
+        finally:
+            os.kill(replaying[0], signal.SIGCONT)
+        await asyncio.sleep(1)
 
 
 EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
+    "freeze": Event(3.0, freeze_a_node),
     "move": Event(2.0, move_slots),
-    "season": Event(2.0, close_the_season),
+    "season": Event(0.5, close_the_season),
     "lag": Event(2.0, let_the_replica_lag),
 }

@@ -135,7 +135,7 @@ MUTANTS = (
     ),
     Mutant(
         "stale-owner-writes",
-        "a database writes for slots that it doesn't own any more, while slots move",
+        "a database writes for slots that it doesn't own any more, while slots move and a node freezes",
         [
             Patch(
                 "migrations/players/versions/0014_commands_looked_up_one_by_one.py",
@@ -144,7 +144,7 @@ MUTANTS = (
             )
         ],
         [invariants.KEPT, invariants.SEEN, invariants.CHAIN, invariants.STATE, invariants.FRESH],
-        ["move"],
+        ["move", "freeze"],
     ),
     Mutant(
         "ban-leaks",

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from gameserver.config.settings import load
 from tests.cluster.running_up import RunningUp, made
 from tests.mutants.mutant import Mutant, plant
 from tests.support.repository import ROOT
@@ -110,18 +109,19 @@ class MutantStack(RunningUp):
     def admin_key(self) -> Path:
         return self.folder / "var" / "admin.key"
 
-    def replica_url(self) -> str:
-        primary = load(self.config).database_url("one").get_secret_value()
-        return primary.replace("+asyncpg", "").replace(f":{self.ports['one']}/", f":{self.ports['replica']}/")
-
-    async def command(self, *words: str) -> None:
-        """A command of the copy. AssertionError if it fails."""
+    async def command(self, *words: str, seconds: float = COMMAND_SECONDS) -> None:
+        """A command of the copy. AssertionError if it fails; TimeoutError, and it is killed, if it takes longer."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gameserver", *words, "--config", str(self.config),
             cwd=self.folder, env=self._env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        async with asyncio.timeout(COMMAND_SECONDS):
-            output, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(seconds):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
         assert process.returncode == 0, f"gameserver {' '.join(words)}: {output.decode()}"
 
     async def stop(self) -> None:

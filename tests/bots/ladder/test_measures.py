@@ -41,6 +41,19 @@ def test_a_kill_shows_the_longest_wait_of_its_seconds_and_its_errors() -> None:
     assert kill.errors == sum(second.counts.all().errors.total() for second in run().seconds)
 
 
+def test_a_wait_is_put_down_to_the_fault_that_began_it() -> None:
+    twice = run()
+    twice.events = [
+        replace(twice.events[0], at=10.0, until=18.0),
+        replace(twice.events[0], at=14.0, until=14.5, target="one"),
+    ]
+    twice.seconds[16].counts.of("hunt").planned.record(6.8)
+    twice.seconds[17].counts.of("hunt").planned.record(3.9)
+    node, database = measured(RUNGS[0], twice, None).kills
+    assert node.longest_wait == pytest.approx(6.8, rel=0.02), "answered at 17, due at 10.2"
+    assert database.longest_wait == pytest.approx(3.9, rel=0.02), "answered at 18, due at 14.1"
+
+
 def test_a_second_without_any_answer_is_quiet() -> None:
     silent = run()
     silent.seconds = [second for second in silent.seconds if second.at not in (11, 12)]

@@ -18,7 +18,7 @@ PACKAGES = ("heroledger-bots", "aiohttp", "uvloop", "orjson")
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RunFacts:
     """What a document says of a run beside its result: the plan as the user gave it, and the command's arguments.
 
     `server` is the version of the server, "" if it isn't known.
@@ -29,7 +29,7 @@ class Recorded:
     server: str = ""
 
 
-def document(result: RunResult, plan: SwarmPlan, target: Target, recorded: Recorded) -> RunDocument:
+def document(result: RunResult, plan: SwarmPlan, target: Target, recorded: RunFacts) -> RunDocument:
     """Return the document of a run that is over, or was stopped."""
     swarm = result.swarm
     started = swarm.started or datetime.now(UTC)

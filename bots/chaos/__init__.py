@@ -3,6 +3,6 @@
 Law: only processes of the stack that the run plays on are touched, each told from others by its number and the moment
 of its start. A freeze is thawed and a cut is ended, also when the run is interrupted; what can't be done says why.
 
-Door: `stack` (`Stack`, `find`), `plan` (`ChaosPlan`, `read`), `timetable` (`Due`, `timetable`), `nemesis` (`Nemesis`),
-`errors` (`BadPlanError`).
+Door: `stack` (`RunningStack`, `find`, `running`), `plan` (`ChaosPlan`, `read`), `timetable` (`Due`, `timetable`),
+`nemesis` (`Nemesis`, `SKIPPED`), `errors` (`BadPlanError`).
 """

@@ -37,6 +37,12 @@ async def lift(port: int) -> None:
         await _nft(f"delete element inet {TABLE} cut {{ {port} }}")
 
 
+async def clear() -> None:
+    """Remove the table, when no cut is wanted any more."""
+    with contextlib.suppress(CantBeDoneError):
+        await _nft(f"delete table inet {TABLE}")
+
+
 def port_of(address: str) -> int:
     """The port in `host:port` or a URL. Raises CantBeDoneError if it has none."""
     try:

@@ -12,7 +12,7 @@ from random import Random
 from bots.chaos import cuts, processes
 from bots.chaos.errors import CantBeDoneError
 from bots.chaos.orders import order
-from bots.chaos.stack import Stack, StackServer
+from bots.chaos.stack import RunningStack, StackServer
 from bots.chaos.timetable import Due
 
 BACK_SECONDS = 90.0
@@ -24,17 +24,17 @@ STOP_SIGNALS = {"database": signal.SIGINT, "replica": signal.SIGINT, "haproxy": 
 FOLLOWS = ("walreceiver", "startup recovering", "startup waiting")
 """What the processes of a Postgres say that follows another one."""
 
-Deed = Callable[[Stack, StackServer, Due], Awaitable[str]]
+Deed = Callable[[RunningStack, StackServer, Due], Awaitable[str]]
 
 
-async def kill(stack: Stack, server: StackServer, _due: Due) -> str:
+async def kill(stack: RunningStack, server: StackServer, _due: Due) -> str:
     """End all of its processes at once, as when its machine fails; `up` starts it again."""
     began = _now()
     ended = processes.kill(server.processes)
     return f"{ended} processes ended; {await _back(stack, server, began)}"
 
 
-async def restart(stack: Stack, server: StackServer, _due: Due) -> str:
+async def restart(stack: RunningStack, server: StackServer, _due: Due) -> str:
     """Ask it to end in its own orderly way; `up` starts it again."""
     began = _now()
     for process in server.processes[:1]:
@@ -42,7 +42,7 @@ async def restart(stack: Stack, server: StackServer, _due: Due) -> str:
     return await _back(stack, server, began)
 
 
-async def freeze(_stack: Stack, server: StackServer, due: Due) -> str:
+async def freeze(_stack: RunningStack, server: StackServer, due: Due) -> str:
     """Let all of its processes do nothing for a while, as when its machine hangs."""
     stopped = processes.stop(server.processes)
     try:
@@ -52,7 +52,7 @@ async def freeze(_stack: Stack, server: StackServer, due: Due) -> str:
     return f"{len(stopped)} processes did nothing for {due.seconds:g} s"
 
 
-async def cut(_stack: Stack, server: StackServer, due: Due) -> str:
+async def cut(_stack: RunningStack, server: StackServer, due: Due) -> str:
     """Drop every packet to and from its port for a while."""
     port = cuts.port_of(server.address)
     try:
@@ -63,7 +63,7 @@ async def cut(_stack: Stack, server: StackServer, due: Due) -> str:
     return f"nothing reached port {port} for {due.seconds:g} s"
 
 
-async def drain(stack: Stack, server: StackServer, _due: Due) -> str:
+async def drain(stack: RunningStack, server: StackServer, _due: Due) -> str:
     """Take a node out of rotation, let it finish and end it; then start another in its place."""
     if not any(each.kind == "haproxy" for each in stack.servers):
         raise CantBeDoneError("no HAProxy stands in front of the nodes")
@@ -76,7 +76,7 @@ async def drain(stack: Stack, server: StackServer, _due: Due) -> str:
     return f"drained in {gone - began:.1f} s, and another node joined after {_now() - gone:.1f} s"
 
 
-async def switchover(stack: Stack, server: StackServer, _due: Due) -> str:
+async def switchover(stack: RunningStack, server: StackServer, _due: Due) -> str:
     """Let a standby lead in its place, as planned maintenance does."""
     if server.kind != "member" or server.database is None:
         raise CantBeDoneError(f"{server.name} has no standby that could lead")
@@ -85,7 +85,7 @@ async def switchover(stack: Stack, server: StackServer, _due: Due) -> str:
     return f"another server of {server.database} leads after {_now() - began:.1f} s"
 
 
-async def move(stack: Stack, due: Due) -> str:
+async def move(stack: RunningStack, due: Due) -> str:
     """Move some slots of a group to a database of it that is drawn, while players play."""
     random, databases = Random(due.draw), list(stack.groups[due.target])
     if len(databases) < 2:
@@ -116,7 +116,7 @@ DEEDS: Mapping[str, Deed] = {
 }
 
 
-def server_of(stack: Stack, due: Due) -> StackServer:
+def server_of(stack: RunningStack, due: Due) -> StackServer:
     """The server that a fault is for, as it is now: of a database that fails over, the one that leads."""
     if not due.target:
         raise CantBeDoneError(f"this stack has no {due.wanted}")
@@ -136,7 +136,7 @@ def _leads(member: StackServer) -> bool:
     return bool(titles) and not any(word in title for title in titles for word in FOLLOWS)
 
 
-async def _back(stack: Stack, server: StackServer, began: float) -> str:
+async def _back(stack: RunningStack, server: StackServer, began: float) -> str:
     """Wait until other processes of the server run and it takes connections; says how long that took."""
     deadline = began + BACK_SECONDS
     while _now() < deadline:
@@ -150,7 +150,7 @@ async def _back(stack: Stack, server: StackServer, began: float) -> str:
     return f"not back after {BACK_SECONDS:g} s"
 
 
-async def _serves(stack: Stack, server: StackServer, former: object) -> bool:
+async def _serves(stack: RunningStack, server: StackServer, former: object) -> bool:
     if not server.processes or server.processes == former or not all(map(processes.lives, server.processes)):
         return False
     if server.kind == "node":

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from bots.chaos import deeds
+from bots.chaos import cuts, deeds
 from bots.chaos.errors import BadPlanError, CantBeDoneError
 from bots.chaos.plan import read
-from bots.chaos.stack import Stack, StackServer
+from bots.chaos.stack import RunningStack, StackServer
 from bots.chaos.timetable import Due, timetable
 from bots.count.document import RunEvent, Sighting
 from bots.waiting import cancel_and_wait, pause
@@ -25,7 +25,7 @@ SKIPPED = "skipped: "
 class Nemesis:
     """The faults of one run; `events` are those that have begun, in their order."""
 
-    def __init__(self, stack: Stack, due: Sequence[Due], seed: int) -> None:
+    def __init__(self, stack: RunningStack, due: Sequence[Due], seed: int) -> None:
         self.stack = stack
         self.due = due
         self.seed = seed
@@ -38,7 +38,7 @@ class Nemesis:
         self._under_way: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def planned(cls, file: Path, stack: Stack | None, play_seconds: float, seed: int) -> Self:
+    def planned(cls, file: Path, stack: RunningStack | None, play_seconds: float, seed: int) -> Self:
         """Read a plan for a stack; the plan's own seed counts before `seed`. Raises BadPlanError."""
         plan = read(file)
         if stack is None:
@@ -76,6 +76,8 @@ class Nemesis:
             await asyncio.gather(*self._under_way)
         finally:
             await cancel_and_wait(*self._under_way)
+        if self._seen.keys() & {_named(due) for due in self.due if due.kind == "cut"}:
+            await cuts.clear()
 
     def sightings(self) -> list[Sighting]:
         """What the plan names, and how often it was carried out; a run in which it never was says so."""
@@ -103,7 +105,7 @@ class Nemesis:
         server = deeds.server_of(stack, due)
         return server.name, await self._alone(stack, server, due)
 
-    async def _alone(self, stack: Stack, server: StackServer, due: Due) -> str:
+    async def _alone(self, stack: RunningStack, server: StackServer, due: Due) -> str:
         if server.name in self._busy:
             raise CantBeDoneError(f"{server.name} is under another fault")
         self._busy.add(server.name)

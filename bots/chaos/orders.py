@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from bots.chaos.errors import CantBeDoneError
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 
 
-async def order(stack: Stack, words: Sequence[str], seconds: float) -> str:
+async def order(stack: RunningStack, words: Sequence[str], seconds: float) -> str:
     """Run a command of `gameserver` on the stack's settings, and return its output.
 
     Raises CantBeDoneError with what it said when it refuses, or hasn't ended after `seconds`.

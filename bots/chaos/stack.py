@@ -31,7 +31,7 @@ class StackServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class RunningStack:
     """What one `gameserver up` runs; `command` starts the `gameserver` that it came from.
 
     `groups` has the databases of each group, `slots` how many slots it has.
@@ -58,12 +58,12 @@ class Stack:
         """The server of this name; None if there is none."""
         return next((server for server in self.servers if server.name == name), None)
 
-    def now(self) -> "Stack | None":
+    def now(self) -> "RunningStack | None":
         """The stack as it is now; None when its `up` has ended."""
         return read(self.file)
 
 
-def find(urls: Sequence[str], data: Path | None = None) -> Stack | None:
+def find(urls: Sequence[str], data: Path | None = None) -> RunningStack | None:
     """The running stack with the data folder `data`; without one, that which serves one of these URLs to players.
 
     That one must have its data folder below the working folder.
@@ -76,7 +76,7 @@ def find(urls: Sequence[str], data: Path | None = None) -> Stack | None:
     return None
 
 
-def running(below: Path | None = None) -> Iterator[Stack]:
+def running(below: Path | None = None) -> Iterator[RunningStack]:
     """Yield the running stacks whose files lie below the working folder."""
     for place in PLACES:
         for file in sorted((below or Path.cwd()).glob(place + FILE)):
@@ -84,7 +84,7 @@ def running(below: Path | None = None) -> Iterator[Stack]:
                 yield stack
 
 
-def read(file: Path) -> Stack | None:
+def read(file: Path) -> RunningStack | None:
     """The stack of a file; None if there is no such file, it isn't one, or its `up` has ended."""
     try:
         stack = _stack(file, orjson.loads(file.read_bytes()))
@@ -93,10 +93,10 @@ def read(file: Path) -> Stack | None:
     return stack if stack.lives() else None
 
 
-def _stack(file: Path, found: Mapping[str, Any]) -> Stack:
+def _stack(file: Path, found: Mapping[str, Any]) -> RunningStack:
     if (found["format"], found["version"]) != (FORMAT, VERSION):
         raise ValueError("another format")
-    return Stack(
+    return RunningStack(
         file=file,
         up=_identity(found["up"]),
         command=[str(word) for word in found["command"]],

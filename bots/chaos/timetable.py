@@ -10,7 +10,7 @@ from random import Random
 
 from bots.chaos.errors import BadPlanError
 from bots.chaos.plan import SERVER_KINDS, ChaosPlan, PlannedFault
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 
 MOST_FAULTS = 1000
 
@@ -32,7 +32,7 @@ class Due:
     draw: int
 
 
-def timetable(plan: ChaosPlan, seed: int, play_seconds: float, stack: Stack) -> list[Due]:
+def timetable(plan: ChaosPlan, seed: int, play_seconds: float, stack: RunningStack) -> list[Due]:
     """All faults of a play, by time. Raises BadPlanError for a time after the play's end, or an unknown target."""
     due = []
     for number, fault in enumerate(plan.faults, 1):
@@ -60,7 +60,7 @@ def _times(fault: PlannedFault, number: int, play_seconds: float, random: Random
         at += random.expovariate(1 / fault.every)
 
 
-def _drawn(fault: PlannedFault, number: int, at: float, stack: Stack, random: Random) -> Due:
+def _drawn(fault: PlannedFault, number: int, at: float, stack: RunningStack, random: Random) -> Due:
     wanted = random.choice(fault.targets)
     candidates = _candidates(fault.kind, wanted, number, stack)
     target = random.choice(candidates) if candidates else ""
@@ -68,7 +68,7 @@ def _drawn(fault: PlannedFault, number: int, at: float, stack: Stack, random: Ra
     return Due(round(at, 3), fault.kind, wanted, target, round(seconds, 3), fault.slots, random.getrandbits(32))
 
 
-def _candidates(kind: str, wanted: str, number: int, stack: Stack) -> Sequence[str]:
+def _candidates(kind: str, wanted: str, number: int, stack: RunningStack) -> Sequence[str]:
     """What `wanted` may mean, in the order of names; empty where the stack has none of that kind."""
     if kind == "move":
         if wanted not in stack.groups:

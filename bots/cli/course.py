@@ -18,7 +18,7 @@ from bots.count.slo import Objective, ObjectiveVerdict
 from bots.play.plan import SwarmPlan
 from bots.proof.result import RunResult
 from bots.proving import ProofPlan, Target
-from bots.recording import Recorded, document
+from bots.recording import RunFacts, document
 from bots.report import report
 from bots.run import run
 from bots.screen import summary
@@ -51,7 +51,7 @@ class Course:
         stage = self.disturbance.over(ScreenStage(console, quiet=self.quiet))
         result = carry_out(run(self.plan, target, stage, self.proof))
         end_history(self.proof)
-        made = document(result, self.plan, target, Recorded(self.as_given, sys.argv[1:]))
+        made = document(result, self.plan, target, RunFacts(self.as_given, sys.argv[1:]))
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         summary.show(console, made, verdicts)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bots.chaos import stack
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 from bots.cli.ending import give_up, read_key
 from bots.cli.options import DEFAULT_URL
 from bots.proving import Target
@@ -39,7 +39,7 @@ def target(given: GivenTarget) -> tuple[Target, str]:
     return Target(urls, key, (admin_url,) if admin_url else urls, given.patience), found
 
 
-def _key_of(running: Stack) -> tuple[str | None, str]:
+def _key_of(running: RunningStack) -> tuple[str | None, str]:
     try:
         key = running.admin_key_file.read_text("utf-8").strip()
     except OSError:

@@ -6,7 +6,7 @@ from bots.cli.options import DEFAULTS
 from bots.conducting.part import ConductorLeftError, PartStage, read_orders, report_end
 from bots.play import plan_file
 from bots.proving import ProofPlan, Target
-from bots.recording import Recorded, document
+from bots.recording import RunFacts, document
 from bots.run import run
 
 
@@ -21,4 +21,4 @@ def part_command() -> None:
     words = {**orders["target"]}
     target = Target(tuple(words["urls"]), words["admin_key"], tuple(words["admin_urls"]), words["patience"])
     result = carry_out(run(plan, target, PartStage(), ProofPlan(probes=orders["probes"] and orders["part"] == 0)))
-    report_end(as_json(result, document(result, plan, target, Recorded(orders["plan"], orders["arguments"]))))
+    report_end(as_json(result, document(result, plan, target, RunFacts(orders["plan"], orders["arguments"]))))

@@ -51,7 +51,7 @@ class RunSecond:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class DurationSpread:
     """Some durations of one second: median, 99th percentile and longest, in microseconds."""
 
     p50: int
@@ -69,8 +69,8 @@ class GeneratorSecond:
     """
 
     at: int
-    lateness_us: Spread
-    loop_lag_us: Spread
+    lateness_us: DurationSpread
+    loop_lag_us: DurationSpread
     cpu: float
     connected: int
     process: int = 0
@@ -184,6 +184,6 @@ def run_second(value: Mapping[str, Any]) -> RunSecond:
 
 def generator_second(value: Mapping[str, Any]) -> GeneratorSecond:
     """Read a second of a generator; raises KeyError or TypeError."""
-    spreads = {name: _known(Spread, value[name]) for name in ("lateness_us", "loop_lag_us")}
+    spreads = {name: _known(DurationSpread, value[name]) for name in ("lateness_us", "loop_lag_us")}
     second: GeneratorSecond = _known(GeneratorSecond, {**value, **spreads})
     return second

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from bots.count.document import GeneratorSecond, Spread
+from bots.count.document import DurationSpread, GeneratorSecond
 
 TICK_SECONDS = 0.02
 SPOILED_SECONDS = 0.05
@@ -67,11 +67,11 @@ def fault(seconds: Sequence[GeneratorSecond], warm_up: float) -> str | None:
     )
 
 
-def spread(seconds: Sequence[float]) -> Spread:
+def spread(seconds: Sequence[float]) -> DurationSpread:
     """Return the spread of some durations in seconds; of none, zeros."""
     if not seconds:
-        return Spread(0, 0, 0)
+        return DurationSpread(0, 0, 0)
     ordered = sorted(seconds)
     last = len(ordered) - 1
     median, high = ordered[last // 2], ordered[int(last * 0.99)]
-    return Spread(round(median * 1e6), round(high * 1e6), round(ordered[last] * 1e6))
+    return DurationSpread(round(median * 1e6), round(high * 1e6), round(ordered[last] * 1e6))

@@ -15,7 +15,7 @@ from bots.count.series import Series
 GAVE_UP = "gave_up"
 
 
-class Timing(NamedTuple):
+class OperationTiming(NamedTuple):
     """When an operation was planned, and when it was sent."""
 
     planned: float
@@ -57,18 +57,18 @@ class Tally:
         self._last_acknowledged = None
         self.acknowledged_in_time = self.acknowledged.total() - self.acknowledged["sign_up"]
 
-    def answered(self, name: str, timing: Timing, now: float) -> None:
+    def answered(self, name: str, timing: OperationTiming, now: float) -> None:
         """Record an answer to a read."""
         self.latencies[name].record(now - timing.planned)
         self.recorder.answered(name, timing.planned, timing.sent, now)
 
-    def acknowledge(self, name: str, timing: Timing, now: float) -> None:
+    def acknowledge(self, name: str, timing: OperationTiming, now: float) -> None:
         """Record an acknowledged action."""
         self.answered(name, timing, now)
         self.acknowledged[name] += 1
         self._gap(now)
 
-    def refuse(self, name: str, code: str, timing: Timing, now: float) -> None:
+    def refuse(self, name: str, code: str, timing: OperationTiming, now: float) -> None:
         """Record a rule's refusal."""
         self.refused[code] += 1
         self.recorder.answered(name, timing.planned, timing.sent, now, refusal=code)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 from bots.count.document import BadDocumentError
 from bots.ladder import standing
 from bots.ladder.measures import RungFigures, measured
@@ -81,7 +81,7 @@ async def _climbed(plan: ClimbPlan, rung: Rung) -> RungFigures:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _played(plan: ClimbPlan, rung: Rung, stack: Stack, folder: Path) -> RungFigures:
+async def _played(plan: ClimbPlan, rung: Rung, stack: RunningStack, folder: Path) -> RungFigures:
     faults, out = folder / "faults.toml", folder / "run.json"
     faults.write_text(_FAULTS.format(seed=plan.seed, first=round(plan.seconds / 3), second=round(plan.seconds * 2 / 3)))
     ages: list[float] = []
@@ -94,7 +94,7 @@ async def _played(plan: ClimbPlan, rung: Rung, stack: Stack, folder: Path) -> Ru
     return measured(rung, documents.read(out), max(ages, default=0.0) if has_replica else None)
 
 
-async def _bots(plan: ClimbPlan, rung: Rung, stack: Stack, more: Sequence[tuple[str, str]], log: Path) -> None:
+async def _bots(plan: ClimbPlan, rung: Rung, stack: RunningStack, more: Sequence[tuple[str, str]], log: Path) -> None:
     """A run of the bots as a user would start it. Raises RungError when it proves nothing."""
     options = (
         ("--url", stack.players), ("--admin-url", stack.operators), ("--admin-key-file", str(stack.admin_key_file)),
@@ -120,7 +120,7 @@ async def _bots(plan: ClimbPlan, rung: Rung, stack: Stack, more: Sequence[tuple[
         raise RungError(said[-1] if said else f"the bots ended with {process.returncode}")
 
 
-async def _watch(stack: Stack, ages: list[float]) -> None:
+async def _watch(stack: RunningStack, ages: list[float]) -> None:
     """How old replicas are, as a node says."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         while True:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from bots.chaos import stack
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 from bots.ladder.rungs import Rung
 
 START_SECONDS = 240.0
@@ -48,7 +48,7 @@ def environment(rung: Rung, data: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def standing(rung: Rung, config: Path, data: Path) -> AsyncIterator[Stack]:
+async def standing(rung: Rung, config: Path, data: Path) -> AsyncIterator[RunningStack]:
     """Runs the rung's stack while the block runs. Raises RungError when it doesn't start."""
     data.mkdir(parents=True)
     log = data.with_suffix(".log")
@@ -63,7 +63,7 @@ async def standing(rung: Rung, config: Path, data: Path) -> AsyncIterator[Stack]
         await _end(process)
 
 
-async def _ready(process: asyncio.subprocess.Process, data: Path, log: Path) -> Stack:
+async def _ready(process: asyncio.subprocess.Process, data: Path, log: Path) -> RunningStack:
     with suppress(TimeoutError):
         async with asyncio.timeout(START_SECONDS):
             while process.returncode is None:

@@ -8,7 +8,7 @@ import time
 from random import Random
 from typing import Any
 
-from bots.count.tally import Tally, Timing
+from bots.count.tally import OperationTiming, Tally
 from bots.play.catalogue import Catalogue
 from bots.play.choices import Chooser
 from bots.play.commands import SENT_AGAIN_LATE, CommandSender, count_refusal
@@ -109,12 +109,12 @@ class Bot:
             if self._succeeded("reconnect", reply, timing):
                 self._tally.answered("reconnect", timing, time.monotonic())
 
-    def _begin(self, name: str, planned: float) -> Timing:
+    def _begin(self, name: str, planned: float) -> OperationTiming:
         now = time.monotonic()
         self._tally.recorder.begun(name, planned, now)
-        return Timing(planned, now)
+        return OperationTiming(planned, now)
 
-    async def _read(self, timing: Timing) -> None:
+    async def _read(self, timing: OperationTiming) -> None:
         assert self.record.latest is not None
         floor, request = self.record.latest.version, requests.read_me()
         if by_token := self._random.random() < READS_BY_TOKEN:
@@ -125,7 +125,7 @@ class Bot:
             self._answered("read", timing)
             self.record.read_back(parse_state(player_of(reply.body)), floor)
 
-    async def _read_items(self, timing: Timing) -> None:
+    async def _read_items(self, timing: OperationTiming) -> None:
         """Read the items and compare them with the record, unless the fate of a command is still open."""
         reply = await self.client.send(requests.read_items(), self.identity.any_channel(self._random))
         if self._succeeded("items", reply, timing):
@@ -133,13 +133,13 @@ class Bot:
             if not self.record.open:
                 self.record.item_faults += self.record.belongings.faults(reply.body)
 
-    async def _read_board(self, name: str, board: str, timing: Timing) -> None:
+    async def _read_board(self, name: str, board: str, timing: OperationTiming) -> None:
         request = requests.board_top(board, 10) if name == "board" else requests.board_around(board, 3)
         reply = await self.client.send(request, self.identity.channel)
         if self._succeeded(name, reply, timing):
             self._tally.answered(name, timing, time.monotonic())
 
-    def _answered(self, name: str, timing: Timing) -> None:
+    def _answered(self, name: str, timing: OperationTiming) -> None:
         now = time.monotonic()
         self._tally.answered(name, timing, now)
         self._commands.took_place(now)
@@ -147,13 +147,13 @@ class Bot:
     async def _log_in(self) -> bool:
         began = time.monotonic()
         reply = await self.client.log_in()
-        if not self._succeeded("sign_in", reply, Timing(began, began), must=True):
+        if not self._succeeded("sign_in", reply, OperationTiming(began, began), must=True):
             return False
         if player_id(reply.body.get("player")) != self.record.player_id:
             self.record.problems.append(f"the device of player {self.record.player_id} opened another's session")
         return True
 
-    def _succeeded(self, name: str, reply: Reply, timing: Timing, *, must: bool = False) -> bool:
+    def _succeeded(self, name: str, reply: Reply, timing: OperationTiming, *, must: bool = False) -> bool:
         """Count how a request ended; if it `must` succeed, any other final answer is a problem."""
         now = time.monotonic()
         if reply.answer is None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from bots.count.tally import Tally, Timing
+from bots.count.tally import OperationTiming, Tally
 from bots.play.identities import BotIdentity
 from bots.play.placement import Placement
 from bots.play.record import BotRecord
@@ -40,7 +40,7 @@ class CommandSender:
         self._earlier: tuple[Request, Answer] | None = None
         self.placement: Placement | None = None
 
-    async def act(self, action: str, args: Mapping[str, Any], timing: Timing, random: Random) -> None:
+    async def act(self, action: str, args: Mapping[str, Any], timing: OperationTiming, random: Random) -> None:
         """Send an action; `timing` says when it was planned."""
         request = requests.act(self._ids.next(), action, args)
         self._record.send(str(request.key))
@@ -91,7 +91,7 @@ class CommandSender:
         else:
             self._record.refuse(command_id, uncertain=uncertain and answer.kind is not AnswerKind.REFUSED)
 
-    def _count(self, action: str, answer: Answer, timing: Timing, now: float) -> None:
+    def _count(self, action: str, answer: Answer, timing: OperationTiming, now: float) -> None:
         if answer.ok:
             self._tally.acknowledge(action, timing, now)
         else:
@@ -125,7 +125,7 @@ class CommandSender:
             self._record.disagreements.append(f"{command_id}: answered with {codes[0]} and with {codes[1]}")
 
 
-def count_refusal(tally: Tally, name: str, answer: Answer, timing: Timing, now: float) -> None:
+def count_refusal(tally: Tally, name: str, answer: Answer, timing: OperationTiming, now: float) -> None:
     """Count a final answer that is no success."""
     if answer.kind is AnswerKind.REFUSED:
         tally.refuse(name, answer.code, timing, now)

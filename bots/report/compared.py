@@ -4,12 +4,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bots.report.comparison import ComparedFigure, Comparison
+from bots.report.comparison import ComparedFigure, RunComparison
 
 COLORS = {"better": "green", "worse": "red", "same": ""}
 
 
-def show(console: Console, comparison: Comparison) -> None:
+def show(console: Console, comparison: RunComparison) -> None:
     """Print every figure, then what differs beyond noise, then what a reader must know."""
     table = Table("figure", title=f"{comparison.repeats[0]} runs against {comparison.repeats[1]}")
     for column in ("first", "second", "ratio", f"{comparison.confidence:.0%} interval"):
@@ -30,7 +30,7 @@ def _row(figure: ComparedFigure) -> list[Text | str]:
     return [figure.name, *values, ratio, interval, Text(figure.verdict, style=COLORS[figure.verdict])]
 
 
-def _sentence(comparison: Comparison) -> str:
+def _sentence(comparison: RunComparison) -> str:
     found = {
         verdict: [figure.name for figure in comparison.figures if figure.verdict == verdict]
         for verdict in ("better", "worse")

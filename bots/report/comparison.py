@@ -39,7 +39,7 @@ class ComparedFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RunComparison:
     """All figures of two sides; `remarks` are what a reader must know to trust them."""
 
     repeats: tuple[int, int]
@@ -64,7 +64,9 @@ class Comparison:
         return {"repeats": self.repeats, "confidence": self.confidence, "figures": figures, "remarks": remarks}
 
 
-def compare(before: Sequence[RunDocument], after: Sequence[RunDocument], confidence: float = CONFIDENCE) -> Comparison:
+def compare(
+    before: Sequence[RunDocument], after: Sequence[RunDocument], confidence: float = CONFIDENCE
+) -> RunComparison:
     """Compare two sides. Raises BadDocumentError for too few repeats, and for a run that counts for nothing."""
     for side, documents in (("first", before), ("second", after)):
         if len(documents) < REPEATS:
@@ -76,7 +78,7 @@ def compare(before: Sequence[RunDocument], after: Sequence[RunDocument], confide
     figures = [
         _compared(name, [each[name] for each in ours], [each[name] for each in theirs], confidence) for name in names
     ]
-    return Comparison((len(before), len(after)), confidence, figures, _remarks(before, after))
+    return RunComparison((len(before), len(after)), confidence, figures, _remarks(before, after))
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,15 +83,19 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
     """Raises PlayerNotFound, DatabaseUnavailable."""
     player = await pages.pasts.look(player_id, _player)
     epoch = await pages.play.players.epoch(player_id) or 0
-    sessions, places, friends, blocks, letters, items, bans, notes = await asyncio.gather(
-        _sessions(pages, player_id, epoch),
-        _places(pages, player_id),
-        pages.social.friends.of(player_id),
-        pages.social.blocks.of(player_id),
-        pages.play.inbox.page(player_id, LETTERS, None),
-        pages.play.players.items(player_id),
-        pages.bans.of(player_id),
-        pages.notes.of(player_id),
+    (sessions, places, friends, blocks), (letters, items, bans, notes) = await asyncio.gather(
+        asyncio.gather(
+            _sessions(pages, player_id, epoch),
+            _places(pages, player_id),
+            pages.social.friends.of(player_id),
+            pages.social.blocks.of(player_id),
+        ),
+        asyncio.gather(
+            pages.play.inbox.page(player_id, LETTERS, None),
+            pages.play.players.items(player_id),
+            pages.bans.of(player_id),
+            pages.notes.of(player_id),
+        ),
     )
     return PlayerPage(player, sessions, places, friends, blocks, letters, items, bans, notes)
 

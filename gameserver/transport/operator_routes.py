@@ -20,12 +20,13 @@ BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, er
 RANKINGS = (errors.UnknownClass, errors.PresenceUnavailable, errors.Overloaded, *READS)
 
 OPERATOR_ROUTES = (
-    admin(VIEWER, "POST", "/admin/v1/session", console.sign_in,
-           "Open a session of the console: a cookie, in place of the key", answer=answers.AdminAnswer, status=201,
+    admin(VIEWER, "POST", "/admin/v1/session", console.open_console,
+           "Open a session of the console: a cookie, in place of the key", body=wire.ConsoleSignIn,
+           answer=answers.AdminAnswer, status=201,
            errors=(errors.WrongCredentials, errors.OutcomeUnknown)),
-    admin(VIEWER, "GET", "/admin/v1/session", console.read_session, "Whose key or session the caller has",
+    admin(VIEWER, "GET", "/admin/v1/session", console.read_console, "Whose key or session the caller has",
            answer=answers.AdminAnswer),
-    admin(VIEWER, "DELETE", "/admin/v1/session", console.sign_out, "End the caller's session of the console",
+    admin(VIEWER, "DELETE", "/admin/v1/session", console.leave_console, "End the caller's session of the console",
            status=204, errors=(errors.OutcomeUnknown,)),
     admin(VIEWER, "GET", "/admin/v1/rankings", rankings.read_rankings, "Rank players over all databases",
            query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS),

@@ -78,5 +78,5 @@ def _entrant(row: asyncpg.Record) -> Entrant | SlotMoved | None:
         return SlotMoved()
     if row["id"] is None:
         return None
-    fields = [row[name] for name in ("session_epoch", "banned", "password_hash", "has_device", "until")]
-    return Entrant(player_of(row), *fields, row["said"] or "")
+    fields = (row[name] for name in ("session_epoch", "banned", "password_hash", "has_device", "until", "said"))
+    return Entrant(player_of(row), *fields)

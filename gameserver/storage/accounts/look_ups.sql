@@ -14,7 +14,8 @@ left join claims c on c.slot = n.slot and c.kind = n.kind and c.key = n.key
 -- a row for each; its columns of `players` are null if no such player exists here.
 -- The device of the sign-up is in its ledger row, unless `devices` has it as removed (player_keys.py).
 select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
-       coalesce(o.owned, false) as owned, n.id as wanted_id, n.device, p.session_epoch, p.banned, s.password_hash, b.until, b.said,
+       coalesce(o.owned, false) as owned, n.id as wanted_id, n.device, p.session_epoch, p.banned, s.password_hash, b.until,
+       coalesce(b.said, '') as said,
        case
          when n.device = '' or p.id is null then false
          when d.key is not null then not d.removed

@@ -97,6 +97,6 @@ def _any_of(values: Sequence[int], kind: Any = BigInteger) -> Any:
     return func.any(array_of(values, kind))
 
 
-def array_of(values: Sequence[int], kind: Any) -> Any:
+def array_of(values: Sequence[int] | Sequence[int | datetime], kind: Any) -> Any:
     """The values as one argument of a statement."""
     return cast(bindparam(None, list(values), ARRAY(kind), unique=True), ARRAY(kind))

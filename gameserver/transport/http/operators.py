@@ -13,9 +13,8 @@ from gameserver.commands import admins
 from gameserver.commands.admins import Admin
 from gameserver.rules.errors import Forbidden, NotAuthenticated, WrongCredentials
 from gameserver.rules.roles import Role
-from gameserver.transport import answers
+from gameserver.transport import answers, wire
 from gameserver.transport.callers import addresses, callers
-from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.origins import is_own
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, no_content
@@ -25,7 +24,6 @@ COOKIE = "gameserver_console"
 PATH = "/admin/"
 HEADER = "X-Console"
 SIGN_IN = ("POST", "/admin/v1/session")
-CODE = "X-One-Time-Password"
 READING = ("GET", "HEAD")
 OWN_SITES = ("same-origin", "none")
 """Values of Sec-Fetch-Site: the console's own requests, and what its user has typed."""
@@ -76,12 +74,12 @@ def _require_own_page(request: web.Request) -> None:
         raise Forbidden(f"A change with a session of the console needs the header {HEADER}.")
 
 
-async def sign_in(request: web.Request, _: str) -> web.Response:
+async def open_console(request: web.Request, _: str) -> web.Response:
     """Opens a session for the key that the request carries; the cookie is all that has its secret.
 
     A wrong one-time password counts as a wrong key.
     """
-    code = single_header(request, CODE) or ""
+    code = (await inputs.body(request, wire.ConsoleSignIn)).code or ""
     try:
         opened = await admins.sign_in(request.app[COMMANDS].admins, inputs.bearer(request), code)
     except WrongCredentials:
@@ -95,11 +93,11 @@ async def sign_in(request: web.Request, _: str) -> web.Response:
     return response
 
 
-async def read_session(request: web.Request, _: str) -> web.Response:
+async def read_console(request: web.Request, _: str) -> web.Response:
     return json_response(answers.admin(await admit(request, Role.VIEWER)))
 
 
-async def sign_out(request: web.Request, _: str) -> web.Response:
+async def leave_console(request: web.Request, _: str) -> web.Response:
     if (secret := request.cookies.get(COOKIE)) is not None:
         await admins.sign_out(request.app[COMMANDS].admins, secret)
     response = no_content()

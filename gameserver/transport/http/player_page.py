@@ -12,7 +12,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
-from gameserver.transport.http.streams import stream
+from gameserver.transport.http.streams import Sheet, stream
 from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 
@@ -61,4 +61,4 @@ async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None
     game = request.app[RULEBOOK].game
     async with contextlib.aclosing(parts):
         lines = (answers.export_part(part, game) async for part in parts)
-        return await stream(request, lines, (), "ndjson", "player")
+        return await stream(request, lines, Sheet((), dict, "ndjson", "player"))

@@ -96,6 +96,14 @@ class Because(JsonModel):
     reason: Reason
 
 
+class ConsoleSignIn(JsonModel):
+    """`code` is the one-time password, for a key that needs one."""
+
+    model_config = _example(code="287082")
+
+    code: Annotated[str, Field(max_length=16)] | None = None
+
+
 class BanPlayer(Because):
     """`until` ends the ban by itself; `said` is what the player is told when it signs in, `reason` is internal."""
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from bots.chaos.processes import ProcessIdentity, tree
-from bots.chaos.stack import Stack, StackServer
+from bots.chaos.stack import RunningStack, StackServer
 
 
 def this_process() -> ProcessIdentity:
@@ -12,9 +12,9 @@ def this_process() -> ProcessIdentity:
     return tree([ProcessIdentity(os.getpid(), started)])[0]
 
 
-def described(*servers: StackServer, groups: tuple[str, ...] = ("one", "two")) -> Stack:
+def described(*servers: StackServer, groups: tuple[str, ...] = ("one", "two")) -> RunningStack:
     """A stack whose `up` is this process."""
-    return Stack(
+    return RunningStack(
         file=Path("nowhere/run/stack.json"),
         up=this_process(),
         command=["false"],

@@ -11,7 +11,7 @@ import pytest
 
 from bots.chaos.nemesis import Nemesis
 from bots.chaos.processes import ProcessIdentity, lives
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 from bots.chaos.timetable import Due
 from tests.bots.chaos.stacks import described, server
 from tests.bots.chaos.test_processes import identity, state
@@ -29,7 +29,7 @@ def due(kind: str, target: str, seconds: float = 0.2) -> Due:
     return Due(0.0, kind, target, target, seconds, 16, 1)
 
 
-def stack_of(folder: Path, process: ProcessIdentity) -> Stack:
+def stack_of(folder: Path, process: ProcessIdentity) -> RunningStack:
     """One whose file says that `process` is its node and its database."""
     base = described(server("node-1", "node", process), server("one", "database", process, database="one"))
     own, each = base.up._asdict(), process._asdict()

@@ -7,13 +7,13 @@ import orjson
 import pytest
 
 from bots.chaos import stack
-from bots.chaos.stack import Stack
+from bots.chaos.stack import RunningStack
 from tests.bots.chaos.stacks import this_process
 
 URL = "http://127.0.0.1:8080"
 
 
-def written(data: Path, **changes: Any) -> Stack | None:
+def written(data: Path, **changes: Any) -> RunningStack | None:
     """The stack as it is read again from a file with these changes."""
     own = this_process()._asdict()
     found = {

@@ -2,6 +2,7 @@
 
 from bots.count.document import (
     HELD,
+    DurationSpread,
     GeneratorSecond,
     InvariantVerdict,
     RunDocument,
@@ -9,7 +10,6 @@ from bots.count.document import (
     RunSecond,
     RunSetup,
     Sighting,
-    Spread,
 )
 from bots.count.operations import RunCounts
 
@@ -33,7 +33,7 @@ def made_up(
     return RunDocument(
         RunSetup(seed, {"players": 3}, ("http://a",), {"python": "3"}, {}, started, len(seconds), warm_up, ("run",)),
         [RunSecond(at, counts) for at, counts in enumerate(seconds)],
-        [GeneratorSecond(at, Spread(1, 2, 3), Spread(4, 5, 6), 0.5, 3) for at in range(len(seconds))],
+        [GeneratorSecond(at, DurationSpread(1, 2, 3), DurationSpread(4, 5, 6), 0.5, 3) for at in range(len(seconds))],
         [RunEvent(1.0, 2.0, "kill", "node-1", "it came back")],
         [InvariantVerdict("nothing is lost", HELD, 7)],
         [Sighting("retries", 2, expected=True)],

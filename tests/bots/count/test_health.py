@@ -3,15 +3,15 @@
 import asyncio
 import time
 
-from bots.count.document import GeneratorSecond, Spread
+from bots.count.document import DurationSpread, GeneratorSecond
 from bots.count.health import GeneratorHealth, fault, spread
 from tests.support.wait import wait_until
 
-CALM = Spread(10, 900, 2000)
+CALM = DurationSpread(10, 900, 2000)
 
 
 def seconds(lateness: list[int]) -> list[GeneratorSecond]:
-    return [GeneratorSecond(at, Spread(0, late, late), CALM, 0.9, 5) for at, late in enumerate(lateness)]
+    return [GeneratorSecond(at, DurationSpread(0, late, late), CALM, 0.9, 5) for at, late in enumerate(lateness)]
 
 
 def test_a_generator_that_keeps_up_voids_nothing() -> None:
@@ -34,8 +34,8 @@ def test_a_slow_warm_up_voids_nothing() -> None:
 
 
 def test_a_spread_is_of_all_durations() -> None:
-    assert spread([]) == Spread(0, 0, 0)
-    assert spread([value / 1e6 for value in range(1, 102)]) == Spread(51, 100, 101)
+    assert spread([]) == DurationSpread(0, 0, 0)
+    assert spread([value / 1e6 for value in range(1, 102)]) == DurationSpread(51, 100, 101)
 
 
 async def test_a_loop_that_is_blocked_shows() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bots.count.tally import Tally, Timing
+from bots.count.tally import OperationTiming, Tally
 from bots.play.plan import SwarmPlan
 from bots.play.swarm import Swarm
 from bots.proof.boards import BoardVerdict
@@ -46,7 +46,7 @@ def test_boards_that_were_left_out_are_not_reported_as_proved() -> None:
 def test_latency_runs_from_the_planned_moment() -> None:
     tally = Tally()
     for planned in range(10):
-        tally.acknowledge("hunt", Timing(float(planned), 9.5), 10.0)
+        tally.acknowledge("hunt", OperationTiming(float(planned), 9.5), 10.0)
     latencies = tally.latencies["hunt"]
     assert latencies.longest() == pytest.approx(10, rel=0.01)
     assert latencies.at(50) == pytest.approx(5, rel=0.01)
@@ -54,10 +54,10 @@ def test_latency_runs_from_the_planned_moment() -> None:
 
 def test_the_longest_gap_includes_the_time_at_either_end_of_the_play() -> None:
     tally = Tally()
-    tally.acknowledge("sign_up", Timing(0.0, 0.0), 5.0)
+    tally.acknowledge("sign_up", OperationTiming(0.0, 0.0), 5.0)
     tally.start(10.0)
-    tally.acknowledge("hunt", Timing(10.0, 10.0), 13.0)
-    tally.acknowledge("hunt", Timing(13.0, 13.0), 14.0)
+    tally.acknowledge("hunt", OperationTiming(10.0, 10.0), 13.0)
+    tally.acknowledge("hunt", OperationTiming(13.0, 13.0), 14.0)
     tally.finish(19.0)
-    tally.acknowledge("hunt", Timing(18.0, 18.0), 90.0)
+    tally.acknowledge("hunt", OperationTiming(18.0, 18.0), 90.0)
     assert (tally.longest_gap, tally.acknowledged_in_time) == (5.0, 2)

@@ -5,6 +5,7 @@ from random import Random
 
 from bots.count.document import (
     HELD,
+    DurationSpread,
     GeneratorSecond,
     InvariantVerdict,
     RunDocument,
@@ -12,7 +13,6 @@ from bots.count.document import (
     RunSecond,
     RunSetup,
     Sighting,
-    Spread,
 )
 from bots.count.operations import RunCounts
 
@@ -74,5 +74,5 @@ def _counts(at: int, seconds: int, slower: float, random: Random) -> RunCounts:
 
 def _health(at: int, random: Random) -> GeneratorSecond:
     late = random.randint(50, 400)
-    spread = Spread(late, late * 4, late * 9)
-    return GeneratorSecond(at, spread, Spread(late // 2, late, late * 2), 0.2 + random.random() / 10, 200)
+    spread = DurationSpread(late, late * 4, late * 9)
+    return GeneratorSecond(at, spread, DurationSpread(late // 2, late, late * 2), 0.2 + random.random() / 10, 200)

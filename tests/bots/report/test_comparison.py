@@ -10,7 +10,7 @@ import pytest
 from bots.count.document import BadDocumentError, RunDocument
 from bots.report import documents
 from bots.report.bootstrap import ratio_of_medians
-from bots.report.comparison import Comparison, compare
+from bots.report.comparison import RunComparison, compare
 from tests.bots.report.sample import document
 
 REPEATS = 5
@@ -21,7 +21,7 @@ def repeats(first_seed: int, slower: float = 1.0) -> list[RunDocument]:
     return [document(5, seed=first_seed + 2 * number, slower=slower) for number in range(REPEATS)]
 
 
-def verdicts(comparison: Comparison) -> dict[str, str]:
+def verdicts(comparison: RunComparison) -> dict[str, str]:
     return {figure.name: figure.verdict for figure in comparison.figures}
 
 

@@ -15,6 +15,7 @@ from gameserver.app import Core
 from gameserver.rules.errors import Overloaded, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
+from gameserver.storage.operators import spreads
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.spreads import SpreadQuestion
 from tests.storage.operators.test_reports import CLASSES, START, crowds, put, walk
@@ -109,6 +110,26 @@ async def test_pages_places_spreads_and_exports_of_a_segment_agree_with_its_play
     ]
     assert sum(bar.players for bar in spread.histogram) == len(values)
     assert 1 <= len(spread.histogram) <= bars
+
+
+@pytest.mark.parametrize("by", ["exp", "created_at"])
+async def test_percentiles_of_many_are_narrowed_down_and_stay_exact(
+    core: Core, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreads, "FETCHED", 10)
+    monkeypatch.setattr(spreads, "POINTS", 3)
+    crowd = [
+        Player(
+            (1 << 40) + (each % 64 << 10) + each // 64, "Ann", "mage", 1, 1, each**3, 1,
+            START + timedelta(seconds=each**3), START,
+        )
+        for each in range(500)
+    ]  # fmt: skip
+    await put(core, crowd)
+    spread = await core.rooms.operators.spreads.spread(SpreadQuestion(by, Segment(), PERCENTILES, 7))
+    values = [number(getattr(player, by)) for player in crowd]
+    assert spread.percentiles == {0.1: values[0], 25: values[124], 50: values[249], 99.9: values[499], 100: values[499]}
+    assert sum(bar.players for bar in spread.histogram) == 500
 
 
 async def test_a_segment_can_be_who_is_connected_or_who_isnt(core: Core) -> None:

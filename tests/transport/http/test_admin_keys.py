@@ -16,6 +16,7 @@ from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 
+SESSION = "/admin/v1/session"
 ADMIN_ROUTES = [route for route in ROUTES if route.key == "admin"]
 
 
@@ -24,8 +25,11 @@ async def key_of(node: InProcessNode, name: str, role: Role) -> str:
     return secret
 
 
-async def ask(api: Api, method: str, path: str, token: str | None = None, **headers: str) -> Answer:
-    body = {"reason": "a test"} if method in ("POST", "PUT") else None
+async def ask(
+    api: Api, method: str, path: str, token: str | None = None, code: str | None = None, **headers: str
+) -> Answer:
+    given: dict[str, str] = {} if code is None else {"code": code}
+    body = None if method not in ("POST", "PUT") else given if path == SESSION else {"reason": "a test"}
     return await api.ask(method, re.sub(r"{\w+}", "1", path), token=token, body=body, data=None, key=None, **headers)
 
 
@@ -60,7 +64,7 @@ async def test_no_forged_cookie_opens_anything(api: Api) -> None:
 
 async def test_only_hashes_of_keys_and_sessions_are_stored(node: InProcessNode, api: Api, settings: Settings) -> None:
     key = await key_of(node, "ann", Role.SUPPORT)
-    cookie = (await ask(api, "POST", "/admin/v1/session", key)).headers["Set-Cookie"]
+    cookie = (await ask(api, "POST", SESSION, key)).headers["Set-Cookie"]
     secrets = (key.split("_")[2], re.search(r"hls_([\w-]+)", cookie)[1])  # type: ignore[index]
     async with connected(settings.database_url("one")) as control:
         for table in ("admin_keys", "admin_sessions", "audit", "audit_ends"):
@@ -98,7 +102,7 @@ async def test_a_rotated_key_goes_on_for_its_grace_and_the_new_one_has_its_role(
     assert (key.role, key.current) == (Role.SUPPORT, True)
 
     async def statuses(*keys: str) -> list[int]:
-        return [(await ask(api, "GET", "/admin/v1/session", key)).status for key in keys]
+        return [(await ask(api, "GET", SESSION, key)).status for key in keys]
 
     async def both_open() -> bool:
         return await statuses(first, second) == [200, 200]
@@ -116,7 +120,7 @@ async def test_a_rotated_key_goes_on_for_its_grace_and_the_new_one_has_its_role(
 
 async def session_of(api: Api, key: str) -> str:
     """The cookie of a new session."""
-    answer = await ask(api, "POST", "/admin/v1/session", key)
+    answer = await ask(api, "POST", SESSION, key)
     assert answer.status == 201, answer.body
     return str(answer.headers["Set-Cookie"]).partition(";")[0]
 
@@ -130,16 +134,16 @@ async def test_a_session_has_its_keys_role_and_no_script_or_other_site_can_use_i
     node: InProcessNode, api: Api
 ) -> None:
     key = await key_of(node, "ann", Role.VIEWER)
-    answer = await ask(api, "POST", "/admin/v1/session", key)
+    answer = await ask(api, "POST", SESSION, key)
     flags = {part.strip().lower() for part in answer.headers["Set-Cookie"].split(";")[1:]}
     assert flags == {"httponly", "path=/admin/", "samesite=strict"}
     assert answer.body == {"name": "ann", "role": "viewer", "expires_at": answer.body["expires_at"]}
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
-    who = await ask(api, "GET", "/admin/v1/session", Cookie=cookie)
+    who = await ask(api, "GET", SESSION, Cookie=cookie)
     assert who.body == answer.body
     refused = await ask(api, "POST", "/admin/v1/players/1/ban", Cookie=cookie, X_Console="1")
     assert (refused.status, refused.code) == (403, "forbidden")
-    elsewhere = await ask(api, "POST", "/admin/v1/session", ADMIN_KEY, Host="console.example.org")
+    elsewhere = await ask(api, "POST", SESSION, ADMIN_KEY, Host="console.example.org")
     assert "; Secure" in elsewhere.headers["Set-Cookie"]
 
 
@@ -173,7 +177,7 @@ async def test_no_foreign_page_is_granted_the_consoles_header(api: Api) -> None:
 
 
 async def test_signing_out_ends_the_session_on_the_server(api: Api, cookie: str) -> None:
-    answer = await ask(api, "DELETE", "/admin/v1/session", Cookie=cookie, X_Console="1")
+    answer = await ask(api, "DELETE", SESSION, Cookie=cookie, X_Console="1")
     assert answer.status == 204
     assert 'gameserver_console=""' in answer.headers["Set-Cookie"]
     assert (await ask(api, "GET", "/admin/v1/slots", Cookie=cookie)).status == 401
@@ -190,14 +194,14 @@ async def test_a_key_with_one_time_passwords_opens_sessions_alone_and_each_code_
         code for code in ("000000", "000001", "000002", "000003") if one_time.step_of(app, code, step * 30) is None
     ]
     for code in ("", "x", wrong[0], one_time.code_of(app, step - 40)):
-        refused = await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password=code)
+        refused = await ask(api, "POST", SESSION, key, code=code)
         assert (refused.status, refused.code) == (401, "wrong_credentials"), code
     right = one_time.code_of(app, step)
-    opened = await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password=right)
+    opened = await ask(api, "POST", SESSION, key, code=right)
     assert opened.status == 201, opened.body
     cookie = opened.headers["Set-Cookie"].partition(";")[0]
     assert (await ask(api, "GET", "/admin/v1/slots", Cookie=cookie)).status == 200
-    again = await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password=right)
+    again = await ask(api, "POST", SESSION, key, code=right)
     assert again.code == "wrong_credentials"
 
 
@@ -205,5 +209,5 @@ async def test_one_time_passwords_of_a_key_cant_be_tried_for_ever(node: InProces
     app = one_time.written(b"12345678901234567890")
     new = NewKey("ann", Role.OPERATOR, None, app)
     _, key = await admins.make(node.core.commands.admins, "tests", new, "a test")
-    answers = [await ask(api, "POST", "/admin/v1/session", key, X_One_Time_Password="none") for _ in range(12)]
+    answers = [await ask(api, "POST", SESSION, key, code="none") for _ in range(12)]
     assert [answer.status for answer in answers] == [401] * 10 + [429] * 2

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "control_0008"
-down_revision = "control_0007"
+revision = "control_0010"
+down_revision = "control_0009"
 
 
 def upgrade() -> None:

@@ -145,8 +145,8 @@ def lines_of(answer: Answer) -> dict[str, list[dict[str, Any]]]:
 
 async def test_an_export_is_everything_but_what_operators_say_among_themselves(api: Api) -> None:
     who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    await admin(api, "POST", f"{who.id}/corrections", hp=1, reason="a secret reason")
     await api.act(friend, "heal_other", player=who.id)
-    await admin(api, "POST", f"{who.id}/corrections", exp=60, reason="a secret reason")
     await admin(api, "POST", f"{who.id}/notes", text="A secret note.")
 
     async def has_arrived() -> bool:
@@ -188,6 +188,7 @@ async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessN
     who, other = await api.sign_up("mage", name="Zyxwvut Qponm"), await api.sign_up("priest")
     renamed = await api.ask("POST", "/v1/players/me/name", token=who.token, body={"name": "Abracadab Rax"})
     assert renamed.status == 200, renamed.body
+    await admin(api, "POST", f"{other.id}/corrections", hp=1, reason="hurt, so that a spell heals it")
     await api.act(who, "heal_other", player=other.id)
     await api.ask("GET", "/v1/players/me/feed", token=who.token)
     await api.act(who)
@@ -216,6 +217,7 @@ async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessN
 
 async def test_an_erasure_leaves_others_as_they_are(api: Api) -> None:
     who, other = await api.sign_up("mage"), await api.sign_up("priest")
+    await admin(api, "POST", f"{other.id}/corrections", hp=1, reason="hurt, so that a spell heals it")
     await api.act(who, "heal_other", player=other.id)
 
     async def has_arrived() -> bool:

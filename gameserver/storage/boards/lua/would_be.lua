@@ -5,7 +5,7 @@
 -- ARGV id: the player's, 8 bytes
 -- ARGV score: as it would be stored
 -- Returns the rank, 0 for one beyond the places that the board shows, or nothing when no generation is live.
--- include: ranking
+-- include: ties
 -- include: member_of
 
 -- The player's present place doesn't count.

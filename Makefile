@@ -13,7 +13,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-replication bench-sizes psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-replication bench-sizes mutants psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -37,6 +37,9 @@ test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
 
 soak: $(VENV)/ready ## races by the thousand, and fuzzers: DURATION=3600 (seconds), COUNT=1000000 (bad requests), SEED=1
 	DURATION=$(DURATION) COUNT=$(COUNT) SEED=$(SEED) $(BIN)/pytest -m soak --timeout 900
+
+mutants: $(VENV)/ready ## plant faults in copies of the server; the swarm must catch each: MUTANTS="no-dedupe ban-leaks"
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 # Counts what child processes execute, too; what a test kills with SIGKILL writes no figures.
 coverage: $(VENV)/ready system-packages ## every test, counted: prints the coverage by file and in total
@@ -93,7 +96,7 @@ profile: $(VENV)/ready ## record 10 seconds of a running node of CONFIG (NODE=no
 	@$(BIN)/python .ci/running.py profile $(CONFIG) $(NODE)
 
 # Packages that pip can't bring. Without root the tests that need one are skipped loudly; under CI=true they fail.
-system-packages: ## install HAProxy, Redis, etcd and luacheck, when root or sudo allows
+system-packages: ## install HAProxy, Redis, etcd, nftables and luacheck, when root or sudo allows
 	@.ci/system-packages
 
 # Names, versions and hashes only: no registry's address may be recorded.

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import orjson
 import typer
@@ -11,6 +11,7 @@ import typer
 import gameserver
 from gameserver import app as application
 from gameserver.cli import tables
+from gameserver.cli.audit import audit
 from gameserver.cli.backups import backup, backups_cli, restore
 from gameserver.cli.boards import boards_cli
 from gameserver.cli.check import check
@@ -18,21 +19,22 @@ from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
 from gameserver.cli.doctor import doctor
 from gameserver.cli.failover import failover
+from gameserver.cli.keys import keys_cli
 from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
+from gameserver.cli.rank import rank
 from gameserver.cli.running import Json, carry_out, console, faults, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
-from gameserver.commands import crowd, demo, operations
-from gameserver.commands.results import Question
+from gameserver.commands import crowd, demo
 from gameserver.config.files import read_toml
 from gameserver.logs.setup import set_up_logs
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
-from gameserver.terminal import show, show_json
-from gameserver.transport import answers, openapi
+from gameserver.terminal import show
+from gameserver.transport import openapi
 
 _DEMO = "demo.toml"
 
@@ -41,6 +43,8 @@ cli.command()(new)
 cli.command("looks")(claim_looks)
 cli.command()(check)
 cli.command()(doctor)
+cli.command()(audit)
+cli.command()(rank)
 cli.command()(backup)
 cli.command()(restore)
 cli.add_typer(backups_cli, name="backups")
@@ -50,6 +54,7 @@ cli.add_typer(databases, name="databases")
 cli.add_typer(failover, name="failover")
 cli.add_typer(boards_cli, name="boards")
 cli.add_typer(seasons_cli, name="seasons")
+cli.add_typer(keys_cli, name="keys")
 
 
 @cli.command()
@@ -80,28 +85,6 @@ def migrate(config: Config = DEFAULT) -> None:
                 console.print(line, soft_wrap=True)
 
         carry_out(work())
-
-
-@cli.command()
-def rank(
-    config: Config = DEFAULT,
-    by: Annotated[Literal["exp", "level", "hp", "created_at"], typer.Option(help="What to rank by.")] = "exp",
-    class_name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many players.")] = 20,
-    ascending: Annotated[bool, typer.Option("--ascending", help="The lowest first.")] = False,  # noqa: FBT002
-    as_json: Json = False,  # noqa: FBT002
-) -> None:
-    """Rank the players, exactly, over all databases."""
-
-    async def work(core: application.Core) -> None:
-        question = Question(by=by, limit=limit, descending=not ascending, class_name=class_name)
-        ranking = await operations.rank(core.commands.operations, question)
-        if as_json:
-            show_json(answers.ranking(ranking, core.rulebook.game, None))
-        else:
-            show(console, tables.ranking(ranking, core.rulebook.game))
-
-    with_core(config, work)
 
 
 @cli.command("demo")

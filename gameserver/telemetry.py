@@ -6,11 +6,20 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from gameserver.timings import Timings
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 REQUESTS = Counter("gameserver_requests_total", "Answers over HTTP", ["route", "method", "status"])
+REQUEST_SECONDS = Timings(
+    "gameserver_request_seconds", "Time until an HTTP request was answered, by route", ["route", "method"], FAST
+)
+COMMAND_SECONDS = Timings(
+    "gameserver_command_seconds", "Time until a player's action was committed or refused", ["action"], FAST
+)
+REFUSALS = Counter("gameserver_refusals_total", "Requests over HTTP that were answered with an error", ["code"])
 FRAMES = Counter("gameserver_socket_requests_total", "Answers over sockets", ["op", "code"])
 SOCKETS = Gauge("gameserver_sockets", "Sockets open on this node")
 ONLINE = Gauge("gameserver_online_players", "Players with a socket on this node")
@@ -27,6 +36,8 @@ SLOW_RULES = Counter("gameserver_slow_rules_total", "Rules that took longer than
 RULE_FAULTS = Counter("gameserver_rule_faults_total", "Rules that raised or broke the law of players", ["action"])
 SLOW_COMMITS = Counter("gameserver_slow_commits_total", "Group commits that took longer than 1 s", ["database"])
 DATABASE_FAULTS = Counter("gameserver_database_faults_total", "Transactions that failed", ["database", "kind"])
+POOL_USED = Gauge("gameserver_pool_used", "Connections to a database in use", ["database", "purpose"])
+POOL_WAITING = Gauge("gameserver_pool_waiting", "How many wait for such a connection", ["database", "purpose"])
 PRIMARY = Gauge("gameserver_database_primary", "1 for the address of the primary seen last", ["database", "address"])
 CLOCK_DIFFERENCE = Gauge(
     "gameserver_clock_difference_seconds", "How far a database's clock is ahead of this machine's", ["database"]
@@ -91,6 +102,12 @@ def frame_answered(op: str, code: str) -> Counter:
 def request_answered(route: str, method: str, status: int) -> Counter:
     """The counter of a route's HTTP requests that were answered with this status."""
     return REQUESTS.labels(route, method, status)
+
+
+@cache
+def refused(code: str) -> Counter:
+    """The counter of HTTP requests that were answered with this error."""
+    return REFUSALS.labels(code)
 
 
 @cache

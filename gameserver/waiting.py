@@ -1,9 +1,11 @@
-"""How tasks wait for each other: a bell that wakes every waiter, and the end of tasks that are cancelled."""
+"""How tasks wait: a bell that wakes every waiter, the end of tasks that are cancelled, the next part of a stream."""
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CANCEL_SECONDS = 0.5
 """After which a task that still runs is cancelled again."""
@@ -49,3 +51,10 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]], seconds: float =
             pending, cancelled = {task for task in pending if not task.done()}, True
     if cancelled:
         raise asyncio.CancelledError
+
+
+async def next_part(parts: AsyncIterator[Sequence[T]]) -> Sequence[T]:
+    """The next one, nothing at the end; Python 3.11's `anext` with a default fails in comprehensions."""
+    async for part in parts:
+        return part
+    return ()

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bots.load.closed_loop import HttpLoad, SocketLoad
-from bots.load.connecting import Endpoint
 from bots.load.measure import LoadResult, Measure
 from bots.load.running import SocketUse, run_http, run_sockets
 from bots.play.sign_ups import LoadPlayer, sign_up_players
 from bots.wire.command_ids import CommandIds
+from bots.wire.connecting import Endpoint
 
 WARM_UP_SECONDS = 1.0
 MODES = {

@@ -6,8 +6,8 @@ import time
 
 from bots.load.hunter import ARGS, Hunter, code_of
 from bots.load.measure import Measure
-from bots.load.rawsocket import frame
 from bots.wire.command_ids import CommandIds
+from bots.wire.rawsocket import frame
 
 HELLO_ID = 0
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bots.load.closed_loop import Greeting, hello
-from bots.load.connecting import Endpoint, allow_files, connect_socket
-from bots.load.rawsocket import SocketConnection
 from bots.play.sign_ups import LoadPlayer, sign_up_players
 from bots.waiting import call_for_all, cancel_and_wait
+from bots.wire.connecting import Endpoint, allow_files, connect_socket
+from bots.wire.rawsocket import SocketConnection
 
 OPENED_AT_ONCE = 64
 HELLO_SECONDS = 10.0

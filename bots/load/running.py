@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bots.load.closed_loop import SocketLoad, hello
-from bots.load.connecting import Endpoint, connect_http, connect_socket
 from bots.load.measure import Measure
-from bots.load.rawhttp import HttpConnection
-from bots.load.rawsocket import SocketConnection
+from bots.wire.connecting import Endpoint, connect_http, connect_socket
+from bots.wire.rawhttp import HttpConnection
+from bots.wire.rawsocket import SocketConnection
 
 DRAIN_SECONDS = 5.0
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from bots.load.rawsocket import frame
 from bots.mischief.offender import Offender, Scene
 from bots.waiting import cancel_and_wait
+from bots.wire.rawsocket import frame
 
 FRAMES = 100_000
 SOCKETS = 1_000

@@ -8,15 +8,17 @@ from typing import Any
 
 from bots.count.latencies import Latencies
 from bots.count.tally import Tally
-from bots.load.connecting import Endpoint, allow_files
 from bots.mischief.kinds import KINDS, SOCKETS
 from bots.mischief.offender import Scene
-from bots.play import catalogue
-from bots.play.bot import Bot, PlayWindow
+from bots.play import catalogue, playing
+from bots.play.bot import Bot
 from bots.play.catalogue import Catalogue
+from bots.play.plan import SwarmPlan
+from bots.play.recruits import Recruits
 from bots.play.sign_ups import sign_up_players
-from bots.play.swarm import SwarmPlan, guarded, make_bots
+from bots.play.swarm import Swarm
 from bots.wire import http
+from bots.wire.connecting import Endpoint, allow_files
 from bots.wire.errors import UnreachableError
 from bots.wire.network import Network
 from bots.wire.player_client import PlayerClient
@@ -64,30 +66,31 @@ async def misbehave(
 async def _incident(network: Network, game: Catalogue, kind: str, seconds: float) -> Incident:
     first, second = await sign_up_players(network.urls, 2, "rogue")
     scene = Scene(Endpoint.parse(network.urls[0]), (first.token, second.token), seconds)
-    tally, stop = Tally(), asyncio.Event()
-    honest = await _sign_up(network, tally)
-    now = asyncio.get_running_loop().time()
-    tally.start(now)
-    playing = asyncio.create_task(guarded(honest, honest.play(game, PlayWindow(now, now + 3600, HONEST_RATE, stop))))
+    swarm, recruits = await _sign_up(network)
+    recruits.begin_play(game)
+    honest = swarm.signed_up[0]
+    play = asyncio.create_task(playing.play(recruits))
     try:
         await asyncio.sleep(LEAST_SECONDS / 2)
         if kind in KINDS:
             await KINDS[kind](scene)
         await asyncio.sleep(LEAST_SECONDS / 2)
     finally:
-        stop.set()
-        await playing
+        swarm.stop.set()
+        await play
         await honest.client.close()
-    return _result(kind, scene, honest, tally)
+    return _result(kind, scene, honest, swarm.tally)
 
 
-async def _sign_up(network: Network, tally: Tally) -> Bot:
+async def _sign_up(network: Network) -> tuple[Swarm, Recruits]:
     """Make the honest player, which plays over a socket; raises UnreachableError."""
-    plan = SwarmPlan(players=1, seconds=0.0, sockets=1.0, rate=HONEST_RATE, seed=1, name_prefix="honest")
-    bot = make_bots(network, plan, tally)[0]
-    if not await bot.sign_up():
-        raise UnreachableError(f"the honest player can't sign up: {dict(tally.errors)}")
-    return bot
+    plan = SwarmPlan(players=1, seconds=3600.0, sockets=1.0, rate=HONEST_RATE, seed=1, name_prefix="honest")
+    swarm = Swarm(plan, Tally(), asyncio.Event())
+    recruits = Recruits(swarm, network)
+    await recruits.sign_up_all()
+    if not swarm.signed_up:
+        raise UnreachableError(f"the honest player can't sign up: {dict(swarm.tally.errors)}")
+    return swarm, recruits
 
 
 def _result(kind: str, scene: Scene, honest: Bot, tally: Tally) -> Incident:
@@ -102,7 +105,7 @@ def _result(kind: str, scene: Scene, honest: Bot, tally: Tally) -> Incident:
         honest_actions=tally.acknowledged.total() - tally.acknowledged["sign_up"],
         honest_p99_ms=round(latencies.at(99) * 1000, 1),
         honest_errors=dict(tally.errors + tally.hurt) if tally.errors_seen() else {},
-        honest_problems=[*honest.record.problems, *honest.record.disagreements, *honest.client.pushes.faults],
+        honest_problems=[*honest.record.faults(), *honest.client.pushes.faults],
     )
 
 

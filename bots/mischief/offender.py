@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from bots.load.connecting import Endpoint, connect_socket
 from bots.load.hunter import code_of
-from bots.load.rawsocket import SocketConnection, frame
 from bots.waiting import first_of
 from bots.wire.answers import CLOSE_CODES
+from bots.wire.connecting import Endpoint, connect_socket
+from bots.wire.rawsocket import SocketConnection, frame
 
 HELLO_SECONDS = 10.0
 STILL_OPEN = "still open"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from random import Random
 
 from bots.count.tally import Tally
-from bots.load.connecting import Endpoint, allow_files
 from bots.overload import memory, state
 from bots.overload.doors import DOORS, Cast, OverloadDoor, Questioner
 from bots.overload.loads import LoadSpan, arrivals, closed_load, open_load
@@ -15,12 +14,13 @@ from bots.overload.pools import HttpPool, Pool, SocketPool
 from bots.overload.questions import Treatment
 from bots.overload.tally import DoorTally
 from bots.overload.verdict import DoorVerdict, OverloadResult
-from bots.play import identities, swarm
+from bots.play import identities, recruits, swarm
 from bots.play.bot import Bot
-from bots.play.swarm import SwarmPlan
+from bots.play.plan import SwarmPlan
 from bots.proof.pages import NotProvedError
 from bots.waiting import call_for_all
 from bots.wire import http
+from bots.wire.connecting import Endpoint, allow_files
 from bots.wire.errors import UnreachableError
 from bots.wire.network import Network
 
@@ -80,7 +80,7 @@ async def _cast(plan: OverloadPlan, network: Network) -> Cast:
 
 
 async def _sign_up(plan: OverloadPlan, network: Network, prefix: str) -> list[Bot]:
-    bots = swarm.make_bots(network, SwarmPlan(plan.players, 0.0, 0.0, 0.0, plan.seed, prefix), Tally())
+    bots = recruits.make_bots(network, SwarmPlan(plan.players, 0.0, 0.0, 0.0, plan.seed, prefix), Tally())
     if not all(await call_for_all(Bot.sign_up, bots, at_once=SIGN_UPS_AT_ONCE)):
         raise UnreachableError("not every player could sign up")
     return bots

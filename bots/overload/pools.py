@@ -12,11 +12,11 @@ from itertools import count
 from typing import Protocol
 
 from bots.load.closed_loop import Greeting, hello, request_number
-from bots.load.connecting import Endpoint, connect_http, connect_socket
-from bots.load.rawhttp import HttpConnection
-from bots.load.rawsocket import SocketConnection, frame
 from bots.overload.questions import DoorQuestion, Heard, heard_on_socket, heard_over_http
 from bots.waiting import cancel_and_wait
+from bots.wire.connecting import Endpoint, connect_http, connect_socket
+from bots.wire.rawhttp import HttpConnection
+from bots.wire.rawsocket import SocketConnection, frame
 
 MOST_ON_SOCKET = 100
 """Questions under way on one socket; a node reads no more than 128."""

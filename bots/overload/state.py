@@ -56,7 +56,7 @@ async def prove_acts(actors: Sequence[Bot]) -> tuple[int, list[str]]:
 
     Raises NotProvedError.
     """
-    verdicts, _ = await prove_players(actors)
+    verdicts = (await prove_players(actors)).verdicts
     faults = [
         f"{kind}: {sentence}"
         for verdict in verdicts

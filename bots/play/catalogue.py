@@ -33,6 +33,8 @@ class Catalogue:
     boards: tuple[ExpBoard, ...]
     foes: tuple[str, ...] = FOES
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tables: dict[tuple[Any, ...], tuple[list[str], list[int]]] = field(default_factory=dict, compare=False)
+    """What the habits' weights come to in each kind of state; they fill it."""
 
     def boards_of(self, class_name: str) -> list[ExpBoard]:
         """The boards that rank players of this class."""

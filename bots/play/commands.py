@@ -5,12 +5,14 @@ second time over any channel: the two answers must agree.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from bots.count.tally import Tally
+from bots.count.tally import OperationTiming, Tally
 from bots.play.identities import BotIdentity
+from bots.play.placement import Placement
 from bots.play.record import BotRecord
 from bots.wire import requests
 from bots.wire.answers import Answer, AnswerKind
@@ -36,21 +38,25 @@ class CommandSender:
         self._ids = ids
         self._tally = tally
         self._earlier: tuple[Request, Answer] | None = None
+        self.placement: Placement | None = None
 
-    async def act(self, action: str, args: Mapping[str, Any], planned: float, random: Random) -> None:
-        """Send an action that was planned for `planned`, in seconds of the loop's clock."""
+    async def act(self, action: str, args: Mapping[str, Any], timing: OperationTiming, random: Random) -> None:
+        """Send an action; `timing` says when it was planned."""
         request = requests.act(self._ids.next(), action, args)
         self._record.send(str(request.key))
         first, second = await self._send(request, random)
         settled = first if first.answer is not None else second or first
-        self._settle(request, settled, uncertain=first.uncertain or (second is not None and second.uncertain))
-        if settled.ok:
-            self._tally.acknowledge(action, planned, asyncio.get_running_loop().time())
+        uncertain, now = first.uncertain or (second is not None and second.uncertain), time.monotonic()
+        self._settle(request, settled, uncertain=uncertain)
+        if settled.answer is None:
+            self._tally.give_up(action, now)
+        else:
+            self._count(action, settled.answer, timing, now)
         self._compare(str(request.key), first, second)
 
-    async def sometimes_resend(self, random: Random) -> None:
-        """Now and then send an acknowledged command of some turns ago again: its first answer must come back."""
-        if self._earlier is None or random.random() >= SENT_AGAIN_LATE:
+    async def resend(self, random: Random) -> None:
+        """Send an acknowledged command of some turns ago again, if there is one: its first answer must come back."""
+        if self._earlier is None:
             return
         request, answer = self._earlier
         self._earlier = None
@@ -84,7 +90,19 @@ class CommandSender:
                 self._earlier = request, answer
         else:
             self._record.refuse(command_id, uncertain=uncertain and answer.kind is not AnswerKind.REFUSED)
-            count_refusal(self._tally, answer)
+
+    def _count(self, action: str, answer: Answer, timing: OperationTiming, now: float) -> None:
+        if answer.ok:
+            self._tally.acknowledge(action, timing, now)
+        else:
+            count_refusal(self._tally, action, answer, timing, now)
+        self.took_place(now)
+
+    def took_place(self, now: float) -> None:
+        """Count an answer for the database that has the player."""
+        database = None if self.placement is None else self.placement.database_of(self._record.player_id)
+        if database is not None:
+            self._tally.recorder.took_place(database, now)
 
     def _check_ids(self, body: Mapping[str, Any], command_id: str) -> None:
         answered = body.get("command_id"), player_id(body.get("player"))
@@ -107,9 +125,9 @@ class CommandSender:
             self._record.disagreements.append(f"{command_id}: answered with {codes[0]} and with {codes[1]}")
 
 
-def count_refusal(tally: Tally, answer: Answer) -> None:
+def count_refusal(tally: Tally, name: str, answer: Answer, timing: OperationTiming, now: float) -> None:
     """Count a final answer that is no success."""
     if answer.kind is AnswerKind.REFUSED:
-        tally.refused[answer.code] += 1
+        tally.refuse(name, answer.code, timing, now)
     elif answer.kind is AnswerKind.FAILED:
-        tally.errors[answer.code] += 1
+        tally.fail(name, answer.code, now)

@@ -38,6 +38,12 @@ def new_tag() -> str:
     return "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))
 
 
-def make(prefix: str, tag: str, index: int, random: Random, channels: tuple[Channel, ...]) -> BotIdentity:
-    """Make the player of this index: a name of at most 24 letters and digits, and a secret device."""
-    return BotIdentity(f"{prefix}{tag}{index:06}", f"bot-{secrets.token_hex(16)}", random.choice(CLASSES), channels)
+def make(
+    prefix: str, tag: str, index: int, random: Random, channels: tuple[Channel, ...], *, class_name: str | None = None
+) -> BotIdentity:
+    """Make the player of this index: a name of at most 24 letters and digits, and a secret device.
+
+    Its class is drawn unless `class_name` is given.
+    """
+    drawn = random.choice(CLASSES)
+    return BotIdentity(f"{prefix}{tag}{index:06}", f"bot-{secrets.token_hex(16)}", class_name or drawn, channels)

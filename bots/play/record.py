@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from bots.play.belongings import Belongings
-from bots.wire.bodies import MailSent, State
+from bots.wire.bodies import MailSent, State, parse_state
+from bots.wire.errors import BadAnswerError
 
 
 class BotRecord:
-    """The record of one bot; `first` is the state at sign-up, `latest` the state of the highest version seen."""
+    """The record of one bot; `first` is the state at sign-up, `latest` the state of the highest version seen.
+
+    `seen` are states that came with other answers than a command's, by version; `reads` counts those of reads, which
+    must not be older than what was seen before them, and `stale` has a sentence for each that was. `problems` are
+    answers outside the contract, `disagreements` two answers to one command that differ, `contradictions` two states of
+    one version, `item_faults` items that don't add up.
+    """
 
     def __init__(self) -> None:
         self.player_id = ""
@@ -28,6 +35,15 @@ class BotRecord:
         self.open: set[str] = set()
         self.problems: list[str] = []
         self.disagreements: list[str] = []
+        self.seen: dict[int, State] = {}
+        self.reads = self.compared = 0
+        self.stale: list[str] = []
+        self.contradictions: list[str] = []
+        self.item_faults: list[str] = []
+
+    def faults(self) -> list[str]:
+        """Return everything that was wrong with the answers alone."""
+        return [*self.problems, *self.disagreements, *self.contradictions, *self.stale, *self.item_faults]
 
     def signed_up(self, sign_up_id: str, player_id: str, state: State) -> None:
         """Record the player that the sign-up made."""
@@ -44,7 +60,7 @@ class BotRecord:
         self.acknowledged[command_id] = state
         if letters:
             self.letters[command_id] = letters
-        self.see(state)
+        self._advance(state)
 
     def refuse(self, command_id: str, *, uncertain: bool) -> None:
         """Record a refusal; the fate stays open if it is `uncertain`."""
@@ -54,23 +70,43 @@ class BotRecord:
 
     def see(self, state: State) -> None:
         """Record a state from any answer or push; two different states of one version are a problem."""
+        self.seen.setdefault(state.version, state)
+        self._advance(state)
+
+    def _advance(self, state: State) -> None:
         if self.latest is None or state.version > self.latest.version:
             self.latest = state
         elif state.version == self.latest.version and state != self.latest:
-            self.problems.append(f"version {state.version} was answered as {self.latest} and as {state}")
+            self.contradictions.append(f"version {state.version} was answered as {self.latest} and as {state}")
+
+    def see_player(self, player: Any) -> None:
+        """Record the player of a hello or a push."""
+        try:
+            self.see(parse_state(player))
+        except BadAnswerError as error:
+            self.problems.append(str(error))
 
     def read_back(self, state: State, floor: int) -> None:
         """Record the answer to a read that was sent after version `floor` had been seen: it must not be older."""
+        self.reads += 1
         if state.version < floor:
-            self.problems.append(f"a read returned version {state.version} after version {floor} had been answered")
+            self.stale.append(f"a read returned version {state.version} after version {floor} had been answered")
         self.see(state)
 
     def compare(self, command_id: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
         """Record whether two answers under one command id agree in everything but `replayed`."""
+        self.compared += 1
         if _without_replayed(first) != _without_replayed(second):
-            self.disagreements.append(f"{command_id}: answered with {first!r:.300} and then with {second!r:.300}")
+            self.disagreements.append(f"{command_id} was answered with {_told(first)} and then with {_told(second)}")
         elif first.get("replayed") is False and second.get("replayed") is False:
             self.disagreements.append(f"{command_id}: two answers both say that they are the first")
+
+
+def _told(body: Mapping[str, Any]) -> str:
+    player = body.get("player")
+    state = dict(player) if isinstance(player, Mapping) else {}
+    figures = ", ".join(f"{name} {state[name]}" for name in ("version", "class", "hp", "exp") if name in state)
+    return f"{figures or 'no player'}, events {body.get('events')!r:.120}"
 
 
 def _without_replayed(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,31 +2,63 @@
 
 The law: letters between the bots that are still under way are waited for, and the ledgers that they concern are read
 again. Reads are retried like every request. If the server stays away or answers outside the contract, the proof has
-not been carried out, which counts as a failure too.
+not been carried out, which counts as a failure too. Who reads may as well be a recorded history (bots/proof/replay.py):
+it answers what the server answered then.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bots.play.belongings import Belongings
-from bots.play.bot import Bot
+from bots.play.record import BotRecord
+from bots.proof import invariants
+from bots.proof.invariants import Fault
 from bots.proof.letters import MAIL, MailCounts, judge_letters, unfinished_players
-from bots.proof.pages import BannedPlayerError, get, read_pages
-from bots.proof.players import LedgerEntry, PlayerVerdict, judge
+from bots.proof.pages import Asker, BannedPlayerError, get, read_pages
+from bots.proof.players import LedgerEntry, PlayerVerdict, judge, of_answers
 from bots.waiting import call_for_all
 from bots.wire.bodies import State, parse_letters, parse_state, player_of
 from bots.wire.errors import BadAnswerError
+from bots.wire.pushes import PushHistory
 
 BOTS_AT_ONCE = 16
-LEDGER_PAGE = 200
+LEDGER_PATH = "/v1/players/me/ledger?limit=200"
 SETTLING_SECONDS = 3.0
 MAIL_SECONDS = 20.0
 """How long letters that are under way are waited for."""
 MAIL_PAUSE = 0.3
 READS = 5
 """How often a player is read again whose ledger and state are of two moments."""
+
+
+class PlayerAsker(Asker, Protocol):
+    """The client of one player."""
+
+    pushes: PushHistory
+
+
+class Witness(Protocol):
+    """One player whose answers were recorded, and its client."""
+
+    @property
+    def record(self) -> BotRecord:
+        """What it was answered."""
+
+    @property
+    def client(self) -> PlayerAsker:
+        """Who reads as this player."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofPatience:
+    """In seconds: how long what is under way may settle, letters may travel, and boards may catch up."""
+
+    settling: float = SETTLING_SECONDS
+    mail: float = MAIL_SECONDS
+    boards: float = 10.0
 
 
 @dataclass(slots=True)
@@ -47,27 +79,37 @@ class ServerRecord:
         return self.present is None or not self.ledger or self.present.version == self.ledger[0].state.version
 
 
-async def prove_players(bots: Sequence[Bot]) -> tuple[list[PlayerVerdict], MailCounts]:
+@dataclass(frozen=True, slots=True)
+class PlayersProved:
+    """The verdict on every player, the mail between them, and the ledger of each that could be read."""
+
+    verdicts: list[PlayerVerdict]
+    mail: MailCounts
+    ledgers: Mapping[str, Sequence[LedgerEntry]]
+
+
+async def prove_players(bots: Sequence[Witness], patience: ProofPatience = ProofPatience()) -> PlayersProved:
     """Judge every bot that has a player, and the mail between them. Raises NotProvedError."""
     bots_by_player = {bot.record.player_id: bot for bot in bots}
-    verdicts, mail = await _prove(bots_by_player)
-    if any(bot.record.open for bot in bots) and not all(verdict.clean() for verdict in verdicts):
+    proved = await _prove(bots_by_player, patience)
+    if any(bot.record.open for bot in bots) and not all(verdict.clean() for verdict in proved.verdicts):
         # A command of unknown fate may have taken effect between the reads.
-        await asyncio.sleep(SETTLING_SECONDS)
-        verdicts, mail = await _prove(bots_by_player)
-    return verdicts, mail
+        await asyncio.sleep(patience.settling)
+        proved = await _prove(bots_by_player, patience)
+    return proved
 
 
-async def _prove(bots: Mapping[str, Bot]) -> tuple[list[PlayerVerdict], MailCounts]:
+async def _prove(bots: Mapping[str, Witness], patience: ProofPatience) -> PlayersProved:
     records = await _read_all(bots)
-    deadline = asyncio.get_running_loop().time() + MAIL_SECONDS
+    deadline = asyncio.get_running_loop().time() + patience.mail
     while unfinished := unfinished_players(_ledgers(records), _banned(records)):
-        if asyncio.get_running_loop().time() > deadline:
+        if asyncio.get_running_loop().time() >= deadline:
             break
         await asyncio.sleep(MAIL_PAUSE)
         records |= await _read_all({player: bots[player] for player in unfinished})
     verdicts = {player: _judge(bots[player], record) for player, record in records.items()}
-    return list(verdicts.values()), judge_letters(_ledgers(records), verdicts, _banned(records))
+    mail = judge_letters(_ledgers(records), verdicts, _banned(records))
+    return PlayersProved(list(verdicts.values()), mail, _ledgers(records))
 
 
 def _ledgers(records: Mapping[str, ServerRecord]) -> dict[str, list[LedgerEntry]]:
@@ -78,13 +120,13 @@ def _banned(records: Mapping[str, ServerRecord]) -> set[str]:
     return {player for player, record in records.items() if record.banned}
 
 
-async def _read_all(bots: Mapping[str, Bot]) -> dict[str, ServerRecord]:
+async def _read_all(bots: Mapping[str, Witness]) -> dict[str, ServerRecord]:
     """Read what the server stores of these bots, by player; raises NotProvedError."""
     records = await call_for_all(_read, bots.values(), at_once=BOTS_AT_ONCE)
     return dict(zip(bots, records, strict=True))
 
 
-async def _read(bot: Bot) -> ServerRecord:
+async def _read(bot: Witness) -> ServerRecord:
     """Read once more if a letter or a reward came between the reads."""
     record = await _read_once(bot)
     for _ in range(READS):
@@ -94,16 +136,16 @@ async def _read(bot: Bot) -> ServerRecord:
     return record
 
 
-async def _read_once(bot: Bot) -> ServerRecord:
+async def _read_once(bot: Witness) -> ServerRecord:
     try:
-        lines = await read_pages(bot.client, f"/v1/players/me/ledger?limit={LEDGER_PAGE}")
+        lines = await read_pages(bot.client, LEDGER_PATH)
         player = player_of(await get(bot.client, "/v1/players/me?max_staleness=0"))
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
         return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults)
     except BannedPlayerError:
         return ServerRecord(banned=True)
     except BadAnswerError as error:
-        return ServerRecord(fault=f"{bot.identity.name}: {error}")
+        return ServerRecord(fault=f"player {bot.record.player_id}: {error}")
 
 
 def _item_faults(lines: Sequence[Any], items: Any) -> list[str]:
@@ -113,15 +155,19 @@ def _item_faults(lines: Sequence[Any], items: Any) -> list[str]:
     return by_ledger.faults(items)
 
 
-def _judge(bot: Bot, record: ServerRecord) -> PlayerVerdict:
+def _judge(bot: Witness, record: ServerRecord) -> PlayerVerdict:
     if record.banned:
-        verdict = PlayerVerdict(unexplained=[*bot.record.problems], banned=True)
+        verdict = PlayerVerdict(unexplained=of_answers(bot.record), banned=True)
     elif record.present is None:
-        verdict = PlayerVerdict(unexplained=[*bot.record.problems, record.fault])
+        verdict = PlayerVerdict(unexplained=[*of_answers(bot.record), record.fault])
     else:
         verdict = judge(bot.record, record.present, record.ledger)
-        verdict.unexplained += record.item_faults
-    verdict.pushes += bot.client.pushes.faults
+        told = f"player {bot.record.player_id}: by its ledger"
+        verdict.unexplained += [Fault(invariants.ITEMS, f"{told}, {fault}") for fault in record.item_faults]
+        verdict.checked[invariants.ITEMS] += len(record.ledger)
+    told = f"player {bot.record.player_id}"
+    verdict.pushes += [Fault(invariants.PUSHES, f"{told}: {fault}") for fault in bot.client.pushes.faults]
+    verdict.checked[invariants.PUSHES] += bot.client.pushes.count
     return verdict
 
 
@@ -136,5 +182,27 @@ def parse_entry(line: Any) -> LedgerEntry:
     if line.get("version", state.version) != state.version:
         raise BadAnswerError(f"the ledger entry of version {line['version']} has a player of version {state.version}")
     action, args = str(line.get("action", "")), line.get("args")
-    sender = str(args.get("sender", "")) if action.startswith(MAIL) and isinstance(args, Mapping) else ""
-    return LedgerEntry(line["command_id"], action, state, parse_letters(line.get("events")), sender)
+    letter: Mapping[str, Any] = args if action.startswith(MAIL) and isinstance(args, Mapping) else {}
+    return LedgerEntry(
+        line["command_id"],
+        action,
+        state,
+        parse_letters(line.get("events")),
+        str(letter.get("sender", "")),
+        points=_points(line.get("events")),
+        at=str(line.get("at", "")),
+        args=letter,
+    )
+
+
+def _points(events: Any) -> Counter[str]:
+    """What the events of a command say that it scored, by name; raises BadAnswerError."""
+    points: Counter[str] = Counter()
+    for event in events or ():
+        scored = event.get("scored") if isinstance(event, Mapping) else None
+        if scored is None:
+            continue
+        if not isinstance(scored, Mapping) or not all(isinstance(amount, int) for amount in scored.values()):
+            raise BadAnswerError(f"expected points by name, got {scored!r:.120}")
+        points.update(scored)
+    return points

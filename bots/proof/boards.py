@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bots.play.catalogue import ExpBoard, parse_boards, parse_names
-from bots.proof.pages import get, read_pages
+from bots.proof.invariants import BOARDS, Fault
+from bots.proof.pages import Asker, get, read_pages
 from bots.wire.errors import BadAnswerError
-from bots.wire.player_client import PlayerClient
 
 CATCH_UP_SECONDS = 10.0
 RETRY_SECONDS = 0.25
@@ -50,35 +50,36 @@ class BoardVerdict:
     differences: list[str] = field(default_factory=list)
 
 
-async def prove_boards(player: PlayerClient, admin: PlayerClient) -> list[BoardVerdict]:
-    """Compare every board with the rankings of its players; raises NotProvedError."""
+async def prove_boards(player: Asker, admin: Asker, patience: float = CATCH_UP_SECONDS) -> list[BoardVerdict]:
+    """Compare every board with the rankings of its players, for at most `patience` seconds; raises NotProvedError."""
     classes = parse_names(await get(player, "/v1/classes"), "classes")
     boards = parse_boards(await get(player, "/v1/boards"), classes)
     if "exp" not in {board.name for board in boards}:
         boards.insert(0, ExpBoard("exp", None))
-    return [await _prove(board, player, admin) for board in boards]
+    return [*await asyncio.gather(*(_prove(board, player, admin, patience) for board in boards))]
 
 
-async def _prove(board: ExpBoard, player: PlayerClient, admin: PlayerClient) -> BoardVerdict:
+async def _prove(board: ExpBoard, player: Asker, admin: Asker, patience: float) -> BoardVerdict:
     """Compare one board until it equals the ranking, or the time to catch up is over."""
     now = asyncio.get_running_loop().time
     started = now()
     while True:
         verdict = await _compare(board, player, admin)
         verdict.seconds = now() - started
-        if not verdict.differences or verdict.seconds > CATCH_UP_SECONDS:
+        if not verdict.differences or verdict.seconds >= patience:
             return verdict
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _compare(board: ExpBoard, player: PlayerClient, admin: PlayerClient) -> BoardVerdict:
+async def _compare(board: ExpBoard, player: Asker, admin: Asker) -> BoardVerdict:
     of_class = "" if board.class_name is None else f"&class={board.class_name}"
     try:
         ranking = parse_ranking(await read_pages(admin, f"/admin/v1/rankings?by=exp&limit={RANKING_PAGE}{of_class}"))
         places = parse_board(await read_pages(player, f"/v1/boards/{board.name}?limit={BOARD_PAGE}"))
     except BadAnswerError as error:
-        return BoardVerdict(board.name, differences=[str(error)])
-    return BoardVerdict(board.name, len(places), differences=differences(places, ranking))
+        return BoardVerdict(board.name, differences=[Fault(BOARDS, f"board {board.name}: {error}")])
+    found = [Fault(BOARDS, f"board {board.name}: {told}") for told in differences(places, ranking)]
+    return BoardVerdict(board.name, len(places), differences=[*found])
 
 
 def parse_board(entries: Iterable[Any]) -> list[BoardPlace]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bots.proof.invariants import LETTERS, Fault
 from bots.proof.players import SERVER, LedgerEntry, PlayerVerdict
 
 MAIL = "mail:"
@@ -61,25 +62,31 @@ def judge_letters(
     letters_by_id = {letter.mail_id: letter for letter in letters}
     if len(letters_by_id) < len(letters):
         shared = len(letters) - len(letters_by_id)
-        verdicts[letters[0].sender].unexplained.append(f"{shared} letters have the id of another letter")
+        told = f"{shared} letters have the id of another letter"
+        verdicts[letters[0].sender].unexplained.append(Fault(LETTERS, told))
     for letter in letters:
         ends = _ends(letter, rows)
         mail.sent += 1
+        verdicts[letter.sender].checked[LETTERS] += 1
         mail.arrived += letter.to in ends
         mail.returned += letter.sender in ends
         if ends or letter.to not in banned:
             _judge_ends(letter, ends, verdicts[letter.sender])
     for row in (rows - _rows(ledgers, {SERVER, *banned})).elements():
         if not _is_expected(letters_by_id.get(row.mail_id), row):
-            verdicts[row.player].unexplained.append(f"{row.mail_id} ({row.action}) arrived, but nobody sent it")
+            told = f"{row.mail_id} ({row.action}) arrived at player {row.player}, but nobody sent it"
+            verdicts[row.player].unexplained.append(Fault(LETTERS, told))
     return mail
 
 
 def _judge_ends(letter: SwarmLetter, ends: Sequence[str], verdict: PlayerVerdict) -> None:
+    told = f"the letter {letter.mail_id} ({letter.kind}) of player {letter.sender} to {letter.to}"
     if not ends:
-        verdict.lost.append(f"the letter {letter.mail_id} ({letter.kind}) neither arrived nor came back")
+        verdict.lost.append(Fault(LETTERS, f"{told} neither arrived nor came back"))
     elif len(ends) > 1:
-        verdict.doubled.append(f"the letter {letter.mail_id} ({letter.kind}) ended {len(ends)} times")
+        verdict.doubled.append(
+            Fault(LETTERS, f"{told} ended {len(ends)} times", [f"with player {end}" for end in ends])
+        )
 
 
 def _all_sent(ledgers: Ledgers) -> list[SwarmLetter]:

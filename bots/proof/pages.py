@@ -1,14 +1,22 @@
 """Reads single resources and paged lists for the proof; one that can't be read makes the run count as not proved."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from bots.wire import requests
 from bots.wire.channel import Channel
-from bots.wire.player_client import PlayerClient
+from bots.wire.player_client import Reply
+from bots.wire.requests import Request
 
 BANNED = "banned"
+
+
+class Asker(Protocol):
+    """Who carries a request to the server: a client of a player or an operator, or a recorded history."""
+
+    async def send(self, request: Request, channel: Channel) -> Reply:
+        """Return how the request ended."""
 
 
 class NotProvedError(Exception):
@@ -19,7 +27,7 @@ class BannedPlayerError(NotProvedError):
     """The player whose session reads has been banned, so nothing of it can be read."""
 
 
-async def get(client: PlayerClient, path: str) -> Mapping[str, Any]:
+async def get(client: Asker, path: str) -> Mapping[str, Any]:
     """Read one resource; raises NotProvedError, BannedPlayerError."""
     reply = await client.send(requests.get("proof", path), Channel.HTTP)
     if reply.answer is not None and reply.answer.code == BANNED:
@@ -27,7 +35,7 @@ async def get(client: PlayerClient, path: str) -> Mapping[str, Any]:
     return reply.require(f"GET {path}", NotProvedError)
 
 
-async def read_pages(client: PlayerClient, path: str) -> list[Any]:
+async def read_pages(client: Asker, path: str) -> list[Any]:
     """Read all entries of a paged list, whose path has a query already; raises NotProvedError."""
     entries: list[Any] = []
     cursors: set[str] = set()

@@ -7,12 +7,14 @@ of versions, a present state that isn't the ledger's last. Pushes: those that ca
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bots.play.record import BotRecord
+from bots.proof import invariants
+from bots.proof.invariants import Fault
 from bots.wire.bodies import MailSent, State
 
 SERVER = "0"
@@ -25,7 +27,8 @@ class LedgerEntry(NamedTuple):
     """One entry of a ledger: the command, its action, the state after it, and the letters that it sent.
 
     The entry of a letter has the letter's id in place of a command id, an action that begins with `mail:`, and its
-    sender's id: that of another player, or SERVER.
+    sender's id: that of another player, or SERVER. `points` are what it scored; `at` is its ledger time (RFC 3339).
+    `args` are those of a letter.
     """
 
     command_id: str
@@ -33,6 +36,9 @@ class LedgerEntry(NamedTuple):
     state: State
     letters: tuple[MailSent, ...] = ()
     sender: str = ""
+    points: Mapping[str, int] = {}
+    at: str = ""
+    args: Mapping[str, Any] = {}
 
     @property
     def is_by_others(self) -> bool:
@@ -44,7 +50,8 @@ class LedgerEntry(NamedTuple):
 class PlayerVerdict:
     """The faults, one sentence each; `landed` and `absent` count the open commands that did and didn't take effect.
 
-    Of a player that is `banned` the server shows nothing, so nothing is compared.
+    Of a player that is `banned` the server shows nothing, so nothing is compared. `checked` counts what was compared,
+    by invariant.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -52,21 +59,24 @@ class PlayerVerdict:
     unexplained: list[str] = field(default_factory=list)
     pushes: list[str] = field(default_factory=list)
     banned: bool = False
+    checked: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
     landed: int = 0
     absent: int = 0
 
     def clean(self) -> bool:
         """Return whether there is no fault."""
-        return not (self.lost or self.doubled or self.unexplained or self.pushes)
+        return not self.faults()
+
+    def faults(self) -> list[str]:
+        """Return all faults, of every kind."""
+        return [*self.lost, *self.doubled, *self.unexplained, *self.pushes]
 
 
 def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> PlayerVerdict:
     """Compare a bot's record with the present state and the ledger, whose entries may come in any order."""
     ledger = sorted(ledger, key=lambda entry: -entry.state.version)
-    verdict = PlayerVerdict(
-        unexplained=[*record.problems, *record.disagreements], acknowledged=len(record.acknowledged)
-    )
+    verdict = PlayerVerdict(unexplained=of_answers(record), acknowledged=len(record.acknowledged))
     times = Counter(entry.command_id for entry in ledger)
     entries = {entry.command_id: entry for entry in ledger}
     _judge_acknowledged(record, entries, verdict)
@@ -74,7 +84,37 @@ def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> P
     _judge_versions(record, entries, verdict)
     _judge_chain(record, ledger, verdict)
     _judge_present(record, present, ledger, verdict)
+    _judge_seen(record, ledger, verdict)
+    verdict.checked.update(
+        {
+            invariants.KEPT: len(record.acknowledged),
+            invariants.ONCE: len(ledger) + record.compared,
+            invariants.ANSWERS: len(record.acknowledged),
+            invariants.CHAIN: len(ledger),
+            invariants.STATE: 1,
+            invariants.REFUSED: len(record.refused),
+            invariants.FRESH: record.reads,
+            invariants.SEEN: len(record.seen),
+            invariants.CONTRACT: len(record.acknowledged) + len(record.refused),
+        }
+    )
     return verdict
+
+
+def of_answers(record: BotRecord) -> list[str]:
+    """Return the faults that the answers show by themselves."""
+    by_invariant = (
+        (invariants.CONTRACT, record.problems),
+        (invariants.ONCE, record.disagreements),
+        (invariants.SEEN, record.contradictions),
+        (invariants.FRESH, record.stale),
+        (invariants.ITEMS, record.item_faults),
+    )
+    return [
+        Fault(invariant, f"player {record.player_id}: {sentence}")
+        for invariant, sentences in by_invariant
+        for sentence in sentences
+    ]
 
 
 def _judge_acknowledged(record: BotRecord, entries: Mapping[str, LedgerEntry], verdict: PlayerVerdict) -> None:
@@ -82,12 +122,16 @@ def _judge_acknowledged(record: BotRecord, entries: Mapping[str, LedgerEntry], v
     for command_id, state in record.acknowledged.items():
         entry = entries.get(command_id)
         if entry is None:
-            verdict.lost.append(f"{command_id} was acknowledged as version {state.version} and isn't in the ledger")
+            lines = around(state.version, entries.values())
+            told = f"{command_id} was acknowledged as version {state.version} and isn't in the ledger"
+            verdict.lost.append(_fault(invariants.KEPT, record, told, lines))
             continue
         if entry.state != state:
-            verdict.unexplained.append(f"{command_id} was answered with {state}, the ledger has {entry.state}")
+            told = f"{command_id} was answered with {state}, the ledger has {entry.state}"
+            verdict.unexplained.append(_fault(invariants.ANSWERS, record, told))
         if entry.letters != record.letters.get(command_id, ()):
-            verdict.unexplained.append(f"{command_id} was answered with other letters than {entry.letters}")
+            told = f"{command_id} was answered with other letters than {entry.letters}"
+            verdict.unexplained.append(_fault(invariants.ANSWERS, record, told))
 
 
 def _judge_entries(
@@ -96,15 +140,18 @@ def _judge_entries(
     """Every entry is there once and belongs to a command that the bot sent; bots/proof/letters.py judges mail."""
     for command_id, count in times.items():
         if count > 1:
-            verdict.doubled.append(f"{command_id} is in the ledger {count} times")
+            verdict.doubled.append(_fault(invariants.ONCE, record, f"{command_id} is in the ledger {count} times"))
         if entries[command_id].is_by_others:
             continue
         if command_id in record.open:
             verdict.landed += 1
         elif command_id in record.refused:
-            verdict.unexplained.append(f"{command_id} was refused and yet is in the ledger")
+            told = f"{command_id} was refused and yet is in the ledger, as {entries[command_id].action}"
+            lines = around(entries[command_id].state.version, entries.values())
+            verdict.unexplained.append(_fault(invariants.REFUSED, record, told, lines))
         elif command_id not in record.acknowledged and command_id != record.sign_up_id:
-            verdict.unexplained.append(f"{command_id} is in the ledger and was never sent")
+            told = f"{command_id} ({entries[command_id].action}) is in the ledger and was never sent"
+            verdict.unexplained.append(_fault(invariants.ANSWERS, record, told))
     verdict.absent = len(record.open) - verdict.landed
 
 
@@ -113,47 +160,78 @@ def _judge_versions(record: BotRecord, entries: Mapping[str, LedgerEntry], verdi
     times = Counter(state.version for state in record.acknowledged.values())
     for version, count in times.items():
         if count > 1:
-            verdict.unexplained.append(f"{count} commands were answered with version {version}")
+            told = f"{count} commands were answered with version {version}"
+            verdict.unexplained.append(_fault(invariants.CHAIN, record, told, around(version, entries.values())))
     if times and record.first is not None:
         explained = {
             entry.state.version for entry in entries.values() if entry.is_by_others or entry.command_id in record.open
         }
         missing = set(range(record.first.version + 1, max(times) + 1)) - times.keys() - explained
         if missing:
-            verdict.unexplained.append(f"{len(missing)} versions belong to no command; the first is {min(missing)}")
+            told = f"{len(missing)} versions belong to no command; the first is {min(missing)}"
+            lines = around(min(missing), entries.values())
+            verdict.unexplained.append(_fault(invariants.CHAIN, record, told, lines))
 
 
 def _judge_chain(record: BotRecord, ledger: Sequence[LedgerEntry], verdict: PlayerVerdict) -> None:
     """From entry to entry the ledger's version falls by one, down to the sign-up."""
     for newer, older in pairwise(ledger):
         if newer.state.version != older.state.version + 1:
-            verdict.unexplained.append(
-                f"ledger: version {newer.state.version} follows on version {older.state.version}"
-            )
+            told = f"ledger: version {newer.state.version} follows on version {older.state.version}"
+            lines = around(newer.state.version, (newer, older))
+            verdict.unexplained.append(_fault(invariants.CHAIN, record, told, lines))
     if ledger and record.first is not None:
         oldest = ledger[-1]
         start = record.first.version + (oldest.command_id != record.sign_up_id)
         if oldest.state.version != start:
-            verdict.unexplained.append(f"the ledger begins at version {oldest.state.version}, not at {start}")
+            told = f"the ledger begins at version {oldest.state.version}, not at {start}"
+            verdict.unexplained.append(_fault(invariants.CHAIN, record, told))
 
 
 def _judge_present(record: BotRecord, present: State, ledger: Sequence[LedgerEntry], verdict: PlayerVerdict) -> None:
     """The present state is the ledger's last, and not older than the latest answer or push."""
     last = ledger[0].state if ledger else record.first
     if present != last:
-        verdict.unexplained.append(f"the player is {present}, the ledger ends in {last}")
+        told = f"the player is {present}, the ledger ends in {last}"
+        verdict.unexplained.append(_fault(invariants.STATE, record, told))
     latest = record.latest
     if latest is None or present == latest:
         return
     if present.version < latest.version:
-        verdict.lost.append(f"version {latest.version} was answered, the player is back at {present.version}")
+        told = f"version {latest.version} was answered, the player is back at {present.version}"
+        verdict.lost.append(_fault(invariants.SEEN, record, told))
     elif present.version == latest.version:
-        verdict.unexplained.append(f"the player is {present}, the latest answer was {latest}")
+        told = f"the player is {present}, the latest answer was {latest}"
+        verdict.unexplained.append(_fault(invariants.SEEN, record, told))
     elif verdict.landed + _others_since(latest, ledger) < present.version - latest.version:
-        verdict.unexplained.append(
-            f"version {latest.version} was the latest answer, the player is at {present.version}"
-        )
+        told = f"version {latest.version} was the latest answer, the player is at {present.version}"
+        verdict.unexplained.append(_fault(invariants.CHAIN, record, told))
 
 
 def _others_since(latest: State, ledger: Sequence[LedgerEntry]) -> int:
     return sum(entry.is_by_others and entry.state.version > latest.version for entry in ledger)
+
+
+def _judge_seen(record: BotRecord, ledger: Sequence[LedgerEntry], verdict: PlayerVerdict) -> None:
+    """Every state that a read, a push or a hello showed is the ledger's state of that version."""
+    states = {entry.state.version: entry.state for entry in ledger}
+    for version, state in record.seen.items():
+        if record.first is not None and version <= record.first.version:
+            continue
+        if (stored := states.get(version)) != state:
+            told = f"version {version} was shown as {state}, the ledger has {stored}"
+            verdict.unexplained.append(_fault(invariants.SEEN, record, told, around(version, ledger)))
+
+
+def around(version: int, entries: Iterable[LedgerEntry]) -> list[str]:
+    """Tell what the ledger has near a version."""
+    near = sorted((entry for entry in entries if abs(entry.state.version - version) <= 1), key=_version_of)
+    return [f"ledger: version {entry.state.version}: {entry.command_id} ({entry.action})" for entry in near]
+
+
+def _version_of(entry: LedgerEntry) -> int:
+    return entry.state.version
+
+
+def _fault(invariant: str, record: BotRecord, told: str, lines: Iterable[str] = ()) -> Fault:
+    return Fault(invariant, f"player {record.player_id}: {told}", lines)

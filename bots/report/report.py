@@ -1,9 +1,9 @@
 """The report of a run: tables and sentences for people, JSON for programs."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bots.count.tally import Tally
@@ -11,7 +11,7 @@ from bots.play.swarm import Swarm
 from bots.proof.boards import BoardVerdict
 from bots.proof.players import PlayerVerdict
 from bots.proof.result import RunResult
-from bots.report import disturbances, spread
+from bots.report import disturbances, proved, spread
 from bots.report.figures import listed
 
 NAMED = 10
@@ -19,14 +19,16 @@ NAMED = 10
 
 
 def as_json(result: RunResult) -> dict[str, Any]:
-    """Return the whole report as JSON values; times are in seconds unless the name says otherwise."""
+    """Return the report as JSON values; times are in seconds unless the name says otherwise.
+
+    `bots run` writes them beside the document of the run, which has `seconds` and `proof` of its own.
+    """
     swarm, tally = result.swarm, result.swarm.tally
     acknowledged = sum(count for name, count in tally.acknowledged.items() if name != "sign_up")
     return {
         "ok": result.ok,
         "players": swarm.plan.players,
         "signed_up": len(swarm.signed_up),
-        "seconds": round(swarm.played, 3),
         "acknowledged": acknowledged,
         "per_second": round(tally.acknowledged_in_time / swarm.played, 1) if swarm.played else 0.0,
         "actions": {name: _action(swarm, name) for name in sorted(tally.latencies)},
@@ -34,10 +36,11 @@ def as_json(result: RunResult) -> dict[str, Any]:
         "errors": dict(tally.errors),
         "happened": dict(tally.happened),
         "unsent": tally.unsent,
+        "errors_seen": tally.errors_seen(),
         "longest_gap_seconds": round(tally.longest_gap, 3),
         **disturbances.as_json(tally),
         "databases": spread.as_json(result.spread),
-        "proof": proof_as_json(result),
+        "summary": {"seconds": round(swarm.played, 3), "proof": proof_as_json(result)},
     }
 
 
@@ -70,6 +73,8 @@ def proof_as_json(result: RunResult) -> dict[str, Any]:
         },
         "mail": {"sent": result.mail.sent, "arrived": result.mail.arrived, "returned": result.mail.returned},
         "faults": _faults(verdicts),
+        "invariants": [asdict(verdict) for verdict in result.invariants()],
+        "sometimes": [asdict(sighting) for sighting in result.sightings],
         "boards_proved": result.boards is not None and not any(board.differences for board in result.boards),
         "boards": [_board(board) for board in result.boards or ()],
     }
@@ -101,28 +106,18 @@ def _faults(verdicts: list[PlayerVerdict]) -> list[str]:
 def show(console: Console, result: RunResult) -> None:
     """Print the report."""
     report = as_json(result)
-    console.print(_actions_table(report))
     console.print(
-        f"{report['acknowledged']:,} actions acknowledged in {report['seconds']:.1f} s: "
+        f"{report['acknowledged']:,} actions acknowledged in {report['summary']['seconds']:.1f} s: "
         f"[bold]{report['per_second']:,.0f} actions/s[/]; longest gap {report['longest_gap_seconds']:.2f} s"
     )
     _show_counts(console, result.swarm.tally)
     disturbances.show(console, report)
     spread.show(console, result.spread)
-    _show_players(console, report["proof"], result)
+    _show_players(console, report["summary"]["proof"], result)
     _show_boards(console, result)
-    proved = "PROVED" if result.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
-    console.print(Text(proved, style="bold green") if result.ok else Text("FAILED", style="bold red"))
-
-
-def _actions_table(report: dict[str, Any]) -> Table:
-    table = Table("action", title=f"{report['signed_up']} of {report['players']} players")
-    for column in ("count", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms"):
-        table.add_column(column, justify="right")
-    for name, row in report["actions"].items():
-        times = (f"{row[key]:,.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
-        table.add_row(name, f"{row['count']:,}", f"{row['per_second']:,.1f}", *times)
-    return table
+    proved.show(console, result.invariants(), result.sightings)
+    proved_what = "PROVED" if result.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
+    console.print(Text(proved_what, style="bold green") if result.ok else Text("FAILED", style="bold red"))
 
 
 def _show_counts(console: Console, tally: Tally) -> None:

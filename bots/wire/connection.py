@@ -22,14 +22,18 @@ from bots.wire.socket import GameSocket
 
 LONGEST_PAUSE = 4.0
 LONGEST_DELAY_MS = 60_000.0
-TOPICS = ("player", "mail")
+TOPICS = ("player", "mail", "notice", "season")
 
 
 class PlayerConnection:
     """Sends requests over one socket after another; `token` is called for every hello."""
 
-    def __init__(self, network: Network, tally: Tally, random: Random, token: Callable[[], str | None]) -> None:
+    def __init__(
+        self, network: Network, tally: Tally, random: Random, token: Callable[[], str | None], process: int = 0
+    ) -> None:
+        """`process` is the client's number in the history."""
         self.pushes = PushHistory()
+        self._process = process
         self.interruption = Interruption(tally)
         self.had_socket = False
         self._network = network
@@ -40,6 +44,7 @@ class PlayerConnection:
         self._not_before = 0.0
         self._subscribes = True
         self._socket: GameSocket | None = None
+        self.node = ""
         self._opening = asyncio.Lock()
         self._moving: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
@@ -49,6 +54,11 @@ class PlayerConnection:
         async with self._opening:
             socket = await self._present()
         return await socket.send(op, fields, seconds)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is an open socket."""
+        return self._socket is not None and not self._socket.ended
 
     async def close(self) -> None:
         """Close whatever is open."""
@@ -85,14 +95,14 @@ class PlayerConnection:
         self._tally.happened["reconnects" if self.had_socket else "sockets"] += 1
         self._backoff.reset()
         self.interruption.arrived()
-        self._socket, self.had_socket = socket, True
+        self._socket, self.had_socket, self.node = socket, True, socket.url
         self._move_if_due(socket)
 
     async def _connect(self, url: str) -> GameSocket:
         """Open a socket to `url` and say hello; raises LostError."""
         socket_pushes = SocketPushes(self.pushes)
         socket = await GameSocket.connect(
-            self._network.session, url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
+            url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
         )
         try:
             await self._hello(socket, socket_pushes)
@@ -113,6 +123,7 @@ class PlayerConnection:
         answer = await socket.send("hello", fields, self._network.attempt_seconds)
         if not answer.ok:
             raise LostError(answer)
+        self._note("hello", {**answer.body, "socket": socket_pushes.number})
         socket_pushes.greeted(answer.body)
         if resume is not None:
             self._tally.happened["resumed" if answer.body.get("resumed") is True else "not resumed"] += 1
@@ -128,12 +139,17 @@ class PlayerConnection:
 
     def _on_push(self, socket: GameSocket, socket_pushes: SocketPushes, frame: Mapping[str, Any]) -> None:
         self._tally.happened["pushes"] += 1
+        self._note("push", {**frame, "socket": socket_pushes.number})
         socket_pushes.take(frame)
         if frame["push"] == "going_away" and socket.leave_after is None:
             self._tally.happened["going_away"] += 1
             socket.leave_after = milliseconds(frame.get("data")) / 1000
             if socket is self._socket:
                 self._move_if_due(socket)
+
+    def _note(self, f: str, value: Mapping[str, Any]) -> None:
+        if self._network.history is not None:
+            self._network.history.note(self._process, f, value)
 
     def _on_end(self, socket: GameSocket) -> None:
         """Note the loss of the present socket; one that was being left anyway needs no pause before the next."""

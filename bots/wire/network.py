@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from bots.history.writer import HistoryWriter
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """Where to send requests, and how long to wait for one attempt and for all attempts of a request.
 
-    Players who lost a socket at the same moment reconnect at random within `spread_seconds`.
+    Players who lost a socket at the same moment reconnect at random within `spread_seconds`. `history` gets everything
+    that is sent and answered, if there is one.
     """
 
     session: aiohttp.ClientSession
@@ -17,3 +20,4 @@ class Network:
     attempt_seconds: float = 5.0
     patience_seconds: float = 60.0
     spread_seconds: float = 1.0
+    history: HistoryWriter | None = None

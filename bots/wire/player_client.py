@@ -6,12 +6,14 @@ effect.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from bots.count.tally import Tally
+from bots.history.lines import FAIL, INFO, OK
 from bots.wire import http, requests
 from bots.wire.answers import Answer, AnswerKind, LostError
 from bots.wire.backoff import Backoff
@@ -70,16 +72,31 @@ class PlayerClient:
         self._tally = tally
         self._random = random
         self._device = device
-        self._connection = PlayerConnection(network, tally, random, lambda: self.token)
+        self.process = 0 if network.history is None else network.history.new_process()
+        self._connection = PlayerConnection(network, tally, random, lambda: self.token, self.process)
         self.pushes = self._connection.pushes
         self.token: str | None = None
 
     async def send(self, request: Request, channel: Channel) -> Reply:
         """Send a request until there is a final answer or the time limit has passed."""
+        operation = self._begin(request)
         reply = await self._send_until_final(request, channel)
+        if self._network.history is not None:
+            self._network.history.end(self.process, operation, _end(reply), request.name, _told(reply))
         if request.op == "act":
             self._count_action(reply)
         return reply
+
+    def _begin(self, request: Request) -> int:
+        """Write into the history that a request is about to be sent; returns its number there."""
+        if self._network.history is None:
+            return 0
+        value = {"method": request.method, "path": request.path, **(request.body or {})}
+        if request.key is not None:
+            value["command_id"] = request.key
+        if request.token is not None:
+            value["at_least"] = request.fields.get("at_least")
+        return self._network.history.invoke(self.process, request.name, value)
 
     async def _send_until_final(self, request: Request, channel: Channel) -> Reply:
         now = asyncio.get_running_loop().time
@@ -88,6 +105,7 @@ class PlayerClient:
         while True:
             answer = await self._attempt(request, channel, deadline - now())
             if answer.kind is AnswerKind.LOGIN:
+                self._tally.fail(request.name, answer.code, time.monotonic())
                 answer = await self._renew(answer, deadline - now())
             if answer.kind is not AnswerKind.RETRY:
                 return Reply(answer, failures=failures)
@@ -125,6 +143,11 @@ class PlayerClient:
             raise BadAnswerError(f"no session.token in {body!r:.120}")
         self.token = token
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has an open socket."""
+        return self._connection.connected
+
     async def close(self) -> None:
         """Close the socket, if there is one."""
         await self._connection.close()
@@ -134,9 +157,11 @@ class PlayerClient:
         try:
             if channel is Channel.SOCKET and request.op:
                 answer = await self._connection.send(request.op, request.fields, seconds)
+                node = self._connection.node
             else:
-                url = self._random.choice(self._network.urls)
-                answer = await http.send(self._network.session, url, request, self._headers(), seconds)
+                node = self._random.choice(self._network.urls)
+                answer = await http.send(self._network.session, node, request, self._headers(), seconds)
+            self._tally.recorder.came_from(node, time.monotonic())
         except LostError as error:
             answer = error.answer
             if answer.kind is AnswerKind.RETRY:
@@ -144,7 +169,7 @@ class PlayerClient:
             if channel is Channel.SOCKET and answer.code == "timeout":
                 await self.close()
         if answer.kind is AnswerKind.RETRY:
-            self._tally.errors[answer.code] += 1
+            self._tally.fail(request.name, answer.code, time.monotonic())
             self._tally.happened["retries"] += 1
         return answer
 
@@ -158,7 +183,6 @@ class PlayerClient:
 
     async def _renew(self, denied: Answer, seconds: float) -> Answer:
         """Log in again after a denial; returns an answer that says to retry, or the log-in's failure."""
-        self._tally.errors[denied.code] += 1
         if self._device is None:
             return replace(denied, kind=AnswerKind.FAILED)
         answer = await self._attempt(requests.log_in(self._device), Channel.HTTP, seconds)
@@ -169,6 +193,22 @@ class PlayerClient:
         self.open_session(answer.body)
         await self.close()
         return Answer(AnswerKind.RETRY, denied.code, uncertain=denied.uncertain)
+
+
+def _end(reply: Reply) -> str:
+    """The type of the line that ends a request in the history."""
+    if reply.answer is None:
+        return INFO
+    if reply.ok:
+        return OK
+    return INFO if reply.uncertain and reply.answer.kind is not AnswerKind.REFUSED else FAIL
+
+
+def _told(reply: Reply) -> Mapping[str, Any]:
+    if reply.ok:
+        return reply.body
+    code = reply.last_code if reply.answer is None else reply.answer.code
+    return {"code": code, "refused": reply.answer is not None and reply.answer.kind is AnswerKind.REFUSED}
 
 
 def _pause(backoff: float, retry_after: float | None, random: Random) -> float:

@@ -1,8 +1,9 @@
 """What the server pushes to one player, over all of its sockets, and whether the order is right. Pure.
 
 The law: on one socket `seq` never falls, and neither does the version in `player` pushes. When the server says that a
-socket resumes the stream of an earlier one, its `seq` doesn't fall below that stream's either. Pushes of two sockets
-that overlap while a player moves are not compared with each other.
+socket resumes the stream of an earlier one, its `seq` doesn't fall below that stream's either. Pushes that are kept
+(KEPT) are numbered without gaps, but for letters that hello says are only in the inbox. Pushes of two sockets that
+overlap while a player moves are not compared with each other.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 from bots.wire.bodies import parse_state
 from bots.wire.errors import BadAnswerError
 
+KEPT = frozenset({"mail", "notice", "season"})
 PlayerListener = Callable[[Any], None]
 
 
@@ -22,6 +24,7 @@ class PushHistory:
         self.seq = 0
         self.version = 0
         self.count = 0
+        self.sockets = 0
         self.faults: list[str] = []
         self.on_player: PlayerListener = _ignore
 
@@ -38,6 +41,9 @@ class SocketPushes:
         self._early: list[Mapping[str, Any]] | None = []
         self._stream: str | None = None
         self._seq = self._version = 0
+        self._skipped = False
+        history.sockets += 1
+        self.number = history.sockets
 
     def greeted(self, body: Mapping[str, Any]) -> None:
         """Take the answer to hello: the player, and the stream's present position."""
@@ -49,6 +55,7 @@ class SocketPushes:
             if body.get("resumed") is True:
                 self._seq = history.seq if stream == history.stream else 0
             history.stream, history.seq = stream, self._seq
+            self._skipped = bool(body.get("mail_skipped"))
         self._version = history.version
         early, self._early = self._early or [], None
         for frame in early:
@@ -61,13 +68,15 @@ class SocketPushes:
             return
         self._history.count += 1
         if isinstance(frame.get("seq"), int):
-            self._check_seq(frame["seq"])
+            self._check_seq(frame["seq"], is_kept=frame["push"] in KEPT)
         if frame["push"] == "player":
             self._take_player(frame.get("data") or {})
 
-    def _check_seq(self, seq: int) -> None:
+    def _check_seq(self, seq: int, *, is_kept: bool) -> None:
         if seq < self._seq:
             self._history.faults.append(f"stream {self._stream}: seq {seq} was pushed after seq {self._seq}")
+        elif is_kept and self._stream and not self._skipped and seq > self._seq + 1:
+            self._history.faults.append(f"stream {self._stream}: seq {seq} was pushed next after seq {self._seq}")
         self._seq = max(self._seq, seq)
         if self._stream == self._history.stream:
             self._history.seq = max(self._history.seq, self._seq)

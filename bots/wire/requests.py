@@ -32,7 +32,7 @@ def sign_up(name: str, class_name: str, device: str, key: str) -> Request:
 
 def log_in(device: str | None) -> Request:
     """Ask for a new session of the player with this device."""
-    return Request("log_in", "POST", "/v1/sessions", body={"device": device})
+    return Request("sign_in", "POST", "/v1/sessions", body={"device": device})
 
 
 def act(command_id: str, action: str, args: Mapping[str, Any]) -> Request:

@@ -1,4 +1,4 @@
-"""A WebSocket of the game: one task reads, and passes answers to the waiting requests and pushes to a listener.
+"""A WebSocket of the game: passes answers to the waiting requests and pushes to a listener.
 
 The law: when the connection ends, for whatever reason, every waiting request ends in LostError; none is left hanging.
 """
@@ -8,81 +8,74 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-import aiohttp
 import orjson
 
 from bots.wire import answers
-from bots.wire.answers import CLOSE_CODES, Answer, AnswerKind
+from bots.wire.answers import Answer, AnswerKind
+from bots.wire.connecting import Endpoint, connect_socket
 from bots.wire.errors import BadAnswerError
 from bots.wire.http import CONNECT_SECONDS
-from bots.wire.requests import SUBPROTOCOL
+from bots.wire.rawsocket import PING, SocketConnection, frame
 
 HEARTBEAT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
+PING_FRAME = frame(b"", PING)
 
 PushListener = Callable[["GameSocket", Mapping[str, Any]], None]
 EndListener = Callable[["GameSocket"], None]
 
 
 class GameSocket:
-    """One open socket; requests may be pipelined. `on_end` is called for an end that `close` didn't cause.
+    """One socket; requests may be pipelined. `on_end` is called for an end that `close` didn't cause.
 
     `leave_after` is the delay, in seconds, that the server announced with `going_away`; None without one.
     """
 
-    def __init__(
-        self, ws: aiohttp.ClientWebSocketResponse, url: str, on_push: PushListener, on_end: EndListener
-    ) -> None:
+    def __init__(self, url: str, on_push: PushListener, on_end: EndListener) -> None:
         self.url = url
-        self._ws = ws
         self._on_push = on_push
         self._on_end = on_end
         self._ids = count(1)
+        self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._reader = asyncio.create_task(self._read())
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._connection: SocketConnection | None = None
+        self._beat: asyncio.TimerHandle | None = None
         self.ended = False
         self.leave_after: float | None = None
 
     @classmethod
-    async def connect(
-        cls, session: aiohttp.ClientSession, url: str, on_push: PushListener, on_end: EndListener
-    ) -> "GameSocket":
+    async def connect(cls, url: str, on_push: PushListener, on_end: EndListener) -> "GameSocket":
         """Open a socket to the node at `url`; raises LostError when that fails."""
-        address = f"ws{url.removeprefix('http')}/v1/socket"
-        timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
+        socket = cls(url, on_push, on_end)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                ws = await session.ws_connect(
-                    address, protocols=(SUBPROTOCOL,), timeout=timeout, heartbeat=HEARTBEAT_SECONDS
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            raise answers.lost(f"handshake_{error.status}", arrived=False) from error
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise answers.lost("cannot_connect", arrived=False) from error
-        return cls(ws, url, on_push, on_end)
+                socket._connection = await connect_socket(Endpoint.parse(url), socket._take_text, socket._end)
+        except (TimeoutError, OSError) as error:
+            reason = str(error)
+            code = reason if reason.startswith("handshake_") else "cannot_connect"
+            raise answers.lost(code, arrived=False) from error
+        socket._beat = socket._loop.call_later(HEARTBEAT_SECONDS, socket._check)
+        return socket
 
     async def send(self, op: str, fields: Mapping[str, Any], seconds: float) -> Answer:
         """Send one request and wait for its answer; raises LostError if none arrives in time."""
-        if self.ended:
+        if self.ended or self._connection is None:
             raise answers.lost("disconnected", arrived=False)
         number = next(self._ids)
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting[number] = waiting
+        expiry = self._loop.call_later(seconds, _expire, waiting)
         try:
-            async with asyncio.timeout(seconds):
-                frame = orjson.dumps({"id": number, "op": op, **fields})
-                await self._ws.send_frame(frame, aiohttp.WSMsgType.TEXT)
-                return await waiting
-        except TimeoutError as error:
-            raise answers.lost("timeout", arrived=True) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise answers.lost("disconnected", arrived=True) from error
+            self._connection.send(frame(orjson.dumps({"id": number, "op": op, **fields})))
+            return await waiting
         finally:
+            expiry.cancel()
             self._waiting.pop(number, None)
 
     async def until_ended(self, seconds: float) -> None:
         """Wait until the connection has ended, for at most `seconds`."""
-        await asyncio.wait({self._reader}, timeout=seconds)
+        await asyncio.wait({self._over}, timeout=seconds)
 
     async def quiet(self) -> None:
         """Wait until every request has been answered or given up."""
@@ -90,27 +83,19 @@ class GameSocket:
             await asyncio.wait(waiting)
 
     async def close(self) -> None:
-        """Close the socket and wait for its reader, for no longer than CLOSE_SECONDS each."""
+        """Close the socket and wait for its end, for no longer than CLOSE_SECONDS."""
         self.ended = True
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._ws.close()
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            self._reader.cancel()
-        await asyncio.wait({self._reader}, timeout=CLOSE_SECONDS)
+        if self._connection is not None:
+            self._connection.close()
+            await self.until_ended(CLOSE_SECONDS)
+            self._connection.abort("closed")
 
-    async def _read(self) -> None:
-        code = "disconnected"
+    def _take_text(self, text: bytes) -> None:
         try:
-            async for message in self._ws:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    self._take(orjson.loads(message.data))
-        except (aiohttp.ClientError, OSError):
-            code = "disconnected"
+            self._take(orjson.loads(text))
         except (orjson.JSONDecodeError, BadAnswerError):
-            code = "bad_answer"
-        finally:
-            self._end(CLOSE_CODES.get(self._ws.close_code or 0, code))
+            if self._connection is not None:
+                self._connection.abort("bad_answer")
 
     def _take(self, frame: Any) -> None:
         if not isinstance(frame, dict):
@@ -122,14 +107,35 @@ class GameSocket:
         if waiting is not None and not waiting.done():
             waiting.set_result(read_answer(frame))
 
+    def _check(self) -> None:
+        """Ping a silent server; one that was silent since the last ping is lost."""
+        assert self._connection is not None
+        if self.ended:
+            return
+        if not self._connection.heard:
+            self._connection.abort("disconnected")
+            return
+        self._connection.heard = False
+        self._connection.send(PING_FRAME)
+        self._beat = self._loop.call_later(HEARTBEAT_SECONDS, self._check)
+
     def _end(self, code: str) -> None:
-        unexpected, self.ended = not self.ended, True
+        unexpected, self.ended = not self.ended and self._connection is not None, True
+        if self._beat is not None:
+            self._beat.cancel()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(answers.lost(code, arrived=True))
         self._waiting.clear()
+        if not self._over.done():
+            self._over.set_result(None)
         if unexpected:
             self._on_end(self)
+
+
+def _expire(waiting: asyncio.Future[Answer]) -> None:
+    if not waiting.done():
+        waiting.set_exception(answers.lost("timeout", arrived=True))
 
 
 def read_answer(frame: Mapping[str, Any]) -> Answer:

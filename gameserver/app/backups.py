@@ -48,7 +48,9 @@ async def named(settings: Settings, wanted: Sequence[str]) -> list[BackedUp]:
         await databases.close()
 
 
-async def back_up(settings: Settings, wanted: Sequence[str], say: Say) -> list[BaseBackup]:
+async def back_up(
+    settings: Settings, wanted: Sequence[str], say: Say, *, incremental: bool = False
+) -> list[BaseBackup]:
     """Makes a base backup of each database, checks it, and deletes what is too old. Raises StackError, ConfigFault."""
     folder, programs, made = folder_of(settings), programs_of(settings), []
     chosen = settings.backups
@@ -57,7 +59,7 @@ async def back_up(settings: Settings, wanted: Sequence[str], say: Say) -> list[B
         catalog = making.opened_catalog(database.name, folder, programs.account)
         with making.locked(catalog) as lock:
             started = time.monotonic()
-            backup = await making.back_up(database, catalog, programs, lock)
+            backup = await making.back_up(database, catalog, programs, lock, incremental=incremental)
             say(f"{database.name}: {backup.id}, {backup.size >> 20} MiB, {time.monotonic() - started:.1f} s, checked")
             keep = timedelta(seconds=chosen.keep_seconds)
             for old in catalog.expire(backup.ended_at, keep, chosen.least):

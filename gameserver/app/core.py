@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
+from gameserver.app.operators import admins_of, operators_room
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -20,6 +22,7 @@ from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.passwords import HashingLimits, Passwords
 from gameserver.commands.play import Play
+from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
 from gameserver.config.limits import PerMinute, PerSecond
@@ -46,10 +49,6 @@ from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
-from gameserver.storage.operators.audit import Audit
-from gameserver.storage.operators.game_names import GameNames
-from gameserver.storage.operators.reports import Reports
-from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.players.replica_reads import ReplicaReads, StalenessLimits
@@ -57,7 +56,7 @@ from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.redis import clients
-from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, OperatorsRoom, Rooms, SeasonsRoom, SocialRoom
+from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, Rooms, SeasonsRoom, SocialRoom
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
@@ -182,12 +181,7 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
             Blocks(slots, lists, settings.mail.blocks_per_player),
             lists,
         ),
-        operators=OperatorsRoom(
-            Reports(slots, ground.replicas, settings.reads.max_staleness_seconds),
-            Survey(ground.databases, control),
-            Audit(control),
-            GameNames(control, slots.members),
-        ),
+        operators=operators_room(settings, ground.databases, ground.replicas, slots),
     )
 
 
@@ -210,6 +204,7 @@ def _commands(
     play = Play(rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
+    pages = player_pages_of(rooms, play, slots, leaderboards)
     return Commands(
         accounts=accounts,
         play=play,
@@ -219,6 +214,11 @@ def _commands(
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
+        admins=admins_of(settings, rooms.operators, policy.now),
+        corrections=corrections_of(play, slots, leaderboards, audit),
+        player_pages=pages,
+        player_exports=PlayerExports(pages, accounts, rooms.seasons.records),
+        erasures=erasures_of(rooms, accounts, slots, leaderboards),
     )
 
 

@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 from redis.asyncio import Redis
 
-from gameserver.app import backup_watch
+from gameserver.app import backup_watch, patroni_watch
 from gameserver.config.settings import Settings
 from gameserver.rules import ranges
 from gameserver.rules.errors import DatabaseUnavailable
@@ -77,11 +77,10 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
 
 
 async def warn(settings: Settings, databases: Databases, redis: Redis) -> None:
-    """Logs what a node that starts may run into: databases with few connections left, a Redis that loses data."""
+    """Logs what a node that starts may run into: databases with few connections left or a Patroni that drops slots,
+    a Redis that loses data."""
     used = [databases[name] for name in databases.names() if databases[name].groups and not databases[name].problem]
-    for sentence in await asyncio.gather(*(_lacking_connections(database, settings) for database in used)):
-        if sentence:
-            log.warning("a database may run out of connections", what=sentence)
+    await asyncio.gather(*(_warn_of(database, settings) for database in used))
     try:
         servers = await redis_condition.read(redis)
     except REDIS_LOST as error:
@@ -91,16 +90,20 @@ async def warn(settings: Settings, databases: Databases, redis: Redis) -> None:
         log.warning("Redis may lose what it has", what=f"{symptom.problem}: {symptom.remedy}")
 
 
-async def _lacking_connections(database: Database, settings: Settings) -> str | None:
+async def _warn_of(database: Database, settings: Settings) -> None:
     try:
         connection = await database.connect({})
         try:
             facts = await condition.read(connection)
+            found = await patroni_watch.symptoms(settings, database.name, connection)
         finally:
             connection.terminate()
     except ASKING:
-        return None  # its outage is logged
-    return condition.missing(database, facts, settings.writes.in_flight)
+        return  # its outage is logged
+    if sentence := condition.missing(database, facts, settings.writes.in_flight):
+        log.warning("a database may run out of connections", what=sentence)
+    for symptom in found:
+        log.warning("Patroni may drop slots", database=database.name, what=f"{symptom.problem}: {symptom.remedy}")
 
 
 async def _database(settings: Settings, database: Database, nodes: int) -> Examined:
@@ -148,6 +151,7 @@ async def _ask_database(
         problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
     examined.symptoms += await backup_watch.symptoms(settings, database.name, connection)
+    examined.symptoms += await patroni_watch.symptoms(settings, database.name, connection)
     for part in (condition, parameters, standby_condition):
         examined.facts.update(await part.read(connection))
     examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
@@ -158,10 +162,10 @@ async def _replicas(settings: Settings, databases: Databases) -> list[Examined]:
     try:
         for _ in range(LOOKS):
             await replicas.compare()
-            if all(replica.age() < inf or replica.problem for replica in replicas.all()):
+            if all(replica.age() < inf or replica.problem or replica.leads for replica in replicas.all()):
                 break
             await asyncio.sleep(CATCHING_UP_SECONDS / LOOKS)
-        return await asyncio.gather(*map(_replica, replicas.all()))
+        return await asyncio.gather(*(_replica(replica) for replica in replicas.all() if not replica.leads))
     finally:
         await replicas.close()
 

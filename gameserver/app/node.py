@@ -20,6 +20,7 @@ from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.attendance import attend
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
@@ -29,7 +30,7 @@ from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.memory import MemoryLimits
@@ -51,7 +52,6 @@ def build_app(core: Core) -> web.Application:
     app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
-    app[ADMIN_KEYS] = core.settings.admin_keys()
     app[ORIGINS] = Origins(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)
     document = openapi.document(gameserver.__version__)
@@ -127,6 +127,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     return [
         rooms.clock.run(),
         core.databases.watch_primaries(),
+        PrimaryMemory(core.databases[settings.control.database], core.databases).run(),
         core.replicas.run(),
         rooms.players.run(),
         rooms.reads.run(),
@@ -134,6 +135,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.social.feeds.run(),
         loops.sweep_for_ever(commands.accounts),
         loops.check_boards_for_ever(commands.board_repair),
+        loops.lift_bans_for_ever(commands.operations, policy, lambda: slots.databases("players")),
         loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),

@@ -78,14 +78,15 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         present = place.present(programs) if place is not None else None
         chosen = plan(catalog, wanted.moment, present, wanted.timeline)
         say(f"Restoring {database.name} from the backup {chosen.backup.id} on timeline {chosen.timeline}.")
-        await making.verify(chosen.backup, catalog, programs, lock)
+        for backup in chosen.chain:
+            await making.verify(backup, catalog, programs, lock)
         to = wanted.into or _beside(place, programs)
         if wanted.into is not None and to.exists() and any(to.iterdir()):
             raise StackError(f"{to} isn't empty: name another folder.")
         outdated: list[str] = []
         expected = await _expected(settings, database, outdated)
         log = settings.data / "log" / f"restore-{database.name}.log"
-        await restored(chosen, catalog.data(chosen.backup), to, log, expected)
+        await restored(chosen, list(map(catalog.data, chosen.chain)), to, log, expected)
         values = control_values(programs.folder, to, programs.account)
         timeline = int(values["Latest checkpoint's TimeLineID"])
         running = False
@@ -109,7 +110,8 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         await slots.refresh()
         identities = Identities(slots, window_of(settings), Rulebook.parse(settings.game_mapping()).game)
         try:
-            return await reconciled(slots, identities, databases[database], since - CLOCKS_APART)
+            control = databases[settings.control.database]
+            return await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
         finally:
             await identities.close()
     finally:

@@ -4,7 +4,9 @@ import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator
+from functools import partial
 
+from gameserver.app import patroni_watch
 from gameserver.commands.sharding import Sharding
 from gameserver.config.settings import Settings
 from gameserver.storage.operators.audit import Audit
@@ -37,4 +39,5 @@ def sharding_of(settings: Settings, databases: Databases, slots: Slots) -> Shard
     control = databases[settings.control.database]
     moves = MoveRecords(control)
     name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
-    return Sharding(slots, Membership(control), moves, Mover(moves, databases, name), Audit(control))
+    mover = Mover(moves, databases, name, partial(patroni_watch.objection, settings))
+    return Sharding(slots, Membership(control), moves, mover, Audit(control))

@@ -28,12 +28,16 @@ backups_cli = typer.Typer(no_args_is_help=True, help="Show and check the backups
 Wanted = Annotated[list[str] | None, typer.Argument(metavar="[DATABASE]...", help="The databases; all if none.")]
 
 
-def backup(databases: Wanted = None, config: Config = DEFAULT) -> None:
+def backup(
+    databases: Wanted = None,
+    config: Config = DEFAULT,
+    incremental: Annotated[bool, typer.Option("--incremental", help="What changed since the newest.")] = False,  # noqa: FBT002
+) -> None:
     """Make a base backup of each database, check it, and delete those that are older than `keep_seconds`."""
     with faults():
 
         async def work() -> None:
-            await application.back_up(settings_of(config), databases or [], _say)
+            await application.back_up(settings_of(config), databases or [], _say, incremental=incremental)
 
         carry_out(work())
 
@@ -199,6 +203,7 @@ def _row(system: BackedUpSystem) -> dict[str, object]:
                 "system": backup.system,
                 "timeline": backup.timeline,
                 "version": backup.version,
+                "builds_on": backup.parent,
             }
             for backup in system.backups
         ],
@@ -208,14 +213,16 @@ def _row(system: BackedUpSystem) -> dict[str, object]:
 
 
 def _table(systems: list[BackedUpSystem]) -> Table:
-    table = grid("database", "backup", "ended", "timeline", "size", "log kept", "log until", right=("size", "log kept"))
+    titles = ("database", "backup", "builds on", "ended", "timeline", "size", "log kept", "log until")
+    table = grid(*titles, right=("size", "log kept"))
     for system in systems:
         until = "-" if system.log_until is None else rfc3339(system.log_until)
         log = (decimal(system.log_bytes), until)
         for backup in system.backups:
             ended = rfc3339(backup.ended_at)
-            table.add_row(system.database, backup.id, ended, str(backup.timeline), decimal(backup.size), *log)
+            facts = (backup.parent or "-", ended, str(backup.timeline), decimal(backup.size))
+            table.add_row(system.database, backup.id, *facts, *log)
             log = ("", "")
         if not system.backups:
-            table.add_row(system.database, "none", "-", "-", "-", *log)
+            table.add_row(system.database, "none", "-", "-", "-", "-", *log)
     return table

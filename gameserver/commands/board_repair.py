@@ -10,7 +10,7 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.boards.check import BoardCheck, CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
-from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.telemetry import BOARD_CHECKED, BOARD_DIFFERENCES
 
 SAMPLE = 200
@@ -60,8 +60,11 @@ async def rebuild(board_repair: BoardRepair, admin: str, board: str, season: str
     Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
     contest = _followed(board_repair, board, season)
-    await board_repair.audit.note(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
-    return await board_repair.lifecycle.rebuild(contest)
+    entry = AuditedChange(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
+    async with board_repair.audit.recorded(entry) as end:
+        generation = await board_repair.lifecycle.rebuild(contest)
+        end.after = {"generation": generation}
+    return generation
 
 
 async def is_live(board_repair: BoardRepair, board: str, season: str, generation: str) -> bool:

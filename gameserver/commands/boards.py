@@ -113,7 +113,10 @@ def _parse(season: str) -> int:
 
 
 def season_name(which: Contest) -> str:
-    """The name of a season: its start, as RFC 3339."""
-    if which.season == ALL_TIME:
-        return FOR_ALL_TIME
-    return rfc3339_of_seconds(which.season)
+    """The name of a contest's season: its start, as RFC 3339."""
+    return name_of_season(which.season)
+
+
+def name_of_season(season: int) -> str:
+    """The name of a season that begins at this Unix second."""
+    return FOR_ALL_TIME if season == ALL_TIME else rfc3339_of_seconds(season)

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.corrections import Corrections
+from gameserver.commands.erasure import Erasures
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.play import Play
+from gameserver.commands.player_export import PlayerExports
+from gameserver.commands.player_page import PlayerPages
 from gameserver.commands.seasons import Seasons
 
 
@@ -24,3 +29,8 @@ class Commands:
     board_repair: BoardRepair
     seasons: Seasons
     operations: Operations
+    admins: Admins
+    corrections: Corrections
+    player_pages: PlayerPages
+    player_exports: PlayerExports
+    erasures: Erasures

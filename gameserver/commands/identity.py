@@ -5,6 +5,7 @@ from dataclasses import replace
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all
 from gameserver.commands.commit import after_commit
+from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.key_changes import Opened, change_keys, doubt, reserve_all, settle
 from gameserver.commands.keys import name_keys
 from gameserver.commands.proof import require_fresh, require_password
@@ -69,6 +70,29 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
         if (keys := await accounts.room.identities.removed(change)) is None:
             raise
         await resolve_all(accounts, player_id, keys)
+    with after_commit("The player was deleted, but its sessions may go on for some seconds: send this again."):
+        await accounts.sessions.revoke_all(player_id)
+
+
+async def end(accounts: Accounts, player_id: int, command_id: str) -> None:
+    """Deletes a player for an operator, once; one that was deleted before stays so.
+
+    Raises PlayerNotFound if there never was one, TooManyChanges, BadInput (CommandMismatch, CommandExpired) and what is
+    unavailable.
+    """
+    change = Change(command_id, player_id, "delete", {"by": "an operator"}, ANY_EPOCH)
+
+    async def attempt(identity: Identity, opened: Opened) -> bool | None:
+        await doubt(accounts, identity, identity.keys, opened)
+        return await accounts.room.identities.remove(change, identity.claims_epoch) or None
+
+    try:
+        async with accounts.turns.change(player_id):
+            await change_keys(accounts, change, attempt)
+    except PlayerNotFound:
+        # Has this very command deleted the player before? Anything else its erasure finds out.
+        if (keys := await accounts.room.identities.removed(change)) is not None:
+            await resolve_all(accounts, player_id, keys)
     with after_commit("The player was deleted, but its sessions may go on for some seconds: send this again."):
         await accounts.sessions.revoke_all(player_id)
 

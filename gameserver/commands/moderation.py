@@ -1,10 +1,19 @@
 """Banning players and lifting bans, and taking stolen devices from players."""
 
+from dataclasses import replace
+from datetime import datetime
+
 from gameserver.commands import devices, play
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
-from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.bans import BanChange, BanState, DueBan
+from gameserver.storage.ids import new_command_id
+from gameserver.storage.operators.audit import AuditedChange
+from gameserver.times import rfc3339
+
+SERVER = "the server"
+"""Who lifts a ban whose time is over."""
 
 
 async def change_ban(operations: Operations, admin: str, change: BanChange) -> BanState:
@@ -14,17 +23,38 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     a season is being counted: a retry under the same command id finishes.
     Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
     """
-    await play.read(operations.play, change.player_id)
-    details = {"command_id": change.command_id}
-    await operations.room.audit.note(admin, change.action, str(change.player_id), change.reason, details)
-    state = await operations.bans.change(change)
+    before = {"version": (await play.read(operations.play, change.player_id)).version}
+    change = replace(change, by=admin)
+    details = {} if change.until is None else {"until": rfc3339(change.until)}
+    target, reason = str(change.player_id), change.reason
+    entry = AuditedChange(admin, change.action, target, reason, details, change.command_id, before)
+    async with operations.room.audit.recorded(entry) as end:
+        state = await operations.bans.change(change)
+        end.after = {"banned": state.banned, "version": state.player.version, "replayed": state.replayed}
+        await _follow(operations, change, state)
+    return state
+
+
+async def _follow(operations: Operations, change: BanChange, state: BanState) -> None:
+    """What has to follow a ban that is stored: past standings, and the player's sessions."""
     with after_commit("This is stored, but sessions or past standings couldn't be changed yet: send it again."):
         try:
             await operations.records.hide(change.player_id, hidden=state.banned)
         finally:
             if state.banned:
                 await operations.sessions.revoke_all(change.player_id)
-    return state
+
+
+async def lift_due(operations: Operations, due: DueBan, now: datetime) -> None:
+    """Lifts a ban whose time is over, with all that follows; any node may do it, again and again.
+
+    Raises PlayerNotFound, DatabaseUnavailable.
+    """
+    number = new_command_id(int(now.timestamp() * 1000))
+    lift = BanChange(number, due.player_id, banned=False, reason="its time is over", by=SERVER, of=due.command_id)
+    state = await operations.bans.change(lift)
+    await operations.records.hide(due.player_id, hidden=state.banned)
+    await operations.bans.settle(due)
 
 
 async def end_device(
@@ -32,6 +62,7 @@ async def end_device(
 ) -> None:
     """Takes a device from a player, and ends all of its sessions; raises what `devices.end_device` does."""
     await play.read(operations.play, ended.player_id)
-    details = {"command_id": ended.command_id, "device": ended.device_id}
-    await operations.room.audit.note(admin, "end_device", str(ended.player_id), reason, details)
-    await devices.end_device(accounts, ended)
+    details, target = {"device": ended.device_id}, str(ended.player_id)
+    entry = AuditedChange(admin, "end_device", target, reason, details, ended.command_id)
+    async with operations.room.audit.recorded(entry):
+        await devices.end_device(accounts, ended)

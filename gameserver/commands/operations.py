@@ -9,7 +9,8 @@ from gameserver.commands.live import LivePlayers
 from gameserver.commands.play import Play
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.live.presence import LiveNode
-from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.audit import AuditedChange
+from gameserver.storage.operators.reports import Count
 from gameserver.storage.operators.survey import Holding, SlotRange
 from gameserver.storage.rooms import OperatorsRoom
 from gameserver.storage.seasons.records import SeasonRecords
@@ -26,13 +27,6 @@ class Operations:
     bans: Bans
     records: SeasonRecords
     sessions: Sessions
-
-
-async def rank(operations: Operations, question: Question) -> Ranking:
-    """Players by exp, level, hp or age, exact over all databases. Raises UnknownClass, DatabaseUnavailable."""
-    if question.class_name is not None:
-        operations.play.rulebook.game.player_class(question.class_name)
-    return await operations.room.reports.rank(question)
 
 
 async def stats(operations: Operations) -> tuple[Sequence[Count], datetime]:
@@ -62,5 +56,8 @@ async def proclaim(operations: Operations, admin: str, text: str, reason: str, p
     """
     if player_id is not None:
         await play.read(operations.play, player_id)
-    await operations.room.audit.note(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
-    return await live.proclaim(operations.live, text, player_id)
+    entry = AuditedChange(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
+    async with operations.room.audit.recorded(entry) as end:
+        number = await live.proclaim(operations.live, text, player_id)
+        end.after = {"number": number}
+    return number

@@ -20,7 +20,7 @@ from gameserver.storage.players.replica_reads import ReplicaReads, Wanted
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.sessions.sessions import Session
 from gameserver.storage.social.feeds import Feeds
-from gameserver.telemetry import command_ended, request_id
+from gameserver.telemetry import COMMAND_SECONDS, command_ended, request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,15 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     """
     model = play.rulebook.arguments(action, args)
     command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
-    command.repeatable = repeatable
+    command.repeatable, began = repeatable, time.perf_counter()
     try:
         command.takes = _takes(play.rulebook, command)
         receipt = await play.players.act(command)
     except GameError as error:
         command_ended(action, error.code).inc()
         raise
+    finally:
+        COMMAND_SECONDS.of(action).observe(time.perf_counter() - began)
     command_ended(action, "replayed" if receipt.replayed else "done").inc()
     play.feeds.note(receipt, action)
     return receipt

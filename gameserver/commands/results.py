@@ -2,24 +2,36 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.correction_plans import Order
+from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
+from gameserver.commands.erasure import ErasureReceipt
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
+from gameserver.commands.player_export import ExportPart
+from gameserver.commands.player_page import PastState, PlayerPage, Timeline
 from gameserver.commands.seasons import Preview
-from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.bans import Ban, BanChange, BanState
 from gameserver.storage.accounts.player_keys import Device
 from gameserver.storage.boards.check import CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
+from gameserver.storage.ledger.past import PastRow, TimelineFilter
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
-from gameserver.storage.operators.reports import Count, Question, Ranking
+from gameserver.storage.operators.admin_keys import AdminKey, NewKey
+from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.exports import ExportedPlayer
+from gameserver.storage.operators.notes import Note
+from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.players.replica_reads import Wanted
-from gameserver.storage.seasons.records import SeasonRecord
+from gameserver.storage.seasons.records import PastPlace, SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
@@ -27,13 +39,23 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
+    "AdminKey",
+    "AuditEntry",
+    "AuditQuestion",
+    "Ban",
     "BanChange",
     "BanState",
     "Block",
+    "By",
+    "ChangedBy",
     "CheckReport",
     "Contest",
+    "Corrected",
     "Count",
     "Device",
+    "ErasureReceipt",
+    "ExportPart",
+    "ExportedPlayer",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",
@@ -45,22 +67,35 @@ __all__ = [
     "Member",
     "MoveProgress",
     "MoveRecord",
+    "NewKey",
+    "Note",
     "Opened",
+    "Order",
     "Origin",
     "Page",
+    "PastPlace",
+    "PastRow",
+    "PastState",
     "PlannedMove",
+    "PlayerPage",
     "Preview",
     "Question",
     "Ranked",
+    "RankedPlace",
     "Ranking",
     "Receipt",
     "SeasonRecord",
     "Seen",
+    "Segment",
     "Session",
     "SlotRange",
+    "Spread",
+    "SpreadQuestion",
     "Stack",
     "Standing",
     "StoredPush",
+    "Timeline",
+    "TimelineFilter",
     "Wanted",
     "Welcome",
 ]

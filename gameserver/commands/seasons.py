@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.records import SeasonRecord
 
@@ -57,9 +57,13 @@ async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> Sea
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
     """
     record = await _running(seasons, name)
-    await seasons.audit.note(admin, "season_close", name, reason, {"season": record.season.start})
-    end = int(seasons.now().timestamp()) + CLOSE_SECONDS
-    await seasons.room.records.end_early(name, record.season.start, max(end, record.season.start + 1))
+    start, end = record.season.start, int(seasons.now().timestamp()) + CLOSE_SECONDS
+    before = {"end": record.season.end}
+    async with seasons.audit.recorded(
+        AuditedChange(admin, "season_close", name, reason, {"season": start}, before=before)
+    ) as ending:
+        await seasons.room.records.end_early(name, start, max(end, start + 1))
+        ending.after = {"end": max(end, start + 1)}
     return record
 
 

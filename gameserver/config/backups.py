@@ -17,5 +17,8 @@ class BackupSettings(SettingsSection):
     """So far back every moment can be restored."""
     least: int = Field(default=2, ge=1, le=1000)
     """Base backups of a database that are kept however old they are."""
+    incremental: bool = False
+    """Whether the databases that `gameserver up` runs note which pages change (`summarize_wal`), as `gameserver backup
+    --incremental` needs it."""
     old_seconds: Annotated[int, Field(ge=60)] = 2 * DAY
     """`gameserver doctor` warns of a database whose newest base backup is older."""

@@ -132,7 +132,9 @@ class AdminSettings(SettingsSection):
     """Who may use /admin."""
 
     keys: Mapping[str, Key] = Field(default_factory=dict)
-    """Keys by the name that the audit log shows, besides the key of the embedded stack."""
+    """Keys by the name that the audit log shows, besides the key of the embedded stack; each is an operator's."""
+    session_seconds: Annotated[int, Field(ge=60, le=7 * DAY)] = 12 * 3600
+    """A session of the console ends so long after it was opened."""
 
 
 class BackendSettings(SettingsSection):

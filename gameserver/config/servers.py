@@ -4,6 +4,7 @@ An embedded server is described by its port alone. Its password lies in a file b
 may read.
 """
 
+import re
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from gameserver.config import postgres_url, redis_url
 from gameserver.config.ports import Port
 from gameserver.config.section import SettingsSection
+
+_PATRONI = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 
 
 class EmbeddedSettings(SettingsSection):
@@ -82,6 +85,9 @@ class DatabaseSettings(PostgresSettings):
 
     members: tuple[MemberSettings, ...] = Field(default=(), max_length=8)
     """Instead of `url` and `embedded`: servers that `up` runs under Patroni (docs/failover.md)."""
+    patroni: tuple[str, ...] = Field(default=(), max_length=8)
+    """http://host:port of the REST APIs of the Patronis that run a database at a `url`: what they would do to
+    replication slots is asked there (docs/postgres.md)."""
     allow_unsafe: bool = False
     """Whether nodes may use it though `fsync` or `full_page_writes` is off there, so that it may lose what it had."""
     replicas: tuple[ReplicaSettings, ...] = ()
@@ -98,6 +104,19 @@ class DatabaseSettings(PostgresSettings):
             raise ValueError("give either `url` or `embedded = { port = … }`, or `members`")
         if len(self.members) == 1:
             raise ValueError("`members` needs two or more: a primary and a standby")
+        return self
+
+    @field_validator("patroni")
+    @classmethod
+    def _require_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [url for url in urls if not _PATRONI.fullmatch(url)]:
+            raise ValueError(f"{wrong[0]!r} isn't http://host:port or https://host:port")
+        return urls
+
+    @model_validator(mode="after")
+    def _require_a_url_for_patroni(self) -> Self:
+        if self.patroni and self.url is None:
+            raise ValueError("`patroni` is for a database at a `url`")
         return self
 
     @model_validator(mode="after")

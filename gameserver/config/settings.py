@@ -164,7 +164,14 @@ class Settings(BaseSettings):
         return _embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", password, database)
 
     def replica_urls(self, name: str) -> dict[str, SecretStr]:
-        """postgresql://… of a database's replicas, by their names. Raises ConfigFault as `database_url` does."""
+        """postgresql://… of what may follow a database, by its name: replicas, and every member of one that fails over.
+
+        Raises ConfigFault as `database_url` does.
+        """
+        if members := self.databases[name].members:
+            own = self.server_password(name, "gameserver").get_secret_value()
+            urls = (f"postgresql://gameserver:{own}@127.0.0.1:{member.port}/gameserver" for member in members)
+            return {member_name(name, number): SecretStr(url) for number, url in enumerate(urls, 1)}
         replicas = self.databases[name].replicas
         password = self.server_password(name, "gameserver") if any(replica.embedded for replica in replicas) else None
         return {
@@ -172,6 +179,13 @@ class Settings(BaseSettings):
             or _embedded_url("postgresql://gameserver:{}@127.0.0.1:{}/gameserver", password or SecretStr(""), replica)
             for number, replica in enumerate(replicas, 1)
         }
+
+    def patroni_urls(self, database: str) -> list[str]:
+        """The REST APIs of the Patronis that run a database; none of one that the settings don't name."""
+        known = self.databases.get(database)
+        if known is None:
+            return []
+        return [*known.patroni, *(f"http://127.0.0.1:{member.api_port}" for member in known.members)]
 
     def allows_unsafe(self, database: str) -> bool:
         """Whether nodes may use a database that can lose what it had; never one that the settings don't name."""

@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
 
+from gameserver.rules.corrections import CORRECTIONS
 from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 
-BY_OPERATORS = frozenset({"ban", "lift_ban"})
+BY_OPERATORS = frozenset({"ban", "lift_ban"}) | CORRECTIONS
 """Changes by operators, whose arguments (the reason) no player may see."""
 NOT_ACTIONS = frozenset({"sign_up", "rename", "delete", "add_device", "remove_device"}) | BY_OPERATORS
 """Names that the ledger uses for changes of a player that aren't actions."""

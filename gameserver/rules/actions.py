@@ -5,6 +5,8 @@ down (except to `revive`); after it, the rulebook sets level, version and times.
 down.
 """
 
+from typing import Any
+
 from pydantic import Field
 
 from gameserver.rules import cooldowns
@@ -60,8 +62,10 @@ def hunt(player: Player, args: Hunt, moment: Moment) -> Outcome:
         damage = damage * tuning.damage_on_win // 100
     damage = min(damage, player.hp)
     exp = min(foe.exp * player_class.exp_gained // 100, EXP_CAP - player.exp) if won else 0
-    event = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
+    event: dict[str, Any] = {"type": "hunted", "foe": args.foe, "won": won, "damage": damage, "exp": exp}
     points = tuple(foe.points.items()) if won and foe.points else ()
+    if points:
+        event["scored"] = dict(points)
     drops = _dropped(foe, moment) if won and foe.drops else ()
     after = changed(player, hp=player.hp - damage, exp=player.exp + exp)
     return Outcome(after, (event,), points=points, grants=drops)

@@ -10,10 +10,12 @@
     │   └─ Banned banned, ProofNeeded proof_needed
     ├─ NotFound not_found
     │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found, DeviceNotFound device_not_found
-    │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found
+    │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found,
+    │       StateUnknown state_unknown
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends,
-    │       TooManyBlocks too_many_blocks, TooManyDevices too_many_devices, LastCredential last_credential
+    │       TooManyBlocks too_many_blocks, TooManyDevices too_many_devices, LastCredential last_credential,
+    │       PlayerChanged player_changed, NotUndoable not_undoable
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     │   └─ TooManyChanges too_many_changes
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
@@ -158,6 +160,13 @@ class DeviceNotFound(NotFound):
     sentence = "There is no such device."
 
 
+class StateUnknown(NotFound):
+    """The ledger doesn't have the player's state at that moment, or that command, any more or at all."""
+
+    code = "state_unknown"
+    sentence = "The ledger doesn't have this."
+
+
 class BoardNotFound(NotFound):
     """The game has no board with this name."""
 
@@ -191,6 +200,20 @@ class Conflict(GameError):
 
     code = "conflict"
     sentence = "This conflicts with the present state."
+
+
+class PlayerChanged(Conflict):
+    """The player has changed since a correction of it was planned."""
+
+    code = "player_changed"
+    sentence = "The player has changed meanwhile: try again."
+
+
+class NotUndoable(Conflict):
+    """What was done can't be undone; `detail` says why."""
+
+    code = "not_undoable"
+    sentence = "This can't be undone."
 
 
 class TooManyDevices(Conflict):

@@ -77,7 +77,8 @@ def failover_database(settings: Settings, name: str) -> FailoverDatabase:
         )
         for own, member in zip(names, chosen, strict=True)
     ]
-    return FailoverDatabase(name, members, passwords, failover_api(settings, name))
+    summarized = settings.backups is not None and settings.backups.incremental
+    return FailoverDatabase(name, members, passwords, failover_api(settings, name), summarized=summarized)
 
 
 def _etcd_places(settings: Settings) -> list[EtcdPlace]:

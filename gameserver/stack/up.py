@@ -13,6 +13,7 @@ from rich.console import Console
 from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, replica_name
+from gameserver.stack.announcing import announced
 from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.clusters import clusters
 from gameserver.stack.errors import StackError
@@ -47,6 +48,7 @@ def servers(settings: Settings) -> list[Child]:
             standbys=_embedded_replicas(name, database),
             synchronous=database.synchronous,
             archived=settings.backups is not None,
+            settings={"summarize_wal": "on"} if settings.backups is not None and settings.backups.incremental else {},
         )
         for name, database in settings.databases.items()
         if database.embedded is not None
@@ -179,11 +181,12 @@ async def up(
         async with watched(failing_over.members), serving:
             doors = {"players": front.haproxy.players if front else game_nodes[0].address}
             doors["operators"] = _operators(settings, front)
-            if as_json:
-                show_json({"servers": described(children), **doors, "admin_key_file": str(settings.admin_key_file)})
-            else:
-                _print(console, children, doors, settings)
-            await supervisor.run()
+            async with announced(settings, config, doors, lambda: supervisor.children):
+                if as_json:
+                    show_json({"servers": described(children), **doors, "admin_key_file": str(settings.admin_key_file)})
+                else:
+                    _print(console, children, doors, settings)
+                await supervisor.run()
 
 
 def _print(console: Console, children: Sequence[Child], doors: Mapping[str, str], settings: Settings) -> None:

@@ -16,9 +16,13 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
 from gameserver.storage.players.replica_reads import ReplicaReads
@@ -88,12 +92,16 @@ class SocialRoom:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsRoom:
-    """Questions over all databases, the audit log, and which names of the game the data holds."""
+    """Questions over all databases, the audit log, operators' keys and notes, and the names that the data holds."""
 
     reports: Reports
+    spreads: Spreads
+    exports: Exports
     survey: Survey
     audit: Audit
+    keys: AdminKeys
     names: GameNames
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
-from pydantic import SecretStr
 
 from gameserver.commands.commands import Commands
 from gameserver.rules.rulebook import Rulebook
@@ -28,4 +27,3 @@ COMMANDS = web.AppKey("commands", Commands)
 RULEBOOK = web.AppKey("rulebook", Rulebook)
 CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)
-ADMIN_KEYS = web.AppKey("admin_keys", Mapping[str, SecretStr])

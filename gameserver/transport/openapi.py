@@ -30,7 +30,7 @@ TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
     "none": (),
     "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
-    "admin": (Forbidden,),
+    "admin": (Forbidden, DatabaseUnavailable),
 }
 """The errors of checking each kind of key. Every operation has BadRequest, for a key that is sent twice,
 NotAuthenticated, for a wrong back end's key, and RateLimited, since all requests of an address are counted."""
@@ -97,6 +97,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(route, schemas),
         "responses": {**_success(route, schemas), **_failures(route)},
     }
+    if route.role is not None:
+        operation["description"] = f"Needs the role {route.role}, or a higher one."
     if route.terms.body is not None:
         content = {"application/json": {"schema": _reference(route.terms.body, schemas)}}
         operation["requestBody"] = {"required": True, "content": content}

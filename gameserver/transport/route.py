@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from gameserver.commands.results import Session
 from gameserver.rules import errors
+from gameserver.rules.roles import Role
 from gameserver.transport import wire
-from gameserver.transport.http import inputs
+from gameserver.transport.http import inputs, operators
 
 Response = Awaitable[web.StreamResponse]
 Handler = Callable[[web.Request], Response]
@@ -55,6 +56,8 @@ class Route:
     summary: str
     key: Literal["none", "session", "admin"]
     terms: Terms
+    role: Role | None = None
+    """The least role that an admin key must have."""
 
 
 def public(method: Method, path: str, handler: Handler, summary: str, **terms: Any) -> Route:
@@ -92,15 +95,16 @@ def bearer(method: Method, path: str, handler: KeyHandler, summary: str, **terms
     return Route(method, path, handler.__name__, handle, summary, "session", checked)
 
 
-def admin(method: Method, path: str, handler: KeyHandler, summary: str, **terms: Any) -> Route:
-    """An operation for operators: its handler is given the name of the admin key."""
+def admin(role: Role, method: Method, path: str, handler: KeyHandler, summary: str, **terms: Any) -> Route:
+    """An operation for operators whose key has at least this role: its handler is given the name of the key."""
     checked = Terms(**terms)
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        name = (await operators.admit(request, role)).name
         _refuse_query(request, checked)
-        return await handler(request, inputs.admin(request))
+        return await handler(request, name)
 
-    return Route(method, path, handler.__name__, handle, summary, "admin", checked)
+    return Route(method, path, handler.__name__, handle, summary, "admin", checked, role)
 
 
 def _refuse_query(request: web.Request, terms: Terms) -> None:

@@ -2,9 +2,10 @@
 
 from gameserver.rules import errors
 from gameserver.transport import answers, wire
-from gameserver.transport.http import admin as operators
-from gameserver.transport.http import boards, devices, game, health, mail, players, sessions, social
-from gameserver.transport.route import admin, bearer, player, public
+from gameserver.transport.http import boards, devices, game, health, mail, player_page, players, sessions, social
+from gameserver.transport.operator_routes import OPERATOR_ROUTES
+from gameserver.transport.player_page_routes import PLAYER_PAGE_ROUTES
+from gameserver.transport.route import bearer, player, public
 from gameserver.transport.socket import conversation
 
 CREDENTIALS = (
@@ -29,8 +30,6 @@ PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable
 READS = (errors.DatabaseUnavailable,)
 PLAYER_READS = (wire.BadConsistencyToken, *READS)
 OWN_READS = (errors.RateLimited, *READS)
-BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
-              errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
 FRIENDS = (
     errors.RateLimited,
     errors.TooManyChanges,
@@ -89,6 +88,9 @@ ROUTES = (
     player("GET", "/v1/players/me/ledger", players.read_ledger, "The caller's history, newest first",
            query=wire.LedgerQuery,
            answer=answers.LedgerAnswer, errors=OWN_READS),
+    player("GET", "/v1/players/me/export", player_page.export_me,
+           "Everything that is stored of the caller's player, as JSON lines",
+           errors=(errors.PlayerNotFound, errors.Overloaded, *OWN_READS)),
     player("GET", "/v1/players/me/feed", social.read_feed, "What the caller did last, newest first",
            query=wire.FeedQuery,
            answer=answers.FeedAnswer, errors=(errors.PlayerNotFound, *OWN_READS)),
@@ -126,35 +128,8 @@ ROUTES = (
            answer=answers.BoardAnswer, errors=(errors.RateLimited, *BOARDS)),
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
            errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
-    admin("GET", "/admin/v1/rankings", operators.read_rankings, "Rank players over all databases",
-           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=(errors.UnknownClass, *READS)),
-    admin("GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
-           answer=answers.CountAnswer, errors=READS),
-    admin("GET", "/admin/v1/slots", operators.read_slots, "Which database owns which slots of each group",
-           answer=answers.SlotsAnswer, errors=READS),
-    admin("GET", "/admin/v1/databases", operators.read_databases, "What each database holds",
-           answer=answers.DatabasesAnswer),
-    admin("GET", "/admin/v1/nodes", operators.read_nodes, "The running nodes, and where players are connected",
-           query=wire.NodesQuery, answer=answers.NodesAnswer, errors=(errors.PresenceUnavailable,)),
-    admin("POST", "/admin/v1/notices", operators.proclaim, "Send a notice to all players, or to one", body=wire.Notice,
-           answer=answers.NoticeAnswer, status=201, errors=(errors.PlayerNotFound, errors.PresenceUnavailable,
-           *READS)),
-    admin("POST", "/admin/v1/players/{id}/ban", operators.ban,
-           "Ban a player: hide it on every board and end its sessions", body=wire.Because,
-           answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
-    admin("DELETE", "/admin/v1/players/{id}/ban", operators.lift_ban, "Lift a ban", query=wire.ReasonQuery,
-           answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
-    admin("GET", "/admin/v1/players/{id}/devices", devices.list_players_devices,
-           "The devices by which a player signs in", answer=answers.DevicesAnswer,
-           errors=(errors.PlayerNotFound, *READS)),
-    admin("DELETE", "/admin/v1/players/{id}/devices/{device}", devices.end_device,
-           "Take a device from a player, and end its sessions", query=wire.ReasonQuery, status=204,
-           errors=(errors.DeviceNotFound, errors.TooManyChanges, *BANS), takes_command_id=True),
-    admin("GET", "/admin/v1/boards/{board}/check", operators.check_board, "Compare a board with the databases",
-           query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
-    admin("POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,
-           "Rebuild a board while the present one is served", body=wire.Rebuild, answer=answers.RebuildAnswer,
-           status=202, errors=BOARDS),
+    *OPERATOR_ROUTES,
+    *PLAYER_PAGE_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),
     public("GET", "/ready", health.ready, "Whether the node takes new work", answer=answers.ReadyAnswer,
            errors=(errors.Unavailable, errors.NotFound)),

@@ -8,12 +8,14 @@ from functools import partial
 
 import structlog
 
-from gameserver.commands import board_repair
+from gameserver.commands import board_repair, moderation
 from gameserver.commands.accounts import Accounts, Policy
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.claims import resolve
+from gameserver.commands.operations import Operations
 from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
+from gameserver.storage.accounts.bans import due_bans
 from gameserver.storage.accounts.claims import Claim
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
@@ -32,11 +34,13 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 SEASON_SECONDS = 1.0
+BAN_SECONDS = 2.0
 PARTITION_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 """How soon seldom work is tried again after something was unavailable."""
 CLAIMS_A_SWEEP = 200
 RESERVATIONS_A_SWEEP = 200
+BANS_A_SWEEP = 100
 OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
 OLD_MOVES_SECONDS = 600.0
@@ -73,6 +77,20 @@ async def _sweep_part(accounts: Accounts, claims: Sequence[Claim]) -> int:
 async def sweep_for_ever(accounts: Accounts) -> None:
     """Resolves overdue claims."""
     await _for_ever("claims", SWEEP_SECONDS, lambda: sweep(accounts))
+
+
+async def lift_bans_for_ever(
+    operations: Operations, policy: Policy, databases: Callable[[], Sequence[Database]]
+) -> None:
+    """Lifts bans whose time is over."""
+
+    async def lift(database: Database) -> int:
+        due = await due_bans(database, BANS_A_SWEEP)
+        for ban in due:
+            await moderation.lift_due(operations, ban, policy.now())
+        return len(due)
+
+    await _for_ever("bans lifted", BAN_SECONDS, lambda: on_each(databases(), lift))
 
 
 async def attend_seasons_for_ever(course: Closing) -> None:

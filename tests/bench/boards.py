@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.count.latencies import Latencies
-from bots.load.connecting import Endpoint, connect_http
-from bots.load.rawhttp import HttpConnection
+from bots.wire.connecting import Endpoint, connect_http
+from bots.wire.rawhttp import HttpConnection
 
 SECONDS, ROUNDS, CONNECTIONS, PLAYERS = 4.0, 3, 32, 2_000
 DRAIN_SECONDS = 0.5

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import orjson
 
-from bots.load.connecting import Endpoint, connect_http
-from bots.load.rawhttp import HttpConnection
+from bots.wire.connecting import Endpoint, connect_http
+from bots.wire.rawhttp import HttpConnection
 from tests.bench import talk
 
 AT_ONCE = 32

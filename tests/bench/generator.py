@@ -13,9 +13,9 @@ from typing import Any, TypedDict
 import orjson
 import uvloop
 
-from bots.load.connecting import Endpoint, allow_files
 from bots.load.measure import Measure
 from bots.load.running import HttpLoop, SocketUse, run_http, run_sockets
+from bots.wire.connecting import Endpoint, allow_files
 from tests.bench.doors import BARE, BARE_DOOR, DOORS
 from tests.bench.stage import Spot, Stage
 from tests.bench.talk import Loop

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import uvloop
 
-from bots.load.connecting import Endpoint
+from bots.wire.connecting import Endpoint
 from tests.bench import crowd
 from tests.bench.crowd import Asker, Somebody
 from tests.bench.worker import next_line, say

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from bots.load.connecting import Endpoint
+from bots.wire.connecting import Endpoint
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.waiting import cancel_and_wait
 from tests.bench.crowd import Asker, Somebody, sign_up

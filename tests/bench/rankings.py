@@ -23,12 +23,13 @@ from rich.table import Table
 from sqlalchemy import func, select, text
 
 from bots.count.latencies import Latencies
-from gameserver.app import open_core
-from gameserver.commands.results import Question
+from gameserver.app import Core, open_core
+from gameserver.commands.rankings import PlayerChoice
+from gameserver.commands.results import Question, Segment
 from gameserver.config.settings import load
 from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.operators.reports import By
+from gameserver.storage.operators.questions import By
 from gameserver.storage.postgres.database import Database
 from gameserver.transport.http import cursors
 
@@ -50,16 +51,21 @@ async def main() -> None:
         class_name = next(iter(core.rulebook.game.classes))
         for by in get_args(By):
             for of_class in (None, class_name):
-                question = Question(by, LIMIT, class_name=of_class)
+                order = cursors.Order(by, True, PlayerChoice(Segment(class_name=of_class)))
                 top = {"by": by, "limit": str(LIMIT)} | ({"class": of_class} if of_class else {})
-                middle = cursors.behind(await median_player(databases[0], by), question)
+                middle = cursors.behind(await median_player(databases[0], by), order)
                 queries = (top, {**top, "cursor": middle})
                 pages = [await timed(partial(read_page, session, url, query)) for query in queries]
                 table.add_row(by, of_class or "", *(cell for latencies in pages for cell in cells(latencies)))
+        for name, path, query in await others(core):
+            latencies = await timed(partial(read_any, session, url.removesuffix("rankings") + path, query))
+            table.add_row(name, "", *cells(latencies), "", "")
         plain = await timed(lambda: asyncio.gather(*(scan(database) for database in databases)))
         table.add_row("exp, plain SQL", "", *cells(plain), "", "")
         players = (await core.rooms.operators.reports.count())[0]
+        rate = await export(session, f"{url}/export")
     Console().print(table)
+    Console().print(f"an export as CSV: {rate:,.0f} players/s")
     Console().print(f"{sum(row.players for row in players):,} players on {len(databases)} databases, {ROUNDS} rounds")
 
 
@@ -77,6 +83,37 @@ async def read_page(session: aiohttp.ClientSession, url: str, query: dict[str, s
         body = await response.json()
         assert response.status == 200, body
         assert len(body["entries"]) == LIMIT, body
+
+
+async def others(core: Core) -> list[tuple[str, str, dict[str, str]]]:
+    """What else operators ask: its name, the path, and the query."""
+    player = (await core.rooms.operators.reports.rank(Question("exp", 500))).players[-1]
+    return [
+        ("by id", "players", {"id": str(player.id)}),
+        ("by name", "players", {"name": player.name}),
+        ("beginning of the name", "players", {"name_begins": player.name[:5]}),
+        ("part of the name", "players", {"name_part": player.name[2:6]}),
+        ("part that nobody has", "players", {"name_part": "qqqq"}),
+        ("banned", "players", {"banned": "true"}),
+        ("rank of one", f"players/{player.id}/rank", {}),
+        ("percentiles and bars", "rankings/spread", {}),
+    ]
+
+
+async def read_any(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> None:
+    async with session.get(url, params=query) as response:
+        assert response.status == 200, await response.text()
+        await response.read()
+
+
+async def export(session: aiohttp.ClientSession, url: str) -> float:
+    """Players a second of a whole export."""
+    began, lines = time.perf_counter(), 0
+    async with session.get(url) as response:
+        assert response.status == 200, await response.text()
+        async for part in response.content.iter_any():
+            lines += part.count(b"\n")
+    return lines / (time.perf_counter() - began)
 
 
 async def scan(database: Database) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bots.load.connecting import Endpoint
 from bots.load.measure import Measure
+from bots.wire.connecting import Endpoint
 from tests.bench import crowd
 from tests.bench.crowd import Somebody, sign_up
 

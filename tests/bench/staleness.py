@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from bots.load.connecting import Endpoint
+from bots.wire.connecting import Endpoint
 from tests.bench.crowd import Asker, Somebody, sign_up
 from tests.bench.doors import STALENESS
 from tests.bench.losses import ORDERS

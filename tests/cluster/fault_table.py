@@ -115,7 +115,7 @@ async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str)
             await all_beat(pulse)
 
         done = await cluster.bots_prove(bots, disturb)
-    proof = done.report["proof"]
+    proof = done.report["summary"]["proof"]
     row = Row(
         fault=harm.__name__,
         servers=cluster.servers(victim),

@@ -171,11 +171,18 @@ class RunningCluster(RunningUp):
 
     async def acted(self) -> float:
         """How many commands the nodes have carried out."""
+        return await self._summed(rb"gameserver_commands_total(?:\{.*\})?")
+
+    async def counted(self, sample: str) -> float:
+        """The sum of a metric's sample over the nodes."""
+        return await self._summed(re.escape(sample.encode()))
+
+    async def _summed(self, pattern: bytes) -> float:
         total = 0.0
         for url in self.operators:
             async with Api(url) as api:
                 body = (await api.ask("GET", "/metrics")).body
-            total += sum(map(float, re.findall(rb"^gameserver_commands_total(?:\{.*\})? (\S+)$", body, re.MULTILINE)))
+            total += sum(map(float, re.findall(rb"^%s (\S+)$" % pattern, body, re.MULTILINE)))
         return total
 
     async def go_on(self, times: int = 10) -> None:

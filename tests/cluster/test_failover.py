@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from gameserver.app import examine
+from gameserver.stack.clusters import failover_api
+from gameserver.stack.servers.patroni_settings import shared
 from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require_etcd, tell
 from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
@@ -72,9 +75,45 @@ async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
     restored = await command_line.gameserver("restore", "--database", "one", *into)
     assert restored.code == 0, restored.errors
     assert "on timeline 3" in restored.out
+    await standby_reads(cluster, first)
+    await patroni_is_asked_for_slots(cluster)
     # What can't be done is refused, with Patroni's reason.
     words = ("failover", "switchover", "one", "--to", "nobody", "--config", str(cluster.config))
     refused = await command_line.gameserver(*words)
     assert refused.code == 1
     assert "Patroni of one refused" in refused.errors
     assert await cluster.leader("one") == second
+
+
+async def standby_reads(cluster: RunningCluster, standby: str) -> None:
+    """The former primary is a replica by now, the present one isn't; the bots' reads by token were answered by them."""
+    replicas = [server for server in await examine(cluster.settings, 2) if server.kind == "replica"]
+    assert [(server.name, server.symptoms) for server in replicas] == [(standby, [])]
+    assert replicas[0].facts["age"] is not None
+    assert await cluster.counted('gameserver_player_reads_total{source="replica"}') > 0
+
+
+async def patroni_is_asked_for_slots(cluster: RunningCluster) -> None:
+    """Patroni itself says whether the slots of moves and of the kept log stay."""
+    assert await of_patroni(cluster) == []
+    api = failover_api(cluster.settings, "one")
+    await api.configure({"ignore_slots": None})
+    # Those of moves stay also then: since 4.1 Patroni leaves failover slots alone.
+    problem = "Patroni would drop the slot that keeps its log for backups"
+    await wait_until(lambda: _is(cluster, [problem]), what="the change has reached Patroni")
+    await api.configure({"ignore_slots": shared(2)["ignore_slots"]})
+    await wait_until(lambda: _is(cluster, []), what="the change has reached Patroni")
+
+
+async def _is(cluster: RunningCluster, problems: list[str]) -> bool:
+    return await of_patroni(cluster) == problems
+
+
+async def of_patroni(cluster: RunningCluster) -> list[str]:
+    """What doctor says of Patroni."""
+    return [
+        symptom.problem
+        for server in await examine(cluster.settings, 2)
+        for symptom in server.symptoms
+        if "Patroni" in symptom.problem
+    ]

@@ -63,7 +63,7 @@ async def test_a_run_in_which_a_season_pays_rewards_is_proved(bots: Bots, genero
     outcome = await bots.play(generous, *PROVED, until=close)
     assert outcome.code == 0, outcome.output
     assert outcome.report["ok"] is True
-    assert outcome.report["proof"]["boards_proved"] is True
+    assert outcome.report["summary"]["proof"]["boards_proved"] is True
 
 
 async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(bots: Bots, generous: list[NodeProcess]) -> None:
@@ -84,6 +84,6 @@ async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(bots: Bot
 
     outcome = await bots.play(generous, *PROVED, until=ban)
     assert outcome.code == 0, outcome.output
-    proof = outcome.report["proof"]
+    proof = outcome.report["summary"]["proof"]
     assert (proof["banned"], proof["boards_proved"], outcome.report["ok"]) == (1, True, True)
     assert "1 banned players could not be read" in outcome.output

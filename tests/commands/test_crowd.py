@@ -18,7 +18,7 @@ from gameserver.rules.errors import WrongCredentials
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.enrolments import Enrolment
-from gameserver.storage.operators.reports import Question
+from gameserver.storage.operators.questions import Question
 from gameserver.upkeep import loops
 from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, connected, move_slot

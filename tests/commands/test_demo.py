@@ -3,10 +3,10 @@
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import demo, operations
+from gameserver.commands import demo, operations, rankings
 from gameserver.config.files import read_toml
 from gameserver.rules.errors import BadInput
-from gameserver.storage.operators.reports import Question
+from gameserver.storage.operators.questions import Question
 from tests.support.servers import GAME
 
 DEMO = GAME.with_name("demo.toml")
@@ -16,9 +16,9 @@ async def test_the_demos_players_are_loaded_once_and_ranked_by_exp_and_hp(core: 
     names = ["A", "B", "C", "D"]
     assert list(await demo.load(core.commands.accounts, read_toml(DEMO))) == [(name, True) for name in names]
     assert list(await demo.load(core.commands.accounts, read_toml(DEMO))) == [(name, False) for name in names]
-    by_exp = await operations.rank(core.commands.operations, Question("exp", 10))
+    by_exp = await rankings.rank(core.commands.operations, Question("exp", 10))
     assert [(player.name, player.exp) for player in by_exp.players] == [("B", 200), ("D", 120), ("A", 100), ("C", 50)]
-    by_hp = await operations.rank(core.commands.operations, Question("hp", 10))
+    by_hp = await rankings.rank(core.commands.operations, Question("hp", 10))
     assert [(player.name, player.hp) for player in by_hp.players] == [("A", 100), ("B", 98), ("C", 70), ("D", 66)]
     assert {player.name: player.class_name for player in by_hp.players} == {
         "A": "warrior",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bots.load.rawsocket import frame
+from bots.wire.rawsocket import frame
 from tests.fuzz.fuzzed import DURATION, SEED, FuzzedNode
 from tests.fuzz.hostile import FRAME_OPS, bad_act, bad_json, bad_object, bad_value
 

@@ -84,7 +84,7 @@ async def test_a_password_an_epoch_and_a_ban_are_told_together_and_a_deleted_pla
     assert entrant is not None
     hashed, epoch = await core.rooms.accounts.credentials.password(ann)
     assert hashed is not None
-    assert entrant[1:] == (epoch, False, hashed, False)
+    assert entrant[1:] == (epoch, False, hashed, False, None, "")
     await delete(core.commands.accounts, welcome.token, command_id())
     assert await find(core, ann) is None
 

@@ -95,9 +95,8 @@ class Api:
             told.setdefault("Content-Type", "application/json")
         async with self._session.request(method, path, data=sent, headers=told) as response:
             raw = await response.read()
-            return Answer(
-                response.status, response.headers, orjson.loads(raw) if raw and "json" in response.content_type else raw
-            )
+            is_json = raw and response.content_type.endswith(("/json", "+json"))
+            return Answer(response.status, response.headers, orjson.loads(raw) if is_json else raw)
 
     async def sign_up(self, class_name: str = "warrior", name: str | None = None, **fields: Any) -> Signed:
         number = next(_numbers)

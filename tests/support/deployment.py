@@ -184,7 +184,10 @@ async def assert_ledger_explains(core: Core, player_id: int) -> list[Mapping[str
     born, *acted = rows
     shown, at = orjson.loads(born["outcome"]), born["at"]
     first = Player(player_id, shown["name"], shown["class"], shown["level"], shown["hp"], shown["exp"], 1, at, at)
-    records = [Record(row["action"], orjson.loads(row["args"]), row["seed"], row["at"]) for row in acted]
+    records = [
+        Record(row["action"], orjson.loads(row["args"]), row["seed"], row["at"], orjson.loads(row["outcome"]))
+        for row in acted
+    ]
     last = replay(core.rulebook, first, records)
     assert last._replace(data=NO_DATA) == await present(core, player_id)
     assert dump(last.data) == await stored_data(core, player_id)

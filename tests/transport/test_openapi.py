@@ -86,7 +86,7 @@ def test_the_document_has_the_structure_of_openapi_3_1() -> None:
 @pytest.mark.parametrize("described", list(operations()), ids=lambda described: f"{described[1]} {described[0]}")
 def test_an_operation_is_well_formed(described: tuple[str, str, dict[str, Any]]) -> None:
     path, method, operation = described
-    allowed = {"operationId", "summary", "tags", "parameters", "responses", "security", "requestBody"}
+    allowed = {"operationId", "summary", "description", "tags", "parameters", "responses", "security", "requestBody"}
     assert set(operation) <= allowed
     assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}
     assert "security" in operation, "an operation without it would be taken to need what the document needs"

@@ -25,7 +25,10 @@ _ID = re.compile(r"\d{8}T\d{9}")
 
 @dataclass(frozen=True, slots=True)
 class BaseBackup:
-    """A base backup; positions and `segment` in bytes, `size` without its log, times of the database's clock."""
+    """A base backup; positions and `segment` in bytes, `size` without its log, times of the database's clock.
+
+    An incremental one holds what changed since its `parent`, the id of another one.
+    """
 
     id: str
     database: str
@@ -41,6 +44,7 @@ class BaseBackup:
     ended_at: AwareDatetime
     size: int
     segment: int
+    parent: str | None = None
 
 
 _BACKUP = TypeAdapter(BaseBackup)
@@ -57,6 +61,15 @@ class BackupCatalog:
         """The complete ones, the newest first. Raises StackError for one that isn't of this database."""
         found = [self._read(path) for path in self._complete()]
         return sorted(found, key=lambda backup: backup.ended_at, reverse=True)
+
+    def chain(self, backup: BaseBackup) -> list[BaseBackup]:
+        """The backup and those that it builds on, the full one first. Raises StackError if one of them is missing."""
+        known, chain = {each.id: each for each in self.backups()}, [backup]
+        while (parent := chain[0].parent) is not None:
+            if parent not in known or len(chain) > len(known):
+                raise StackError(f"The backup {chain[0].id} of {self.database} builds on {parent}, which isn't there.")
+            chain.insert(0, known[parent])
+        return chain
 
     def data(self, backup: BaseBackup) -> Path:
         """The data folder of a base backup."""
@@ -96,16 +109,18 @@ class BackupCatalog:
         return LogArchive.read(self.log_folders(system), segment)
 
     def expire(self, now: datetime, keep: timedelta, least: int) -> Sequence[BaseBackup]:
-        """Deletes the base backups that no moment within `keep` needs, but never the newest `least`, and then the log
-        that none of the others needs; the deleted ones. Raises OSError, StackError."""
+        """Deletes the base backups that no moment within `keep` needs, but never the newest `least` nor what a kept one
+        builds on, and then the log that none of the others needs; the deleted ones. Raises OSError, StackError."""
         backups = self.backups()
         # The newest one that ended before the time that is kept is where its first moments are restored from.
         needed = [backup for backup in backups if backup.ended_at > now - keep]
         number = max(len(needed) + 1, least)
-        for backup in backups[number:]:
+        kept = {link.id for backup in backups[:number] for link in self.chain(backup)}
+        expired = [backup for backup in backups if backup.id not in kept]
+        for backup in expired:
             shutil.rmtree(self.data(backup).parent)
-        self._expire_log(backups[:number])
-        return backups[number:]
+        self._expire_log([backup for backup in backups if backup.id in kept])
+        return expired
 
     def _expire_log(self, kept: Sequence[BaseBackup]) -> None:
         systems = {backup.system for backup in kept}

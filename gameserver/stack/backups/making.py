@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from gameserver.stack.servers import datafolder, folders
 _FACTS = """
     select (pg_control_system()).system_identifier::text as system, current_setting('server_version') as version,
            pg_is_in_recovery() as standby, clock_timestamp() as now,
-           pg_size_bytes(current_setting('wal_segment_size')) as segment
+           pg_size_bytes(current_setting('wal_segment_size')) as segment,
+           coalesce(current_setting('summarize_wal', true), 'off') = 'on' as summarized
 """
 
 
@@ -70,16 +71,20 @@ def make_log_folder(folder: Path, account: Account | None) -> None:
             datafolder.give_to(path, account)
 
 
-async def back_up(database: BackedUp, catalog: BackupCatalog, programs: BackupPrograms, lock: FolderLock) -> BaseBackup:
+async def back_up(
+    database: BackedUp, catalog: BackupCatalog, programs: BackupPrograms, lock: FolderLock, *, incremental: bool = False
+) -> BaseBackup:
     """Makes a base backup, with the log that it needs, checks it, and gives it its name. Raises StackError, OSError.
 
-    An interrupted one leaves a folder that the next one removes.
+    An `incremental` one holds what changed since the newest one. An interrupted one leaves a folder that the next one
+    removes.
     """
     for path in catalog.unfinished():
         await asyncio.to_thread(shutil.rmtree, path)
     before = await facts_of(database)
     if before["standby"]:
         raise StackError(f"{database.name} is a replica at this address: name its primary.")
+    parent = _parent(database, catalog, before) if incremental else None
     identifier = new_id(before["now"])
     half = catalog.half(identifier)
     half.mkdir(mode=0o700)
@@ -94,13 +99,29 @@ async def back_up(database: BackedUp, catalog: BackupCatalog, programs: BackupPr
         "--checkpoint=fast",
         f"--manifest-checksums={manifests.CHECKSUMS}",
         "--no-password",
+        *([f"--incremental={catalog.data(parent) / manifests.FILE}"] if parent is not None else []),
     )
     await programs.run(f"The backup of {database.name}", argv, lock, env)
     manifest = await _checked(f"The new backup of {database.name}", half / "data", programs, lock)
     after = await facts_of(database)
     backup = _described(database.name, identifier, manifest, before, after["now"])
+    backup = replace(backup, parent=None if parent is None else parent.id)
     catalog.complete(backup)
     return backup
+
+
+def _parent(database: BackedUp, catalog: BackupCatalog, facts: dict[str, Any]) -> BaseBackup:
+    """What an incremental backup is built on. Raises StackError."""
+    if not facts["summarized"]:
+        raise StackError(
+            f"{database.name} doesn't note which pages change: set `summarize_wal = on` there (Postgres 17 or newer; "
+            "`[backups] incremental = true` does it for those that `gameserver up` runs), and make a full backup then."
+        )
+    for backup in catalog.backups():
+        if backup.system == facts["system"]:
+            catalog.chain(backup)
+            return backup
+    raise StackError(f"There is no backup of {database.name} to build on: make one without --incremental first.")
 
 
 async def verify(backup: BaseBackup, catalog: BackupCatalog, programs: BackupPrograms, lock: FolderLock) -> None:

@@ -11,9 +11,13 @@ from gameserver.stack.errors import StackError
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """A base backup, and the timeline whose log is replayed on it up to `moment`, None for all that there is."""
+    """A base backup, and the timeline whose log is replayed on it up to `moment`, None for all that there is.
+
+    `chain` begins with the full backup and ends with this one, which are the same unless it is incremental.
+    """
 
     backup: BaseBackup
+    chain: Sequence[BaseBackup]
     archive: LogArchive
     timeline: int
     moment: datetime | None
@@ -48,7 +52,7 @@ def plan(catalog: BackupCatalog, moment: datetime | None, present: Present | Non
             f"The log of {catalog.database} has a gap behind the segment {reach.last} after the backup {backup.id}: "
             "name a moment before it with --to, or make a base backup."
         )
-    return RestorePlan(backup, archive, chosen, moment)
+    return RestorePlan(backup, catalog.chain(backup), archive, chosen, moment)
 
 
 def _of_system(catalog: BackupCatalog, present: Present | None) -> list[BaseBackup]:

@@ -34,13 +34,16 @@ _ENDED_EARLY = "recovery ended before configured recovery target was reached"
 
 @dataclass(eq=False, kw_only=True)
 class RestoredPostgres(PostgresServer):
-    """Its data is made from the plan's backup, whose data folder is `source`; it listens in the folder `own` alone."""
+    """Its data is made from the plan's backup; it listens in the folder `own` alone.
+
+    `sources` are the data folders of the backup's chain.
+    """
 
     _making_seconds: ClassVar[float] = LONGEST_SECONDS
     _ready_seconds: ClassVar[float] = LONGEST_SECONDS
 
     plan: RestorePlan
-    source: Path
+    sources: Sequence[Path]
     own: Path
     """Of the servers' account, closed to others: a socket, files of settings, and `wal` with the log."""
 
@@ -58,9 +61,10 @@ class RestoredPostgres(PostgresServer):
         """Raises StackError as its parent does, and when there isn't room for the data."""
         await super().check()
         free = await asyncio.to_thread(shutil.disk_usage, self._folder.parent)
-        if free.free < self.plan.backup.size:
-            needed = self.plan.backup.size >> 20
-            raise StackError(f"{self._folder.parent} has {free.free >> 20} MiB free, and the data takes {needed}.")
+        needed = sum(backup.size for backup in self.plan.chain)
+        if free.free < needed:
+            parent = self._folder.parent
+            raise StackError(f"{parent} has {free.free >> 20} MiB free, and the data takes {needed >> 20}.")
 
     async def _make_data(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -72,7 +76,9 @@ class RestoredPostgres(PostgresServer):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:  # noqa: ARG002
-        return ("/bin/cp", "-a", "--reflink=auto", f"{self.source}/.", str(folder))
+        if len(self.sources) == 1:
+            return ("/bin/cp", "-a", "--reflink=auto", f"{self.sources[0]}/.", str(folder))
+        return (str(self._programs / "pg_combinebackup"), *map(str, self.sources), f"--output={folder}")
 
     def _place(self) -> Mapping[str, str]:
         return {
@@ -136,8 +142,10 @@ class Expected:
     settings: Mapping[str, str]
 
 
-async def restored(plan: RestorePlan, source: Path, to: Path, log: Path, expected: Expected) -> None:
-    """Makes the data folder `to` from a plan; it is complete, judged and shut down, or gone.
+async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Path, expected: Expected) -> None:
+    """Makes the data folder `to` from a plan, whose chain has its data in `sources`.
+
+    It is complete, judged and shut down, or gone.
 
     Raises StackError, OSError.
     """
@@ -153,7 +161,7 @@ async def restored(plan: RestorePlan, source: Path, to: Path, log: Path, expecte
             log=log,
             settings=expected.settings,
             plan=plan,
-            source=source,
+            sources=sources,
             own=own,
         )
         try:

@@ -48,6 +48,15 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def started(pid: int) -> int | None:
+    """When a process was started, in clock ticks since the machine's start; None when it has ended (Linux only)."""
+    try:
+        # Behind the name, which may hold anything: the state is field 3, the start field 22.
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def listener(port: int) -> int | None:
     """The process that listens on a TCP port; None when none does, or when it belongs to another account."""
     psutil = _psutil()

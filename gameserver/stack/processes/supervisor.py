@@ -50,6 +50,11 @@ class Supervisor:
         ignored = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
         self._signals = [number for number in _SIGNALS if number not in ignored]
 
+    @property
+    def children(self) -> list[Child]:
+        """Those that it owns now."""
+        return list(self._children)
+
     async def __aenter__(self) -> Self:
         """Raises StackError when another supervisor holds the lock."""
         if not self._lock.acquire():

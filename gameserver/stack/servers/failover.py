@@ -20,9 +20,17 @@ class FailoverDatabase:
     """The members of one database."""
 
     def __init__(
-        self, name: str, members: Sequence[PatroniServer], passwords: MemberPasswords, api: PatroniApi
+        self,
+        name: str,
+        members: Sequence[PatroniServer],
+        passwords: MemberPasswords,
+        api: PatroniApi,
+        *,
+        summarized: bool = False,
     ) -> None:
+        """`summarized`: they note which pages change, for incremental backups."""
         self.name = name
+        self._summarized = summarized
         self.members = members
         self._passwords = passwords
         self._api = api
@@ -33,7 +41,7 @@ class FailoverDatabase:
         Raises StackError after 180 s, naming what is missing.
         """
         leader = await self._leader_in_step()
-        await self._api.configure(shared(len(self.members)))
+        await self._api.configure(shared(len(self.members), summarized=self._summarized))
         try:
             address = (HOST, leader.port)
             connection = await roles.connect_first(address, (self._passwords.superuser,))

@@ -49,9 +49,14 @@ _INITDB = [
 _HBA = [f"host all all {HOST}/32 scram-sha-256", f"host replication all {HOST}/32 scram-sha-256"]
 
 
-def shared(members: int) -> dict[str, Any]:
-    """What so many members share: one standby has every commit before it is acknowledged, with three the faster one."""
-    return {**_SHARED, "synchronous_mode": "quorum" if members > 2 else True}
+def shared(members: int, *, summarized: bool = False) -> dict[str, Any]:
+    """What so many members share: one standby has every commit before it is acknowledged, with three the faster one.
+
+    `summarized`: they note which pages change, for incremental backups.
+    """
+    chosen = {**_SHARED["postgresql"]["parameters"], "summarize_wal": "on" if summarized else "off"}
+    postgresql = {**_SHARED["postgresql"], "parameters": chosen}
+    return {**_SHARED, "postgresql": postgresql, "synchronous_mode": "quorum" if members > 2 else True}
 
 
 @dataclass(frozen=True, kw_only=True)

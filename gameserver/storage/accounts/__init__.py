@@ -1,6 +1,7 @@
 """Who a player is: claims, sign-up, rename, deletion, password, ban.
 
-Door: `claims` (`Claims`), `enrolments` (`Enrolments`), `entrants` (`Entrants`, `Entrant`), `identities` (`Identities`),
-`credentials` (`Credentials`), `devices` (`Devices`), `player_keys` (`Device`), `bans` (`Bans`), `intake` (`Intake`,
-sign-ups by the thousand) and `looks` (`Looks`).
+Door: `claims` (`Claims`), `enrolments` (`Enrolments`), `entrants` (`Entrants`, `Entrant`), `identities`
+(`Identities`), `credentials` (`Credentials`), `devices` (`Devices`), `player_keys` (`Device`), `bans` (`Bans`,
+`BanChange`, `Ban`, `DueBan`, `due_bans`), `erasure` (`Erasure`, `Traces`), `intake` (`Intake`, sign-ups by the
+thousand) and `looks` (`Looks`).
 """

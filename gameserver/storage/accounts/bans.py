@@ -1,40 +1,53 @@
-"""Bans: whether a player may play and be ranked, stored in the player's row.
+"""Bans: whether a player may play and be ranked, stored in the player's row, with a row for each ban.
 
 Law: a ban is one change of the row, with a version and a ledger row of its own, so whatever is derived from the player
 is removed or restored with it, and no older state of the player can undo it. It raises the session epoch under the
-row's lock: a command of the player that isn't committed by then never is.
+row's lock: a command of the player that isn't committed by then never is. A player has at most one ban that hasn't
+ended. One with an end is `due` from then on, until it is lifted and all that follows from that is done.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import PlayerNotFound
+from gameserver.rules.errors import BadInput, FieldProblem, PlayerNotFound
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage import tables
 from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.accounts.player_rows import is_player
+from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.rows import outcome_of, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_of
+from gameserver.times import rfc3339
 
-PLAYERS, LEDGER = tables.player_rows, tables.ledger
+PLAYERS, LEDGER, BANS, OWNED = tables.player_rows, tables.ledger, tables.bans, tables.players_owned_slots
+BAN = (BANS.c.command_id, BANS.c.at, BANS.c.until, BANS.c.said, BANS.c.reason, BANS.c.banned_by, BANS.c.ended_at,
+       BANS.c.ended_by)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class BanChange:
-    """A ban, or its end when `banned` is False, under a command id."""
+    """A ban, or its end when `banned` is False, under a command id.
+
+    `said` is what the player is told; a ban without `until` has no end. `of` ends only the ban of that command id.
+    """
 
     command_id: str
     player_id: int
     banned: bool
     reason: str
+    until: datetime | None = None
+    said: str = ""
+    by: str = ""
+    of: str | None = None
 
     @property
     def action(self) -> str:
@@ -42,7 +55,26 @@ class BanChange:
 
     @property
     def args(self) -> dict[str, str]:
-        return {"reason": self.reason}
+        return {"reason": self.reason, **self.shown}
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What the player is told."""
+        until = {} if self.until is None else {"until": rfc3339(self.until)}
+        return until | ({"said": self.said} if self.said else {})
+
+
+class Ban(NamedTuple):
+    """A ban, past or present."""
+
+    command_id: str
+    at: datetime
+    until: datetime | None
+    said: str
+    reason: str
+    banned_by: str
+    ended_at: datetime | None
+    ended_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +86,13 @@ class BanState:
     replayed: bool
 
 
+class DueBan(NamedTuple):
+    """A ban whose time is over, or whose end hasn't been followed by everything else yet."""
+
+    player_id: int
+    command_id: str
+
+
 class Bans:
     """Bans players on the databases that own them."""
 
@@ -63,10 +102,31 @@ class Bans:
     async def change(self, change: BanChange) -> BanState:
         """Bans a player or lifts its ban, once per command id; nothing changes if the player is so already.
 
-        Raises PlayerNotFound, CommandMismatch, CommandExpired; OutcomeUnknown when the commit may have taken place.
+        Raises PlayerNotFound, BadInput for an end in the past, CommandMismatch, CommandExpired; OutcomeUnknown when the
+        commit may have taken place.
         """
         work = on_owner(self._slots, change.player_id, lambda connection: self._change(connection, change))
         return await at_commit_point("it took effect", work)
+
+    async def of(self, player_id: int) -> list[Ban]:
+        """A player's bans, from the newest. Raises PlayerNotFound for an id that no player can have."""
+
+        async def read(connection: AsyncConnection) -> list[Ban]:
+            chosen = select(*BAN).where(_bans_of(player_id)).order_by(BANS.c.at.desc()).limit(100)
+            return [Ban(*row) for row in await connection.execute(chosen)]
+
+        return await on_owner(self._slots, player_id, read, reads=True)
+
+    async def settle(self, due: DueBan) -> None:
+        """Notes that everything has followed from the end of a ban."""
+
+        async def work(connection: AsyncConnection) -> None:
+            # A node of a version without these rows may have lifted it.
+            ended_at = func.coalesce(BANS.c.ended_at, func.clock_timestamp())
+            row = _bans_of(due.player_id) & (BANS.c.command_id == due.command_id)
+            await connection.execute(update(BANS).where(row).values(settled=True, ended_at=ended_at))
+
+        await on_owner(self._slots, due.player_id, work)
 
     async def _change(self, connection: AsyncConnection, change: BanChange) -> BanState:
         same = is_player(change.player_id)
@@ -79,7 +139,9 @@ class Bans:
         if await _took_effect(connection, change):
             return BanState(player, row.banned, replayed=True)
         self._window.check(change.command_id, row.now)
-        if row.banned == change.banned:
+        if change.until is not None and change.until <= row.now:
+            raise BadInput(errors=[FieldProblem("until", "must lie in the future")])
+        if await _is_so(connection, change, banned=row.banned):
             return BanState(player, row.banned, replayed=False)
         # A version of its own, so that whatever is derived from the player follows.
         after = player._replace(version=player.version + 1)
@@ -88,12 +150,59 @@ class Bans:
         if change.banned:
             values["session_epoch"] = PLAYERS.c.session_epoch + 1
         await connection.execute(update(PLAYERS).where(same).values(values))
+        await _record(connection, change, row.now)
         return BanState(after, change.banned, replayed=False)
 
     def _row(self, change: BanChange, player: Player, now: datetime) -> dict[str, Any]:
-        events = [{"type": "banned" if change.banned else "ban_lifted"}]
+        events = [{"type": "banned" if change.banned else "ban_lifted", **change.shown}]
         outcome = outcome_of(player, shown_max_hp(player, self._game), events)
         return row_of(change.command_id, change.action, change.args, player, outcome, now)
+
+
+async def due_bans(database: Database, most: int) -> list[DueBan]:
+    """Bans in the slots that a database owns whose end has to be followed up. Raises DatabaseUnavailable."""
+    due = ~BANS.c.settled & (BANS.c.ended_at.is_not(None) | (BANS.c.until <= func.clock_timestamp()))
+    owned = OWNED.c.owned & (OWNED.c.slot == BANS.c.slot)
+    chosen = select(BANS.c.player_id, BANS.c.command_id).where(due, owned).order_by(BANS.c.until).limit(most)
+    async with database.snapshot() as connection:
+        return [DueBan(*row) for row in await connection.execute(chosen)]
+
+
+def _bans_of(player_id: int) -> Any:
+    return (BANS.c.slot == slot_of(player_id)) & (BANS.c.player_id == player_id)
+
+
+async def _is_so(connection: AsyncConnection, change: BanChange, *, banned: bool) -> bool:
+    """Whether there is nothing to change. A ban with another end, or another text, replaces the present one."""
+    chosen = select(BANS.c.command_id, BANS.c.until, BANS.c.said)
+    open_ = (await connection.execute(chosen.where(_bans_of(change.player_id), BANS.c.ended_at.is_(None)))).first()
+    if not change.banned:
+        return not banned or (change.of is not None and (open_ is None or open_.command_id != change.of))
+    if not banned:
+        return False
+    present = (None, "") if open_ is None else (open_.until, open_.said)
+    return present == (change.until, change.said)
+
+
+async def _record(connection: AsyncConnection, change: BanChange, now: datetime) -> None:
+    """Ends the present ban's row, and adds the new one's."""
+    open_ = _bans_of(change.player_id) & BANS.c.ended_at.is_(None)
+    # A ban that another one replaces has nothing to follow.
+    values = {"ended_at": now, "ended_by": change.by, "settled": change.banned}
+    await connection.execute(update(BANS).where(open_).values(values))
+    if change.banned:
+        row = {
+            "slot": slot_of(change.player_id),
+            "player_id": change.player_id,
+            "command_id": change.command_id,
+            "at": now,
+            "until": change.until,
+            "said": change.said,
+            "reason": change.reason,
+            "banned_by": change.by,
+            "settled": False,
+        }
+        await connection.execute(insert(BANS).values(row))
 
 
 async def _took_effect(connection: AsyncConnection, change: BanChange) -> bool:

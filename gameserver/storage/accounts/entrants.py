@@ -5,6 +5,7 @@ session of the epoch that stands beside a credential ends with the credential.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -17,6 +18,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.slot_map import SlotMoved, Slots
 from gameserver.storage.tables import player_of
+from gameserver.times import rfc3339
 
 SQL = statements.load(__package__, "look_ups.sql")
 
@@ -29,11 +31,17 @@ class Entrant(NamedTuple):
     banned: bool
     password_hash: str | None
     has_device: bool
+    banned_until: datetime | None = None
+    ban_said: str = ""
 
     def require_not_banned(self) -> None:
-        """Raises Banned."""
-        if self.banned:
-            raise Banned("This player is banned.")
+        """Raises Banned, with its end, if it has one, and what the player is told."""
+        if not self.banned:
+            return
+        until = {} if self.banned_until is None else {"until": rfc3339(self.banned_until)}
+        said = {"reason": self.ban_said} if self.ban_said else {}
+        when = f" until {until['until']}" if until else ""
+        raise Banned(f"This player is banned{when}.", extra=until | said)
 
 
 class _Question(NamedTuple):
@@ -70,4 +78,5 @@ def _entrant(row: asyncpg.Record) -> Entrant | SlotMoved | None:
         return SlotMoved()
     if row["id"] is None:
         return None
-    return Entrant(player_of(row), row["session_epoch"], row["banned"], row["password_hash"], row["has_device"])
+    fields = (row[name] for name in ("session_epoch", "banned", "password_hash", "has_device", "until", "said"))
+    return Entrant(player_of(row), *fields)

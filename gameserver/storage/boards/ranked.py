@@ -16,7 +16,8 @@ class Score(NamedTuple):
 
 
 class RankedPlayer(NamedTuple):
-    """A player's present state. `stored` are its scores by board and season; `gone` takes it off every board.
+    """A player's present state. `stored` are its scores by board and season, None for one that was taken away; `gone`
+    takes it off every board.
 
     `card` is what a board shows of the player, packed, or empty if it isn't packed yet. `moved` says that another
     database may have written the player to boards.
@@ -25,7 +26,7 @@ class RankedPlayer(NamedTuple):
     player: Player
     level_reached_at: datetime
     gone: bool
-    stored: Mapping[tuple[str, int], Score]
+    stored: Mapping[tuple[str, int], Score | None]
     card: bytes = b""
     moved: bool = True
 
@@ -46,7 +47,8 @@ class RankedPlayer(NamedTuple):
 def pack(contest: Contest, players: Iterable[RankedPlayer], *, all_absent: bool = True) -> bytes:
     """Rows for apply.lua: of the players on the board, and of those that may have to leave it.
 
-    A player without a stored score has never been on a board of stored scores, so it has a row only when it is gone.
+    A player without a stored score has never been on a board of stored scores, so it has a row only when it is gone, or
+    when its score was taken away.
     Without `all_absent`, an absent player has one only if it is gone, or if another database may have written it.
     """
     board, sign = contest.board, -1 if contest.board.order == "desc" else 1
@@ -57,6 +59,11 @@ def pack(contest: Contest, players: Iterable[RankedPlayer], *, all_absent: bool 
             card = ranked.card or pack_card(ranked.player)
             at = microseconds(score.reached_at)
             rows.append(pack_row(ranked.player, at, sign * score.score, there=True, card=card))
-        elif ranked.gone or (not board.stores_scores and (all_absent or ranked.moved)):
+        elif ranked.gone or _has_left(ranked, contest) or (not board.stores_scores and (all_absent or ranked.moved)):
             rows.append(pack_row(ranked.player, 0, 0, there=False, card=b""))
     return b"".join(rows)
+
+
+def _has_left(ranked: RankedPlayer, contest: Contest) -> bool:
+    """Whether the player's score was taken away."""
+    return contest.board.stores_scores and (contest.board.name, contest.season) in ranked.stored

@@ -7,7 +7,7 @@ from gameserver.storage.boards.layout import Contest, pack_card
 from gameserver.storage.boards.ranked import RankedPlayer, Score
 from gameserver.storage.tables import player_of
 
-_NO_SCORES: Mapping[tuple[str, int], Score] = {}
+_NO_SCORES: Mapping[tuple[str, int], Score | None] = {}
 
 
 def _storing(contests: Sequence[Contest]) -> list[tuple[str, int]]:
@@ -28,6 +28,8 @@ def ranked_player_of(row: Any, contests: Sequence[Contest]) -> RankedPlayer:
     if row["wanted"]:
         storing = _storing(contests)
         triples = zip(row["wanted"], row["scores"], row["reached"], strict=True)
-        scores = {storing[number - 1]: Score(score, reached) for number, score, reached in triples}
+        scores = {
+            storing[number - 1]: None if score is None else Score(score, reached) for number, score, reached in triples
+        }
     player = player_of(row)
     return RankedPlayer(player, row["level_reached_at"], row["gone"], scores, pack_card(player), row.get("moved", True))

@@ -85,6 +85,14 @@ class RanksCall(NamedTuple):
     ids: Sequence[bytes]
 
 
+class WouldBeCall(NamedTuple):
+    state: str
+    prefix: str
+    places: int
+    id: bytes
+    score: str
+
+
 class Boards:
     """For the commands."""
 
@@ -92,6 +100,7 @@ class Boards:
         self._page = CoalescedScript(Script(redis, __package__, "page", PageCall, CONSTANTS))
         self._around = CoalescedScript(Script(redis, __package__, "around", AroundCall, CONSTANTS))
         self._ranks = CoalescedScript(Script(redis, __package__, "ranks", RanksCall, CONSTANTS))
+        self._would_be = Script(redis, __package__, "would_be", WouldBeCall, CONSTANTS)
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind `after`. Raises BadInput, BoardUnavailable."""
@@ -126,6 +135,22 @@ class Boards:
         if answer == []:
             raise NotOnBoard("The player isn't on this board.")
         return _page_of(answer)[0]
+
+    async def would_be(self, contest: Contest, player_id: int, score: int) -> int | None:
+        """The rank of a player that reached this score now; None beyond the board's places. Raises BoardUnavailable."""
+        sign = -1 if contest.board.order == "desc" else 1
+        call = WouldBeCall(
+            state=contest.state,
+            prefix=contest.prefix,
+            places=contest.board.size,
+            id=pack_id(player_id),
+            score=str(sign * score),
+        )
+        with translated(BoardUnavailable, AWAY):
+            rank = await self._would_be(call)
+        if rank is None:
+            raise BoardUnavailable(BUILT, retry_after=1)
+        return int(rank) or None
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those that are on the board, in the order of `ids`. Raises BoardUnavailable."""

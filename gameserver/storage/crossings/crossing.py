@@ -9,12 +9,15 @@ from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
 from gameserver.storage.crossings.letters import letters
 from gameserver.storage.crossings.past import SQL, WentBack, reading
+from gameserver.storage.crossings.seasons import seasons
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import Slots
 
 
-async def reconciled(slots: Slots, identities: Identities, database: Database, since: datetime) -> list[Findings]:
-    """Puts right what crossed since a database went back to `since`, and lists the rest; may be run again.
+async def reconciled(
+    slots: Slots, identities: Identities, control: Database, database: Database, since: datetime
+) -> list[Findings]:
+    """Puts right what crossed since `database` went back to `since`, and lists the rest; may be run again.
 
     Needs every other database. Raises DatabaseUnavailable, Overloaded.
     """
@@ -26,6 +29,8 @@ async def reconciled(slots: Slots, identities: Identities, database: Database, s
         findings += await items_of_players(back, members["items"])
     if back.items:
         findings += await players_of_items(back, members["players"])
+    if back.players or database is control:
+        findings += await seasons(slots, control, back)
     return findings
 
 

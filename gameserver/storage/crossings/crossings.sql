@@ -1,5 +1,6 @@
 -- What crossed between a database that was restored and the others. Tables: players_owned_slots, items_owned_slots,
--- players, ledger, inbox, outbox, item_ledger, claims. Slots of recipients are those of the restored database.
+-- players, ledger, inbox, outbox, item_ledger, claims, scores, season_floors, seasons, season_standings. Slots of
+-- recipients are those of the restored database.
 
 -- name: players_slots
 -- The slots of players that the database owns.
@@ -117,3 +118,41 @@ from players p
 join players_owned_slots o on o.slot = p.slot and o.owned
 where not p.void
 order by p.slot, p.id
+
+-- name: season_starts
+-- The boards and the Unix seconds of the seasons in which players scored, or that came after a season's end was fenced.
+select s.board, s.season from scores s join players_owned_slots o on o.slot = s.slot and o.owned where s.season > 0
+union
+select f.board, f.season from season_floors f join players_owned_slots o on o.slot = f.slot and o.owned
+
+-- name: rewards
+-- $1 since, $2 slots of players: on the control database, the rewards that had arrived of seasons closed since then, or
+-- that are being closed.
+select t.board, t.start, s."end", t.position, t.player_id, t.rank
+from season_standings t
+join seasons s on s.board = t.board and s.start = t.start
+where t.rewarded = 'arrived' and ((t.player_id >> 10) & 4095) = any($2::int[])
+  and (s.state = 'counted' or (s.state = 'closed' and s.changed_at >= $1))
+
+-- name: reward_again
+-- $1 boards, $2 starts, $3 positions: makes rewards due again, and lets nodes close their seasons once more.
+with due as (
+    update season_standings t set rewarded = null
+    from unnest($1::text[], $2::bigint[], $3::int[]) as n(board, start, position)
+    where t.board = n.board and t.start = n.start and t.position = n.position
+    returning t.board, t.start
+)
+update seasons s set state = 'counted', changed_at = clock_timestamp()
+where s.state = 'closed' and (s.board, s.start) in (select board, start from due)
+returning s.board
+
+-- name: standing
+-- $1 slots of players, all if null: the players on stored standings, and whether they are hidden there.
+select distinct t.player_id, t.hidden from season_standings t
+where $1::int[] is null or ((t.player_id >> 10) & 4095) = any($1::int[])
+
+-- name: banned
+-- $1 slots, $2 players: those who are banned.
+select p.id
+from unnest($1::smallint[], $2::bigint[]) as n(slot, id)
+join players p on p.slot = n.slot and p.id = n.id and p.banned

@@ -15,7 +15,7 @@ import orjson
 import structlog
 from redis.asyncio import Redis
 
-from gameserver.rules.errors import PresenceUnavailable
+from gameserver.rules.errors import Overloaded, PresenceUnavailable
 from gameserver.storage.redis.faults import LOST, described, translated
 from gameserver.storage.redis.scripts import Script
 
@@ -28,6 +28,8 @@ LEASE_SECONDS = 6.0
 BEAT_SECONDS = 0.25
 RENEW_SECONDS = 2.0
 HEAR_SECONDS = 1.0
+SCANNED = 2000
+"""Players that are read from Redis at a time."""
 AWAY = "Who is connected isn't known right now."
 CHANGED, KEPT, NOTICE = b"v", b"k", b"n"
 """How messages begin: players whose version rose, players for whom a push was stored, a notice to all."""
@@ -207,6 +209,18 @@ class Presence:
         with translated(PresenceUnavailable, AWAY):
             rows = await self._nodes(PresenceNodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
         return [_live_node(*row) for row in rows if row[1]]
+
+    async def online(self, most: int) -> list[int]:
+        """The players that are connected to any node, `most` at the most. Raises PresenceUnavailable, Overloaded."""
+        found: set[int] = set()
+        with translated(PresenceUnavailable, AWAY):
+            names: Any = await self._redis.zrange(NODES, 0, -1)
+            for name in names:
+                async for member in self._redis.sscan_iter(PLAYERS.encode() + name, count=SCANNED):
+                    found.add(int(member))
+                    if len(found) > most:
+                        raise Overloaded(f"More than {most:,} players are connected: too many for this question.")
+        return sorted(found)
 
     async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
         """Tells the nodes what has changed for players connected to them; how many those are.

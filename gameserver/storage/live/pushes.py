@@ -107,11 +107,17 @@ class Pushes:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._redis = redis
         self._open = Script(redis, __package__, "push_open", PushOpenCall)
         self._keep = Script(redis, __package__, "push_keep", PushKeepCall)
         self._add = Script(redis, __package__, "notice_add", NoticeAddCall)
         self._notices: list[Argument] = []
         self._newest = 0
+
+    async def forget(self, player_id: int) -> int:
+        """Deletes a player's stream, and what is stored for it; how many keys. Raises PresenceUnavailable."""
+        with translated(PresenceUnavailable, AWAY):
+            return int(await self._redis.delete(*_keys(player_id)))
 
     async def open(self, player_id: int, seen: Seen) -> Opened:
         """A player's stream, and what it got since `seen`. Raises PresenceUnavailable."""

@@ -1,6 +1,7 @@
-"""Questions over all databases, and the audit log.
+"""Questions over all databases, operators' keys and notes, and the audit log.
 
-Door: `reports` (`Reports`, `Question`, `Ranking`, `Count`, `By`), `survey` (`Survey`, `Holding`, `GroupUsage`,
-`SlotRange`), `audit` (`Audit`), `condition` (`Symptom`), `parameters`, `standby_condition`, `redis_condition`,
-`old_weeks`, and `game_names` (`GameNames`, `Holdings`).
+Door: `reports` (`Reports`, `Ranking`, `Count`), `questions` (`Question`, `Segment`, `By`), `spreads`, `exports`,
+`survey` (`Survey`, `Holding`, `GroupUsage`, `SlotRange`), `audit` (`Audit`, `AuditedChange`), `audit_log`
+(`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition` (`Symptom`), `parameters`, `standby_condition`,
+`redis_condition`, `notes` (`Notes`, `Note`), `old_weeks`, and `game_names` (`GameNames`, `Holdings`).
 """

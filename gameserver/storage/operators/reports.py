@@ -21,16 +21,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, func, select, text
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
+from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
@@ -43,28 +44,12 @@ T = TypeVar("T")
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "reports.sql").items()}
 PLAYERS = tables.player_rows
 OWNED = tables.players_owned_slots
-By = Literal["exp", "level", "hp", "created_at"]
 SECONDS = 5.0
 """How long an answer over all databases may take, with waiting for its turn."""
 OPEN_SECONDS = 1.5
 """How long the opening may take: shorter than the others' transactions may be idle (`TIMEOUTS`)."""
 STEPS = 3
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players."""
-_START = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A ranking; ties are ordered by id. `after` is the value and id of the last player of the page before."""
-
-    by: By
-    limit: int
-    descending: bool = True
-    class_name: str | None = None
-    min_level: int | None = None
-    max_level: int | None = None
-    after: tuple[int | datetime, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +73,8 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One database's snapshot.
+class Part:
+    """One database's part of a question over all of them: its snapshot.
 
     `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column.
     """
@@ -107,8 +92,13 @@ class _Part:
 
     def counted(self) -> ColumnElement[bool]:
         """Which rows count. A join with the owned slots would double the time of the scan, so it lists the others."""
-        exists = ~PLAYERS.c.void
-        return and_(exists, PLAYERS.c.slot.not_in(self.leftovers)) if self.leftovers else exists
+        return counted(self.leftovers)
+
+
+def counted(leftovers: Sequence[int]) -> ColumnElement[bool]:
+    """Which rows are players of slots that the database owns; `leftovers` are the others that it has rows of."""
+    exists = ~PLAYERS.c.void
+    return and_(exists, PLAYERS.c.slot.not_in(leftovers)) if leftovers else exists
 
 
 class Reports:
@@ -121,14 +111,16 @@ class Reports:
 
     async def rank(self, question: Question) -> Ranking:
         """One page of players, in their order."""
-        no_bounds = question.by == "created_at" or question.min_level is not None or question.max_level is not None
-        return await self._over_all(lambda parts: _rank(parts, question), bounds_of=None if no_bounds else question.by)
+        segment = question.segment
+        has_bounds = question.by != "created_at" and segment == Segment(class_name=segment.class_name)
+        bounds_of = question.by if has_bounds else None
+        return await self.over_all(lambda parts: _rank(parts, question), bounds_of)
 
     async def count(self) -> tuple[list[Count], datetime]:
         """Players per database, class and level, and the moment as of which they were counted."""
-        return await self._over_all(_count)
+        return await self.over_all(_count)
 
-    async def _over_all(self, work: Callable[[Sequence[_Part]], Awaitable[T]], bounds_of: By | None = None) -> T:
+    async def over_all(self, work: Callable[[Sequence[Part]], Awaitable[T]], bounds_of: By | None = None) -> T:
         """Runs `work` over snapshots in which each slot has exactly one owner; each takes a turn."""
         deadline = asyncio.get_running_loop().time() + SECONDS
         try:
@@ -142,7 +134,7 @@ class Reports:
             self._turns.release()
 
     async def _answered(
-        self, work: Callable[[Sequence[_Part]], Awaitable[T]], arguments: Mapping[str, Any], deadline: float
+        self, work: Callable[[Sequence[Part]], Awaitable[T]], arguments: Mapping[str, Any], deadline: float
     ) -> T:
         every_slot = [*range(self._slots.size("players"))]
         oldest = self._oldest
@@ -150,7 +142,7 @@ class Reports:
             async with AsyncExitStack() as stack:
                 databases = self._slots.databases("players")
                 sources = [(database, self._replicas.fresh(database.name, oldest)) for database in databases]
-                parts = await _all(_part(stack, *source, arguments, deadline) for source in sources)
+                parts = await gathered(_part(stack, *source, arguments, deadline) for source in sources)
                 if sorted(chain(*(part.slots for part in parts))) == every_slot:
                     return await work(parts)
             # Replicas show a move at different times: ask their primaries.
@@ -160,7 +152,7 @@ class Reports:
 
 async def _part(
     stack: AsyncExitStack, database: Database, replica: Replica | None, arguments: Mapping[str, Any], deadline: float
-) -> _Part:
+) -> Part:
     """A database's part, from a replica if one is given and answers. Raises DatabaseUnavailable."""
     if replica is not None:
         age = timedelta(seconds=replica.age())
@@ -172,16 +164,16 @@ async def _part(
     return await _opened(stack, database, arguments, deadline)
 
 
-async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float) -> _Part:
+async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float) -> Part:
     """The part that this server has, as of its first statement. Raises DatabaseUnavailable."""
     opening = min(deadline, asyncio.get_running_loop().time() + OPEN_SECONDS)
     report = await stack.enter_async_context(database.report(opening))
     (row,) = await report.ask(SQL["open"], arguments)
     report.extend(deadline)
-    return _Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
+    return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
 
 
-async def _all(questions: Iterable[Awaitable[T]]) -> list[T]:
+async def gathered(questions: Iterable[Awaitable[T]]) -> list[T]:
     """Every answer. Raises the first error once all have ended, since the others still use their connections."""
     answers = await asyncio.gather(*questions, return_exceptions=True)
     for answer in answers:
@@ -190,20 +182,20 @@ async def _all(questions: Iterable[Awaitable[T]]) -> list[T]:
     return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
-async def _rank(parts: Sequence[_Part], question: Question) -> Ranking:
+async def _rank(parts: Sequence[Part], question: Question) -> Ranking:
     # Merge the keys of every database, keep one page of them, and read its players whole.
-    pages = await _all(_page(part, question) for part in parts)
-    lists = [[(_order(question, row), part) for row in rows] for part, rows in zip(parts, pages, strict=True)]
+    pages = await gathered(_page(part, question) for part in parts)
+    lists = [[(question.key(row.value, row.id), part) for row in rows] for part, rows in zip(parts, pages, strict=True)]
     merged = list(islice(heapq.merge(*lists, key=lambda entry: entry[0]), question.limit + 1))
     page = [(player_id, part) for (_, player_id), part in merged[: question.limit]]
-    rows = await _all(_whole(part, [player_id for player_id, owner in page if owner is part]) for part in parts)
+    rows = await gathered(_whole(part, [player_id for player_id, owner in page if owner is part]) for part in parts)
     players = {row.id: player_with_data_of(row) for row in chain(*rows)}
     banned = {row.id for row in chain(*rows) if row.banned}
     ordered = [players[player_id] for player_id, _ in page]
     return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts), banned)
 
 
-async def _page(part: _Part, question: Question) -> Sequence[Any]:
+async def _page(part: Part, question: Question) -> Sequence[Any]:
     """The ids and values of one page and one player more, or of all that are left.
 
     The first search ends at a value shortly behind the page's beginning, which spares sorting the rest of the table. If
@@ -226,22 +218,16 @@ def _until(question: Question, bounds: Sequence[int]) -> int | None:
     return bounds[at] if 0 <= at < len(bounds) else None
 
 
-def _order(question: Question, row: Any) -> tuple[int, int]:
-    """A sort key that orders rows of all databases as each database has ordered its own."""
-    value = (row.value - _START) // _MICROSECOND if question.by == "created_at" else row.value
-    return (-value if question.descending else value), row.id
-
-
-async def _whole(part: _Part, ids: Sequence[int]) -> Sequence[Any]:
+async def _whole(part: Part, ids: Sequence[int]) -> Sequence[Any]:
     if not ids:
         return ()
     return await part.ask(SQL["players"], slots=[slot_of(player_id) for player_id in ids], ids=list(ids))
 
 
-async def _count(parts: Sequence[_Part]) -> tuple[list[Count], datetime]:
+async def _count(parts: Sequence[Part]) -> tuple[list[Count], datetime]:
     kinds = (PLAYERS.c["class"], PLAYERS.c.level)
-    counted = select(*kinds, func.count()).group_by(*kinds)
-    answers = await _all(part.ask(counted.where(part.counted())) for part in parts)
+    query = select(*kinds, func.count()).group_by(*kinds)
+    answers = await gathered(part.ask(query.where(part.counted())) for part in parts)
     counts = [Count(part.database, *row) for part, rows in zip(parts, answers, strict=True) for row in rows]
     return counts, min(part.as_of for part in parts)
 
@@ -251,16 +237,4 @@ def _keys(question: Question, counted: ColumnElement[bool], until: int | None = 
     conditions = [counted]
     if until is not None:
         conditions.append(value >= until if question.descending else value <= until)
-    if question.class_name is not None:
-        conditions.append(PLAYERS.c["class"] == question.class_name)
-    if question.min_level is not None:
-        conditions.append(PLAYERS.c.level >= question.min_level)
-    if question.max_level is not None:
-        conditions.append(PLAYERS.c.level <= question.max_level)
-    if question.after is not None:
-        last, player_id = question.after
-        from_there, beyond = (value <= last, value < last) if question.descending else (value >= last, value > last)
-        conditions += [from_there, or_(beyond, PLAYERS.c.id > player_id)]
-    ordered = value.desc() if question.descending else value.asc()
-    query = select(PLAYERS.c.id, value.label("value")).where(*conditions)
-    return query.order_by(ordered, PLAYERS.c.id).limit(question.limit + 1)
+    return question.select((PLAYERS.c.id, value.label("value")), conditions).limit(question.limit + 1)

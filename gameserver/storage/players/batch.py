@@ -52,7 +52,7 @@ from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, ga
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
-from gameserver.storage.seasons.scoring import Scores, Scoring
+from gameserver.storage.seasons.scoring import CorrectedScore, Scores, Scoring, corrected_scores
 
 log = structlog.get_logger()
 
@@ -73,6 +73,7 @@ class Batch:
     _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
+    _corrected_scores: list[CorrectedScore] = field(default_factory=list)
     _mail: Mailbag = field(init=False)
     _seeds: Iterator[int] = field(init=False)
 
@@ -215,7 +216,7 @@ class Batch:
             token = answer["payment"] = command.payment.token
         answer_json, args_json = json_of(answer), json_of(command.args)
         # Note all of it for `_write`, and for later commands of the same player.
-        self.scoring.note(self._scores, locked.player, outcome)
+        self._note_scores(command, locked.player, outcome)
         locked.player, locked.changed = outcome.player, True
         self._enter(command, args_json, seed, answer_json, outcome.player.version)
         if postings:
@@ -223,6 +224,12 @@ class Batch:
         if command.takes or outcome.grants:
             self.stacks.record(command, outcome.grants)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
+
+    def _note_scores(self, command: Command, before: Player, outcome: Outcome) -> None:
+        if command.correction is None:
+            self.scoring.note(self._scores, before, outcome)
+        else:
+            self._corrected_scores += corrected_scores(outcome.player, command.correction)
 
     def _enter(self, command: Command, args: str, seed: int, outcome: str, version: int) -> None:
         """Notes the command's ledger row, also for the same command later in the batch."""
@@ -232,6 +239,8 @@ class Batch:
         self._gathered.recorded[player_id, command.id] = Recorded(command.action, args, outcome, version)
 
     def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
+        if command.correction is not None:
+            return command.correction.outcome(player, moment.now)
         began = time.perf_counter()
         try:
             return self.rulebook.apply(command.action, player, command.args, moment)
@@ -270,6 +279,8 @@ class Batch:
         if self._scores:
             versions = {player.id: player.version for player in changed}
             await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, now))
+        if self._corrected_scores:
+            await connection.fetch(SQL["set_score"], now, *zip(*self._corrected_scores, strict=True))
         if self.stacks.changed:
             await self.stacks.write(connection, now)
 

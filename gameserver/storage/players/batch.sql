@@ -50,12 +50,26 @@ on conflict (slot, player_id, board, season) do update
 set (score, reached_at, version) = (
     select new.score, case when new.score = s.score then s.reached_at else excluded.reached_at end, excluded.version
     from (select case
+        when s.score is null then excluded.score
         when s.board = any($8::text[]) then
             greatest(-9007199254740991, least(9007199254740991, s.score + excluded.score))
         when s.board = any($9::text[]) then greatest(s.score, excluded.score)
         when s.board = any($10::text[]) then least(s.score, excluded.score)
         else excluded.score end) as new(score)
 )
+
+-- name: set_score
+-- $1 the batch's time. $2..$7 a score each, as an operator's correction leaves it: slot, player id, board, season, score
+-- or null (the player leaves that board), version. Seasons that have ended here stay as they are.
+insert into scores as s (slot, player_id, board, season, score, reached_at, version)
+select e.slot, e.player_id, e.board, e.season, e.score, $1::timestamptz, e.version
+from unnest($2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+     as e(slot, player_id, board, season, score, version)
+left join season_floors f on f.slot = e.slot and f.board = e.board
+where e.season = 0 or e.season >= coalesce(f.season, 0)
+on conflict (slot, player_id, board, season) do update
+set score = excluded.score, version = excluded.version,
+    reached_at = case when s.score = excluded.score then s.reached_at else excluded.reached_at end
 
 -- name: read
 -- $1 slots, $2 player ids: a row for each; its columns of `players` are null if no such player exists here.

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from gameserver.rules.corrections import Correction
 from gameserver.rules.errors import GameError
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
@@ -42,6 +43,8 @@ class Command:
     """Whether the id is the client's, so that another copy may come: then a refusal is recorded as well."""
     conclusive: bool = False
     """Whether a lack of items refuses it for good: there is nothing more that the player may still get."""
+    correction: Correction | None = None
+    """What an operator makes of the player, in place of a rule's outcome."""
     request_id: str = ""
     """Of the caller's request, for the log."""
 

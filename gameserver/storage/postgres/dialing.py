@@ -1,10 +1,11 @@
 """Opens connections to a database of which several servers may be the primary, and finds the one that is.
 
 Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
-and which isn't an earlier primary than one that was seen. All addresses are asked at once; of those that fit and answer
-within a moment of each other the newest primary is taken, so an address that is silent holds up nobody, and a primary
-that has a successor without knowing it isn't kept. What is learned of the servers holds for the connections that there
-are: those to a server that is no primary any more are cut at once. A replica's URL leads to whatever it names.
+and which isn't an earlier primary than one that was seen, by this process or, of several addresses, by an earlier one
+(sharding/primaries.py). All addresses are asked at once; of those that fit and answer within a moment of each other the
+newest primary is taken, so an address that is silent holds up nobody, and a primary that has a successor without
+knowing it isn't kept. What is learned of the servers holds for the connections that there are: those to a server that
+is no primary any more are cut at once. A replica's URL leads to whatever it names.
 """
 
 import asyncio
@@ -53,6 +54,7 @@ class Dialer:
         self._places, self._fault = _places(url)
         self._connections: WeakSet[DriverConnection] = WeakSet()
         self._last: Place | None = None
+        self._remembered: Lineage | None = None
         self.lineage: Lineage | None = None
         """That of the primary seen last."""
 
@@ -65,6 +67,10 @@ class Dialer:
     def number(self) -> int | None:
         """Which of the URL's addresses, from 1, is the primary seen last; None if the URL has only one, too."""
         return self._places.index(self._last) + 1 if self._last and len(self._places) > 1 else None
+
+    def remember(self, lineage: Lineage) -> None:
+        """What an earlier process has seen: no earlier primary of this system is taken; another system may be."""
+        self._remembered = lineage
 
     async def dial(self, settings: Mapping[str, str], query_seconds: float | None) -> DriverConnection:
         """A connection with these server settings to the primary. Raises what the driver does, NoPrimary and Unfit."""
@@ -148,16 +154,21 @@ class Dialer:
 
     def _compare(self, lineage: Lineage | None) -> None:
         """Raises Unfit for another system, and NoPrimary for an earlier primary of several."""
-        known = self.lineage
+        known = self.lineage or self._remembered
         if known is None or lineage is None:
             return
+        if lineage.system != known.system and self.lineage is None:
+            return  # another one since: whether it may be used its own tables say
         if lineage.system != known.system:
             raise Unfit(
                 f"The database {self._name} is another one now, of the system {lineage.system}, not {known.system}: "
                 "correct the URL, or start again what is to use it."
             )
         if len(self._places) > 1 and _number(lineage) < _number(known):
-            raise NoPrimary(f"The database {self._name} has another primary since: this one is of an old timeline.")
+            raise NoPrimary(
+                f"The database {self._name} has another primary since: this one is of an old timeline (or was restored "
+                "by hand: then run `gameserver slots reconcile`, and start the nodes again)."
+            )
 
     def _accept(self, place: Place, connection: DriverConnection) -> None:
         """Remembers the primary, and cuts what leads to an earlier one."""

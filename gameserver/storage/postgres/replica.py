@@ -3,14 +3,14 @@
 Law: a replica's age is never understated, and no clock but this node's own counts. The primary is asked how far its log
 has come; once the replica has replayed it to there, it shows whatever the primary showed at the moment of the question.
 A replica that is frozen, cut off, slow, or isn't one of this primary and its timeline ages without bound. Whatever a
-server answers, the watch goes on.
+server answers, the watch goes on. A server of a database that fails over is one of its replicas while it doesn't lead.
 """
 
 import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,12 @@ class _CannotTellError(Exception):
 class Replica:
     """One replica; `database` is how it is reached."""
 
-    def __init__(self, name: str, primary: str, database: Database) -> None:
+    def __init__(self, name: str, primary: str, database: Database, *, may_lead: bool = False) -> None:
+        """`may_lead`: that it takes writes means only that it is the primary at the moment."""
         self.name, self.primary, self.database = name, primary, database
+        self._may_lead = may_lead
+        self.leads = False
+        """Whether it was the primary when it was looked at last."""
         self._fresh_at = self._rests_until = -inf
         self._line = ("", 0)
         """The primary's system and timeline."""
@@ -93,7 +97,11 @@ class Replica:
             self.distrust(str(error))
             return
         system, timeline = self._line
-        if not row.replays:
+        self.leads = self._may_lead and not row.replays
+        if self.leads:
+            self._fresh_at = -inf
+            self._outage.answered()
+        elif not row.replays:
             self.distrust("it is no replica: it takes writes")
         elif row.system != system:
             self.distrust(f"it is a replica of the system {row.system}, and {self.primary} is {system}")
@@ -123,13 +131,21 @@ class Replicas:
     """The replicas of all databases. `run` watches them until it is cancelled; before, none counts as fresh."""
 
     def __init__(
-        self, databases: Databases, urls: Mapping[str, Mapping[str, SecretStr]], passfile: Path | None
+        self,
+        databases: Databases,
+        urls: Mapping[str, Mapping[str, SecretStr]],
+        passfile: Path | None,
+        may_lead: Collection[str] = (),
     ) -> None:
-        """`urls` are those of each database's replicas, by their names."""
+        """`urls` are those of each database's replicas, by their names.
+
+        `may_lead` names the databases whose replicas may become the primary.
+        """
         self._databases = databases
         self._by_database = {
             name: [
-                Replica(replica, name, Database(replica, url, passfile, replica=True)) for replica, url in own.items()
+                Replica(replica, name, Database(replica, url, passfile, replica=True), may_lead=name in may_lead)
+                for replica, url in own.items()
             ]
             for name, own in urls.items()
             if own

@@ -13,10 +13,12 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gameserver.rules.errors import Overloaded
+from gameserver.telemetry import POOL_USED, POOL_WAITING
 
 
 class Purpose(Enum):
@@ -59,6 +61,9 @@ class Shares:
         self._database, self._seconds = database, seconds
         self._free = {purpose: asyncio.Semaphore(EACH) for purpose in Purpose}
         self._waiting = dict.fromkeys(Purpose, 0)
+        self._used = {purpose: POOL_USED.labels(database, purpose.value) for purpose in Purpose}
+        for purpose in Purpose:
+            POOL_WAITING.labels(database, purpose.value).set_function(partial(self._waiting.__getitem__, purpose))
 
     def waiting(self, purpose: Purpose) -> int:
         """How many wait for a share at the moment."""
@@ -76,9 +81,12 @@ class Shares:
             await self._wait(purpose, free)
         else:
             await free.acquire()
+        used = self._used[purpose]
+        used.inc()
         try:
             yield
         finally:
+            used.dec()
             free.release()
 
     async def _wait(self, purpose: Purpose, free: asyncio.Semaphore) -> None:

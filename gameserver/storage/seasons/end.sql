@@ -23,10 +23,10 @@ select array(select slot from players_owned_slots where owned order by slot)
 select s.score, s.reached_at, s.player_id, p.name, p.class, p.level, p.banned
 from scores s
 join players p on p.slot = s.slot and p.id = s.player_id and not p.void and ($5 or not p.banned)
-where s.board = $1 and s.season = $2 and (select o.owned from players_owned_slots o where o.slot = s.slot)
+where s.board = $1 and s.season = $2 and s.score is not null and (select o.owned from players_owned_slots o where o.slot = s.slot)
 order by $3::bigint * s.score, s.reached_at, s.player_id
 limit $4::bigint + (
     select count(*) from scores b
     join players q on q.slot = b.slot and q.id = b.player_id and q.banned and $5
-    where b.board = $1 and b.season = $2
+    where b.board = $1 and b.season = $2 and b.score is not null
 )

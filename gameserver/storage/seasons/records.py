@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gameserver.rules import boards
@@ -55,6 +55,17 @@ class DueReward:
     rank: int
     player_id: int
     reward: dict[str, Any]
+
+
+class PastPlace(NamedTuple):
+    """A player's place when a season ended; `rewarded` says how its reward ended."""
+
+    board: str
+    start: int
+    rank: int
+    score: int
+    reward: dict[str, Any] | None
+    rewarded: str | None
 
 
 class SeasonRecords:
@@ -170,6 +181,28 @@ class SeasonRecords:
             await connection.execute(counted)
             rows = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
             await connection.execute(update(STANDINGS).where(rows).values(hidden=hidden))
+
+    async def past_places(self, player_id: int) -> list[PastPlace]:
+        """A player's places in the seasons that are over, by board and start; the newest 1,000."""
+        columns = STANDINGS.c
+        chosen = select(
+            columns.board, columns.start, columns.rank, columns.score, columns.reward, columns.rewarded
+        ).where(columns.player_id == player_id)
+        async with self._control.snapshot() as connection:
+            found = await connection.execute(chosen.order_by(columns.start.desc(), columns.board).limit(1000))
+            return [PastPlace(*row) for row in found]
+
+    async def names_of(self, player_id: int) -> int:
+        """How many past standings show a player's name."""
+        named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
+        async with self._control.snapshot() as connection:
+            return int((await connection.execute(select(func.count()).where(named))).scalar_one())
+
+    async def forget_name(self, player_id: int) -> int:
+        """Takes a player's name off the standings of all past seasons; its place stays. How many."""
+        named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
+        async with self._control.transaction() as connection:
+            return (await connection.execute(update(STANDINGS).where(named).values(name=""))).rowcount
 
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[bool]:

@@ -2,14 +2,35 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from gameserver.rules.boards import Board
+from gameserver.rules.corrections import Correction
 from gameserver.rules.player import Outcome, Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.seasons.calendar import Calendar
 
 Scores = dict[tuple[int, str], int]
 """What a batch scores, by player id and board name."""
+
+
+class CorrectedScore(NamedTuple):
+    """A score as a correction leaves it, None for none; in the order of the statement's arguments."""
+
+    slot: int
+    player_id: int
+    board: str
+    season: int
+    score: int | None
+    version: int
+
+
+def corrected_scores(player: Player, correction: Correction) -> list[CorrectedScore]:
+    """The scores that a correction changes; `player` is as it is after it."""
+    return [
+        CorrectedScore(slot_of(player.id), player.id, change.board, change.season, change.after, player.version)
+        for change in correction.scores
+    ]
 
 
 class Scoring:
@@ -34,12 +55,13 @@ class Scoring:
         if not outcome.points and not self._figures:
             return
         after = outcome.player
-        for board, amount in self._scored(before, outcome):
+        for board, amount in self.scored(before, outcome):
             if board.admits(after.class_name, after.level):
                 key = (after.id, board.name)
-                scores[key] = amount if key not in scores else _joined(board, scores[key], amount)
+                scores[key] = amount if key not in scores else joined(board, scores[key], amount)
 
-    def _scored(self, before: Player, outcome: Outcome) -> Iterator[tuple[Board, int]]:
+    def scored(self, before: Player, outcome: Outcome) -> Iterator[tuple[Board, int]]:
+        """What an action scored, also on boards that don't admit the player."""
         for name, amount in outcome.points:
             for board in self._points.get(name, ()):
                 yield board, amount
@@ -59,7 +81,8 @@ class Scoring:
         return [now, *zip(*rows, strict=True), self._sums, self._highest, self._lowest]
 
 
-def _joined(board: Board, old: int, amount: int) -> int:
+def joined(board: Board, old: int, amount: int) -> int:
+    """A score to which another one comes."""
     if board.operator == "sum":
         return old + amount
     if board.operator == "last":

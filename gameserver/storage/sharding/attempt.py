@@ -172,7 +172,7 @@ class Attempt:
 
     async def _begin_anew(self) -> None:
         """After a failover of either server the copy starts again; if slots have moved already, the move ends."""
-        reason = "a server was failed over, or the copy has lost its log"
+        reason = _reason(self._lease.move.servers, await self._servers())
         if self._lease.move.at(SlotStep.MOVED):
             await self._lease.begin_cleaning(problem=f"{reason}: move the rest again")
             return
@@ -183,3 +183,13 @@ class Attempt:
         """Gives the target the source's partitions: a row for one that it lacks would halt the copy."""
         if self._lease.move.group == "players":
             await partitions.copy_partitions(self._copy.source, self._copy.target)
+
+
+def _reason(before: str, now: str) -> str:
+    """Why a copy lacks something, from what its servers were and what they are."""
+    if before.rpartition(",")[0] != now.rpartition(",")[0]:
+        return "a server was failed over"
+    return (
+        "the copy's replication slot on the source was dropped, or has lost its log (if Patroni runs the source, see "
+        "that its ignore_slots names the slots of moves)"
+    )

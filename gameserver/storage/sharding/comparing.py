@@ -101,15 +101,19 @@ async def compare(
 
     Raises what the driver raises when the control database goes away.
     """
-    groups = await _members(control, databases, name)
+    unseen = await lineage.unseen(control)
+    # A control database that went back may have forgotten that a database joined.
+    forgetful = bool(unseen or await lineage.stale(control, ["control"]))
+    groups = await _members(control, databases, name, everyone=forgetful)
     async with control.transaction():
         if takes_moves:
             await control.execute(_TAKE_MOVES, MOVER, LEASE)
         slots = await control.fetch('select "group", slot, database, epoch from slots')
         moving = await control.fetch(_MOVING)
-    unseen = await lineage.unseen(control)
-    asked = [(databases[member], sorted(own)) for member, own in groups.items() if member not in (absent or {})]
-    told = await asyncio.gather(*(_ask(stack, database, own, takes_moves) for database, own in asked))
+    asked = [(databases[member], own) for member, own in groups.items() if member not in (absent or {})]
+    told = await asyncio.gather(
+        *(_ask(stack, database, None if forgetful else own, takes_moves) for database, own in asked)
+    )
     silent = {database.name: why for (database, _), why in zip(asked, told, strict=True) if isinstance(why, str)}
     absent = {**(absent or {}), **silent}
     if name in absent:
@@ -127,30 +131,38 @@ async def compare(
     )
 
 
-async def _members(control: DriverConnection, databases: Databases, name: str) -> dict[str, set[str]]:
-    """The groups of each database, `control` included."""
+async def _members(
+    control: DriverConnection, databases: Databases, name: str, *, everyone: bool
+) -> dict[str, set[str]]:
+    """The groups of each database, `control` included; with `everyone` also databases that are in none, as it says."""
     for row in await control.fetch("select name, url from databases where url is not null"):
         databases.join(row["name"], SecretStr(row["url"]))
     groups: dict[str, set[str]] = {name: {"control"}}
     for row in await control.fetch('select "group", database from members'):
         if row["database"] in databases:
             groups.setdefault(row["database"], set()).add(row["group"])
-    for estranged in databases.estranged():
-        groups.setdefault(estranged, set())
+    for more in databases.names() if everyone else databases.estranged():
+        groups.setdefault(more, set())
     return groups
 
 
-async def _ask(stack: AsyncExitStack, database: Database, groups: Sequence[str], takes_moves: bool) -> Compared | str:  # noqa: FBT001
-    """What the database has; a sentence if it can't be asked."""
+async def _ask(
+    stack: AsyncExitStack,
+    database: Database,
+    groups: Iterable[str] | None,
+    takes_moves: bool,  # noqa: FBT001
+) -> Compared | str:
+    """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             connection = await database.connect_unjudged(PATIENCE)
         stack.callback(connection.terminate)
-        compared = Compared(database, connection, groups)
+        present = await lineage.present(connection)
+        compared = Compared(database, connection, sorted(present if groups is None else groups))
         if takes_moves:
             await connection.fetch(_END_MOVERS)
-        compared.stale = await lineage.stale(connection, await lineage.present(connection))
-        for group in groups:
+        compared.stale = await lineage.stale(connection, present)
+        for group in compared.groups:
             if group != "control":
                 rows = await connection.fetch(f"select slot, owned, epoch from {group}_owned_slots")  # noqa: S608
                 compared.rows[group] = {row["slot"]: Ownership(row["owned"], row["epoch"]) for row in rows}

@@ -5,6 +5,7 @@ going on (a server that is away, rows that differ) is recorded as the move's pro
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import structlog
@@ -22,13 +23,24 @@ from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.tables import migrations
 
 log = structlog.get_logger()
+Objection = Callable[[Database, Database], Awaitable[str | None]]
+"""Why slots can't be moved from the one database to the other, by whatever else has power over the servers; None if
+they can. Raises DatabaseUnavailable."""
+
+
+async def nobody_objects(source: Database, target: Database) -> str | None:  # noqa: ARG001 - an Objection
+    """For servers over which nothing else has power."""
+    return None
 
 
 class Mover:
     """One per process that moves slots; others see it by `name`, which must be unique."""
 
-    def __init__(self, records: MoveRecords, databases: Databases, name: str) -> None:
+    def __init__(
+        self, records: MoveRecords, databases: Databases, name: str, objection: Objection = nobody_objects
+    ) -> None:
         self._records = records
+        self._objection = objection
         self._databases = databases
         self.name = name
 
@@ -40,6 +52,8 @@ class Mover:
         source, target = self._databases[plan.source], self._databases[plan.target]
         with translated(plan.target):
             await copying.require_fit(source, target)
+        if (reason := await self._objection(source, target)) is not None:
+            raise Conflict(reason)
         for database in (source, target):
             if (revision := await migrations.current(database, plan.group)) != migrations.head(plan.group):
                 at = revision or "nothing"
@@ -51,14 +65,15 @@ class Mover:
         Raises LeaseLost while another mover holds the lease, NotFound, DatabaseUnavailable.
         """
         lease = MoveLease(self._records, await self._records.take(move_id, self.name))
-        return LeasedMove(lease, self._databases, tell)
+        return LeasedMove(lease, self._databases, tell, self._objection)
 
 
 class LeasedMove:
     """A move in the hands of its mover, until `close`."""
 
-    def __init__(self, lease: MoveLease, databases: Databases, tell: Tell) -> None:
+    def __init__(self, lease: MoveLease, databases: Databases, tell: Tell, objection: Objection) -> None:
         self._lease = lease
+        self._objection = objection
         self._tell = tell
         move = lease.move
         slots = [record.slot for record in move.slots]
@@ -76,6 +91,7 @@ class LeasedMove:
         copy, lease = self.copy, self._lease
         while True:
             try:
+                await self._require_no_objection()
                 async with copy.opened(copy.source) as source, copy.opened(copy.target) as target:
                     return await Attempt(lease, copy, source, target, self._tell).carry_out()
             except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, RowsDiffer) as error:
@@ -83,6 +99,13 @@ class LeasedMove:
                 if lease.move.step is Step.DONE:
                     return lease.move
                 await self._wait(error)
+
+    async def _require_no_objection(self) -> None:
+        """Before a copy begins. Raises Conflict."""
+        if self._lease.move.step is Step.PLANNED and not self._lease.cancelled:
+            reason = await self._objection(self.copy.source, self.copy.target)
+            if reason is not None:
+                raise Conflict(reason)
 
     async def give_back(self, source: asyncpg.Connection) -> None:
         """Returns to the source whatever is between fence and flip. Raises LeaseLost."""

@@ -21,6 +21,7 @@ from gameserver.storage.postgres.database import Database, Databases, Judges
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import lineage, placing
+from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.sharding.reconciling import Reconciler, reconciled
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
@@ -45,8 +46,10 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
 
 
 def open_replicas(settings: Settings, databases: Databases) -> Replicas:
-    """The replicas that the settings name. Raises ConfigFault."""
-    return Replicas(databases, {name: settings.replica_urls(name) for name in settings.databases}, settings.passfile)
+    """The replicas that the settings name, and the members of databases that fail over. Raises ConfigFault."""
+    urls = {name: settings.replica_urls(name) for name in settings.databases}
+    failing_over = [name for name, database in settings.databases.items() if database.members]
+    return Replicas(databases, urls, settings.passfile, failing_over)
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:
@@ -58,6 +61,7 @@ async def require_ready(settings: Settings, databases: Databases) -> None:
     named: Mapping[str, Sequence[str]] = {name: group.databases for name, group in settings.groups.items()}
     if not await _judged(settings, control):
         groups = await reconciled(reconciler_of(settings, databases), lambda: members(settings, databases))
+        await PrimaryMemory(control, databases).recall()
         named = {group: [database.name for database in group_members] for group, group_members in groups.items()}
     databases.assign(named)
     verdicts = await asyncio.gather(

@@ -22,7 +22,7 @@ from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.postgres.locks import RECONCILING
-from gameserver.storage.sharding import settling
+from gameserver.storage.sharding import primaries, settling
 from gameserver.storage.sharding.comparing import MOVER, PATIENCE, Comparison, compare
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.judging import What, accept, judge
@@ -175,6 +175,8 @@ class Reconciler:
                     await settling.end_orphans(compared.connection, copies)
                 is_open = not compared.stale or name in opening
                 await settling.settle_database(compared, changes, comparison.unseen if is_open else None)
+                if is_open:
+                    await primaries.record(control, name, compared.connection)
             except (*LOST, asyncpg.PostgresError) as error:
                 failed[name] = f"{type(error).__name__}: {error}"
         return failed

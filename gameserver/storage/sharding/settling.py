@@ -71,6 +71,7 @@ async def settle_map(control: DriverConnection, judgements: Sequence[Judgement])
                     view.slot,
                     *verdict.map,
                 )
+                await _join(control, view.group, verdict.map[0])
             if verdict.step is not None and view.moving is not None:
                 await control.execute(
                     "update move_slots set step = $3, epoch = $4 where move = $1 and slot = $2",
@@ -79,6 +80,14 @@ async def settle_map(control: DriverConnection, judgements: Sequence[Judgement])
                     *verdict.step,
                 )
         await control.execute("select pg_notify($1, 'reconciled')", CHANNEL)
+
+
+async def _join(control: DriverConnection, group: str, name: str) -> None:
+    """Records an owner as a member of the group, which a control database that went back may have forgotten."""
+    await control.execute("insert into databases (name) values ($1) on conflict do nothing", name)
+    await control.execute(
+        'insert into members ("group", database, draining) values ($1, $2, false) on conflict do nothing', group, name
+    )
 
 
 async def note(control: DriverConnection, actor: str, target: str, judgements: Sequence[Judgement]) -> None:

@@ -17,19 +17,21 @@ from redis.asyncio import Redis
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver.rules.errors import FriendsUnavailable
 from gameserver.storage import tables
 from gameserver.storage.ledger.history import entry_of
 from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.redis.coalescing import CoalescedScript
-from gameserver.storage.redis.faults import LOST, described
+from gameserver.storage.redis.faults import LOST, described, translated
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
 
+AWAY = "Feeds can't be reached right now."
 LENGTH = 50
 LIFETIME_MS = 600_000
 WATCHED = 10_000
@@ -62,7 +64,7 @@ class Feeds:
     """One per node. `run` works until it is cancelled."""
 
     def __init__(self, redis: Redis, slots: Slots) -> None:
-        self._slots = slots
+        self._redis, self._slots = redis, slots
         self._read = CoalescedScript(Script(redis, __package__, "feed_read", FeedReadCall))
         self._fill = Script(redis, __package__, "feed_fill", FeedFillCall)
         self._add = Script(redis, __package__, "feed_add", FeedAddCall)
@@ -114,6 +116,12 @@ class Feeds:
         if entries:
             await self._fill_cache(player_id, entries)
         return entries[:limit]
+
+    async def forget(self, player_id: int) -> int:
+        """Deletes a player's feed from Redis; how many keys. Raises FriendsUnavailable."""
+        self._watched_until.pop(player_id, None)
+        with translated(FriendsUnavailable, AWAY):
+            return int(await self._redis.delete(_key(player_id)))
 
     async def _cached(self, player_id: int, limit: int) -> list[dict[str, Any]]:
         """An empty list while Redis is away, as if it had lost the feed."""

@@ -71,7 +71,7 @@ class Friends:
     """One per node; `most` friends a player."""
 
     def __init__(self, redis: Redis, slots: Slots, lists: Lists, most: int) -> None:
-        self._lists, self.most = lists, most
+        self._redis, self._lists, self.most = redis, lists, most
         self._read = CoalescedScript(Script(redis, __package__, "friends_read", FriendsReadCall))
         self._fill = CoalescedScript(Script(redis, __package__, "friends_fill", FriendsFillCall))
         self._pages = Pages(slots, SQL["page"], int)
@@ -91,6 +91,11 @@ class Friends:
         if answer:
             await self._fill_cache(player_id, token, friends)
         return friends
+
+    async def forget(self, player_id: int) -> int:
+        """Deletes what Redis has of a player's friends; how many keys. Raises FriendsUnavailable."""
+        with translated(FriendsUnavailable, AWAY):
+            return int(await self._redis.delete(*_keys(player_id)))
 
     async def _fill_cache(self, player_id: int, token: str, friends: Sequence[int]) -> None:
         """With the player itself, since Redis has no empty sets."""

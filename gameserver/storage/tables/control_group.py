@@ -1,4 +1,4 @@
-"""Tables of the control database: the slot map, moves of slots, seasons and the audit log."""
+"""Tables of the control database: the slot map, moves of slots, seasons, admin keys and the audit log."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +15,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import JSON, UUID
 
 from gameserver.storage.tables.groups import Time, control, lineage
 
@@ -37,6 +37,15 @@ databases = Table(
     Column("url", Text),
 )
 """Databases that groups may use; `url` is set for those that joined at run time."""
+
+primaries = Table(
+    "primaries",
+    control,
+    Column("database", String(64), primary_key=True),
+    Column("system", String(20), nullable=False),
+    Column("timeline", Integer, nullable=False),
+)
+"""The primary of each database that was seen last (see sharding/primaries.py)."""
 
 members = Table(
     "members",
@@ -87,7 +96,53 @@ audit = Table(
     Column("target", String(128), nullable=False),
     Column("reason", String(200), nullable=False),
     Column("details", JSON, nullable=False),
+    Column("command_id", UUID(as_uuid=False)),
+    Column("before", JSON(none_as_null=True)),
+    Index("audit_target", "target", "id"),
 )
+"""Written before each change; `before` is what it changes, as it was then."""
+
+audit_ends = Table(
+    "audit_ends",
+    control,
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("ended", String(64), nullable=False),
+    Column("after", JSON(none_as_null=True)),
+)
+"""How each change of the audit log ended: `done`, or the code of its error. None: the node died, or nobody knows."""
+
+admin_keys = Table(
+    "admin_keys",
+    control,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("made_by", String(64), nullable=False),
+    Column("expires_at", Time),
+    Column("revoked_at", Time),
+    Column("current", Boolean, nullable=False),
+    Column("totp", String(64)),
+    Column("totp_step", BigInteger),
+    Index("admin_keys_current", "name", unique=True, postgresql_where=text("current")),
+)
+"""Operators' keys by the SHA-256 of each; `current` is the newest of its name. `totp` is the secret of its one-time
+passwords, if it needs them, and `totp_step` the half minute of the last one that was used."""
+
+admin_sessions = Table(
+    "admin_sessions",
+    control,
+    Column("hash", String(64), primary_key=True),
+    Column("key", String(16), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("expires_at", Time, nullable=False),
+)
+"""Sessions of the console. `key` is the id of the key that opened it, empty for one of the settings; it holds as long
+as that key, whose hash is the `fingerprint`."""
 
 seasons = Table(
     "seasons",
@@ -104,6 +159,19 @@ seasons = Table(
 
 `definition` is the board's table of game.toml as it was when the season began; null before there was this column.
 """
+
+player_notes = Table(
+    "player_notes",
+    control,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("player_id", BigInteger, nullable=False),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("text", String(2000), nullable=False),
+    Column("command_id", UUID(as_uuid=False), nullable=False, unique=True),
+    Index("player_notes_player", "player_id", "id"),
+)
+"""What operators note of players, for each other."""
 
 game_names = Table(
     "game_names",

@@ -145,12 +145,14 @@ scores = Table(
     Column("player_id", BigInteger, primary_key=True, autoincrement=False),
     Column("board", String(32), primary_key=True),
     Column("season", BigInteger, primary_key=True, autoincrement=False),
-    Column("score", BigInteger, nullable=False),
+    Column("score", BigInteger),
     Column("reached_at", Time, nullable=False),
     Column("version", BigInteger, nullable=False),
     postgresql_with={"fillfactor": "80"},
 )
-"""Scores on boards whose scores are stored; `version` is the player's after the action, `season` 0 for all time."""
+"""Scores on boards whose scores are stored; `version` is the player's after the action, `season` 0 for all time.
+
+A score of null was taken away: the player isn't on that board."""
 
 season_floors = Table(
     "season_floors",
@@ -214,6 +216,25 @@ letter_counts = Table(
     postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.05"},
 )
 """How often a player may send (to `other_id`, or 0 for all) or receive (-1); see storage/mail/bounds.py."""
+
+bans = Table(
+    "bans",
+    players,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("player_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("command_id", UUID(as_uuid=False), primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("until", Time),
+    Column("said", String(200), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("banned_by", String(64), nullable=False),
+    Column("ended_at", Time),
+    Column("ended_by", String(64)),
+    Column("settled", Boolean, nullable=False),
+    Index("bans_open", "until", postgresql_where=text("not settled")),
+)
+"""Bans of players, past and present. `said` is what the player is told, `reason` is for operators. A ban that has ended
+is `settled` once everything that follows from its end has been done (storage/accounts/bans.py)."""
 
 payment_epochs = Table(
     "payment_epochs",

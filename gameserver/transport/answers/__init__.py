@@ -3,6 +3,8 @@
 Door: everything is imported from here (`answers.player`); one module for each kind of answer.
 """
 
+from gameserver.transport.answers.admins import AdminAnswer, admin
+from gameserver.transport.answers.audit import AUDIT_COLUMNS, AuditAnswer, AuditEntryAnswer, audit, audit_entry
 from gameserver.transport.answers.boards import (
     BoardAnswer,
     BoardsAnswer,
@@ -13,6 +15,7 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
+from gameserver.transport.answers.corrections import CorrectedAnswer, ErasureAnswer, corrected, erasure
 from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.game import (
@@ -41,6 +44,17 @@ from gameserver.transport.answers.operators import (
     verdict,
 )
 from gameserver.transport.answers.play import ActAnswer, ItemsAnswer, LedgerAnswer, act, items, ledger
+from gameserver.transport.answers.player_page import (
+    NoteAnswer,
+    PastStateAnswer,
+    PlayerPageAnswer,
+    TimelineAnswer,
+    export_part,
+    note,
+    past_state,
+    player_page,
+    timeline,
+)
 from gameserver.transport.answers.players import (
     BanAnswer,
     PlayerAnswer,
@@ -57,21 +71,36 @@ from gameserver.transport.answers.players import (
     welcome,
 )
 from gameserver.transport.answers.problems import Problem, frame_error, problem
+from gameserver.transport.answers.rankings import (
+    PLAYER_COLUMNS,
+    RankedPlaceAnswer,
+    SpreadAnswer,
+    exported_player,
+    ranked_place,
+    spread,
+)
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
 from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, FriendsAnswer, blocks, feed, friends
 
 __all__ = [
+    "AUDIT_COLUMNS",
+    "PLAYER_COLUMNS",
     "ActAnswer",
     "ActionsAnswer",
+    "AdminAnswer",
+    "AuditAnswer",
+    "AuditEntryAnswer",
     "BanAnswer",
     "BlocksAnswer",
     "BoardAnswer",
     "BoardsAnswer",
     "ClassesAnswer",
+    "CorrectedAnswer",
     "CountAnswer",
     "DatabasesAnswer",
     "DeviceAnswer",
     "DevicesAnswer",
+    "ErasureAnswer",
     "FeedAnswer",
     "FriendsAnswer",
     "InboxAnswer",
@@ -79,12 +108,16 @@ __all__ = [
     "LedgerAnswer",
     "LiveAnswer",
     "NodesAnswer",
+    "NoteAnswer",
     "NoticeAnswer",
     "PasswordAnswer",
+    "PastStateAnswer",
     "PlayerAnswer",
+    "PlayerPageAnswer",
     "PlayersAnswer",
     "Problem",
     "RankAnswer",
+    "RankedPlaceAnswer",
     "RankingAnswer",
     "RanksAnswer",
     "ReadyAnswer",
@@ -93,21 +126,30 @@ __all__ = [
     "SessionsAnswer",
     "SignUpAnswer",
     "SlotsAnswer",
+    "SpreadAnswer",
+    "TimelineAnswer",
     "VerdictAnswer",
     "WelcomeAnswer",
     "act",
     "action_list",
+    "admin",
+    "audit",
+    "audit_entry",
     "ban_state",
     "blocks",
     "board",
     "board_list",
     "class_list",
+    "corrected",
     "counts",
     "databases",
     "device",
     "device_list",
     "encode",
     "encoded",
+    "erasure",
+    "export_part",
+    "exported_player",
     "feed",
     "frame_error",
     "friends",
@@ -115,11 +157,15 @@ __all__ = [
     "items",
     "ledger",
     "nodes",
+    "note",
+    "past_state",
     "player",
     "player_list",
     "player_now",
+    "player_page",
     "problem",
     "rank",
+    "ranked_place",
     "ranking",
     "ranks",
     "rename",
@@ -127,6 +173,8 @@ __all__ = [
     "session_list",
     "sign_up",
     "slots",
+    "spread",
+    "timeline",
     "verdict",
     "welcome",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import BanState, Receipt, Welcome
+from gameserver.commands.results import BanChange, BanState, Receipt, Welcome
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.times import rfc3339
@@ -41,10 +41,12 @@ class PlayersAnswer(TypedDict):
 
 
 class BanAnswer(TypedDict):
-    """A player who was banned, or whose ban was lifted."""
+    """A player who was banned, or whose ban was lifted; a ban without `until` has no end, `said` is what it is told."""
 
     player: PlayerAnswer
     banned: bool
+    until: str | None
+    said: str
     command_id: str
     replayed: bool
 
@@ -87,10 +89,12 @@ def rename(receipt: Receipt) -> RenameAnswer:
     return {"player": player(receipt.player, receipt.max_hp), "replayed": receipt.replayed}
 
 
-def ban_state(state: BanState, game: Game, command_id: str) -> BanAnswer:
+def ban_state(state: BanState, game: Game, change: BanChange) -> BanAnswer:
     return {
         "player": player_now(state.player, game),
         "banned": state.banned,
-        "command_id": command_id,
+        "until": None if change.until is None else rfc3339(change.until),
+        "said": change.said,
+        "command_id": change.command_id,
         "replayed": state.replayed,
     }

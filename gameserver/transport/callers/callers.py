@@ -1,11 +1,12 @@
 """Whether a request comes from a back end, which shows its key and is never limited, or from a client at an address."""
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import istr
 from pydantic import SecretStr
 
@@ -19,6 +20,7 @@ from gameserver.transport.callers.addresses import Address, Networks
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.sources import Sources
+from gameserver.transport.callers.turns import AddressTurns
 
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
@@ -53,14 +55,20 @@ def count_wrong_key(request: web.Request, door: str) -> None:
         callers.wrong_keys.spend(who)
 
 
-def count_request(request: web.Request) -> None:
+def admit(request: web.Request) -> asyncio.Future[None] | None:
     """Counts a request against its connection's address, unless a back end sends it. Raises RateLimited.
 
-    Raises NotAuthenticated for an unknown key of a back end, everywhere, also where nothing is limited.
+    Returns what to wait for if others of the client's address have had this turn of the loop. Raises NotAuthenticated
+    for an unknown key of a back end, everywhere, also where nothing is limited.
     """
+    if is_backend(request):
+        return None
+    callers = request.app[CALLERS]
     source: str | None = getattr(request.protocol, "source", None)
-    if not is_backend(request) and source is not None:
-        request.app[CALLERS].sources.count_request(source)
+    if source is not None:
+        callers.sources.count_request(source)
+    client = _counted(request)
+    return None if client is None else callers.turns.take(client)
 
 
 def note_denial(request: web.Request) -> None:
@@ -70,17 +78,29 @@ def note_denial(request: web.Request) -> None:
 
 def address(request: web.Request) -> str | None:
     """What the caller's sign-ups and sign-ins are counted by; None if they aren't limited."""
-    callers = request.app[CALLERS]
-    if is_backend(request):
-        return None
-    client = _client(request)
-    return None if addresses.within(client, callers.exempt) else addresses.counted(client)
+    return None if is_backend(request) else _counted(request)
 
 
 def origin(request: web.Request, label: str | None = None) -> Origin:
     """Where a session is opened from, as the list of sessions shows it; the label is the User-Agent's unless given."""
     text = request.headers.get("User-Agent", "") if label is None else label
     return Origin("".join(filter(str.isprintable, text))[:LONGEST_LABEL], str(_client(request)))
+
+
+def _counted(request: web.Request) -> str | None:
+    """What the client is counted by, None if it is exempt; remembered, since every request asks."""
+    callers = request.app[CALLERS]
+    written = request.headers.getall(hdrs.X_FORWARDED_FOR, ())
+    key = (request.remote, *written)
+    if key in callers.counted:
+        return callers.counted[key]
+    client = _client(request)
+    counted = None if addresses.within(client, callers.exempt) else addresses.counted(client)
+    if sum(map(len, written)) <= addresses.LONGEST:
+        if len(callers.counted) >= addresses.REMEMBERED:
+            callers.counted.clear()
+        callers.counted[key] = counted
+    return counted
 
 
 def _client(request: web.Request) -> Address:
@@ -162,6 +182,10 @@ class Callers:
     """What each address has of the node's own port."""
     denials: DenialWatch
     """Who makes most of them."""
+    turns: AddressTurns = field(default_factory=AddressTurns)
+    """How many requests and frames of an address each turn of the loop takes."""
+    counted: dict[tuple[str | None, ...], str | None] = field(default_factory=dict)
+    """What clients are counted by, by their connection's address and what proxies have written."""
     unreadable: set[str] = field(default_factory=set)
     """Trusted proxies whose header couldn't be read, as far as the log names them."""
 

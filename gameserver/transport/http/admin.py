@@ -4,29 +4,12 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from gameserver.commands import board_repair, moderation, operations
-from gameserver.commands.results import BanChange, Question
+from gameserver.commands import board_repair, moderation, moments, operations
+from gameserver.commands.results import BanChange
 from gameserver.transport import answers, wire
-from gameserver.transport.http import cursors, inputs
+from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, RULEBOOK
-
-
-async def read_rankings(request: web.Request, _: str) -> web.Response:
-    fields = inputs.query(request, wire.RankingsQuery)
-    question = Question(
-        by=fields.by,
-        limit=fields.limit,
-        descending=fields.order == "desc",
-        class_name=fields.class_name,
-        min_level=fields.min_level,
-        max_level=fields.max_level,
-    )
-    if fields.cursor is not None:
-        question = replace(question, after=cursors.parse(fields.cursor, question))
-    ranking = await operations.rank(request.app[COMMANDS].operations, question)
-    cursor = cursors.behind(ranking.players[-1], question) if ranking.more else None
-    return large_json_response(request, answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
 
 
 async def read_slots(request: web.Request, _: str) -> web.Response:
@@ -59,18 +42,23 @@ async def proclaim(request: web.Request, name: str) -> web.Response:
 
 
 async def ban(request: web.Request, name: str) -> web.Response:
-    fields = await inputs.body(request, wire.Because)
-    return await _change_ban(request, name, fields.reason, banned=True)
+    fields = await inputs.body(request, wire.BanPlayer)
+    until = None if fields.until is None else moments.moment_of(fields.until, "until")
+    change = BanChange(
+        inputs.command_id(request), inputs.path_player(request), banned=True, reason=fields.reason, until=until
+    )
+    return await _change_ban(request, name, replace(change, said=fields.said))
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:
-    return await _change_ban(request, name, inputs.query(request, wire.ReasonQuery).reason, banned=False)
+    reason = inputs.query(request, wire.ReasonQuery).reason
+    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned=False, reason=reason)
+    return await _change_ban(request, name, change)
 
 
-async def _change_ban(request: web.Request, name: str, reason: str, *, banned: bool) -> web.Response:
-    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned, reason)
+async def _change_ban(request: web.Request, name: str, change: BanChange) -> web.Response:
     state = await moderation.change_ban(request.app[COMMANDS].operations, name, change)
-    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change.command_id))
+    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change))
 
 
 async def check_board(request: web.Request, _: str) -> web.Response:

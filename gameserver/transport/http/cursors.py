@@ -4,8 +4,10 @@ import base64
 import binascii
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from gameserver.commands.results import Question
+from gameserver.commands.rankings import PlayerChoice
+from gameserver.commands.results import By
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.player import Player
 from gameserver.transport.http import inputs
@@ -13,14 +15,22 @@ from gameserver.transport.http import inputs
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def behind(last: Player, question: Question) -> str:
+class Order(NamedTuple):
+    """What all pages of a ranking have in common; their length may change, and who is online."""
+
+    by: By
+    descending: bool
+    choice: PlayerChoice
+
+
+def behind(last: Player, order: Order) -> str:
     """The cursor of the next page of this ranking, behind the last player of a page."""
-    value = getattr(last, question.by)
+    value = getattr(last, order.by)
     number = (value - _START) // timedelta(microseconds=1) if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(f"{_digest(question)} {number} {last.id}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{_digest(order)} {number} {last.id}".encode()).decode().rstrip("=")
 
 
-def parse(cursor: str, question: Question) -> tuple[int | datetime, int]:
+def parse(cursor: str, order: Order) -> tuple[int | datetime, int]:
     """The value and the id that the next page starts behind.
 
     Raises BadInput for garbage, and for a cursor of another ranking.
@@ -28,21 +38,19 @@ def parse(cursor: str, question: Question) -> tuple[int | datetime, int]:
     try:
         digest, number, player_id = base64.urlsafe_b64decode(cursor + "==").decode().split(" ")
         value = int(number)
-        if not -(1 << 63) <= value < 1 << 63 or (question.by == "level" and abs(value) >= 1 << 31):
+        if not -(1 << 63) <= value < 1 << 63 or (order.by == "level" and abs(value) >= 1 << 31):
             raise ValueError
-        last = _START + timedelta(microseconds=value) if question.by == "created_at" else value
+        last = _START + timedelta(microseconds=value) if order.by == "created_at" else value
         position = last, inputs.player_id(player_id)
     except (ValueError, OverflowError, binascii.Error, BadInput):
         raise _bad("isn't a cursor") from None
-    if digest != _digest(question):
-        raise _bad("is a cursor of another ranking: by, order, class and levels must stay the same")
+    if digest != _digest(order):
+        raise _bad("is a cursor of another ranking: by, order and who is asked for must stay the same")
     return position
 
 
-def _digest(question: Question) -> str:
-    """A hash of what all pages of a ranking have in common; their length may change."""
-    ranking = (question.by, question.descending, question.class_name, question.min_level, question.max_level)
-    return hashlib.blake2b(repr(ranking).encode(), digest_size=6).hexdigest()
+def _digest(order: Order) -> str:
+    return hashlib.blake2b(repr(order).encode(), digest_size=6).hexdigest()
 
 
 def _bad(problem: str) -> BadInput:

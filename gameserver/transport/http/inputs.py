@@ -1,7 +1,6 @@
-"""What handlers read from a request: the caller's session or admin key, the body, the query, ids, the command id."""
+"""What handlers read from a request: the caller's session, the body, the query, ids, the command id."""
 
 import asyncio
-import hmac
 import re
 from typing import TypeVar
 
@@ -12,11 +11,10 @@ from pydantic import BaseModel
 from gameserver.commands import command_ids, sessions
 from gameserver.commands.results import Session
 from gameserver.rules.arguments import LARGEST_ID
-from gameserver.rules.errors import BadInput, FieldProblem, Forbidden, NotAuthenticated
+from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
 from gameserver.transport import wire
-from gameserver.transport.callers import callers
 from gameserver.transport.callers.headers import single_header
-from gameserver.transport.keys import ADMIN_KEYS, CLOCK, COMMANDS
+from gameserver.transport.keys import CLOCK, COMMANDS
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
@@ -41,21 +39,6 @@ def bearer(request: web.Request) -> str:
 async def session(request: web.Request) -> Session:
     """The caller's session. Raises NotAuthenticated, SessionsUnavailable."""
     return await sessions.authenticate(request.app[COMMANDS].accounts, bearer(request))
-
-
-def admin(request: web.Request) -> str:
-    """The name of the admin key that the request carries. Raises NotAuthenticated, Forbidden."""
-    given = bearer(request).encode()
-    # Compares with every key, so that the time taken doesn't tell which one is nearly right.
-    names = [
-        name
-        for name, key in request.app[ADMIN_KEYS].items()
-        if hmac.compare_digest(key.get_secret_value().encode(), given)
-    ]
-    if not names:
-        callers.count_wrong_key(request, "operator")
-        raise Forbidden("This isn't an admin key.")
-    return names[0]
 
 
 async def body(request: web.Request, model: type[Model]) -> Model:

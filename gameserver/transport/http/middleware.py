@@ -52,7 +52,8 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         if is_preflight(request):
             response: web.StreamResponse = _answer_preflight(request)
         else:
-            callers.count_request(request)
+            if (turn := callers.admit(request)) is not None:
+                await turn
             response = await handler(request)
     except Exception as error:
         response = _error_response(request, error)
@@ -62,14 +63,16 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     resource = request.match_info.route.resource
     route, method = (resource.canonical, request.method) if resource is not None else ("none", "any")
     telemetry.request_answered(route, method, response.status).inc()
-    if not response.prepared:
+    if not response.prepared:  # neither a socket nor a file, which take as long as their clients like
+        seconds = time.perf_counter() - started
+        telemetry.REQUEST_SECONDS.of(route, method).observe(seconds)
         response.headers[REQUEST_ID] = request_id
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         if (origin := headers.get(hdrs.ORIGIN)) is not None:
             request.app[ORIGINS].mark(origin, response.headers)
         if not readiness.ready:
             response.force_close()
-        if (seconds := time.perf_counter() - started) > SLOW_SECONDS:
+        if seconds > SLOW_SECONDS:
             log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
     return response
 
@@ -116,6 +119,7 @@ def _error_response(request: web.Request, error: Exception) -> web.Response:
 
 def problem_response(error: GameError, allow: str | None = None) -> web.Response:
     """The answer to a request that failed."""
+    telemetry.refused(error.code).inc()
     problem = answers.problem(error, telemetry.request_id.get())
     response = web.Response(
         body=answers.encode(problem), status=problem["status"], content_type="application/problem+json"

@@ -61,7 +61,7 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
     channel = player_socket.channel
     if request.method != "GET" or not channel.websocket.can_prepare(request):
         raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
-    pacing = frame_pacing(request, player_socket.address, request.app[SOCKETS].turns)
+    pacing = frame_pacing(request, player_socket.address)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)

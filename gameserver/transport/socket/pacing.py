@@ -15,8 +15,8 @@ from gameserver.rules.errors import RateLimited
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
 from gameserver.transport.callers.callers import CALLERS, is_backend
+from gameserver.transport.callers.turns import AddressTurns
 from gameserver.transport.socket.channel import SocketChannel
-from gameserver.transport.socket.turns import FrameTurns
 from gameserver.transport.wire import Close, TooManyMessages
 
 KIND = "frames_per_socket"
@@ -34,7 +34,7 @@ class FramePacing:
         clock: Callable[[], int] = time.monotonic_ns,
         by_address: ActionPacing | None = None,
         address: str | None = None,
-        turns: FrameTurns | None = None,
+        turns: AddressTurns | None = None,
     ) -> None:
         """`by_address` counts the frames of all sockets of `address`, and `turns` spreads them over the loop's turns.
 
@@ -43,7 +43,7 @@ class FramePacing:
         self._clock, self._by_address, self._address = clock, by_address, address
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
-        self._turns = turns or FrameTurns()
+        self._turns = turns or AddressTurns()
 
     def admits(self, channel: SocketChannel) -> bool:
         """Counts a frame; ends the socket when there are too many. A copy of `Pace`, since it runs for every frame."""
@@ -62,7 +62,8 @@ class FramePacing:
         """Waits, after a frame was admitted, until others of its address leave room for it."""
         while seconds := self._pause():  # noqa: ASYNC110 (what it waits for is time)
             await asyncio.sleep(seconds)
-        await self._turns.take(self._address or self)
+        if (turn := self._turns.take(self._address or self)) is not None:
+            await turn
 
     def _pause(self) -> float:
         """Seconds to wait, because of others of its address; at 0 the frame is counted."""
@@ -75,8 +76,8 @@ class FramePacing:
         return 0
 
 
-def frame_pacing(request: web.Request, address: str | None, turns: FrameTurns) -> FramePacing:
+def frame_pacing(request: web.Request, address: str | None) -> FramePacing:
     """The pacing of the frames of one socket of this address."""
     callers = request.app[CALLERS]
     pace = None if is_backend(request) else callers.frames
-    return FramePacing(pace, by_address=callers.address_frames, address=address, turns=turns)
+    return FramePacing(pace, by_address=callers.address_frames, address=address, turns=callers.turns)

@@ -12,7 +12,6 @@ from gameserver.transport.board_pages import BoardPages
 from gameserver.transport.socket.memory import HeldMemory, MemoryLimits
 from gameserver.transport.socket.places import SocketLimits, SocketPlaces
 from gameserver.transport.socket.player_socket import PlayerSocket
-from gameserver.transport.socket.turns import FrameTurns
 from gameserver.transport.wire import RANK_TOPIC, Close
 
 SPREAD, GRACE = 0.4, 0.3
@@ -25,7 +24,7 @@ class Sockets:
     def __init__(self, per_player: int, pages: BoardPages, limits: SocketLimits, memory: MemoryLimits) -> None:
         self._per_player = per_player
         self.pages = pages
-        self.places, self.memory, self.turns = SocketPlaces(limits), HeldMemory(memory), FrameTurns()
+        self.places, self.memory = SocketPlaces(limits), HeldMemory(memory)
         self._open: set[PlayerSocket] = set()
         self._by_player: dict[int, dict[PlayerSocket, None]] = {}
         self._ranked: set[PlayerSocket] = set()

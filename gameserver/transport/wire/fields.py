@@ -5,7 +5,8 @@ an integer is written in one way: `7`, not `07`, `+7`, ` 7` or `7_0`.
 """
 
 import re
-from typing import Annotated, get_args
+from datetime import UTC, datetime
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from gameserver.rules.arguments import PlayerId
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
@@ -51,6 +53,17 @@ def split_at_commas(text: object) -> object:
     return text.split(",") if isinstance(text, str) else text
 
 
+def _read_moment(text: object) -> object:
+    """A moment as a query writes it; anything else is left for pydantic to refuse."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) and _MOMENT.match(text) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError("moment", "must be a moment such as 2026-01-31T12:00:00Z")
+    return moment.astimezone(UTC)
+
+
 def _without_repeats(ids: list[str]) -> list[str]:
     return list(dict.fromkeys(ids))
 
@@ -71,5 +84,10 @@ MaxStaleness = Annotated[int | None, Field(ge=0, le=3600)]
 """Seconds: how old a read may be that a replica answers; 0 asks for the present state."""
 Radius = Annotated[int, Field(ge=0, le=100)]
 """Players on either side of the one in the middle."""
+Moment = Annotated[datetime, BeforeValidator(_read_moment)]
+"""RFC 3339 with a time zone, such as `2026-01-31T12:00:00Z`."""
+Truth = Literal["true", "false"]
+NamePart = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A part of a name as it is shown, whatever its case."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Why an operator makes a change; it is written to the audit log."""

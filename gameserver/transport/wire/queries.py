@@ -2,18 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
+from gameserver.exports import Format
+from gameserver.rules.arguments import PlayerId
 from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
     Ids,
     MaxStaleness,
+    Moment,
+    NamePart,
     QueryModel,
     Radius,
     Reason,
     Season,
     ShortText,
+    Truth,
+    split_at_commas,
 )
 
 
@@ -59,14 +65,60 @@ class RanksQuery(SeasonQuery):
     ids: Annotated[Ids, Field(min_length=1)]
 
 
-class RankingsQuery(QueryModel):
+class PlayersFilter(QueryModel):
+    """Which players: whoever fits every field. `device` is what its client sends as its device, or the hash of that."""
+
     by: Literal["exp", "level", "hp", "created_at"] = "exp"
+    order: Literal["asc", "desc"] = "desc"
     class_name: Annotated[ShortText | None, Field(alias="class")] = None
     min_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     max_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
-    order: Literal["asc", "desc"] = "desc"
+    created_since: Moment | None = None
+    created_until: Moment | None = None
+    banned: Truth | None = None
+    online: Truth | None = None
+    id: PlayerId | None = None
+    name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    name_begins: NamePart | None = None
+    name_part: NamePart | None = None
+    device: Annotated[str | None, Field(min_length=1, max_length=256)] = None
+
+
+class RankingsQuery(PlayersFilter):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Cursor | None = None
+
+
+class RankingExportQuery(PlayersFilter):
+    format: Format = "csv"
+
+
+class SpreadQuery(PlayersFilter):
+    percentiles: Annotated[list[str], Field(max_length=20), BeforeValidator(split_at_commas)] = Field(
+        default_factory=lambda: ["1", "10", "25", "50", "75", "90", "99"]
+    )
+    bars: Annotated[int, Field(ge=1, le=200)] = 20
+
+
+class AuditFilter(QueryModel):
+    """`text` is a part of the reason, whatever its case; `until` isn't included."""
+
+    admin: ShortText | None = None
+    action: ShortText | None = None
+    target: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    command_id: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")] = None
+    text: Annotated[str | None, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class AuditQuery(AuditFilter):
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: Annotated[str | None, Field(pattern=r"^[1-9][0-9]{0,17}$")] = None
+
+
+class AuditExportQuery(AuditFilter):
+    format: Format = "csv"
 
 
 class ReasonQuery(QueryModel):
@@ -81,3 +133,27 @@ class CheckQuery(SeasonQuery):
 
 class NodesQuery(QueryModel):
     ids: Ids = Field(default_factory=list)
+
+
+class PreviewQuery(QueryModel):
+    """With `preview=true` nothing changes: the answer says what would."""
+
+    preview: Literal["true", "false"] = "false"
+
+
+class TimelineQuery(QueryModel):
+    """`actions` are names in the ledger, separated by commas; `since` and `until` moments; `cursor` is a version."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")] = None
+    actions: Annotated[list[ShortText], Field(max_length=20), BeforeValidator(split_at_commas)] = Field(
+        default_factory=list
+    )
+    since: Annotated[str | None, Field(max_length=40)] = None
+    until: Annotated[str | None, Field(max_length=40)] = None
+
+
+class MomentQuery(QueryModel):
+    """A moment: RFC 3339 with an offset."""
+
+    at: Annotated[str, Field(max_length=40)]

@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from gameserver.rules.arguments import PlayerId
+from gameserver.rules.arguments import MAX_INTEGER, PlayerId
 from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText
 
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
 Label = Annotated[str, Field(max_length=64)]
 """What the list of sessions calls this client; the beginning of its User-Agent unless given."""
+ItemChange = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+LEDGER_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+"""A command id or a mail id, in lower case."""
 
 
 def _example(**fields: Any) -> ConfigDict:
@@ -93,7 +96,59 @@ class Because(JsonModel):
     reason: Reason
 
 
+class ConsoleSignIn(JsonModel):
+    """`code` is the one-time password, for a key that needs one."""
+
+    model_config = _example(code="287082")
+
+    code: Annotated[str, Field(max_length=16)] | None = None
+
+
+class BanPlayer(Because):
+    """`until` ends the ban by itself; `said` is what the player is told when it signs in, `reason` is internal."""
+
+    model_config = _example(reason="cheating, ticket 4711", until="2026-12-31T12:00:00Z", said="You used a bot.")
+
+    until: Annotated[str | None, Field(max_length=40)] = None
+    said: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+
+
 class Rebuild(Because):
     model_config = _example(reason="after a repair", season="current")
 
     season: Annotated[Season | None, Field(description="The present one unless given")] = None
+
+
+class CorrectPlayer(Because):
+    """Values that become these, and of each item so many more, or fewer if the number is negative."""
+
+    model_config = _example(reason="a lost reward, ticket 4711", exp=1500, items={"potion": 3})
+
+    hp: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+    exp: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+    class_name: Annotated[ShortText | None, Field(alias="class")] = None
+    items: Annotated[dict[ShortText, ItemChange], Field(max_length=50)] = Field(default_factory=dict)
+
+
+class UndoCommand(Because):
+    """`command_id` is that of an action, a letter or a correction in the player's ledger."""
+
+    model_config = _example(reason="a bug of the hunt", command_id="019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")
+
+    command_id: Annotated[str, StringConstraints(pattern=LEDGER_ID)]
+
+
+class RollBackPlayer(Because):
+    """Everything that the player did after `to` is undone."""
+
+    model_config = _example(reason="an account that was stolen", to="2026-01-31T12:00:00.000Z")
+
+    to: Annotated[str, Field(max_length=40)]
+
+
+class NewNote(JsonModel):
+    """For other operators: the player never sees it."""
+
+    model_config = _example(text="Claims that a brother played.")
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]

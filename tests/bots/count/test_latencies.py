@@ -39,3 +39,19 @@ def test_added_latencies_count_with_the_others() -> None:
     assert latencies.longest() == pytest.approx(3.0, rel=0.002)
     latencies.clear()
     assert latencies.count == 0
+
+
+def test_packed_latencies_are_the_same_and_can_still_grow() -> None:
+    latencies = recorded(1.0, 2.0)
+    latencies.pack()
+    assert [bucket.count for bucket in latencies.buckets()] == [1, 1]
+    latencies.record(3.0)
+    other = Latencies.from_text(latencies.as_text())
+    assert other.count == 3
+    assert other.longest() == pytest.approx(3.0, rel=0.002)
+    assert other.mean() == pytest.approx(2.0, rel=0.002)
+
+
+def test_histograms_of_other_digits_do_not_mix() -> None:
+    with pytest.raises(ValueError, match="digits"):
+        Latencies(2).add(Latencies(3))

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import WSMsgType, web
 
-from bots.load.connecting import Endpoint
 from bots.mischief import kinds
 from bots.mischief.kinds import KINDS
 from bots.mischief.offender import STILL_OPEN, Scene, ending
+from bots.wire.connecting import Endpoint
 from bots.wire.requests import SUBPROTOCOL
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]

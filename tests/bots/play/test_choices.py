@@ -8,7 +8,8 @@ import pytest
 from bots.load.hunter import Hunter
 from bots.play import arguments
 from bots.play.catalogue import Catalogue, parse_actions, parse_boards, parse_names
-from bots.play.choices import READS, Chooser, weigh
+from bots.play.choices import Chooser
+from bots.play.habits import READS, weigh
 from bots.wire.bodies import State
 
 NAME = {"type": "string", "maxLength": 32}

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from bots.count.tally import Tally
+from bots.count.tally import OperationTiming, Tally
 from bots.play.commands import CommandSender
 from bots.play.identities import BotIdentity
 from bots.play.record import BotRecord
@@ -37,5 +37,7 @@ async def test_after_an_attempt_without_an_answer(kind: AnswerKind, *, refused: 
     reply, record, random = Reply(Answer(kind, "some_code"), failures=[UNANSWERED]), BotRecord(), Random(1)
     client = cast("PlayerClient", AnsweringClient(reply))
     identity = BotIdentity("Bot", "bot-device", "warrior", (Channel.HTTP,))
-    await CommandSender(identity, client, record, CommandIds(), Tally()).act("rest", {}, 0.0, random)
+    await CommandSender(identity, client, record, CommandIds(), Tally()).act(
+        "rest", {}, OperationTiming(0.0, 0.0), random
+    )
     assert (len(record.refused), len(record.open)) == (int(refused), int(still_open))

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from bots.count.tally import Tally
-from bots.play.swarm import Swarm, SwarmPlan
+from bots.count.tally import OperationTiming, Tally
+from bots.play.plan import SwarmPlan
+from bots.play.swarm import Swarm
 from bots.proof.boards import BoardVerdict
 from bots.proof.players import PlayerVerdict
 from bots.proof.result import RunResult
@@ -39,13 +40,13 @@ def test_a_run_is_ok_only_if_every_proof_is(
 
 
 def test_boards_that_were_left_out_are_not_reported_as_proved() -> None:
-    assert as_json(run_result([CLEAN], None))["proof"]["boards_proved"] is False
+    assert as_json(run_result([CLEAN], None))["summary"]["proof"]["boards_proved"] is False
 
 
 def test_latency_runs_from_the_planned_moment() -> None:
     tally = Tally()
     for planned in range(10):
-        tally.acknowledge("hunt", float(planned), 10.0)
+        tally.acknowledge("hunt", OperationTiming(float(planned), 9.5), 10.0)
     latencies = tally.latencies["hunt"]
     assert latencies.longest() == pytest.approx(10, rel=0.01)
     assert latencies.at(50) == pytest.approx(5, rel=0.01)
@@ -53,17 +54,10 @@ def test_latency_runs_from_the_planned_moment() -> None:
 
 def test_the_longest_gap_includes_the_time_at_either_end_of_the_play() -> None:
     tally = Tally()
-    tally.acknowledge("sign_up", 0.0, 5.0)
+    tally.acknowledge("sign_up", OperationTiming(0.0, 0.0), 5.0)
     tally.start(10.0)
-    tally.acknowledge("hunt", 10.0, 13.0)
-    tally.acknowledge("hunt", 13.0, 14.0)
+    tally.acknowledge("hunt", OperationTiming(10.0, 10.0), 13.0)
+    tally.acknowledge("hunt", OperationTiming(13.0, 13.0), 14.0)
     tally.finish(19.0)
-    tally.acknowledge("hunt", 18.0, 90.0)
+    tally.acknowledge("hunt", OperationTiming(18.0, 18.0), 90.0)
     assert (tally.longest_gap, tally.acknowledged_in_time) == (5.0, 2)
-
-
-def test_recent_latencies_are_forgotten_once_read() -> None:
-    tally = Tally()
-    tally.answered("read", 0.0, 0.5)
-    assert tally.recent_p99() == pytest.approx(0.5, rel=0.01)
-    assert tally.recent_p99() == 0.0

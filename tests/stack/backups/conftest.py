@@ -50,10 +50,10 @@ class Kept:
         assert isinstance(found, list)
         return found
 
-    async def back_up(self) -> BaseBackup:
+    async def back_up(self, *, incremental: bool = False) -> BaseBackup:
         database = BackedUp("one", self.receiver.url)
         with making.locked(self.catalog) as lock:
-            return await making.back_up(database, self.catalog, self.programs, lock)
+            return await making.back_up(database, self.catalog, self.programs, lock, incremental=incremental)
 
     async def restore(
         self, moment: datetime | None, *, received_first: bool = True, timeline: int | None = None
@@ -63,10 +63,11 @@ class Kept:
             assert await received("one", self.receiver.url, 30)
         with making.locked(self.catalog) as lock:
             chosen = plan(self.catalog, moment, self.place.present(self.programs), timeline)
-            source = self.catalog.data(chosen.backup)
-            await making.verify(chosen.backup, self.catalog, self.programs, lock)
+            sources = list(map(self.catalog.data, chosen.chain))
+            for backup in chosen.chain:
+                await making.verify(backup, self.catalog, self.programs, lock)
             to = self.server.data.with_name("one.restoring")
-            await restored(chosen, source, to, self.server.log, self.expected())
+            await restored(chosen, sources, to, self.server.log, self.expected())
             assert not await placing.put_in_place(self.place, to, self.catalog, chosen, self.programs)
         await self.restart()
 

@@ -35,6 +35,30 @@ async def test_a_database_goes_back_to_a_moment_and_again_after_that(kept: Kept)
     assert await kept.values() == [1, 2, 3]
 
 
+async def test_a_database_goes_back_to_a_moment_after_an_incremental_backup(kept: Kept) -> None:
+    with pytest.raises(StackError, match="set `summarize_wal = on`"):
+        await kept.back_up(incremental=True)
+    kept.server.settings = {**kept.server.settings, "summarize_wal": "on"}
+    await kept.restart()
+    with pytest.raises(StackError, match="no backup of one to build on"):
+        await kept.back_up(incremental=True)
+    await kept.write(1)
+    full = await kept.back_up()
+    await kept.write(2)
+    second = await kept.back_up(incremental=True)
+    third = await kept.back_up(incremental=True)
+    assert [backup.parent for backup in (full, second, third)] == [None, full.id, second.id]
+    assert third.size < full.size / 2
+    assert kept.catalog.expire(third.ended_at + timedelta(days=1), timedelta(0), 1) == [], "what it builds on stays"
+    moment = await kept.write(3)
+    await kept.write(4)
+    await kept.restore(moment)
+    assert await kept.values() == [1, 2, 3]
+    shutil.rmtree(kept.catalog.data(second).parent)
+    with pytest.raises(StackError, match=f"{third.id} of one builds on {second.id}, which isn't there"):
+        await kept.restore(None)
+
+
 async def test_what_was_received_is_there_after_the_data_and_the_receiver_were_lost(kept: Kept) -> None:
     await kept.back_up()
     await kept.write(1)

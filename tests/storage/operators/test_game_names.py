@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gameserver import app as application
 from gameserver.app import Core
-from gameserver.commands import game_names, moderation, operations
+from gameserver.commands import game_names, moderation, rankings
 from gameserver.commands.results import Question
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import ClassMissing, UnknownClass
@@ -138,7 +138,7 @@ async def test_nothing_that_shows_a_player_of_a_missing_class_fails(core: Core, 
         game = old.rulebook.game
         shown = (await old.rooms.players.read([bard.id]))[bard.id]
         assert shown_max_hp(shown, game) == bard.hp
-        ranked = await operations.rank(old.commands.operations, Question(by="exp", limit=5))
+        ranked = await rankings.rank(old.commands.operations, Question(by="exp", limit=5))
         assert [player.id for player in ranked.players] == [bard.id, mage.id]
         key = command_id()
         with pytest.raises(ClassMissing):

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from gameserver.app import Core
-from gameserver.commands import operations
+from gameserver.commands import operations, rankings
+from gameserver.commands.rankings import PlayerChoice
 from gameserver.rules.errors import UnknownClass
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
 from gameserver.storage.ids import SEQUENCE_BITS, SLOT_BITS, slot_of
-from gameserver.storage.operators.reports import By, Question
+from gameserver.storage.operators.questions import By, Question, Segment
 from tests.support.deployment import connected, enlist, move_slot, slots_of
 from tests.support.servers import SLOTS
 
@@ -112,7 +113,7 @@ async def test_the_pages_of_a_ranking_are_the_whole_order_of_all_databases(
         if class_name in (None, player.class_name) and (low or 0) <= player.level <= (high or 9)
     ]
     wanted.sort(key=lambda player: getattr(player, by), reverse=descending)
-    walked = await walk(core, Question(by, limit, descending, class_name, low, high))
+    walked = await walk(core, Question(by, limit, descending, Segment(class_name, low, high)))
     assert walked == wanted
 
 
@@ -206,4 +207,4 @@ async def test_a_page_deep_inside_brings_no_more_rows_from_the_databases_than_th
 
 async def test_a_ranking_of_a_class_that_the_game_hasnt_is_refused(core: Core) -> None:
     with pytest.raises(UnknownClass):
-        await operations.rank(core.commands.operations, Question("exp", 5, class_name="druid"))
+        await rankings.resolved(core.commands.operations, core.commands.accounts, PlayerChoice(Segment("druid")))

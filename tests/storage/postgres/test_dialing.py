@@ -21,6 +21,7 @@ from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.postgres import dialing
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.sharding.primaries import PrimaryMemory, record
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.deployment import connected
@@ -218,6 +219,41 @@ async def test_a_newer_primary_is_noticed_though_the_former_one_goes_on_serving(
         await watched.close()
         # Whoever knows neither takes the newer one.
         assert await port_of(database) == replica.port
+
+
+async def test_a_former_primary_isnt_taken_by_a_process_that_starts_while_its_successor_is_silent(
+    servers: Servers, settings: Settings
+) -> None:
+    one = servers.postgres["one"].port
+
+    async with running_replica(servers, "noted") as replica, AsyncExitStack() as stack:
+
+        def opened() -> Databases:
+            urls = {"control": settings.database_url("one"), "played": SecretStr(url_at(one, replica.port))}
+            databases = Databases(urls)
+            stack.push_async_callback(databases.close)
+            return databases
+
+        async with connected(SecretStr(replica.superuser_url)) as superuser:
+            assert await superuser.fetchval("select pg_promote()")
+        seen, without_memory, later = opened(), opened(), opened()
+        assert await port_of(seen["played"]) == replica.port
+        await PrimaryMemory(seen["control"], seen).note()
+        with frozen(replica):
+            former = await without_memory["played"].connect({})
+            stack.callback(former.terminate)
+            assert await former.fetchval(WHERE) == one
+            await PrimaryMemory(without_memory["control"], without_memory).note()
+            await PrimaryMemory(later["control"], later).recall()
+            assert "has another primary since" in await problem_of(later["played"])
+        assert await port_of(later["played"]) == replica.port
+        # What was compared with the map counts, also after a restore by hand to an earlier timeline.
+        restored, control = opened(), await without_memory["control"].connect({})
+        stack.callback(control.terminate)
+        await record(control, "played", former)
+        await PrimaryMemory(restored["control"], restored).recall()
+        with frozen(replica):
+            assert await port_of(restored["played"]) == one
 
 
 async def test_a_node_and_doctor_say_which_address_is_the_primary(servers: Servers, settings: Settings) -> None:

@@ -125,6 +125,23 @@ async def test_a_replayed_answer_waits_for_the_standby(servers: Servers, core: C
         assert (await replay).replayed
 
 
+async def test_a_plain_read_may_show_what_its_standby_lacks_and_no_answer_is_built_on_it_before_it_is_there(
+    servers: Servers, core: Core
+) -> None:
+    """The law of docs/replication.md: reads of the primary don't wait, answers to commands do."""
+    player, key = await enlist(core, database="one"), command_id()
+    async with superuser(servers, core, "one") as killer, missing_standby(servers, core) as arrive:
+        assert isinstance(await cancelled(servers, core, act(core, player.id, key=key)), OutcomeUnknown)
+        shown = (await core.rooms.players.read([player.id]))[player.id]
+        assert shown.version == player.version + 1
+        following = asyncio.create_task(act(core, player.id, "rest"))
+        await backend_in(killer, "SyncRep")
+        assert not following.done()
+        await arrive()
+        assert (await following).player.version == shown.version + 1
+    assert (await act(core, player.id, key=key)).replayed
+
+
 async def test_an_answer_about_a_player_that_isnt_there_waits_for_the_standby(servers: Servers, core: Core) -> None:
     """It holds no row of a player: what it has read, such as that one was deleted, may be on the primary alone."""
     player = await enlist(core, database="one")

@@ -13,7 +13,7 @@ from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.reports import Question
+from gameserver.storage.operators.questions import Question
 from gameserver.upkeep.loops import sweep
 from tests.support.client import command_id
 from tests.support.deployment import (

@@ -120,10 +120,46 @@ async def test_the_control_database_learns_from_the_others_what_it_forgot(core: 
         assert await owners(other, slot_of(second.id)) == []
         with pytest.raises(Conflict, match="no conflicts"):
             await reconciler(other).accept("players", [slot_of(first.id)], "one")
-        await reconciler(other).accept("players", [slot_of(second.id)], "two")
+        await accepted(other, slot_of(second.id), "two")
         with pytest.raises(PlayerNotFound):
             await act(other, second.id)
         assert (await reconciler(other).check()).judgements == []
+
+
+async def accepted(core: Core, slot: int, owner_now: str) -> None:
+    """Ends a conflict, once no other process compares databases with the map."""
+
+    async def is_accepted() -> bool:
+        try:
+            await reconciler(core).accept("players", [slot], owner_now)
+        except Conflict as error:
+            if "Another process" in error.detail:
+                return False
+            raise
+        return True
+
+    await wait_until(is_accepted, what="the conflict is ended")
+
+
+async def test_a_database_that_joined_and_was_forgotten_keeps_its_slots(core: Core, settings: Settings) -> None:
+    """The settings name it: else the slot would go back to the database that fenced it, which has erased the rows."""
+    player = await enlist(core, database="one")
+    before = await asked(core, "one", "select json_agg(s) from slots s")
+    await moving.move(core, [slot_of(player.id)], "two")
+    await tell(
+        core,
+        "one",
+        "truncate slots, moves, move_slots",
+        f"insert into slots select * from json_populate_recordset(null::slots, '{before}')",
+        "delete from members where database = 'two'",
+        "delete from databases where name = 'two'",
+        OTHER_TIMELINE.format(group="control"),
+    )
+    async with working(settings) as other, reconciling(other):
+        await wait_until(lambda: owner(other, player.id) == "two", what="the map has learnt the owner")
+        assert (await moving.insist(other, player.id)).player.version == 2
+        joined = """select array_agg("group" order by "group") from members where database = 'two'"""
+        assert await asked(other, "one", joined) == ["players"]
 
 
 async def test_while_the_map_went_back_nobody_opens_before_everyone_was_seen(own_servers: Servers) -> None:

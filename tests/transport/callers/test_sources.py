@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any
@@ -11,14 +12,18 @@ import aiohttp
 import orjson
 import pytest
 
+from gameserver import telemetry
 from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
+from gameserver.transport.callers.turns import A_TURN
 from tests.support.client import Api
+from tests.support.loop_turns import LoopTurns
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
 
 HOSTILE, HONEST, PROXY = "127.0.0.66", "127.0.0.7", "127.0.0.99"
+REQUEST = b"GET /v1/classes HTTP/1.1\r\nHost: a\r\n\r\n"
 FEW = PerSecond(per_second=0.01, burst=5)
 Start = Callable[..., Awaitable[Settings]]
 
@@ -47,12 +52,16 @@ def opened(settings: Settings, source: str) -> socket.socket:
 def answer(connection: socket.socket) -> tuple[int, bytes]:
     """The status of one request, 0 if the connection was cut, and all that came with it."""
     with contextlib.suppress(ConnectionError):
-        connection.sendall(b"GET /v1/classes HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.sendall(REQUEST)
+    return received(connection)
+
+
+def received(connection: socket.socket) -> tuple[int, bytes]:
     try:
-        received = connection.recv(65536)
+        head_and_body = connection.recv(65536)
     except ConnectionError:
         return 0, b""
-    return (int(received.split()[1]) if received else 0), received
+    return (int(head_and_body.split()[1]) if head_and_body else 0), head_and_body
 
 
 async def asked(settings: Settings, source: str) -> tuple[int, bytes]:
@@ -81,8 +90,8 @@ async def test_an_address_with_too_many_connections_gets_429_until_it_closes_som
     with ExitStack() as stack:
         for _ in range(10):
             stack.enter_context(opened(own, HOSTILE))
-        status, received = await asked(own, HOSTILE)
-        head, _, body = received.partition(b"\r\n\r\n")
+        status, whole = await asked(own, HOSTILE)
+        head, _, body = whole.partition(b"\r\n\r\n")
         assert (status, orjson.loads(body)["code"]) == (429, "rate_limited")
         assert b"Retry-After: 1" in head
         assert b"application/problem+json" in head
@@ -110,6 +119,30 @@ async def test_requests_on_one_connection_are_limited_by_their_address(start: St
         assert statuses == [200] * 5 + [429] * 3
         assert [(await asyncio.to_thread(answer, proxy))[0] for _ in range(8)] == [200] * 8
     assert (await asked(own, HONEST))[0] == 200
+
+
+async def test_requests_of_an_address_take_turns_over_all_its_connections(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, answered = await start(), Counter[int]()
+    turns, request_answered = LoopTurns(), telemetry.request_answered
+
+    def noted(*labels: Any) -> Any:
+        answered[turns.number] += 1
+        return request_answered(*labels)
+
+    with ExitStack() as stack:
+        connections = [stack.enter_context(opened(own, HOSTILE)) for _ in range(5 * A_TURN)]
+        for each in connections:  # has been accepted when it is answered
+            assert (await asyncio.to_thread(answer, each))[0] == 200
+        monkeypatch.setattr(telemetry, "request_answered", noted)
+        for each in connections:
+            each.sendall(REQUEST)
+        statuses = [(await asyncio.to_thread(received, each))[0] for each in connections]
+    turns.stop()
+    assert statuses == [200] * len(connections)
+    assert answered.total() == len(connections)
+    assert max(answered.values()) <= A_TURN
 
 
 async def test_exempt_networks_may_do_all_of_it(start: Start) -> None:

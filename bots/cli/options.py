@@ -1,0 +1,75 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bots.play.identities import LONGEST_PREFIX
+from bots.play.plan import SwarmPlan
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+DEFAULTS = SwarmPlan(players=200, seconds=30.0, sockets=0.5, rate=5.0, seed=1, name_prefix="bot")
+"""What `bots run` does without a plan."""
+
+
+def _urls(values: list[str]) -> list[str]:
+    for value in values:
+        if not value.startswith(("http://", "https://")):
+            raise typer.BadParameter(f"{value!r} isn't an address such as {DEFAULT_URL}")
+    return [value.rstrip("/") for value in values]
+
+
+def urls_or_none(values: list[str] | None) -> list[str] | None:
+    return None if values is None else _urls(values)
+
+
+def _prefix(value: str) -> str:
+    if not (value.isascii() and value.isalnum() and len(value) <= LONGEST_PREFIX):
+        raise typer.BadParameter(f"at most {LONGEST_PREFIX} letters and digits")
+    return value
+
+
+Urls = Annotated[
+    list[str],
+    typer.Option(
+        "--url",
+        callback=_urls,
+        default_factory=lambda: [DEFAULT_URL],
+        show_default=False,
+        metavar="URL",
+        help=f"A node or proxy, by default {DEFAULT_URL}; repeat for several.",
+    ),
+]
+UrlsOrNone = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        callback=urls_or_none,
+        metavar="URL",
+        help=f"A node or proxy; repeat for several. Else the stack that runs here, or {DEFAULT_URL}.",
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the bots' choices.")]
+Patience = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a request is retried.")]
+AdminKey = Annotated[
+    str | None, typer.Option(envvar="BOTS_ADMIN_KEY", metavar="KEY", help="An admin key, to prove the boards.")
+]
+AdminKeyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A file that holds the admin key.")]
+AdminUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where the admin key is valid, if not at --url.")]
+Prefix = Annotated[
+    str, typer.Option("--name-prefix", callback=_prefix, metavar="TEXT", help="First letters of the players' names.")
+]
+Seconds = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How long to go on.")]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON to a file; - for stdout.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing while it runs, and no report.")]
+Processes = Annotated[
+    int, typer.Option(min=1, max=64, metavar="N", help="Generators that share the players and the rates; 1 a core.")
+]
+Slo = Annotated[
+    list[str] | None,
+    typer.Option("--slo", metavar="OBJECTIVE", help="Such as 'act p99 < 50ms'; exit code 4 if missed. Repeatable."),
+]
+FailOnError = Annotated[bool, typer.Option(help="Exit code 3 if any attempt met an error, even if a retry succeeded.")]

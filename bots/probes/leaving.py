@@ -1,0 +1,147 @@
+"""The probes of endings: what a player's old session may still do once it has signed out, was banned, or is deleted.
+
+Law: the acknowledgement of the end is what counts. Whatever is sent after it, to any node, must not take effect.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from bots.probes.ground import ProbeGround
+from bots.proof.invariants import BANS, SESSIONS, Fault
+from bots.waiting import pause
+from bots.wire import requests
+from bots.wire.bodies import parse_state, player_id
+from bots.wire.channel import Channel
+from bots.wire.player_client import PlayerClient, Reply
+from bots.wire.requests import Request
+
+ATTEMPTS = 6
+"""Commands at once, so that they reach more than one node."""
+BOARD = "exp"
+BOARD_SECONDS = 10.0
+"""Within which a player that is gone leaves the boards."""
+LOOK_SECONDS = 0.2
+
+
+class SignOutProbe:
+    """A new player each round, which signs out everywhere and goes on with its old session."""
+
+    every = 0.5
+
+    def __init__(self, ground: ProbeGround) -> None:
+        self._ground = ground
+
+    async def begin(self) -> bool:
+        """Return that it can begin."""
+        return True
+
+    async def round(self) -> None:
+        """Play, sign out everywhere, and try to play on."""
+        ground, client = self._ground, self._ground.new_client()
+        _, reply = await ground.sign_up(client)
+        if not reply.ok:
+            return
+        await ground.act_at_once(client, ATTEMPTS)
+        ended = await client.send(Request("sign_out", "DELETE", "/v1/sessions"), Channel.HTTP)
+        if not ended.ok:
+            return
+        tried = await ground.act_at_once(client, ATTEMPTS)
+        ground.findings.checked[SESSIONS] += len(tried)
+        ground.findings.happened["a sign-out"] += 1
+        told = f"player {player_id(reply.body.get('player'))} acted after it had signed out everywhere"
+        ground.findings.faults += effects(SESSIONS, told, tried)
+
+    async def close(self) -> None:
+        """Leave: there is nothing open."""
+
+
+class BanProbe:
+    """A new player each round, which an operator bans; some are deleted by themselves instead, some bans are lifted."""
+
+    every = 1.0
+
+    def __init__(self, ground: ProbeGround) -> None:
+        self._ground = ground
+        self._rounds = 0
+        self._looks: set[asyncio.Task[None]] = set()
+
+    async def begin(self) -> bool:
+        """Return whether there is an operator's key."""
+        return self._ground.admin is not None
+
+    async def round(self) -> None:
+        """End a player, and look for what is left of it."""
+        ground, client = self._ground, self._ground.new_client()
+        self._rounds += 1
+        device, reply = await ground.sign_up(client)
+        if not reply.ok:
+            return
+        player = player_id(reply.body.get("player"))
+        await ground.act_at_once(client, ATTEMPTS)
+        deletes = self._rounds % 3 == 0
+        if not await (self._delete(client) if deletes else self._ban(player, "POST")):
+            return
+        ground.findings.gone += 1
+        ground.findings.happened["a deletion" if deletes else "a ban"] += 1
+        tried = [*await ground.act_at_once(client, ATTEMPTS), await client.send(requests.log_in(device), Channel.HTTP)]
+        ground.findings.checked[BANS] += len(tried)
+        told = f"player {player} acted or signed in after it was {'deleted' if deletes else 'banned'}"
+        ground.findings.faults += effects(BANS, told, tried)
+        look = asyncio.create_task(self._look(player, lifts=not deletes and self._rounds % 3 == 1))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
+
+    async def _delete(self, client: PlayerClient) -> bool:
+        request = Request("delete", "DELETE", "/v1/players/me", key=self._ground.ids.next())
+        return (await client.send(request, Channel.HTTP)).ok
+
+    async def _ban(self, player: str, method: str) -> bool:
+        path, key = f"/admin/v1/players/{player}/ban", self._ground.ids.next()
+        assert self._ground.admin is not None
+        if method == "POST":
+            request = Request("ban", method, path, body={"reason": "a probe of the bots"}, key=key)
+        else:
+            request = Request("lift_ban", method, f"{path}?reason=a%20probe%20of%20the%20bots", key=key)
+        return (await self._ground.admin.send(request, Channel.HTTP)).ok
+
+    async def _look(self, player: str, *, lifts: bool) -> None:
+        """Wait until the player has left the board and, if its ban is lifted, is back."""
+        await self._until(player, there=False)
+        if lifts and await self._ban(player, "DELETE"):
+            self._ground.findings.gone -= 1
+            self._ground.findings.happened["a ban lifted"] += 1
+            await self._until(player, there=True)
+
+    async def _until(self, player: str, *, there: bool) -> None:
+        ground, now = self._ground, asyncio.get_running_loop().time
+        request = requests.get("rank", f"/v1/boards/{BOARD}/ranks/{player}")
+        client, ends = ground.new_client(), now() + BOARD_SECONDS
+        while True:
+            reply = await client.send(request, Channel.HTTP)
+            if reply.answer is None or reply.answer.code == "board_not_found":
+                return
+            if reply.ok == there:
+                ground.findings.checked[BANS] += 1
+                return
+            if now() > ends:
+                told = f"player {player} is {'not ' if there else ''}on board {BOARD} {BOARD_SECONDS:g} s after its ban"
+                ground.findings.faults.append(Fault(BANS, f"{told}{' was lifted' if there else ''}"))
+                return
+            await pause(LOOK_SECONDS, asyncio.Event())
+
+    async def close(self) -> None:
+        """Wait for what is still looked for."""
+        await asyncio.gather(*self._looks)
+
+
+def effects(invariant: str, told: str, replies: Sequence[Reply]) -> list[Fault]:
+    """Return a fault if one of these requests, none of which may take effect, was carried out."""
+    done = [reply for reply in replies if reply.ok]
+    lines = [f"{len(done)} of {len(replies)} requests that were sent after it were carried out"]
+    lines += [_shown(reply) for reply in done]
+    return [Fault(invariant, told, lines)] if done else []
+
+
+def _shown(reply: Reply) -> str:
+    version = parse_state(reply.body.get("player")).version
+    return f"{reply.body.get('command_id', 'the sign-in')} was answered with version {version}"

@@ -1,0 +1,189 @@
+"""The proof of boards of points and of seasons' rewards, against the ledgers of the bots.
+
+The law: on a board that adds points up, a bot's score is the sum of what the events in its ledger scored, in a season
+of what they scored between its start and its end by the ledger's time. When a season is over, whoever has a rank that
+is rewarded gets one letter, which names that rank. Boards of certain classes, levels or sizes aren't checked. A board
+follows with a delay, so it gets `patience` seconds.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from bots.proof.boards import BOARD_PAGE, RETRY_SECONDS, BoardPlace, parse_board
+from bots.proof.invariants import POINTS, REWARDS, Evidence, Fault
+from bots.proof.pages import Asker, NotProvedError, get, read_pages
+from bots.proof.players import SERVER, LedgerEntry
+from bots.wire.errors import BadAnswerError
+
+REWARDED = "mail:rewarded"
+SEASONS = ("previous", "current")
+Ledgers = Mapping[str, Sequence[LedgerEntry]]
+
+
+class PointsBoard(NamedTuple):
+    """A board that adds points up, its present season's bounds or empty ones, and the ranges of ranks with rewards."""
+
+    name: str
+    points: str
+    starts_at: str
+    ends_at: str
+    rewards: tuple[tuple[int, int], ...]
+
+
+class PointsPage(NamedTuple):
+    """A whole board, and the name of its season."""
+
+    season: str
+    places: list[BoardPlace]
+
+
+async def prove_points(player: Asker, ledgers: Ledgers, gone: int, patience: float) -> Evidence:
+    """Compare every board of points, and every reward; `gone` players were banned or deleted during the run.
+
+    Raises NotProvedError.
+    """
+    return await _settled(partial(_all_boards, player, ledgers, gone), patience)
+
+
+async def _all_boards(player: Asker, ledgers: Ledgers, gone: int) -> Evidence:
+    """Compare all boards once, by the seasons of this moment."""
+    verdict = Evidence()
+    for board in parse_points_boards(await get(player, "/v1/boards")):
+        compare = _by_season if board.starts_at else _all_time
+        verdict.add(await compare(player, board, ledgers, gone))
+    return verdict
+
+
+async def _settled(compare: Callable[[], Awaitable[Evidence]], patience: float) -> Evidence:
+    """Compare until there is no fault, or the time is over."""
+    now = asyncio.get_running_loop().time
+    ends = now() + patience
+    while True:
+        verdict = await compare()
+        if not verdict.faults or now() >= ends:
+            return verdict
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _all_time(player: Asker, board: PointsBoard, ledgers: Ledgers, _gone: int) -> Evidence:
+    page = await _page(player, board.name, "")
+    return compare_points(board, page, ledgers, "", "")
+
+
+async def _by_season(player: Asker, board: PointsBoard, ledgers: Ledgers, gone: int) -> Evidence:
+    verdict = Evidence()
+    for season in SEASONS:
+        try:
+            page = await _page(player, board.name, f"&season={season}")
+        except NotProvedError as error:
+            verdict.faults += _missed(board, ledgers, str(error)) if season == "previous" else []
+            continue
+        ends = board.starts_at if season == "previous" else board.ends_at
+        verdict.add(compare_points(board, page, ledgers, page.season, ends))
+        if season == "previous":
+            verdict.add(compare_rewards(board, page, ledgers, gone))
+    return verdict
+
+
+def _missed(board: PointsBoard, ledgers: Ledgers, why: str) -> list[Fault]:
+    """A season in which a bot scored has to be shown once it is over; before the first one there is none."""
+    for player, entries in ledgers.items():
+        for entry in entries:
+            if board.points in entry.points and _time(entry.at) < _time(board.starts_at):
+                told = f"board {board.name}: player {player} scored at {entry.at}, in a season that isn't shown: {why}"
+                return [Fault(POINTS, told)]
+    return []
+
+
+async def _page(player: Asker, board: str, season: str) -> PointsPage:
+    path = f"/v1/boards/{quote(board)}?limit={BOARD_PAGE}{season}"
+    head = await get(player, path)
+    try:
+        return PointsPage(str(head.get("season")), parse_board(await read_pages(player, path)))
+    except BadAnswerError as error:
+        raise NotProvedError(f"board {board}: {error}") from error
+
+
+def parse_points_boards(body: Mapping[str, Any]) -> list[PointsBoard]:
+    """Read the boards that this proof can check; raises NotProvedError."""
+    try:
+        return [_points_board(row) for row in body["boards"] if _adds_points_up(row)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotProvedError(f"the list of boards lacks a field or has a wrong one: {error}") from error
+
+
+def _adds_points_up(row: Mapping[str, Any]) -> bool:
+    limits = [row.get(name) for name in ("class", "min_level", "max_level", "size")]
+    return str(row["score"]).startswith("points:") and row.get("operator", "sum") == "sum" and not any(limits)
+
+
+def _points_board(row: Mapping[str, Any]) -> PointsBoard:
+    season = row.get("season")
+    starts, ends = (season["starts_at"], season["ends_at"]) if isinstance(season, Mapping) else ("", "")
+    rewards = tuple((int(reward["first"]), int(reward["last"])) for reward in row.get("rewards") or ())
+    return PointsBoard(row["name"], str(row["score"]).removeprefix("points:"), starts, ends, rewards)
+
+
+def compare_points(board: PointsBoard, page: PointsPage, ledgers: Ledgers, start: str, end: str) -> Evidence:
+    """Compare the bots' scores with the points in their ledgers, from `start` to before `end` (RFC 3339, or empty)."""
+    verdict = Evidence()
+    shown = {place.player_id: place.score for place in page.places}
+    for player, entries in ledgers.items():
+        scoring = [entry for entry in entries if board.points in entry.points and _is_within(entry.at, start, end)]
+        expected = sum(entry.points[board.points] for entry in scoring)
+        verdict.checked[POINTS] += bool(scoring)
+        if shown.get(player, 0) != expected:
+            told = (
+                f"board {board.name}, season {page.season}: player {player} has {shown.get(player, 0)}, "
+                f"its ledger has {expected}"
+            )
+            verdict.faults.append(Fault(POINTS, told, _told(board, scoring)))
+    return verdict
+
+
+def _told(board: PointsBoard, scoring: Sequence[LedgerEntry]) -> Iterator[str]:
+    for entry in scoring:
+        yield f"{entry.at} version {entry.state.version}: {entry.action} scored {entry.points[board.points]}"
+
+
+def _is_within(at: str, start: str, end: str) -> bool:
+    return not start or _time(start) <= _time(at) < _time(end)
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise NotProvedError(f"{text!r:.80} isn't a time: {error}") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def compare_rewards(board: PointsBoard, page: PointsPage, ledgers: Ledgers, gone: int) -> Evidence:
+    """Compare the letters with a season's rewards to the standings of that season.
+
+    Those behind a player that is gone since move up in the standings, so a letter may name a rank up to `gone` lower.
+    """
+    verdict = Evidence()
+    for place in page.places:
+        if place.player_id not in ledgers:
+            continue
+        letters = [entry for entry in ledgers[place.player_id] if _is_reward(entry, board, page)]
+        is_due = any(first <= place.rank and place.rank + gone <= last for first, last in board.rewards)
+        verdict.checked[REWARDS] += bool(letters)
+        told = f"board {board.name}, season {page.season}: player {place.player_id} of rank {place.rank}"
+        lines = [f"{entry.command_id} at {entry.at}, for rank {entry.args.get('rank')}" for entry in letters]
+        if len(letters) > 1 or (is_due and not letters):
+            verdict.faults.append(Fault(REWARDS, f"{told} was rewarded {len(letters)} times", lines))
+        elif letters and not place.rank <= int(letters[0].args.get("rank", 0)) <= place.rank + gone:
+            verdict.faults.append(Fault(REWARDS, f"{told} was rewarded for another rank", lines))
+    return verdict
+
+
+def _is_reward(entry: LedgerEntry, board: PointsBoard, page: PointsPage) -> bool:
+    if entry.action != REWARDED or entry.sender != SERVER:
+        return False
+    return (entry.args.get("board"), entry.args.get("season")) == (board.name, page.season)

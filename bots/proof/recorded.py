@@ -1,0 +1,159 @@
+"""A recorded history, read back into the players that it is about: what each was answered, and what the server showed.
+
+Law: the proof of a history is the proof of a run. Whoever was a bot then is a witness now, and its client answers each
+read with what the server answered to the last one like it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bots.history.lines import FAIL, INFO, INVOKE, OK, HistoryLine
+from bots.play.record import BotRecord
+from bots.wire.answers import Answer, AnswerKind
+from bots.wire.bodies import parse_letters, parse_state, player_id, player_of
+from bots.wire.channel import Channel
+from bots.wire.errors import BadAnswerError
+from bots.wire.player_client import Reply
+from bots.wire.pushes import PushHistory, SocketPushes
+from bots.wire.requests import Request
+
+ACTIONS = "/v1/players/me/actions"
+ADMIN = "/admin/"
+GOES = {"ban": 1, "delete": 1, "lift_ban": -1}
+"""By how many each of these requests changes the number of players that are gone."""
+
+
+class RecordedClient:
+    """Answers reads from a history; what was never asked then has no answer now."""
+
+    def __init__(self) -> None:
+        self.pushes = PushHistory()
+        self.replies: dict[str, Reply] = {}
+
+    async def send(self, request: Request, _channel: Channel) -> Reply:
+        """Return the last reply that the history has to this request."""
+        return self.replies.get(request.path, Reply(None))
+
+
+@dataclass(slots=True)
+class RecordedPlayer:
+    """One process of a history."""
+
+    client: RecordedClient = field(default_factory=RecordedClient)
+    record: BotRecord = field(default_factory=BotRecord)
+    sockets: dict[int, SocketPushes] = field(default_factory=dict)
+    first_answers: dict[str, Any] = field(default_factory=dict)
+    floors: dict[int, int] = field(default_factory=dict)
+    """By the number of a read under way: the version that it must not be older than."""
+
+
+@dataclass(slots=True)
+class RecordedRun:
+    """Every process of a history that signed a player up, and those that asked as operators.
+
+    `gone` players were banned or deleted and stayed so; `holders` are the players that signed up, by name.
+    """
+
+    players: list[RecordedPlayer]
+    operators: list[RecordedClient]
+    lines: int
+    gone: int
+    holders: Mapping[str, set[str]]
+
+
+def recorded(lines: Iterable[HistoryLine]) -> RecordedRun:
+    """Read a history; answers outside the wire contract become problems of their player."""
+    reading = _Reading()
+    for line in lines:
+        reading.take(line)
+    players = [player for player in reading.players.values() if player.record.first is not None]
+    for player in players:
+        player.record.open -= player.record.acknowledged.keys() | player.record.refused
+    return RecordedRun(players, list(reading.operators.values()), reading.count, reading.gone, reading.holders)
+
+
+class _Reading:
+    """Takes lines in their order."""
+
+    def __init__(self) -> None:
+        self.players: dict[int, RecordedPlayer] = {}
+        self.operators: dict[int, RecordedClient] = {}
+        self.holders: defaultdict[str, set[str]] = defaultdict(set)
+        self.count = self.gone = 0
+        self._asked: dict[int, HistoryLine] = {}
+
+    def take(self, line: HistoryLine) -> None:
+        """Take the next line."""
+        self.count += 1
+        player = self.players.setdefault(line.process, RecordedPlayer())
+        try:
+            if line.type == INVOKE:
+                self._asked[line.index] = line
+                _invoked(player, line)
+            elif line.operation is None:
+                _noted(player, line)
+            elif (asked := self._asked.pop(line.operation, None)) is not None:
+                self._ended(player, asked, line)
+        except (BadAnswerError, TypeError, ValueError, AttributeError) as error:
+            player.record.problems.append(f"line {line.index}: {error}")
+
+    def _ended(self, player: RecordedPlayer, asked: HistoryLine, line: HistoryLine) -> None:
+        method, path = asked.value.get("method"), str(asked.value.get("path"))
+        if method == "GET":
+            reply = _reply(line)
+            client = player.client
+            if path.startswith(ADMIN):
+                client = self.operators.setdefault(line.process, RecordedClient())
+            client.replies[path] = reply
+        if line.type == OK and line.f in GOES:
+            self.gone += GOES[line.f]
+        if path == ACTIONS:
+            _acted(player, str(asked.value.get("command_id")), line)
+        elif line.f == "sign_up" and line.type == OK:
+            shown = line.value.get("player")
+            self.holders[str(asked.value.get("name")).casefold()].add(player_id(shown))
+            player.record.signed_up(str(asked.value.get("command_id")), player_id(shown), parse_state(shown))
+            player.client.pushes.on_player = player.record.see_player
+        elif line.f == "read" and line.type == OK:
+            player.record.read_back(parse_state(player_of(line.value)), player.floors.pop(asked.index, 0))
+
+
+def _invoked(player: RecordedPlayer, line: HistoryLine) -> None:
+    command_id = line.value.get("command_id")
+    if line.value.get("path") == ACTIONS and command_id not in player.record.acknowledged:
+        player.record.send(str(command_id))
+    if line.f == "read" and player.record.latest is not None:
+        player.floors[line.index] = player.record.latest.version
+
+
+def _acted(player: RecordedPlayer, command_id: str, line: HistoryLine) -> None:
+    record = player.record
+    if line.type == OK:
+        if command_id in player.first_answers:
+            record.compare(command_id, player.first_answers[command_id], line.value)
+            return
+        player.first_answers[command_id] = line.value
+        events = line.value.get("events")
+        record.acknowledge(command_id, parse_state(line.value.get("player")), parse_letters(events))
+        record.belongings.add(events)
+    elif line.type == FAIL and command_id not in record.acknowledged:
+        record.refuse(command_id, uncertain=False)
+
+
+def _noted(player: RecordedPlayer, line: HistoryLine) -> None:
+    number = int(line.value.get("socket", 0))
+    if line.f == "hello":
+        player.sockets[number] = SocketPushes(player.client.pushes)
+        player.sockets[number].greeted(line.value)
+    elif line.f == "push" and number in player.sockets:
+        player.sockets[number].take(line.value)
+
+
+def _reply(line: HistoryLine) -> Reply:
+    if line.type == OK:
+        return Reply(Answer(AnswerKind.OK, body=line.value))
+    if line.type == INFO:
+        return Reply(None)
+    return Reply(Answer(AnswerKind.FAILED, code=str(line.value.get("code")), body=line.value))

@@ -1,0 +1,87 @@
+"""The proof of a history, without the server: the same invariants, judged by what was recorded.
+
+Only what the run itself read can be judged; boards need a run that had an admin key.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bots.count.document import InvariantVerdict
+from bots.history.lines import read_lines
+from bots.proof import invariants
+from bots.proof.audit import LEDGER_PATH as LEDGER
+from bots.proof.audit import ProofPatience, prove_players
+from bots.proof.boards import prove_boards
+from bots.proof.invariants import NAMES, Evidence, Fault
+from bots.proof.pages import NotProvedError
+from bots.proof.points import prove_points
+from bots.proof.recorded import RecordedClient, RecordedRun, recorded
+
+AT_ONCE = ProofPatience(settling=0.0, mail=0.0, boards=0.0)
+"""What a history doesn't have won't come."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryVerdict:
+    """The verdict on each invariant; `left_out` says what couldn't be judged, and why."""
+
+    lines: int
+    players: int
+    invariants: list[InvariantVerdict]
+    left_out: list[str]
+
+
+async def check_history(path: Path) -> HistoryVerdict:
+    """Judge a history; raises BadHistoryError, NotProvedError and OSError."""
+    history = recorded(read_lines(path))
+    if not history.players:
+        raise NotProvedError(f"{path}: nobody signed up in this history, so there is nothing to prove")
+    witnesses = [player for player in history.players if LEDGER in player.client.replies]
+    if not witnesses:
+        raise NotProvedError(f"{path}: no ledger was read in this history, so there is nothing to compare with")
+    proved = await prove_players(witnesses, AT_ONCE)
+    faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
+    counters = [verdict.checked for verdict in proved.verdicts]
+    names = _names(history)
+    faults, counters = [*faults, *names.faults], [*counters, names.checked]
+    left_out = _unread(len(history.players) - len(witnesses))
+    try:
+        reader = _reader(history)
+        points = await prove_points(reader, proved.ledgers, history.gone, AT_ONCE.boards)
+        faults, counters = [*faults, *points.faults], [*counters, points.checked]
+        boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
+        faults += [difference for board in boards for difference in board.differences]
+        counters.append(invariants.total([{invariants.BOARDS: board.entries} for board in boards]))
+    except NotProvedError as error:
+        left_out.append(f"boards: {error}")
+    judged = invariants.verdicts(invariants.total(counters), faults)
+    return HistoryVerdict(history.lines, len(witnesses), judged, left_out)
+
+
+def _unread(players: int) -> list[str]:
+    return [f"{players} players whose ledgers were not read, such as those of probes"] if players else []
+
+
+def _names(history: RecordedRun) -> Evidence:
+    names = Evidence()
+    for name, holders in history.holders.items():
+        names.checked[NAMES] += 1
+        if len(holders) > 1:
+            lines = [f"player {holder} was answered that it is {name}" for holder in sorted(holders)]
+            names.faults.append(Fault(NAMES, f"the name {name} has {len(holders)} holders", lines))
+    return names
+
+
+def _reader(history: RecordedRun) -> RecordedClient:
+    """Return the player that read the boards at the end."""
+    for player in history.players:
+        if "/v1/boards" in player.client.replies:
+            return player.client
+    raise NotProvedError("nobody read the list of boards at the end of this history")
+
+
+def _operator(history: RecordedRun) -> RecordedClient:
+    for operator in history.operators:
+        if any(path.startswith("/admin/v1/rankings") for path in operator.replies):
+            return operator
+    raise NotProvedError("this history has no ranking: its run had no admin key")

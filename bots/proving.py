@@ -1,0 +1,89 @@
+"""The proof of a run: what is proved, for whom, and in which order."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from random import Random
+
+from bots.count.tally import Tally
+from bots.history.writer import HistoryWriter
+from bots.play.plan import SwarmPlan
+from bots.probes.ground import ProbeGround
+from bots.proof import audit, boards, pages, points, sometimes
+from bots.proof.invariants import REWARDS
+from bots.proof.players import PlayerVerdict, of_answers
+from bots.proof.result import RunResult
+from bots.wire.errors import BadAnswerError
+from bots.wire.network import Network
+from bots.wire.player_client import PlayerClient
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to play, and where the admin key is valid; without a key the boards aren't proved.
+
+    `patience` is how many seconds a request is retried.
+    """
+
+    urls: tuple[str, ...]
+    admin_key: str | None
+    admin_urls: tuple[str, ...]
+    patience: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProofPlan:
+    """What is proved beyond what the bots are answered.
+
+    With `probes` more players try what bots don't do. `history` gets all that is sent and answered. `expected` are what
+    the run must see at least once, of `bots.proof.sometimes.NAMES`.
+    """
+
+    probes: bool = False
+    history: HistoryWriter | None = None
+    expected: tuple[str, ...] = ()
+
+
+def ground_of(network: Network, target: Target, plan: SwarmPlan) -> ProbeGround:
+    """Make what the probes of a run share."""
+    admin = None if target.admin_key is None else administrator(network, target, target.admin_key, Tally())
+    return ProbeGround(network, admin, plan.name_prefix, asyncio.Event(), Random(plan.seed))
+
+
+def administrator(network: Network, target: Target, key: str, tally: Tally) -> PlayerClient:
+    """Make a client with the admin key."""
+    client = PlayerClient(replace(network, urls=target.admin_urls), tally, Random(0), None)
+    client.token = key
+    return client
+
+
+async def prove(result: RunResult, target: Target, ground: ProbeGround, proof: ProofPlan) -> None:
+    """Enter the proof into the result, or why it couldn't be carried out."""
+    result.failure = "the proof was abandoned"
+    result.findings = ground.findings
+    try:
+        await _prove_all(result, target, ground)
+        result.failure = ""
+    except (pages.NotProvedError, BadAnswerError) as error:
+        result.failure = str(error)
+    records = [bot.record for bot in result.swarm.signed_up]
+    others = {"a reward": result.points.checked[REWARDS], **ground.findings.happened}
+    result.sightings = sometimes.sightings(result.swarm.tally, records, result.mail, others, proof.expected)
+
+
+async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> None:
+    """Prove the players, then the boards. Raises NotProvedError, BadAnswerError."""
+    bots = result.swarm.signed_up
+    if not bots:
+        raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
+    result.verdicts = [PlayerVerdict(unexplained=of_answers(bot.record)) for bot in result.swarm.broken_sign_ups()]
+    proved = await audit.prove_players([*bots, *ground.players])
+    result.verdicts, result.mail = [*result.verdicts, *proved.verdicts], proved.mail
+    if not any(verdict.acknowledged for verdict in result.verdicts):
+        raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
+    readers = [bot.client for bot, verdict in zip(bots, proved.verdicts, strict=False) if not verdict.banned]
+    if not readers:
+        raise pages.NotProvedError("all bots are banned, so no board can be read")
+    result.points = await points.prove_points(readers[0], proved.ledgers, ground.findings.gone, boards.CATCH_UP_SECONDS)
+    if target.admin_key is not None:
+        admin = administrator(ground.network, target, target.admin_key, result.swarm.tally)
+        result.boards = await boards.prove_boards(readers[0], admin)

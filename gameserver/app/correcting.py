@@ -1,0 +1,43 @@
+"""What operators' pages and corrections of players are made with."""
+
+from gameserver.commands.accounts import Accounts
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.correction_scores import Planning
+from gameserver.commands.corrections import Corrections
+from gameserver.commands.erasure import Erasures
+from gameserver.commands.play import Play
+from gameserver.commands.player_page import PlayerPages
+from gameserver.storage.accounts.erasure import Erasure
+from gameserver.storage.ledger.past import Pasts
+from gameserver.storage.operators.audit import Audit
+from gameserver.storage.rooms import Rooms
+from gameserver.storage.seasons.rescoring import Rescoring
+from gameserver.storage.slots.slot_map import Slots
+
+
+def corrections_of(play: Play, slots: Slots, leaderboards: Leaderboards, audit: Audit) -> Corrections:
+    calendar = leaderboards.seasons.calendar
+    planning = Planning(play.rulebook, calendar, Rescoring(calendar, play.rulebook), leaderboards.now)
+    return Corrections(play, planning, Pasts(slots), leaderboards, audit)
+
+
+def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leaderboards) -> PlayerPages:
+    return PlayerPages(
+        play,
+        rooms.social,
+        leaderboards,
+        rooms.sessions,
+        rooms.accounts.bans,
+        rooms.operators.notes,
+        Pasts(slots),
+        Rescoring(leaderboards.seasons.calendar, play.rulebook),
+        rooms.operators.audit,
+    )
+
+
+def erasures_of(rooms: Rooms, accounts: Accounts, slots: Slots, leaderboards: Leaderboards) -> Erasures:
+    operators = rooms.operators
+    records, erasure = rooms.seasons.records, Erasure(slots)
+    return Erasures(
+        accounts, erasure, records, operators.notes, rooms.social, rooms.live, leaderboards, operators.audit
+    )

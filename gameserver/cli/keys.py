@@ -1,0 +1,138 @@
+"""`gameserver keys`: makes, lists, rotates and revokes operators' keys."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from gameserver import app as application
+from gameserver.cli.actor import actor
+from gameserver.cli.config_file import DEFAULT, Config
+from gameserver.cli.running import Json, console, with_core
+from gameserver.commands import admins
+from gameserver.commands.results import AdminKey, NewKey
+from gameserver.rules import one_time
+from gameserver.rules.roles import Role
+from gameserver.terminal import grid, show, show_json
+from gameserver.times import rfc3339
+
+keys_cli = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke operators' keys for /admin.")
+NAME = r"[A-Za-z0-9._@-]{1,64}"
+DAY = 86_400
+
+
+def _checked(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise typer.BadParameter("1 to 64 letters, digits, or any of . _ @ -")
+    return name
+
+
+Name = Annotated[str, typer.Argument(callback=_checked, help="Who has the key, as the audit log shows it.")]
+Reason = Annotated[str, typer.Option(help="For the audit log.")]
+
+
+@keys_cli.command()
+def create(  # noqa: PLR0913 (one for each option)
+    name: Name,
+    reason: Reason,
+    role: Annotated[Role, typer.Option(help="What it may do.")] = Role.VIEWER,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it holds; for ever unless given.")] = None,
+    totp: Annotated[  # noqa: FBT002
+        bool, typer.Option("--totp", help="It opens the console alone, with the one-time password of an app.")
+    ] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Make a key. It is shown once: only its hash is stored."""
+
+    async def work(core: application.Core) -> None:
+        app = one_time.written(secrets.token_bytes(one_time.SECRET_BYTES)) if totp else None
+        new = NewKey(name, role, days, app)
+        key, secret = await admins.make(core.commands.admins, actor(), new, reason)
+        _show_new(key, secret, None if app is None else one_time.address(app, name), as_json=as_json)
+
+    with_core(config, work)
+
+
+@keys_cli.command("list")
+def list_keys(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show every key there ever was, without its secret, and those of the settings."""
+
+    async def work(core: application.Core) -> None:
+        context = core.commands.admins
+        rows = [*map(_settings_row, context.settings), *map(_row, await context.stored.listed())]
+        if as_json:
+            show_json(rows)
+        else:
+            show(console, _table(rows))
+
+    with_core(config, work)
+
+
+@keys_cli.command()
+def rotate(
+    name: Name,
+    reason: Reason,
+    grace: Annotated[int, typer.Option(min=0, max=30 * DAY, help="Seconds for which the old key goes on.")] = DAY,
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Make a new key of the same role; the old one ends after `--grace`."""
+
+    async def work(core: application.Core) -> None:
+        key, secret = await admins.rotate(core.commands.admins, actor(), name, grace, reason)
+        _show_new(key, secret, None, as_json=as_json)
+
+    with_core(config, work)
+
+
+@keys_cli.command()
+def revoke(name: Name, reason: Reason, config: Config = DEFAULT) -> None:
+    """End all keys of a name, and the console's sessions that were opened with them, within two seconds."""
+
+    async def work(core: application.Core) -> None:
+        count = await admins.revoke(core.commands.admins, actor(), name, reason)
+        console.print(f"{name}: {count} keys revoked. Nodes refuse them within two seconds.")
+
+    with_core(config, work)
+
+
+def _show_new(key: AdminKey, secret: str, app: str | None, *, as_json: bool) -> None:
+    """Prints a key, and what an authenticator app is given, if it needs one."""
+    if as_json:
+        show_json({**_row(key), "key": secret, **({} if app is None else {"app": app})})
+        return
+    if app is not None:
+        typer.echo(f"For the app, shown this once, too: {app}", err=True)
+    until = "" if key.expires_at is None else f" It holds until {rfc3339(key.expires_at)}."
+    typer.echo(f"The key of {key.name}, a {key.role}, is shown this once:{until}", err=True)
+    typer.echo(secret)
+
+
+def _settings_row(name: str) -> dict[str, Any]:
+    return {"name": name, "id": "", "role": "operator", "state": "holds", "made_at": "", "made_by": "the settings",
+            "expires_at": None, "one_time_passwords": False}  # fmt: skip
+
+
+def _row(key: AdminKey) -> dict[str, Any]:
+    state = "revoked" if key.revoked_at is not None else "holds" if key.current else "rotated out"
+    return {
+        "name": key.name,
+        "id": key.id,
+        "role": key.role.value,
+        "state": state,
+        "made_at": rfc3339(key.made_at),
+        "made_by": key.made_by,
+        "expires_at": None if key.expires_at is None else rfc3339(key.expires_at),
+        "one_time_passwords": key.needs_code,
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = grid(*rows[0], folded=("name", "made_by")) if rows else grid("name")
+    for row in rows:
+        table.add_row(*(str(value or "") for value in row.values()))
+    return table

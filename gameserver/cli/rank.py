@@ -1,0 +1,86 @@
+"""`gameserver rank`: players in order, over all databases, as a table or as a file."""
+
+import contextlib
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from gameserver import app as application
+from gameserver.cli import tables
+from gameserver.cli.config_file import DEFAULT, Config
+from gameserver.cli.running import Json, console, with_core
+from gameserver.commands import rankings
+from gameserver.commands.rankings import PlayerChoice
+from gameserver.commands.results import Question, Segment
+from gameserver.exports import Format, encoded, heading
+from gameserver.terminal import show, show_json
+from gameserver.transport import answers
+
+Moment = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="In UTC.")
+]
+Yes = bool | None
+
+
+def rank(  # noqa: PLR0913 (one for each option)
+    config: Config = DEFAULT,
+    by: Annotated[Literal["exp", "level", "hp", "created_at"], typer.Option(help="What to rank by.")] = "exp",
+    class_name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
+    min_level: Annotated[int | None, typer.Option(min=1, help="Only this level and higher ones.")] = None,
+    max_level: Annotated[int | None, typer.Option(min=1, help="Only this level and lower ones.")] = None,
+    created_since: Moment = None,
+    created_until: Moment = None,
+    banned: Annotated[Yes, typer.Option("--banned/--not-banned", help="Only those that are, or aren't.")] = None,
+    online: Annotated[Yes, typer.Option("--online/--offline", help="Only those that are, or aren't.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only the player of this name.")] = None,
+    name_begins: Annotated[str | None, typer.Option(help="Only players whose name begins so.")] = None,
+    name_part: Annotated[str | None, typer.Option(help="Only players whose name has this part.")] = None,
+    device: Annotated[str | None, typer.Option(help="Only the player of this device, or of its hash.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many players.")] = 20,
+    ascending: Annotated[bool, typer.Option("--ascending", help="The lowest first.")] = False,  # noqa: FBT002
+    csv: Annotated[bool, typer.Option("--csv", help="Print all of them as CSV, whatever the limit is.")] = False,  # noqa: FBT002
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="The same as JSON lines.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Rank the players, exactly, over all databases."""
+    segment = Segment(
+        class_name=class_name,
+        min_level=min_level,
+        max_level=max_level,
+        created_since=_utc(created_since),
+        created_until=_utc(created_until),
+        banned=banned,
+        name_begins=name_begins,
+        name_part=name_part,
+    )
+    choice = PlayerChoice(segment, online, name, device)
+
+    async def work(core: application.Core) -> None:
+        context = core.commands.operations
+        chosen = await rankings.resolved(context, core.commands.accounts, choice)
+        question = Question(by, limit, not ascending, chosen)
+        if csv or ndjson:
+            await _export(core, question, "csv" if csv else "ndjson")
+            return
+        ranking = await rankings.rank(context, question)
+        if as_json:
+            show_json(answers.ranking(ranking, core.rulebook.game, None))
+        else:
+            show(console, tables.ranking(ranking, core.rulebook.game))
+
+    with_core(config, work)
+
+
+async def _export(core: application.Core, question: Question, kind: Format) -> None:
+    out, names = sys.stdout.buffer, answers.PLAYER_COLUMNS
+    out.write(heading(names, kind))
+    async with contextlib.aclosing(rankings.export(core.commands.operations, question)) as parts:
+        async for part in parts:
+            out.write(encoded(map(answers.exported_player, part), names, kind))
+    out.flush()
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,160 @@
+"""Plans of corrections: what an operator's order would make of a player, from the player and its past at one moment.
+
+Law: a plan changes nothing. It says all that the order will change (state, items, scores), and in `left` what can't be
+undone: letters that were sent, items that are gone, scores of seasons that are over or whose rules have changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gameserver.commands.correction_scores import MOST_ROWS, Planning, ScorePlan, Scores
+from gameserver.commands.moments import moment_of
+from gameserver.rules import corrections
+from gameserver.rules.corrections import Correct, Correction, RollBack, ScoreChange, Undo
+from gameserver.rules.errors import BadInput, FieldProblem, NotUndoable, StateUnknown
+from gameserver.rules.items import Items
+from gameserver.rules.outcomes import GRANTED, TAKEN, Event
+from gameserver.rules.player import Outcome, Player
+from gameserver.storage.ledger.past import Past, PastRow, Stored
+
+NO_ACTIONS = frozenset({"sign_up", "rename", "delete", "add_device", "remove_device", "ban", "lift_ban"})
+STATE = ("class", "level", "hp", "exp")
+Order = Correct | Undo | RollBack
+
+
+async def plan(planning: Planning, past: Past, held: Mapping[str, int], order: Order) -> Correction:
+    """`held` are the player's items.
+
+    Raises BadInput, UnknownClass, UnknownItem, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
+    """
+    if isinstance(order, Correct):
+        return await _correction(planning, past, order)
+    if isinstance(order, Undo):
+        return await _undoing(planning, past, held, order)
+    return await _rolling_back(planning, past, held, order)
+
+
+async def _correction(planning: Planning, past: Past, order: Correct) -> Correction:
+    before = past.player
+    after = corrections.corrected(before, order, planning.rulebook.game)
+    takes, grants = _signed(order.items)
+    if _state(before) == _state(after) and not takes and not grants:
+        raise BadInput(errors=[FieldProblem("", "nothing would change")])
+    scored = list(planning.rescoring.scored(before, Outcome(after, ())))
+    present, scores, now = await past.scores(), Scores(), planning.now()
+    for board, amount in scored:
+        key = (board.name, planning.calendar.number(board, now))
+        scores[key] = amount if board.operator != "sum" else present.get(key, 0) + amount
+    changes = _score_changes(present, scores)
+    return Correction(before, after, _event("corrected", before, after, changes), takes, grants, changes)
+
+
+async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], order: Undo) -> Correction:
+    player, row = past.player, await past.command(order.command_id)
+    if row is None:
+        raise StateUnknown("The player's ledger has no such command, or not any more.")
+    if row.seed < 0:
+        raise NotUndoable("It was refused, so it has changed nothing.")
+    if row.action in NO_ACTIONS:
+        raise NotUndoable(f"{row.action} isn't an action: use its own opposite.")
+    rows = await _rows_since(past, row.version - 1)
+    if row in await past.undone():
+        raise NotUndoable("It was undone before.")
+    earlier = next(each for each in reversed(rows) if each.version == row.version - 1)
+    data, left = player.data, _letters(row)
+    if "data" in row.outcome:
+        if corrections.recorded_data(row.outcome, player.data) == player.data:
+            data = await past.data(row.version - 1)
+        else:
+            left.append("What the game's rules remember of the player has changed since, and stays.")
+    after = corrections.undone(player, earlier.outcome, row.outcome, data, planning.rulebook.game)
+    takes, grants = _returned([row], held, left)
+    [deed] = await planning.rescoring.deeds(player, await past.data(row.version - 1), [earlier, row])
+    scores = await ScorePlan.of(planning, past)
+    changes = _score_changes(scores.present, await scores.without(deed, after))
+    event = _event("undone", player, after, changes, command_id=row.command_id)
+    return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
+
+
+async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int], order: RollBack) -> Correction:
+    player, version = past.player, await past.version_at(moment_of(order.to, "to"))
+    if version is None:
+        raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
+    if version == player.version:
+        raise NotUndoable("The player hasn't changed since that moment.")
+    rows = await _rows_since(past, version)
+    target, undoing = rows[-1], rows[:-1]
+    data = await past.data(version)
+    after = corrections.restored(player, target.outcome, data, planning.rulebook.game)
+    left = [sentence for row in undoing for sentence in _letters(row)][:20]
+    if target.outcome["name"] != player.name:
+        left.append("The player was renamed since: the name stays.")
+    takes, grants = _returned(undoing, held, left)
+    deeds = await planning.rescoring.deeds(player, data, rows[::-1])
+    scores = await ScorePlan.of(planning, past)
+    changes = _score_changes(scores.present, await scores.as_of(version, deeds))
+    event = _event("rolled_back", player, after, changes, to=order.to, to_version=version)
+    return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
+
+
+async def _rows_since(past: Past, version: int) -> list[PastRow]:
+    """The rows of this version and all later ones, from the newest. Raises StateUnknown, NotUndoable."""
+    count = past.player.version - version + 1
+    if count > MOST_ROWS:
+        raise NotUndoable(f"The player has changed {count - 1} times since, of at most {MOST_ROWS - 1}.")
+    rows = await past.rows(version, past.player.version, count + 1)
+    if [row.version for row in rows] != list(range(past.player.version, version - 1, -1)):
+        raise StateUnknown("The ledger doesn't have everything since then any more.")
+    return rows
+
+
+def _letters(row: PastRow) -> list[str]:
+    return [
+        f"A letter ({event['kind']}) to player {event['to']} can't be called back."
+        for event in row.outcome["events"]
+        if event["type"] == "mail_sent"
+    ]
+
+
+def _returned(rows: Sequence[PastRow], held: Mapping[str, int], left: list[str]) -> tuple[Items, Items]:
+    """The items to take from the player, as far as it has them, and to give it, so that rows gave and took none."""
+    net: dict[str, int] = {}
+    for row in rows:
+        for event in row.outcome["events"]:
+            sign = {GRANTED: -1, TAKEN: 1}.get(event["type"], 0)
+            for item, count in event["items"].items() if sign else ():
+                net[item] = net.get(item, 0) + sign * count
+    for item, count in net.items():
+        if -count > held.get(item, 0):
+            left.append(f"Of {-count} {item} to take back the player has only {held.get(item, 0)}.")
+            net[item] = -held.get(item, 0)
+    return _signed(net)
+
+
+def _signed(changes: Mapping[str, int]) -> tuple[Items, Items]:
+    """What is taken, and what is granted."""
+    takes = tuple(sorted((item, -count) for item, count in changes.items() if count < 0))
+    return takes, tuple(sorted((item, count) for item, count in changes.items() if count > 0))
+
+
+def _score_changes(present: Stored, scores: Scores) -> tuple[ScoreChange, ...]:
+    changed = {key: score for key, score in scores.items() if score != present.get(key)}
+    return tuple(ScoreChange(*key, present.get(key), score) for key, score in sorted(changed.items()))
+
+
+def _event(kind: str, before: Player, after: Player, scores: Sequence[ScoreChange], **more: object) -> Event:
+    """What the ledger says of it: the player reads it, too."""
+    old, new = _state(before), _state(after)
+    return {
+        "type": kind,
+        **more,
+        "changes": {name: {"before": old[name], "after": new[name]} for name in STATE if old[name] != new[name]},
+        "scores": [
+            {"board": change.board, "season": change.season, "before": change.before, "after": change.after}
+            for change in scores
+        ],
+    }
+
+
+def _state(player: Player) -> dict[str, Any]:
+    return {"class": player.class_name, "level": player.level, "hp": player.hp, "exp": player.exp}

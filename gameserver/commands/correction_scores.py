@@ -1,0 +1,130 @@
+"""What becomes of a player's stored scores when commands of its past are undone.
+
+Law: what commands scored is known from replaying them, or it stays and a sentence in `left` says so. Scores of seasons
+that are over stay: their standings are final. A player of whom nothing that scored is left leaves the board.
+"""
+
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from gameserver.rules.boards import Board
+from gameserver.rules.corrections import CORRECTIONS
+from gameserver.rules.player import Player
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.ledger.past import Past, PastRow, Stored, undone_by
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.rescoring import Deed, Rescoring, folded
+
+MOST_ROWS = 20_000
+"""Commands that are read of a player's past, at the most."""
+Key = tuple[str, int]
+Scores = dict[Key, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What plans need; one per node."""
+
+    rulebook: Rulebook
+    calendar: Calendar
+    rescoring: Rescoring
+    now: Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class ScorePlan:
+    """Of one player; `present` are its scores by board and season."""
+
+    planning: Planning
+    past: Past
+    present: Stored
+    left: list[str] = field(default_factory=list)
+    """Sentences: what stays, and why."""
+
+    @classmethod
+    async def of(cls, planning: Planning, past: Past) -> Self:
+        return cls(planning, past, await past.scores())
+
+    async def without(self, deed: Deed, after: Player) -> Scores:
+        """The scores that change when one command is undone; `after` is the player then."""
+        if deed.scored is None:
+            self.left.append("The rules have changed since: what it scored isn't known, and stays.")
+            return {}
+        scores: Scores = {}
+        undone = {deed.row.command_id}
+        for key, amount in deed.scored.items():
+            board = self._open_board(key)
+            if board is None:
+                continue
+            if board.operator == "sum":
+                scores[key] = await self._reduced(board, key, amount, undone)
+            elif board.points is None:
+                scores[key] = after.level if board.score == "level" else after.exp
+            elif deed.row.action in CORRECTIONS or self.present.get(key) == amount:
+                scores[key] = await self._recomputed(board, key, undone)
+        return scores
+
+    async def as_of(self, version: int, deeds: Sequence[Deed]) -> Scores:
+        """The scores that change when all commands after a version, `deeds`, are undone."""
+        if any(deed.scored is None for deed in deeds):
+            self.left.append("The rules have changed since: what some commands scored isn't known, and stays.")
+        amounts: dict[Key, int] = {}
+        for deed in deeds:
+            for key, amount in (deed.scored or {}).items():
+                amounts[key] = amounts.get(key, 0) + amount
+        scores: Scores = {}
+        for key, amount in amounts.items():
+            board = self._open_board(key)
+            if board is None:
+                continue
+            if board.operator == "sum":
+                scores[key] = await self._reduced(board, key, amount, set(), version)
+            else:
+                scores[key] = await self._recomputed(board, key, set(), version)
+        return scores
+
+    def _open_board(self, key: Key) -> Board | None:
+        """The board of a score that can still change."""
+        name, season = key
+        board = next((board for board in self.planning.rescoring.stored() if board.name == name), None)
+        if board is None or self.planning.calendar.number(board, self.planning.now()) != season:
+            self.left.append(f"The board {name}, or its season, is over: the score stays.")
+            return None
+        return board
+
+    async def _reduced(
+        self, board: Board, key: Key, amount: int, without: Set[str], until: int | None = None
+    ) -> int | None:
+        """A sum less what is undone; none if nothing that scored is left."""
+        rest = self.present.get(key, 0) - amount
+        if rest:
+            return rest
+        known, score = await self._fold(board, key, without, until)
+        return rest if score is not None or not known else None
+
+    async def _recomputed(self, board: Board, key: Key, without: Set[str], until: int | None = None) -> int | None:
+        """The best or last score of the commands that stand; the present one if that can't be known."""
+        known, score = await self._fold(board, key, without, until)
+        if known:
+            return score
+        self.left.append(f"The ledger or the rules of then are gone: the score on {board.name} stays.")
+        return self.present.get(key)
+
+    async def _fold(self, board: Board, key: Key, without: Set[str], until: int | None) -> tuple[bool, int | None]:
+        """Whether the commands up to a version are known, and what they led to, but for those `without`."""
+        last = self.past.player.version if until is None else until
+        rows = await self.past.rows(1, last, MOST_ROWS + 1)
+        whole = [row.version for row in rows] == list(range(last, last - len(rows), -1)) and len(rows) <= MOST_ROWS
+        if not whole or not rows or not (rows[-1].version == 1 or rows[-1].at.timestamp() < key[1]):
+            return False, None
+        data = await self.past.data(rows[-1].version)
+        deeds = await self.planning.rescoring.deeds(self.past.player, data, rows[::-1])
+        undone = undone_by(row for row in rows if row.command_id not in without)
+
+        def is_gone(row: PastRow) -> bool:
+            return row.command_id in without or row in undone
+
+        known = all(deed.scored is not None for deed in deeds if not is_gone(deed.row))
+        return known, folded(board, key[1], deeds, is_gone)

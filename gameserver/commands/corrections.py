@@ -1,0 +1,181 @@
+"""Corrections of a player by operators: values, undoing one action, rolling back to a moment; each with a preview.
+
+Law: a correction is planned on the player and its ledger in one snapshot, and committed on that very version by the
+group commit that actions go through, once per command id. If the player has acted in between, it is planned anew. Every
+attempt is in the audit log before it is made, with what the player is before and after it.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.correction_plans import Order, plan
+from gameserver.commands.correction_scores import Planning
+from gameserver.commands.devices import ANY_EPOCH
+from gameserver.commands.play import Play
+from gameserver.rules.boards import Board
+from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo
+from gameserver.rules.errors import BoardUnavailable, PlayerChanged
+from gameserver.rules.player import Player
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.ledger.past import Past, Pasts
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.players.command import Command, Receipt
+from gameserver.telemetry import request_id
+
+ATTEMPTS = 20
+"""How often a correction is planned anew because the player goes on acting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """One per node."""
+
+    play: Play
+    planning: Planning
+    pasts: Pasts
+    leaderboards: Leaderboards
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class RankChange:
+    """A player's rank on a board, None while it isn't on it, before and after."""
+
+    contest: Contest
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What a correction does, or did: without `correction` it was carried out before under its command id."""
+
+    player: Player
+    correction: Correction | None
+    receipt: Receipt | None = None
+    ranks: Sequence[RankChange] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedBy:
+    """Who makes a change, why, and under which command id."""
+
+    admin: str
+    reason: str
+    command_id: str
+
+
+async def preview(corrections: Corrections, player_id: int, order: Order) -> Corrected:
+    """What an order would change, ranks included; changes nothing.
+
+    Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
+    """
+    correction = await _planned(corrections, player_id, order)
+    return Corrected(correction.after, correction, ranks=await _ranks(corrections, correction))
+
+
+async def carry_out(corrections: Corrections, player_id: int, order: Order, by: ChangedBy) -> Corrected:
+    """Corrects a player, once per command id.
+
+    Raises what `preview` does, CommandMismatch, CommandExpired, PlayerChanged, Refused for items that the player has
+    no more, Overloaded, and OutcomeUnknown (send it again).
+    """
+    command = Command(by.command_id, player_id, name_of(order), order, ANY_EPOCH, request_id=request_id.get())
+    command.repeatable = True
+    if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
+        receipt = await corrections.play.players.act(command)
+        return Corrected(receipt.player, None, receipt)
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(PlayerChanged):
+            return await _attempt(corrections, command, order, by)
+    return await _attempt(corrections, command, order, by)
+
+
+async def _attempt(corrections: Corrections, command: Command, order: Order, by: ChangedBy) -> Corrected:
+    """Raises PlayerChanged if the player has acted since the plan was made."""
+    correction = await _planned(corrections, command.player_id, order)
+    command.correction, command.takes = correction, correction.takes
+    async with corrections.audit.recorded(_entry(correction, order, by)) as end:
+        receipt = await corrections.play.players.act(command)
+        end.after = _shown(receipt.player) | {"replayed": receipt.replayed}
+    return Corrected(receipt.player, None if receipt.replayed else correction, receipt)
+
+
+def name_of(order: Order) -> str:
+    """Its name in the ledger and the audit log."""
+    if isinstance(order, Correct):
+        return CORRECT
+    return UNDO if isinstance(order, Undo) else ROLL_BACK
+
+
+async def _planned(corrections: Corrections, player_id: int, order: Order) -> Correction:
+    held: dict[str, int] = {}
+    if not isinstance(order, Correct):
+        held = {stack.item: stack.count for stack in await corrections.play.players.items(player_id)}
+
+    async def work(past: Past) -> Correction:
+        return await plan(corrections.planning, past, held, order)
+
+    return await corrections.pasts.look(player_id, work)
+
+
+def _entry(correction: Correction, order: Order, by: ChangedBy) -> AuditedChange:
+    details = {
+        "order": order.model_dump(mode="json", exclude_none=True),
+        "takes": dict(correction.takes),
+        "grants": dict(correction.grants),
+        "scores": [asdict(change) for change in correction.scores],
+    }
+    action, target = name_of(order).partition(":")[2], str(correction.before.id)
+    return AuditedChange(by.admin, action, target, by.reason, details, by.command_id, _shown(correction.before))
+
+
+def _shown(player: Player) -> dict[str, Any]:
+    return {
+        "class": player.class_name,
+        "level": player.level,
+        "hp": player.hp,
+        "exp": player.exp,
+        "version": player.version,
+    }
+
+
+async def _ranks(corrections: Corrections, correction: Correction) -> list[RankChange]:
+    """The ranks that change, as the boards are now; of boards that can't be read none are told."""
+    changes = []
+    calendar, now = corrections.planning.calendar, corrections.planning.now()
+    scores = {(change.board, change.season): change for change in correction.scores}
+    for board in calendar.boards():
+        contest = Contest(board, calendar.number(board, now))
+        if board.stores_scores:
+            change = scores.get((board.name, contest.season))
+            if change is None:
+                continue
+            score = change.after
+        else:
+            score = _score(board, correction.after)
+            if score == _score(board, correction.before):
+                continue
+        try:
+            changes.append(await _rank_change(corrections, contest, correction.before.id, score))
+        except BoardUnavailable:
+            continue
+    return changes
+
+
+def _score(board: Board, player: Player) -> int | None:
+    """The player's score on a board that follows its present state."""
+    if not board.admits(player.class_name, player.level):
+        return None
+    return player.level if board.score == "level" else player.exp
+
+
+async def _rank_change(corrections: Corrections, contest: Contest, player_id: int, score: int | None) -> RankChange:
+    standings = corrections.leaderboards.standings
+    page = await standings.ranks(contest, [player_id])
+    before = page.standings[0].rank if page.standings else None
+    after = None if score is None else await standings.would_be(contest, player_id, score)
+    return RankChange(contest, before, after)

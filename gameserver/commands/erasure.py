@@ -1,0 +1,145 @@
+"""Erasing a player for good, with a receipt: deleted first, then every name and text of it is erased in every store.
+
+Law: every step may be repeated, under any command id, until the receipt says that nothing is left. Figures stay, as
+others' ledgers and boards add up with them. Backups aren't touched: they have what they had until they expire.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from gameserver.commands import boards, identity
+from gameserver.commands.accounts import Accounts
+from gameserver.commands.boards import Leaderboards
+from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.keys import name_keys
+from gameserver.rules.errors import Unavailable
+from gameserver.storage.accounts.erasure import Erasure, Traces
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.notes import Notes
+from gameserver.storage.rooms import LiveRoom, SocialRoom
+from gameserver.storage.seasons.records import SeasonRecords
+
+ARRIVAL_SECONDS, PAUSE = 5.0, 0.1
+"""How long letters on their way, and followers of boards, are waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasures:
+    """One per node."""
+
+    accounts: Accounts
+    erasure: Erasure
+    records: SeasonRecords
+    notes: Notes
+    social: SocialRoom
+    live: LiveRoom
+    leaderboards: Leaderboards
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureReceipt:
+    """What was erased, in rows or keys by store, and what a search of these still finds: nothing, if complete."""
+
+    player_id: int
+    command_id: str
+    names: int
+    erased: dict[str, int]
+    left: dict[str, int]
+
+    @property
+    def complete(self) -> bool:
+        return not any(self.left.values())
+
+
+async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureReceipt:
+    """Deletes a player, unless it was deleted before, and erases what is left of it.
+
+    Raises PlayerNotFound if there never was one, CommandExpired, CommandMismatch, OutcomeUnknown, TooManyChanges, and
+    Unavailable while something can't be reached, or letters of it are on their way: send it again.
+    """
+    entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id)
+    async with erasures.audit.recorded(entry) as end:
+        await identity.end(erasures.accounts, player_id, by.command_id)
+        traces = await _arrived(erasures, player_id)
+        erased = await _erase(erasures, player_id, traces)
+        left = await _left(erasures, player_id, traces)
+        receipt = ErasureReceipt(player_id, by.command_id, len(traces.names), erased, left)
+        end.after = {"erased": erased, "left": left}
+    return receipt
+
+
+async def _arrived(erasures: Erasures, player_id: int) -> Traces:
+    traces = await erasures.erasure.traces(player_id)
+    for _ in range(int(ARRIVAL_SECONDS / PAUSE)):
+        if not traces.on_its_way:
+            return traces
+        await asyncio.sleep(PAUSE)
+        traces = await erasures.erasure.traces(player_id)
+    raise Unavailable("The player is deleted, but letters of it are on their way: send this again.", retry_after=5)
+
+
+async def _erase(erasures: Erasures, player_id: int, traces: Traces) -> dict[str, int]:
+    claims = [await _free(erasures, player_id, name) for name in traces.names]
+    for letter in traces.letters:
+        await erasures.erasure.forget_letter(letter, player_id)
+    rows = await erasures.erasure.forget(player_id)
+    redis = [
+        await erasures.social.feeds.forget(player_id),
+        await erasures.social.friends.forget(player_id),
+        await erasures.live.pushes.forget(player_id),
+    ]
+    return {
+        "claims": sum(claims),
+        "letters": len(traces.letters),
+        **rows,
+        "standings": await erasures.records.forget_name(player_id),
+        "notes": await erasures.notes.forget(player_id),
+        "redis": sum(redis),
+    }
+
+
+async def _free(erasures: Erasures, player_id: int, name: str) -> int:
+    """Frees the claims on a name, also one that stays blocked otherwise; how many."""
+    freed, claims = 0, erasures.accounts.room.claims
+    for key in name_keys(name):
+        claim = await claims.doubt(key, player_id)
+        if claim is not None:
+            await claims.release(claim)
+            freed += 1
+    return freed
+
+
+async def _left(erasures: Erasures, player_id: int, traces: Traces) -> dict[str, int]:
+    """What a search still finds, by store."""
+
+    async def claims() -> int:
+        keys = [key for name in traces.names for key in name_keys(name)]
+        found = [await erasures.accounts.room.claims.find(key) for key in keys]
+        return sum(claim is not None and claim.player_id == player_id for claim in found)
+
+    return {
+        "claims": await claims(),
+        "players": await erasures.erasure.left(player_id, traces.names),
+        "standings": await erasures.records.names_of(player_id),
+        "notes": len(await erasures.notes.of(player_id)),
+        "sessions": len(await erasures.accounts.sessions.listed(player_id)),
+        "boards": await _soon_none(lambda: _places(erasures, player_id)),
+    }
+
+
+async def _places(erasures: Erasures, player_id: int) -> int:
+    """On how many boards the player still is."""
+    names: Sequence[str] = [board.name for board, _ in boards.listed(erasures.leaderboards)]
+    pages = [await boards.ranks(erasures.leaderboards, name, boards.CURRENT, [player_id]) for name in names]
+    return sum(len(ranked.page.standings) for ranked in pages)
+
+
+async def _soon_none(count: Callable[[], Awaitable[int]]) -> int:
+    """Followers of boards are a moment behind."""
+    for _ in range(int(ARRIVAL_SECONDS / PAUSE)):
+        if not await count():
+            return 0
+        await asyncio.sleep(PAUSE)
+    return await count()

@@ -1,0 +1,163 @@
+"""What operators see of one player: everything at once, its ledger as a timeline, and its state at a past moment."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gameserver.commands import boards, play
+from gameserver.commands.boards import Leaderboards, Ranked
+from gameserver.commands.moments import moment_of
+from gameserver.commands.play import Play
+from gameserver.rules.errors import BoardUnavailable, SessionsUnavailable, StateUnknown
+from gameserver.rules.player import Player
+from gameserver.rules.player_data import PlayerData
+from gameserver.storage.accounts.bans import Ban, Bans
+from gameserver.storage.items.inventory import Stack
+from gameserver.storage.ledger.past import Past, PastRow, Pasts, TimelineFilter, Undone
+from gameserver.storage.mail.inbox import Mail
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.notes import Note, Notes
+from gameserver.storage.rooms import SocialRoom
+from gameserver.storage.seasons.rescoring import Rescoring
+from gameserver.storage.sessions.sessions import Listed, Sessions
+from gameserver.storage.social.blocks import Block
+
+LETTERS, REPLAYED = 20, 200
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerPages:
+    """What an operator's page of a player needs; one per node."""
+
+    play: Play
+    social: SocialRoom
+    leaderboards: Leaderboards
+    sessions: Sessions
+    bans: Bans
+    notes: Notes
+    pasts: Pasts
+    rescoring: Rescoring
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerPage:
+    """A player as it is; `sessions` is None, and boards are left out, while Redis is away."""
+
+    player: Player
+    sessions: Sequence[Listed] | None
+    places: Sequence[Ranked]
+    friends: Sequence[int]
+    blocks: Sequence[Block]
+    letters: Sequence[Mail]
+    items: Sequence[Stack]
+    bans: Sequence[Ban]
+    notes: Sequence[Note]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Commands from the newest; `cursor` is the version below which the next page begins, None at the end."""
+
+    rows: Sequence[PastRow]
+    undone: Undone
+    cursor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastState:
+    """A player at a moment, by the ledger.
+
+    The last `replayed` commands up to then were replayed; `differing` are the versions in which the rules of today lead
+    to something else than the ledger has.
+    """
+
+    player: Player
+    row: PastRow
+    data: PlayerData
+    replayed: int
+    differing: Sequence[int]
+
+
+async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
+    """Raises PlayerNotFound, DatabaseUnavailable."""
+    player = await pages.pasts.look(player_id, _player)
+    epoch = await pages.play.players.epoch(player_id) or 0
+    (sessions, places, friends, blocks), (letters, items, bans, notes) = await asyncio.gather(
+        asyncio.gather(
+            _sessions(pages, player_id, epoch),
+            _places(pages, player_id),
+            pages.social.friends.of(player_id),
+            pages.social.blocks.of(player_id),
+        ),
+        asyncio.gather(
+            pages.play.inbox.page(player_id, LETTERS, None),
+            pages.play.players.items(player_id),
+            pages.bans.of(player_id),
+            pages.notes.of(player_id),
+        ),
+    )
+    return PlayerPage(player, sessions, places, friends, blocks, letters, items, bans, notes)
+
+
+async def timeline(pages: PlayerPages, player_id: int, wanted: TimelineFilter) -> Timeline:
+    """A page of the player's ledger. Raises PlayerNotFound, DatabaseUnavailable."""
+
+    async def work(past: Past) -> tuple[list[PastRow], Undone]:
+        return await past.timeline(wanted), await past.undone()
+
+    rows, undone = await pages.pasts.look(player_id, work)
+    shown = rows[: wanted.limit]
+    return Timeline(shown, undone, shown[-1].version if len(rows) > wanted.limit else None)
+
+
+async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
+    """The player at a moment (RFC 3339). Raises BadInput, PlayerNotFound, StateUnknown, DatabaseUnavailable."""
+    moment = moment_of(at, "at")
+
+    async def work(past: Past) -> PastState:
+        version = await past.version_at(moment)
+        if version is None:
+            raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
+        if version < past.player.version and not await past.rows(version + 1, version + 1, 1):
+            raise StateUnknown("The ledger doesn't have everything of then any more.")
+        rows = await past.rows(max(version - REPLAYED, 1), version, REPLAYED + 1)
+        contiguous = [row for number, row in enumerate(rows) if row.version == version - number]
+        deeds = await pages.rescoring.deeds(past.player, await past.data(contiguous[-1].version), contiguous[::-1])
+        differing = [deed.row.version for deed in deeds if deed.scored is None]
+        return PastState(past.player, rows[0], await past.data(version), len(deeds), differing)
+
+    return await pages.pasts.look(player_id, work)
+
+
+async def note(pages: PlayerPages, player_id: int, admin: str, text: str, command_id: str) -> Note:
+    """Adds a note, once per command id. Raises PlayerNotFound, DatabaseUnavailable."""
+    await play.read(pages.play, player_id)
+    async with pages.audit.recorded(AuditedChange(admin, "note", str(player_id), "a note", {}, command_id)) as end:
+        added = await pages.notes.add(player_id, admin, text, command_id)
+        end.after = {"note": added.id}
+    return added
+
+
+async def _player(past: Past) -> Player:
+    return past.player
+
+
+async def _sessions(pages: PlayerPages, player_id: int, epoch: int) -> Sequence[Listed] | None:
+    try:
+        return await pages.sessions.listed(player_id, epoch)
+    except SessionsUnavailable:
+        return None
+
+
+async def _places(pages: PlayerPages, player_id: int) -> list[Ranked]:
+    names = [board.name for board, _ in boards.listed(pages.leaderboards)]
+    found = await asyncio.gather(*(_place(pages, name, player_id) for name in names))
+    return [ranked for ranked in found if ranked is not None and ranked.page.standings]
+
+
+async def _place(pages: PlayerPages, board: str, player_id: int) -> Ranked | None:
+    try:
+        return await boards.ranks(pages.leaderboards, board, boards.CURRENT, [player_id])
+    except BoardUnavailable:
+        return None

@@ -1,0 +1,74 @@
+-- What a correction reads of a player's past. Tables: ledger, ledger_kept, players, scores.
+-- :slot and :id the player, in each.
+
+-- name: command
+-- :command_id: the row of a command that took effect, and also one that was refused.
+select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
+       version, at, seed
+from ledger where slot = :slot and player_id = :id and command_id = cast(:command_id as uuid)
+
+-- name: version_at
+-- :moment: the version that the player had then; null if it is younger, or if no row is that old any more.
+select max(version) from (
+    select version from ledger where slot = :slot and player_id = :id and seed >= 0 and at <= :moment
+    union all
+    select version from ledger_kept where slot = :slot and player_id = :id and seed >= 0 and at <= :moment
+) as older
+
+-- name: rows
+-- :first and :last versions, :limit how many: rows that took effect, from the newest.
+select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
+       version, at, seed
+from (
+    select command_id, action, args, outcome, version, at, seed from ledger
+    where slot = :slot and player_id = :id and seed >= 0 and version between :first and :last
+    union all
+    select command_id, action, args, outcome, version, at, seed from ledger_kept k
+    where slot = :slot and player_id = :id and seed >= 0 and version between :first and :last
+      and not exists (select from ledger l where l.slot = k.slot and l.player_id = k.player_id
+                                                 and l.command_id = k.command_id)
+) as both_parts
+order by version desc limit :limit
+
+-- name: corrections
+-- Everything that has undone something, from the newest.
+select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
+       version, at, seed
+from ledger
+where slot = :slot and player_id = :id and seed >= 0 and action in ('operator:undo', 'operator:roll_back')
+order by version desc
+
+-- name: timeline
+-- :limit, :before a version or null, :actions (empty for all), :since and :until moments or null: rows that took effect,
+-- from the newest.
+select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
+       version, at, seed
+from (
+    select command_id, action, args, outcome, version, at, seed from ledger
+    where slot = :slot and player_id = :id and seed >= 0
+    union all
+    select command_id, action, args, outcome, version, at, seed from ledger_kept k
+    where slot = :slot and player_id = :id and seed >= 0
+      and not exists (select from ledger l where l.slot = k.slot and l.player_id = k.player_id
+                                                 and l.command_id = k.command_id)
+) as both_parts
+where (cast(:before as bigint) is null or version < :before)
+  and (cardinality(cast(:actions as text[])) = 0 or action = any(cast(:actions as text[])))
+  and (cast(:since as timestamptz) is null or at >= :since)
+  and (cast(:until as timestamptz) is null or at < :until)
+order by version desc limit :limit
+
+-- name: data
+-- :version: what the rules remembered of the player when it had that version, and the version of the row that says so.
+select cast(outcome -> 'data' as text) as data, version from ledger
+where slot = :slot and player_id = :id and seed >= 0 and version <= :version and outcome -> 'data' is not null
+order by version desc limit 1
+
+-- name: player
+-- The player as it is, with its data.
+select id, name, class, level, hp, exp, version, created_at, exp_reached_at, cast(data as text) as data from players
+where slot = :slot and id = :id and not void
+
+-- name: scores
+-- The scores that the player has on boards that store them.
+select board, season, score from scores where slot = :slot and player_id = :id and score is not null

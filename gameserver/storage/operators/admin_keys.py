@@ -1,0 +1,209 @@
+"""Operators' keys and the console's sessions, in the control database.
+
+Law: only hashes are stored: who reads the database, or a backup of it, can't use a key. A key has 256 random bits, so
+one round of SHA-256 is enough, and it says its id, so that it is compared with one hash, in constant time.
+Every node knows the keys as they were FRESH_SECONDS ago: one that is revoked opens nothing any more after that. While
+the control database is silent, a node goes on with what it knows for STALE_SECONDS.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gameserver.rules.errors import Conflict, DatabaseUnavailable, NotFound, Unavailable
+from gameserver.rules.roles import Role
+from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.database import Database
+
+SQL = statements.load(__package__, "admin_keys.sql")
+FRESH_SECONDS, STALE_SECONDS = 1.0, 30.0
+LOOK_SECONDS = 1.5
+"""How long a request waits for the control database before the node goes on with what it knows."""
+KEY, SESSION = "hlk", "hls"
+"""How keys and sessions begin, so that they can be told apart, and found where they were published by mistake."""
+
+
+class AdminKey(NamedTuple):
+    """A key without its secret; `current` is false for one that was rotated out or revoked."""
+
+    id: str
+    name: str
+    role: Role
+    made_at: datetime
+    made_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    current: bool
+    needs_code: bool
+    """Whether it opens nothing but sessions of the console, with a one-time password."""
+
+
+class NewKey(NamedTuple):
+    """What a key is to be: `days` until it expires, or None; `totp` the secret of its one-time passwords, if any."""
+
+    name: str
+    role: Role
+    days: int | None = None
+    totp: str | None = None
+
+
+class KnownKey(NamedTuple):
+    """A key that opens the door; the id is empty for one of the settings."""
+
+    id: str
+    name: str
+    role: Role
+    hash: str
+    totp: str | None = None
+    """The secret of its one-time passwords, if it needs them."""
+
+
+class _Session(NamedTuple):
+    hash: str
+    key: str
+    name: str
+    fingerprint: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read at `at`, of a clock that never goes back."""
+
+    at: float
+    keys: Mapping[str, KnownKey] = field(default_factory=dict)
+    sessions: Mapping[str, _Session] = field(default_factory=dict)
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a key or a session, in hexadecimal."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+class AdminKeys:
+    """One per process. Every method raises DatabaseUnavailable; those that change something, OutcomeUnknown."""
+
+    def __init__(self, control: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._control, self._clock = control, clock
+        self._known = _Known(-STALE_SECONDS)
+        self._tried = -FRESH_SECONDS
+        self._lock = asyncio.Lock()
+
+    async def make(self, new: NewKey, by: str) -> tuple[AdminKey, str]:
+        """A new key and its secret, which nobody can read again. Raises Conflict if the name has a key."""
+        key_id, secret = _new()
+        name, digest = new.name, hash_of(secret)
+        rows = await self._control.ask(SQL["make"], key_id, name, new.role.value, digest, by, new.days, new.totp)
+        if not rows:
+            raise Conflict(f"There is a key of the name {name}: rotate it, or revoke it first.")
+        self._forget()
+        return _key(rows[0]), secret
+
+    async def rotate(self, name: str, by: str, seconds: float) -> tuple[AdminKey, str]:
+        """A new key of the same role; the old one goes on for so long. Raises NotFound."""
+        key_id, secret = _new()
+        rows = await self._control.ask(SQL["rotate"], key_id, name, hash_of(secret), by, seconds)
+        if not rows:
+            raise NotFound(f"No key has the name {name}.")
+        self._forget()
+        return _key(rows[0]), secret
+
+    async def revoke(self, name: str) -> int:
+        """Ends all keys of this name, and with them their sessions; how many. Raises NotFound."""
+        rows = await self._control.ask(SQL["revoke"], name)
+        if not rows:
+            raise NotFound(f"No key has the name {name}.")
+        self._forget()
+        return len(rows)
+
+    async def listed(self) -> list[AdminKey]:
+        """Every key there ever was, by name."""
+        return [_key(row) for row in await self._control.ask(SQL["listed"])]
+
+    async def spend_code(self, key: KnownKey, step: int) -> bool:
+        """Whether the one-time password of this half minute hasn't been used; from now on it has."""
+        return bool(await self._control.ask(SQL["spend"], key.id, step))
+
+    async def open_session(self, key: KnownKey, seconds: float) -> tuple[str, datetime]:
+        """A new session of the console, and when it ends."""
+        secret = f"{SESSION}_{secrets.token_urlsafe(32)}"
+        arguments = (hash_of(secret), key.id, key.name, key.hash, seconds)
+        ((expires_at,),) = await self._control.ask(SQL["open"], *arguments)
+        self._forget()
+        return secret, expires_at
+
+    async def close_session(self, secret: str) -> None:
+        """Ends a session; nothing happens if it has ended."""
+        await self._control.ask(SQL["close"], hash_of(secret))
+        self._forget()
+
+    async def holder(self, secret: str) -> KnownKey | None:
+        """The key that this is; None if it is none that holds."""
+        prefix, _, rest = secret.partition("_")
+        if prefix != KEY:
+            return None
+        known = (await self._look()).keys.get(rest.partition("_")[0])
+        return known if known is not None and hmac.compare_digest(known.hash, hash_of(secret)) else None
+
+    async def session_key(self, secret: str, settings: Mapping[str, KnownKey]) -> tuple[KnownKey, datetime] | None:
+        """The key of a session that holds, and when it ends; `settings` are the keys of the settings by name."""
+        if not secret.startswith(f"{SESSION}_"):
+            return None
+        known = await self._look()
+        session = known.sessions.get(hash_of(secret))
+        if session is None:
+            return None
+        key = known.keys.get(session.key) if session.key else settings.get(session.name)
+        if key is None or not hmac.compare_digest(key.hash, session.fingerprint):
+            return None
+        return key, session.expires_at
+
+    async def _look(self) -> _Known:
+        """The keys and sessions, read now unless they are fresh. Raises DatabaseUnavailable if they are stale."""
+        if self._clock() - self._known.at >= FRESH_SECONDS:
+            async with self._lock:
+                await self._refresh()
+        if self._clock() - self._known.at >= STALE_SECONDS:
+            raise DatabaseUnavailable("Admin keys can't be checked: the control database doesn't answer.")
+        return self._known
+
+    async def _refresh(self) -> None:
+        """Reads them, at the most once in FRESH_SECONDS also where that fails."""
+        began = self._clock()
+        if began - max(self._known.at, self._tried) < FRESH_SECONDS:
+            return
+        self._tried = began
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                keys = await self._control.ask(SQL["known"])
+                sessions = await self._control.ask(SQL["sessions"])
+        except (Unavailable, TimeoutError):
+            return
+        self._known = _Known(began, _by_id(keys), {row.hash: _Session(*row) for row in sessions})
+
+    def _forget(self) -> None:
+        """This node sees what it has changed at once."""
+        read = min(self._known.at, self._clock() - FRESH_SECONDS)
+        self._known = _Known(read, self._known.keys, self._known.sessions)
+        self._tried = -FRESH_SECONDS
+
+
+def _new() -> tuple[str, str]:
+    """An id and a secret that says it."""
+    key_id = secrets.token_hex(6)
+    return key_id, f"{KEY}_{key_id}_{secrets.token_urlsafe(32)}"
+
+
+def _by_id(rows: Sequence[Any]) -> dict[str, KnownKey]:
+    return {row.id: KnownKey(row.id, row.name, Role(row.role), row.hash, row.totp) for row in rows}
+
+
+def _key(row: Sequence[object]) -> AdminKey:
+    key = AdminKey(*row)  # type: ignore[arg-type]
+    return key._replace(role=Role(key.role))

@@ -1,0 +1,55 @@
+-- Operators' keys, and sessions of the console. Tables: admin_keys, admin_sessions.
+
+-- name: known
+-- Every key that opens the door now: id, name, role, hash, and the secret of its one-time passwords.
+select id, name, role, hash, totp from admin_keys
+where revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+
+-- name: sessions
+-- Every session that hasn't ended; the key it was opened with is looked up each time.
+select hash, key, name, fingerprint, expires_at from admin_sessions where expires_at > clock_timestamp()
+
+-- name: make
+-- $1 id, $2 name, $3 role, $4 hash, $5 who makes it, $6 days until it expires or null, $7 the secret of
+-- its one-time passwords or null. No row if the name is taken.
+insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp)
+values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(days => $6::int), true, $7)
+on conflict do nothing
+returning id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null
+
+-- name: rotate
+-- $1 the new id, $2 name, $3 the new hash, $4 who does it, $5 seconds for which the old key goes on. No row if none is.
+-- A key that was to expire keeps its whole length of life; its one-time passwords stay those of the app.
+with old as (
+    update admin_keys
+    set current = false,
+        expires_at = least(coalesce(expires_at, 'infinity'), clock_timestamp() + make_interval(secs => $5::float8))
+    where name = $2 and current
+    returning role, totp, (select k.expires_at - k.made_at from admin_keys k where k.id = admin_keys.id) as life
+)
+insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp)
+select $1, $2, role, $3, $4, clock_timestamp() + life, true, totp from old
+returning id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null
+
+-- name: revoke
+-- $1 name: ends all of its keys at once.
+update admin_keys set revoked_at = clock_timestamp(), current = false where name = $1 and revoked_at is null
+returning id
+
+-- name: listed
+select id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null from admin_keys order by name, made_at, id
+
+-- name: spend
+-- $1 the key's id, $2 the half minute of a one-time password. No row if it, or a later one, has been used.
+update admin_keys set totp_step = $2 where id = $1 and coalesce(totp_step, 0) < $2 returning id
+
+-- name: open
+-- $1 hash, $2 the key's id or '', $3 name, $4 the key's hash, $5 seconds. Sessions that have ended are forgotten.
+with forgotten as (delete from admin_sessions where expires_at < clock_timestamp())
+insert into admin_sessions (hash, key, name, fingerprint, expires_at)
+values ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5::float8))
+returning expires_at
+
+-- name: close
+-- $1 hash
+delete from admin_sessions where hash = $1 returning hash

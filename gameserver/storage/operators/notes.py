@@ -1,0 +1,51 @@
+"""What operators note of players, for each other; in the control database.
+
+Law: a note is written once per command id. Notes are never changed; those of a player that is erased are deleted.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from gameserver.storage import tables
+from gameserver.storage.postgres.database import Database
+
+NOTES = tables.player_notes
+NOTE = (NOTES.c.id, NOTES.c.at, NOTES.c.admin, NOTES.c.text)
+
+
+class Note(NamedTuple):
+    """By an operator, at a moment; `id` counts up."""
+
+    id: int
+    at: datetime
+    admin: str
+    text: str
+
+
+class Notes:
+    """One per node; every method raises DatabaseUnavailable."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def add(self, player_id: int, admin: str, text: str, command_id: str) -> Note:
+        """Once per command id: a repeat gives the first note."""
+        row = {"player_id": player_id, "admin": admin, "text": text, "command_id": command_id}
+        async with self._control.transaction() as connection:
+            await connection.execute(insert(NOTES).values(row).on_conflict_do_nothing())
+            found = await connection.execute(select(*NOTE).where(NOTES.c.command_id == command_id))
+            return Note(*found.one())
+
+    async def of(self, player_id: int) -> list[Note]:
+        """The newest 100, newest first."""
+        chosen = select(*NOTE).where(NOTES.c.player_id == player_id).order_by(NOTES.c.id.desc()).limit(100)
+        async with self._control.snapshot() as connection:
+            return [Note(*row) for row in await connection.execute(chosen)]
+
+    async def forget(self, player_id: int) -> int:
+        """Deletes all notes of a player; how many."""
+        async with self._control.transaction() as connection:
+            return (await connection.execute(delete(NOTES).where(NOTES.c.player_id == player_id))).rowcount

@@ -1,0 +1,102 @@
+"""What operators ask of all players: which of them, and in which order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, ColumnElement, Select, SmallInteger, bindparam, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from gameserver.storage import tables
+from gameserver.storage.ids import slot_of
+
+PLAYERS = tables.player_rows
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+By = Literal["exp", "level", "hp", "created_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Some of the players: whoever fits everything that isn't None. `until` isn't included.
+
+    `online` are the players that are connected, `offline` those to leave out for it; `ids` are the only ones looked at.
+    """
+
+    class_name: str | None = None
+    min_level: int | None = None
+    max_level: int | None = None
+    created_since: datetime | None = None
+    created_until: datetime | None = None
+    banned: bool | None = None
+    name_begins: str | None = None
+    name_part: str | None = None
+    online: Sequence[int] | None = None
+    offline: Sequence[int] | None = None
+    ids: Sequence[int] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same as conditions on a row of `players`."""
+        columns = PLAYERS.c
+        tests = (
+            (self.class_name, columns["class"].__eq__),
+            (self.min_level, columns.level.__ge__),
+            (self.max_level, columns.level.__le__),
+            (self.created_since, columns.created_at.__ge__),
+            (self.created_until, columns.created_at.__lt__),
+            (self.banned, columns.banned.__eq__),
+        )
+        conditions: list[ColumnElement[bool]] = [test(value) for value, test in tests if value is not None]
+        if self.name_part is not None:
+            conditions.append(columns.name.icontains(self.name_part, autoescape=True))
+        if self.name_begins is not None:
+            conditions.append(columns.name.istartswith(self.name_begins, autoescape=True))
+        for among in (self.online, self.ids):
+            if among is not None:
+                conditions += [columns.slot == _any_of(_slots(among), SmallInteger), columns.id == _any_of(among)]
+        if self.offline is not None:
+            conditions.append(columns.id != func.all(array_of(self.offline, BigInteger)))
+        return conditions
+
+
+EVERYONE = Segment()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A ranking; ties are ordered by id. `after` is the value and id of the last player of the page before."""
+
+    by: By
+    limit: int
+    descending: bool = True
+    segment: Segment = EVERYONE
+    after: tuple[int | datetime, int] | None = None
+
+    def select(self, columns: Iterable[Any], conditions: Iterable[ColumnElement[bool]]) -> Select[Any]:
+        """The rows that fit the segment and these conditions, in order from behind `after`; without a limit."""
+        value, chosen = PLAYERS.c[self.by], [*conditions, *self.segment.conditions()]
+        if self.after is not None:
+            last, player_id = self.after
+            from_there, beyond = (value <= last, value < last) if self.descending else (value >= last, value > last)
+            chosen += [from_there, or_(beyond, PLAYERS.c.id > player_id)]
+        ordered = value.desc() if self.descending else value.asc()
+        return select(*columns).where(*chosen).order_by(ordered, PLAYERS.c.id)
+
+    def key(self, value: int | datetime, player_id: int) -> tuple[int, int]:
+        """What sorts rows of all databases as each database has sorted its own."""
+        number = (value - _START) // _MICROSECOND if isinstance(value, datetime) else value
+        return (-number if self.descending else number), player_id
+
+
+def _slots(ids: Sequence[int]) -> list[int]:
+    return sorted({slot_of(player_id) for player_id in ids})
+
+
+def _any_of(values: Sequence[int], kind: Any = BigInteger) -> Any:
+    return func.any(array_of(values, kind))
+
+
+def array_of(values: Sequence[int] | Sequence[int | datetime], kind: Any) -> Any:
+    """The values as one argument of a statement."""
+    return cast(bindparam(None, list(values), ARRAY(kind), unique=True), ARRAY(kind))

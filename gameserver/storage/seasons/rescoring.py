@@ -1,0 +1,102 @@
+"""What of a player's stored scores its past commands have made, found by replaying them one by one.
+
+Law: what a command scored is known only if replaying it, from the state before it and with its dice, leads to what the
+ledger has. If it doesn't, the rules have changed since, and nothing is guessed.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from gameserver.rules.boards import Board
+from gameserver.rules.corrections import CORRECTIONS, recorded_data
+from gameserver.rules.errors import GameError
+from gameserver.rules.player import Outcome, Player
+from gameserver.rules.player_data import PlayerData
+from gameserver.rules.replay import Record, after
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.ledger.past import PastRow
+from gameserver.storage.ledger.rows import player_from
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.scoring import Scoring, joined
+
+ROWS_AT_A_TIME = 100
+"""Replayed before others get their turn."""
+
+
+class Deed(NamedTuple):
+    """A past command and what it scored: amounts by board and season; None if that isn't known."""
+
+    row: PastRow
+    scored: dict[tuple[str, int], int] | None
+
+
+class Rescoring:
+    """One per node."""
+
+    def __init__(self, calendar: Calendar, rulebook: Rulebook) -> None:
+        self._calendar, self._rulebook, self._scoring = calendar, rulebook, Scoring(calendar)
+
+    def stored(self) -> list[Board]:
+        """The boards whose scores are stored."""
+        return [board for board in self._calendar.boards() if board.stores_scores]
+
+    async def deeds(self, player: Player, data: PlayerData, rows: Sequence[PastRow]) -> list[Deed]:
+        """Of rows from the oldest; the first one only says what the player was before, `data` what it had then."""
+        deeds = []
+        for number, (earlier, row) in enumerate(itertools.pairwise(rows)):
+            if number % ROWS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            before = player_from(earlier.outcome, player, earlier.version)._replace(data=data)
+            deeds.append(Deed(row, self._scored(before, row)))
+            data = recorded_data(row.outcome, data)
+        return deeds
+
+    def scored(self, before: Player, outcome: Outcome) -> Iterator[tuple[Board, int]]:
+        """What an outcome scores on the boards that admit the player."""
+        player = outcome.player
+        for board, amount in self._scoring.scored(before, outcome):
+            if board.admits(player.class_name, player.level):
+                yield board, amount
+
+    def _scored(self, before: Player, row: PastRow) -> dict[tuple[str, int], int] | None:
+        if row.action in CORRECTIONS:
+            changes = row.outcome["events"][0]["scores"]
+            return {(each["board"], each["season"]): (each["after"] or 0) - (each["before"] or 0) for each in changes}
+        try:
+            outcome = after(self._rulebook, before, Record(row.action, row.args, row.seed, row.at, row.outcome))
+        except GameError:
+            return None
+        if not _agrees(outcome.player, row):
+            return None
+        amounts: dict[tuple[str, int], int] = {}
+        for board, amount in self.scored(before, outcome):
+            key = (board.name, self._calendar.number(board, row.at))
+            amounts[key] = amount if key not in amounts else joined(board, amounts[key], amount)
+        return amounts
+
+
+def _agrees(player: Player, row: PastRow) -> bool:
+    shown = (player.class_name, player.level, player.hp, player.exp)
+    return shown == tuple(row.outcome[name] for name in ("class", "level", "hp", "exp"))
+
+
+def folded(board: Board, season: int, deeds: Sequence[Deed], is_gone: Callable[[PastRow], bool]) -> int | None:
+    """The score that commands led to, but for those that are gone; None if none of them scored."""
+    score: int | None = None
+    for row, scored in deeds:
+        if is_gone(row) or scored is None or (board.name, season) not in scored:
+            continue
+        if row.action in CORRECTIONS:
+            score = _corrected(row, board.name, season)
+        else:
+            amount = scored[board.name, season]
+            score = amount if score is None else joined(board, score, amount)
+    return score
+
+
+def _corrected(row: PastRow, board: str, season: int) -> int | None:
+    changes = row.outcome["events"][0]["scores"]
+    after: int | None = next(each["after"] for each in changes if (each["board"], each["season"]) == (board, season))
+    return after

@@ -1,0 +1,87 @@
+"""Where a player stands, how players are spread, and players as rows of a file."""
+
+from datetime import datetime
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from gameserver.commands.results import By, ExportedPlayer, RankedPlace, Spread
+from gameserver.times import rfc3339, rfc3339_of_microseconds
+
+
+class RankedPlaceAnswer(TypedDict):
+    """`rank` is null for a player that isn't among those asked for; `below` is the share of them that come after it."""
+
+    rank: int | None
+    of: int
+    value: int | str
+    below: float | None
+    as_of: str
+
+
+class PercentileAnswer(TypedDict):
+    percentile: float
+    value: int | str
+
+
+class BarAnswer(TypedDict):
+    """How many players have a value from `first` to `last`."""
+
+    first: int | str
+    last: int | str
+    players: int
+
+
+class SpreadAnswer(TypedDict):
+    players: int
+    least: int | str | None
+    most: int | str | None
+    percentiles: list[PercentileAnswer]
+    histogram: list[BarAnswer]
+    as_of: str
+
+
+PLAYER_COLUMNS = ("id", "name", "class", "level", "hp", "exp", "version", "created_at", "exp_reached_at", "banned")
+
+
+def ranked_place(found: RankedPlace) -> RankedPlaceAnswer:
+    return {
+        "rank": found.rank,
+        "of": found.of,
+        "value": rfc3339(found.value) if isinstance(found.value, datetime) else found.value,
+        "below": None if found.rank is None else (found.of - found.rank) / found.of,
+        "as_of": rfc3339(found.as_of),
+    }
+
+
+def spread(found: Spread, by: By) -> SpreadAnswer:
+    def value(number: int) -> int | str:
+        return rfc3339_of_microseconds(number) if by == "created_at" else number
+
+    return {
+        "players": found.players,
+        "least": None if found.least is None else value(found.least),
+        "most": None if found.most is None else value(found.most),
+        "percentiles": [
+            {"percentile": percentile, "value": value(number)} for percentile, number in found.percentiles.items()
+        ],
+        "histogram": [
+            {"first": value(bar.first), "last": value(bar.last), "players": bar.players} for bar in found.histogram
+        ],
+        "as_of": rfc3339(found.as_of),
+    }
+
+
+def exported_player(player: ExportedPlayer) -> dict[str, Any]:
+    return {
+        "id": str(player.id),
+        "name": player.name,
+        "class": player.class_name,
+        "level": player.level,
+        "hp": player.hp,
+        "exp": player.exp,
+        "version": player.version,
+        "created_at": rfc3339(player.created_at),
+        "exp_reached_at": rfc3339(player.exp_reached_at),
+        "banned": player.banned,
+    }

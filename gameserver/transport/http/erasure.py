@@ -1,0 +1,17 @@
+"""Erasing players over HTTP; `name` is the name of the admin key, for the audit log."""
+
+from aiohttp import web
+
+from gameserver.commands import erasure
+from gameserver.commands.results import ChangedBy
+from gameserver.transport import answers, wire
+from gameserver.transport.http import inputs
+from gameserver.transport.http.replies import json_response
+from gameserver.transport.keys import COMMANDS
+
+
+async def erase(request: web.Request, name: str) -> web.Response:
+    fields = await inputs.body(request, wire.Because)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    receipt = await erasure.erase(request.app[COMMANDS].erasures, inputs.path_player(request), by)
+    return json_response(answers.erasure(receipt))

@@ -1,0 +1,64 @@
+"""An operator's page of a player over HTTP; `name` is the name of the admin key, for the audit log."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+from aiohttp import web
+
+from gameserver.commands import player_export, player_page
+from gameserver.commands.moments import moment_of
+from gameserver.commands.results import ExportPart, Session, TimelineFilter
+from gameserver.transport import answers, wire
+from gameserver.transport.callers import callers
+from gameserver.transport.http import inputs
+from gameserver.transport.http.replies import json_response, large_json_response
+from gameserver.transport.http.streams import Sheet, stream
+from gameserver.transport.keys import COMMANDS, RULEBOOK
+
+
+async def read_page(request: web.Request, _: str) -> web.Response:
+    found = await player_page.page(request.app[COMMANDS].player_pages, inputs.path_player(request))
+    return large_json_response(request, answers.player_page(found, request.app[RULEBOOK].game))
+
+
+async def read_timeline(request: web.Request, _: str) -> web.Response:
+    fields = inputs.query(request, wire.TimelineQuery)
+    wanted = TimelineFilter(
+        fields.limit,
+        None if fields.cursor is None else int(fields.cursor),
+        fields.actions,
+        None if fields.since is None else moment_of(fields.since, "since"),
+        None if fields.until is None else moment_of(fields.until, "until"),
+    )
+    found = await player_page.timeline(request.app[COMMANDS].player_pages, inputs.path_player(request), wanted)
+    return large_json_response(request, answers.timeline(found))
+
+
+async def read_state(request: web.Request, _: str) -> web.Response:
+    at = inputs.query(request, wire.MomentQuery).at
+    found = await player_page.state_at(request.app[COMMANDS].player_pages, inputs.path_player(request), at)
+    return json_response(answers.past_state(found))
+
+
+async def add_note(request: web.Request, name: str) -> web.Response:
+    fields = await inputs.body(request, wire.NewNote)
+    context, player_id = request.app[COMMANDS].player_pages, inputs.path_player(request)
+    added = await player_page.note(context, player_id, name, fields.text, inputs.command_id(request))
+    return json_response(answers.note(added), status=201)
+
+
+async def export_player(request: web.Request, _: str) -> web.StreamResponse:
+    parts = player_export.of_player(request.app[COMMANDS].player_exports, inputs.path_player(request))
+    return await _exported(request, parts)
+
+
+async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
+    callers.count_read(request, session)
+    return await _exported(request, player_export.own(request.app[COMMANDS].player_exports, session))
+
+
+async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:
+    game = request.app[RULEBOOK].game
+    async with contextlib.aclosing(parts):
+        lines = (answers.export_part(part, game) async for part in parts)
+        return await stream(request, lines, Sheet((), dict, "ndjson", "player"))

@@ -1,0 +1,162 @@
+"""A history is read as it was written, has no secret in it, and is judged by the proof's own invariants."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from bots.count.document import HELD, NOT_CHECKED, VIOLATED
+from bots.history.lines import FAIL, INFO, OK, BadHistoryError, read_lines
+from bots.history.writer import HistoryWriter
+from bots.proof import invariants
+from bots.proof.pages import NotProvedError
+from bots.proof.replay import check_history
+
+LEDGER = "/v1/players/me/ledger?limit=200"
+
+
+def player(version: int) -> dict[str, Any]:
+    return {
+        "id": "7",
+        "name": "Ann",
+        "class": "mage",
+        "level": 1,
+        "hp": 9,
+        "max_hp": 9,
+        "exp": version,
+        "version": version,
+    }
+
+
+class Play:
+    """One player's honest history, for each test to spoil."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.writer = HistoryWriter(path)
+        self.process = self.writer.new_process()
+        self.ledger: list[dict[str, Any]] = []
+        self.version = 0
+        self.does("sign_up", "POST", "/v1/players", "up", OK)
+
+    def does(self, f: str, method: str, path: str, command_id: str, kind: str, *, lands: bool = True) -> None:
+        value = {"method": method, "path": path, "command_id": command_id, "device": "secret-device"}
+        number = self.writer.invoke(self.process, f, value)
+        if kind == OK or lands:
+            self.version += 1
+            row = {"command_id": command_id, "action": f, "player": player(self.version), "version": self.version}
+            self.ledger.insert(0, row)
+        answer = {
+            "player": player(self.version),
+            "events": [],
+            "command_id": command_id,
+            "session": {"token": "secret"},
+        }
+        self.writer.end(self.process, number, kind, f, answer if kind == OK else {"code": "player_is_down"})
+
+    def act(self, command_id: str, kind: str = OK, *, lands: bool = False) -> None:
+        self.does("hunt", "POST", "/v1/players/me/actions", command_id, kind, lands=lands)
+
+    def reads(self, path: str, body: dict[str, Any]) -> None:
+        number = self.writer.invoke(self.process, "proof", {"method": "GET", "path": path})
+        self.writer.end(self.process, number, OK, "proof", body)
+
+    def sees(self, version: int) -> None:
+        number = self.writer.invoke(self.process, "read", {"method": "GET", "path": "/v1/players/me"})
+        self.writer.end(self.process, number, OK, "read", {"player": player(version)})
+
+    async def judged(self) -> dict[str, str]:
+        """The verdict on each invariant, after the reads of the proof."""
+        self.reads(LEDGER, {"entries": self.ledger, "next_cursor": None})
+        self.reads("/v1/players/me?max_staleness=0", player(self.version))
+        self.reads("/v1/players/me/items", {"items": []})
+        self.writer.close()
+        return {verdict.invariant: verdict.verdict for verdict in (await check_history(self.path)).invariants}
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path / "run.jsonl")
+
+
+async def test_an_honest_history_is_not_accused(play: Play) -> None:
+    play.act("a")
+    play.act("b", INFO, lands=True)
+    play.act("c", INFO)
+    play.act("d", FAIL)
+    play.sees(3)
+    verdicts = await play.judged()
+    assert VIOLATED not in verdicts.values(), verdicts
+    assert verdicts[invariants.KEPT] == HELD
+    assert verdicts[invariants.BOARDS] == NOT_CHECKED
+
+
+async def test_a_lost_command_is_found(play: Play) -> None:
+    play.act("a")
+    play.act("b")
+    del play.ledger[0]
+    assert (await play.judged())[invariants.KEPT] == VIOLATED
+
+
+async def test_a_refusal_that_took_effect_is_found(play: Play) -> None:
+    play.act("a", FAIL, lands=True)
+    assert (await play.judged())[invariants.REFUSED] == VIOLATED
+
+
+async def test_a_stale_read_is_found(play: Play) -> None:
+    play.act("a")
+    play.act("b")
+    play.sees(1)
+    assert (await play.judged())[invariants.FRESH] == VIOLATED
+
+
+async def test_a_second_answer_that_differs_is_found(play: Play) -> None:
+    play.act("a")
+    play.act("a")
+    assert (await play.judged())[invariants.ONCE] == VIOLATED
+
+
+async def test_a_gap_in_pushes_is_found(play: Play) -> None:
+    note = play.writer.note
+    note(play.process, "hello", {"socket": 1, "stream": "s", "seq": 4, "resumed": False, "player": player(1)})
+    note(play.process, "push", {"socket": 1, "push": "mail", "seq": 5, "data": {}})
+    note(play.process, "push", {"socket": 1, "push": "mail", "seq": 7, "data": {}})
+    assert (await play.judged())[invariants.PUSHES] == VIOLATED
+
+
+async def test_no_secret_is_written(play: Play) -> None:
+    play.act("a")
+    await play.judged()
+    assert b"secret" not in play.path.read_bytes()
+
+
+async def test_a_last_line_that_was_cut_off_is_left_out(play: Play) -> None:
+    play.act("a")
+    play.writer.close()
+    lines = play.path.read_bytes()
+    play.path.write_bytes(lines[:-5])
+    assert [line.index for line in read_lines(play.path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"", "isn't a history"),
+        (b"[]\n", "isn't a history"),
+        (orjson.dumps({"format": "heroledger-history", "version": 9}) + b"\n", "version 9"),
+        (orjson.dumps({"format": "heroledger-history", "version": 1}) + b"\n{}\n", "line 2"),
+        (orjson.dumps({"format": "heroledger-history", "version": 1}) + b"\nnot json\n", "line 2"),
+    ],
+)
+async def test_a_file_that_is_no_history_is_named(tmp_path: Path, text: bytes, fault: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(text)
+    with pytest.raises(BadHistoryError, match=fault):
+        await check_history(path)
+
+
+async def test_a_history_without_players_proves_nothing(tmp_path: Path) -> None:
+    HistoryWriter(tmp_path / "run").close()
+    with pytest.raises(NotProvedError, match="nobody signed up"):
+        await check_history(tmp_path / "run")

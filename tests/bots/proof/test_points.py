@@ -1,0 +1,93 @@
+"""Boards of points and rewards are compared with the ledgers: what adds up passes, each kind of fault is found."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bots.proof.boards import BoardPlace
+from bots.proof.invariants import POINTS, REWARDS
+from bots.proof.players import LedgerEntry
+from bots.proof.points import PointsBoard, PointsPage, compare_points, compare_rewards, parse_points_boards
+from bots.wire.bodies import State
+
+START, END, NEXT = "2026-11-28T10:00:00.000Z", "2026-11-28T10:01:00.000Z", "2026-11-28T10:02:00.000Z"
+BOARD = PointsBoard("weekly", "dragons", END, NEXT, ((1, 1), (2, 3)))
+LISTED = {
+    "boards": [
+        {"name": "exp", "score": "exp", "season": "all-time"},
+        {"name": "mages", "score": "points:dragons", "operator": "sum", "class": "mage", "season": "all-time"},
+        {"name": "best", "score": "points:dragons", "operator": "best", "season": "all-time"},
+        {
+            "name": "weekly",
+            "score": "points:dragons",
+            "operator": "sum",
+            "season": {"starts_at": END, "ends_at": NEXT},
+            "rewards": [{"first": 1, "last": 1, "exp": 5}, {"first": 2, "last": 3, "exp": 1}],
+        },
+    ]
+}
+
+
+def scored(version: int, points: int, at: str) -> LedgerEntry:
+    return LedgerEntry(f"c{version}", "hunt", _state(version), points={"dragons": points}, at=at)
+
+
+def rewarded(version: int, rank: int) -> LedgerEntry:
+    args = {"board": "weekly", "season": START, "rank": rank}
+    return LedgerEntry(f"r{version}", "mail:rewarded", _state(version), sender="0", args=args)
+
+
+def _state(version: int) -> State:
+    return State(version, "mage", 1, 5, 5, 5)
+
+
+def page(*scores: tuple[str, int]) -> PointsPage:
+    reached = datetime(2026, 11, 28, tzinfo=UTC)
+    return PointsPage(
+        START, [BoardPlace(rank, player, score, reached, 0) for rank, (player, score) in enumerate(scores, 1)]
+    )
+
+
+def test_only_boards_that_add_all_points_up_are_compared() -> None:
+    assert parse_points_boards(LISTED) == [BOARD]
+
+
+@pytest.mark.parametrize(("shown", "faults"), [(8, 0), (7, 1), (9, 1), (0, 1)])
+def test_a_score_is_the_sum_of_the_season_s_points(shown: int, faults: int) -> None:
+    ledger = [
+        scored(1, 100, "2026-11-28T09:59:59.999Z"),
+        scored(2, 3, START),
+        scored(3, 5, "2026-11-28T10:00:59.999Z"),
+        scored(4, 100, END),
+    ]
+    verdict = compare_points(BOARD, page(("7", shown)) if shown else page(), {"7": ledger}, START, END)
+    assert (len(verdict.faults), verdict.checked[POINTS]) == (faults, 1)
+
+
+def test_who_scored_nothing_has_no_place() -> None:
+    assert compare_points(BOARD, page(("7", 3)), {"7": []}, START, END).faults
+
+
+def test_players_of_others_are_left_alone() -> None:
+    assert not compare_points(BOARD, page(("8", 3)), {"7": []}, START, END).faults
+
+
+@pytest.mark.parametrize(
+    ("letters", "gone", "faults"),
+    [
+        ([rewarded(1, 1)], 0, 0),
+        ([], 0, 1),
+        ([rewarded(1, 1), rewarded(2, 1)], 0, 1),
+        ([rewarded(1, 2)], 0, 1),
+        ([rewarded(1, 2)], 1, 0),
+    ],
+    ids=["once", "never", "twice", "for another rank", "for the rank before a ban"],
+)
+def test_a_rank_is_rewarded_once(letters: list[LedgerEntry], gone: int, faults: int) -> None:
+    assert len(compare_rewards(BOARD, page(("7", 9)), {"7": letters}, gone).faults) == faults
+
+
+def test_who_has_a_rank_without_reward_gets_none() -> None:
+    many = page(*((str(number), 20 - number) for number in range(10)))
+    verdict = compare_rewards(BOARD, many, {"8": [], "9": []}, 0)
+    assert (len(verdict.faults), verdict.checked[REWARDS]) == (0, 0)

@@ -1,0 +1,64 @@
+"""`gameserver keys`, `audit` and `rank`, as operators use them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from gameserver.config.settings import Settings
+from tests.support.client import Api
+from tests.support.command_line import CommandLine
+from tests.support.nodes import InProcessNode, toml_of
+from tests.support.wait import wait_until
+
+
+@pytest.fixture
+def config(settings: Settings, tmp_path: Path) -> str:
+    path = tmp_path / "gameserver.toml"
+    path.write_text(toml_of(settings, settings.node.port))
+    return str(path)
+
+
+async def test_a_key_is_made_used_listed_and_revoked(
+    node: InProcessNode, api: Api, command_line: CommandLine, config: str
+) -> None:
+    async def keys(*words: str) -> str:
+        done = await command_line.gameserver("keys", *words, "--config", config)
+        assert done.code == 0, done.text
+        return done.out
+
+    made = json.loads(await keys("create", "ann", "--role", "support", "--reason", "new colleague", "--json"))
+
+    async def opens(status: int) -> None:
+        async def asked() -> bool:
+            return (await api.ask("GET", "/admin/v1/slots", token=made["key"])).status == status
+
+        await wait_until(asked)
+
+    await opens(200)
+    listed = json.loads(await keys("list", "--json"))
+    assert [(row["name"], row["role"], row["state"]) for row in listed] == [
+        ("tester", "operator", "holds"),
+        ("ann", "support", "holds"),
+    ]
+    assert made["key"] not in json.dumps(listed)
+    assert "1 keys revoked" in await keys("revoke", "ann", "--reason", "has left")
+    await opens(403)
+    found = await command_line.gameserver("audit", "--target", "ann", "--json", "--config", config)
+    entries = json.loads(found.out)["entries"]
+    assert [(entry["action"], entry["reason"], entry["ended"]) for entry in entries] == [
+        ("key_revoke", "has left", "done"),
+        ("key_create", "new colleague", "done"),
+    ]
+
+
+async def test_rank_filters_and_exports(api: Api, command_line: CommandLine, config: str) -> None:
+    players = [await api.sign_up("mage" if number % 2 else "priest") for number in range(5)]
+    await api.act(players[1])
+    done = await command_line.gameserver("rank", "--class", "mage", "--csv", "--config", config)
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["id"] for row in rows] == [players[1].id, players[3].id]
+    done = await command_line.gameserver("rank", "--name-part", players[4].name[3:], "--json", "--config", config)
+    assert [entry["player"]["id"] for entry in json.loads(done.out)["entries"]] == [players[4].id]

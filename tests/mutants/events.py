@@ -1,0 +1,85 @@
+"""What happens to a stack while the swarm plays on it, since some faults show themselves only then."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gameserver.stack.processes import process_table
+from tests.mutants.stack import MutantStack
+
+LAG_SECONDS = 4.0
+"""How long the replica doesn't replay: less than the age beyond which no node asks it."""
+FROZEN_SECONDS = 3.0
+MOVE_SECONDS = 12.0
+SLOTS = "0-127"
+REPLAYING = "postgres: startup recovering"
+"""How the process of a replica that replays the log calls itself."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that is done `after` so many seconds of play."""
+
+    after: float
+    carry_out: Callable[[MutantStack], Awaitable[None]]
+
+
+def a_node(stack: MutantStack) -> int:
+    """The pid of one of the nodes."""
+    nodes = [pid for pid in process_table.descendants(stack.pid) if " serve " in f"{process_table.command_line(pid)} "]
+    assert nodes, "no node runs"
+    return nodes[-1]
+
+
+async def kill_a_node(stack: MutantStack) -> None:
+    """SIGKILL; `up` starts it again."""
+    os.kill(a_node(stack), signal.SIGKILL)
+
+
+async def freeze_a_node(stack: MutantStack) -> None:
+    """Again and again, for less time than its clients wait; it wakes with the slot map of before."""
+    node = a_node(stack)
+    for _ in range(3):
+        os.kill(node, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(FROZEN_SECONDS)
+        finally:
+            os.kill(node, signal.SIGCONT)
+        await asyncio.sleep(1)
+
+
+async def move_slots(stack: MutantStack) -> None:
+    """An eighth of the players' slots to the second database, and back; what takes longer is left to the nodes."""
+    for target in ("two", "one"):
+        with suppress(TimeoutError):
+            await stack.command("slots", "move", SLOTS, "--to", target, seconds=MOVE_SECONDS)
+
+
+async def close_the_season(stack: MutantStack) -> None:
+    """It ends some seconds later."""
+    await stack.command("seasons", "close", "dragons_weekly", "--reason", "a mutant's season")
+
+
+async def let_the_replica_lag(stack: MutantStack) -> None:
+    """Again and again it replays nothing for a while, and still answers."""
+    replaying = [pid for pid in process_table.descendants(stack.pid) if REPLAYING in process_table.command_line(pid)]
+    assert len(replaying) == 1, "one replica replays"
+    for _ in range(2):
+        os.kill(replaying[0], signal.SIGSTOP)
+        try:
+            await asyncio.sleep(LAG_SECONDS)
+        finally:
+            os.kill(replaying[0], signal.SIGCONT)
+        await asyncio.sleep(1)
+
+
+EVENTS: Mapping[str, Event] = {
+    "kill": Event(4.0, kill_a_node),
+    "freeze": Event(3.0, freeze_a_node),
+    "move": Event(2.0, move_slots),
+    "season": Event(0.5, close_the_season),
+    "lag": Event(2.0, let_the_replica_lag),
+}

@@ -1,0 +1,311 @@
+"""The mutants: each a mistake that somebody could make, in a few lines of the server."""
+
+from bots.proof import invariants
+from tests.mutants.mutant import Mutant, Patch
+
+PLAYERS = "gameserver/storage/players"
+
+HONEST = Mutant(
+    "honest",
+    "nothing: a node is killed, slots move, a season ends, players are banned and deleted",
+    [],
+    [],
+    ["kill", "move", "season"],
+)
+
+MUTANTS = (
+    Mutant(
+        "no-dedupe",
+        "a command is applied again when it is sent again",
+        [
+            Patch(
+                f"{PLAYERS}/gathering.py",
+                '            gathered.recorded[row["id"], row["command_id"]] = recorded\n',
+                "            del recorded\n",
+            ),
+            Patch(
+                f"{PLAYERS}/batch.sql",
+                "                $9::bigint[]) as e\n)",
+                "                $9::bigint[]) as e\n    on conflict do nothing\n)",
+            ),
+        ],
+        [invariants.ONCE, invariants.STATE, invariants.CHAIN],
+    ),
+    Mutant(
+        "answer-before-commit",
+        "an action is answered a moment before its transaction commits, and a node is killed",
+        [
+            Patch(
+                f"{PLAYERS}/batch.py",
+                "        # Only after the commit may a verdict leave.\n",
+                "        self.letters_of_answers.extend(verdicts)\n        await asyncio.sleep(0.05)\n",
+            ),
+            Patch(
+                f"{PLAYERS}/batch.py",
+                "    _gathered: Gathered = field(init=False)\n",
+                "    letters_of_answers: list[Verdict] = field(default_factory=list)\n"
+                "    _gathered: Gathered = field(init=False)\n",
+            ),
+            Patch(f"{PLAYERS}/batch.py", "import os\n", "import asyncio\nimport os\n"),
+            Patch(
+                f"{PLAYERS}/transactions.py",
+                "                verdicts = await work.commit(link, has_more)\n",
+                "                commit = asyncio.ensure_future(work.commit(link, has_more))\n"
+                "                while not commit.done() and not work.letters_of_answers:\n"
+                "                    await asyncio.sleep(0.001)\n"
+                "                for pending, verdict in zip(batch, work.letters_of_answers):\n"
+                "                    self._postponed(pending, verdict)\n"
+                "                verdicts = await commit\n",
+            ),
+        ],
+        [invariants.KEPT, invariants.FRESH, invariants.SEEN],
+        ["kill", "kill"],
+    ),
+    Mutant(
+        "board-update-dropped",
+        "a board leaves out every fifth version of a player",
+        [
+            Patch(
+                "gameserver/storage/boards/lua/apply.lua",
+                "  return row.version > known or",
+                "  return (row.version > known and row.version % 5 ~= 0) or",
+            )
+        ],
+        [invariants.BOARDS, invariants.POINTS],
+    ),
+    Mutant(
+        "order-lost",
+        "commands of one player that wait together are applied in reverse",
+        [
+            Patch(
+                f"{PLAYERS}/committer.py",
+                "            batch.extend(queue)\n",
+                "            batch.extend(reversed(queue))\n",
+            )
+        ],
+        [invariants.ORDER],
+    ),
+    Mutant(
+        "stale-replica-read",
+        "a replica that lags answers a read, whatever version the reader has seen",
+        [
+            Patch(
+                f"{PLAYERS}/replica_reads.py",
+                "if player.version >= versions.get(player.id, 0)]",
+                "if player.version >= 0]",
+            )
+        ],
+        [invariants.FRESH],
+        ["lag"],
+        replicated=True,
+    ),
+    Mutant(
+        "letter-twice",
+        "a letter is delivered a second time under another id",
+        [
+            Patch(
+                "gameserver/upkeep/postman.py",
+                "            receipt = await self.players.act(command)\n",
+                "            receipt = await self.players.act(command)\n"
+                '            again = letter.mail_id[:-1] + ("0" if letter.mail_id[-1] != "0" else "1")\n'
+                "            copy = replace(letter, mail_id=again)\n"
+                "            await self.players.act(replace(command, id=again, letter=copy))\n",
+            ),
+            Patch(
+                "gameserver/upkeep/postman.py",
+                "from dataclasses import dataclass, field\n",
+                "from dataclasses import dataclass, field, replace\n",
+            ),
+        ],
+        [invariants.LETTERS],
+    ),
+    Mutant(
+        "letter-lost",
+        "some letters leave the outbox and never arrive",
+        [
+            Patch(
+                "gameserver/upkeep/postman.py",
+                "        command = Command(letter.mail_id,",
+                '        if letter.mail_id[-1] in "048c":\n'
+                "            return Ending(), None\n"
+                "        command = Command(letter.mail_id,",
+            )
+        ],
+        [invariants.LETTERS],
+    ),
+    Mutant(
+        "stale-owner-writes",
+        "a database writes for slots that it doesn't own any more, while slots move and a node freezes",
+        [
+            Patch(
+                "migrations/players/versions/0014_commands_looked_up_one_by_one.py",
+                "    where not p.void and (select o.owned from players_owned_slots o where o.slot = wanted.slot)\n",
+                "    where not p.void\n",
+            )
+        ],
+        [invariants.KEPT, invariants.SEEN, invariants.CHAIN, invariants.STATE, invariants.FRESH],
+        ["move", "freeze"],
+    ),
+    Mutant(
+        "ban-leaks",
+        "a banned player stays on the boards",
+        [
+            Patch(
+                "gameserver/storage/boards/follower.sql",
+                " p.banned or p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid\n",
+                " p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid\n",
+            )
+        ],
+        [invariants.BANS, invariants.BOARDS],
+    ),
+    Mutant(
+        "season-off-by-one",
+        "points of a season's last seconds count for the next one",
+        [
+            Patch(
+                "gameserver/storage/seasons/scoring.py",
+                "self._calendar.number(self._boards[name], now), amount,",
+                "self._calendar.number(self._boards[name], now + timedelta(seconds=3)), amount,",
+            ),
+            Patch(
+                "gameserver/storage/seasons/scoring.py",
+                "from datetime import datetime\n",
+                "from datetime import datetime, timedelta\n",
+            ),
+        ],
+        [invariants.POINTS],
+        ["season"],
+    ),
+    Mutant(
+        "push-lost",
+        "every fifth kept push of a player isn't sent",
+        [
+            Patch(
+                "gameserver/transport/socket/player_socket.py",
+                "                if entry.kind in self.topics:\n",
+                "                if entry.kind in self.topics and entry.seq % 5:\n",
+            )
+        ],
+        [invariants.PUSHES],
+    ),
+    Mutant(
+        "name-twice",
+        "a sign-up doesn't look whose claim on the name it is",
+        [
+            Patch(
+                "gameserver/commands/sign_up.py",
+                "        its_own = [claim for claim in claims if (claim.command_id, claim.player_id) "
+                "== (command_id, draft.player.id)]\n",
+                "        its_own = [*claims]\n",
+            )
+        ],
+        [invariants.NAMES],
+    ),
+    Mutant(
+        "epoch-unchecked",
+        "a write doesn't look whether the session's epoch is over",
+        [
+            Patch(
+                f"{PLAYERS}/batch.py",
+                "            if command.session_epoch < locked.session_epoch:\n",
+                "            if command.session_epoch < -1:\n",
+            )
+        ],
+        [invariants.SESSIONS, invariants.BANS],
+    ),
+    Mutant(
+        "points-rounded",
+        "odd points are rounded down",
+        [
+            Patch(
+                "gameserver/storage/seasons/scoring.py",
+                "                yield board, amount\n",
+                "                yield board, amount // 2 * 2\n",
+            )
+        ],
+        [invariants.POINTS],
+    ),
+    Mutant(
+        "reward-twice",
+        "a season's reward is sent under two ids",
+        [
+            Patch(
+                "gameserver/upkeep/closing.py",
+                "        ends = await closing.postman.deliver(",
+                "        await closing.postman.deliver([_letter(board, season, reward, 1) for reward in rewards])\n"
+                "        ends = await closing.postman.deliver(",
+            ),
+            Patch(
+                "gameserver/upkeep/closing.py",
+                "def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:\n",
+                "def _letter(board: Board, season: Season, reward: DueReward, number: int = 0) -> SentLetter:\n",
+            ),
+            Patch(
+                "gameserver/upkeep/closing.py",
+                "    mail = mail_id(THE_SERVER, command, 0)\n",
+                "    mail = mail_id(THE_SERVER, command, number)\n",
+            ),
+        ],
+        [invariants.REWARDS],
+        ["season"],
+    ),
+    Mutant(
+        "grant-lost",
+        "what an action grants doesn't reach a stack that the batch hasn't read",
+        [
+            Patch(
+                "gameserver/storage/items/stacks.py",
+                "                   if stack.delta or stack.lost]  # fmt: skip\n",
+                "                   if stack.delta < 0 or stack.lost]  # fmt: skip\n",
+            )
+        ],
+        [invariants.ITEMS],
+    ),
+    Mutant(
+        "late-refusal",
+        "a refused action is tried again by the server, and takes effect once its rule allows it",
+        [
+            Patch(
+                f"{PLAYERS}/batch.py",
+                "            if _is_final(command, refusal):\n",
+                "            if _is_final(command, refusal) and refusal.code == NOT_ENOUGH:\n",
+            ),
+            Patch(
+                f"{PLAYERS}/players.py",
+                "        return await self._router.submit(command)\n",
+                "        try:\n"
+                "            return await self._router.submit(command)\n"
+                "        except Refused:\n"
+                "            if command.letter is None and self._tasks is not None:\n"
+                "                self._tasks.create_task(self._later(command))\n"
+                "            raise\n"
+                "\n"
+                "    async def _later(self, command: Command) -> None:\n"
+                "        for _ in range(20):\n"
+                "            await asyncio.sleep(0.3)\n"
+                "            with contextlib.suppress(GameError):\n"
+                "                await self._router.submit(command)\n"
+                "                return\n",
+            ),
+            Patch(
+                f"{PLAYERS}/players.py",
+                "from gameserver.rules.errors import PlayerNotFound\n",
+                "from gameserver.rules.errors import GameError, PlayerNotFound, Refused\n",
+            ),
+            Patch(f"{PLAYERS}/players.py", "import asyncio\n", "import asyncio\nimport contextlib\n"),
+        ],
+        [invariants.REFUSED],
+    ),
+    Mutant(
+        "replay-shows-the-present",
+        "a retry is answered with the present state instead of the first answer",
+        [
+            Patch(
+                f"{PLAYERS}/command.py",
+                "    after = player_from(outcome, player, recorded.version)\n",
+                "    after = player\n",
+            )
+        ],
+        [invariants.ONCE],
+    ),
+)

@@ -1,0 +1,39 @@
+"""Every mutant still applies to today's server: `make mutants` runs them, which takes minutes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from bots.proof import invariants
+from tests.mutants.events import EVENTS
+from tests.mutants.mutant import Mutant, Patch, StalePatchError
+from tests.mutants.mutants import HONEST, MUTANTS
+from tests.support.repository import ROOT
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_applies_to_the_server_of_today(mutant: Mutant) -> None:
+    texts: dict[str, str] = {}
+    for patch in mutant.patches:
+        texts[patch.file] = patch.applied_to(texts.get(patch.file) or (ROOT / patch.file).read_text("utf-8"))
+    assert texts, "it changes something"
+    for file, text in texts.items():
+        if Path(file).suffix == ".py":
+            ast.parse(text)
+
+
+def test_mutants_have_names_of_their_own_and_break_invariants_that_there_are() -> None:
+    assert len({mutant.name for mutant in (*MUTANTS, HONEST)}) == len(MUTANTS) + 1
+    assert len(MUTANTS) >= 15
+    for mutant in MUTANTS:
+        assert mutant.invariants
+        assert set(mutant.invariants) <= set(invariants.ALL)
+        assert set(mutant.meanwhile) <= set(EVENTS)
+
+
+def test_a_patch_whose_place_is_gone_fails_loudly() -> None:
+    with pytest.raises(StalePatchError, match="0 times"):
+        Patch("file", "gone", "").applied_to("something else")
+    with pytest.raises(StalePatchError, match="2 times"):
+        Patch("file", "twice", "").applied_to("twice twice")

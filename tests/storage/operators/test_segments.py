@@ -1,0 +1,183 @@
+"""Segments of players over two databases: pages, one player's place, percentiles, histograms and exports."""
+
+import math
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gameserver.app import Core
+from gameserver.rules.errors import Overloaded, PlayerNotFound
+from gameserver.rules.player import Player
+from gameserver.storage.ids import slot_of
+from gameserver.storage.operators import spreads
+from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.spreads import SpreadQuestion
+from tests.storage.operators.test_reports import CLASSES, START, crowds, put, walk
+from tests.support.deployment import connected
+
+PERCENTILES = (0.1, 25, 50, 99.9, 100)
+numbers = st.none() | st.integers(1, 4)
+moments = st.none() | st.integers(-1, 4).map(lambda number: START + timedelta(microseconds=number))
+
+
+@st.composite
+def segments(draw: st.DrawFn) -> tuple[Segment, Callable[[Player], bool]]:
+    """A segment of a crowd of which the players with an even id are banned, and who belongs to it."""
+    segment = Segment(
+        draw(st.none() | st.sampled_from(CLASSES)),
+        draw(numbers),
+        draw(numbers),
+        draw(moments),
+        draw(moments),
+        draw(st.none() | st.booleans()),
+        draw(st.sampled_from([None, "a", "AN", "b", "%"])),
+        draw(st.sampled_from([None, "n", "NN", "_"])),
+    )
+
+    def belongs(player: Player) -> bool:
+        begins, part = (segment.name_begins or "").lower(), (segment.name_part or "").lower()
+        return (
+            segment.class_name in (None, player.class_name)
+            and (segment.min_level or 0) <= player.level <= (segment.max_level or 9)
+            and (segment.created_since is None or player.created_at >= segment.created_since)
+            and (segment.created_until is None or player.created_at < segment.created_until)
+            and segment.banned in (None, player.id % 2 == 0)
+            and player.name.lower().startswith(begins)
+            and part in player.name.lower()
+        )
+
+    return segment, belongs
+
+
+def number(value: int | datetime) -> int:
+    if isinstance(value, datetime):
+        return (value - datetime.fromtimestamp(0, value.tzinfo)) // timedelta(microseconds=1)
+    return value
+
+
+async def ban_the_even(core: Core) -> None:
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            await connection.execute("update players set banned = id % 2 = 0")
+
+
+@settings(max_examples=12)
+@given(
+    crowd=crowds(), by=st.sampled_from(get_args(By)), descending=st.booleans(), drawn=segments(), bars=st.integers(1, 9)
+)
+async def test_pages_places_spreads_and_exports_of_a_segment_agree_with_its_players(
+    core: Core,
+    crowd: list[Player],
+    by: By,
+    descending: bool,
+    drawn: tuple[Segment, Callable[[Player], bool]],
+    bars: int,
+) -> None:
+    await put(core, crowd)
+    await ban_the_even(core)
+    segment, belongs = drawn
+    wanted = sorted(filter(belongs, crowd), key=lambda player: player.id)
+    wanted.sort(key=lambda player: getattr(player, by), reverse=descending)
+    question = Question(by, 3, descending, segment)
+    assert await walk(core, question) == wanted
+
+    async with aclosing(core.rooms.operators.exports.ranking(question)) as parts:
+        rows = [row async for part in parts for row in part]
+    assert [(row.id, row.exp, row.banned) for row in rows] == [(p.id, p.exp, p.id % 2 == 0) for p in wanted]
+
+    for player in crowd[:2]:
+        place = await core.rooms.operators.spreads.place(question, player.id)
+        assert (place.rank, place.of) == (wanted.index(player) + 1 if player in wanted else None, len(wanted))
+        assert place.value == getattr(player, by)
+
+    spread = await core.rooms.operators.spreads.spread(SpreadQuestion(by, segment, PERCENTILES, bars))
+    values = sorted(number(getattr(player, by)) for player in wanted)
+    assert spread.players == len(values)
+    if not values:
+        assert (spread.least, spread.most, spread.percentiles, list(spread.histogram)) == (None, None, {}, [])
+        return
+    assert (spread.least, spread.most) == (values[0], values[-1])
+    nearest = {each: values[max(1, math.ceil(round(each * len(values) / 100, 9))) - 1] for each in PERCENTILES}
+    assert spread.percentiles == nearest
+    assert [sum(bar.first <= value <= bar.last for value in values) for bar in spread.histogram] == [
+        bar.players for bar in spread.histogram
+    ]
+    assert sum(bar.players for bar in spread.histogram) == len(values)
+    assert 1 <= len(spread.histogram) <= bars
+
+
+@pytest.mark.parametrize("by", ["exp", "created_at"])
+async def test_percentiles_of_many_are_narrowed_down_and_stay_exact(
+    core: Core, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreads, "FETCHED", 10)
+    monkeypatch.setattr(spreads, "POINTS", 3)
+    crowd = [
+        Player(
+            (1 << 40) + (each % 64 << 10) + each // 64, "Ann", "mage", 1, 1, each**3, 1,
+            START + timedelta(seconds=each**3), START,
+        )
+        for each in range(500)
+    ]  # fmt: skip
+    await put(core, crowd)
+    spread = await core.rooms.operators.spreads.spread(SpreadQuestion(by, Segment(), PERCENTILES, 7))
+    values = [number(getattr(player, by)) for player in crowd]
+    assert spread.percentiles == {0.1: values[0], 25: values[124], 50: values[249], 99.9: values[499], 100: values[499]}
+    assert sum(bar.players for bar in spread.histogram) == 500
+
+
+async def test_a_segment_can_be_who_is_connected_or_who_isnt(core: Core) -> None:
+    crowd = [Player((1 << 40) + (number << 10), "Ann", "mage", 1, 1, number, 1, START, START) for number in range(9)]
+    await put(core, crowd)
+    connected_ids = [player.id for player in crowd[2:5]]
+    online = await walk(core, Question("exp", 2, segment=Segment(online=connected_ids)))
+    offline = await walk(core, Question("exp", 2, segment=Segment(offline=connected_ids)))
+    assert sorted(player.id for player in online) == connected_ids
+    assert {player.id for player in offline} == {player.id for player in crowd} - set(connected_ids)
+    assert await walk(core, Question("exp", 2, segment=Segment(online=()))) == []
+    assert len(await walk(core, Question("exp", 2, segment=Segment(offline=())))) == 9
+    both = Segment(online=connected_ids, ids=(crowd[0].id, crowd[3].id))
+    assert await walk(core, Question("exp", 2, segment=both)) == [crowd[3]]
+
+
+async def test_a_player_that_doesnt_exist_has_no_place(core: Core) -> None:
+    with pytest.raises(PlayerNotFound):
+        await core.rooms.operators.spreads.place(Question("exp", 1), 1 << 40)
+
+
+async def test_an_export_is_of_one_moment_of_each_database_and_one_runs_at_a_time(core: Core) -> None:
+    crowd = [Player((1 << 40) + (each << 10), "Ann", "mage", 1, 1, each, 1, START, START) for each in range(1500)]
+    crowd = [player for player in crowd if slot_of(player.id) < 64]
+    crowd += [player._replace(id=player.id + place) for place in range(1, 40) for player in crowd]
+    await put(core, crowd)
+    exports, question = core.rooms.operators.exports, Question("exp", 1)
+    async with aclosing(exports.ranking(question)) as parts:
+        rows = list(await anext(parts))
+        assert len(rows) < len(crowd)
+        with pytest.raises(Overloaded):
+            await anext(exports.ranking(question))
+        for database in core.slots.databases("players"):
+            async with connected(database.url) as connection:
+                await connection.execute("update players set exp = 0")
+        rows += [row async for part in parts for row in part]
+    assert [row.id for row in rows] == [p.id for p in sorted(crowd, key=lambda player: (-player.exp, player.id))]
+    async with aclosing(exports.ranking(replace(question, by="level"))) as parts:
+        assert {row.exp for row in await anext(parts)} == {0}
+
+
+async def test_an_export_that_is_left_early_holds_nothing(core: Core) -> None:
+    crowd = [Player((1 << 40) + (each << 10), "Ann", "mage", 1, 1, each, 1, START, START) for each in range(9)]
+    await put(core, crowd)
+    for _ in range(3):
+        async with aclosing(core.rooms.operators.exports.ranking(Question("exp", 1))) as parts:
+            await anext(parts)
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            await connection.execute("set lock_timeout = '5s'")
+            await connection.execute("truncate players")

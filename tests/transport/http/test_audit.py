@@ -1,0 +1,128 @@
+"""The audit log over HTTP: every change with its reason, its command id, and what was before and after."""
+
+import csv
+import io
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.nodes import InProcessNode
+
+
+async def entries(api: Api, **query: Any) -> list[dict[str, Any]]:
+    """All entries, by pages of two."""
+    collected: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await api.admin("audit", limit=2, **query, **cursor)
+        assert answer.status == 200, answer.body
+        collected += answer.body["entries"]
+        if answer.body["next_cursor"] is None:
+            return collected
+        cursor = {"cursor": answer.body["next_cursor"]}
+
+
+async def ban(api: Api, player: str, reason: str, key: str | None = None) -> Answer:
+    return await api.ask("POST", f"/admin/v1/players/{player}/ban", token=ADMIN_KEY, body={"reason": reason}, key=key)
+
+
+async def test_a_change_is_found_with_who_what_why_before_and_after(api: Api) -> None:
+    who, own = await api.sign_up(), command_id()
+    assert (await ban(api, who.id, "cheating, ticket 4711", own)).status == 200
+    (entry,) = await entries(api, target=who.id)
+    assert {name: entry[name] for name in ("admin", "action", "reason", "command_id", "ended")} == {
+        "admin": "tester",
+        "action": "ban",
+        "reason": "cheating, ticket 4711",
+        "command_id": own,
+        "ended": "done",
+    }
+    assert entry["after"] == {"banned": True, "version": entry["before"]["version"] + 1, "replayed": False}
+    assert (await ban(api, who.id, "cheating, ticket 4711", own)).status == 200
+    again, first = await entries(api, command_id=own)
+    assert first == entry
+    assert again["after"]["replayed"] is True
+
+
+async def test_a_change_that_failed_says_how(api: Api) -> None:
+    who, own = await api.sign_up(), command_id()
+    await ban(api, who.id, "one reason", own)
+    assert (await ban(api, who.id, "another reason", own)).code == "command_mismatch"
+    newest, _ = await entries(api, target=who.id)
+    assert (newest["ended"], newest["after"], newest["reason"]) == ("command_mismatch", None, "another reason")
+
+
+async def test_a_change_without_an_end_says_so(node: InProcessNode, api: Api) -> None:
+    await Audit(node.core.databases["one"]).note("ann", "notice", "everyone", "left in between", {"text": "hello"})
+    (entry,) = await entries(api, admin="ann")
+    assert (entry["ended"], entry["after"], entry["details"]) == (None, None, {"text": "hello"})
+
+
+@pytest.fixture
+async def filled(node: InProcessNode, api: Api) -> Api:
+    audit = node.core.rooms.operators.audit
+    for number in range(7):
+        change = AuditedChange(
+            ("ann", "bob")[number % 2],
+            ("ban", "notice", "rename")[number % 3],
+            str(number % 4),
+            f"=Reason {number} 100%",
+        )
+        async with audit.recorded(change) as end:
+            end.after = {"number": number}
+    return api
+
+
+FOUND: list[tuple[dict[str, str], list[int]]] = [
+    ({}, [6, 5, 4, 3, 2, 1, 0]),
+    ({"admin": "bob"}, [5, 3, 1]),
+    ({"action": "ban"}, [6, 3, 0]),
+    ({"target": "2"}, [6, 2]),
+    ({"text": quote("REASON 3")}, [3]),
+    ({"text": quote("100%")}, [6, 5, 4, 3, 2, 1, 0]),
+    ({"text": "_"}, []),
+    ({"admin": "ann", "action": "rename"}, [2]),
+    ({"since": "2100-01-01T00:00:00Z"}, []),
+    ({"until": "2100-01-01T00:00:00Z", "target": "1"}, [5, 1]),
+    ({"command_id": "01936f5e-3c00-7a52-9b41-6f2d8c0e4a17"}, []),
+]
+
+
+async def test_the_log_is_searched_by_all_of_its_fields(filled: Api) -> None:
+    for query, numbers in FOUND:
+        assert [entry["after"]["number"] for entry in await entries(filled, **query)] == numbers, query
+
+
+async def test_the_whole_log_is_exported_as_it_is_and_safe_in_spreadsheets(filled: Api) -> None:
+    lines = (await filled.admin("audit/export", format="ndjson")).body.decode().splitlines()
+    assert list(map(json.loads, lines)) == await entries(filled)
+    answer = await filled.admin("audit/export", admin="ann")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+    assert [json.loads(row["after"])["number"] for row in rows] == [6, 4, 2, 0]
+    assert all(row["reason"].startswith("'=Reason") for row in rows)
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"limit": 0}, "limit"),
+    ({"limit": 501}, "limit"),
+    ({"cursor": "x"}, "cursor"),
+    ({"cursor": "0"}, "cursor"),
+    ({"since": "yesterday"}, "since"),
+    ({"since": "2026-01-01T00:00:00"}, "since"),
+    ({"until": "2026-13-01T00:00:00Z"}, "until"),
+    ({"command_id": "7"}, "command_id"),
+    ({"text": "%00"}, "text"),
+    ({"nothing": "1"}, "nothing"),
+]
+
+
+async def test_a_bad_question_names_its_field(api: Api) -> None:
+    for query, field in BAD:
+        answer = await api.admin("audit", **query)
+        assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, [field]), query

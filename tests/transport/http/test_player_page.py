@@ -1,0 +1,229 @@
+"""Operators see everything of a player, ban it until a time, and erase it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gameserver.times import rfc3339
+from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
+from tests.support.deployment import connected
+from tests.support.nodes import InProcessNode
+from tests.support.wait import wait_until
+from tests.transport.doors import fields_of
+
+
+async def admin(api: Api, method: str, path: str, key: str | None = None, **body: Any) -> Answer:
+    return await api.ask(method, f"/admin/v1/players/{path}", token=ADMIN_KEY, body=body or None, key=key)
+
+
+async def is_on_board(api: Api, who: Signed) -> bool:
+    return (await api.ask("GET", f"/v1/boards/exp/ranks/{who.id}")).status == 200
+
+
+async def test_a_page_has_everything_about_a_player(api: Api) -> None:
+    who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    await api.ask("PUT", f"/v1/players/me/friends/{friend.id}", token=who.token)
+    await admin(api, "POST", f"{who.id}/corrections", exp=60, items={"potion": 2}, reason="a test")
+    await api.act(friend, "heal_other", player=who.id)
+    noted = await admin(api, "POST", f"{who.id}/notes", text="A <b>regular</b>.", key=(key := command_id()))
+    assert (noted.status, (await admin(api, "POST", f"{who.id}/notes", text="x", key=key)).body) == (201, noted.body)
+
+    async def is_complete() -> bool:
+        body = (await admin(api, "GET", who.id)).body
+        return bool(body["places"] and body["mail"])
+
+    await wait_until(is_complete, what="boards and mail have arrived")
+    body = (await admin(api, "GET", who.id)).body
+    assert (body["player"]["name"], body["player"]["exp"], body["banned"]) == (who.name, 60, False)
+    assert [session["label"] for session in body["sessions"]] == [body["sessions"][0]["label"]]
+    assert body["friends"] == [friend.id]
+    assert [(stack["item"], stack["count"]) for stack in body["items"]] == [("potion", 2)]
+    assert {place["board"] for place in body["places"]} == {"exp", "mage"}
+    assert [letter["kind"] for letter in body["mail"]] == ["healed"]
+    assert [(note["admin"], note["text"]) for note in body["notes"]] == [(noted.body["admin"], "A <b>regular</b>.")]
+    assert (await admin(api, "GET", "5")).code == "player_not_found"
+    assert (await api.ask("GET", f"/admin/v1/players/{who.id}", token=who.token)).status == 403
+
+
+async def test_the_timeline_has_filters_and_pages_and_says_what_was_undone(api: Api) -> None:
+    who = await api.sign_up("warrior")
+    hunts = [(await api.act(who)).body["command_id"] for _ in range(5)]
+    await admin(api, "POST", f"{who.id}/undo", command_id=hunts[1], reason="a test")
+    entries: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        body = (await admin(api, "GET", f"{who.id}/ledger?limit=2{cursor}")).body
+        entries += body["entries"]
+        if body["next_cursor"] is None:
+            break
+        cursor = f"&cursor={body['next_cursor']}"
+    assert [entry["version"] for entry in entries] == [7, 6, 5, 4, 3, 2, 1]
+    assert [entry["command_id"] for entry in entries if entry["undone"]] == [hunts[1]]
+    assert entries[0]["args"] == {"command_id": hunts[1]}
+    only = (await admin(api, "GET", f"{who.id}/ledger?actions=sign_up,operator:undo")).body["entries"]
+    assert [entry["action"] for entry in only] == ["operator:undo", "sign_up"]
+    since, until = entries[3]["at"], entries[1]["at"]
+    part = (await admin(api, "GET", f"{who.id}/ledger?since={since}&until={until}")).body["entries"]
+    assert set(range(5, 6)) <= {entry["version"] for entry in part} <= {3, 4, 5, 6}
+    bad = await admin(api, "GET", f"{who.id}/ledger?since=yesterday")
+    assert (bad.code, fields_of(bad.body)) == ("bad_input", ["since"])
+
+
+async def test_the_state_at_a_moment_is_replayed_from_the_ledger(api: Api) -> None:
+    who = await api.sign_up("warrior")
+    for _ in range(3):
+        await api.act(who)
+    entries = (await admin(api, "GET", f"{who.id}/ledger")).body["entries"]
+    for entry in entries:
+        moment = entry["at"].replace("Z", "999Z")  # to the end of the millisecond
+        body = (await admin(api, "GET", f"{who.id}/state?at={moment}")).body
+        assert body["differing"] == []
+        if body["command_id"] == entry["command_id"]:  # not two in one millisecond
+            assert (body["player"], body["replayed"]) == (entry["player"], entry["version"] - 1)
+    assert (await admin(api, "GET", f"{who.id}/state?at=2020-01-01T00:00:00Z")).code == "state_unknown"
+
+
+async def test_a_ban_ends_by_itself(api: Api) -> None:
+    who = await api.sign_up("mage")
+    await wait_until(lambda: is_on_board(api, who), what="the player is on the board")
+    until = rfc3339(datetime.now(UTC) + timedelta(seconds=4))
+    key = command_id()
+    banned = await admin(
+        api, "POST", f"{who.id}/ban", key=key, until=until, said="You used a bot.", reason="ticket 4711"
+    )
+    assert (banned.status, banned.body["until"], banned.body["said"]) == (200, until, "You used a bot.")
+    refused = await api.ask("POST", "/v1/sessions", body={"device": who.device})
+    assert (refused.code, refused.body["until"], refused.body["reason"]) == ("banned", until, "You used a bot.")
+    assert "4711" not in str(refused.body)
+
+    async def is_gone() -> bool:
+        return not await is_on_board(api, who)
+
+    await wait_until(is_gone, what="the player has left the board")
+    open_ban = (await admin(api, "GET", who.id)).body["bans"]
+    assert [(ban["until"], ban["reason"], ban["ended_at"]) for ban in open_ban] == [(until, "ticket 4711", None)]
+
+    async def may_play() -> bool:
+        return (await api.ask("POST", "/v1/sessions", body={"device": who.device})).status == 201
+
+    await wait_until(may_play, seconds=30, what="the ban has ended")
+    await wait_until(lambda: is_on_board(api, who), what="the player is back on the board")
+    [ended] = (await admin(api, "GET", who.id)).body["bans"]
+    assert (ended["ended_by"], ended["ended_at"] >= until) == ("the server", True)
+    again = await admin(
+        api, "POST", f"{who.id}/ban", key=key, until=until, said="You used a bot.", reason="ticket 4711"
+    )
+    assert (again.status, again.body["replayed"], again.body["banned"]) == (200, True, False)
+
+
+async def test_a_ban_can_be_replaced_by_another_and_has_to_end_later(api: Api) -> None:
+    who = await api.sign_up("mage")
+    for until in ("2020-01-01T00:00:00Z", "tomorrow", "2999-01-01T00:00:00"):
+        bad = await admin(api, "POST", f"{who.id}/ban", until=until, reason="a test")
+        assert (bad.code, fields_of(bad.body)) == ("bad_input", ["until"]), until
+    await admin(api, "POST", f"{who.id}/ban", until="2998-01-01T00:00:00Z", reason="a test")
+    await admin(api, "POST", f"{who.id}/ban", until="2999-01-01T00:00:00Z", reason="a test")
+    bans = (await admin(api, "GET", who.id)).body["bans"]
+    assert [(ban["until"], ban["ended_at"] is None) for ban in bans] == [
+        ("2999-01-01T00:00:00.000Z", True),
+        ("2998-01-01T00:00:00.000Z", False),
+    ]
+    assert (await admin(api, "DELETE", f"{who.id}/ban?reason=a")).body["banned"] is False
+    assert (await admin(api, "GET", who.id)).body["banned"] is False
+
+
+def lines_of(answer: Answer) -> dict[str, list[dict[str, Any]]]:
+    """The lines of an export, by what they are."""
+    assert answer.status == 200, answer.body
+    lines: dict[str, list[dict[str, Any]]] = {}
+    raw = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
+    for line in map(orjson.loads, raw.splitlines()):
+        lines.setdefault(line.pop("part"), []).append(line)
+    return lines
+
+
+async def test_an_export_is_everything_but_what_operators_say_among_themselves(api: Api) -> None:
+    who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    await api.act(friend, "heal_other", player=who.id)
+    await admin(api, "POST", f"{who.id}/corrections", exp=60, reason="a secret reason")
+    await admin(api, "POST", f"{who.id}/notes", text="A secret note.")
+
+    async def has_arrived() -> bool:
+        return bool((await api.ask("GET", "/v1/players/me/inbox", token=who.token)).body["entries"])
+
+    await wait_until(has_arrived, what="the letter has arrived")
+    of_operators = await api.ask("GET", f"/admin/v1/players/{who.id}/export", token=ADMIN_KEY)
+    own = await api.ask("GET", "/v1/players/me/export", token=who.token)
+    everything, shown = lines_of(of_operators), lines_of(own)
+    assert set(everything) == {"player", "device", "letter", "ledger", "audit"}
+    assert set(shown) == {"player", "device", "letter", "ledger"}
+    assert "a secret" in str(everything).lower()
+    assert "a secret" not in str(shown).lower()
+    versions = [entry["version"] for entry in shown["ledger"]]
+    assert versions == [entry["version"] for entry in everything["ledger"]] == [3, 2, 1]
+    assert shown["player"][0]["player"]["name"] == who.name
+    assert (await api.ask("GET", "/v1/players/me/export")).status == 401
+    assert (await api.ask("GET", "/admin/v1/players/5/export", token=ADMIN_KEY)).code == "player_not_found"
+
+
+async def everywhere(node: InProcessNode) -> str:
+    """All that is stored, as text: every table of every database, and every key of Redis."""
+    texts: list[str] = []
+    core = node.core
+    for name in core.databases.names():
+        async with connected(core.databases[name].url) as connection:
+            tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+            for (table,) in tables:
+                rows = await connection.fetch(f'select row_to_json(t)::text from "{table}" t')
+                texts += [str(row[0]) for row in rows]
+    redis = core.redis.commands
+    async for key in redis.scan_iter(match="*"):
+        texts.append(repr(key))
+        texts.append(repr(await redis.dump(key)))
+    return "\n".join(texts)
+
+
+async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessNode) -> None:
+    who, other = await api.sign_up("mage", name="Zyxwvut Qponm"), await api.sign_up("priest")
+    renamed = await api.ask("POST", "/v1/players/me/name", token=who.token, body={"name": "Abracadab Rax"})
+    assert renamed.status == 200, renamed.body
+    await api.act(who, "heal_other", player=other.id)
+    await api.ask("GET", "/v1/players/me/feed", token=who.token)
+    await api.act(who)
+    await admin(api, "POST", f"{who.id}/notes", text="The brother of Abracadab Rax.")
+    await admin(api, "POST", f"{who.id}/ban", said="Abracadab Rax, stop.", reason="a test")
+    found = (await everywhere(node)).lower()
+    assert "zyxwvut" in found
+    assert "abracadab" in found
+    assert f"{int(who.id)}" in found
+    key = command_id()
+    receipt = await admin(api, "POST", f"{who.id}/erasure", key=key, reason="article 17")
+    assert receipt.status == 200, receipt.body
+    assert (receipt.body["complete"], receipt.body["names"]) == (True, 2)
+    assert not any(receipt.body["left"].values())
+    left = (await everywhere(node)).lower()
+    for name in ("zyxwvut", "qponm", "abracadab"):
+        at = left.find(name)
+        assert at < 0, left[max(at - 300, 0) : at + 100]
+    assert (await admin(api, "GET", who.id)).code == "player_not_found"
+    again = await admin(api, "POST", f"{who.id}/erasure", key=key, reason="article 17")
+    assert (again.status, again.body["complete"]) == (200, True)
+    taken = await api.sign_up("mage", name="Abracadab Rax")
+    assert taken.id != who.id
+    assert (await admin(api, "POST", f"{taken.id[:-1]}/erasure", reason="a test")).code == "player_not_found"
+
+
+async def test_an_erasure_leaves_others_as_they_are(api: Api) -> None:
+    who, other = await api.sign_up("mage"), await api.sign_up("priest")
+    await api.act(who, "heal_other", player=other.id)
+
+    async def has_arrived() -> bool:
+        return bool((await api.ask("GET", "/v1/players/me/inbox", token=other.token)).body["entries"])
+
+    await wait_until(has_arrived, what="the letter has arrived")
+    before = (await api.ask("GET", "/v1/players/me", token=other.token)).body
+    assert (await admin(api, "POST", f"{who.id}/erasure", reason="a test")).status == 200
+    assert (await api.ask("GET", "/v1/players/me", token=other.token)).body == before
+    [letter] = (await api.ask("GET", "/v1/players/me/inbox", token=other.token)).body["entries"]
+    assert letter["args"] == {"sender": who.id}

@@ -126,7 +126,8 @@ def _keeper() -> subprocess.Popen[bytes]:
         ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     assert keeper.stdout is not None
-    assert keeper.stdout.readline() == b"\n"
+    with keeper.stdout as said:
+        assert said.readline() == b"\n"
     return keeper
 
 

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from gameserver.stack.processes.account import for_servers
 from gameserver.stack.servers import binaries, datafolder, folders, python_copy, roles
-from gameserver.stack.servers.local_http import HOST
+from gameserver.stack.servers.local_http import HOST, BasicLogin
 from gameserver.stack.servers.patroni_api import MemberState
-from gameserver.stack.servers.patroni_settings import MemberPasswords, MemberPlace, patroni_settings
+from gameserver.stack.servers.patroni_settings import API_USER, MemberPasswords, MemberPlace, patroni_settings
 from gameserver.stack.servers.roles import ROLE
 from tests.cluster.machines import Machine, MachineNetwork
 from tests.cluster.running_cluster import RunningCluster
@@ -96,7 +96,7 @@ class RunningMachines(RunningCluster):
             await session.post(
                 f"http://{self.machine(leader).address}:{API}/switchover",
                 json={"leader": leader},
-                auth=aiohttp.BasicAuth("gameserver", PASSWORD.get_secret_value()),
+                headers={"Authorization": BasicLogin(API_USER, PASSWORD).header()},
                 timeout=aiohttp.ClientTimeout(60),
             )
 

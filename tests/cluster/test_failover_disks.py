@@ -3,8 +3,8 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -18,7 +18,7 @@ from tests.cluster.swarm import Bots
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 DISK_MIB = 600
 FULL_SECONDS = 15
-CHUNK = 1 << 20
+CHUNK, PAGE = 1 << 24, 4096
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,12 @@ def disk_of(cluster: RunningCluster, member: str) -> Path:
     return cluster.folder / "var" / f"postgres-{member}"
 
 
-@contextmanager
-def full(disk: Path) -> Iterator[None]:
+@asynccontextmanager
+async def full(disk: Path) -> AsyncIterator[None]:
     """Nothing can be written while the block runs."""
     filler = disk / "filler"
     try:
-        fill(filler)
+        await asyncio.to_thread(fill, filler)
         yield
     finally:
         filler.unlink()
@@ -66,11 +66,11 @@ def full(disk: Path) -> Iterator[None]:
 
 def fill(filler: Path) -> None:
     """Takes what is left, also what was given back since the last time."""
-    with filler.open("ab", buffering=0) as file:
-        for size in (CHUNK, 4096, 1):
+    with filler.open("ab") as file:
+        for size in (CHUNK, PAGE):
             with suppress(OSError):
                 while True:
-                    file.write(bytes(size))
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
 
 
 async def a_full_disk_of_the_primary(cluster: RunningCluster, victim: str) -> None:
@@ -85,12 +85,12 @@ async def a_full_disk_of_a_standby(cluster: RunningCluster, victim: str) -> None
 async def full_for_a_while(cluster: RunningCluster, victim: str, member: str) -> None:
     """With what the log has left of its files used up first."""
     disk = disk_of(cluster, member)
-    with full(disk):
+    async with full(disk):
         for _ in range(FULL_SECONDS):
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, IndexError):
                 async with asyncio.timeout(1), cluster.superuser(victim) as connection:
                     await connection.execute("select pg_logical_emit_message(true, 'test', ''), pg_switch_wal()")
-            fill(disk / "filler")
+            await asyncio.to_thread(fill, disk / "filler")
             await asyncio.sleep(1)
 
 

@@ -23,14 +23,10 @@ from tests.cluster.fault_table import (
     measured,
     started_cluster,
 )
-from tests.cluster.running_cluster import ELECTED_SECONDS, RunningCluster, stopped, tell
+from tests.cluster.running_cluster import RunningCluster, stopped, tell
 from tests.cluster.swarm import Bots
-from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
-
-
-BACKEND_HANGS_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
@@ -97,54 +93,6 @@ async def a_hanging_standby(cluster: RunningCluster, victim: str) -> None:
     standby = next(member.name for member in await cluster.members(victim) if member.can_take_over)
     with stopped(*family(cluster.postgres(standby))):
         await asyncio.sleep(10)
-
-
-async def a_hanging_backend_of_the_primary(cluster: RunningCluster, victim: str) -> None:
-    """One that is writing: it keeps its locks, and no time-out of its own ends it. All else goes on."""
-    writing = (
-        "select pid from pg_stat_activity where application_name = 'gameserver' and backend_type = 'client backend'"
-        " and xact_start is not null and backend_xid is not null limit 1"
-    )
-    async with cluster.superuser(victim) as connection:
-        pids: list[int] = []
-
-        async def is_caught() -> bool:
-            pids[:] = [row["pid"] for row in await connection.fetch(writing)]
-            return bool(pids)
-
-        await wait_until(is_caught, what="a transaction is writing")
-        with stopped(*pids):
-            await asyncio.sleep(BACKEND_HANGS_SECONDS)
-
-
-async def while_the_former_primary_rewinds(cluster: RunningCluster, victim: str) -> str:
-    """Kills the primary; returns its successor's name while the killed one is being made its standby."""
-    first = await cluster.leader(victim)
-    tell(cluster.postgres(first), signal.SIGKILL)
-    folder = str(cluster.folder / "var" / f"postgres-{first}" / "data")
-    second: list[str] = []
-
-    async def rewinds() -> bool:
-        members = {member.name: member for member in await cluster.members(victim)}
-        second[:] = [member.name for member in members.values() if member.leads and member.name != first]
-        commands = map(process_table.command_line, process_table.descendants(cluster.patroni(first)))
-        rewound = any("pg_rewind" in command and folder in command for command in commands)
-        return bool(second) and (rewound or (first in members and members[first].state == "starting"))
-
-    await wait_until(rewinds, ELECTED_SECONDS, f"{first} becomes a standby again")
-    return second[0]
-
-
-async def a_new_primary_that_hangs_while_the_former_one_rewinds(cluster: RunningCluster, victim: str) -> None:
-    leader = await while_the_former_primary_rewinds(cluster, victim)
-    with stopped(*family(cluster.postgres(leader))):
-        await asyncio.sleep(5)
-
-
-async def a_new_primary_killed_while_the_former_one_rewinds(cluster: RunningCluster, victim: str) -> None:
-    leader = await while_the_former_primary_rewinds(cluster, victim)
-    tell(cluster.postgres(leader), signal.SIGKILL)
-    await cluster.in_step(victim)
 
 
 async def two_failovers_in_ten_seconds(cluster: RunningCluster, victim: str) -> None:
@@ -236,11 +184,6 @@ LEASE, AWAY = 25, HANGS_SECONDS + 15
         (a_hanging_postmaster_of_the_primary, OF_THREE, HANGS_SECONDS),
         (a_hanging_standby, OF_THREE, 2),
         (a_hanging_standby, OF_TWO, 15),
-        (a_hanging_backend_of_the_primary, OF_THREE, BACKEND_HANGS_SECONDS + 3),
-        (a_new_primary_that_hangs_while_the_former_one_rewinds, OF_THREE, 15),
-        (a_new_primary_that_hangs_while_the_former_one_rewinds, OF_TWO, 30),
-        (a_new_primary_killed_while_the_former_one_rewinds, OF_THREE, 30),
-        (a_new_primary_killed_while_the_former_one_rewinds, OF_TWO, 30),
         (one_killed_etcd, OF_THREE, 2),
         (all_of_etcd_killed, OF_THREE, 5),
         (all_of_etcd_away, OF_THREE, 5),

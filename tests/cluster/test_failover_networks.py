@@ -77,25 +77,11 @@ async def a_lost_line_of_the_primary(cluster: RunningMachines, leader: str) -> N
         await asyncio.sleep(5)
 
 
-@of_machines
-async def a_switchover_while_the_first_address_is_silent(cluster: RunningMachines, leader: str) -> None:
-    """That of a standby which the nodes don't reach."""
-    first = "one-1"
-    if leader == first:
-        await cluster.switch(APART)
-        leader = await cluster.in_step(APART, not_led_by=first)
-        await cluster.whole(APART)
-    with cluster.network.cut(cluster.machine(first), None):
-        await cluster.switch(APART)
-        await asyncio.sleep(5)
-
-
 @pytest.mark.parametrize(
     ("harm", "most"),
     [
         (a_cut_between_the_primary_and_a_standby, 3),
         (a_cut_between_the_nodes_and_the_primary, CUT_SECONDS + 5),
-        (a_switchover_while_the_first_address_is_silent, 8),
         (a_cut_between_the_primary_and_all_standbys, LEASE),
         (a_lost_line_of_the_primary, LEASE),
     ],

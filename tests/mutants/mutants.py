@@ -160,18 +160,19 @@ MUTANTS = (
     ),
     Mutant(
         "season-off-by-one",
-        "points of a season's last seconds count for the next one",
+        "points of a season's first seconds count for the one before",
         [
             Patch(
                 "gameserver/storage/seasons/scoring.py",
                 "self._calendar.number(self._boards[name], now), amount,",
-                "self._calendar.number(self._boards[name], now + timedelta(seconds=3)), amount,",
+                "self._calendar.number(self._boards[name], now - timedelta(seconds=4)), amount,",
             ),
             Patch(
                 "gameserver/storage/seasons/scoring.py",
                 "from datetime import datetime\n",
                 "from datetime import datetime, timedelta\n",
             ),
+            Patch(f"{PLAYERS}/batch.sql", "else greatest(e.season, f.season) end", "else e.season end"),
         ],
         [invariants.POINTS],
         ["season"],

@@ -24,7 +24,7 @@ PLAIN = frozenset({"type", "kind", "item", "foe", "to", "from", "player", "sende
 """Fields of events whose texts are names of the game or ids."""
 
 
-class SentText(NamedTuple):
+class ErasedLetter(NamedTuple):
     """A letter that the player sent."""
 
     mail_id: str
@@ -36,7 +36,7 @@ class Traces:
     """What a deleted player has left; `on_its_way` counts its letters that haven't arrived yet."""
 
     names: Sequence[str]
-    letters: Sequence[SentText]
+    letters: Sequence[ErasedLetter]
     on_its_way: int
 
 
@@ -53,13 +53,13 @@ class Erasure:
             if not (await connection.execute(SQL["gone"], _named(player_id))).scalar():
                 raise PlayerNotFound("There is no such player that was deleted.")
             names = (await connection.execute(SQL["names"], _named(player_id))).scalars().all()
-            letters = [SentText(*row) for row in await connection.execute(SQL["letters"], _named(player_id))]
+            letters = [ErasedLetter(*row) for row in await connection.execute(SQL["letters"], _named(player_id))]
             waiting = (await connection.execute(SQL["waiting"], _named(player_id))).scalar_one()
             return Traces(names, letters, waiting)
 
         return await on_owner(self._slots, player_id, work)
 
-    async def forget_letter(self, letter: SentText, sender: int) -> None:
+    async def forget_letter(self, letter: ErasedLetter, sender: int) -> None:
         """Erases what a letter said, from its recipient's inbox and ledger; that it arrived, and its effect, stay."""
 
         async def work(connection: AsyncConnection) -> None:

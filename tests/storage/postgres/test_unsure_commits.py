@@ -134,7 +134,7 @@ async def test_a_plain_read_may_show_what_its_standby_lacks_and_no_answer_is_bui
         assert isinstance(await cancelled(servers, core, act(core, player.id, key=key)), OutcomeUnknown)
         shown = (await core.rooms.players.read([player.id]))[player.id]
         assert shown.version == player.version + 1
-        following = asyncio.create_task(act(core, player.id, "rest"))
+        following = asyncio.create_task(act(core, player.id))
         await backend_in(killer, "SyncRep")
         assert not following.done()
         await arrive()

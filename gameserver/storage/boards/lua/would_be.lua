@@ -5,11 +5,9 @@
 -- ARGV id: the player's, 8 bytes
 -- ARGV score: as it would be stored
 -- Returns the rank, 0 for one beyond the places that the board shows, or nothing when no generation is live.
--- CONST COMPETITION: there: as many ranks are left out as scores are equal
--- include: live
+-- include: ties
 -- include: member_of
 
-local ties, shown = live:sub(TIES_AT, TIES_AT), tonumber(places)
 -- The player's present place doesn't count.
 local record, new = redis.call('HGET', members, id), tonumber(score)
 local own = record and tonumber(redis.call('ZSCORE', order, member_of(record, id)))

@@ -1,6 +1,5 @@
 -- What every answer about ranks says of the board, and how a rank is counted. Needs `places`.
--- include: live
--- CONST COMPETITION: there: as many ranks are left out as scores are equal
+-- include: ties
 
 -- The board holds as of the time of the ledger that was followed least far.
 local as_of
@@ -9,11 +8,10 @@ for _, time in ipairs(redis.call('HVALS', keys .. 'as_of')) do
 end
 as_of = as_of or 0
 
-local total, shown = redis.call('ZCARD', order), tonumber(places)
+local total = redis.call('ZCARD', order)
 if shown > 0 and total > shown then total = shown end
 
 -- The rank of the member at a place (from 0) with a score, by the board's ties.
-local ties = live:sub(TIES_AT, TIES_AT)
 local function rank_of(place, score)
   if ties == COMPETITION then return redis.call('ZCOUNT', order, '-inf', '(' .. score) + 1 end
   if ties == DENSE then return redis.call('ZCOUNT', keys .. 'scores', '-inf', '(' .. score) + 1 end

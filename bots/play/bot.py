@@ -130,8 +130,15 @@ class Bot:
         reply = await self.client.send(requests.read_items(), self.identity.any_channel(self._random))
         if self._succeeded("items", reply, timing):
             self._answered("items", timing)
-            if not self.record.open:
-                self.record.item_faults += self.record.belongings.faults(reply.body)
+            if not self.record.open and (faults := self.record.belongings.faults(reply.body)):
+                self.record.item_faults += [f"{fault}; {await self._items_again()}" for fault in faults]
+
+    async def _items_again(self) -> str:
+        """What another read says after one that didn't add up: whether that one was old, or the difference stays."""
+        reply = await self.client.send(requests.read_items(), self.identity.channel)
+        if not reply.ok:
+            return "it couldn't be read again"
+        return "; ".join(self.record.belongings.faults(reply.body)) or "read again, it adds up: the first read was old"
 
     async def _read_board(self, name: str, board: str, timing: OperationTiming) -> None:
         request = requests.board_top(board, 10) if name == "board" else requests.board_around(board, 3)

@@ -27,7 +27,7 @@ CORRECTIONS = frozenset({CORRECT, UNDO, ROLL_BACK})
 
 Value = Annotated[int, Field(ge=0, le=EXP_CAP)]
 Gain = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
-ItemKey = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class Correct(Arguments):
@@ -35,8 +35,8 @@ class Correct(Arguments):
 
     hp: Value | None = None
     exp: Value | None = None
-    class_name: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = Field(None, alias="class")
-    items: Annotated[dict[ItemKey, Gain], Field(max_length=50)] = Field(default_factory=dict)
+    class_name: Key | None = Field(None, alias="class")
+    items: Annotated[dict[Key, Gain], Field(max_length=50)] = Field(default_factory=dict)
 
 
 class Undo(Arguments):

@@ -24,7 +24,7 @@ select current_setting('server_version') as version,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
        has_function_privilege('pg_control_system()', 'execute') as may_identify,
        (select coalesce(array_agg(c.relname::text order by c.relname), '{}') from pg_class c
-        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'audit'
-          and c.relname !~ '^alembic_'
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+          and c.relname not in ('audit', 'audit_ends') and c.relname !~ '^alembic_'
           and not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
                    and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'))) as closed

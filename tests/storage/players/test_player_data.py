@@ -1,5 +1,6 @@
 """What rules remember of a player lies in its row and its ledger, moves with it, and is shown to no player."""
 
+import re
 from collections.abc import AsyncIterator
 
 import orjson
@@ -110,5 +111,6 @@ async def test_a_slot_whose_data_differs_is_not_flipped(strict: Core) -> None:
         await target.execute(SPOIL)
     ended = await moving.move(strict, moving.slot_with([one]), "two")
     assert ended.problem is not None
-    assert "players: 1 rows on the source, 1 on the target, whose contents differ" in ended.problem
+    # The other player's slot may be the same.
+    assert re.search(r"players: (\d) rows on the source, \1 on the target, whose contents differ", ended.problem)
     assert owner(strict, one.id) == "one"

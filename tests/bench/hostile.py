@@ -145,6 +145,7 @@ async def main(kinds: list[str]) -> None:
     os.environ["GAMESERVER_LIMITS__EXEMPT"] = '["127.0.0.1/32"]'
     os.environ["GAMESERVER_NODE__TRUSTED_PROXIES"] = '["127.0.0.1/32"]'
     os.environ["GAMESERVER_SESSIONS__PER_PLAYER"] = "1000"
+    os.sched_setaffinity(0, {SERVERS})  # the nodes count their processors as they start
     async with (
         running(CONFIG) as stack,
         haproxy(stack.folder, stack.settings, stack.ports) as proxy,

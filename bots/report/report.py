@@ -1,6 +1,5 @@
 """The report of a run: tables and sentences for people, JSON for programs."""
 
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -73,8 +72,6 @@ def proof_as_json(result: RunResult) -> dict[str, Any]:
         },
         "mail": {"sent": result.mail.sent, "arrived": result.mail.arrived, "returned": result.mail.returned},
         "faults": _faults(verdicts),
-        "invariants": [asdict(verdict) for verdict in result.invariants()],
-        "sometimes": [asdict(sighting) for sighting in result.sightings],
         "boards_proved": result.boards is not None and not any(board.differences for board in result.boards),
         "boards": [_board(board) for board in result.boards or ()],
     }

@@ -51,5 +51,5 @@ PLAYER_PAGE_ROUTES = (
     admin(OPERATOR, "POST", "/admin/v1/players/{id}/erasure", erasure.erase,
            "Delete a player, and erase its names and every text of it; the answer is the receipt", body=wire.Because,
            answer=answers.ErasureAnswer, errors=(errors.CommandMismatch, errors.CommandExpired, errors.TooManyChanges,
-           errors.OutcomeUnknown, errors.Unavailable, *READS), takes_command_id=True),
+           errors.OutcomeUnknown, errors.Unavailable, errors.BoardUnavailable, *READS), takes_command_id=True),
 )  # fmt: skip

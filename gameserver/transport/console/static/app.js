@@ -28,6 +28,7 @@ function SignIn({ why, onDone }) {
     <h1>${deployment}</h1>
     ${why && html`<p role="status">${why}</p>`}
     <form onSubmit=${submit}>
+      <input class="unseen" name="username" autocomplete="username" value=${deployment} readonly tabindex="-1" aria-hidden="true" />
       <${Field} id="key" label="Admin key" hint="As gameserver keys create has printed it.">
         <input id="key" type="password" required autocomplete="current-password" value=${key} autofocus
           onInput=${(event) => setKey(event.target.value)} aria-describedby="key-hint" />

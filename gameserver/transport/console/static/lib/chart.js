@@ -21,7 +21,15 @@ function load() {
   return loading;
 }
 
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// A colour of style.css as a canvas takes it: only the computed value of a property knows light from dark.
+function color(name) {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const { color: found } = getComputedStyle(probe);
+  probe.remove();
+  return found;
+}
 
 // `x` and each line's `values` have one length; `line.color` is a number of style.css's --c0…; `unit` stands at the axis.
 // `time`: x is seconds since 1970. `bars`: columns in place of lines. `show(value)` writes a value.

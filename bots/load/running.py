@@ -66,7 +66,8 @@ async def run_sockets(measure: Measure, uses: Sequence[SocketUse], in_flight: in
             connection = await connect_socket(use.endpoint, use.load.on_text, use.load.on_end)
             opened.append(connection)
             connection.send(hello(use.token))
-            await asyncio.wait_for(use.load.greeting.done, DRAIN_SECONDS)
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await use.load.greeting.done
         measure.start()
         for connection, use in zip(opened, uses, strict=True):
             connection.send(b"".join(use.load.request(time.monotonic()) for _ in range(in_flight)))

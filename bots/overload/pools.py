@@ -193,7 +193,8 @@ class SocketPool:
             lane.connection = await connect_socket(endpoint, lane.on_text, lane.on_end)
             self._lanes.append(lane)
             lane.connection.send(hello(token))
-            await asyncio.wait_for(lane.greeting.done, GREETING_SECONDS)
+            async with asyncio.timeout(GREETING_SECONDS):
+                await lane.greeting.done
 
     def offer(self, question: DoorQuestion) -> bool:
         """Send a question over its player's socket; False if that has ended or has enough under way."""

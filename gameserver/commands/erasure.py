@@ -6,6 +6,7 @@ others' ledgers and boards add up with them. Backups aren't touched: they have w
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gameserver.commands import boards, identity
@@ -13,7 +14,7 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.keys import name_keys
-from gameserver.rules.errors import Unavailable
+from gameserver.rules.errors import BoardUnavailable, Unavailable
 from gameserver.storage.accounts.erasure import Erasure, Traces
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.notes import Notes
@@ -137,9 +138,10 @@ async def _places(erasures: Erasures, player_id: int) -> int:
 
 
 async def _soon_none(count: Callable[[], Awaitable[int]]) -> int:
-    """Followers of boards are a moment behind."""
+    """Followers of boards are a moment behind, and a board that is being built can't tell yet."""
     for _ in range(int(ARRIVAL_SECONDS / PAUSE)):
-        if not await count():
-            return 0
+        with suppress(BoardUnavailable):
+            if not await count():
+                return 0
         await asyncio.sleep(PAUSE)
     return await count()

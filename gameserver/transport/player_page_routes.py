@@ -61,7 +61,7 @@ PLAYER_PAGE_ROUTES = (
            "Delete a player, and erase its names and every text of it; the answer is the receipt", body=wire.Because,
            query=wire.PreviewQuery, answer=answers.ErasureAnswer,
            errors=(errors.CommandMismatch, errors.CommandExpired, errors.TooManyChanges,
-           errors.OutcomeUnknown, errors.Unavailable, *READS), takes_command_id=True),
+           errors.OutcomeUnknown, errors.Unavailable, errors.BoardUnavailable, *READS), takes_command_id=True),
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/name", player_changes.rename_player,
            "Rename a player, or say what that would change", body=wire.RenamePlayer, query=wire.PreviewQuery,
            answer=answers.CorrectedAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True),

@@ -7,7 +7,7 @@ share a hash tag, so a cluster runs the same scripts.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -48,17 +48,7 @@ TIMES: dict[str, Any] = {
 }
 
 
-class _Connection(LeanConnection):
-    """One whose peer may be gone at a write: uvloop tells that by a RuntimeError, which the driver doesn't expect."""
-
-    async def _send_packed_command(self, command: Iterable[bytes]) -> None:
-        try:
-            await super()._send_packed_command(command)
-        except RuntimeError as error:
-            raise ConnectionResetError(str(error)) from error
-
-
-class _Secured(_Connection, SSLConnection):
+class _Secured(LeanConnection, SSLConnection):
     """Over TLS, with the client's one context: making another for each connection would block the node."""
 
     def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
@@ -66,7 +56,7 @@ class _Secured(_Connection, SSLConnection):
         self.ssl_context.context = context
 
 
-class _Master(SentinelManagedConnection, _Connection):
+class _Master(SentinelManagedConnection, LeanConnection):
     """To a master that Sentinels name."""
 
 
@@ -207,7 +197,7 @@ def client_of(url: RedisUrl, access: RedisAccess) -> Redis:
 
 def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:
     ((host, port),) = url.hosts
-    connection = _connection(context, _Connection, _Secured)
+    connection = _connection(context, LeanConnection, _Secured)
     return Redis.from_pool(_Pool(host=host, port=port, db=url.database, **WAITING, **options, **connection))
 
 
@@ -217,7 +207,7 @@ def _of_sentinels(url: RedisUrl, access: RedisAccess, context: ssl.SSLContext | 
         "socket_timeout": 1,
         "username": access.sentinel_username,
         "password": _revealed(access.sentinel_password),
-        **_connection(context, _Connection, _Secured),
+        **_connection(context, LeanConnection, _Secured),
     }
     sentinels = Sentinel([], **options)  # type: ignore[no-untyped-call]
     sentinels.sentinels = [
@@ -234,7 +224,7 @@ def _of_cluster(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str
     """The nodes of the settings are resolved again at every refresh, since a name may get another address."""
     seeds = [ClusterNode(host, port) for host, port in url.hosts]
     retry = Retry(NoBackoff(), REDIRECTIONS)
-    connection = _connection(context, _Connection, _Secured)
+    connection = _connection(context, LeanConnection, _Secured)
     cluster = _Cluster(connection, startup_nodes=seeds, dynamic_startup_nodes=False, retry=retry, **options)
     return cast("Redis", cluster)  # not one by its class, but by every call that is made here
 
@@ -243,7 +233,7 @@ def _revealed(password: SecretStr | None) -> str | None:
     return None if password is None else password.get_secret_value()
 
 
-def _connection(context: ssl.SSLContext | None, plain: type[_Connection], secured: type[_Secured]) -> dict[str, Any]:
+def _connection(context: ssl.SSLContext | None, plain: type[LeanConnection], secured: type[_Secured]) -> dict[str, Any]:
     """The options that choose how a pool connects: over TLS if there is a context."""
     return {"connection_class": plain} if context is None else {"connection_class": secured, "context": context}
 

@@ -13,6 +13,10 @@ A decision takes it some 10 µs, less than a thousandth of what hashing the pass
 and name one by one on servers of their own would spread that, but it would count attempts that are then denied, and
 give a Retry-After that isn't true. A name is stored as the hash of its key, so that Redis doesn't list who signs in.
 Keys expire when they have no effect any more.
+
+An address that was denied for its own limit is denied by this node until that wait is over, without asking again: the
+answer would be the same, and one who goes on regardless costs Redis nothing. (If Redis forgets meanwhile, it waits for
+these few seconds in vain.)
 """
 
 import hashlib
@@ -36,6 +40,8 @@ MOST_KNOWN = 5
 """Addresses of a name that keep a place: those that were used last."""
 KNOWN_SECONDS = 30 * 24 * 3600
 AWAY = "Attempts can't be counted right now."
+MOST_DENIED = 10_000
+"""Addresses that are known to be denied; when there are more, all are asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class _Limit:
     detail: str
     counts_denied: bool = False
     """Whether attempts that another limit denies count, too."""
+    of_address: bool = False
+    """Whether nobody but the address falls under it."""
 
 
 class AttemptsSpendCall(NamedTuple):
@@ -73,18 +81,24 @@ class Attempts:
         spend = Script(redis, __package__, "attempts_spend", AttemptsSpendCall)
         self._spent, self._paces = CoalescedScript(spend), paces
         self._redis = redis
+        self._denied_until: dict[str, int] = {}
+        """By the key of an address's limit, in nanoseconds of the monotonic clock."""
 
     async def sign_up(self, address: str | None) -> None:
         """Counts a sign-up. Raises RateLimited, SessionsUnavailable."""
         if address is not None:
             pace, detail = self._paces.sign_ups_per_address, "Too many sign-ups from this address."
-            await self._spend([_Limit("sign_ups_per_address", f"gs:limit:{{sign_up}}:address:{address}", pace, detail)])
+            key = f"gs:limit:{{sign_up}}:address:{address}"
+            limit = _Limit("sign_ups_per_address", key, pace, detail, of_address=True)
+            self._require_not_denied(limit)
+            await self._spend([limit])
 
     async def sign_in(self, address: str | None, name: str | None = None) -> None:
         """Counts a sign-in, by its name if it has one. Raises RateLimited, SessionsUnavailable."""
         if address is None:
             return
         limits = [self._sign_ins(address)]
+        self._require_not_denied(limits[0])
         if name is not None:
             limits += await self._sign_ins_by_name(address, _hashed(name))
         await self._spend(limits)
@@ -92,7 +106,7 @@ class Attempts:
     def _sign_ins(self, address: str) -> _Limit:
         pace, detail = self._paces.sign_ins_per_address, "Too many sign-ins from this address."
         key = f"gs:limit:{{sign_in}}:address:{address}"
-        return _Limit("sign_ins_per_address", key, pace, detail, counts_denied=True)
+        return _Limit("sign_ins_per_address", key, pace, detail, counts_denied=True, of_address=True)
 
     async def _sign_ins_by_name(self, address: str, hashed: str) -> list[_Limit]:
         pace, detail = self._paces.sign_ins_per_name_and_address, "Too many sign-ins under this name from this address."
@@ -128,8 +142,9 @@ class Attempts:
             return
         pace, detail = self._paces.password_changes_per_player, "The password was changed too often."
         key = f"gs:limit:{{sign_in}}:player:{player_id}"
-        changes = _Limit("password_changes_per_player", key, pace, detail)
-        await self._spend([self._sign_ins(address), changes])
+        changes, sign_ins = _Limit("password_changes_per_player", key, pace, detail), self._sign_ins(address)
+        self._require_not_denied(sign_ins)
+        await self._spend([sign_ins, changes])
 
     async def _spend(self, limits: Sequence[_Limit]) -> None:
         paces = [
@@ -141,8 +156,25 @@ class Attempts:
             denying, wait = await self._spent(AttemptsSpendCall(limits=[limit.key for limit in limits], paces=paces))
         if denying:
             limit = limits[denying - 1]
+            if limit.of_address:
+                self._remember_denied(limit.key, wait * 1000)
             denied(limit.kind).inc()
             raise refusal(limit.detail, wait * 1000)
+
+    def _remember_denied(self, key: str, wait: int) -> None:
+        """`wait` is in nanoseconds."""
+        if len(self._denied_until) >= MOST_DENIED:
+            self._denied_until.clear()
+        self._denied_until[key] = time.monotonic_ns() + wait
+
+    def _require_not_denied(self, limit: _Limit) -> None:
+        """Raises RateLimited for an address that Redis has denied, until the wait that it gave is over."""
+        if (until := self._denied_until.get(limit.key)) is None:
+            return
+        if (wait := until - time.monotonic_ns()) > 0:
+            denied(limit.kind).inc()
+            raise refusal(limit.detail, wait)
+        del self._denied_until[limit.key]
 
 
 def _known(hashed: str) -> str:

@@ -13,6 +13,7 @@ from gameserver.transport.socket.memory import HeldMemory, MemoryLimits
 from gameserver.transport.socket.places import SocketLimits, SocketPlaces
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.wire import RANK_TOPIC, Close
+from gameserver.waiting import wait_at_most
 
 SPREAD, GRACE = 0.4, 0.3
 """Parts of a drain's time: clients are told to reconnect within the first, and have the second to finish after that."""
@@ -120,8 +121,7 @@ class Sockets:
 
 async def _send_away(socket: PlayerSocket, delay: float, grace: float) -> None:
     socket.push("going_away", {"reconnect_after_ms": int(delay * 1000)})
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(socket.left.wait(), delay + grace)
+    await wait_at_most(socket.left, delay + grace)
     if socket.requests:
         await asyncio.wait(socket.requests)
     socket.channel.end(Close.GOING_AWAY, "going away")

@@ -177,3 +177,24 @@ async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
             await attempt
         assert caught.value.retry_after == 1
     await away.aclose()
+
+
+async def test_an_address_that_was_denied_asks_redis_no_more_until_its_wait_is_over(redis: Redis) -> None:
+    limits = attempts(redis, up=Pace(2 * SECOND_NS, 1), address=Pace(2 * SECOND_NS, 1))
+
+    async def calls() -> int:
+        return int((await redis.info("commandstats"))["cmdstat_evalsha"]["calls"])
+
+    for attempt in (limits.sign_in, limits.sign_up):
+        await attempt(HERE)
+        with pytest.raises(RateLimited):
+            await attempt(HERE)
+        before = await calls()
+        for _ in range(20):
+            with pytest.raises(RateLimited) as refused:
+                await attempt(HERE)
+        assert await calls() == before
+        await attempt(THERE)
+        assert refused.value.retry_after is not None
+        await asyncio.sleep(refused.value.retry_after)
+        await attempt(HERE)

@@ -15,7 +15,7 @@ MESSAGE = "message"
 LONGEST_MESSAGE, MOST_ITEMS = 1000, 20
 
 
-class Message(MailArguments):
+class OperatorsMessage(MailArguments):
     """A letter of the operators. The server sends it, as player 0."""
 
     sender: Annotated[str, Field(pattern="^0$")]
@@ -24,7 +24,7 @@ class Message(MailArguments):
 
 
 @allowed_when_down
-def message(player: Player, args: Message, moment: Moment) -> Outcome:
+def message(player: Player, args: OperatorsMessage, moment: Moment) -> Outcome:
     """Gives what came with the letter. Refused: item_withdrawn, for an item that the game doesn't have any more."""
     if gone := sorted(set(args.items) - set(moment.game.items)):
         raise Refused("item_withdrawn", f"The game has no {', '.join(gone)} any more.")

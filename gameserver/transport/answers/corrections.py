@@ -71,8 +71,9 @@ def foreseen(found: Foreseen, game: Game) -> CorrectedAnswer:
 class ErasureAnswer(TypedDict):
     """What was erased of a player, in rows or keys by store, and what a search still finds: nothing, if complete.
 
-    Backups have what they had until they expire. A preview has erased nothing: it says in `changes` and `ranks` what
-    would be gone.
+    `mentions` are names found as words in what is others', by store: they may be somebody else's. `unsearched` are
+    stores of others that couldn't be searched within 5 s. Backups have what they had until they expire. A preview has
+    erased nothing: it says in `changes` and `ranks` what would be gone.
     """
 
     preview: bool
@@ -84,6 +85,8 @@ class ErasureAnswer(TypedDict):
     names: int
     erased: dict[str, int]
     left: dict[str, int]
+    mentions: dict[str, int]
+    unsearched: list[str]
     complete: bool
 
 
@@ -97,6 +100,8 @@ def erasure(receipt: ErasureReceipt) -> ErasureAnswer:
         "names": receipt.names,
         "erased": receipt.erased,
         "left": receipt.left,
+        "mentions": receipt.mentions,
+        "unsearched": list(receipt.unsearched),
         "complete": receipt.complete,
     }
 
@@ -111,5 +116,7 @@ def erasure_preview(found: Foreseen, command_id: str) -> ErasureAnswer:
         "names": 0,
         "erased": {},
         "left": {},
+        "mentions": {},
+        "unsearched": [],
         "complete": False,
     }

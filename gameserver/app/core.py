@@ -22,6 +22,7 @@ from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.passwords import HashingLimits, Passwords
 from gameserver.commands.play import Play
+from gameserver.commands.player_changes import PlayerChanges
 from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
@@ -219,6 +220,7 @@ def _commands(
         player_pages=pages,
         player_exports=PlayerExports(pages, accounts, rooms.seasons.records),
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
+        player_changes=PlayerChanges(pages, accounts, live),
     )
 
 

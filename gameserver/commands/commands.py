@@ -12,6 +12,7 @@ from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
 from gameserver.commands.play import Play
+from gameserver.commands.player_changes import PlayerChanges
 from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.player_page import PlayerPages
 from gameserver.commands.seasons import Seasons
@@ -34,3 +35,4 @@ class Commands:
     player_pages: PlayerPages
     player_exports: PlayerExports
     erasures: Erasures
+    player_changes: PlayerChanges

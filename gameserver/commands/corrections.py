@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gameserver.commands import rank_changes
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.correction_plans import Order, plan
 from gameserver.commands.correction_scores import Planning
 from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.play import Play
-from gameserver.rules.boards import Board
+from gameserver.commands.rank_changes import RankChange
 from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo
-from gameserver.rules.errors import BoardUnavailable, PlayerChanged
+from gameserver.rules.errors import PlayerChanged
 from gameserver.rules.player import Player
-from gameserver.storage.boards.layout import Contest
 from gameserver.storage.ledger.past import Past, Pasts
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.players.command import Command, Receipt
@@ -38,15 +38,6 @@ class Corrections:
     pasts: Pasts
     leaderboards: Leaderboards
     audit: Audit
-
-
-@dataclass(frozen=True, slots=True)
-class RankChange:
-    """A player's rank on a board, None while it isn't on it, before and after."""
-
-    contest: Contest
-    before: int | None
-    after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +65,8 @@ async def preview(corrections: Corrections, player_id: int, order: Order) -> Cor
     Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
     """
     correction = await _planned(corrections, player_id, order)
-    return Corrected(correction.after, correction, ranks=await _ranks(corrections, correction))
+    ranks = await rank_changes.of_correction(corrections.leaderboards, correction)
+    return Corrected(correction.after, correction, ranks=ranks)
 
 
 async def carry_out(corrections: Corrections, player_id: int, order: Order, by: ChangedBy) -> Corrected:
@@ -141,41 +133,3 @@ def _shown(player: Player) -> dict[str, Any]:
         "exp": player.exp,
         "version": player.version,
     }
-
-
-async def _ranks(corrections: Corrections, correction: Correction) -> list[RankChange]:
-    """The ranks that change, as the boards are now; of boards that can't be read none are told."""
-    changes = []
-    calendar, now = corrections.planning.calendar, corrections.planning.now()
-    scores = {(change.board, change.season): change for change in correction.scores}
-    for board in calendar.boards():
-        contest = Contest(board, calendar.number(board, now))
-        if board.stores_scores:
-            change = scores.get((board.name, contest.season))
-            if change is None:
-                continue
-            score = change.after
-        else:
-            score = _score(board, correction.after)
-            if score == _score(board, correction.before):
-                continue
-        try:
-            changes.append(await _rank_change(corrections, contest, correction.before.id, score))
-        except BoardUnavailable:
-            continue
-    return changes
-
-
-def _score(board: Board, player: Player) -> int | None:
-    """The player's score on a board that follows its present state."""
-    if not board.admits(player.class_name, player.level):
-        return None
-    return player.level if board.score == "level" else player.exp
-
-
-async def _rank_change(corrections: Corrections, contest: Contest, player_id: int, score: int | None) -> RankChange:
-    standings = corrections.leaderboards.standings
-    page = await standings.ranks(contest, [player_id])
-    before = page.standings[0].rank if page.standings else None
-    after = None if score is None else await standings.would_be(contest, player_id, score)
-    return RankChange(contest, before, after)

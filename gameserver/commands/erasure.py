@@ -7,7 +7,7 @@ others' ledgers and boards add up with them. Backups aren't touched: they have w
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gameserver.commands import boards, identity
 from gameserver.commands.accounts import Accounts
@@ -48,6 +48,10 @@ class ErasureReceipt:
     names: int
     erased: dict[str, int]
     left: dict[str, int]
+    mentions: dict[str, int] = field(default_factory=dict)
+    """Where one of its names is still found as a word, which may be somebody else's; not a part of `complete`."""
+    unsearched: Sequence[str] = ()
+    """Stores of others that couldn't be searched within their time; not a part of `complete` either."""
 
     @property
     def complete(self) -> bool:
@@ -66,8 +70,18 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
         traces = await _arrived(erasures, player_id)
         erased = await _erase(erasures, player_id, traces)
         left = await _left(erasures, player_id, traces)
-        receipt = ErasureReceipt(player_id, by.command_id, len(traces.names), erased, left)
-        end.after = {"erased": erased, "left": left}
+        elsewhere = await erasures.erasure.elsewhere(player_id, traces.names)
+        mentions = elsewhere.mentions | {"audit": await erasures.audit.log.mentions(traces.names)}
+        receipt = ErasureReceipt(
+            player_id,
+            by.command_id,
+            len(traces.names),
+            erased,
+            left | {"letters": elsewhere.letters},
+            {store: count for store, count in mentions.items() if count},
+            elsewhere.unsearched,
+        )
+        end.after = {"erased": erased, "left": receipt.left, "unsearched": list(receipt.unsearched)}
     return receipt
 
 
@@ -83,10 +97,13 @@ async def _arrived(erasures: Erasures, player_id: int) -> Traces:
 
 async def _erase(erasures: Erasures, player_id: int, traces: Traces) -> dict[str, int]:
     claims = [await _free(erasures, player_id, name) for name in traces.names]
+    pushed = 0
     for letter in traces.letters:
         await erasures.erasure.forget_letter(letter, player_id)
+        pushed += await erasures.live.pushes.forget_letters(letter.recipient, player_id)
     rows = await erasures.erasure.forget(player_id)
     redis = [
+        pushed,
         await erasures.social.feeds.forget(player_id),
         await erasures.social.friends.forget(player_id),
         await erasures.live.pushes.forget(player_id),

@@ -25,9 +25,20 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
     Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound, TooManyChanges and
     what is unavailable.
     """
-    name = names.read(text)
-    change = Change(command_id, session.player_id, "rename", {"name": name.shown}, session.epoch)
-    wanted = name_keys(name.shown)
+    name = names.read(text).shown
+    change = Change(command_id, session.player_id, "rename", {"name": name}, session.epoch)
+    return await _rename(accounts, change, text)
+
+
+async def rename_for(accounts: Accounts, player_id: int, text: str, command_id: str) -> Receipt:
+    """The same for an operator, whatever sessions the player has."""
+    name = names.read(text).shown
+    change = Change(command_id, player_id, "rename", {"name": name, "by": "an operator"}, ANY_EPOCH)
+    return await _rename(accounts, change, text)
+
+
+async def _rename(accounts: Accounts, change: Change, text: str) -> Receipt:
+    wanted = name_keys(change.args["name"])
 
     async def attempt(identity: Identity, opened: Opened) -> Receipt | None:
         if identity.earlier is not None:
@@ -45,7 +56,7 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
             await settle(accounts, opened, wanted)
         return renamed
 
-    async with accounts.turns.change(session.player_id):
+    async with accounts.turns.change(change.player_id):
         return await change_keys(accounts, change, attempt)
 
 
@@ -74,11 +85,11 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
         await accounts.sessions.revoke_all(player_id)
 
 
-async def end(accounts: Accounts, player_id: int, command_id: str) -> None:
-    """Deletes a player for an operator, once; one that was deleted before stays so.
+async def end(accounts: Accounts, player_id: int, command_id: str) -> bool:
+    """Deletes a player for an operator, once; whether this very command has, now or before.
 
-    Raises PlayerNotFound if there never was one, TooManyChanges, BadInput (CommandMismatch, CommandExpired) and what is
-    unavailable.
+    A player that was deleted before stays so. Raises TooManyChanges, BadInput (CommandMismatch, CommandExpired)
+    and what is unavailable.
     """
     change = Change(command_id, player_id, "delete", {"by": "an operator"}, ANY_EPOCH)
 
@@ -88,13 +99,15 @@ async def end(accounts: Accounts, player_id: int, command_id: str) -> None:
 
     try:
         async with accounts.turns.change(player_id):
-            await change_keys(accounts, change, attempt)
+            is_ours = await change_keys(accounts, change, attempt)
     except PlayerNotFound:
-        # Has this very command deleted the player before? Anything else its erasure finds out.
-        if (keys := await accounts.room.identities.removed(change)) is not None:
-            await resolve_all(accounts, player_id, keys)
+        # Has this very command deleted the player before?
+        keys = await accounts.room.identities.removed(change)
+        await resolve_all(accounts, player_id, keys or ())
+        is_ours = keys is not None
     with after_commit("The player was deleted, but its sessions may go on for some seconds: send this again."):
         await accounts.sessions.revoke_all(player_id)
+    return is_ours
 
 
 async def _delete(accounts: Accounts, session: Session, change: Change) -> None:

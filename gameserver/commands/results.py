@@ -6,10 +6,12 @@ from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.erasure import ErasureReceipt
+from gameserver.commands.foresight import Foreseen
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.player_export import ExportPart
 from gameserver.commands.player_page import PastState, PlayerPage, Timeline
+from gameserver.commands.rank_changes import RankChange
 from gameserver.commands.seasons import Preview
 from gameserver.storage.accounts.bans import Ban, BanChange, BanState
 from gameserver.storage.accounts.player_keys import Device
@@ -56,6 +58,7 @@ __all__ = [
     "ErasureReceipt",
     "ExportPart",
     "ExportedPlayer",
+    "Foreseen",
     "GroupUsage",
     "HistoryEntry",
     "HistoryPage",
@@ -80,6 +83,7 @@ __all__ = [
     "PlayerPage",
     "Preview",
     "Question",
+    "RankChange",
     "Ranked",
     "RankedPlace",
     "Ranking",

@@ -3,7 +3,7 @@
 from gameserver.rules import errors
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
-from gameserver.transport.http import corrections, erasure, player_page
+from gameserver.transport.http import corrections, erasure, player_changes, player_page
 from gameserver.transport.route import admin
 
 SUPPORT, OPERATOR = Role.SUPPORT, Role.OPERATOR
@@ -23,6 +23,15 @@ CORRECTIONS = (
     errors.DatabaseUnavailable,
 )
 
+CHANGES = (
+    errors.PlayerNotFound,
+    errors.TooManyChanges,
+    errors.CommandMismatch,
+    errors.CommandExpired,
+    errors.OutcomeUnknown,
+    errors.Overloaded,
+    errors.DatabaseUnavailable,
+)
 READS = (errors.PlayerNotFound, errors.DatabaseUnavailable)
 
 PLAYER_PAGE_ROUTES = (
@@ -50,6 +59,24 @@ PLAYER_PAGE_ROUTES = (
            query=wire.PreviewQuery, answer=answers.CorrectedAnswer, errors=CORRECTIONS, takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/players/{id}/erasure", erasure.erase,
            "Delete a player, and erase its names and every text of it; the answer is the receipt", body=wire.Because,
-           answer=answers.ErasureAnswer, errors=(errors.CommandMismatch, errors.CommandExpired, errors.TooManyChanges,
+           query=wire.PreviewQuery, answer=answers.ErasureAnswer,
+           errors=(errors.CommandMismatch, errors.CommandExpired, errors.TooManyChanges,
            errors.OutcomeUnknown, errors.Unavailable, errors.BoardUnavailable, *READS), takes_command_id=True),
+    admin(SUPPORT, "POST", "/admin/v1/players/{id}/name", player_changes.rename_player,
+           "Rename a player, or say what that would change", body=wire.RenamePlayer, query=wire.PreviewQuery,
+           answer=answers.CorrectedAnswer, errors=(errors.NameTaken, *CHANGES), takes_command_id=True),
+    admin(SUPPORT, "DELETE", "/admin/v1/players/{id}/sessions", player_changes.end_sessions,
+           "End all sessions of a player, or say what that would change", query=wire.ReasonedChangeQuery,
+           answer=answers.CorrectedAnswer, errors=(errors.SessionsUnavailable, *CHANGES), takes_command_id=True),
+    admin(SUPPORT, "DELETE", "/admin/v1/players/{id}/sessions/{session}", player_changes.end_session,
+           "End one session of a player, or say what that would change", query=wire.ReasonedChangeQuery,
+           answer=answers.CorrectedAnswer, errors=(errors.SessionNotFound, errors.SessionsUnavailable, *CHANGES),
+           takes_command_id=True),
+    admin(SUPPORT, "POST", "/admin/v1/players/{id}/mail", player_changes.send_mail,
+           "Send a player a letter with items, or say what that would change", body=wire.MailToPlayer,
+           query=wire.PreviewQuery, answer=answers.CorrectedAnswer,
+           errors=(errors.UnknownItem, errors.Refused, errors.ClassMissing, *CHANGES), takes_command_id=True),
+    admin(OPERATOR, "DELETE", "/admin/v1/players/{id}", player_changes.delete_player,
+           "Delete a player, or say what that would change", query=wire.ReasonedChangeQuery,
+           answer=answers.CorrectedAnswer, errors=(errors.SessionsUnavailable, *CHANGES), takes_command_id=True),
 )  # fmt: skip

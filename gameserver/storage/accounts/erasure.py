@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import PlayerNotFound
+from gameserver.storage.accounts.erasure_search import Elsewhere, search_others
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.slots.owner import on_owner
@@ -100,6 +101,10 @@ class Erasure:
             return int(count.scalar_one())
 
         return await on_owner(self._slots, player_id, work, reads=True)
+
+    async def elsewhere(self, player_id: int, names: Sequence[str]) -> Elsewhere:
+        """What a search of all others' rows still finds."""
+        return await search_others(self._slots, player_id, names)
 
 
 def _named(player_id: int) -> dict[str, Any]:

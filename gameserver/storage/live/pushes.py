@@ -92,6 +92,12 @@ class PushKeepCall(NamedTuple):
     share: int
 
 
+class PushReplaceCall(NamedTuple):
+    tail: str
+    old: bytes
+    new: bytes
+
+
 class NoticeAddCall(NamedTuple):
     last: str
     notices: str
@@ -107,9 +113,9 @@ class Pushes:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._redis = redis
         self._open = Script(redis, __package__, "push_open", PushOpenCall)
         self._keep = Script(redis, __package__, "push_keep", PushKeepCall)
+        self._replace = Script(redis, __package__, "push_replace", PushReplaceCall)
         self._add = Script(redis, __package__, "notice_add", NoticeAddCall)
         self._notices: list[Argument] = []
         self._newest = 0
@@ -118,6 +124,16 @@ class Pushes:
         """Deletes a player's stream, and what is stored for it; how many keys. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             return int(await self._redis.delete(*_keys(player_id)))
+
+    async def forget_letters(self, player_id: int, sender: int) -> int:
+        """Erases what stored letters of one sender say, in another's stream; how many. Raises PresenceUnavailable."""
+        tail = _keys(player_id)[1]
+        with translated(PresenceUnavailable, AWAY):
+            rows: Any = await self._redis.lrange(tail, 0, -1)
+            pairs = [(row, erased) for row in rows if (erased := _without_text(row, sender)) != row]
+            for row, erased in pairs:
+                await self._replace(PushReplaceCall(tail=tail, old=row, new=erased))
+        return len(pairs)
 
     async def open(self, player_id: int, seen: Seen) -> Opened:
         """A player's stream, and what it got since `seen`. Raises PresenceUnavailable."""
@@ -212,6 +228,18 @@ def _author(data: object) -> bytes:
     """What all stored letters of one sender have in their text, and no others; empty for other pushes."""
     sender = data.get("sender") if isinstance(data, Mapping) else None
     return orjson.dumps({"sender": sender})[1:-1] if sender not in (None, "0") else b""
+
+
+def _without_text(row: bytes, sender: int) -> bytes:
+    """A stored push, without what a letter of this sender says."""
+    author = orjson.dumps({"sender": str(sender)})[1:-1]
+    if author not in row:
+        return row
+    number, text = row.split(b" ", 1)
+    kind, data = orjson.loads(text)
+    if kind != "mail" or data.get("sender") != str(sender):
+        return row
+    return number + b" " + _text(kind, {**data, "args": {"sender": str(sender)}, "events": []})
 
 
 def _opened(row: Any) -> Opened:

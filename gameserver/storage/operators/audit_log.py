@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, Text, cast, func, or_, select
 
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
@@ -57,6 +57,16 @@ class AuditLog:
         async with self._control.snapshot() as connection:
             rows: Sequence[Any] = (await connection.execute(_query(question))).all()
         return [AuditEntry(*row) for row in rows[: question.limit]], len(rows) > question.limit
+
+    async def mentions(self, names: Sequence[str]) -> int:
+        """In how many entries one of these names stands, whatever its case. Raises DatabaseUnavailable."""
+        if not names:
+            return 0
+        texts = [AUDIT.c.reason, cast(AUDIT.c.details, Text), cast(AUDIT.c.before, Text), cast(ENDS.c.after, Text)]
+        named = or_(*(column.icontains(name, autoescape=True) for column in texts for name in names))
+        query = select(func.count()).select_from(AUDIT.outerjoin(ENDS, ENDS.c.entry == AUDIT.c.id)).where(named)
+        async with self._control.snapshot() as connection:
+            return int((await connection.execute(query)).scalar_one())
 
 
 def _query(question: AuditQuestion) -> Select[Any]:

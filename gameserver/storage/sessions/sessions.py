@@ -154,10 +154,14 @@ class Sessions:
 
     async def revoke_listed(self, session: Session, listed_id: str) -> None:
         """Ends another session of the same player. Raises SessionNotFound, SessionsUnavailable."""
-        names = [listed.name for listed in await self.listed(session.player_id) if listed.id == listed_id]
+        await self.end_listed(session.player_id, listed_id)
+
+    async def end_listed(self, player_id: int, listed_id: str) -> None:
+        """Ends a session of a player. Raises SessionNotFound, SessionsUnavailable."""
+        names = [listed.name for listed in await self.listed(player_id) if listed.id == listed_id]
         if not names:
-            raise SessionNotFound("You have no such session.")
-        await self._end(session.player_id, names)
+            raise SessionNotFound("There is no such session of the player.")
+        await self._end(player_id, names)
 
     async def revoke_all(self, player_id: int) -> None:
         """Ends all sessions of a player, whose epoch was raised before, on every node within a second.

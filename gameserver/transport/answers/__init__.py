@@ -15,7 +15,14 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
-from gameserver.transport.answers.corrections import CorrectedAnswer, ErasureAnswer, corrected, erasure
+from gameserver.transport.answers.corrections import (
+    CorrectedAnswer,
+    ErasureAnswer,
+    corrected,
+    erasure,
+    erasure_preview,
+    foreseen,
+)
 from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.game import (
@@ -62,6 +69,7 @@ from gameserver.transport.answers.players import (
     RenameAnswer,
     SignUpAnswer,
     WelcomeAnswer,
+    ban_preview,
     ban_state,
     player,
     player_list,
@@ -135,6 +143,7 @@ __all__ = [
     "admin",
     "audit",
     "audit_entry",
+    "ban_preview",
     "ban_state",
     "blocks",
     "board",
@@ -148,9 +157,11 @@ __all__ = [
     "encode",
     "encoded",
     "erasure",
+    "erasure_preview",
     "export_part",
     "exported_player",
     "feed",
+    "foreseen",
     "frame_error",
     "friends",
     "inbox",

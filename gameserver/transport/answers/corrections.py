@@ -5,21 +5,10 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from gameserver.commands.boards import name_of_season
-from gameserver.commands.results import Corrected, ErasureReceipt
+from gameserver.commands.results import Corrected, ErasureReceipt, Foreseen
 from gameserver.rules.game import Game
+from gameserver.transport.answers.changes import PlaceChange, ValueChange, ranks_changed, values_changed
 from gameserver.transport.answers.players import PlayerAnswer, player, player_now
-
-
-class ValueChange(TypedDict):
-    before: int | str | None
-    after: int | str | None
-
-
-class PlaceChange(ValueChange):
-    """A score or a rank on a board; null while the player isn't on it."""
-
-    board: str
-    season: str
 
 
 class CorrectedAnswer(TypedDict):
@@ -57,41 +46,77 @@ def corrected(done: Corrected, game: Game, command_id: str | None) -> CorrectedA
             }
             for change in (() if correction is None else correction.scores)
         ],
-        "ranks": [
-            {
-                "board": change.contest.board.name,
-                "season": name_of_season(change.contest.season),
-                "before": change.before,
-                "after": change.after,
-            }
-            for change in done.ranks
-        ],
+        "ranks": ranks_changed(done.ranks),
         "left": [] if correction is None else list(correction.left),
         "command_id": command_id,
         "replayed": receipt is not None and receipt.replayed,
     }
 
 
+def foreseen(found: Foreseen, game: Game) -> CorrectedAnswer:
+    """What a change that isn't a correction does, or would do."""
+    return {
+        "preview": found.command_id is None,
+        "player": player_now(found.player, game),
+        "changes": values_changed(found.changes),
+        "items": dict(found.items),
+        "scores": [],
+        "ranks": ranks_changed(found.ranks),
+        "left": list(found.left),
+        "command_id": found.command_id,
+        "replayed": found.replayed,
+    }
+
+
 class ErasureAnswer(TypedDict):
     """What was erased of a player, in rows or keys by store, and what a search still finds: nothing, if complete.
 
-    Backups have what they had until they expire.
+    `mentions` are names found as words in what is others', by store: they may be somebody else's. `unsearched` are
+    stores of others that couldn't be searched within 5 s. Backups have what they had until they expire. A preview has
+    erased nothing: it says in `changes` and `ranks` what would be gone.
     """
+
+    preview: bool
+    changes: dict[str, ValueChange]
+    ranks: list[PlaceChange]
 
     player: str
     command_id: str
     names: int
     erased: dict[str, int]
     left: dict[str, int]
+    mentions: dict[str, int]
+    unsearched: list[str]
     complete: bool
 
 
 def erasure(receipt: ErasureReceipt) -> ErasureAnswer:
     return {
+        "preview": False,
+        "changes": {},
+        "ranks": [],
         "player": str(receipt.player_id),
         "command_id": receipt.command_id,
         "names": receipt.names,
         "erased": receipt.erased,
         "left": receipt.left,
+        "mentions": receipt.mentions,
+        "unsearched": list(receipt.unsearched),
         "complete": receipt.complete,
+    }
+
+
+def erasure_preview(found: Foreseen, command_id: str) -> ErasureAnswer:
+    return {
+        "preview": True,
+        "changes": values_changed(found.changes),
+        "ranks": ranks_changed(found.ranks),
+        "player": str(found.player.id),
+        "command_id": command_id,
+        "names": 0,
+        "erased": {},
+        "left": {},
+        "mentions": {},
+        "unsearched": [],
+        "complete": False,
     }

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import BanChange, BanState, Receipt, Welcome
+from gameserver.commands.results import BanChange, BanState, Foreseen, Receipt, Welcome
 from gameserver.rules.game import Game
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.times import rfc3339
+from gameserver.transport.answers.changes import PlaceChange, ValueChange, ranks_changed, values_changed
 from gameserver.transport.answers.sessions import SessionAnswer, session
 
 PlayerAnswer = TypedDict(
@@ -41,7 +42,15 @@ class PlayersAnswer(TypedDict):
 
 
 class BanAnswer(TypedDict):
-    """A player who was banned, or whose ban was lifted; a ban without `until` has no end, `said` is what it is told."""
+    """A player who was banned, or whose ban was lifted; a ban without `until` has no end, `said` is what it is told.
+
+    A preview changes nothing: `banned` is what it would be, and `changes`, `ranks` and `left` say what would change.
+    """
+
+    preview: bool
+    changes: dict[str, ValueChange]
+    ranks: list[PlaceChange]
+    left: list[str]
 
     player: PlayerAnswer
     banned: bool
@@ -89,8 +98,23 @@ def rename(receipt: Receipt) -> RenameAnswer:
     return {"player": player(receipt.player, receipt.max_hp), "replayed": receipt.replayed}
 
 
+def ban_preview(found: Foreseen, game: Game, change: BanChange) -> BanAnswer:
+    state = BanState(found.player, change.banned, replayed=False)
+    return {
+        **ban_state(state, game, change),
+        "preview": True,
+        "changes": values_changed(found.changes),
+        "ranks": ranks_changed(found.ranks),
+        "left": list(found.left),
+    }
+
+
 def ban_state(state: BanState, game: Game, change: BanChange) -> BanAnswer:
     return {
+        "preview": False,
+        "changes": {},
+        "ranks": [],
+        "left": [],
         "player": player_now(state.player, game),
         "banned": state.banned,
         "until": None if change.until is None else rfc3339(change.until),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from gameserver.commands import board_repair, moderation, moments, operations
+from gameserver.commands import board_repair, foresight, moderation, moments, operations
 from gameserver.commands.results import BanChange
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
@@ -47,13 +47,20 @@ async def ban(request: web.Request, name: str) -> web.Response:
     change = BanChange(
         inputs.command_id(request), inputs.path_player(request), banned=True, reason=fields.reason, until=until
     )
-    return await _change_ban(request, name, replace(change, said=fields.said or ""))
+    change = replace(change, said=fields.said or "")
+    if inputs.query(request, wire.PreviewQuery).preview != "true":
+        return await _change_ban(request, name, change)
+    found = await foresight.banning(request.app[COMMANDS].player_pages, change.player_id, until)
+    return json_response(answers.ban_preview(found, request.app[RULEBOOK].game, change))
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:
-    reason = inputs.query(request, wire.ReasonQuery).reason
-    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned=False, reason=reason)
-    return await _change_ban(request, name, change)
+    fields = inputs.query(request, wire.ReasonedChangeQuery)
+    change = BanChange(inputs.command_id(request), inputs.path_player(request), banned=False, reason=fields.reason)
+    if fields.preview != "true":
+        return await _change_ban(request, name, change)
+    found = await foresight.lifting(request.app[COMMANDS].player_pages, change.player_id)
+    return json_response(answers.ban_preview(found, request.app[RULEBOOK].game, change))
 
 
 async def _change_ban(request: web.Request, name: str, change: BanChange) -> web.Response:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gameserver.commands import erasure
+from gameserver.commands import erasure, foresight
 from gameserver.commands.results import ChangedBy
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
@@ -12,6 +12,9 @@ from gameserver.transport.keys import COMMANDS
 
 async def erase(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.Because)
+    if inputs.query(request, wire.PreviewQuery).preview == "true":
+        found = await foresight.erasing(request.app[COMMANDS].player_pages, inputs.path_player(request))
+        return json_response(answers.erasure_preview(found, inputs.command_id(request)))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     receipt = await erasure.erase(request.app[COMMANDS].erasures, inputs.path_player(request), by)
     return json_response(answers.erasure(receipt))

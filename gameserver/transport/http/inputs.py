@@ -127,6 +127,11 @@ def path_session(request: web.Request) -> str:
     return _listed_id(request, "id", "session")
 
 
+def path_listed_session(request: web.Request) -> str:
+    """The id of a player's listed session in the path. Raises BadInput."""
+    return _listed_id(request, "session", "session")
+
+
 def path_device(request: web.Request) -> str:
     """The id of a listed device in the path. Raises BadInput."""
     return _listed_id(request, "device", "device")

@@ -141,6 +141,10 @@ class PreviewQuery(QueryModel):
     preview: Literal["true", "false"] = "false"
 
 
+class ReasonedChangeQuery(ReasonQuery, PreviewQuery):
+    """Why, and whether nothing is to change."""
+
+
 class TimelineQuery(QueryModel):
     """`actions` are names in the ledger, separated by commas; `since` and `until` moments; `cursor` is a version."""
 

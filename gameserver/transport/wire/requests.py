@@ -130,6 +130,25 @@ class CorrectPlayer(Because):
     items: Annotated[dict[ShortText, ItemChange], Field(max_length=50)] = Field(default_factory=dict)
 
 
+class RenamePlayer(Because):
+    """`name` is also checked by the game's own rules."""
+
+    model_config = _example(reason="an offensive name, ticket 4711", name="Brunhild II")
+
+    name: Annotated[str, Field(max_length=20_000)]
+
+
+class MailToPlayer(Because):
+    """`text` is what the player reads, and `items` come with it."""
+
+    model_config = _example(reason="a lost reward, ticket 4711", text="We are sorry.", items={"potion": 3})
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+    items: Annotated[dict[ShortText, Annotated[int, Field(ge=1, le=MAX_INTEGER)]], Field(max_length=20)] = Field(
+        default_factory=dict
+    )
+
+
 class UndoCommand(Because):
     """`command_id` is that of an action, a letter or a correction in the player's ledger."""
 

@@ -7,7 +7,7 @@ import orjson
 
 from gameserver.times import rfc3339
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
-from tests.support.deployment import connected
+from tests.support.everywhere import everywhere
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
@@ -167,23 +167,6 @@ async def test_an_export_is_everything_but_what_operators_say_among_themselves(a
     assert (await api.ask("GET", "/admin/v1/players/5/export", token=ADMIN_KEY)).code == "player_not_found"
 
 
-async def everywhere(node: InProcessNode) -> str:
-    """All that is stored, as text: every table of every database, and every key of Redis."""
-    texts: list[str] = []
-    core = node.core
-    for name in core.databases.names():
-        async with connected(core.databases[name].url) as connection:
-            tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
-            for (table,) in tables:
-                rows = await connection.fetch(f'select row_to_json(t)::text from "{table}" t')
-                texts += [str(row[0]) for row in rows]
-    redis = core.redis.commands
-    async for key in redis.scan_iter(match="*"):
-        texts.append(repr(key))
-        texts.append(repr(await redis.dump(key)))
-    return "\n".join(texts)
-
-
 async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessNode) -> None:
     who, other = await api.sign_up("priest", name="Zyxwvut Qponm"), await api.sign_up("mage")
     renamed = await api.ask("POST", "/v1/players/me/name", token=who.token, body={"name": "Abracadab Rax"})
@@ -194,7 +177,7 @@ async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessN
     await api.act(who)
     await admin(api, "POST", f"{who.id}/notes", text="The brother of Abracadab Rax.")
     await admin(api, "POST", f"{who.id}/ban", said="Abracadab Rax, stop.", reason="a test")
-    found = (await everywhere(node)).lower()
+    found = (await everywhere(node.core)).lower()
     assert "zyxwvut" in found
     assert "abracadab" in found
     assert f"{int(who.id)}" in found
@@ -203,7 +186,7 @@ async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessN
     assert receipt.status == 200, receipt.body
     assert (receipt.body["complete"], receipt.body["names"], receipt.body["erased"]["letters"]) == (True, 2, 1)
     assert not any(receipt.body["left"].values())
-    left = (await everywhere(node)).lower()
+    left = (await everywhere(node.core)).lower()
     for name in ("zyxwvut", "qponm", "abracadab"):
         at = left.find(name)
         assert at < 0, left[max(at - 300, 0) : at + 100]

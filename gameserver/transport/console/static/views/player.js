@@ -1,0 +1,272 @@
+// Everything about one player, and all that can be done to it: /console/player/<id>?tab=ledger&at=…
+
+import { ago, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { html, useState } from '../lib/html.js';
+import { useRead } from '../lib/load.js';
+import { go, Link, urlOf } from '../lib/router.js';
+import { PlayerActions } from './player_actions.js';
+import { Timeline } from './player_timeline.js';
+
+const TABS = [
+  ['overview', 'Overview'],
+  ['ledger', 'Ledger'],
+  ['past', 'Past state'],
+  ['mail', 'Mail and friends'],
+  ['access', 'Sessions and devices'],
+  ['moderation', 'Bans and notes'],
+];
+
+export default function Player({ admin, route }) {
+  const { rest, query } = route;
+  const id = rest[0] ?? '';
+  const tab = TABS.some(([name]) => name === query.tab) ? query.tab : 'overview';
+  const asked = useRead(id && `/players/${id}`);
+  const devices = useRead(id && `/players/${id}/devices`);
+  const [change, setChange] = useState(null);
+  const [receipt, setReceipt] = useState(null);
+  const page = asked.value?.player.id === id ? asked.value : null;
+  const reload = () => {
+    asked.reload();
+    devices.reload();
+  };
+
+  if (!id) return html`<p>Choose a player in <${Link} to=${urlOf('players')}>the list of players<//>.</p>`;
+  if (receipt?.player === id) return html`<${Receipt} receipt=${receipt} />`;
+  if (!page || asked.error?.code === 'player_not_found') {
+    if (asked.error) return html`<${Missing} id=${id} error=${asked.error} />`;
+  }
+  if (!page) return html`<p role="status">Loading the player…</p>`;
+  const shared = { id, page, admin, query, change, setChange };
+  return html`
+    <article class="player" aria-busy=${asked.loading}>
+      <${Head} page=${page} />
+      ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
+      <${PlayerActions} ...${shared} onDone=${reload} onErased=${setReceipt} />
+      <${Tabs} id=${id} tab=${tab} />
+      <section aria-label=${TABS.find(([name]) => name === tab)[1]}>
+        ${tab === 'overview' && html`<${Overview} ...${shared} />`}
+        ${tab === 'ledger' && html`<${Timeline} ...${shared} />`}
+        ${tab === 'past' && html`<${Past} ...${shared} at=${query.at ?? ''} />`}
+        ${tab === 'mail' && html`<${MailAndFriends} page=${page} />`}
+        ${tab === 'access' && html`<${Access} ...${shared} devices=${devices} />`}
+        ${tab === 'moderation' && html`<${Moderation} ...${shared} />`}
+      </section>
+    </article>
+  `;
+}
+
+function Missing({ id, error }) {
+  return html`
+    <h1>Player ${id}</h1>
+    <p class="fault" role="alert">${error.message}</p>
+    ${error.code === 'player_not_found' && html`<p>If there was one, <${Link} to=${urlOf('audit', [], { target: id })}>the
+      audit log<//> says what was done to it.</p>`}
+  `;
+}
+
+// What an erasure has erased and what a search still finds; the player itself can't be looked at any more.
+function Receipt({ receipt }) {
+  const rows = (counts) => Object.entries(counts).map(([store, count]) => [store, number(count)]);
+  return html`
+    <h1>Receipt of an erasure</h1>
+    <p role="status">${receipt.complete
+      ? 'The player is deleted, and a search finds nothing of it any more.'
+      : 'A search still finds something: erase the player again.'}</p>
+    <dl class="facts">
+      <div><dt>Player</dt><dd><code>${receipt.player}</code></dd></div>
+      <div><dt>Names it has had</dt><dd>${number(receipt.names)}</dd></div>
+      <div><dt>Command</dt><dd><code>${receipt.command_id}</code></dd></div>
+    </dl>
+    <${Sheet} caption="Erased" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.erased)} />
+    <${Sheet} caption="Still found" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.left)} />
+    <${Sheet} caption="Where others still mention a name" heads=${['Store', 'Rows']} rows=${rows(receipt.mentions)}
+      empty="Nowhere that was searched. Backups have what they had until they expire." />
+    ${receipt.unsearched.length > 0 && html`<p class="fault">Not searched within its time: ${receipt.unsearched.join(', ')}.</p>`}
+  `;
+}
+
+function Head({ page }) {
+  const { player } = page;
+  const open = page.bans.find((ban) => !ban.ended_at);
+  const share = player.max_hp ? Math.min(player.hp / player.max_hp, 1) : 0;
+  return html`
+    <header class="player-head">
+      <h1 lang=${languageOf(player.name)}>${player.name}</h1>
+      ${open && html`<p class="badge bad">Banned${open.until ? ` until ${when(open.until)}` : ''}</p>`}
+      <dl class="facts">
+        <div><dt>Class</dt><dd>${player.class}</dd></div>
+        <div><dt>Level</dt><dd>${number(player.level)}</dd></div>
+        <div><dt>HP</dt><dd>${number(player.hp)} / ${number(player.max_hp)}
+          <meter min="0" max="1" value=${share} aria-label="HP"></meter></dd></div>
+        <div><dt>EXP</dt><dd>${number(player.exp)}</dd></div>
+        <div><dt>Version</dt><dd>${number(player.version)}</dd></div>
+        <div><dt>Signed up</dt><dd><time datetime=${player.created_at}>${date(player.created_at)}</time></dd></div>
+        <div><dt>Id</dt><dd><code>${player.id}</code></dd></div>
+      </dl>
+    </header>
+  `;
+}
+
+function Tabs({ id, tab }) {
+  return html`
+    <nav class="tabs" aria-label="Parts of this page">
+      ${TABS.map(([name, title]) => html`
+        <${Link} key=${name} to=${urlOf('player', [id], name === 'overview' ? {} : { tab: name })}
+          aria-current=${name === tab ? 'page' : undefined}>${title}<//>
+      `)}
+    </nav>
+  `;
+}
+
+// A table with a caption; `rows` are arrays of cells, and `empty` is said in place of none.
+export function Sheet({ caption, heads, rows, empty }) {
+  if (!rows.length) return html`<h2>${caption}</h2><p class="faint">${empty}</p>`;
+  return html`
+    <div class="scroll" tabindex="0" role="region" aria-label=${caption}>
+      <table>
+        <caption>${caption}</caption>
+        <thead><tr>${heads.map((head) => html`<th scope="col">${head || html`<span class="unseen">Do</span>`}</th>`)}</tr></thead>
+        <tbody>${rows.map((row, at) => html`<tr key=${at}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+      </table>
+    </div>
+  `;
+}
+
+const Text = ({ children }) => html`<span lang=${languageOf(String(children))} dir="auto">${children}</span>`;
+const At = ({ at }) => (at ? html`<time datetime=${at} title=${when(at)}>${ago(at)}</time>` : '–');
+
+function Overview({ page }) {
+  const places = page.places.map(({ board, season, total, stale, entry }) => [
+    html`<${Link} to=${urlOf('players')}>${board}<//>${stale ? ' (old)' : ''}`,
+    season === 'all-time' ? 'all time' : date(season),
+    number(entry.rank),
+    number(total),
+    number(entry.score),
+    html`<${At} at=${entry.reached_at} />`,
+  ]);
+  const items = page.items.map((stack) => [
+    html`<${Text}>${stack.title}<//> <code>${stack.item}</code>`,
+    number(stack.count),
+    number(stack.max_stack),
+    stack.lost ? number(stack.lost) : '–',
+  ]);
+  const data = Object.entries(page.data).map(([name, value]) => [html`<code>${name}</code>`, String(value)]);
+  return html`
+    <${Sheet} caption="Places on boards" heads=${['Board', 'Season', 'Rank', 'Of', 'Score', 'Reached']} rows=${places}
+      empty="It is on no board, or boards can't be read just now." />
+    <${Sheet} caption="Items" heads=${['Item', 'Count', 'Fits', 'Lost']} rows=${items} empty="It has no items." />
+    ${data.length > 0 && html`<${Sheet} caption="What the rules remember" heads=${['Name', 'Value']} rows=${data} />`}
+  `;
+}
+
+function MailAndFriends({ page }) {
+  const link = (id) => (id === '0' ? 'the server' : html`<${Link} to=${urlOf('player', [id])}>${id}<//>`);
+  const letters = page.mail.map((letter) => [
+    html`<${At} at=${letter.at} />`,
+    letter.kind,
+    link(letter.sender),
+    html`<${Args} args=${letter.args} without=${['sender']} />`,
+  ]);
+  return html`
+    <${Sheet} caption="The newest letters" heads=${['Sent', 'Kind', 'From', 'What it says']} rows=${letters}
+      empty="Its inbox is empty." />
+    <${Sheet} caption="Friends" heads=${['Player']} rows=${page.friends.map((id) => [link(id)])}
+      empty="It has no friends." />
+    <${Sheet} caption="Whose letters it doesn't take" heads=${['Player', 'Since']}
+      rows=${page.blocks.map((block) => [link(block.id), html`<${At} at=${block.added_at} />`])}
+      empty="It blocks nobody." />
+  `;
+}
+
+// Arguments or an event in words: name value, name value.
+export function Args({ args, without = [] }) {
+  const shown = Object.entries(args).filter(([name]) => !without.includes(name));
+  if (!shown.length) return '–';
+  return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${
+    typeof value === 'object' ? JSON.stringify(value) : String(value)}<//></span>`);
+}
+
+function Access({ page, devices, setChange }) {
+  const sessions = (page.sessions ?? []).map((session) => [
+    html`<${Text}>${session.label || '–'}<//>`,
+    session.address || '–',
+    html`<${At} at=${session.opened_at} />`,
+    html`<${At} at=${session.used_at} />`,
+    html`<button type="button" onClick=${() => setChange({ kind: 'end_session', session })}>End<span class="unseen">
+      the session ${session.label}</span></button>`,
+  ]);
+  const listed = (devices.value?.devices ?? []).map((device) => [
+    html`<${Text}>${device.label || '–'}<//>`,
+    html`<code>${device.id}</code>`,
+    html`<${At} at=${device.added_at} />`,
+    html`<button type="button" onClick=${() => setChange({ kind: 'end_device', device })}>Take away<span class="unseen">
+      the device ${device.label}</span></button>`,
+  ]);
+  return html`
+    <${Sheet} caption="Sessions" heads=${['Client', 'Address', 'Opened', 'Used', '']} rows=${sessions}
+      empty=${page.sessions ? 'It has no open session.' : "Sessions can't be read just now."} />
+    <${Sheet} caption="Devices" heads=${['Label', 'Id', 'Added', '']} rows=${listed}
+      empty=${devices.error ? devices.error.message : 'It signs in by no device.'} />
+  `;
+}
+
+function Moderation({ page }) {
+  const bans = page.bans.map((ban) => [
+    html`<${At} at=${ban.at} />`,
+    ban.banned_by,
+    html`<${Text}>${ban.reason}<//>`,
+    html`<${Text}>${ban.said || '–'}<//>`,
+    ban.until ? when(ban.until) : 'no end',
+    ban.ended_at ? html`<${At} at=${ban.ended_at} /> by ${ban.ended_by}` : html`<strong>in force</strong>`,
+  ]);
+  const notes = page.notes.map((note) => [
+    html`<${At} at=${note.at} />`,
+    note.admin,
+    html`<span class="note"><${Text}>${note.text}<//></span>`,
+  ]);
+  return html`
+    <${Sheet} caption="Bans, past and present" heads=${['Since', 'By', 'Why (internal)', 'What it was told', 'Until', 'Ended']}
+      rows=${bans} empty="It was never banned." />
+    <${Sheet} caption="Notes of colleagues" heads=${['At', 'By', 'Note']} rows=${notes} empty="Nobody has noted anything." />
+  `;
+}
+
+function Past({ id, at, setChange }) {
+  const [wanted, setWanted] = useState(toLocal(at));
+  const asked = useRead(at && `/players/${id}/state`, { at });
+  const look = (event) => {
+    event.preventDefault();
+    go(urlOf('player', [id], { tab: 'past', at: toServer(wanted) }));
+  };
+  return html`
+    <form class="row" onSubmit=${look}>
+      <label>The player as it was at
+        <input type="datetime-local" step="1" required value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
+      </label>
+      <button type="submit">Look</button>
+    </form>
+    ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
+    ${at && asked.value && html`<${PastState} state=${asked.value} at=${at} setChange=${setChange} />`}
+  `;
+}
+
+function PastState({ state, at, setChange }) {
+  const { player } = state;
+  return html`
+    <h2>${when(at)}</h2>
+    <dl class="facts">
+      <div><dt>Name</dt><dd lang=${languageOf(player.name)}>${player.name}</dd></div>
+      <div><dt>Class</dt><dd>${player.class}</dd></div>
+      <div><dt>Level</dt><dd>${number(player.level)}</dd></div>
+      <div><dt>HP</dt><dd>${number(player.hp)} / ${number(player.max_hp)}</dd></div>
+      <div><dt>EXP</dt><dd>${number(player.exp)}</dd></div>
+      <div><dt>Version</dt><dd>${number(player.version)} of ${number(state.present_version)}</dd></div>
+    </dl>
+    <p>It was so since ${when(state.since)}. ${number(state.replayed)} commands up to then were replayed${
+      state.differing.length
+        ? `; the rules of today lead elsewhere in version ${state.differing.join(', ')}.`
+        : ', and today’s rules lead to the same.'}</p>
+    <p><button type="button" disabled=${player.version === state.present_version}
+      onClick=${() => setChange({ kind: 'roll_back', to: at })}>Roll back to this moment…</button></p>
+  `;
+}

@@ -1,0 +1,223 @@
+// What can be done to a player: one dialog for every change, each with a preview of values and ranks, before and after.
+
+import { ask, download, newCommandId } from '../lib/api.js';
+import { Change, Dialog, Fault, Field, Told } from '../lib/dialog.js';
+import { languageOf, number, toServer, when } from '../lib/format.js';
+import { html, useState } from '../lib/html.js';
+
+const MENU = [
+  ['correct', 'Correct…'],
+  ['mail', 'Send mail…'],
+  ['note', 'Note…'],
+  ['ban', 'Ban…'],
+  ['lift_ban', 'Lift the ban…'],
+  ['rename', 'Rename…'],
+  ['end_sessions', 'End sessions…'],
+  ['delete', 'Delete…'],
+  ['erase', 'Erase…'],
+];
+const OPERATORS = new Set(['delete', 'erase']);
+
+export function PlayerActions({ id, page, admin, change, setChange, onDone, onErased }) {
+  const [told, setTold] = useState('');
+  const banned = page.bans.some((ban) => !ban.ended_at);
+  const offered = MENU.filter(([kind]) => {
+    if (OPERATORS.has(kind)) return admin.role === 'operator';
+    return kind !== 'lift_ban' || banned;
+  });
+  const close = () => setChange(null);
+  const done = (text) => {
+    setTold(text);
+    close();
+    onDone();
+  };
+  const made = change && change.kind !== 'note' ? changeOf(change, id, page) : null;
+  return html`
+    <div class="toolbar" role="group" aria-label="What can be done">
+      ${offered.map(([kind, title]) => html`<button key=${kind} type="button" class=${OPERATORS.has(kind) ? 'danger' : ''}
+        onClick=${() => setChange({ kind })}>${title}</button>`)}
+      <a class="button" href=${download(`/players/${id}/export`)} download=${`player-${id}.ndjson`}>Export</a>
+    </div>
+    <${Told} text=${told} onGone=${() => setTold('')} />
+    ${change?.kind === 'note' && html`<${NoteDialog} id=${id} onClose=${close} onDone=${() => done('The note is added.')} />`}
+    ${made && html`<${Change} key=${change.kind} ...${made} show=${(answer) => html`<${Foreseen} answer=${answer} />`} onClose=${close}
+      onDone=${(answer) => {
+        if (change.kind === 'erase') onErased(answer);
+        done(answer.replayed ? 'It was done before under this command id.' : made.told);
+      }} />`}
+  `;
+}
+
+// What the dialog of a change needs: its texts, its fields, and the request that its values make.
+function changeOf(change, id, page) {
+  const path = `/players/${id}`;
+  const post = (what, bodyOf = () => ({})) => (values, preview) => ({
+    method: 'POST', path: path + what, query: preview ? { preview: true } : {}, body: bodyOf(values),
+  });
+  const remove = (what) => (values, preview) => ({
+    method: 'DELETE', path: path + what, query: preview ? { preview: true } : {},
+  });
+  const { name } = page.player;
+  switch (change.kind) {
+    case 'correct':
+      return {
+        title: `Correct ${name}`, verb: 'Correct', told: 'The player is corrected.', initial: { hp: '', exp: '', class: '', items: '' },
+        request: post('/corrections', (values) => ({
+          ...figure('hp', values.hp), ...figure('exp', values.exp), ...(values.class ? { class: values.class } : {}),
+          items: itemsOf(values.items),
+        })),
+        fields: (values, set) => html`
+          ${input('exp', 'EXP', `It has ${number(page.player.exp)}. Empty: as it is.`, values, set, { inputmode: 'numeric' })}
+          ${input('hp', 'HP', `It has ${number(page.player.hp)} of ${number(page.player.max_hp)}.`, values, set, { inputmode: 'numeric' })}
+          ${input('class', 'Class', `It is a ${page.player.class}.`, values, set)}
+          ${input('items', 'Items', 'Given, or taken where negative: potion 3, herb -2', values, set)}`,
+      };
+    case 'undo':
+      return {
+        title: `Undo ${change.entry.action}, version ${change.entry.version}`, verb: 'Undo', told: 'It is undone.',
+        request: post('/undo', () => ({ command_id: change.entry.command_id })),
+      };
+    case 'roll_back':
+      return {
+        title: `Roll ${name} back to ${when(change.to)}`, verb: 'Roll back', told: 'The player is rolled back.', danger: true,
+        request: post('/rollback', () => ({ to: change.to })),
+      };
+    case 'ban':
+      return {
+        title: `Ban ${name}`, verb: 'Ban', told: 'The player is banned.', danger: true, initial: { until: '', said: '' },
+        request: post('/ban', (values) => ({
+          ...(values.until ? { until: toServer(values.until) } : {}), ...(values.said ? { said: values.said } : {}),
+        })),
+        fields: (values, set) => html`
+          ${input('until', 'Until', 'It ends by itself then. Empty: it has no end.', values, set, { type: 'datetime-local' })}
+          ${input('said', 'What the player is told', 'Shown at its next sign-in.', values, set, { maxlength: 200 })}`,
+      };
+    case 'lift_ban':
+      return { title: `Lift the ban of ${name}`, verb: 'Lift', told: 'The ban is lifted.', reasonIn: 'query', request: remove('/ban') };
+    case 'rename':
+      return {
+        title: `Rename ${name}`, verb: 'Rename', told: 'The player is renamed.', initial: { name: '' },
+        request: post('/name', (values) => ({ name: values.name })),
+        fields: (values, set) => input('name', 'New name', 'By the rules that players have, too.', values, set, { required: true }),
+      };
+    case 'mail':
+      return {
+        title: `Send mail to ${name}`, verb: 'Send', told: 'The letter has arrived.', initial: { text: '', items: '' },
+        request: post('/mail', (values) => ({ text: values.text, items: itemsOf(values.items) })),
+        fields: (values, set) => html`
+          <${Field} id="text" label="Text" hint="The player reads this in its inbox.">
+            <textarea id="text" required maxlength="1000" rows="4" aria-describedby="text-hint" value=${values.text}
+              onInput=${(event) => set('text', event.target.value)}></textarea>
+          <//>
+          ${input('items', 'Items', 'What comes with it: potion 3, herb 1', values, set)}`,
+      };
+    case 'end_sessions':
+      return { title: `End all sessions of ${name}`, verb: 'End', told: 'All sessions have ended.', reasonIn: 'query', request: remove('/sessions') };
+    case 'end_session':
+      return {
+        title: `End a session of ${name}`, verb: 'End', told: 'The session has ended.', reasonIn: 'query',
+        request: remove(`/sessions/${change.session.id}`),
+      };
+    case 'end_device':
+      return {
+        title: `Take the device ${change.device.label || change.device.id} from ${name}`, verb: 'Take away', danger: true,
+        told: 'The device is taken away, and all sessions have ended.', reasonIn: 'query',
+        request: (values, preview) => (preview ? null : remove(`/devices/${change.device.id}`)(values, false)),
+      };
+    case 'delete':
+      return {
+        title: `Delete ${name}`, verb: 'Delete', told: 'The player is deleted.', danger: true, confirm: id, reasonIn: 'query',
+        request: remove(''),
+      };
+    default:
+      return {
+        title: `Erase ${name}`, verb: 'Erase', told: 'The player is erased.', danger: true, confirm: id, request: post('/erasure'),
+      };
+  }
+}
+
+function input(name, label, hint, values, set, more = {}) {
+  return html`<${Field} id=${name} label=${label} hint=${hint}>
+    <input id=${name} value=${values[name]} onInput=${(event) => set(name, event.target.value)} autocomplete="off"
+      aria-describedby=${`${name}-hint`} ...${more} />
+  <//>`;
+}
+
+// A figure as it was typed; what isn't one is sent as text, so that the server names the field.
+function figure(name, text) {
+  const typed = text.trim().replaceAll(/[\s,_]/g, '');
+  if (!typed) return {};
+  return { [name]: /^-?\d{1,16}$/.test(typed) ? Number(typed) : typed };
+}
+
+// "potion 3, herb -2"; a name without a figure counts once.
+function itemsOf(text) {
+  const parts = text.split(',').map((part) => part.trim()).filter(Boolean);
+  return Object.fromEntries(parts.map((part) => {
+    const [item, count = '1'] = part.split(/[\s:=]+/);
+    return [item, figure('count', count).count];
+  }));
+}
+
+// A preview's answer: values, items, scores and ranks, before and after, and what stays.
+function Foreseen({ answer }) {
+  const items = Object.entries(answer.items ?? {}).filter(([item]) => !answer.changes[`items.${item}`]);
+  const rows = [
+    ...Object.entries(answer.changes).map(([name, change]) => [name.replace('.', ': '), change]),
+    ...items.map(([item, count]) => [`items: ${item}`, { before: null, after: count > 0 ? `+${count}` : String(count) }]),
+    ...(answer.scores ?? []).map((score) => [`score on ${score.board}`, score]),
+    ...answer.ranks.map((rank) => [`rank on ${rank.board}`, rank]),
+  ];
+  const left = Array.isArray(answer.left) ? answer.left : [];
+  return html`
+    <table>
+      <caption>${rows.length ? 'What will change' : 'Nothing will change.'}</caption>
+      ${rows.length > 0 && html`<thead><tr><th scope="col">What</th><th scope="col">Now</th><th scope="col">Then</th></tr></thead>`}
+      <tbody>${rows.map(([name, change]) => html`<tr key=${name}><th scope="row">${name}</th>
+        <td>${valueOf(change.before)}</td><td><strong>${valueOf(change.after)}</strong></td></tr>`)}</tbody>
+    </table>
+    ${left.length > 0 && html`<h3>What stays, or can't be undone</h3><ul>${left.map((text) => html`<li key=${text}>${text}</li>`)}</ul>`}
+  `;
+}
+
+function valueOf(value) {
+  if (value === null || value === undefined) return '–';
+  if (typeof value === 'number') return number(value);
+  const text = /^\d{4}-\d\d-\d\dT/.test(value) ? when(value) : value;
+  return html`<span lang=${languageOf(text)} dir="auto">${text}</span>`;
+}
+
+// A note needs no reason and has no preview: it is one itself.
+function NoteDialog({ id, onClose, onDone }) {
+  const [text, setText] = useState('');
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const [sent, setSent] = useState({ text: '', commandId: '' });
+  const add = async (event) => {
+    event.preventDefault();
+    const own = sent.text === text ? sent : { text, commandId: newCommandId() };
+    setSent(own);
+    setBusy(true);
+    setError(null);
+    try {
+      await ask('POST', `/players/${id}/notes`, { body: { text }, commandId: own.commandId });
+      onDone();
+    } catch (fault) {
+      setError(fault);
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title="Note something for colleagues" onClose=${onClose}>
+    <form onSubmit=${add}>
+      <${Field} id="text" label="Note" hint="The player never sees it.">
+        <textarea id="text" required maxlength="2000" rows="5" value=${text} aria-describedby="text-hint"
+          onInput=${(event) => setText(event.target.value)}></textarea>
+      <//>
+      <${Fault} error=${error} />
+      <footer>
+        <button type="button" onClick=${onClose}>Cancel</button>
+        <button type="submit" class="main" disabled=${busy || !text.trim()}>Add</button>
+      </footer>
+    </form>
+  <//>`;
+}

@@ -24,6 +24,7 @@ from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
 from gameserver.cli.rank import rank
+from gameserver.cli.replay import replay
 from gameserver.cli.running import Json, carry_out, console, faults, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
@@ -45,6 +46,7 @@ cli.command()(check)
 cli.command()(doctor)
 cli.command()(audit)
 cli.command()(rank)
+cli.command()(replay)
 cli.command()(backup)
 cli.command()(restore)
 cli.add_typer(backups_cli, name="backups")

@@ -24,6 +24,7 @@ def document(tally: WhatIfTally, period: Period, sources: Sequence[str]) -> Docu
         "until": rfc3339(period.until),
         "days": round((period.until - period.since).total_seconds() / DAY, 6),
         "sources": list(sources),
+        "rulebooks": [{"number": number, "commands": commands} for number, commands in tally.rules.most_common()],
         "unknown": tally.unknown,
         "total": _sums(tally.total),
         "groups": [
@@ -154,10 +155,11 @@ def _rates(pair: Mapping[str, int], days: float) -> list[str]:
 def _said(report: Document) -> str:
     total, unknown = report["total"], report["unknown"]
     left = f" {unknown:,} players can't be followed." if unknown else ""
+    numbers = ", ".join(str(row["number"] or "unknown") for row in report["rulebooks"])
     return (
         f"{report['since']} to {report['until']}: {total['steps']:,} commands of {total['players']:,} players, "
         f"read from {', '.join(report['sources']) or 'nowhere'}. `if` is under the other rules; players are by the "
-        f"class and level that they began with.{left}"
+        f"class and level that they began with. Played by the rulebooks {numbers or 'of nobody'}.{left}"
     )
 
 

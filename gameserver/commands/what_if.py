@@ -95,7 +95,7 @@ class _Followed:
 
     def _step(self, row: PeriodRow) -> RecordedStep:
         if row.seed >= 0:
-            return RecordedStep(row.action, row.args, row.seed, row.at, row.outcome)
+            return RecordedStep(row.action, row.args, row.seed, row.at, row.outcome, rules=row.rules)
         drawn = hashlib.blake2b(f"{self._supposed.seed}\0{row.command_id}".encode(), digest_size=8).digest()
         refused = row.outcome["refused"]["code"]
         return RecordedStep(row.action, row.args, int.from_bytes(drawn) >> 1, row.at, row.outcome, refused)

@@ -41,6 +41,8 @@ class RecordedStep(NamedTuple):
     at: datetime
     outcome: Mapping[str, Any]
     refused: str | None = None
+    rules: int | None = None
+    """The number of the rulebook that made it, if a rulebook did and that is known."""
 
 
 @dataclass(slots=True)
@@ -87,6 +89,8 @@ class AlteredCourse:
         level = rulebook.game.level_of(began.exp)
         self.changed = Effects(began._replace(level=level, hp=self._first_hp(level) if is_new else began.hp))
         self.steps = 0
+        self.rules: Counter[int | None] = Counter()
+        """How many actions and letters each rulebook made."""
         self.refused: Counter[tuple[str, str]] = Counter()
         """Actions that took effect and would be refused, by the error's code."""
         self.allowed: Counter[tuple[str, str]] = Counter()
@@ -104,6 +108,7 @@ class AlteredCourse:
             self._try_again(step, step.refused)
             return
         self.steps += 1
+        self.rules[step.rules] += step.action not in NOT_ACTIONS
         if step.action in CORRECTIONS:
             self._correct(step.outcome)
         elif step.action not in NOT_ACTIONS and (code := self._apply(step)) is not None:

@@ -68,6 +68,8 @@ class WhatIfTally:
     groups: dict[tuple[str, int], Sums] = field(default_factory=dict)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     allowed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rules: Counter[int | None] = field(default_factory=Counter)
+    """How many actions and letters each rulebook made, by its number."""
     in_doubt: Counter[str] = field(default_factory=Counter)
     granted: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
     taken: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
@@ -81,6 +83,7 @@ class WhatIfTally:
         self.groups.setdefault((course.began.class_name, course.began.level), Sums()).add(course)
         self.refused.update(course.refused)
         self.allowed.update(course.allowed)
+        self.rules.update(+course.rules)
         self.in_doubt.update(+course.in_doubt)
         for number, effects in enumerate((course.recorded, course.changed)):
             self.granted[number].update(effects.granted)

@@ -62,6 +62,8 @@ class PeriodRow(NamedTuple):
     seed: int
     outcome: Mapping[str, Any]
     at: datetime
+    rules: int | None
+    """The number of the rulebook that made it, if a rulebook did and that is known."""
 
 
 @dataclass(slots=True)
@@ -161,5 +163,5 @@ async def _read(
 
 def _row(row: asyncpg.Record) -> PeriodRow:
     args, outcome = orjson.loads(row["args"]), orjson.loads(row["outcome"])
-    values = row["player_id"], row["command_id"], row["action"], args, row["seed"], outcome, row["at"]
+    values = row["player_id"], row["command_id"], row["action"], args, row["seed"], outcome, row["at"], row["rules"]
     return PeriodRow(*values)

@@ -40,7 +40,7 @@ left join players p on p.slot = $1 and p.id = n.id
 -- name: rows
 -- $3 the period's end, $4 players: their rows in the period, player by player in the order in which they took effect; a
 -- refusal has the version that the player had.
-select player_id, command_id::text as command_id, action, args::text as args, seed, outcome::text as outcome, at
+select player_id, command_id::text as command_id, action, args::text as args, seed, outcome::text as outcome, at, rules
 from ledger
 where slot = $1 and player_id = any($4::bigint[]) and at >= $2 and at < $3
 order by player_id, version, seed < 0, at, command_id

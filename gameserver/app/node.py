@@ -28,6 +28,7 @@ from gameserver.transport.callers.callers import CALLERS, Callers
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
+from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
@@ -62,6 +63,9 @@ def build_app(core: Core) -> web.Application:
         return large_json_response(request, document)
 
     _add(app, "GET", "/openapi.json", read_document)
+    console = ConsolePages(core.settings.console.environment, core.settings.console.name)
+    for path in CONSOLE_PATHS:
+        _add(app, "GET", path, console.read)
     return app
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -22,12 +23,14 @@ from gameserver.stack.errors import StackError
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
 from gameserver.terminal import columns
+from gameserver.waiting import cancel_and_wait
 
 FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, IncompleteMap, OSError)
 
 console = Console(width=columns(), highlight=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of commands that show something."""
+END_SECONDS = 5.0
 
 
 def with_core(config: Path, work: Callable[[application.Core], Awaitable[None]]) -> None:
@@ -53,10 +56,22 @@ def with_sharding(config: Path, work: Callable[[Sharding], Awaitable[None]]) -> 
 
 
 def carry_out(work: Coroutine[Any, Any, None]) -> None:
-    """Runs `work` on an event loop of its own."""
+    """Runs `work` on an event loop of its own. The process ends, with 1, even if a task that is left doesn't."""
     garbage.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+        try:
+            runner.run(work)
+        finally:
+            if left := runner.run(_end_what_is_left()):
+                typer.echo(f"These go on although they were cancelled: {', '.join(left)}", err=True)
+                os._exit(1)  # the runner would wait for them for ever
+
+
+async def _end_what_is_left() -> list[str]:
+    """Cancels the tasks that are left; what goes on after END_SECONDS."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    await cancel_and_wait(tasks, END_SECONDS)
+    return [str(task.get_coro()) for task in tasks if not task.done()]
 
 
 @contextlib.contextmanager

@@ -128,6 +128,14 @@ class MailSettings(SettingsSection):
     """Players that a player may block, at the most."""
 
 
+class ConsoleSettings(SettingsSection):
+    """How the operators' page shows which deployment it is (docs/console.md)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)] = "Hero Ledger"
+    environment: Literal["trial", "staging", "production"] = "trial"
+    """Shown beside the name; production has a colour of its own."""
+
+
 class AdminSettings(SettingsSection):
     """Who may use /admin."""
 

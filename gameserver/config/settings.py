@@ -29,6 +29,7 @@ from gameserver.config.sections import (
     AccountSettings,
     AdminSettings,
     BackendSettings,
+    ConsoleSettings,
     FriendSettings,
     LedgerSettings,
     MailSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     passwords: PasswordSettings = PasswordSettings()
     mail: MailSettings = MailSettings()
     admin: AdminSettings = AdminSettings()
+    console: ConsoleSettings = ConsoleSettings()
     backend: BackendSettings = BackendSettings()
     limits: LimitSettings = LimitSettings()
     backups: BackupSettings | None = None

@@ -30,7 +30,7 @@ REQUEST_ID = istr("X-Request-Id")
 SLOW_SECONDS = 1.0
 CLIENT_GONE = 499
 """The status by which such requests are counted, as nginx does; it is never sent."""
-OPERATORS_PATHS = ("/admin", "/metrics")
+OPERATORS_PATHS = ("/admin", "/console", "/metrics")
 """Beginnings of the paths that only the operators' listener of a node answers."""
 
 

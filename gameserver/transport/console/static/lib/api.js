@@ -1,0 +1,95 @@
+// Requests to /admin/v1 with the console's session, and what they may answer.
+//
+// Law: no request waits for ever, and a change keeps its command id until its outcome is known: whoever repeats it after
+// an answer that got lost changes nothing twice.
+
+const ROOT = '/admin/v1';
+const DEADLINE_MS = 20_000;
+const signedOut = new Set();
+
+export class ApiError extends Error {
+  // `status` 0: no answer came, so a change may or may not have happened.
+  constructor(status, problem) {
+    super(problem.detail || 'Something went wrong.');
+    this.status = status;
+    this.code = problem.code || 'unreachable';
+    this.fields = problem.errors || [];
+    this.retryAfter = problem.retry_after ?? null;
+    this.requestId = problem.request_id ?? null;
+  }
+
+  get unknown() {
+    return this.status === 0 || this.code === 'outcome_unknown';
+  }
+}
+
+// Calls `listener` whenever an answer says that the session has ended; returns what ends this.
+export function onSignedOut(listener) {
+  signedOut.add(listener);
+  return () => signedOut.delete(listener);
+}
+
+// A path with a query; what is null, undefined or '' is left out.
+export function pathOf(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+// The answer's JSON; null without a body. Throws ApiError, or an AbortError if `signal` ended it.
+export async function ask(method, path, { query, body, commandId, key, signal, deadline = DEADLINE_MS } = {}) {
+  const headers = { Accept: 'application/json', 'X-Console': '1' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (commandId) headers['Idempotency-Key'] = commandId;
+  if (key) headers.Authorization = `Bearer ${key}`;
+  const timeout = AbortSignal.timeout(deadline);
+  let response;
+  let text;
+  try {
+    response = await fetch(ROOT + pathOf(path, query), {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      cache: 'no-store',
+      credentials: 'same-origin',
+      redirect: 'error',
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const detail = timeout.aborted ? `The server didn't answer within ${deadline / 1000} s.` : "The server can't be reached.";
+    throw new ApiError(0, { detail });
+  }
+  if (response.ok) return text ? JSON.parse(text) : null;
+  const problem = problemOf(text);
+  if (response.status === 401 && !key) signedOut.forEach((listener) => listener(problem.detail));
+  throw new ApiError(response.status, problem);
+}
+
+function problemOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { detail: 'The answer came from something else than the server, perhaps a proxy.' };
+  }
+}
+
+export const read = (path, query, signal) => ask('GET', path, { query, signal });
+
+// Where the browser saves a file from, such as an export.
+export const download = (path, query) => ROOT + pathOf(path, query);
+
+// A UUID of version 7, which carries the time of this browser.
+export function newCommandId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  let time = Date.now();
+  for (let at = 5; at >= 0; at -= 1) {
+    bytes[at] = time % 256;
+    time = Math.floor(time / 256);
+  }
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

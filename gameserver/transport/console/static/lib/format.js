@@ -1,0 +1,58 @@
+// Figures, moments and names as people read them, in the browser's language.
+
+const LANGUAGES = navigator.languages;
+const whole = new Intl.NumberFormat(LANGUAGES);
+const short = new Intl.NumberFormat(LANGUAGES, { notation: 'compact', maximumFractionDigits: 1 });
+const moment = new Intl.DateTimeFormat(LANGUAGES, { dateStyle: 'medium', timeStyle: 'medium' });
+const day = new Intl.DateTimeFormat(LANGUAGES, { dateStyle: 'medium' });
+const relative = new Intl.RelativeTimeFormat(LANGUAGES, { numeric: 'auto', style: 'long' });
+const UNITS = [['year', 31_557_600], ['month', 2_629_800], ['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
+const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const HANGUL = /\p{Script=Hangul}/u;
+const KANA = /\p{Script=Hiragana}|\p{Script=Katakana}/u;
+const HAN = /\p{Script=Han}/u;
+
+export const number = (value) => (value === null || value === undefined ? '–' : whole.format(value));
+export const compact = (value) => (value === null || value === undefined ? '–' : short.format(value));
+export const when = (text) => (text ? moment.format(new Date(text)) : '–');
+export const date = (text) => (text ? day.format(new Date(text)) : '–');
+export const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
+
+// "3 hours ago", "in 2 days".
+export function ago(text, now = Date.now()) {
+  if (!text) return '–';
+  const seconds = (new Date(text) - now) / 1000;
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
+  return relative.format(Math.round(seconds / size), unit);
+}
+
+export function seconds(value) {
+  if (value === null || value === undefined) return '–';
+  if (value < 1) return `${Math.round(value * 1000)} ms`;
+  if (value < 120) return `${value.toFixed(1)} s`;
+  if (value < 7200) return `${Math.round(value / 60)} min`;
+  return value < 172_800 ? `${(value / 3600).toFixed(1)} h` : `${Math.round(value / 86_400)} d`;
+}
+
+export function bytes(value) {
+  if (value === null || value === undefined) return '–';
+  const step = Math.min(BYTES.length - 1, value > 0 ? Math.floor(Math.log2(value) / 10) : 0);
+  return `${(value / 1024 ** step).toFixed(step ? 1 : 0)} ${BYTES[step]}`;
+}
+
+// The language of a name, so that a browser breaks its lines and chooses its glyphs as readers of it expect.
+export function languageOf(name) {
+  if (HANGUL.test(name)) return 'ko';
+  if (KANA.test(name)) return 'ja';
+  return HAN.test(name) ? 'zh' : undefined;
+}
+
+// A moment of the browser's own zone, from an <input type="datetime-local">, as the server takes it; '' of ''.
+export const toServer = (local) => (local ? new Date(local).toISOString() : '');
+
+// The same the other way round.
+export function toLocal(text) {
+  if (!text) return '';
+  const at = new Date(text);
+  return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}

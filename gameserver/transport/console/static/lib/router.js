@@ -1,0 +1,50 @@
+// Every view is a URL: /console/<view>/<rest>?<query>.
+
+import { html, useEffect, useState } from './html.js';
+
+const ROOT = '/console';
+const listeners = new Set();
+
+function current() {
+  const [view = '', ...rest] = location.pathname.slice(ROOT.length).split('/').filter(Boolean).map(decodeURIComponent);
+  return { view, rest, query: Object.fromEntries(new URLSearchParams(location.search)) };
+}
+
+// The address of a view; what is null, undefined or '' in `query` is left out.
+export function urlOf(view, rest = [], query = {}) {
+  const path = [ROOT, view, ...rest.map(encodeURIComponent)].join('/');
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+export function go(url, { replace = false } = {}) {
+  if (url === location.pathname + location.search) return;
+  history[replace ? 'replaceState' : 'pushState'](null, '', url);
+  listeners.forEach((listener) => listener());
+}
+
+// Where the console is: {view, rest, query}. The component is drawn anew when that changes.
+export function useRoute() {
+  const [route, setRoute] = useState(current);
+  useEffect(() => {
+    const changed = () => setRoute(current());
+    listeners.add(changed);
+    addEventListener('popstate', changed);
+    return () => {
+      listeners.delete(changed);
+      removeEventListener('popstate', changed);
+    };
+  }, []);
+  return route;
+}
+
+// A link within the console; with a modifier key the browser does what it always does.
+export function Link({ to, children, ...rest }) {
+  const follow = (event) => {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(to);
+  };
+  return html`<a href=${to} onClick=${follow} ...${rest}>${children}</a>`;
+}

@@ -1,0 +1,65 @@
+// The audit log: what operators have changed, with what was before and after.
+
+import { download } from '../lib/api.js';
+import { Dialog, Field } from '../lib/dialog.js';
+import { ago, toLocal, toServer, when } from '../lib/format.js';
+import { html, useState } from '../lib/html.js';
+import { usePages } from '../lib/load.js';
+import { go, urlOf } from '../lib/router.js';
+import { Table } from '../lib/table.js';
+
+const FILTERS = { admin: 'Key', action: 'Action', target: 'Target', text: 'Reason contains', command_id: 'Command id' };
+
+const COLUMNS = [
+  { key: 'at', title: 'When', cell: (entry) => html`<time datetime=${entry.at} title=${when(entry.at)}>${ago(entry.at)}</time>` },
+  { key: 'admin', title: 'Key', cell: (entry) => entry.admin },
+  { key: 'action', title: 'Action', cell: (entry) => entry.action },
+  { key: 'target', title: 'Target', cell: (entry) => entry.target },
+  { key: 'ended', title: 'Ended', cell: (entry) => html`<span class=${`tag ${{ done: 'good' }[entry.ended] ?? (entry.ended ? 'bad' : 'warn')}`}>${entry.ended ?? 'unknown'}</span>` },
+  { key: 'reason', title: 'Reason', cell: (entry) => entry.reason },
+];
+
+// Both sides of a change, what differs first.
+export function Difference({ before, after }) {
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  const text = (value) => (value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value));
+  const differs = (name) => text(before?.[name]) !== text(after?.[name]);
+  if (!names.length) return null;
+  return html`<div class="scroll"><table><thead><tr><th scope="col"></th><th scope="col">before</th><th scope="col">after</th></tr></thead>
+    <tbody>${names.sort((one, other) => differs(other) - differs(one)).map((name) => html`<tr key=${name}>
+      <th scope="row">${name}</th><td class="wrap mono">${text(before?.[name])}</td>
+      <td class="wrap mono">${differs(name) ? html`<b>${text(after?.[name])}</b>` : text(after?.[name])}</td></tr>`)}</tbody></table></div>`;
+}
+
+function Entry({ entry, onClose }) {
+  return html`<${Dialog} title=${`${entry.action} of ${entry.target}`} onClose=${onClose} wide>
+    <p>${entry.admin}, ${when(entry.at)}: ${entry.ended ?? 'its end is not known'}</p>
+    <p>${entry.reason}</p>
+    <${Difference} before=${entry.before} after=${entry.after} />
+    ${Object.keys(entry.details).length > 0 && html`<h3>Details</h3><pre class="mono scroll">${JSON.stringify(entry.details, null, 2)}</pre>`}
+    ${entry.command_id && html`<p class="faint">Command <span class="mono">${entry.command_id}</span></p>`}
+  <//>`;
+}
+
+export default function Audit({ route }) {
+  const [open, setOpen] = useState(null);
+  const known = [...Object.keys(FILTERS), 'since', 'until'];
+  const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
+  const pages = usePages('/audit', { ...query, limit: 100 });
+  const set = (name, value) => go(urlOf('audit', [], { ...query, [name]: value }), { replace: true });
+  const moment = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="datetime-local"
+    value=${toLocal(query[name])} onChange=${(event) => set(name, toServer(event.target.value))} /><//>`;
+  return html`
+    <div class="bar"><h1>Audit</h1>
+      <a class="button" download href=${download('/audit/export', { ...query, format: 'csv' })}>CSV</a>
+      <a class="button" download href=${download('/audit/export', { ...query, format: 'ndjson' })}>JSON lines</a>
+      <button type="button" onClick=${pages.reload}>Refresh</button>
+    </div>
+    <form class="filters" role="search" aria-label="Audit log" onSubmit=${(event) => event.preventDefault()}>
+      ${Object.entries(FILTERS).map(([name, label]) => html`<${Field} key=${name} id=${name} label=${label}>
+        <input id=${name} value=${query[name] ?? ''} autocomplete="off" onChange=${(event) => set(name, event.target.value.trim())} /><//>`)}
+      ${moment('since', 'Since')}${moment('until', 'Until')}
+    </form>
+    <${Table} label="Audit log" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} onOpen=${setOpen} />
+    ${open && html`<${Entry} entry=${open} onClose=${() => setOpen(null)} />`}`;
+}

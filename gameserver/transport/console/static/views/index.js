@@ -1,0 +1,10 @@
+// The views, in the order of the navigation: the path's first part, a title, the least role, and the module that draws it.
+
+export const ROLES = ['viewer', 'support', 'operator'];
+
+export const VIEWS = [
+  { name: 'players', title: 'Players', role: 'viewer', load: () => import('./players.js') },
+  { name: 'audit', title: 'Audit', role: 'support', load: () => import('./audit.js') },
+];
+
+export const may = (role, least) => ROLES.indexOf(role) >= ROLES.indexOf(least);

@@ -1,0 +1,123 @@
+// Players: every filter is in the address, so a list can be sent to a colleague.
+
+import { download, read } from '../lib/api.js';
+import { Chart } from '../lib/chart.js';
+import { Dialog, Fault, Field } from '../lib/dialog.js';
+import { date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { html, useEffect, useState } from '../lib/html.js';
+import { usePages, useRead } from '../lib/load.js';
+import { Link, go, urlOf } from '../lib/router.js';
+import { Table } from '../lib/table.js';
+import { may } from './index.js';
+
+const PAGE = 100;
+const TYPING_MS = 300;
+const FINDS = ['id', 'name', 'name_begins', 'name_part', 'device'];
+const FILTERS = ['class', 'min_level', 'max_level', 'created_since', 'created_until', 'online', 'banned'];
+const SEARCHES = { name_begins: 'Name begins with', name_part: 'Part of the name', name: 'Whole name', id: 'Id', device: 'Device' };
+
+export function Name({ player }) {
+  return html`<span lang=${languageOf(player.name)}>${player.name}</span>`;
+}
+
+const COLUMNS = [
+  { key: 'name', title: 'Name', cell: ({ player }) => html`<${Link} to=${urlOf('player', [player.id])} tabindex="-1"><${Name} player=${player} /><//>` },
+  { key: 'class', title: 'Class', cell: ({ player }) => player.class },
+  { key: 'level', title: 'Level', className: 'n', sort: 'level', cell: ({ player }) => number(player.level) },
+  { key: 'exp', title: 'Exp', className: 'n', sort: 'exp', cell: ({ player }) => number(player.exp) },
+  { key: 'hp', title: 'HP', className: 'n', sort: 'hp', cell: ({ player }) => `${number(player.hp)} / ${number(player.max_hp)}` },
+  { key: 'created', title: 'Created', sort: 'created_at', cell: ({ player }) => html`<time datetime=${player.created_at} title=${when(player.created_at)}>${date(player.created_at)}</time>` },
+  { key: 'banned', title: '', cell: ({ player }) => player.banned && html`<span class="tag bad">banned</span>` },
+];
+
+function Search({ query, set }) {
+  const kind = FINDS.find((name) => query[name]) ?? 'name_begins';
+  const [by, setBy] = useState(kind);
+  const [text, setText] = useState(query[kind] ?? '');
+  const given = query[kind] ?? '';
+  useEffect(() => {
+    if (given !== text.trim()) setText(given);
+  }, [given]);
+  useEffect(() => {
+    if (text.trim() === given && by === kind) return undefined;
+    const timer = setTimeout(() => set({ ...Object.fromEntries(FINDS.map((name) => [name, null])), [by]: text.trim() }), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text, by]);
+  return html`
+    <${Field} id="by" label="Find by"><select id="by" value=${by} onChange=${(event) => setBy(event.target.value)}>
+      ${Object.entries(SEARCHES).map(([name, title]) => html`<option value=${name}>${title}</option>`)}</select><//>
+    <${Field} id="text" label=${SEARCHES[by]}><input id="text" type="search" value=${text} autocomplete="off"
+      onInput=${(event) => setText(event.target.value)} /><//>`;
+}
+
+function Filters({ query, set, classes, finds }) {
+  const onChange = (name, from = (value) => value) => (event) => set({ [name]: from(event.target.value) });
+  const moment = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="datetime-local"
+    value=${toLocal(query[name])} onChange=${onChange(name, toServer)} /><//>`;
+  const yesNo = (name, label) => html`<${Field} id=${name} label=${label}>
+    <select id=${name} value=${query[name] ?? ''} onChange=${onChange(name)}>
+      <option value="">all</option><option value="true">yes</option><option value="false">no</option></select><//>`;
+  const level = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="number" min="1" max="1000000"
+    value=${query[name] ?? ''} onChange=${onChange(name)} /><//>`;
+  return html`<form class="filters" role="search" aria-label="Players" onSubmit=${(event) => event.preventDefault()}>
+    ${finds && html`<${Search} query=${query} set=${set} />`}
+    <${Field} id="class" label="Class"><select id="class" value=${query.class ?? ''} onChange=${onChange('class')}>
+      <option value="">all</option>${classes.map((name) => html`<option value=${name}>${name}</option>`)}</select><//>
+    ${level('min_level', 'Level from')}${level('max_level', 'to')}
+    ${moment('created_since', 'Created since')}${moment('created_until', 'until')}
+    ${yesNo('online', 'Online')}${yesNo('banned', 'Banned')}
+  </form>`;
+}
+
+// Percentiles and a histogram of what the list is ordered by.
+function Spread({ query, onClose }) {
+  const by = query.by ?? 'exp';
+  const { value, error } = useRead('/rankings/spread', query);
+  const bars = value?.histogram ?? [];
+  return html`<${Dialog} title=${`How ${by} is spread`} onClose=${onClose} wide>
+    <${Fault} error=${error} />
+    ${!value && !error && html`<p role="status">Counting…</p>`}
+    ${value && html`<p>${number(value.players)} players, as of ${when(value.as_of)}.</p>
+      <div class="scroll"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
+        <tbody><tr>${value.percentiles.map((each) => html`<td class="n">${by === 'created_at' ? date(each.value) : number(each.value)}</td>`)}</tr></tbody></table></div>
+      ${bars.length > 0 && by !== 'created_at' && html`<${Chart} title="Players" unit=${`by ${by}`} bars
+        x=${bars.map((bar) => bar.first)} lines=${[{ label: 'players', values: bars.map((bar) => bar.players) }]} />`}`}
+  <//>`;
+}
+
+export default function Players({ route, admin }) {
+  const [spread, setSpread] = useState(false);
+  const [place, setPlace] = useState('');
+  const finds = may(admin.role, 'support');
+  const known = ['by', 'order', ...(finds ? FINDS : []), ...FILTERS];
+  const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
+  const by = query.by ?? 'exp';
+  const order = query.order ?? 'desc';
+  const game = useRead('/stats');
+  const pages = usePages(finds ? '/players' : '/rankings', { ...query, limit: PAGE });
+  const set = (change) => go(urlOf('players', [], { ...query, ...change }), { replace: true });
+  const onSort = (name) => set({ by: name, order: name === by && order === 'desc' ? 'asc' : 'desc' });
+  const { id, name, name_begins, name_part, device, ...filter } = query;
+
+  const rankOf = async (row) => {
+    const answer = await read(`/players/${row.player.id}/rank`, filter).catch((error) => ({ error }));
+    setPlace(answer.error ? answer.error.message : `${row.player.name}: place ${number(answer.rank)} of ${number(answer.of)}`);
+  };
+  const columns = finds
+    ? [...COLUMNS, { key: 'rank', title: '', cell: (row) => html`<button type="button" class="plain" tabindex="-1"
+        aria-label=${`Rank of ${row.player.name} among these`} onClick=${() => rankOf(row)}>rank</button>` }]
+    : COLUMNS;
+  return html`
+    <div class="bar"><h1>Players</h1>
+      <span class="faint">${pages.first?.as_of && `as of ${when(pages.first.as_of)}`}</span>
+      <button type="button" onClick=${() => setSpread(true)}>Spread</button>
+      ${finds && html`<a class="button" download href=${download('/rankings/export', { ...query, format: 'csv' })}>CSV</a>
+        <a class="button" download href=${download('/rankings/export', { ...query, format: 'ndjson' })}>JSON lines</a>`}
+      <button type="button" onClick=${pages.reload}>Refresh</button>
+    </div>
+    <${Filters} query=${query} set=${set} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
+    <p role="status" aria-live="polite">${place}</p>
+    <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}
+      onSort=${onSort} onOpen=${finds ? (row) => go(urlOf('player', [row.player.id])) : null} empty="No player fits." />
+    ${spread && html`<${Spread} query=${query} onClose=${() => setSpread(false)} />`}`;
+}

@@ -6,7 +6,7 @@ import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, Link, urlOf } from '../lib/router.js';
 import { PlayerActions } from './player_actions.js';
-import { Timeline } from './player_timeline.js';
+import { textOf, Timeline } from './player_timeline.js';
 
 const TABS = [
   ['overview', 'Overview'],
@@ -183,8 +183,7 @@ function MailAndFriends({ page }) {
 export function Args({ args, without = [] }) {
   const shown = Object.entries(args).filter(([name]) => !without.includes(name));
   if (!shown.length) return '–';
-  return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${
-    typeof value === 'object' ? JSON.stringify(value) : String(value)}<//></span>`);
+  return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${textOf(value)}<//></span>`);
 }
 
 function Access({ page, devices, setChange }) {

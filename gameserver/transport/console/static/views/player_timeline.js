@@ -110,7 +110,16 @@ export function Values({ values }) {
     <dd dir="auto" lang=${languageOf(textOf(value))}>${textOf(value)}</dd></div>`)}</dl>`;
 }
 
-export const textOf = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value));
+// A value in words: what changed as "9 → 14", counts as "herb 2, potion 1".
+export function textOf(value) {
+  if (value === null || typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return value.map(textOf).join(', ') || '–';
+  if ('before' in value && 'after' in value) {
+    const { before, after, ...rest } = value;
+    return [...Object.values(rest).map(textOf), `${textOf(before ?? '–')} → ${textOf(after ?? '–')}`].join(' ');
+  }
+  return Object.entries(value).map(([name, each]) => `${name} ${textOf(each)}`).join(', ') || '–';
+}
 
 // The end of the millisecond that a moment is shown with: the command itself belongs to what stays.
 const endOf = (at) => at.replace(/Z$/, '999Z');

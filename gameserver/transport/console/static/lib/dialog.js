@@ -113,7 +113,7 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
       <${Fault} error=${error} />
       <footer>
         <button type="button" onClick=${onClose}>Cancel</button>
-        ${hasPreview && html`<button type=${preview ? 'button' : 'submit'} class=${preview ? '' : 'main'} disabled=${busy}
+        ${hasPreview && html`<button type=${preview ? 'button' : 'submit'} formnovalidate class=${preview ? '' : 'main'} disabled=${busy}
           onClick=${preview ? look : undefined}>
           ${preview ? 'Preview again' : 'Preview'}</button>`}
         ${(!hasPreview || preview) && html`<button type="submit" class=${danger ? 'danger' : 'main'}

@@ -81,10 +81,10 @@ def _answer(request: web.Request, file: _File) -> web.Response:
     }
     if file.etag in request.headers.get(hdrs.IF_NONE_MATCH, "").replace(",", " ").split():
         return web.Response(status=304, headers=headers)
-    body, encoding = file.content, {}
+    body = file.content
     if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-        body, encoding = file.compressed, {hdrs.CONTENT_ENCODING: "gzip"}
-    return web.Response(body=body, content_type=file.content_type, charset="utf-8", headers={**headers, **encoding})
+        body, headers = file.compressed, {**headers, hdrs.CONTENT_ENCODING: "gzip"}
+    return web.Response(body=body, content_type=file.content_type, charset="utf-8", headers=headers)
 
 
 def _read(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:

@@ -125,7 +125,7 @@ function Charts({ history }) {
     }),
   }));
   const rate = (value) => number(Math.round(value));
-  return html`<section aria-label="Charts"><div class="cards">
+  return html`<section aria-label="Charts"><div class="charts">
     <${Chart} title="Actions" unit="per second" time x=${x} lines=${lines('actions')} show=${rate} />
     <${Chart} title="Latency of actions, p99" unit="ms" time x=${x} lines=${lines('p99')} show=${(value) => value.toFixed(1)} />
     <${Chart} title="Requests over HTTP" unit="per second" time x=${x} lines=${lines('requests')} show=${rate} />

@@ -69,7 +69,7 @@ export function Moves({ fleet, orders, onTold }) {
 
 function Plan({ plan }) {
   const total = plan.moves.reduce((all, move) => all + move.count, 0);
-  return html`<p>${number(total)} slots in ${number(plan.moves.length)} moves:</p>
+  return html`<p>${number(total)} slots in ${plan.moves.length === 1 ? 'one move' : `${number(plan.moves.length)} moves`}:</p>
     <ul>${plan.moves.map((move) => html`<li key=${`${move.group} ${move.source} ${move.slots}`}>${move.group}: ${number(move.count)} slots from <b>${move.source}</b> to <b>${move.target}</b> <span class="faint">(${move.slots})</span></li>`)}</ul>`;
 }
 

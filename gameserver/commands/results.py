@@ -6,6 +6,7 @@ from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.erasure import ErasureReceipt
+from gameserver.commands.fleet import NodeCondition, WantedMoves
 from gameserver.commands.foresight import Foreseen
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
@@ -37,7 +38,7 @@ from gameserver.storage.seasons.records import PastPlace, SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
-from gameserver.storage.sharding.move import MoveRecord, PlannedMove
+from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "MoveProgress",
     "MoveRecord",
     "NewKey",
+    "NodeCondition",
     "Note",
     "Opened",
     "Order",
@@ -93,6 +95,7 @@ __all__ = [
     "Segment",
     "Session",
     "SlotRange",
+    "SlotStep",
     "Spread",
     "SpreadQuestion",
     "Stack",
@@ -101,5 +104,6 @@ __all__ = [
     "Timeline",
     "TimelineFilter",
     "Wanted",
+    "WantedMoves",
     "Welcome",
 ]

@@ -16,6 +16,7 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.exports import Exports
@@ -78,6 +79,7 @@ class LiveRoom:
 
     presence: Presence
     pushes: Pushes
+    vitals: Vitals
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,9 @@ moves = Table(
     Column("problem", Text),
     Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
     Column("ended_at", Time),
+    Column("command_id", String(36)),
+    Column("part", SmallInteger),
+    Index("moves_of_a_command", "command_id", "part", unique=True),
 )
 
 move_slots = Table(

@@ -145,6 +145,12 @@ class ReasonedChangeQuery(ReasonQuery, PreviewQuery):
     """Why, and whether nothing is to change."""
 
 
+class SeasonPreviewQuery(QueryModel):
+    """How many of the best are shown."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 class TimelineQuery(QueryModel):
     """`actions` are names in the ledger, separated by commas; `since` and `until` moments; `cursor` is a version."""
 

@@ -149,6 +149,16 @@ class MailToPlayer(Because):
     )
 
 
+class MoveSlots(Because):
+    """`slots` of `group`, such as 0-15, 20, go to `target`; without both the group is balanced."""
+
+    model_config = _example(reason="the new server", group="players", slots="0-15, 20", target="two")
+
+    group: ShortText
+    slots: Annotated[str | None, StringConstraints(min_length=1, max_length=2000, pattern=r"^[0-9 ,-]+$")] = None
+    target: ShortText | None = None
+
+
 class UndoCommand(Because):
     """`command_id` is that of an action, a letter or a correction in the player's ledger."""
 

@@ -52,10 +52,9 @@ async def test_a_browser_may_run_nothing_but_these_files_and_a_first_visit_is_sm
             async with session.get(f"/console{path}", headers={"If-None-Match": etag}) as answer:
                 assert (answer.status, await answer.read()) == (304, b"")
         for file in (file for file in STATIC.rglob("*") if file.suffix in pages.SERVED and "uplot" not in file.name):
-            async with session.get(
-                f"/console/{file.relative_to(STATIC)}", headers={"Accept-Encoding": "gzip"}
-            ) as answer:
-                assert answer.status == 200, file
+            path = f"/{file.relative_to(STATIC)}"
+            async with session.get(f"/console{path}", headers={"Accept-Encoding": "gzip"}) as answer:
+                assert answer.status == 200, path
                 loaded += len(await answer.read())
         assert loaded < LARGEST
         async with session.get("/console/vendor/uplot-1.6.32.js") as answer:

@@ -1,6 +1,7 @@
 """The fleet as operators see it over HTTP, and moves that they order there."""
 
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,10 @@ async def admin(api: Api, method: str, path: str, key: str | None = None, **body
     return await api.ask(method, f"/admin/v1/{path}", token=ADMIN_KEY, body=body or None, key=key)
 
 
-async def moved(api: Api, ids: list[int]) -> list[dict[str, object]]:
+async def moved(api: Api, ids: list[int]) -> list[dict[str, Any]]:
     """The moves, once all are over."""
 
-    async def ends() -> list[dict[str, object]]:
+    async def ends() -> list[dict[str, Any]]:
         moves = (await admin(api, "GET", "moves")).body["moves"]
         found = [move for move in moves if move["id"] in ids]
         return found if all(move["ended_at"] for move in found) else []
@@ -29,7 +30,7 @@ async def moved(api: Api, ids: list[int]) -> list[dict[str, object]]:
 
 async def owned(api: Api, database: str) -> int:
     members = (await admin(api, "GET", "fleet")).body["members"]
-    return next(each["slots"] for each in members if (each["group"], each["database"]) == ("players", database))
+    return int(next(each["slots"] for each in members if (each["group"], each["database"]) == ("players", database)))
 
 
 async def test_every_node_tells_how_it_is(node: InProcessNode, settings: Settings, api: Api) -> None:

@@ -11,11 +11,11 @@
     ├─ NotFound not_found
     │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found, DeviceNotFound device_not_found
     │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found,
-    │       StateUnknown state_unknown
+    │       StateUnknown state_unknown, QueryNotFound query_not_found
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends,
     │       TooManyBlocks too_many_blocks, TooManyDevices too_many_devices, LastCredential last_credential,
-    │       PlayerChanged player_changed, NotUndoable not_undoable
+    │       PlayerChanged player_changed, NotUndoable not_undoable, TooManyQueries too_many_queries
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     │   └─ TooManyChanges too_many_changes
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
@@ -153,6 +153,13 @@ class PlayerNotFound(NotFound):
     sentence = "There is no such player."
 
 
+class QueryNotFound(NotFound):
+    """No saved query has this name."""
+
+    code = "query_not_found"
+    sentence = "There is no such query."
+
+
 class DeviceNotFound(NotFound):
     """The player has no device of this id."""
 
@@ -249,6 +256,13 @@ class TooManyFriends(Conflict):
 
     code = "too_many_friends"
     sentence = "You can't have more friends."
+
+
+class TooManyQueries(Conflict):
+    """Operators have saved as many queries as there may be."""
+
+    code = "too_many_queries"
+    sentence = "There can't be more saved queries."
 
 
 class TooManyBlocks(Conflict):

@@ -82,9 +82,13 @@ from gameserver.transport.answers.problems import Problem, frame_error, problem
 from gameserver.transport.answers.rankings import (
     PLAYER_COLUMNS,
     RankedPlaceAnswer,
+    SavedQueriesAnswer,
+    SavedQueryAnswer,
     SpreadAnswer,
     exported_player,
     ranked_place,
+    saved_queries,
+    saved_query,
     spread,
 )
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
@@ -131,6 +135,8 @@ __all__ = [
     "ReadyAnswer",
     "RebuildAnswer",
     "RenameAnswer",
+    "SavedQueriesAnswer",
+    "SavedQueryAnswer",
     "SessionsAnswer",
     "SignUpAnswer",
     "SlotsAnswer",
@@ -180,6 +186,8 @@ __all__ = [
     "ranking",
     "ranks",
     "rename",
+    "saved_queries",
+    "saved_query",
     "session",
     "session_list",
     "sign_up",

@@ -117,7 +117,7 @@ export default function Players({ route, admin }) {
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <${Filters} query=${query} set=${set} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
-    <div class="filters"><${Saved} query=${filter} mayChange=${finds} /></div>
+    <${Saved} query=${filter} mayChange=${finds} />
     <p role="status" aria-live="polite">${place}</p>
     <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}
       onSort=${onSort} onOpen=${finds ? (row) => go(urlOf('player', [row.player.id])) : null} empty="No player fits." />

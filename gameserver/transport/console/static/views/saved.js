@@ -25,11 +25,10 @@ export function Saved({ query, mayChange }) {
     const found = queries.find((each) => each.name === event.target.value);
     go(urlOf('players', [], found ? found.query : {}));
   };
-  return html`
-    <${Field} id="saved" label="Saved query"><select id="saved" value=${chosen} onChange=${choose}>
+  return html`<div class="bar saved"><${Field} id="saved" label="Saved query"><select id="saved" value=${chosen} onChange=${choose}>
       <option value="">none</option>${queries.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select><//>
     ${mayChange && html`<button type="button" onClick=${() => setDialog('save')}>Save query</button>
-      ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}
+      ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
     <${Told} text=${told} onGone=${() => setTold('')} />
     ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen }}
       request=${(values, preview) => (preview ? null : { method: 'PUT', path: pathOf(values.name.trim()), body: { query } })}

@@ -41,7 +41,7 @@ OPERATOR_ROUTES = (
            query=wire.PlayersFilter, answer=answers.RankedPlaceAnswer, errors=(errors.PlayerNotFound, *RANKINGS)),
     admin(VIEWER, "GET", "/admin/v1/queries", saved_queries.list_queries, "The queries that operators have saved",
            answer=answers.SavedQueriesAnswer, errors=READS),
-    admin(SUPPORT, "PUT", "/admin/v1/queries/{name}", saved_queries.save_query,
+    admin(SUPPORT, "POST", "/admin/v1/queries/{name}", saved_queries.save_query,
            "Save a query of rankings for all operators, in place of what has the name", body=wire.SaveQuery,
            answer=answers.SavedQueryAnswer, errors=(errors.TooManyQueries, *RANKINGS), takes_command_id=True),
     admin(SUPPORT, "DELETE", "/admin/v1/queries/{name}", saved_queries.delete_query, "Delete a saved query",

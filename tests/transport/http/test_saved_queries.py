@@ -14,9 +14,9 @@ from tests.transport.doors import fields_of
 QUERY = {"class": "mage", "min_level": "1", "by": "hp", "order": "asc", "banned": "false"}
 
 
-async def put(api: Api, name: str, query: Any, **more: Any) -> Answer:
+async def save(api: Api, name: str, query: Any, **more: Any) -> Answer:
     body = {"reason": "for the spring event", "query": query}
-    return await api.ask("PUT", f"/admin/v1/queries/{quote(name, safe='')}", token=ADMIN_KEY, body=body, **more)
+    return await api.ask("POST", f"/admin/v1/queries/{quote(name, safe='')}", token=ADMIN_KEY, body=body, **more)
 
 
 async def names(api: Api) -> list[str]:
@@ -26,7 +26,7 @@ async def names(api: Api) -> list[str]:
 async def test_a_saved_query_comes_back_as_it_was_and_rankings_take_it(api: Api) -> None:
     await api.sign_up("mage", "Merlin")
     await api.sign_up("warrior", "Conan")
-    saved = await put(api, "봄 이벤트", QUERY)
+    saved = await save(api, "봄 이벤트", QUERY)
     assert (saved.status, saved.body["query"], saved.body["admin"]) == (200, QUERY, "tester")
     (listed,) = (await api.admin("queries")).body["queries"]
     assert listed == saved.body
@@ -36,8 +36,8 @@ async def test_a_saved_query_comes_back_as_it_was_and_rankings_take_it(api: Api)
 
 async def test_saving_again_replaces_and_each_change_is_audited_with_before_and_after(api: Api) -> None:
     first, second, last = command_id(), command_id(), command_id()
-    await put(api, "mages", QUERY, key=first)
-    await put(api, "mages", {"class": "priest"}, key=second)
+    await save(api, "mages", QUERY, key=first)
+    await save(api, "mages", {"class": "priest"}, key=second)
     assert (await api.admin("queries")).body["queries"][0]["query"] == {"class": "priest"}
     path = "/admin/v1/queries/mages?reason=over"
     assert (await api.ask("DELETE", path, token=ADMIN_KEY, key=last)).status == 204
@@ -73,9 +73,9 @@ BAD: list[tuple[str, Any, str]] = [
 
 async def test_what_cant_be_asked_or_names_a_player_isnt_saved(api: Api) -> None:
     for name, query, field in BAD:
-        refused = await put(api, name, query)
+        refused = await save(api, name, query)
         assert (refused.status, fields_of(refused.body)) == (422, [field]), (name, query, refused.body)
-    assert (await put(api, "mages", {"class": "nobody"})).code == "unknown_class"
+    assert (await save(api, "mages", {"class": "nobody"})).code == "unknown_class"
     assert await names(api) == []
 
 
@@ -86,6 +86,6 @@ async def test_there_are_never_more_than_the_most(
     queries = SavedQueries(node.core.databases["one"])
     for name in ("a", "b"):
         await queries.put(name, {}, "ann")
-    assert (await put(api, "c", QUERY)).code == "too_many_queries"
-    assert (await put(api, "b", QUERY)).status == 200
+    assert (await save(api, "c", QUERY)).code == "too_many_queries"
+    assert (await save(api, "b", QUERY)).status == 200
     assert await names(api) == ["a", "b"]

@@ -31,7 +31,7 @@ export function Saved({ query, mayChange }) {
       ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
     <${Told} text=${told} onGone=${() => setTold('')} />
     ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen }}
-      request=${(values, preview) => (preview ? null : { method: 'PUT', path: pathOf(values.name.trim()), body: { query } })}
+      request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query } })}
       fields=${(values, set) => html`<${Field} id="query-name" label="Name"><input id="query-name" required maxlength="64"
         value=${values.name} onInput=${(event) => set('name', event.target.value)} autocomplete="off" /><//>`}
       onDone=${(answer) => done(`Saved as ${answer.name}.`)} onClose=${close} />`}

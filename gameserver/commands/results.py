@@ -25,11 +25,13 @@ from gameserver.storage.ledger.past import PastRow, TimelineFilter
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey, NewKey
+from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.saved_queries import SavedQuery
 from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
@@ -45,6 +47,7 @@ __all__ = [
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",
+    "AuditedChange",
     "Ban",
     "BanChange",
     "BanState",
@@ -90,6 +93,7 @@ __all__ = [
     "RankedPlace",
     "Ranking",
     "Receipt",
+    "SavedQuery",
     "SeasonRecord",
     "Seen",
     "Segment",

@@ -23,6 +23,7 @@ from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
@@ -104,6 +105,7 @@ class OperatorsRoom:
     keys: AdminKeys
     names: GameNames
     notes: Notes
+    queries: SavedQueries
 
 
 @dataclass(frozen=True, slots=True)

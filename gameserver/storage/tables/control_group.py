@@ -176,6 +176,16 @@ player_notes = Table(
 )
 """What operators note of players, for each other."""
 
+saved_queries = Table(
+    "saved_queries",
+    control,
+    Column("name", String(64), primary_key=True),
+    Column("query", JSON, nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Queries of rankings that operators save for each other."""
+
 game_names = Table(
     "game_names",
     control,

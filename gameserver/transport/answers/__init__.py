@@ -96,9 +96,13 @@ from gameserver.transport.answers.problems import Problem, frame_error, problem
 from gameserver.transport.answers.rankings import (
     PLAYER_COLUMNS,
     RankedPlaceAnswer,
+    SavedQueriesAnswer,
+    SavedQueryAnswer,
     SpreadAnswer,
     exported_player,
     ranked_place,
+    saved_queries,
+    saved_query,
     spread,
 )
 from gameserver.transport.answers.sessions import PasswordAnswer, SessionsAnswer, session, session_list
@@ -149,6 +153,8 @@ __all__ = [
     "ReadyAnswer",
     "RebuildAnswer",
     "RenameAnswer",
+    "SavedQueriesAnswer",
+    "SavedQueryAnswer",
     "SeasonPreviewAnswer",
     "SeasonsAnswer",
     "SessionsAnswer",
@@ -204,6 +210,8 @@ __all__ = [
     "ranking",
     "ranks",
     "rename",
+    "saved_queries",
+    "saved_query",
     "season_preview",
     "seasons",
     "session",

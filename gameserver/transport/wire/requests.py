@@ -175,6 +175,14 @@ class RollBackPlayer(Because):
     to: Annotated[str, Field(max_length=40)]
 
 
+class SaveQuery(Because):
+    """`query` has the parameters of rankings, as a URL has them, without those that only one player may fit."""
+
+    model_config = _example(reason="for the spring event", query={"class": "mage", "min_level": "10"})
+
+    query: Annotated[dict[ShortText, Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)]
+
+
 class NewNote(JsonModel):
     """For other operators: the player never sees it."""
 

@@ -28,7 +28,7 @@ from bots.stage import ScreenStage
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A run as the command line asks for it; `as_given` is the plan as the user wrote it."""
+    """A run as the command line asks for it; `as_given` is the plan as the user wrote it, `server` its version."""
 
     plan: SwarmPlan
     as_given: Mapping[str, Any]
@@ -38,6 +38,7 @@ class Course:
     fail_on_error: bool
     disturbance: Disturbance
     proof: ProofPlan
+    server: str
 
     def play(self, reached: tuple[Target, str], processes: int) -> Never:
         """Play, prove, report, and end with the exit code."""
@@ -51,7 +52,7 @@ class Course:
         stage = self.disturbance.over(ScreenStage(console, quiet=self.quiet))
         result = carry_out(run(self.plan, target, stage, self.proof))
         end_history(self.proof)
-        made = document(result, self.plan, target, RunFacts(self.as_given, sys.argv[1:]))
+        made = document(result, self.plan, target, RunFacts(self.as_given, sys.argv[1:], self.server))
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         summary.show(console, made, verdicts)
@@ -65,7 +66,7 @@ class Course:
             give_up(f"{self.plan.players} players can't be shared out to {processes} processes")
         view = View(f"bots run, {processes} generators", self.plan.seconds, self.plan.warm_up)
         orders: dict[str, Any] = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
-        orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes}
+        orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes, "server": self.server}
         conductor = Conductor(orders, processes, view, self.disturbance.nemesis)
         ends = carry_out(conductor.conduct(console, quiet=self.quiet))
         made, joined = joining.join(ends)

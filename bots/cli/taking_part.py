@@ -21,4 +21,5 @@ def part_command() -> None:
     words = {**orders["target"]}
     target = Target(tuple(words["urls"]), words["admin_key"], tuple(words["admin_urls"]), words["patience"])
     result = carry_out(run(plan, target, PartStage(), ProofPlan(probes=orders["probes"] and orders["part"] == 0)))
-    report_end(as_json(result, document(result, plan, target, RunFacts(orders["plan"], orders["arguments"]))))
+    facts = RunFacts(orders["plan"], orders["arguments"], orders["server"])
+    report_end(as_json(result, document(result, plan, target, facts)))

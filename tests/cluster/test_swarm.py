@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import gameserver
 from bots.cli.ending import MISSED, VOID
 from bots.count.document import RunDocument
 from gameserver.config.settings import Settings
@@ -100,6 +101,12 @@ async def test_misbehaving_clients_do_not_disturb_an_honest_one(bots: Bots, node
     assert outcome.report[2]["heard"]["another's: resumed false"] == 1
 
 
+async def test_a_wrong_admin_key_is_said_before_anybody_signs_up(bots: Bots, nodes: list[NodeProcess]) -> None:
+    outcome = await bots.run(nodes[:1], "run", "--admin-key", "wrong", "--players", "1")
+    assert (outcome.code, outcome.report) == (2, None)
+    assert outcome.output.strip().startswith(f"bots: the admin key isn't valid at {nodes[0].address}: ")
+
+
 PLAN = """
 players = 16
 seconds = 3
@@ -136,3 +143,4 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
     assert {"hunt", "read", "reconnect"} <= totals.operations.keys()
     assert totals.all().planned.count == totals.all().service.count > 20
     assert set(totals.nodes) == {node.address for node in nodes}
+    assert made.setup.versions["server"] == gameserver.__version__

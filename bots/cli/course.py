@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Never
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from bots.cli import joining
 from bots.cli.disturbing import Disturbance
 from bots.cli.ending import carry_out, give_up, write
-from bots.cli.evidence import end_history
+from bots.cli.evidence import end_history, shared_history
 from bots.cli.objectives import end, judged
 from bots.conducting.conductor import Conductor
 from bots.count.document import RunDocument
@@ -39,6 +40,7 @@ class Course:
     disturbance: Disturbance
     proof: ProofPlan
     server: str
+    history: Path | None = None
 
     def play(self, reached: tuple[Target, str], processes: int) -> Never:
         """Play, prove, report, and end with the exit code."""
@@ -67,8 +69,9 @@ class Course:
         view = View(f"bots run, {processes} generators", self.plan.seconds, self.plan.warm_up)
         orders: dict[str, Any] = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
         orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes, "server": self.server}
-        conductor = Conductor(orders, processes, view, self.disturbance.nemesis)
-        ends = carry_out(conductor.conduct(console, quiet=self.quiet))
+        with shared_history(self.history, processes) as history_orders:
+            conductor = Conductor({**orders, **history_orders}, processes, view, self.disturbance.nemesis)
+            ends = carry_out(conductor.conduct(console, quiet=self.quiet))
         made, joined = joining.join(ends)
         made.sometimes = [replace(seen, expected=seen.name in self.proof.expected) for seen in made.sometimes]
         self.disturbance.record(made)

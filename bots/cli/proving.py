@@ -101,6 +101,7 @@ def run_command(  # noqa: PLR0913 (an option each)
         disturbance=disturbance,
         proof=proof,
         server=server,
+        history=history,
     )
     course.play(reached, processes)
 

@@ -10,7 +10,8 @@ import pytest
 
 import gameserver
 from bots.cli.ending import MISSED, VOID
-from bots.count.document import RunDocument
+from bots.count.document import VIOLATED, RunDocument
+from bots.proof.replay import check_history
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
 from tests.cluster.swarm import PLAYERS, RUN, Bots, has_acted, has_sockets
@@ -133,8 +134,9 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
 ) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, "utf-8")
+    history = tmp_path / "run.jsonl"
     words = ("run", "--plan", str(plan), "--processes", "2", "--quiet", "--slo", "act rate > 1000/s")
-    outcome = await bots.run(nodes, *words)
+    outcome = await bots.run(nodes, *words, "--history", str(history))
     made = RunDocument.from_json(outcome.report)
     assert (outcome.report["ok"], outcome.code in (MISSED, VOID)) == (True, True), outcome.output
     assert outcome.report["signed_up"] > 16
@@ -143,4 +145,8 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
     assert {"hunt", "read", "reconnect"} <= totals.operations.keys()
     assert totals.all().planned.count == totals.all().service.count > 20
     assert set(totals.nodes) == {node.address for node in nodes}
+    assert sorted(tmp_path.iterdir()) == [plan, history]
+    again = await check_history(history)
+    assert [row.invariant for row in again.invariants if row.verdict == VIOLATED] == []
+    assert again.players == outcome.report["signed_up"]
     assert made.setup.versions["server"] == gameserver.__version__

@@ -65,7 +65,9 @@ async def preview(corrections: Corrections, player_id: int, order: Order) -> Cor
     Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
     """
     correction = await _planned(corrections, player_id, order)
-    ranks = await rank_changes.of_correction(corrections.leaderboards, correction)
+    # A banned player is on no board, whatever it becomes.
+    hidden = await corrections.pasts.look(player_id, _is_banned)
+    ranks = [] if hidden else await rank_changes.of_correction(corrections.leaderboards, correction)
     return Corrected(correction.after, correction, ranks=ranks)
 
 
@@ -112,6 +114,10 @@ async def _planned(corrections: Corrections, player_id: int, order: Order) -> Co
         return await plan(corrections.planning, past, held, order)
 
     return await corrections.pasts.look(player_id, work)
+
+
+async def _is_banned(past: Past) -> bool:
+    return past.banned
 
 
 def _entry(correction: Correction, order: Order, by: ChangedBy) -> AuditedChange:

@@ -82,6 +82,7 @@ class Past:
 
     connection: AsyncConnection
     player: Player
+    banned: bool
 
     async def command(self, command_id: str) -> PastRow | None:
         """The row of a command, unless it is none of the player's or its week was dropped."""
@@ -141,7 +142,7 @@ class Pasts:
             row = (await connection.execute(SQL["player"], named)).first()
             if row is None:
                 raise PlayerNotFound("There is no such player.")
-            return await work(Past(connection, player_with_data_of(row)))
+            return await work(Past(connection, player_with_data_of(row), row.banned))
 
         return await on_owner(self._slots, player_id, read, reads=True)
 

@@ -66,7 +66,7 @@ order by version desc limit 1
 
 -- name: player
 -- The player as it is, with its data.
-select id, name, class, level, hp, exp, version, created_at, exp_reached_at, cast(data as text) as data from players
+select id, name, class, level, hp, exp, version, created_at, exp_reached_at, cast(data as text) as data, banned from players
 where slot = :slot and id = :id and not void
 
 -- name: scores

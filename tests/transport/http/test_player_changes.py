@@ -196,6 +196,8 @@ async def test_bans_and_deletions_say_before_which_ranks_change(api: Api) -> Non
 
     await done(api, "POST", who, "/ban", until=until)
     await wait_until(is_gone, what="the player has left the boards")
+    shown = await done(api, "POST", who, "/corrections", exp=70, preview=True)
+    assert shown["ranks"] == [], "a banned player is on no board, whatever it becomes"
     shown = await done(api, "DELETE", who, "/ban", preview=True)
     assert (shown["banned"], ranks(shown)) == (False, {"exp": (None, 2), "mage": (None, 2)})
     assert (await api.admin(f"players/{who.id}")).body["banned"] is True

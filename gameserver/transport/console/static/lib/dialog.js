@@ -8,8 +8,12 @@ export function Dialog({ title, onClose, children, wide = false }) {
   const element = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
-    element.current.showModal();
-    return () => before?.focus?.();
+    const dialog = element.current;
+    dialog.showModal();
+    return () => {
+      dialog.close(); // while it is open, nothing else can have the focus
+      before?.focus?.();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();

@@ -1,11 +1,12 @@
 // Everything about one player, and all that can be done to it: /console/player/<id>?tab=ledger&at=…
 
+import { Field } from '../lib/dialog.js';
 import { ago, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, Link, urlOf } from '../lib/router.js';
 import { PlayerActions } from './player_actions.js';
-import { Timeline } from './player_timeline.js';
+import { textOf, Timeline } from './player_timeline.js';
 
 const TABS = [
   ['overview', 'Overview'],
@@ -38,7 +39,7 @@ export default function Player({ admin, route }) {
   if (!page) return html`<p role="status">Loading the player…</p>`;
   const shared = { id, page, admin, query, change, setChange };
   return html`
-    <article class="player" aria-busy=${asked.loading}>
+    <article aria-busy=${asked.loading}>
       <${Head} page=${page} />
       ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
       <${PlayerActions} ...${shared} onDone=${reload} onErased=${setReceipt} />
@@ -72,7 +73,7 @@ function Receipt({ receipt }) {
     <p role="status">${receipt.complete
       ? 'The player is deleted, and a search finds nothing of it any more.'
       : 'A search still finds something: erase the player again.'}</p>
-    <dl class="facts">
+    <dl class="tiles">
       <div><dt>Player</dt><dd><code>${receipt.player}</code></dd></div>
       <div><dt>Names it has had</dt><dd>${number(receipt.names)}</dd></div>
       <div><dt>Command</dt><dd><code>${receipt.command_id}</code></dd></div>
@@ -90,10 +91,10 @@ function Head({ page }) {
   const open = page.bans.find((ban) => !ban.ended_at);
   const share = player.max_hp ? Math.min(player.hp / player.max_hp, 1) : 0;
   return html`
-    <header class="player-head">
+    <header class="player">
       <h1 lang=${languageOf(player.name)}>${player.name}</h1>
-      ${open && html`<p class="badge bad">Banned${open.until ? ` until ${when(open.until)}` : ''}</p>`}
-      <dl class="facts">
+      ${open && html`<p class="tag bad">Banned${open.until ? ` until ${when(open.until)}` : ''}</p>`}
+      <dl class="tiles">
         <div><dt>Class</dt><dd>${player.class}</dd></div>
         <div><dt>Level</dt><dd>${number(player.level)}</dd></div>
         <div><dt>HP</dt><dd>${number(player.hp)} / ${number(player.max_hp)}
@@ -122,7 +123,7 @@ function Tabs({ id, tab }) {
 export function Sheet({ caption, heads, rows, empty }) {
   if (!rows.length) return html`<h2>${caption}</h2><p class="faint">${empty}</p>`;
   return html`
-    <div class="scroll" tabindex="0" role="region" aria-label=${caption}>
+    <div class="scroll sheet" tabindex="0" role="region" aria-label=${caption}>
       <table>
         <caption>${caption}</caption>
         <thead><tr>${heads.map((head) => html`<th scope="col">${head || html`<span class="unseen">Do</span>`}</th>`)}</tr></thead>
@@ -182,8 +183,7 @@ function MailAndFriends({ page }) {
 export function Args({ args, without = [] }) {
   const shown = Object.entries(args).filter(([name]) => !without.includes(name));
   if (!shown.length) return '–';
-  return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${
-    typeof value === 'object' ? JSON.stringify(value) : String(value)}<//></span>`);
+  return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${textOf(value)}<//></span>`);
 }
 
 function Access({ page, devices, setChange }) {
@@ -239,10 +239,10 @@ function Past({ id, at, setChange }) {
     go(urlOf('player', [id], { tab: 'past', at: toServer(wanted) }));
   };
   return html`
-    <form class="row" onSubmit=${look}>
-      <label>The player as it was at
-        <input type="datetime-local" step="1" required value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
-      </label>
+    <form class="filters" onSubmit=${look}>
+      <${Field} id="at" label="The player as it was at">
+        <input id="at" type="datetime-local" step="1" required value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
+      <//>
       <button type="submit">Look</button>
     </form>
     ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
@@ -254,7 +254,7 @@ function PastState({ state, at, setChange }) {
   const { player } = state;
   return html`
     <h2>${when(at)}</h2>
-    <dl class="facts">
+    <dl class="tiles">
       <div><dt>Name</dt><dd lang=${languageOf(player.name)}>${player.name}</dd></div>
       <div><dt>Class</dt><dd>${player.class}</dd></div>
       <div><dt>Level</dt><dd>${number(player.level)}</dd></div>

@@ -33,8 +33,8 @@ export function PlayerActions({ id, page, admin, change, setChange, onDone, onEr
   };
   const made = change && change.kind !== 'note' ? changeOf(change, id, page) : null;
   return html`
-    <div class="toolbar" role="group" aria-label="What can be done">
-      ${offered.map(([kind, title]) => html`<button key=${kind} type="button" class=${OPERATORS.has(kind) ? 'danger' : ''}
+    <div class="bar" role="group" aria-label="What can be done">
+      ${offered.map(([kind, title]) => html`<button key=${kind} type="button" class=${OPERATORS.has(kind) ? 'grave' : ''}
         onClick=${() => setChange({ kind })}>${title}</button>`)}
       <a class="button" href=${download(`/players/${id}/export`)} download=${`player-${id}.ndjson`}>Export</a>
     </div>
@@ -170,12 +170,12 @@ function Foreseen({ answer }) {
   ];
   const left = Array.isArray(answer.left) ? answer.left : [];
   return html`
-    <table>
+    <div class="scroll sheet"><table>
       <caption>${rows.length ? 'What will change' : 'Nothing will change.'}</caption>
       ${rows.length > 0 && html`<thead><tr><th scope="col">What</th><th scope="col">Now</th><th scope="col">Then</th></tr></thead>`}
       <tbody>${rows.map(([name, change]) => html`<tr key=${name}><th scope="row">${name}</th>
         <td>${valueOf(change.before)}</td><td><strong>${valueOf(change.after)}</strong></td></tr>`)}</tbody>
-    </table>
+    </table></div>
     ${left.length > 0 && html`<h3>What stays, or can't be undone</h3><ul>${left.map((text) => html`<li key=${text}>${text}</li>`)}</ul>`}
   `;
 }

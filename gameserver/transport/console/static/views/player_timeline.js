@@ -1,6 +1,6 @@
 // A player's ledger as a timeline, newest first: filtered by the address, page by page, each row with what can be done.
 
-import { Dialog } from '../lib/dialog.js';
+import { Dialog, Field } from '../lib/dialog.js';
 import { ago, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useRef, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
@@ -26,14 +26,14 @@ export function Timeline({ id, page, query, setChange }) {
     setChange(wanted);
   };
   const columns = [
-    { key: 'version', title: 'Version', className: 'figure', cell: (entry) => number(entry.version) },
+    { key: 'version', title: 'Version', className: 'n', cell: (entry) => number(entry.version) },
     { key: 'at', title: 'When', cell: (entry) => html`<time datetime=${entry.at} title=${when(entry.at)}>${ago(entry.at)}</time>` },
-    { key: 'action', title: 'Action', cell: (entry) => html`${entry.action}${entry.undone && html` <span class="badge">undone</span>`}` },
-    { key: 'events', title: 'What came of it', className: 'long', cell: (entry) => html`<${Outcome} entry=${entry} />` },
-    { key: 'level', title: 'Level', className: 'figure', cell: (entry) => number(entry.player.level) },
-    { key: 'hp', title: 'HP', className: 'figure', cell: (entry) => number(entry.player.hp) },
-    { key: 'exp', title: 'EXP', className: 'figure', cell: (entry) => number(entry.player.exp) },
-    { key: 'do', title: html`<span class="unseen">Do</span>`, className: 'buttons', cell: (entry) => html`<${Buttons} entry=${entry} newest=${newest} change=${change} />` },
+    { key: 'action', title: 'Action', cell: (entry) => html`${entry.action}${entry.undone && html` <span class="tag">undone</span>`}` },
+    { key: 'events', title: 'What came of it', cell: (entry) => html`<${Outcome} entry=${entry} />` },
+    { key: 'level', title: 'Level', className: 'n', cell: (entry) => number(entry.player.level) },
+    { key: 'hp', title: 'HP', className: 'n', cell: (entry) => number(entry.player.hp) },
+    { key: 'exp', title: 'EXP', className: 'n', cell: (entry) => number(entry.player.exp) },
+    { key: 'do', title: html`<span class="unseen">Do</span>`, cell: (entry) => html`<${Buttons} entry=${entry} newest=${newest} change=${change} />` },
   ];
   return html`
     <${Filters} key=${JSON.stringify([actions, since, until])} id=${id} query=${query} />
@@ -56,9 +56,9 @@ function Filters({ id, query }) {
   };
   return html`
     <form class="filters" onSubmit=${choose} role="search" aria-label="Filter the ledger">
-      <label>Actions <input value=${values.actions} onInput=${set('actions')} placeholder="hunt, operator:undo" /></label>
-      <label>Since <input type="datetime-local" step="1" value=${values.since} onInput=${set('since')} /></label>
-      <label>Until <input type="datetime-local" step="1" value=${values.until} onInput=${set('until')} /></label>
+      <${Field} id="ledger-actions" label="Actions"><input id="ledger-actions" placeholder="hunt, operator:undo" value=${values.actions} onInput=${set('actions')} /><//>
+      <${Field} id="ledger-since" label="Since"><input id="ledger-since" type="datetime-local" step="1" value=${values.since} onInput=${set('since')} /><//>
+      <${Field} id="ledger-until" label="Until"><input id="ledger-until" type="datetime-local" step="1" value=${values.until} onInput=${set('until')} /><//>
       <button type="submit">Show</button>
     </form>
   `;
@@ -87,7 +87,7 @@ function Buttons({ entry, newest, change }) {
 
 function Entry({ entry, newest, change, onClose }) {
   return html`<${Dialog} title=${`${entry.action}, version ${entry.version}`} onClose=${onClose} wide>
-    <dl class="facts">
+    <dl class="tiles">
       <div><dt>When</dt><dd><time datetime=${entry.at}>${when(entry.at)}</time></dd></div>
       ${STATE.map((name) => html`<div key=${name}><dt>${name}</dt><dd>${entry.player[name]}</dd></div>`)}
       <div><dt>Command</dt><dd><code>${entry.command_id}</code></dd></div>
@@ -106,11 +106,20 @@ function Entry({ entry, newest, change, onClose }) {
 export function Values({ values }) {
   const entries = Object.entries(values);
   if (!entries.length) return html`<p class="faint">None.</p>`;
-  return html`<dl class="facts">${entries.map(([name, value]) => html`<div key=${name}><dt>${name}</dt>
+  return html`<dl class="tiles">${entries.map(([name, value]) => html`<div key=${name}><dt>${name}</dt>
     <dd dir="auto" lang=${languageOf(textOf(value))}>${textOf(value)}</dd></div>`)}</dl>`;
 }
 
-export const textOf = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value));
+// A value in words: what changed as "9 → 14", counts as "herb 2, potion 1".
+export function textOf(value) {
+  if (value === null || typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return value.map(textOf).join(', ') || '–';
+  if ('before' in value && 'after' in value) {
+    const { before, after, ...rest } = value;
+    return [...Object.values(rest).map(textOf), `${textOf(before ?? '–')} → ${textOf(after ?? '–')}`].join(' ');
+  }
+  return Object.entries(value).map(([name, each]) => `${name} ${textOf(each)}`).join(', ') || '–';
+}
 
 // The end of the millisecond that a moment is shown with: the command itself belongs to what stays.
 const endOf = (at) => at.replace(/Z$/, '999Z');

@@ -27,7 +27,7 @@ const COLUMNS = [
   { key: 'exp', title: 'Exp', className: 'n', sort: 'exp', cell: ({ player }) => number(player.exp) },
   { key: 'hp', title: 'HP', className: 'n', sort: 'hp', cell: ({ player }) => `${number(player.hp)} / ${number(player.max_hp)}` },
   { key: 'created', title: 'Created', sort: 'created_at', cell: ({ player }) => html`<time datetime=${player.created_at} title=${when(player.created_at)}>${date(player.created_at)}</time>` },
-  { key: 'banned', title: '', cell: ({ player }) => player.banned && html`<span class="tag bad">banned</span>` },
+  { key: 'banned', title: 'Ban', cell: ({ player }) => player.banned && html`<span class="tag bad">banned</span>` },
 ];
 
 function Search({ query, set }) {
@@ -104,7 +104,7 @@ export default function Players({ route, admin }) {
     setPlace(answer.error ? answer.error.message : `${row.player.name}: place ${number(answer.rank)} of ${number(answer.of)}`);
   };
   const columns = finds
-    ? [...COLUMNS, { key: 'rank', title: '', cell: (row) => html`<button type="button" class="plain" tabindex="-1"
+    ? [...COLUMNS, { key: 'rank', title: 'Place', cell: (row) => html`<button type="button" class="plain" tabindex="-1"
         aria-label=${`Rank of ${row.player.name} among these`} onClick=${() => rankOf(row)}>rank</button>` }]
     : COLUMNS;
   return html`

@@ -72,6 +72,9 @@ moves = Table(
     Column("problem", Text),
     Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
     Column("ended_at", Time),
+    Column("command_id", String(36)),
+    Column("part", SmallInteger),
+    Index("moves_of_a_command", "command_id", "part", unique=True),
 )
 
 move_slots = Table(
@@ -173,6 +176,16 @@ player_notes = Table(
     Index("player_notes_player", "player_id", "id"),
 )
 """What operators note of players, for each other."""
+
+saved_queries = Table(
+    "saved_queries",
+    control,
+    Column("name", String(64), primary_key=True),
+    Column("query", JSON, nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Queries of rankings that operators save for each other."""
 
 game_names = Table(
     "game_names",

@@ -13,6 +13,7 @@ from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.postgres.database import Databases
@@ -37,6 +38,7 @@ def operators_room(settings: Settings, databases: Databases, replicas: Replicas,
         keys=AdminKeys(control),
         names=GameNames(control, slots.members),
         notes=Notes(control),
+        queries=SavedQueries(control),
     )
 
 

@@ -16,12 +16,14 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
@@ -78,6 +80,7 @@ class LiveRoom:
 
     presence: Presence
     pushes: Pushes
+    vitals: Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class OperatorsRoom:
     keys: AdminKeys
     names: GameNames
     notes: Notes
+    queries: SavedQueries
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from gameserver.rules import errors
 from gameserver.transport import answers, wire
+from gameserver.transport.fleet_routes import FLEET_ROUTES
 from gameserver.transport.http import boards, devices, game, health, mail, player_page, players, sessions, social
 from gameserver.transport.operator_routes import OPERATOR_ROUTES
 from gameserver.transport.player_page_routes import PLAYER_PAGE_ROUTES
@@ -129,6 +130,7 @@ ROUTES = (
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
            errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     *OPERATOR_ROUTES,
+    *FLEET_ROUTES,
     *PLAYER_PAGE_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),
     public("GET", "/ready", health.ready, "Whether the node takes new work", answer=answers.ReadyAnswer,

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, operators_room
+from gameserver.app.rulebooks import numbered
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -17,7 +18,7 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.entrance import Entrance
-from gameserver.commands.fleet import Fleet
+from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -131,6 +132,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
+        rulebook = await numbered(rulebook, settings.game_mapping(), databases[settings.control.database])
         passwords = _passwords(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
@@ -161,13 +163,13 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
         reads=ReplicaReads(players, ground.replicas, _staleness(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots, window),
+            enrolments=Enrolments(slots, window, rulebook.number),
             entrants=Entrants(slots),
             identities=identities,
             devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
-            intake=Intake(slots, window),
+            intake=Intake(slots, window, rulebook.number),
             looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
@@ -228,7 +230,7 @@ def _commands(
         player_exports=PlayerExports(pages, accounts, rooms.seasons.records),
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
         player_changes=PlayerChanges(pages, accounts, live),
-        fleet=Fleet(sharding, rooms.live),
+        fleet=FleetOrders(sharding, rooms.live),
     )
 
 

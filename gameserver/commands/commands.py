@@ -8,7 +8,7 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import Corrections
 from gameserver.commands.erasure import Erasures
-from gameserver.commands.fleet import Fleet
+from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -37,4 +37,4 @@ class Commands:
     player_exports: PlayerExports
     erasures: Erasures
     player_changes: PlayerChanges
-    fleet: Fleet
+    fleet: FleetOrders

@@ -31,6 +31,7 @@ from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.rulebooks import RecordedRulebook
 from gameserver.storage.operators.saved_queries import SavedQuery
 from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
@@ -93,6 +94,7 @@ __all__ = [
     "RankedPlace",
     "Ranking",
     "Receipt",
+    "RecordedRulebook",
     "SavedQuery",
     "SeasonRecord",
     "Seen",

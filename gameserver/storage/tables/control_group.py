@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     false,
     func,
     text,
@@ -194,6 +195,18 @@ game_names = Table(
     Column("since", Time, server_default=func.clock_timestamp(), nullable=False),
 )
 """Every class, item and kind of letter of the games that nodes have served, and that players may therefore hold."""
+
+rulebooks = Table(
+    "rulebooks",
+    control,
+    Column("number", SmallInteger, Identity(always=True), primary_key=True),
+    Column("game_hash", String(64), nullable=False),
+    Column("code_hash", String(64), nullable=False),
+    Column("game", Text, nullable=False),
+    Column("first_used_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    UniqueConstraint("game_hash", "code_hash", name="rulebooks_hashes"),
+)
+"""Every rulebook that was played by: game.toml as JSON with sorted names, its SHA-256, and that of the rules' code."""
 
 season_standings = Table(
     "season_standings",

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "control_0013"
-down_revision = "control_0010"
+down_revision = "control_0012"
 
 
 def upgrade() -> None:

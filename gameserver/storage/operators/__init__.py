@@ -3,5 +3,6 @@
 Door: `reports` (`Reports`, `Ranking`, `Count`), `questions` (`Question`, `Segment`, `By`), `spreads`, `exports`,
 `survey` (`Survey`, `Holding`, `GroupUsage`, `SlotRange`), `audit` (`Audit`, `AuditedChange`), `audit_log`
 (`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition` (`Symptom`), `parameters`, `standby_condition`,
-`redis_condition`, `notes` (`Notes`, `Note`), `old_weeks`, and `game_names` (`GameNames`, `Holdings`).
+`redis_condition`, `notes` (`Notes`, `Note`), `campaigns` (`CampaignRecords`, `CampaignRecord`), `recipients`
+(`Recipients`), `old_weeks`, and `game_names` (`GameNames`, `Holdings`).
 """

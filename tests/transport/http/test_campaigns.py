@@ -128,7 +128,7 @@ async def test_bad_campaigns_are_refused_with_their_fields(api: Api) -> None:
         answer = await start(api, 0, **fields)
         assert (answer.status, fields_of(answer.body) if wrong else []) == (422, wrong), answer.body
     for what in ("agreement", "revocation"):
-        more = {"expected_count": 1} if what == "agreement" else {}
+        more: dict[str, Any] = {"expected_count": 1} if what == "agreement" else {}
         for campaign in (command_id(), "x"):
             assert (await change(api, campaign, what, **more)).code == "campaign_not_found"
     assert (await api.admin("campaigns")).body == {"campaigns": []}
@@ -217,7 +217,7 @@ async def running(settings: Settings, folder: Path, name: str) -> AsyncIterator[
 
 async def test_another_node_goes_on_when_the_one_that_sends_is_killed(settings: Settings, tmp_path: Path) -> None:
     chosen = with_operators(settings, letters_per_second=8)
-    async with running(chosen, tmp_path, "one") as one, Api(f"http://{one.address}") as api:
+    async with running(chosen, tmp_path, "one") as one, Api(one.address) as api:
         players = [await api.sign_up() for _ in range(30)]
         campaign = await started(api, 30)
 

@@ -83,7 +83,8 @@ async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> 
     readers = [bot.client for bot, verdict in zip(bots, proved.verdicts, strict=False) if not verdict.banned]
     if not readers:
         raise pages.NotProvedError("all bots are banned, so no board can be read")
-    result.points = await points.prove_points(readers[0], proved.ledgers, ground.findings.gone, boards.CATCH_UP_SECONDS)
+    gone = ground.findings.gone + sum(verdict.banned for verdict in proved.verdicts)
+    result.points = await points.prove_points(readers[0], proved.ledgers, gone, boards.CATCH_UP_SECONDS)
     if target.admin_key is not None:
         admin = administrator(ground.network, target, target.admin_key, result.swarm.tally)
         result.boards = await boards.prove_boards(readers[0], admin)

@@ -24,6 +24,8 @@ from gameserver.cli.looks import claim_looks
 from gameserver.cli.new import new, packaged
 from gameserver.cli.nodes import nodes_cli
 from gameserver.cli.rank import rank
+from gameserver.cli.replay import replay
+from gameserver.cli.rules import rules_cli
 from gameserver.cli.running import Json, carry_out, console, faults, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
@@ -45,6 +47,7 @@ cli.command()(check)
 cli.command()(doctor)
 cli.command()(audit)
 cli.command()(rank)
+cli.command()(replay)
 cli.command()(backup)
 cli.command()(restore)
 cli.add_typer(backups_cli, name="backups")
@@ -55,6 +58,7 @@ cli.add_typer(failover, name="failover")
 cli.add_typer(boards_cli, name="boards")
 cli.add_typer(seasons_cli, name="seasons")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(rules_cli, name="rules")
 
 
 @cli.command()

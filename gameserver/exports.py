@@ -31,8 +31,8 @@ def heading(names: Sequence[str], kind: Format) -> bytes:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, Mapping | list):
-        value = orjson.dumps(value).decode()
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULAS):
-        return f"'{value}"
-    return value
+    if isinstance(value, str):
+        return f"'{value}" if value.lstrip(" ").startswith(FORMULAS) else value
+    if value is None or isinstance(value, int | float):
+        return value
+    return orjson.dumps(value).decode()  # which begins with a bracket: no formula does

@@ -42,6 +42,10 @@ class Timings(Collector):
             child = self._children[values] = Timing(self._bounds)
         return child
 
+    def children(self) -> list[Timing]:
+        """The latencies under every set of labels."""
+        return list(self._children.values())
+
     def describe(self) -> list[HistogramMetricFamily]:
         """Its name, so that no other metric gets it."""
         return [HistogramMetricFamily(self._name, self._documentation, labels=self._labels)]

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Never
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from bots.cli import joining
 from bots.cli.disturbing import Disturbance
 from bots.cli.ending import carry_out, give_up, write
-from bots.cli.evidence import end_history
+from bots.cli.evidence import end_history, shared_history
 from bots.cli.objectives import end, judged
 from bots.conducting.conductor import Conductor
 from bots.count.document import RunDocument
@@ -28,7 +29,7 @@ from bots.stage import ScreenStage
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A run as the command line asks for it; `as_given` is the plan as the user wrote it."""
+    """A run as the command line asks for it; `as_given` is the plan as the user wrote it, `server` its version."""
 
     plan: SwarmPlan
     as_given: Mapping[str, Any]
@@ -38,6 +39,8 @@ class Course:
     fail_on_error: bool
     disturbance: Disturbance
     proof: ProofPlan
+    server: str
+    history: Path | None = None
 
     def play(self, reached: tuple[Target, str], processes: int) -> Never:
         """Play, prove, report, and end with the exit code."""
@@ -51,7 +54,7 @@ class Course:
         stage = self.disturbance.over(ScreenStage(console, quiet=self.quiet))
         result = carry_out(run(self.plan, target, stage, self.proof))
         end_history(self.proof)
-        made = document(result, self.plan, target, RunFacts(self.as_given, sys.argv[1:]))
+        made = document(result, self.plan, target, RunFacts(self.as_given, sys.argv[1:], self.server))
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         summary.show(console, made, verdicts)
@@ -65,9 +68,10 @@ class Course:
             give_up(f"{self.plan.players} players can't be shared out to {processes} processes")
         view = View(f"bots run, {processes} generators", self.plan.seconds, self.plan.warm_up)
         orders: dict[str, Any] = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
-        orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes}
-        conductor = Conductor(orders, processes, view, self.disturbance.nemesis)
-        ends = carry_out(conductor.conduct(console, quiet=self.quiet))
+        orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes, "server": self.server}
+        with shared_history(self.history, processes) as history_orders:
+            conductor = Conductor({**orders, **history_orders}, processes, view, self.disturbance.nemesis)
+            ends = carry_out(conductor.conduct(console, quiet=self.quiet))
         made, joined = joining.join(ends)
         made.sometimes = [replace(seen, expected=seen.name in self.proof.expected) for seen in made.sometimes]
         self.disturbance.record(made)

@@ -1,12 +1,18 @@
 """The options of `bots run` for its proof: a history, probes, and what the run must see at least once."""
 
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bots.cli.ending import give_up
+from bots.history import joining
+from bots.history.lines import BadHistoryError
 from bots.history.writer import HistoryWriter
 from bots.proof import sometimes
 from bots.proving import ProofPlan
@@ -38,11 +44,42 @@ Expected = Annotated[
 
 
 def proof_plan(history: Path | None, expect: list[str], *, probes: bool, processes: int) -> ProofPlan:
-    """Return what is proved; ends the command if the history can't be written."""
-    if history is not None and processes > 1:
-        give_up("a history is written by one process: leave out --history or --processes")
+    """Return what is proved; ends the command if the history can't be written.
+
+    Of several processes each writes a history of its own (`shared_history`).
+    """
     try:
-        return ProofPlan(probes, None if history is None else HistoryWriter(history), tuple(expect))
+        writer = None if history is None else HistoryWriter(history)
+        if writer is not None and processes > 1:
+            writer.close()
+            writer = None
+        return ProofPlan(probes, writer, tuple(expect))
+    except OSError as error:
+        give_up(f"can't write the history: {error}")
+
+
+@contextmanager
+def shared_history(history: Path | None, processes: int) -> Iterator[dict[str, Any]]:
+    """Give the orders for generators that write one history, and join what they wrote, however they end."""
+    if history is None:
+        yield {}
+        return
+    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    try:
+        yield {"history": str(history), "history_began": time.monotonic_ns()}
+    finally:
+        try:
+            joining.join(history, processes, started)
+        except (BadHistoryError, OSError) as error:
+            print(f"bots: the history isn't complete: {error}", file=sys.stderr)
+
+
+def part_history(orders: Mapping[str, Any]) -> HistoryWriter | None:
+    """Begin the history of one generator, if its orders say so; ends the command if it can't be written."""
+    if "history" not in orders:
+        return None
+    try:
+        return HistoryWriter(joining.part_of(Path(orders["history"]), orders["part"]), orders["history_began"])
     except OSError as error:
         give_up(f"can't write the history: {error}")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bots.cli import disturbing, reaching
+from bots.cli import disturbing, preflight, reaching
 from bots.cli.course import Course
 from bots.cli.disturbing import Chaos, Csv, Disturbance, Report, StackFolder
 from bots.cli.ending import give_up
@@ -88,10 +88,20 @@ def run_command(  # noqa: PLR0913 (an option each)
     disturbing.require_writable(report, csv)
     reached = reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience, stack))
     nemesis = disturbing.nemesis(chaos, stack, reached[0].urls, chosen.seconds, chosen.seed)
+    server = preflight.require(reached[0], chosen)
     disturbance = Disturbance(nemesis, report, csv)
     proof = proof_plan(history, expect, probes=probes, processes=processes)
     course = Course(
-        chosen, as_given, wanted, json, quiet=quiet, fail_on_error=fail_on_error, disturbance=disturbance, proof=proof
+        chosen,
+        as_given,
+        wanted,
+        json,
+        quiet=quiet,
+        fail_on_error=fail_on_error,
+        disturbance=disturbance,
+        proof=proof,
+        server=server,
+        history=history,
     )
     course.play(reached, processes)
 

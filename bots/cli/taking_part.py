@@ -2,6 +2,7 @@
 
 from bots.cli.course import as_json
 from bots.cli.ending import carry_out, give_up
+from bots.cli.evidence import end_history, part_history
 from bots.cli.options import DEFAULTS
 from bots.conducting.part import ConductorLeftError, PartStage, read_orders, report_end
 from bots.play import plan_file
@@ -20,5 +21,8 @@ def part_command() -> None:
     plan = whole.part(orders["part"], orders["parts"])
     words = {**orders["target"]}
     target = Target(tuple(words["urls"]), words["admin_key"], tuple(words["admin_urls"]), words["patience"])
-    result = carry_out(run(plan, target, PartStage(), ProofPlan(probes=orders["probes"] and orders["part"] == 0)))
-    report_end(as_json(result, document(result, plan, target, RunFacts(orders["plan"], orders["arguments"]))))
+    proof = ProofPlan(probes=orders["probes"] and orders["part"] == 0, history=part_history(orders))
+    result = carry_out(run(plan, target, PartStage(), proof))
+    end_history(proof)
+    facts = RunFacts(orders["plan"], orders["arguments"], orders["server"])
+    report_end(as_json(result, document(result, plan, target, facts)))

@@ -20,11 +20,11 @@ BUFFER_BYTES = 1 << 20
 class HistoryWriter:
     """One per run. A process is a client of one player; its operations may overlap."""
 
-    def __init__(self, path: Path) -> None:
-        """Begin the file; raises OSError."""
+    def __init__(self, path: Path, began: int | None = None) -> None:
+        """Begin the file; raises OSError. Times count from `began` (monotonic nanoseconds), now if it isn't given."""
         self.fault = ""
         self._file = path.open("wb", buffering=BUFFER_BYTES)
-        self._began = time.monotonic_ns()
+        self._began = time.monotonic_ns() if began is None else began
         self._processes = self._lines = 0
         self._write(header(datetime.now(UTC).isoformat(timespec="milliseconds")))
 

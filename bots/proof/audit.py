@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bots.play.belongings import Belongings
+from bots.play.belongings import GRANTED, TAKEN, Belongings
 from bots.play.record import BotRecord
 from bots.proof import invariants
 from bots.proof.invariants import Fault
@@ -20,7 +20,7 @@ from bots.proof.letters import MAIL, MailCounts, judge_letters, unfinished_playe
 from bots.proof.pages import Asker, BannedPlayerError, get, read_pages
 from bots.proof.players import LedgerEntry, PlayerVerdict, judge, of_answers
 from bots.waiting import call_for_all
-from bots.wire.bodies import State, parse_letters, parse_state, player_of
+from bots.wire.bodies import State, events_of_type, parse_letters, parse_state, player_of
 from bots.wire.errors import BadAnswerError
 from bots.wire.pushes import PushHistory
 
@@ -157,7 +157,7 @@ def _item_faults(lines: Sequence[Any], items: Any) -> list[str]:
 
 def _judge(bot: Witness, record: ServerRecord) -> PlayerVerdict:
     if record.banned:
-        verdict = PlayerVerdict(unexplained=of_answers(bot.record), banned=True)
+        verdict = PlayerVerdict(unexplained=of_answers(bot.record, items=False), banned=True)
     elif record.present is None:
         verdict = PlayerVerdict(unexplained=[*of_answers(bot.record), record.fault])
     else:
@@ -192,7 +192,21 @@ def parse_entry(line: Any) -> LedgerEntry:
         points=_points(line.get("events")),
         at=str(line.get("at", "")),
         args=letter,
+        rescored=_rescored(line.get("events")),
+        moves_items=any(events_of_type(line.get("events"), kind) for kind in (GRANTED, TAKEN)),
     )
+
+
+def _rescored(events: Any) -> Counter[str]:
+    """By how much the events of a correction say that it changed scores, by board; raises BadAnswerError."""
+    changed: Counter[str] = Counter()
+    for event in events or ():
+        for change in event.get("scores") or () if isinstance(event, Mapping) else ():
+            try:
+                changed[change["board"]] += (change["after"] or 0) - (change["before"] or 0)
+            except (KeyError, TypeError) as error:
+                raise BadAnswerError(f"expected a changed score, got {change!r:.120}") from error
+    return changed
 
 
 def _points(events: Any) -> Counter[str]:

@@ -19,8 +19,8 @@ from bots.wire.bodies import MailSent, State
 
 SERVER = "0"
 """The sender of the server's own letters, such as a season's rewards."""
-BY_OPERATORS = frozenset({"ban", "lift_ban"})
-"""The actions in a ledger that operators take."""
+BY_OPERATORS = frozenset({"ban", "lift_ban", "rename", "operator:correct", "operator:undo", "operator:roll_back"})
+"""The actions in a ledger that operators take; no bot renames itself."""
 
 
 class LedgerEntry(NamedTuple):
@@ -28,7 +28,7 @@ class LedgerEntry(NamedTuple):
 
     The entry of a letter has the letter's id in place of a command id, an action that begins with `mail:`, and its
     sender's id: that of another player, or SERVER. `points` are what it scored; `at` is its ledger time (RFC 3339).
-    `args` are those of a letter.
+    `args` are those of a letter. `rescored` is by how much an operator's correction changed scores, by board.
     """
 
     command_id: str
@@ -39,6 +39,8 @@ class LedgerEntry(NamedTuple):
     points: Mapping[str, int] = {}
     at: str = ""
     args: Mapping[str, Any] = {}
+    rescored: Mapping[str, int] = {}
+    moves_items: bool = False
 
     @property
     def is_by_others(self) -> bool:
@@ -76,7 +78,8 @@ class PlayerVerdict:
 def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> PlayerVerdict:
     """Compare a bot's record with the present state and the ledger, whose entries may come in any order."""
     ledger = sorted(ledger, key=lambda entry: -entry.state.version)
-    verdict = PlayerVerdict(unexplained=of_answers(record), acknowledged=len(record.acknowledged))
+    own_items = not any(entry.is_by_others and entry.moves_items for entry in ledger)
+    verdict = PlayerVerdict(unexplained=of_answers(record, items=own_items), acknowledged=len(record.acknowledged))
     times = Counter(entry.command_id for entry in ledger)
     entries = {entry.command_id: entry for entry in ledger}
     _judge_acknowledged(record, entries, verdict)
@@ -101,14 +104,18 @@ def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> P
     return verdict
 
 
-def of_answers(record: BotRecord) -> list[str]:
-    """Return the faults that the answers show by themselves."""
+def of_answers(record: BotRecord, *, items: bool = True) -> list[str]:
+    """Return the faults that the answers show by themselves.
+
+    Without those of `items` if others gave or took some, or may have: the bot's own commands don't explain them then,
+    and only the whole ledger does.
+    """
     by_invariant = (
         (invariants.CONTRACT, record.problems),
         (invariants.ONCE, record.disagreements),
         (invariants.SEEN, record.contradictions),
         (invariants.FRESH, record.stale),
-        (invariants.ITEMS, record.item_faults),
+        (invariants.ITEMS, record.item_faults if items else []),
     )
     return [
         Fault(invariant, f"player {record.player_id}: {sentence}")

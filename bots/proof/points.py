@@ -1,7 +1,8 @@
 """The proof of boards of points and of seasons' rewards, against the ledgers of the bots.
 
 The law: on a board that adds points up, a bot's score is the sum of what the events in its ledger scored, in a season
-of what they scored between its start and its end by the ledger's time. When a season is over, whoever has a rank that
+of what they scored between its start and its end by the ledger's time; an operator's correction says by how much it
+changes the scores of that time. When a season is over, whoever has a rank that
 is rewarded gets one letter, which names that rank. Boards of certain classes, levels or sizes aren't checked. A board
 follows with a delay, so it gets `patience` seconds.
 """
@@ -133,8 +134,8 @@ def compare_points(board: PointsBoard, page: PointsPage, ledgers: Ledgers, start
     verdict = Evidence()
     shown = {place.player_id: place.score for place in page.places}
     for player, entries in ledgers.items():
-        scoring = [entry for entry in entries if board.points in entry.points and _is_within(entry.at, start, end)]
-        expected = sum(entry.points[board.points] for entry in scoring)
+        scoring = [entry for entry in entries if _scored(board, entry) and _is_within(entry.at, start, end)]
+        expected = sum(_scored(board, entry) for entry in scoring)
         verdict.checked[POINTS] += bool(scoring)
         if shown.get(player, 0) != expected:
             told = (
@@ -147,7 +148,12 @@ def compare_points(board: PointsBoard, page: PointsPage, ledgers: Ledgers, start
 
 def _told(board: PointsBoard, scoring: Sequence[LedgerEntry]) -> Iterator[str]:
     for entry in scoring:
-        yield f"{entry.at} version {entry.state.version}: {entry.action} scored {entry.points[board.points]}"
+        yield f"{entry.at} version {entry.state.version}: {entry.action} scored {_scored(board, entry)}"
+
+
+def _scored(board: PointsBoard, entry: LedgerEntry) -> int:
+    """Return what an entry added to a board's score: its points, and what a correction changed, which may be less."""
+    return entry.points.get(board.points, 0) + entry.rescored.get(board.name, 0)
 
 
 def _is_within(at: str, start: str, end: str) -> bool:

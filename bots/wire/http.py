@@ -28,9 +28,10 @@ async def send(
     request: Request,
     headers: Mapping[str, str],
     seconds: float,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> Answer:
     """Send one request to the node at `url` and read its answer; raises LostError if none came in time."""
-    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds))
+    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(connect_seconds, seconds))
     data = None if request.body is None else orjson.dumps(request.body)
     try:
         async with session.request(

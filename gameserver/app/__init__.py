@@ -2,7 +2,8 @@
 
 Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
 Door: `core` (storage and commands, without doors), `sharding` (what moves slots), `node` (a node that serves),
-`checking` (a game before that), `doctor` (the servers), `backups` and `restoring` (theirs).
+`checking` (a game before that), `looking_back`,
+`doctor` (the servers), `backups` and `restoring` (theirs).
 """
 
 from gameserver.app.checking import Finding, check, prepare

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, campaigns_of, operators_room
+from gameserver.app.rulebooks import numbered
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -17,6 +18,7 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.entrance import Entrance
+from gameserver.commands.fleet import Fleet
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -48,6 +50,7 @@ from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.players.pending import CommitLimits
@@ -129,6 +132,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
+        rulebook = await numbered(rulebook, settings.game_mapping(), databases[settings.control.database])
         passwords = _passwords(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
@@ -139,8 +143,8 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.push_async_callback(rooms.accounts.entrants.close)
         stack.push_async_callback(rooms.accounts.identities.close)
         stack.push_async_callback(rooms.social.lists.close)
-        commands = _commands(settings, rulebook, slots, redis, rooms, passwords)
         sharding = sharding_of(settings, databases, slots)
+        commands = _commands(settings, rulebook, sharding, redis, rooms, passwords)
         core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
@@ -159,13 +163,13 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
         reads=ReplicaReads(players, ground.replicas, _staleness(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots, window),
+            enrolments=Enrolments(slots, window, rulebook.number),
             entrants=Entrants(slots),
             identities=identities,
             devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
             bans=Bans(slots, window, game),
-            intake=Intake(slots, window),
+            intake=Intake(slots, window, rulebook.number),
             looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
@@ -175,7 +179,11 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
         ),
         seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players, clock),
-        live=LiveRoom(_presence(settings, redis.following, clock), Pushes(redis.commands)),
+        live=LiveRoom(
+            _presence(settings, redis.following, clock),
+            Pushes(redis.commands),
+            Vitals(redis.following, settings.node.address),
+        ),
         social=SocialRoom(
             Friends(redis.commands, slots, lists, settings.friends.per_player),
             Feeds(redis.commands, slots),
@@ -187,11 +195,10 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
 
 
 def _commands(
-    settings: Settings, rulebook: Rulebook, slots: Slots, redis: RedisClients, rooms: Rooms, passwords: Passwords
+    settings: Settings, rulebook: Rulebook, sharding: Sharding, redis: RedisClients, rooms: Rooms, passwords: Passwords
 ) -> Commands:
-    policy = Policy(
-        window_of(settings), rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds
-    )
+    slots, window = sharding.slots, window_of(settings)
+    policy = Policy(window, rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds)
     accounts = Accounts(
         rooms.accounts,
         rooms.players,
@@ -223,6 +230,7 @@ def _commands(
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
+        fleet=Fleet(sharding, rooms.live),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 import gameserver
-from gameserver import garbage
+from gameserver import garbage, vitals
 from gameserver.app import backup_watch, doctor
 from gameserver.app.core import Core, open_core, pace_of
 from gameserver.commands import game_names
@@ -156,6 +156,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         *live.work(),
         slots.run(),
         takeover.take_over_for_ever(core.sharding),
+        rooms.live.vitals.tell_for_ever(lambda: {**vitals.figures(), "moves": core.sharding.progress.shown()}),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
         backup_watch.watch_for_ever(settings),
         _follow(core),

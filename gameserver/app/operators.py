@@ -17,6 +17,7 @@ from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.recipients import Recipients
 from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.postgres.database import Databases
@@ -43,6 +44,7 @@ def operators_room(settings: Settings, databases: Databases, replicas: Replicas,
         notes=Notes(control),
         campaigns=CampaignRecords(control),
         recipients=Recipients(slots, Reports(slots, replicas, 0)),
+        queries=SavedQueries(control),
     )
 
 

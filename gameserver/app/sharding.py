@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from gameserver.app import patroni_watch
-from gameserver.commands.sharding import Sharding
+from gameserver.commands.sharding import ProgressBook, Sharding
 from gameserver.config.settings import Settings
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.postgres.database import Databases
@@ -40,4 +40,4 @@ def sharding_of(settings: Settings, databases: Databases, slots: Slots) -> Shard
     moves = MoveRecords(control)
     name = f"{settings.node.name or settings.node.host}, process {os.getpid()}, {secrets.token_hex(4)}"
     mover = Mover(moves, databases, name, partial(patroni_watch.objection, settings))
-    return Sharding(slots, Membership(control), moves, mover, Audit(control))
+    return Sharding(slots, Membership(control), moves, mover, Audit(control), ProgressBook())

@@ -43,12 +43,12 @@ def settings_of(config: Path) -> Settings:
     """The settings of a file; sets up the logs, and lets game.toml name modules beside it. Raises ConfigFault."""
     settings = load(config)
     set_up_logs(settings.log)
-    _let_import(settings.game_file.parent)
-    _let_import(config.resolve().parent)
+    let_import(settings.game_file.parent)
+    let_import(config.resolve().parent)
     return settings
 
 
-def _let_import(folder: Path) -> None:
+def let_import(folder: Path) -> None:
     """Puts a folder first on the import path, as Python does with that of a script."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

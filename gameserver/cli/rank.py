@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -11,12 +12,13 @@ from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
-from gameserver.commands import rankings
+from gameserver.commands import rankings, saved_queries
 from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import Question, Segment
 from gameserver.exports import Format, encoded, heading
 from gameserver.terminal import show, show_json
-from gameserver.transport import answers
+from gameserver.transport import answers, wire
+from gameserver.transport.http.rankings import segment_choice
 
 Moment = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="In UTC.")
@@ -26,7 +28,12 @@ Yes = bool | None
 
 def rank(  # noqa: PLR0913 (one for each option)
     config: Config = DEFAULT,
-    by: Annotated[Literal["exp", "level", "hp", "created_at"], typer.Option(help="What to rank by.")] = "exp",
+    by: Annotated[
+        Literal["exp", "level", "hp", "created_at"] | None, typer.Option(help="What to rank by; exp unless given.")
+    ] = None,
+    saved: Annotated[
+        str | None, typer.Option(help="A query that operators saved; options beside it take the place of its own.")
+    ] = None,
     class_name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
     min_level: Annotated[int | None, typer.Option(min=1, help="Only this level and higher ones.")] = None,
     max_level: Annotated[int | None, typer.Option(min=1, help="Only this level and lower ones.")] = None,
@@ -55,12 +62,15 @@ def rank(  # noqa: PLR0913 (one for each option)
         name_begins=name_begins,
         name_part=name_part,
     )
-    choice = PlayerChoice(segment, online, name, device)
+    given = PlayerChoice(segment, online, name, device)
 
     async def work(core: application.Core) -> None:
         context = core.commands.operations
-        chosen = await rankings.resolved(context, core.commands.accounts, choice)
-        question = Question(by, limit, not ascending, chosen)
+        query = wire.SegmentFilter()
+        if saved is not None:
+            query = wire.parse(wire.SegmentFilter, (await saved_queries.find(context, saved)).query)
+        chosen = await rankings.resolved(context, core.commands.accounts, _over(query, given))
+        question = Question(by or query.by, limit, not ascending and query.order == "desc", chosen)
         if csv or ndjson:
             await _export(core, question, "csv" if csv else "ndjson")
             return
@@ -71,6 +81,14 @@ def rank(  # noqa: PLR0913 (one for each option)
             show(console, tables.ranking(ranking, core.rulebook.game))
 
     with_core(config, work)
+
+
+def _over(query: wire.SegmentFilter, given: PlayerChoice) -> PlayerChoice:
+    """What was given, and of a saved query what wasn't."""
+    saved = segment_choice(query)
+    rest = {name: value for name, value in asdict(given.segment).items() if value is not None}
+    online = saved.online if given.online is None else given.online
+    return replace(given, segment=replace(saved.segment, **rest), online=online)
 
 
 async def _export(core: application.Core, question: Question, kind: Format) -> None:

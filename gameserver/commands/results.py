@@ -7,6 +7,7 @@ from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.erasure import ErasureReceipt
+from gameserver.commands.fleet import NodeCondition, WantedMoves
 from gameserver.commands.foresight import Foreseen
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
@@ -25,12 +26,15 @@ from gameserver.storage.ledger.past import PastRow, TimelineFilter
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey, NewKey
+from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.rulebooks import RecordedRulebook
+from gameserver.storage.operators.saved_queries import SavedQuery
 from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
 from gameserver.storage.operators.survey import GroupUsage, Holding, SlotRange
 from gameserver.storage.players.command import Receipt
@@ -39,13 +43,14 @@ from gameserver.storage.seasons.records import PastPlace, SeasonRecord
 from gameserver.storage.sessions.sessions import Listed, Origin, Session
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.membership import Member
-from gameserver.storage.sharding.move import MoveRecord, PlannedMove
+from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",
+    "AuditedChange",
     "Ban",
     "BanChange",
     "BanState",
@@ -75,6 +80,7 @@ __all__ = [
     "MoveProgress",
     "MoveRecord",
     "NewKey",
+    "NodeCondition",
     "Note",
     "Opened",
     "Order",
@@ -92,11 +98,14 @@ __all__ = [
     "RankedPlace",
     "Ranking",
     "Receipt",
+    "RecordedRulebook",
+    "SavedQuery",
     "SeasonRecord",
     "Seen",
     "Segment",
     "Session",
     "SlotRange",
+    "SlotStep",
     "Spread",
     "SpreadQuestion",
     "Stack",
@@ -105,5 +114,6 @@ __all__ = [
     "Timeline",
     "TimelineFilter",
     "Wanted",
+    "WantedMoves",
     "Welcome",
 ]

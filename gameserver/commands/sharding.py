@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -36,6 +36,33 @@ class Sharding:
     moves: MoveRecords
     mover: Mover
     audit: Audit
+    progress: "ProgressBook"
+
+
+class ProgressBook:
+    """How far the moves are that this process carries out; `tell` is what movers report to."""
+
+    def __init__(self) -> None:
+        self._latest: dict[int, MoveProgress] = {}
+
+    def tell(self, progress: MoveProgress) -> None:
+        """Notes it, or forgets a move that is over."""
+        if progress.move.ended_at is None:
+            self._latest[progress.move.id] = progress
+        else:
+            self._latest.pop(progress.move.id, None)
+
+    def shown(self) -> list[dict[str, int | None]]:
+        """For each move its rows copied, of how many, and the target's lag in ms."""
+        return [
+            {
+                "move": move_id,
+                "rows": None if latest.copied is None else latest.copied.rows,
+                "of": None if latest.copied is None else latest.copied.total,
+                "lag_ms": latest.lag_ms,
+            }
+            for move_id, latest in self._latest.items()
+        ]
 
 
 async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[PlannedMove]:
@@ -103,6 +130,21 @@ async def drain(sharding: Sharding, name: str, admin: str | None = None) -> list
     await _note(sharding, admin, "database_drain", name)
     groups = await sharding.membership.drain(name)
     return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
+
+
+async def plan_drain(sharding: Sharding, name: str) -> list[PlannedMove]:
+    """The moves that would take a database's slots away, were it draining. Raises Conflict."""
+    await sharding.slots.refresh()
+    listed = await sharding.membership.listed()
+    members = [replace(member, draining=member.draining or member.database == name) for member in listed]
+    groups = [member.group for member in members if member.database == name]
+    if not groups:
+        raise Conflict(f"No group uses a database {name!r}.")
+    for group in groups:
+        if all(member.draining for member in members if member.group == group):
+            raise Conflict(f"{name} is the last database of {group}: add another one first.")
+    plans = [plan for group in groups for plan in _balanced(sharding, group, members)]
+    return [plan for plan in plans if plan.source == name]
 
 
 async def begin_drain(

@@ -11,11 +11,11 @@
     ├─ NotFound not_found
     │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found, DeviceNotFound device_not_found
     │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found,
-    │       StateUnknown state_unknown
+    │       StateUnknown state_unknown, QueryNotFound query_not_found
     ├─ Conflict conflict
     │   └─ NameTaken name_taken, DeviceTaken device_taken, TooManyFriends too_many_friends,
     │       TooManyBlocks too_many_blocks, TooManyDevices too_many_devices, LastCredential last_credential,
-    │       PlayerChanged player_changed, NotUndoable not_undoable
+    │       PlayerChanged player_changed, NotUndoable not_undoable, TooManyQueries too_many_queries
     ├─ RateLimited rate_limited: too often (retry_after: seconds)
     │   └─ TooManyChanges too_many_changes
     ├─ Refused: a rule says no; the code is the rule's own (player_is_down, full_hp, ...)
@@ -46,6 +46,15 @@ from gameserver.rules.failures import Overloaded as Overloaded
 from gameserver.rules.failures import PresenceUnavailable as PresenceUnavailable
 from gameserver.rules.failures import SessionsUnavailable as SessionsUnavailable
 from gameserver.rules.failures import Unavailable as Unavailable
+from gameserver.rules.missing import BoardNotFound as BoardNotFound
+from gameserver.rules.missing import DeviceNotFound as DeviceNotFound
+from gameserver.rules.missing import NotFound as NotFound
+from gameserver.rules.missing import NotOnBoard as NotOnBoard
+from gameserver.rules.missing import PlayerNotFound as PlayerNotFound
+from gameserver.rules.missing import QueryNotFound as QueryNotFound
+from gameserver.rules.missing import SeasonNotFound as SeasonNotFound
+from gameserver.rules.missing import SessionNotFound as SessionNotFound
+from gameserver.rules.missing import StateUnknown as StateUnknown
 
 
 class BadInput(GameError):
@@ -139,62 +148,6 @@ class ProofNeeded(Forbidden):
     sentence = "Sign in again first."
 
 
-class NotFound(GameError):
-    """There is nothing at this address."""
-
-    code = "not_found"
-    sentence = "There is nothing here."
-
-
-class PlayerNotFound(NotFound):
-    """No player has this id or name."""
-
-    code = "player_not_found"
-    sentence = "There is no such player."
-
-
-class DeviceNotFound(NotFound):
-    """The player has no device of this id."""
-
-    code = "device_not_found"
-    sentence = "There is no such device."
-
-
-class StateUnknown(NotFound):
-    """The ledger doesn't have the player's state at that moment, or that command, any more or at all."""
-
-    code = "state_unknown"
-    sentence = "The ledger doesn't have this."
-
-
-class BoardNotFound(NotFound):
-    """The game has no board with this name."""
-
-    code = "board_not_found"
-    sentence = "There is no such board."
-
-
-class SeasonNotFound(NotFound):
-    """The board has no season of this name, or its standings have been deleted."""
-
-    code = "season_not_found"
-    sentence = "There is no such season."
-
-
-class NotOnBoard(NotFound):
-    """The player exists but is not ranked on this board."""
-
-    code = "not_on_board"
-    sentence = "The player is not on this board."
-
-
-class SessionNotFound(NotFound):
-    """The player has no session with this id."""
-
-    code = "session_not_found"
-    sentence = "There is no such session."
-
-
 class Conflict(GameError):
     """The request conflicts with the present state."""
 
@@ -249,6 +202,13 @@ class TooManyFriends(Conflict):
 
     code = "too_many_friends"
     sentence = "You can't have more friends."
+
+
+class TooManyQueries(Conflict):
+    """Operators have saved as many queries as there may be."""
+
+    code = "too_many_queries"
+    sentence = "There can't be more saved queries."
 
 
 class TooManyBlocks(Conflict):

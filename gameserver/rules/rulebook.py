@@ -41,6 +41,8 @@ class Rulebook:
     """The actions, and the rules of letters by names that no action can have: `mail:healed`."""
     sending: frozenset[str]
     """The actions whose outcomes may have letters."""
+    number: int | None = None
+    """By which ledger rows name it, once it is recorded."""
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Self:

@@ -16,6 +16,7 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
+from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.campaigns import CampaignRecords
@@ -24,6 +25,7 @@ from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.recipients import Recipients
 from gameserver.storage.operators.reports import Reports
+from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
 from gameserver.storage.players.players import Players
@@ -80,6 +82,7 @@ class LiveRoom:
 
     presence: Presence
     pushes: Pushes
+    vitals: Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class OperatorsRoom:
     notes: Notes
     campaigns: CampaignRecords
     recipients: Recipients
+    queries: SavedQueries
 
 
 @dataclass(frozen=True, slots=True)

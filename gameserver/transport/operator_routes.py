@@ -8,7 +8,7 @@ from gameserver.rules import errors
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
 from gameserver.transport.http import admin as operators
-from gameserver.transport.http import audit, devices, rankings
+from gameserver.transport.http import audit, devices, rankings, saved_queries
 from gameserver.transport.http import operators as console
 from gameserver.transport.route import admin
 
@@ -39,6 +39,13 @@ OPERATOR_ROUTES = (
            query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS),
     admin(VIEWER, "GET", "/admin/v1/players/{id}/rank", rankings.read_place, "A player's rank among those asked for",
            query=wire.PlayersFilter, answer=answers.RankedPlaceAnswer, errors=(errors.PlayerNotFound, *RANKINGS)),
+    admin(VIEWER, "GET", "/admin/v1/queries", saved_queries.list_queries, "The queries that operators have saved",
+           answer=answers.SavedQueriesAnswer, errors=READS),
+    admin(SUPPORT, "POST", "/admin/v1/queries/{name}", saved_queries.save_query,
+           "Save a query of rankings for all operators, in place of what has the name", body=wire.SaveQuery,
+           answer=answers.SavedQueryAnswer, errors=(errors.TooManyQueries, *RANKINGS), takes_command_id=True),
+    admin(SUPPORT, "DELETE", "/admin/v1/queries/{name}", saved_queries.delete_query, "Delete a saved query",
+           query=wire.ReasonQuery, status=204, errors=(errors.QueryNotFound, *READS), takes_command_id=True),
     admin(VIEWER, "GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
            answer=answers.CountAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/slots", operators.read_slots, "Which database owns which slots of each group",

@@ -3,6 +3,7 @@
 from gameserver.rules import errors
 from gameserver.transport import answers, wire
 from gameserver.transport.campaign_routes import CAMPAIGN_ROUTES
+from gameserver.transport.fleet_routes import FLEET_ROUTES
 from gameserver.transport.http import boards, devices, game, health, mail, player_page, players, sessions, social
 from gameserver.transport.operator_routes import OPERATOR_ROUTES
 from gameserver.transport.player_page_routes import PLAYER_PAGE_ROUTES
@@ -130,6 +131,7 @@ ROUTES = (
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
            errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     *OPERATOR_ROUTES,
+    *FLEET_ROUTES,
     *PLAYER_PAGE_ROUTES,
     *CAMPAIGN_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),

@@ -1,4 +1,4 @@
-"""Takes over slot moves whose mover has died."""
+"""Takes over slot moves whose mover has died, and those that an operator has ordered and nobody has taken."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ async def _take_over_lapsed(sharding: Sharding) -> None:
 async def _take_over(sharding: Sharding, move_id: int) -> None:
     log.warning("a move is taken over", move=move_id)
     try:
-        leased = await sharding.mover.take(move_id, lambda _: None)
+        leased = await sharding.mover.take(move_id, sharding.progress.tell)
         try:
             await leased.go_on()
         finally:

@@ -95,7 +95,7 @@ async def act_in_batch(connection: Any, ids: Sequence[int]) -> None:
     await connection.fetch(
         SQL["write"], players[ids[0]]["now"],
         slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [1] * count, [OUTCOME] * count, versions,
-        slots, ids, ["mage"] * count, [1] * count, [50] * count, exps, versions, [None] * count,
+        slots, ids, ["mage"] * count, [1] * count, [50] * count, exps, versions, [None] * count, None,
     )  # fmt: skip
     await connection.execute("commit and chain")
 

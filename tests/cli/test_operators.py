@@ -62,3 +62,22 @@ async def test_rank_filters_and_exports(api: Api, command_line: CommandLine, con
     assert [row["id"] for row in rows] == [players[1].id, players[3].id]
     done = await command_line.gameserver("rank", "--name-part", players[4].name[3:], "--json", "--config", config)
     assert [entry["player"]["id"] for entry in json.loads(done.out)["entries"]] == [players[4].id]
+
+
+async def test_rank_takes_a_saved_query_and_options_over_it(
+    api: Api, command_line: CommandLine, config: str, node: InProcessNode
+) -> None:
+    players = [await api.sign_up("mage" if number % 2 else "priest") for number in range(5)]
+    query = {"class": "mage", "by": "created_at", "order": "asc"}
+    await node.core.rooms.operators.queries.put("mages", query, "ann")
+
+    async def ranked(*words: str) -> list[str]:
+        done = await command_line.gameserver("rank", *words, "--json", "--config", config)
+        assert done.code == 0, done.text
+        return [entry["player"]["id"] for entry in json.loads(done.out)["entries"]]
+
+    assert await ranked("--saved", "mages") == [players[1].id, players[3].id]
+    assert await ranked("--saved", "mages", "--class", "priest") == [players[number].id for number in (0, 2, 4)]
+    unknown = await command_line.gameserver("rank", "--saved", "nobody", "--config", config)
+    assert unknown.code != 0
+    assert "nobody" in unknown.text

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import gameserver
 from bots.cli.ending import MISSED, VOID
-from bots.count.document import RunDocument
+from bots.count.document import VIOLATED, RunDocument
+from bots.proof.replay import check_history
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
 from tests.cluster.swarm import PLAYERS, RUN, Bots, has_acted, has_sockets
@@ -100,6 +102,12 @@ async def test_misbehaving_clients_do_not_disturb_an_honest_one(bots: Bots, node
     assert outcome.report[2]["heard"]["another's: resumed false"] == 1
 
 
+async def test_a_wrong_admin_key_is_said_before_anybody_signs_up(bots: Bots, nodes: list[NodeProcess]) -> None:
+    outcome = await bots.run(nodes[:1], "run", "--admin-key", "wrong", "--players", "1")
+    assert (outcome.code, outcome.report) == (2, None)
+    assert outcome.output.strip().startswith(f"bots: the admin key isn't valid at {nodes[0].address}: ")
+
+
 PLAN = """
 players = 16
 seconds = 3
@@ -126,8 +134,9 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
 ) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, "utf-8")
+    history = tmp_path / "run.jsonl"
     words = ("run", "--plan", str(plan), "--processes", "2", "--quiet", "--slo", "act rate > 1000/s")
-    outcome = await bots.run(nodes, *words)
+    outcome = await bots.run(nodes, *words, "--history", str(history))
     made = RunDocument.from_json(outcome.report)
     assert (outcome.report["ok"], outcome.code in (MISSED, VOID)) == (True, True), outcome.output
     assert outcome.report["signed_up"] > 16
@@ -136,3 +145,8 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
     assert {"hunt", "read", "reconnect"} <= totals.operations.keys()
     assert totals.all().planned.count == totals.all().service.count > 20
     assert set(totals.nodes) == {node.address for node in nodes}
+    assert sorted(tmp_path.iterdir()) == [plan, history]
+    again = await check_history(history)
+    assert [row.invariant for row in again.invariants if row.verdict == VIOLATED] == []
+    assert again.players == outcome.report["signed_up"]
+    assert made.setup.versions["server"] == gameserver.__version__

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -66,23 +67,52 @@ async def test_a_run_in_which_a_season_pays_rewards_is_proved(bots: Bots, genero
     assert outcome.report["summary"]["proof"]["boards_proved"] is True
 
 
-async def test_a_run_in_which_a_player_is_banned_is_proved_and_says_so(bots: Bots, generous: list[NodeProcess]) -> None:
-    async def ban() -> None:
+async def order(api: Api, path: str, **fields: object) -> None:
+    """An operator's order, again if the player has acted meanwhile."""
+
+    async def is_done() -> bool:
+        answer = await api.ask("POST", path, body={"reason": "a test", **fields}, token=ADMIN_KEY, key=command_id())
+        assert answer.code in (None, "player_changed", "overloaded", "database_unavailable"), answer.body
+        return answer.status == 200
+
+    await wait_until(is_done, 20, f"{path} is done")
+
+
+async def correct(api: Api, player_id: str, number: int, began: datetime) -> None:
+    """Values and items for each; an action of each is undone; some are set back, and some renamed."""
+    player = f"/admin/v1/players/{player_id}"
+    await order(api, f"{player}/corrections", exp=5000 + number, hp=50, items={"potion": 3})
+    ledger = (await api.admin(f"players/{player_id}/ledger", limit=20)).body["entries"]
+    hunts = [row["command_id"] for row in ledger if row["action"] == "hunt"]
+    await order(api, f"{player}/undo", command_id=hunts[-1])
+    if number % 2:
+        await order(api, f"{player}/rollback", to=began.isoformat(timespec="milliseconds"))
+    else:
+        await order(api, f"{player}/name", name=f"Renamed {number}")
+
+
+async def test_a_run_in_which_players_are_corrected_and_banned_is_proved_and_says_so(
+    bots: Bots, generous: list[NodeProcess]
+) -> None:
+    async def meddle() -> None:
         await has_sockets(generous)
         await has_acted(generous)
+        began = datetime.now(UTC)
+        await has_acted(generous)
         async with Api(generous[0].address) as api:
-            first, second = (await api.admin("rankings", limit=2)).body["entries"]
-            for player_id in (first["player"]["id"], second["player"]["id"]):
-                path = f"/admin/v1/players/{player_id}/ban"
-                banned = await api.ask("POST", path, body={"reason": "a test"}, token=ADMIN_KEY, key=command_id())
-                assert banned.status == 200
+            first, second, *others = (await api.admin("rankings", limit=6)).body["entries"]
+            for number, entry in enumerate(others):
+                await correct(api, entry["player"]["id"], number, began)
+            for entry in (first, second):
+                path = f"/admin/v1/players/{entry['player']['id']}/ban"
+                await order(api, path)
             lifted = await api.ask("DELETE", f"{path}?reason=mercy", token=ADMIN_KEY, key=command_id())
             assert lifted.status == 200
             marked = [entry["player"]["banned"] for entry in (await api.admin("rankings", limit=1000)).body["entries"]]
             assert marked.count(True) == 1
         await has_acted(generous)
 
-    outcome = await bots.play(generous, *PROVED, until=ban)
+    outcome = await bots.play(generous, *PROVED, until=meddle)
     assert outcome.code == 0, outcome.output
     proof = outcome.report["summary"]["proof"]
     assert (proof["banned"], proof["boards_proved"], outcome.report["ok"]) == (1, True, True)

@@ -144,7 +144,7 @@ MUTANTS = (
             )
         ],
         [invariants.KEPT, invariants.SEEN, invariants.CHAIN, invariants.STATE, invariants.FRESH],
-        ["move", "freeze"],
+        ["freeze", "move"],
     ),
     Mutant(
         "ban-leaks",

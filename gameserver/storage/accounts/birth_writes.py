@@ -42,11 +42,12 @@ class Birth(NamedTuple):
 
 
 async def write_births(
-    connection: asyncpg.Connection, births: Sequence[Birth], window: Window
+    connection: asyncpg.Connection, births: Sequence[Birth], window: Window, rules: int | None = None
 ) -> Sequence[bool | CommandExpired]:
     """Whether each was written: not where a row of its id exists, also a void one. Raises driver errors.
 
-    Of several births of one id in a batch the first one counts.
+    `rules` is the number of the rulebook that players begin under. Of several births of one id in a batch the first one
+    counts.
     """
     first = sorted({birth[:2]: birth for birth in reversed(births)}.values(), key=itemgetter(0, 1))
     oldest = window.back + int(BEHIND.total_seconds() * 1000)
@@ -58,5 +59,5 @@ async def write_births(
     made = {id(birth) for birth in first if birth.player_id in ids}
     if recorded := [birth for birth in first if id(birth) in made]:
         its = [*zip(*recorded, strict=True)]
-        await connection.execute(SQL["record"], *its[:3], *its[8:12], its[13])
+        await connection.execute(SQL["record"], *its[:3], *its[8:12], its[13], rules)
     return [too_old.get(birth.player_id) or id(birth) in made for birth in births]

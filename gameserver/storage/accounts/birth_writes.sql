@@ -25,15 +25,15 @@ where n.command_id < (select command_id from lowest)
 
 -- name: record
 -- $1 slots, $2 player ids, $3 command ids, $4 times, $5 arguments, $6 outcomes, $7 password hashes or
--- null, $8 seeds.
+-- null, $8 seeds; $9 the number of the rulebook, or null.
 with secured as (
     insert into credentials (slot, player_id, password_hash)
     select c.slot, c.player_id, c.password_hash
     from unnest($1::smallint[], $2::bigint[], $7::text[]) as c(slot, player_id, password_hash)
     where c.password_hash is not null
 )
-insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at)
-select l.slot, l.player_id, l.command_id, 'sign_up', l.args, l.seed, l.outcome, 1, l.at
+insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, rules)
+select l.slot, l.player_id, l.command_id, 'sign_up', l.args, l.seed, l.outcome, 1, l.at, $9::smallint
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::json[], $6::json[],
             $8::bigint[]) as l(slot, player_id, command_id, at, args, outcome, seed)
 

@@ -60,9 +60,10 @@ class _Sought(NamedTuple):
 class Enrolments:
     """Makes players on the databases that own them."""
 
-    def __init__(self, slots: Slots, window: Window) -> None:
+    def __init__(self, slots: Slots, window: Window, rules: int | None = None) -> None:
+        """`rules` is the number of the rulebook that players begin under."""
         self._slots = slots
-        births = partial(write_births, window=window)
+        births = partial(write_births, window=window, rules=rules)
         self._births: SharedWrites[Birth, bool] = SharedWrites(slots, "players", births)
         self._known: SharedReads[_Sought, bool] = SharedReads(slots, "players", _are_known)
 

@@ -75,8 +75,9 @@ class Reserved(NamedTuple):
 class Intake:
     """Signs players up by the thousand, step by step."""
 
-    def __init__(self, slots: Slots, window: Window) -> None:
-        self._slots, self._window = slots, window
+    def __init__(self, slots: Slots, window: Window, rules: int | None = None) -> None:
+        """`rules` is the number of the rulebook that players begin under."""
+        self._slots, self._window, self._rules = slots, window, rules
 
     async def reserve(self, claimants: Sequence[Claimant]) -> Reserved:
         """Opens claims on the keys that are free, and reopens those that the same sign-ups have opened before."""
@@ -97,7 +98,7 @@ class Intake:
         """Inserts the players whose ids are free; the command ids that have made their players, now or before."""
 
         async def work(connection: asyncpg.Connection, rows: Sequence[Birth]) -> Sequence[Any]:
-            births = await write_births(connection, rows, self._window)
+            births = await write_births(connection, rows, self._window, self._rules)
             made = [row for row, is_made in zip(rows, births, strict=True) if is_made is True]
             commands = [row.command_id for row in made]
             if len(made) < len(rows):

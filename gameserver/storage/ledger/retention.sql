@@ -41,8 +41,8 @@ select id from players where slot = $1 and id > $2 order by id offset $3 - 1 lim
 -- name: keep
 -- $1 a slot, $2 an id and $3 the last id after it: the sign-ups, and each player's last row that took effect, under the
 -- fence; none of a slot that the database doesn't own any more.
-insert into ledger_kept (slot, player_id, command_id, action, args, seed, outcome, version, at, ledger_txid)
-select slot, player_id, command_id, action, args, seed, outcome, version, at, txid
+insert into ledger_kept (slot, player_id, command_id, action, args, seed, outcome, version, at, ledger_txid, rules)
+select slot, player_id, command_id, action, args, seed, outcome, version, at, txid, rules
 from (select p.*, row_number() over (partition by player_id order by version desc) as place
       from {partition} p
       where p.slot = $1 and p.player_id > $2 and p.player_id <= $3 and p.seed >= 0

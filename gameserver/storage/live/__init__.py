@@ -1,4 +1,4 @@
 """Who is connected, and the pushes stored for players.
 
-Door: `presence` (Presence, LiveNode), `pushes` (Pushes, StoredPush, Opened, Seen).
+Door: `presence` (Presence, LiveNode), `pushes` (Pushes, StoredPush, Opened, Seen), `vitals` (Vitals).
 """

@@ -1,8 +1,9 @@
 """Everyone in a ranking, in its order: one cursor on each database, merged as the reader takes them.
 
 Law: exact, as a page of it is (reports.py): every slot is owned in exactly one of the snapshots, which all stay open
-until the end. Memory doesn't grow with the number of players: CHUNK rows of each database wait at a time, and a reader
-that stops taking them is cut off by the server after IDLE_SECONDS. One export runs on a node at a time, over
+until the end. Memory doesn't grow with the number of players: twice CHUNK rows of each database wait at the most
+(the next ones are fetched while some are written), and a reader that stops taking them is cut off by the server after
+IDLE_SECONDS. One export runs on a node at a time, over
 connections of its own, for LONGEST_SECONDS at the most: an open snapshot holds up vacuum.
 """
 
@@ -27,17 +28,19 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.slots.slot_map import Slots
-from gameserver.waiting import next_part
+from gameserver.waiting import cancel_and_wait, next_part
 
-CHUNK = 500
+CHUNK = 2000
 """Rows of a database that wait to be merged."""
 PART = 250
 """Rows that are handed on at a time: a reader holds up the node's other work for no longer than these take."""
-OPEN_SECONDS, IDLE_SECONDS, LONGEST_SECONDS = 5.0, 30.0, 900.0
+OPEN_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, CLOSE_SECONDS = 5.0, 30.0, 900.0, 2.0
 SETTINGS = {
     "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
     "statement_timeout": "120000",
     "lock_timeout": "3000",
+    "cursor_tuple_fraction": "1",
+    "work_mem": "64MB",
 }
 STATEMENT_SECONDS = 120.0
 """The first rows come once a database has sorted all of its own."""
@@ -86,7 +89,9 @@ class Exports:
             raise Overloaded("This node has an export under way: it makes one at a time.", retry_after=10)
         async with self._turn, asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
             snapshots = await self._open(stack)
-            streams = [_stream(snapshot, question) for snapshot in snapshots]
+            streams = [_Ahead(_stream(snapshot, question)) for snapshot in snapshots]
+            for stream in streams:
+                stack.push_async_callback(stream.close)
             async for rows in _merged(streams, question):
                 yield [ExportedPlayer(*row) for row in rows]
 
@@ -127,13 +132,34 @@ async def _stream(snapshot: _Snapshot, question: Question) -> AsyncIterator[Rows
             yield rows
 
 
-async def _merged(streams: Sequence[AsyncIterator[Rows]], question: Question) -> AsyncIterator[Rows]:
+class _Ahead:
+    """A stream whose next chunk is fetched while the one before is used; the first one from the beginning."""
+
+    def __init__(self, stream: AsyncIterator[Rows]) -> None:
+        self._stream = stream
+        self._next = asyncio.ensure_future(next_part(stream))
+
+    async def take(self) -> Rows:
+        """The next chunk; an empty one at the end, again and again."""
+        rows = await self._next
+        if rows:
+            self._next = asyncio.ensure_future(next_part(self._stream))
+        return rows
+
+    async def close(self) -> None:
+        """Before its connection ends. What became of a chunk that nobody takes doesn't matter."""
+        await cancel_and_wait([self._next], CLOSE_SECONDS)
+        if self._next.done() and not self._next.cancelled():
+            self._next.exception()
+
+
+async def _merged(streams: Sequence[_Ahead], question: Question) -> AsyncIterator[Rows]:
     """The rows of all streams in one order: of what is here, those that no stream can still go before."""
 
     def key(row: asyncpg.Record) -> tuple[int, int]:
         return question.key(row[question.by], row["id"])
 
-    heads: list[Rows] = [await next_part(stream) for stream in streams]
+    heads: list[Rows] = [await stream.take() for stream in streams]
     while any(heads):
         until = min(key(rows[-1]) for rows in heads if rows)
         cuts = [bisect_right(rows, until, key=key) for rows in heads]
@@ -142,7 +168,7 @@ async def _merged(streams: Sequence[AsyncIterator[Rows]], question: Question) ->
             yield merged[first : first + PART]
             await asyncio.sleep(0)
         rest = [rows[cut:] for rows, cut in zip(heads, cuts, strict=True)]
-        heads = [rows or await next_part(stream) for rows, stream in zip(rest, streams, strict=True)]
+        heads = [rows or await stream.take() for rows, stream in zip(rest, streams, strict=True)]
 
 
 def _driver_form(statement: ClauseElement) -> tuple[str, list[Any]]:

@@ -275,7 +275,7 @@ class Batch:
             for who in changed
         ]
         players = zip(*states, strict=True) if states else [()] * PLAYER_COLUMNS
-        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players)
+        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players, self.rulebook.number)
         if self._scores:
             versions = {player.id: player.version for player in changed}
             await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, now))

@@ -20,10 +20,10 @@ left join players_owned_slots o on o.slot = wanted.slot
 -- name: write
 -- $1 the batch's time.
 -- $2..$9 a ledger row each: slot, player id, command id, action, args, seed, outcome, version.
--- $10..$17 a player each: slot, id, class, level, hp, exp, version, data.
+-- $10..$17 a player each: slot, id, class, level, hp, exp, version, data. $18 the number of the rulebook, or null.
 with entries as (
-    insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid)
-    select e.*, $1::timestamptz, (select pg_current_xact_id()::text::bigint)
+    insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, txid, rules)
+    select e.*, $1::timestamptz, (select pg_current_xact_id()::text::bigint), $18::smallint
     from unnest($2::smallint[], $3::bigint[], $4::uuid[], $5::text[], $6::json[], $7::bigint[], $8::json[],
                 $9::bigint[]) as e
 )

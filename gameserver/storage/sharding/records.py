@@ -22,6 +22,9 @@ from gameserver.storage.sharding.slot_steps import SlotSteps, under_lease
 
 LEASE = timedelta(seconds=4)
 """How long a mover may be silent before another one may take the lease; it renews it every second."""
+NOBODY = ""
+"""The mover of a move that no process has taken yet."""
+BUSY = "Some of these slots are in a move already that isn't over: see `slots moves`."
 KEPT = timedelta(days=30)
 """How long the record of a move is stored after its end."""
 MOVES, SLOTS, MAP, MEMBERS = tables.moves, tables.move_slots, tables.slots, tables.members
@@ -40,7 +43,26 @@ class MoveRecords:
             async with self._control.transaction() as connection:
                 return [await _make(connection, plan, mover) for plan in plans]
         except IntegrityError:
-            raise Conflict("Some of these slots are in a move already that isn't over: see `slots moves`.") from None
+            raise Conflict(BUSY) from None
+
+    async def order(self, plans: Sequence[PlannedMove], command_id: str) -> list[int]:
+        """Records the moves, all or none, for whichever node is the first to take them; returns their ids.
+
+        Sent again under the same command id it records nothing. Raises Conflict with the reason.
+        """
+        try:
+            async with self._control.transaction() as connection:
+                return [await _make(connection, plan, NOBODY, (command_id, part)) for part, plan in enumerate(plans)]
+        except IntegrityError:
+            if ordered := await self.ordered(command_id):
+                return ordered
+            raise Conflict(BUSY) from None
+
+    async def ordered(self, command_id: str) -> list[int]:
+        """The ids of the moves that a command has ordered before."""
+        async with self._control.snapshot() as connection:
+            query = select(MOVES.c.id).where(MOVES.c.command_id == command_id).order_by(MOVES.c.id)
+            return list((await connection.execute(query)).scalars())
 
     async def find(self, move_id: int) -> MoveRecord:
         """Raises NotFound."""
@@ -52,6 +74,11 @@ class MoveRecords:
     async def unfinished(self) -> list[MoveRecord]:
         """The moves that aren't over, oldest first."""
         return await self._select(MOVES.c.ended_at.is_(None))
+
+    async def recent(self, most: int) -> list[MoveRecord]:
+        """The moves that aren't over, and the last ones that are, up to `most`; newest first."""
+        newest = select(MOVES.c.id).order_by(MOVES.c.ended_at.is_(None).desc(), MOVES.c.id.desc()).limit(most)
+        return (await self._select(MOVES.c.id.in_(newest)))[::-1]
 
     async def lapsed(self) -> list[tuple[int, bool]]:
         """The ids of moves whose lease has lapsed, and whether their copy is still to be made."""
@@ -134,12 +161,20 @@ def _lease() -> Any:
     return func.clock_timestamp() + LEASE
 
 
-async def _make(connection: AsyncConnection, plan: PlannedMove, mover: str) -> int:
+async def _make(
+    connection: AsyncConnection,
+    plan: PlannedMove,
+    mover: str,
+    command: tuple[str | None, int | None] = (None, None),
+) -> int:
+    """`command` is the command that the move is part of, and which part."""
     await _require_member(connection, plan.group, plan.target)
     await _require_owner(connection, plan)
+    lease = func.clock_timestamp() + (LEASE if mover != NOBODY else timedelta())
     values = {
         "group": plan.group, "source": plan.source, "target": plan.target, "step": Step.PLANNED, "turn": 0,
-        "mover": mover, "lease": func.clock_timestamp() + LEASE, "cancelled": False, "servers": "",
+        "mover": mover, "lease": lease, "cancelled": False, "servers": "",
+        "command_id": command[0], "part": command[1],
     }  # fmt: skip
     move_id: int = (await connection.execute(insert(MOVES).values(values).returning(MOVES.c.id))).scalar_one()
     await connection.execute(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     false,
     func,
     text,
@@ -71,6 +72,9 @@ moves = Table(
     Column("problem", Text),
     Column("made_at", Time, server_default=func.clock_timestamp(), nullable=False),
     Column("ended_at", Time),
+    Column("command_id", String(36)),
+    Column("part", SmallInteger),
+    Index("moves_of_a_command", "command_id", "part", unique=True),
 )
 
 move_slots = Table(
@@ -201,6 +205,15 @@ campaigns = Table(
 `slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the page under way, whose end
 is `next_slot` and `next_after`.
 """
+saved_queries = Table(
+    "saved_queries",
+    control,
+    Column("name", String(64), primary_key=True),
+    Column("query", JSON, nullable=False),
+    Column("admin", String(64), nullable=False),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Queries of rankings that operators save for each other."""
 
 game_names = Table(
     "game_names",
@@ -210,6 +223,18 @@ game_names = Table(
     Column("since", Time, server_default=func.clock_timestamp(), nullable=False),
 )
 """Every class, item and kind of letter of the games that nodes have served, and that players may therefore hold."""
+
+rulebooks = Table(
+    "rulebooks",
+    control,
+    Column("number", SmallInteger, Identity(always=True), primary_key=True),
+    Column("game_hash", String(64), nullable=False),
+    Column("code_hash", String(64), nullable=False),
+    Column("game", Text, nullable=False),
+    Column("first_used_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    UniqueConstraint("game_hash", "code_hash", name="rulebooks_hashes"),
+)
+"""Every rulebook that was played by: game.toml as JSON with sorted names, its SHA-256, and that of the rules' code."""
 
 season_standings = Table(
     "season_standings",

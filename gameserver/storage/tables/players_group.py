@@ -114,9 +114,12 @@ ledger = Table(
     Column("version", BigInteger, nullable=False),
     Column("at", Time, nullable=False),
     Column("txid", BigInteger, nullable=False, server_default=TXID),
+    Column("rules", SmallInteger),
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
     postgresql_partition_by="RANGE (command_id)",
 )
+"""`rules` is the number of the rulebook (control_group.py) that the command took effect under, or was refused by; null
+for rows from before there were numbers, and for what no rule makes: renames, devices, bans, deletions."""
 
 ledger_kept = Table(
     "ledger_kept",
@@ -131,6 +134,7 @@ ledger_kept = Table(
     Column("version", BigInteger, nullable=False),
     Column("at", Time, nullable=False),
     Column("ledger_txid", BigInteger),
+    Column("rules", SmallInteger),
     Index("ledger_kept_txid", "ledger_txid"),
 )
 """Rows of partitions that were dropped: each player's sign-up, and the last row (storage/ledger/retention.py).

@@ -1,11 +1,12 @@
 """Where a player stands, how players are spread, and players as rows of a file."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import By, ExportedPlayer, RankedPlace, Spread
+from gameserver.commands.results import By, ExportedPlayer, RankedPlace, SavedQuery, Spread
 from gameserver.times import rfc3339, rfc3339_of_microseconds
 
 
@@ -39,6 +40,19 @@ class SpreadAnswer(TypedDict):
     percentiles: list[PercentileAnswer]
     histogram: list[BarAnswer]
     as_of: str
+
+
+class SavedQueryAnswer(TypedDict):
+    """`query` has the parameters of rankings, as a URL has them; `admin` saved it last, at `at`."""
+
+    name: str
+    query: dict[str, str]
+    admin: str
+    at: str
+
+
+class SavedQueriesAnswer(TypedDict):
+    queries: list[SavedQueryAnswer]
 
 
 PLAYER_COLUMNS = ("id", "name", "class", "level", "hp", "exp", "version", "created_at", "exp_reached_at", "banned")
@@ -85,3 +99,11 @@ def exported_player(player: ExportedPlayer) -> dict[str, Any]:
         "exp_reached_at": rfc3339(player.exp_reached_at),
         "banned": player.banned,
     }
+
+
+def saved_query(saved: SavedQuery) -> SavedQueryAnswer:
+    return {"name": saved.name, "query": dict(saved.query), "admin": saved.admin, "at": rfc3339(saved.at)}
+
+
+def saved_queries(found: Sequence[SavedQuery]) -> SavedQueriesAnswer:
+    return {"queries": [saved_query(saved) for saved in found]}

@@ -9,7 +9,6 @@ browser asks whether they have changed.
 import gzip
 import hashlib
 import html
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -69,7 +68,7 @@ class ConsolePages:
 
 
 def _answer(request: web.Request, file: _File) -> web.Response:
-    headers: Mapping[str, str] = {
+    headers: dict[str, str] = {
         hdrs.CACHE_CONTROL: file.caching,
         hdrs.ETAG: file.etag,
         hdrs.VARY: hdrs.ACCEPT_ENCODING,
@@ -81,10 +80,10 @@ def _answer(request: web.Request, file: _File) -> web.Response:
     }
     if file.etag in request.headers.get(hdrs.IF_NONE_MATCH, "").replace(",", " ").split():
         return web.Response(status=304, headers=headers)
-    body, encoding = file.content, {}
+    body = file.content
     if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-        body, encoding = file.compressed, {hdrs.CONTENT_ENCODING: "gzip"}
-    return web.Response(body=body, content_type=file.content_type, charset="utf-8", headers={**headers, **encoding})
+        body, headers[hdrs.CONTENT_ENCODING] = file.compressed, "gzip"
+    return web.Response(body=body, content_type=file.content_type, charset="utf-8", headers=headers)
 
 
 def _read(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:

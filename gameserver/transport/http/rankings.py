@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -68,6 +69,18 @@ async def _question(request: web.Request, fields: wire.PlayersFilter) -> Questio
 
 
 def _choice(fields: wire.PlayersFilter) -> PlayerChoice:
+    choice = segment_choice(fields)
+    segment = replace(
+        choice.segment,
+        name_begins=fields.name_begins,
+        name_part=fields.name_part,
+        ids=None if fields.id is None else (int(fields.id),),
+    )
+    return PlayerChoice(segment, choice.online, fields.name, fields.device)
+
+
+def segment_choice(fields: wire.SegmentFilter) -> PlayerChoice:
+    """Who is meant, without what only one or a few could fit."""
     segment = Segment(
         class_name=fields.class_name,
         min_level=fields.min_level,
@@ -75,11 +88,8 @@ def _choice(fields: wire.PlayersFilter) -> PlayerChoice:
         created_since=fields.created_since,
         created_until=fields.created_until,
         banned=_truth(fields.banned),
-        name_begins=fields.name_begins,
-        name_part=fields.name_part,
-        ids=None if fields.id is None else (int(fields.id),),
     )
-    return PlayerChoice(segment, _truth(fields.online), fields.name, fields.device)
+    return PlayerChoice(segment, _truth(fields.online))
 
 
 def _truth(text: wire.Truth | None) -> bool | None:

@@ -20,7 +20,7 @@ class CampaignFilter(JsonModel):
     max_level: Level = None
     created_since: Moment | None = None
     created_until: Moment | None = None
-    banned: bool = False
+    banned: bool = Field(default_factory=bool)
 
 
 class NewCampaign(MailToPlayer):
@@ -42,11 +42,13 @@ class NewCampaign(MailToPlayer):
 
     filter: CampaignFilter
     expected_count: Count
-    count_may_differ_by: Count = 0
+    count_may_differ_by: Count = Field(default_factory=int)
 
 
 class AgreedCampaign(Because):
     """`expected_count` is the count that the campaign was started with."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "checked by two", "expected_count": 4711}]})
 
     expected_count: Count
 

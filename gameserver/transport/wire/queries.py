@@ -65,8 +65,8 @@ class RanksQuery(SeasonQuery):
     ids: Annotated[Ids, Field(min_length=1)]
 
 
-class PlayersFilter(QueryModel):
-    """Which players: whoever fits every field. `device` is what its client sends as its device, or the hash of that."""
+class SegmentFilter(QueryModel):
+    """Which players, without what only one or a few could fit, and their order: whoever fits every field."""
 
     by: Literal["exp", "level", "hp", "created_at"] = "exp"
     order: Literal["asc", "desc"] = "desc"
@@ -77,6 +77,11 @@ class PlayersFilter(QueryModel):
     created_until: Moment | None = None
     banned: Truth | None = None
     online: Truth | None = None
+
+
+class PlayersFilter(SegmentFilter):
+    """Which players: whoever fits every field. `device` is what its client sends as its device, or the hash of that."""
+
     id: PlayerId | None = None
     name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
     name_begins: NamePart | None = None
@@ -121,6 +126,12 @@ class AuditExportQuery(AuditFilter):
     format: Format = "csv"
 
 
+class QueryName(QueryModel):
+    """What operators call a saved query; it stands in a path."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^\w([\w .,()-]{0,62}[\w)])?$")]
+
+
 class ReasonQuery(QueryModel):
     reason: Reason
 
@@ -143,6 +154,12 @@ class PreviewQuery(QueryModel):
 
 class ReasonedChangeQuery(ReasonQuery, PreviewQuery):
     """Why, and whether nothing is to change."""
+
+
+class SeasonPreviewQuery(QueryModel):
+    """How many of the best are shown."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class TimelineQuery(QueryModel):

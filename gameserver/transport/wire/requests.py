@@ -149,6 +149,16 @@ class MailToPlayer(Because):
     )
 
 
+class MoveSlots(Because):
+    """`slots` of `group`, such as 0-15, 20, go to `target`; without both the group is balanced."""
+
+    model_config = _example(reason="the new server", group="players", slots="0-15, 20", target="two")
+
+    group: ShortText
+    slots: Annotated[str | None, StringConstraints(min_length=1, max_length=2000, pattern=r"^[0-9 ,-]+$")] = None
+    target: ShortText | None = None
+
+
 class UndoCommand(Because):
     """`command_id` is that of an action, a letter or a correction in the player's ledger."""
 
@@ -163,6 +173,14 @@ class RollBackPlayer(Because):
     model_config = _example(reason="an account that was stolen", to="2026-01-31T12:00:00.000Z")
 
     to: Annotated[str, Field(max_length=40)]
+
+
+class SaveQuery(Because):
+    """`query` has the parameters of rankings, as a URL has them, without those that only one player may fit."""
+
+    model_config = _example(reason="for the spring event", query={"class": "mage", "min_level": "10"})
+
+    query: Annotated[dict[ShortText, Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)]
 
 
 class NewNote(JsonModel):

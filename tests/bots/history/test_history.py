@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from bots.count.document import HELD, NOT_CHECKED, VIOLATED
-from bots.history.lines import FAIL, INFO, OK, BadHistoryError, read_lines
+from bots.history import joining
+from bots.history.lines import FAIL, INFO, INVOKE, OK, BadHistoryError, read_lines
 from bots.history.writer import HistoryWriter
 from bots.proof import invariants
 from bots.proof.pages import NotProvedError
@@ -160,3 +161,26 @@ async def test_a_history_without_players_proves_nothing(tmp_path: Path) -> None:
     HistoryWriter(tmp_path / "run").close()
     with pytest.raises(NotProvedError, match="nobody signed up"):
         await check_history(tmp_path / "run")
+
+
+def test_histories_of_generators_are_joined_by_time_with_numbers_of_their_own(tmp_path: Path) -> None:
+    history = tmp_path / "run.jsonl"
+    writers = [HistoryWriter(joining.part_of(history, number), began=0) for number in range(2)]
+    processes = [writer.new_process() for writer in writers]
+    asked = [writer.invoke(processes[number], "hunt", {"of": number}) for number, writer in enumerate(writers)]
+    for number in (1, 0):
+        writers[number].end(processes[number], asked[number], OK, "hunt", {"answer": number})
+        writers[number].close()
+    with joining.part_of(history, 1).open("ab") as killed:
+        killed.write(b'{"index": 3, "ti')
+    joining.join(history, 3, "2026-01-31T12:00:00.000+00:00")
+    lines = [*read_lines(history)]
+    assert [line.index for line in lines] == [1, 2, 3, 4]
+    assert [line.time for line in lines] == sorted(line.time for line in lines)
+    begun = {line.index: line for line in lines if line.type == INVOKE}
+    ended = [line for line in lines if line.type == OK]
+    assert sorted(line.process for line in ended) == [1, 2]
+    for line in ended:
+        invoked = begun[line.operation or 0]
+        assert (invoked.process, invoked.value["of"]) == (line.process, line.value["answer"])
+    assert [*tmp_path.iterdir()] == [history]

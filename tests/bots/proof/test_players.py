@@ -220,3 +220,24 @@ def test_what_operators_and_the_server_do_to_a_player_is_no_fault(action: str) -
     world.ledger.insert(0, LedgerEntry("another's", action, state(world.present.version + 1)))
     world.apply(answer=True)
     assert world.judge().clean()
+
+
+@pytest.mark.parametrize(
+    "action", ["ban", "lift_ban", "rename", "operator:correct", "operator:undo", "operator:roll_back"]
+)
+def test_what_operators_change_is_no_fault(action: str) -> None:
+    world = World()
+    world.ledger.insert(0, LedgerEntry("an-operators", action, state(world.present.version + 1, hp=3)))
+    world.apply(answer=True)
+    assert world.judge().faults() == []
+
+
+def test_items_that_do_not_add_up_are_a_fault_unless_somebody_else_moved_items() -> None:
+    world = World()
+    world.record.item_faults.append("of potion there should be 1, the server has 3")
+    assert len(world.judge().unexplained) == 1
+    entry = LedgerEntry("an-operators", "operator:correct", state(world.present.version + 1), moves_items=True)
+    world.ledger.insert(0, entry)
+    assert world.judge().faults() == []
+    world.ledger[0] = entry._replace(action="hunt")
+    assert any("there should be 1" in fault for fault in world.judge().unexplained)

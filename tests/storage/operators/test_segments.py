@@ -15,6 +15,7 @@ from gameserver.app import Core
 from gameserver.rules.errors import Overloaded, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
+from gameserver.storage.operators import exports as exports_module
 from gameserver.storage.operators import spreads
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.spreads import SpreadQuestion
@@ -151,7 +152,10 @@ async def test_a_player_that_doesnt_exist_has_no_place(core: Core) -> None:
         await core.rooms.operators.spreads.place(Question("exp", 1), 1 << 40)
 
 
-async def test_an_export_is_of_one_moment_of_each_database_and_one_runs_at_a_time(core: Core) -> None:
+async def test_an_export_is_of_one_moment_of_each_database_and_one_runs_at_a_time(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports_module, "CHUNK", 300)
     crowd = [Player((1 << 40) + (each << 10), "Ann", "mage", 1, 1, each, 1, START, START) for each in range(1500)]
     crowd = [player for player in crowd if slot_of(player.id) < 64]
     crowd += [player._replace(id=player.id + place) for place in range(1, 40) for player in crowd]
@@ -171,7 +175,10 @@ async def test_an_export_is_of_one_moment_of_each_database_and_one_runs_at_a_tim
         assert {row.exp for row in await anext(parts)} == {0}
 
 
-async def test_an_export_that_is_left_early_holds_nothing(core: Core) -> None:
+async def test_an_export_that_is_left_early_while_it_fetches_ahead_holds_nothing(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports_module, "CHUNK", 2)
     crowd = [Player((1 << 40) + (each << 10), "Ann", "mage", 1, 1, each, 1, START, START) for each in range(9)]
     await put(core, crowd)
     for _ in range(3):

@@ -51,10 +51,9 @@ async def test_a_browser_may_run_nothing_but_these_files_and_a_first_visit_is_sm
                 assert gzip.decompress(await answer.read())
             async with session.get(f"/console{path}", headers={"If-None-Match": etag}) as answer:
                 assert (answer.status, await answer.read()) == (304, b"")
-        for path in (path for path in STATIC.rglob("*") if path.suffix in pages.SERVED and "uplot" not in path.name):
-            async with session.get(
-                f"/console/{path.relative_to(STATIC)}", headers={"Accept-Encoding": "gzip"}
-            ) as answer:
+        for file in (file for file in STATIC.rglob("*") if file.suffix in pages.SERVED and "uplot" not in file.name):
+            path = f"/{file.relative_to(STATIC)}"
+            async with session.get(f"/console{path}", headers={"Accept-Encoding": "gzip"}) as answer:
                 assert answer.status == 200, path
                 loaded += len(await answer.read())
         assert loaded < LARGEST

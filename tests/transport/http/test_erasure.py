@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from gameserver.config.settings import Settings
 from gameserver.storage.accounts import erasure_search
@@ -84,6 +85,6 @@ async def test_a_receipt_isnt_complete_while_a_letter_of_the_player_says_somethi
 async def test_a_store_that_cant_be_searched_in_time_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     who = await api.sign_up("mage")
     cancelled = "select cast(pg_cancel_backend(pg_backend_pid()) as int) from pg_sleep(0) where cast(:id as bigint) > 0"
-    monkeypatch.setitem(erasure_search.SQL, "letters_inbox", erasure_search.text(cancelled))
+    monkeypatch.setitem(erasure_search.SQL, "letters_inbox", text(cancelled))
     receipt = (await change(api, "POST", who, "/erasure")).body
     assert (receipt["complete"], receipt["unsearched"]) == (True, ["one: inbox", "two: inbox"])

@@ -73,6 +73,8 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "device_taken": 409,
         "too_many_friends": 409,
         "too_many_blocks": 409,
+        "too_many_queries": 409,
+        "query_not_found": 404,
         "refused": 409,
         "rate_limited": 429,
         "too_many_messages": 429,

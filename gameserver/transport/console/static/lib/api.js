@@ -37,7 +37,7 @@ export function pathOf(path, query = {}) {
 }
 
 // The answer's JSON; null without a body. Throws ApiError, or an AbortError if `signal` ended it.
-export async function ask(method, path, { query, body, commandId, key, signal, deadline = DEADLINE_MS } = {}) {
+export async function ask(method, path, { query, body, commandId, key, signal, deadline = DEADLINE_MS, root = ROOT } = {}) {
   const headers = { Accept: 'application/json', 'X-Console': '1' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (commandId) headers['Idempotency-Key'] = commandId;
@@ -46,7 +46,7 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   let response;
   let text;
   try {
-    response = await fetch(ROOT + pathOf(path, query), {
+    response = await fetch(root + pathOf(path, query), {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),

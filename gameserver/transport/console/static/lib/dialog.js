@@ -103,7 +103,7 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
     <form onSubmit=${submit}>
       ${fields?.(values, set)}
       <${Field} id="reason" label="Reason" hint="Other operators read it in the audit log.">
-        <input id="reason" required maxlength="500" value=${reason} onInput=${(event) => setReason(event.target.value)}
+        <input id="reason" required maxlength="200" value=${reason} onInput=${(event) => setReason(event.target.value)}
           aria-describedby="reason-hint" autocomplete="off" />
       <//>
       ${preview && html`<section class="preview" aria-label="What will change" aria-live="polite">${show(preview)}</section>`}
@@ -113,7 +113,8 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
       <${Fault} error=${error} />
       <footer>
         <button type="button" onClick=${onClose}>Cancel</button>
-        ${hasPreview && html`<button type="button" class=${preview ? '' : 'main'} disabled=${busy} onClick=${look}>
+        ${hasPreview && html`<button type=${preview ? 'button' : 'submit'} formnovalidate class=${preview ? '' : 'main'} disabled=${busy}
+          onClick=${preview ? look : undefined}>
           ${preview ? 'Preview again' : 'Preview'}</button>`}
         ${(!hasPreview || preview) && html`<button type="submit" class=${danger ? 'danger' : 'main'}
           disabled=${busy || !ready}>${busy ? 'Working…' : verb}</button>`}

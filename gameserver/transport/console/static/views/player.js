@@ -78,10 +78,10 @@ function Receipt({ receipt }) {
       <div><dt>Names it has had</dt><dd>${number(receipt.names)}</dd></div>
       <div><dt>Command</dt><dd><code>${receipt.command_id}</code></dd></div>
     </dl>
-    <${Sheet} caption="Erased" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.erased)} />
+    <div class="cards"><${Sheet} caption="Erased" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.erased)} />
     <${Sheet} caption="Still found" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.left)} />
     <${Sheet} caption="Where others still mention a name" heads=${['Store', 'Rows']} rows=${rows(receipt.mentions)}
-      empty="Nowhere that was searched. Backups have what they had until they expire." />
+      empty="Nowhere that was searched. Backups have what they had until they expire." /></div>
     ${receipt.unsearched.length > 0 && html`<p class="fault">Not searched within its time: ${receipt.unsearched.join(', ')}.</p>`}
   `;
 }
@@ -181,7 +181,7 @@ function MailAndFriends({ page }) {
 
 // Arguments or an event in words: name value, name value.
 export function Args({ args, without = [] }) {
-  const shown = Object.entries(args).filter(([name]) => !without.includes(name));
+  const shown = Object.entries(args).filter(([name, value]) => value !== null && !without.includes(name));
   if (!shown.length) return '–';
   return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${textOf(value)}<//></span>`);
 }

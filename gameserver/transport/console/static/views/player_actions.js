@@ -167,7 +167,7 @@ function Foreseen({ answer }) {
     ...items.map(([item, count]) => [`items: ${item}`, { before: null, after: count > 0 ? `+${count}` : String(count) }]),
     ...(answer.scores ?? []).map((score) => [`score on ${score.board}`, score]),
     ...answer.ranks.map((rank) => [`rank on ${rank.board}`, rank]),
-  ];
+  ].filter(([, change]) => change.before !== change.after);
   const left = Array.isArray(answer.left) ? answer.left : [];
   return html`
     <div class="scroll sheet"><table>

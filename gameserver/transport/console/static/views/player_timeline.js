@@ -75,12 +75,12 @@ function Outcome({ entry }) {
   return html`<span dir="auto" lang=${languageOf(text)} title=${text}>${text || '–'}</span>`;
 }
 
-function Buttons({ entry, newest, change }) {
+function Buttons({ entry, newest, change, look = 'plain' }) {
   const what = html`<span class="unseen"> ${entry.action}, version ${entry.version}</span>`;
   return html`
-    ${!NO_UNDO.has(entry.action) && !entry.undone && html`<button type="button" class="plain"
+    ${!NO_UNDO.has(entry.action) && !entry.undone && html`<button type="button" class=${look}
       onClick=${() => change({ kind: 'undo', entry })}>Undo${what}</button>`}
-    ${entry.version !== newest && html`<button type="button" class="plain"
+    ${entry.version !== newest && html`<button type="button" class=${look}
       onClick=${() => change({ kind: 'roll_back', to: endOf(entry.at) })}>Back to here${what}</button>`}
   `;
 }
@@ -99,12 +99,12 @@ function Entry({ entry, newest, change, onClose }) {
       return html`<h3 key=${at}>${type}</h3><${Values} values=${rest} />`;
     })}
     ${entry.data && html`<h3>What the rules remember after it</h3><${Values} values=${entry.data} />`}
-    <footer><${Buttons} entry=${entry} newest=${newest} change=${change} /></footer>
+    <footer class="bar"><${Buttons} entry=${entry} newest=${newest} change=${change} look="" /></footer>
   <//>`;
 }
 
 export function Values({ values }) {
-  const entries = Object.entries(values);
+  const entries = Object.entries(values).filter(([, value]) => value !== null);
   if (!entries.length) return html`<p class="faint">None.</p>`;
   return html`<dl class="tiles">${entries.map(([name, value]) => html`<div key=${name}><dt>${name}</dt>
     <dd dir="auto" lang=${languageOf(textOf(value))}>${textOf(value)}</dd></div>`)}</dl>`;

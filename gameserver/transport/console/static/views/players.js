@@ -9,6 +9,7 @@ import { usePages, useRead } from '../lib/load.js';
 import { Link, go, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
 import { may } from './index.js';
+import { Saved } from './saved.js';
 
 const PAGE = 100;
 const TYPING_MS = 300;
@@ -116,6 +117,7 @@ export default function Players({ route, admin }) {
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <${Filters} query=${query} set=${set} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
+    <${Saved} query=${filter} mayChange=${finds} />
     <p role="status" aria-live="polite">${place}</p>
     <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}
       onSort=${onSort} onOpen=${finds ? (row) => go(urlOf('player', [row.player.id])) : null} empty="No player fits." />

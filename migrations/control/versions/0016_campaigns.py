@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
-revision = "control_0011"
-down_revision = "control_0010"
+revision = "control_0016"
+down_revision = "control_0015"
 
 
 def upgrade() -> None:

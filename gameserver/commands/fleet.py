@@ -1,0 +1,155 @@
+"""The fleet as its operators see it, and what they order of it: nodes and databases, moves of slots, seasons.
+
+Law: what is ordered here belongs to no process. It is recorded in the control database first, under the operator's
+command id, and the first node that has time carries it out; when that one dies, the next one goes on. An order that is
+sent again changes nothing and tells the same moves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gameserver.commands import sharding
+from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.sharding import Sharding
+from gameserver.rules import ranges
+from gameserver.rules.errors import BadInput, Conflict, FieldProblem, GameError
+from gameserver.storage.live.presence import LiveNode
+from gameserver.storage.operators.audit import AuditedChange
+from gameserver.storage.rooms import LiveRoom
+from gameserver.storage.sharding.membership import Member
+from gameserver.storage.sharding.move import MoveRecord, PlannedMove
+
+Ordered = tuple[Sequence[PlannedMove], Sequence[int]]
+"""The moves of an order, and their ids."""
+RECENT = 50
+"""Moves that are listed: those that aren't over, and the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One per node."""
+
+    sharding: Sharding
+    live: LiveRoom
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCondition:
+    """A node that is alive, with the figures that it told last (`gameserver.vitals`); none yet of a new one."""
+
+    node: LiveNode
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedMoves:
+    """What an operator wants to be moved: these slots of `group` to `target`, or, without them, what balances it."""
+
+    group: str
+    slots: str | None = None
+    target: str | None = None
+
+
+async def nodes(fleet: Fleet) -> list[NodeCondition]:
+    """Every node that is alive. Raises PresenceUnavailable."""
+    alive = await fleet.live.presence.nodes()
+    figures = await fleet.live.vitals.read([node.address for node in alive])
+    return [NodeCondition(*each) for each in zip(alive, figures, strict=True)]
+
+
+async def members(fleet: Fleet) -> Sequence[Member]:
+    """The databases of each group. Raises DatabaseUnavailable."""
+    return await fleet.sharding.membership.listed()
+
+
+async def moves(fleet: Fleet) -> list[MoveRecord]:
+    """The moves that aren't over, and the last ones that are, newest first. Raises DatabaseUnavailable."""
+    return await fleet.sharding.moves.recent(RECENT)
+
+
+async def plan(fleet: Fleet, wanted: WantedMoves) -> list[PlannedMove]:
+    """What would be ordered. Raises BadInput, Conflict with the reason why it can't be, DatabaseUnavailable."""
+    if (wanted.slots is None) != (wanted.target is None):
+        problem = FieldProblem("target", "is given together with `slots`, or neither")
+        raise BadInput("Which slots are to be moved where isn't said.", errors=[problem])
+    if wanted.slots is not None and wanted.target is not None:
+        plans = await sharding.plan_move(
+            fleet.sharding, wanted.group, ranges.parse(wanted.slots, "slots"), wanted.target
+        )
+    else:
+        plans = await sharding.plan_rebalance(fleet.sharding, [wanted.group])
+        if not plans:
+            raise Conflict(f"Every database of {wanted.group} has its share already.")
+    return await _fitting(fleet, plans)
+
+
+async def plan_drain(fleet: Fleet, database: str) -> list[PlannedMove]:
+    """What would be ordered to empty a database. Raises Conflict, DatabaseUnavailable."""
+    return await _fitting(fleet, await sharding.plan_drain(fleet.sharding, database))
+
+
+async def order(fleet: Fleet, wanted: WantedMoves, by: ChangedBy) -> Ordered:
+    """Orders moves. Raises BadInput, Conflict, DatabaseUnavailable."""
+    if ordered := await fleet.sharding.moves.ordered(by.command_id):
+        return await _told(fleet, ordered)
+    plans = await plan(fleet, wanted)
+    action = "slots_rebalance" if wanted.slots is None else "slots_move"
+    async with fleet.sharding.audit.recorded(_entry(by, action, wanted.group, plans)) as end:
+        ids = await fleet.sharding.moves.order(plans, by.command_id)
+        end.after = {"moves": ids}
+    return await _told(fleet, ids)
+
+
+async def order_drain(fleet: Fleet, database: str, by: ChangedBy) -> Ordered:
+    """Gives a database no more slots, and orders the moves that take its own away.
+
+    If they are refused, it isn't draining. Raises Conflict, DatabaseUnavailable.
+    """
+    if ordered := await fleet.sharding.moves.ordered(by.command_id):
+        return await _told(fleet, ordered)
+    plans = await plan_drain(fleet, database)
+    async with fleet.sharding.audit.recorded(_entry(by, "database_drain", database, plans)) as end:
+        await fleet.sharding.membership.drain(database)
+        try:
+            ids = await fleet.sharding.moves.order(plans, by.command_id)
+        except GameError:
+            await fleet.sharding.membership.keep(database)
+            raise
+        end.after = {"moves": ids}
+    return await _told(fleet, ids)
+
+
+async def _told(fleet: Fleet, ids: Sequence[int]) -> Ordered:
+    records = [await fleet.sharding.moves.find(move_id) for move_id in ids]
+    plans = [
+        PlannedMove(record.group, record.source, record.target, [slot.slot for slot in record.slots])
+        for record in records
+    ]
+    return plans, ids
+
+
+async def cancel(fleet: Fleet, move_id: int, by: ChangedBy) -> MoveRecord:
+    """Leaves the slots of a move that haven't moved where they are. Raises Conflict, NotFound, DatabaseUnavailable."""
+    move = await fleet.sharding.moves.find(move_id)
+    if not move.cancelled:
+        entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id)
+        async with fleet.sharding.audit.recorded(entry):
+            await fleet.sharding.moves.cancel(move_id)
+    return await fleet.sharding.moves.find(move_id)
+
+
+async def _fitting(fleet: Fleet, plans: list[PlannedMove]) -> list[PlannedMove]:
+    for each in plans:
+        await fleet.sharding.mover.require_fit(each)
+    return plans
+
+
+def _entry(by: ChangedBy, action: str, target: str, plans: Sequence[PlannedMove]) -> AuditedChange:
+    details = {
+        "moves": [
+            {"group": each.group, "slots": ranges.shown(each.slots), "from": each.source, "to": each.target}
+            for each in plans
+        ]
+    }
+    return AuditedChange(by.admin, action, target, by.reason, details, by.command_id)

@@ -1,0 +1,180 @@
+// The fleet: how its nodes and databases are, which database owns which slots, moves, and seasons.
+
+import { Chart } from '../lib/chart.js';
+import { Fault, Told } from '../lib/dialog.js';
+import { ago, bytes, number, seconds, when } from '../lib/format.js';
+import { html, useRef, useState } from '../lib/html.js';
+import { usePolled, useRead } from '../lib/load.js';
+import { Link, urlOf } from '../lib/router.js';
+import { DrainDatabase, Moves, MoveSlots, SlotMaps } from './fleet_moves.js';
+import { Boards, Seasons } from './fleet_boards.js';
+import { may } from './index.js';
+
+const PAUSE_MS = 2000;
+const POINTS = 150;
+const TABS = [['now', 'Now'], ['slots', 'Slots and moves'], ['boards', 'Boards and seasons']];
+
+// The value under which a share of the counts lies, from buckets with these upper bounds, in ms.
+function quantile(counts, bounds, share) {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (!total) return null;
+  let left = total * share;
+  for (let at = 0; at < counts.length; at += 1) {
+    if (left <= counts[at] || at === counts.length - 1) {
+      const low = at ? bounds[at - 1] : 0;
+      const high = bounds[at] ?? bounds.at(-1) * 2;
+      return 1000 * (low + (high - low) * Math.min(1, left / (counts[at] || 1)));
+    }
+    left -= counts[at];
+  }
+  return null;
+}
+
+const difference = (now, before) => now.map((value, at) => Math.max(0, value - (before[at] ?? 0)));
+const sum = (counts) => counts.reduce((total, count) => total + count, 0);
+
+// What happened between two answers: per node its rates and latencies.
+function rates(now, before) {
+  const earlier = Object.fromEntries(before.answer.nodes.map((node) => [node.address, node]));
+  return now.answer.nodes.map((node) => {
+    const old = earlier[node.address]?.figures ?? {};
+    const { figures } = node;
+    const elapsed = figures.up_seconds - old.up_seconds;
+    if (!figures.requests || !old.requests || !(elapsed > 0)) return { node, known: false };
+    const actions = difference(figures.actions, old.actions);
+    const requests = difference(figures.requests, old.requests);
+    return {
+      node,
+      known: true,
+      actions: sum(actions) / elapsed,
+      requests: sum(requests) / elapsed,
+      refusals: Math.max(0, figures.refusals + figures.denied - old.refusals - old.denied) / elapsed,
+      p99: quantile(actions, now.answer.bounds, 0.99),
+      processor: (figures.processor_seconds - old.processor_seconds) / elapsed,
+    };
+  });
+}
+
+const best = (values) => (values.length ? Math.min(...values) : null);
+
+function Tiles({ answer, now }) {
+  const known = now.filter((each) => each.known);
+  const total = (name) => (known.length ? known.reduce((all, each) => all + each[name], 0) : null);
+  const rate = (value) => (value === null ? '–' : number(Math.round(value)));
+  const databases = [...new Set(answer.nodes.flatMap((node) => (node.figures.followers ?? []).map((each) => each.database)))];
+  const lags = databases.map((name) => best(answer.nodes.flatMap((node) => (node.figures.followers ?? [])
+    .filter((each) => each.database === name).map((each) => each.age_seconds))));
+  const tile = (title, value) => html`<div><dt>${title}</dt><dd>${value}</dd></div>`;
+  return html`<dl class="tiles">
+    ${tile('Nodes', number(answer.nodes.length))}
+    ${tile('Players online', number(answer.nodes.reduce((all, node) => all + node.players, 0)))}
+    ${tile('Actions / s', rate(total('actions')))}
+    ${tile('Requests / s', rate(total('requests')))}
+    ${tile('Refused / s', rate(total('refusals')))}
+    ${tile('Commands waiting', number(answer.nodes.reduce((all, node) => all + (node.figures.queued ?? 0), 0)))}
+    ${tile('Boards behind by', seconds(lags.length ? Math.max(...lags) : null))}
+  </dl>`;
+}
+
+function Nodes({ now }) {
+  return html`<section><h2>Nodes</h2><div class="scroll"><table>
+    <thead><tr><th scope="col">Node</th><th scope="col">Address</th><th scope="col">Started</th><th scope="col" class="n">Players</th>
+      <th scope="col" class="n">Sockets</th><th scope="col" class="n">Actions / s</th><th scope="col" class="n">p99</th>
+      <th scope="col" class="n">Requests / s</th><th scope="col" class="n">Core</th><th scope="col" class="n">Waiting</th></tr></thead>
+    <tbody>${now.map(({ node, known, ...each }) => html`<tr key=${node.address}>
+      <th scope="row">${node.name}</th><td class="mono">${node.address}</td>
+      <td><time datetime=${node.started_at} title=${when(node.started_at)}>${ago(node.started_at)}</time></td>
+      <td class="n">${number(node.players)}</td><td class="n">${number(node.sockets)}</td>
+      <td class="n">${known ? number(Math.round(each.actions)) : '–'}</td>
+      <td class="n">${known && each.p99 !== null ? `${each.p99.toFixed(1)} ms` : '–'}</td>
+      <td class="n">${known ? number(Math.round(each.requests)) : '–'}</td>
+      <td class="n">${known ? `${Math.round(each.processor * 100)} %` : '–'}</td>
+      <td class="n">${number(node.figures.queued)}</td></tr>`)}</tbody></table></div></section>`;
+}
+
+function Databases({ answer, onDrain }) {
+  const asked = usePolled('/databases', {}, 10_000);
+  const replicas = answer.nodes[0]?.figures.replicas ?? [];
+  const draining = new Set(answer.members.filter((member) => member.draining).map((member) => member.database));
+  if (!asked.value) return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /></section>`;
+  return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /><div class="scroll"><table>
+    <thead><tr><th scope="col">Database</th><th scope="col">Role</th><th scope="col" class="n">Players</th><th scope="col" class="n">Size</th>
+      <th scope="col">Slots</th><th scope="col">Replicas</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+    <tbody>${asked.value.databases.map((each) => html`<tr key=${each.name}>
+      <th scope="row">${each.name}</th>
+      <td><span class=${`tag ${each.role === 'primary' ? 'good' : 'bad'}`}>${each.role}</span>
+        ${draining.has(each.name) && html` <span class="tag warn">draining</span>`}</td>
+      <td class="n">${number(each.players)}</td><td class="n">${bytes(each.bytes)}</td>
+      <td>${each.groups.map((group) => `${group.group} ${number(group.slots)}`).join(', ') || '–'}</td>
+      <td>${replicas.filter((replica) => replica.database === each.name).map((replica) => html`<span
+          class=${`tag ${replica.age_seconds === null ? 'bad' : 'good'}`} key=${replica.replica}>${replica.replica}:
+          ${replica.age_seconds === null ? 'away' : `${seconds(replica.age_seconds)}, ${bytes(replica.behind_bytes)} behind`}</span> `)}</td>
+      <td>${onDrain && !draining.has(each.name) && html`<button type="button" class="plain" onClick=${() => onDrain(each.name)}>Drain ${each.name}…</button>`}</td>
+    </tr>`)}</tbody></table></div></section>`;
+}
+
+function Charts({ history }) {
+  const x = history.map((point) => point.at);
+  const names = [...new Set(history.flatMap((point) => point.nodes.map((each) => each.node.name)))].slice(0, 8);
+  const lines = (figure) => names.map((name, color) => ({
+    label: name,
+    color,
+    values: history.map((point) => {
+      const found = point.nodes.find((each) => each.node.name === name);
+      return found?.known ? found[figure] : null;
+    }),
+  }));
+  const rate = (value) => number(Math.round(value));
+  return html`<section aria-label="Charts"><div class="charts">
+    <${Chart} title="Actions" unit="per second" time x=${x} lines=${lines('actions')} show=${rate} />
+    <${Chart} title="Latency of actions, p99" unit="ms" time x=${x} lines=${lines('p99')} show=${(value) => value.toFixed(1)} />
+    <${Chart} title="Requests over HTTP" unit="per second" time x=${x} lines=${lines('requests')} show=${rate} />
+    <${Chart} title="Processor" unit="share of a core" time x=${x} lines=${lines('processor')} show=${(value) => `${Math.round(value * 100)} %`} />
+  </div></section>`;
+}
+
+function Now({ answer, history, onDrain }) {
+  const now = history.at(-1)?.nodes ?? answer.nodes.map((node) => ({ node, known: false }));
+  return html`
+    <${Tiles} answer=${answer} now=${now} />
+    ${history.length > 1 && html`<${Charts} history=${history} />`}
+    <${Nodes} now=${now} />
+    <${Databases} answer=${answer} onDrain=${onDrain} />`;
+}
+
+export default function Fleet({ route, admin }) {
+  const before = useRef(null);
+  const [history, setHistory] = useState([]);
+  const [change, setChange] = useState(null);
+  const [told, setTold] = useState('');
+  const asked = usePolled('/fleet', {}, PAUSE_MS, (answer) => {
+    const now = { answer };
+    if (before.current) {
+      const point = { at: Date.now() / 1000, nodes: rates(now, before.current) };
+      setHistory((points) => [...points, point].slice(-POINTS));
+    }
+    before.current = now;
+  });
+  const orders = may(admin.role, 'operator');
+  const tab = TABS.some(([name]) => name === route.query.tab) ? route.query.tab : 'now';
+  const done = (text) => {
+    setChange(null);
+    setTold(text);
+  };
+  return html`
+    <div class="bar"><h1>Fleet</h1>
+      ${orders && html`<button type="button" onClick=${() => setChange({ kind: 'move' })}>Move slots…</button>
+        <button type="button" onClick=${() => setChange({ kind: 'balance' })}>Rebalance…</button>`}</div>
+    <nav class="tabs" aria-label="Parts of the fleet">${TABS.map(([name, title]) => html`<${Link} key=${name}
+      to=${urlOf('fleet', [], name === 'now' ? {} : { tab: name })} aria-current=${tab === name ? 'page' : undefined}>${title}<//>`)}</nav>
+    <${Fault} error=${asked.error} />
+    ${!asked.value && !asked.error && html`<p class="faint" role="status">Loading…</p>`}
+    ${asked.value && tab === 'now' && html`<${Now} answer=${asked.value} history=${history}
+      onDrain=${orders ? (database) => setChange({ kind: 'drain', database }) : null} />`}
+    ${asked.value && tab === 'slots' && html`<${SlotMaps} /><${Moves} fleet=${asked.value} orders=${orders} onTold=${setTold} />`}
+    ${tab === 'boards' && html`<${Boards} /><${Seasons} />`}
+    ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${done} onClose=${() => setChange(null)} />`}
+    ${(change?.kind === 'move' || change?.kind === 'balance') && asked.value && html`<${MoveSlots} members=${asked.value.members}
+      balance=${change.kind === 'balance'} onDone=${done} onClose=${() => setChange(null)} />`}
+    <${Told} text=${told} onGone=${() => setTold('')} />`;
+}

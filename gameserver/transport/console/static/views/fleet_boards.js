@@ -1,0 +1,63 @@
+// Checks of boards against the databases, and seasons with what they would reward.
+
+import { ask } from '../lib/api.js';
+import { Dialog, Fault } from '../lib/dialog.js';
+import { ago, languageOf, number, when } from '../lib/format.js';
+import { html, useEffect, useState } from '../lib/html.js';
+import { useRead } from '../lib/load.js';
+import { Link, urlOf } from '../lib/router.js';
+
+const SAMPLE = 500;
+
+export function Boards() {
+  const [boards, setBoards] = useState([]);
+  const [fault, setFault] = useState(null);
+  const [checks, setChecks] = useState({});
+  useEffect(() => {
+    ask('GET', '/boards', { root: '/v1' }).then((answer) => setBoards(answer.boards.map((board) => board.name)), setFault);
+  }, []);
+  const check = async (board) => {
+    setChecks((before) => ({ ...before, [board]: { busy: true } }));
+    const found = await ask('GET', `/boards/${encodeURIComponent(board)}/check`, { query: { sample: SAMPLE } }).catch((error) => ({ error }));
+    setChecks((before) => ({ ...before, [board]: found }));
+  };
+  return html`<section><h2>Boards</h2><p class="faint">A check compares about ${SAMPLE} places with the databases; nodes do so by themselves, too.</p>
+    <${Fault} error=${fault} />
+    <div class="scroll"><table><thead><tr><th scope="col">Board</th><th scope="col">Result</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+    <tbody>${boards.map((board) => {
+      const found = checks[board];
+      return html`<tr key=${board}><th scope="row">${board}</th><td role="status">
+        ${found?.busy && 'checking…'}${found?.error && found.error.message}
+        ${found?.compared !== undefined && html`<span class=${`tag ${found.differing ? 'bad' : 'good'}`}>${number(found.compared)} compared, ${number(found.differing)} differ</span>`}</td>
+        <td><button type="button" class="plain" disabled=${found?.busy} onClick=${() => check(board)}>Check ${board}</button></td></tr>`;
+    })}</tbody></table></div></section>`;
+}
+
+export function Seasons() {
+  const { value, error } = useRead('/seasons');
+  const [shown, setShown] = useState(null);
+  return html`<section><h2>Seasons</h2><${Fault} error=${error} />
+    ${value && html`<div class="scroll"><table><thead><tr><th scope="col">Board</th><th scope="col">State</th><th scope="col">From</th><th scope="col">Until</th>
+      <th scope="col" class="n">Players</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+      <tbody>${[...value.seasons].reverse().map((season) => html`<tr key=${season.board + season.start}>
+        <th scope="row">${season.board}</th><td><span class="tag">${season.state}</span></td><td>${when(season.start)}</td>
+        <td><time datetime=${season.end} title=${ago(season.end)}>${when(season.end)}</time></td><td class="n">${number(season.players)}</td>
+        <td>${season.state === 'running' && html`<button type="button" class="plain" onClick=${() => setShown(season.board)}>Rewards of ${season.board} as of now…</button>`}</td></tr>`)}
+      </tbody></table></div>`}
+    ${shown && html`<${Rewards} board=${shown} onClose=${() => setShown(null)} />`}</section>`;
+}
+
+function Rewards({ board, onClose }) {
+  const { value, error } = useRead(`/seasons/${encodeURIComponent(board)}/preview`, { limit: 100 });
+  const reward = (each) => (each ? [each.exp && `${number(each.exp)} exp`, each.text].filter(Boolean).join(', ') : '–');
+  return html`<${Dialog} title=${`${board}: if it ended now`} onClose=${onClose} wide>
+    <${Fault} error=${error} />
+    ${!value && !error && html`<p role="status">Counting…</p>`}
+    ${value && html`<p>It ends ${when(value.season.end)}. Nothing is paid by looking.</p>
+      <div class="scroll"><table><thead><tr><th scope="col" class="n">Rank</th><th scope="col">Player</th><th scope="col" class="n">Score</th><th scope="col">Reward</th></tr></thead>
+      <tbody>${value.places.map((place) => html`<tr key=${place.player}><td class="n">${number(place.rank)}</td>
+        <td><${Link} to=${urlOf('player', [place.player])} lang=${languageOf(place.name)}>${place.name}<//></td>
+        <td class="n">${number(place.score)}</td><td>${reward(place.reward)}</td></tr>`)}</tbody></table></div>
+      ${!value.places.length && html`<p class="faint">Nobody has scored yet.</p>`}`}
+  <//>`;
+}

@@ -1,0 +1,41 @@
+// Queries that operators saved for each other: chosen, saved and deleted above the list of players.
+
+import { Change, Field, Told } from '../lib/dialog.js';
+import { html, useState } from '../lib/html.js';
+import { useRead } from '../lib/load.js';
+import { go, urlOf } from '../lib/router.js';
+
+const text = (query) => JSON.stringify(Object.entries(query).sort());
+const pathOf = (name) => `/queries/${encodeURIComponent(name)}`;
+
+// `query` is what the list shows, without what names a player; `mayChange` whether the operator may save and delete.
+export function Saved({ query, mayChange }) {
+  const [dialog, setDialog] = useState(null);
+  const [told, setTold] = useState('');
+  const asked = useRead('/queries');
+  const queries = asked.value?.queries ?? [];
+  const chosen = queries.find((each) => text(each.query) === text(query))?.name ?? '';
+  const close = () => setDialog(null);
+  const done = (said) => {
+    close();
+    setTold(said);
+    asked.reload();
+  };
+  const choose = (event) => {
+    const found = queries.find((each) => each.name === event.target.value);
+    go(urlOf('players', [], found ? found.query : {}));
+  };
+  return html`<div class="bar saved"><${Field} id="saved" label="Saved query"><select id="saved" value=${chosen} onChange=${choose}>
+      <option value="">none</option>${queries.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select><//>
+    ${mayChange && html`<button type="button" onClick=${() => setDialog('save')}>Save query</button>
+      ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
+    <${Told} text=${told} onGone=${() => setTold('')} />
+    ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen }}
+      request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query } })}
+      fields=${(values, set) => html`<${Field} id="query-name" label="Name"><input id="query-name" required maxlength="64"
+        value=${values.name} onInput=${(event) => set('name', event.target.value)} autocomplete="off" /><//>`}
+      onDone=${(answer) => done(`Saved as ${answer.name}.`)} onClose=${close} />`}
+    ${dialog === 'delete' && html`<${Change} title=${`Delete the saved query ${chosen}`} verb="Delete" danger reasonIn="query"
+      request=${(_, preview) => (preview ? null : { method: 'DELETE', path: pathOf(chosen) })}
+      onDone=${() => done('Deleted.')} onClose=${close} />`}`;
+}

@@ -1,0 +1,64 @@
+"""The fleet over HTTP: how it is, and what operators order of it; `name` is the name of the admin key."""
+
+from aiohttp import web
+
+from gameserver.commands import fleet, seasons
+from gameserver.commands.results import ChangedBy, WantedMoves
+from gameserver.rules.errors import NotFound
+from gameserver.telemetry import FAST
+from gameserver.transport import answers, wire
+from gameserver.transport.http import inputs
+from gameserver.transport.http.replies import json_response, large_json_response
+from gameserver.transport.keys import COMMANDS
+
+LARGEST_MOVE_ID = (1 << 63) - 1
+
+
+async def read_fleet(request: web.Request, _: str) -> web.Response:
+    context = request.app[COMMANDS].fleet
+    return large_json_response(request, answers.fleet(await fleet.nodes(context), await fleet.members(context), FAST))
+
+
+async def read_moves(request: web.Request, _: str) -> web.Response:
+    return large_json_response(request, answers.moves(await fleet.moves(request.app[COMMANDS].fleet)))
+
+
+async def order_moves(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.MoveSlots), request.app[COMMANDS].fleet
+    wanted = WantedMoves(fields.group, fields.slots, fields.target)
+    if _is_preview(request):
+        return json_response(answers.move_plan(await fleet.plan(context, wanted), ()))
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    return json_response(answers.move_plan(*await fleet.order(context, wanted, by)))
+
+
+async def drain_database(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].fleet
+    database = request.match_info["database"]
+    if _is_preview(request):
+        return json_response(answers.move_plan(await fleet.plan_drain(context, database), ()))
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    return json_response(answers.move_plan(*await fleet.order_drain(context, database, by)))
+
+
+async def cancel_move(request: web.Request, name: str) -> web.Response:
+    fields, text = await inputs.body(request, wire.Because), request.match_info["move"]
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= LARGEST_MOVE_ID:
+        raise NotFound("There is no such move.")
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    return json_response(answers.move(await fleet.cancel(request.app[COMMANDS].fleet, int(text), by)))
+
+
+async def read_seasons(request: web.Request, _: str) -> web.Response:
+    return large_json_response(request, answers.seasons(await seasons.listed(request.app[COMMANDS].seasons)))
+
+
+async def preview_season(request: web.Request, _: str) -> web.Response:
+    limit, board = inputs.query(request, wire.SeasonPreviewQuery).limit, request.match_info["board"]
+    return large_json_response(
+        request, answers.season_preview(await seasons.preview(request.app[COMMANDS].seasons, board, limit))
+    )
+
+
+def _is_preview(request: web.Request) -> bool:
+    return inputs.query(request, wire.PreviewQuery).preview == "true"

@@ -1,0 +1,54 @@
+"""The fleet in the console: a move of slots from its plan to its end, and what viewers may see."""
+
+from playwright.async_api import Page, expect
+
+from gameserver.commands import admins
+from gameserver.rules.roles import Role
+from gameserver.storage.operators.admin_keys import NewKey
+from tests.support.client import Api
+from tests.support.nodes import InProcessNode
+from tests.transport.console.conftest import sign_in, violations
+
+
+async def test_a_move_is_planned_ordered_and_followed_to_its_end(signed_in: Page, api: Api) -> None:
+    page = signed_in
+    await api.sign_up("mage")
+    await page.goto("/console/fleet")
+    await expect(page.get_by_text("Players online")).to_be_visible()
+    await expect(page.locator(".chart canvas").first).to_be_visible()
+    assert not await violations(page)
+    await page.get_by_role("link", name="Slots and moves").click()
+    await expect(page.get_by_role("img", name="players: one 32, two 32")).to_be_visible()
+    await page.get_by_role("button", name="Move slots…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Slots").fill("0-2")
+    await dialog.get_by_label("To", exact=True).select_option("two")
+    await dialog.get_by_label("Reason").fill("a test")
+    await dialog.get_by_role("button", name="Preview").click()
+    await expect(dialog).to_contain_text("3 slots in one move")
+    assert not await violations(page)
+    button = dialog.get_by_role("button", name="Move", exact=True)
+    await expect(button).to_be_disabled()
+    await dialog.get_by_label("to confirm").fill("3")
+    await button.click()
+    await expect(dialog).to_have_count(0)
+    move = page.locator("tr[data-move]")
+    await expect(move).to_contain_text("one → two")
+    await expect(move).to_contain_text("3 moved", timeout=60_000)
+    await expect(page.get_by_role("img", name="players: one 29, two 35")).to_be_visible()
+    assert not await violations(page)
+    await page.get_by_role("link", name="Boards and seasons").click()
+    await page.get_by_role("button", name="Check exp").click()
+    await expect(page.get_by_text("compared, 0 differ")).to_be_visible()
+    await page.get_by_role("button", name="Rewards of dragons_weekly").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Nobody has scored yet")
+    assert not await violations(page)
+
+
+async def test_a_viewer_sees_the_fleet_and_orders_nothing(page: Page, node: InProcessNode) -> None:
+    _, secret = await admins.make(node.core.commands.admins, "tests", NewKey("reader", Role.VIEWER), "a test")
+    await sign_in(page, secret)
+    await page.goto("/console/fleet")
+    await expect(page.get_by_role("row", name="two primary")).to_be_visible()
+    for name in ("Move slots…", "Rebalance…", "Drain one…"):
+        await expect(page.get_by_role("button", name=name)).to_have_count(0)

@@ -1,0 +1,155 @@
+"""An operator works on a player's page in a real browser: by keyboard alone, and safe from what players write."""
+
+from typing import Any
+
+from playwright.async_api import Locator, Page, expect
+
+from gameserver.commands import admins
+from gameserver.rules.roles import Role
+from gameserver.storage.operators.admin_keys import NewKey
+from tests.support.client import ADMIN_KEY, Api, Signed
+from tests.support.nodes import InProcessNode
+from tests.support.wait import wait_until
+from tests.transport.console.conftest import sign_in, violations
+
+XSS = '<img src=x onerror="window.hurt = 1"><script>window.hurt = 1</script>'
+
+
+async def change(api: Api, who: Signed, what: str, **fields: Any) -> None:
+    answer = await api.ask("POST", f"/admin/v1/players/{who.id}/{what}", token=ADMIN_KEY, body=fields)
+    assert answer.status in (200, 201), answer.body
+
+
+async def exp_of(api: Api, who: Signed) -> int:
+    return int((await api.admin(f"players/{who.id}")).body["player"]["exp"])
+
+
+async def show(page: Page, who: Signed, tab: str = "overview") -> None:
+    await page.goto(f"/console/player/{who.id}?tab={tab}")
+    await expect(page.get_by_role("heading", name=who.name, level=1)).to_be_visible()
+
+
+async def tab_to(page: Page, wanted: Locator) -> None:
+    """Moves the focus by the Tab key alone until it is there."""
+    await expect(wanted).to_be_visible()
+    for _ in range(300):
+        if await wanted.evaluate("element => element === document.activeElement"):
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key doesn't lead to {wanted}")
+
+
+async def carry_out(page: Page, reason: str) -> None:
+    """In the dialog of a change: a reason, Enter for the preview, Enter for the change."""
+    await tab_to(page, page.get_by_label("Reason"))
+    await page.keyboard.type(reason)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("region", name="What will change")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_a_player_is_corrected_and_the_correction_undone_by_keyboard_alone(api: Api, signed_in: Page) -> None:
+    page = signed_in
+    who, better = await api.sign_up("warrior", name="용사 하나"), await api.sign_up("warrior")
+    await change(api, better, "corrections", exp=100, reason="a test")
+
+    async def is_second() -> bool:
+        places = (await api.admin(f"players/{who.id}")).body["places"]
+        return {place["board"]: place["entry"]["rank"] for place in places}.get("exp") == 2
+
+    await wait_until(is_second, what="the player is second")
+    await show(page, who)
+    await tab_to(page, page.get_by_role("button", name="Correct…"))
+    await page.keyboard.press("Enter")
+    await tab_to(page, page.get_by_label("EXP"))
+    await page.keyboard.type("5000")
+    await tab_to(page, page.get_by_label("Reason"))
+    await page.keyboard.type("a lost reward")
+    await page.keyboard.press("Enter")
+    preview = page.get_by_role("region", name="What will change")
+    await expect(preview.get_by_role("row", name="exp 0 5,000", exact=True)).to_be_visible()
+    await expect(preview.get_by_role("row", name="rank on exp 2 1", exact=True)).to_be_visible()
+    assert await exp_of(api, who) == 0, "a preview changes nothing"
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status").filter(has_text="The player is corrected.")).to_be_visible()
+    await expect(page.locator("header.player")).to_contain_text("5,000")
+    assert await exp_of(api, who) == 5000
+
+    await tab_to(page, page.get_by_role("link", name="Ledger"))
+    await page.keyboard.press("Enter")
+    undo = page.get_by_role("button", name="Undo operator:correct, version 2")
+    await tab_to(page, undo)
+    await page.keyboard.press("Enter")
+    await carry_out(page, "it had it already")
+    await expect(page.get_by_role("row").filter(has_text="operator:correct")).to_contain_text("undone")
+    await expect(undo).to_have_count(0)
+    assert await exp_of(api, who) == 0
+    entries = (await api.admin("audit", target=who.id)).body["entries"]
+    assert [(entry["action"], entry["reason"]) for entry in entries] == [
+        ("undo", "it had it already"), ("correct", "a lost reward")
+    ]  # fmt: skip
+
+
+async def test_what_players_and_operators_write_is_shown_and_never_run(api: Api, signed_in: Page) -> None:
+    page = signed_in
+    who = await api.sign_up("mage", label=XSS[:64])
+    await change(api, who, "notes", text=XSS)
+    await change(api, who, "mail", text=XSS, reason=XSS)
+    await change(api, who, "ban", said=XSS, reason=XSS)
+    await change(api, who, "corrections", exp=1, reason=XSS)
+    await api.ask("POST", "/v1/sessions", body={"device": who.device, "label": XSS[:64]})
+    for tab, shown in (("overview", "warrior"), ("ledger", XSS[:30]), ("mail", XSS), ("moderation", XSS)):
+        await show(page, who, tab)
+        if tab != "overview":
+            await expect(page.get_by_text(shown).first).to_be_visible()
+        assert await page.locator("main img, main script").count() == 0
+    await show(page, who, "access")
+    await expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
+    assert await page.evaluate("window.hurt") is None
+
+
+async def test_an_erasure_is_confirmed_by_the_players_id_and_shows_its_receipt(
+    api: Api, node: InProcessNode, page: Page
+) -> None:
+    who = await api.sign_up("mage", name="Zyxwvut Qponm")
+    _, support = await admins.make(node.core.commands.admins, "tests", NewKey("ann", Role.SUPPORT), "a test")
+    await sign_in(page, support)
+    await show(page, who)
+    await expect(page.get_by_role("button", name="Ban…")).to_be_visible()
+    await expect(page.get_by_role("button", name="Erase…")).to_have_count(0)
+    await page.get_by_role("button", name="Sign out").click()
+    await sign_in(page, ADMIN_KEY)
+    await show(page, who)
+    await page.get_by_role("button", name="Erase…").click()
+    await page.get_by_label("Reason").fill("article 17")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("region", name="What will change")).to_contain_text(who.name)
+    erase = page.get_by_role("button", name="Erase", exact=True)
+    await expect(erase).to_be_disabled()
+    await page.get_by_label("to confirm").fill(who.id)
+    await erase.click()
+    await expect(page.get_by_role("heading", name="Receipt of an erasure")).to_be_visible()
+    await expect(page.get_by_text("a search finds nothing of it any more")).to_be_visible()
+    assert (await api.admin(f"players/{who.id}")).code == "player_not_found"
+
+
+async def test_nothing_of_a_players_page_offends_a_screen_reader(api: Api, signed_in: Page) -> None:
+    page, who = signed_in, await api.sign_up("mage", name="용사 둘")
+    await change(api, who, "notes", text="A regular.")
+    await change(api, who, "mail", text="Hello.", items={"potion": 1}, reason="a test")
+    await change(api, who, "ban", said="Stop.", reason="a test")
+    for scheme, tabs in (
+        ("light", ("overview", "ledger", "past", "mail", "access", "moderation")),
+        ("dark", ("ledger",)),
+    ):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for tab in tabs:
+            await show(page, who, tab)
+            await expect(page.get_by_text("Loading")).to_have_count(0)
+            assert not await violations(page), tab
+    await page.get_by_role("button", name="Correct…").click()
+    await page.get_by_label("EXP").fill("70")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("region", name="What will change")).to_contain_text("exp")
+    assert not await violations(page)

@@ -1,0 +1,154 @@
+"""The fleet as operators see it over HTTP, and moves that they order there."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.wait import wait_until
+
+
+async def admin(api: Api, method: str, path: str, key: str | None = None, **body: object) -> Answer:
+    return await api.ask(method, f"/admin/v1/{path}", token=ADMIN_KEY, body=body or None, key=key)
+
+
+async def moved(api: Api, ids: list[int]) -> list[dict[str, Any]]:
+    """The moves, once all are over."""
+
+    async def ends() -> list[dict[str, Any]]:
+        moves = (await admin(api, "GET", "moves")).body["moves"]
+        found = [move for move in moves if move["id"] in ids]
+        return found if all(move["ended_at"] for move in found) else []
+
+    await wait_until(ends, what="the moves are over", seconds=60)
+    return await ends()
+
+
+async def owned(api: Api, database: str) -> int:
+    members = (await admin(api, "GET", "fleet")).body["members"]
+    return int(next(each["slots"] for each in members if (each["group"], each["database"]) == ("players", database)))
+
+
+async def test_every_node_tells_how_it_is(node: InProcessNode, settings: Settings, api: Api) -> None:
+    who = await api.sign_up()
+    await api.act(who)
+    async with AsyncExitStack() as stack:
+        other = settings.model_copy(
+            update={"node": settings.node.model_copy(update={"port": free_port(), "name": "b"})}
+        )
+        await start_node(stack, other)
+
+        async def told() -> dict[str, dict[str, object]]:
+            nodes = {each["name"]: each for each in (await admin(api, "GET", "fleet")).body["nodes"]}
+            return nodes if len(nodes) == 2 and all(each["figures"] for each in nodes.values()) else {}
+
+        await wait_until(told, what="both nodes have told their figures")
+        nodes = await told()
+    answer = (await admin(api, "GET", "fleet")).body
+    for each in nodes.values():
+        figures = each["figures"]
+        assert isinstance(figures, dict)
+        assert len(figures["requests"]) == len(figures["actions"]) == len(answer["bounds"]) + 1
+        assert sum(figures["actions"]) >= 1
+        assert figures["processor_seconds"] > 0
+        assert {follower["database"] for follower in figures["followers"]} == {"one", "two"}
+
+
+async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_changes_nothing(api: Api) -> None:
+    who = await api.sign_up()
+    order = {"group": "players", "slots": "0-3", "target": "two", "reason": "a test"}
+    before = await owned(api, "two")
+    first = await admin(api, "POST", "moves?preview=true", **order)
+    assert first.status == 200, first.body
+    assert first.body["ids"] == []
+    [planned] = first.body["moves"]
+    assert (planned["source"], planned["target"]) == ("one", "two")
+    assert (await admin(api, "GET", "moves")).body["moves"] == []
+    key = command_id()
+    ordered = await admin(api, "POST", "moves", key, **order)
+    assert ordered.status == 200, ordered.body
+    assert ordered.body["moves"] == first.body["moves"]
+    ids = ordered.body["ids"]
+    assert (await admin(api, "POST", "moves", key, **order)).body == ordered.body
+    [over] = await moved(api, ids)
+    assert (over["step"], over["moved"], over["kept"], over["slots"]) == ("done", planned["count"], 0, planned["slots"])
+    assert (await admin(api, "POST", "moves", key, **order)).body == ordered.body, "also when it is over"
+    assert await owned(api, "two") == before + planned["count"]
+    again = await admin(api, "POST", "moves", **order)
+    assert (again.status, again.code) == (409, "conflict")
+    assert (await api.act(who)).status == 200
+    entry = (await admin(api, "GET", "audit?action=slots_move")).body["entries"][0]
+    assert (entry["ended"], entry["after"], entry["command_id"], entry["reason"]) == (
+        "done",
+        {"moves": ids},
+        key,
+        "a test",
+    )
+    balance = {"group": "players", "reason": "a test"}
+    ordered = await admin(api, "POST", "moves", **balance)
+    assert sum(move["count"] for move in ordered.body["moves"]) == planned["count"]
+    await moved(api, ordered.body["ids"])
+    assert await owned(api, "two") == before
+
+
+async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(api: Api) -> None:
+    held = await owned(api, "two")
+    foreseen = await admin(api, "POST", "databases/two/drain?preview=true", reason="a test")
+    assert foreseen.status == 200, foreseen.body
+    assert {move["source"] for move in foreseen.body["moves"]} == {"two"}
+    ordered = await admin(api, "POST", "databases/two/drain", command_id(), reason="a test")
+    assert ordered.status == 200, ordered.body
+    assert ordered.body["moves"] == foreseen.body["moves"]
+    for move_id in ordered.body["ids"]:
+        assert (await admin(api, "POST", f"moves/{move_id}/cancel", reason="a test")).body["cancelled"]
+    ended = await moved(api, ordered.body["ids"])
+    assert {move["moved"] + move["kept"] for move in ended} == {move["count"] for move in ended}
+    assert await owned(api, "two") == held - sum(move["moved"] for move in ended)
+    over = await admin(api, "POST", f"moves/{ordered.body['ids'][0]}/cancel", reason="a test")
+    assert over.body["cancelled"], "asked for again, it stays cancelled"
+    last = await admin(api, "POST", "databases/one/drain", reason="a test")
+    assert (last.status, last.code) == (409, "conflict")
+    assert "last database" in last.body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"group": "players", "slots": "0-3"}, 422),
+        ({"group": "players", "target": "one"}, 422),
+        ({"group": "players", "slots": "3-0", "target": "one"}, 422),
+        ({"group": "players", "slots": "x", "target": "one"}, 422),
+        ({"group": "players", "slots": "0-9999", "target": "one"}, 409),
+        ({"group": "nothing", "slots": "0", "target": "one"}, 409),
+        ({"group": "players", "slots": "0", "target": "nothing"}, 409),
+        ({"group": "players"}, 409),
+    ],
+)
+async def test_what_cant_be_moved_is_refused_with_the_reason(api: Api, body: dict[str, str], status: int) -> None:
+    for path in ("moves", "moves?preview=true"):
+        answer = await admin(api, "POST", path, **body, reason="a test")
+        assert answer.status == status, answer.body
+    assert (await admin(api, "GET", "moves")).body["moves"] == []
+    assert not [e for e in (await admin(api, "GET", "audit")).body["entries"] if e["action"].startswith("slots")]
+
+
+async def test_a_move_that_isnt_there_cant_be_cancelled(api: Api) -> None:
+    for move in ("1", "0", "-1", "x", "9" * 30):
+        assert (await admin(api, "POST", f"moves/{move}/cancel", reason="a test")).status == 404
+    assert (await admin(api, "POST", "databases/nothing/drain", reason="a test")).status == 409
+
+
+async def test_a_seasons_rewards_are_told_before_it_ends(api: Api) -> None:
+    who = await api.sign_up("mage")
+    await api.act(who)
+    seasons = (await admin(api, "GET", "seasons")).body["seasons"]
+    weekly = next(season for season in seasons if season["board"] == "dragons_weekly")
+    assert (weekly["state"], weekly["players"]) == ("running", None)
+    preview = await admin(api, "GET", "seasons/dragons_weekly/preview?limit=5")
+    assert preview.status == 200, preview.body
+    assert preview.body["season"] == weekly
+    assert (await admin(api, "GET", "seasons/nothing/preview")).code == "board_not_found"

@@ -1,0 +1,91 @@
+"""Queries of rankings that operators save for each other: kept whole, audited, bounded, and none names a player."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gameserver.storage.operators import saved_queries
+from gameserver.storage.operators.saved_queries import SavedQueries
+from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.nodes import InProcessNode
+from tests.transport.doors import fields_of
+
+QUERY = {"class": "mage", "min_level": "1", "by": "hp", "order": "asc", "banned": "false"}
+
+
+async def save(api: Api, name: str, query: Any, **more: Any) -> Answer:
+    body = {"reason": "for the spring event", "query": query}
+    return await api.ask("POST", f"/admin/v1/queries/{quote(name, safe='')}", token=ADMIN_KEY, body=body, **more)
+
+
+async def names(api: Api) -> list[str]:
+    return [saved["name"] for saved in (await api.admin("queries")).body["queries"]]
+
+
+async def test_a_saved_query_comes_back_as_it_was_and_rankings_take_it(api: Api) -> None:
+    await api.sign_up("mage", "Merlin")
+    await api.sign_up("warrior", "Conan")
+    saved = await save(api, "봄 이벤트", QUERY)
+    assert (saved.status, saved.body["query"], saved.body["admin"]) == (200, QUERY, "tester")
+    (listed,) = (await api.admin("queries")).body["queries"]
+    assert listed == saved.body
+    found = (await api.admin("rankings", **listed["query"])).body["entries"]
+    assert [entry["player"]["name"] for entry in found] == ["Merlin"]
+
+
+async def test_saving_again_replaces_and_each_change_is_audited_with_before_and_after(api: Api) -> None:
+    first, second, last = command_id(), command_id(), command_id()
+    await save(api, "mages", QUERY, key=first)
+    await save(api, "mages", {"class": "priest"}, key=second)
+    assert (await api.admin("queries")).body["queries"][0]["query"] == {"class": "priest"}
+    path = "/admin/v1/queries/mages?reason=over"
+    assert (await api.ask("DELETE", path, token=ADMIN_KEY, key=last)).status == 204
+    assert (await api.ask("DELETE", path, token=ADMIN_KEY)).code == "query_not_found"
+    assert await names(api) == []
+    log = (await api.admin("audit", target="mages")).body["entries"]
+    shown = [(each["action"], each["before"], each["after"], each["ended"]) for each in log]
+    assert shown == [
+        ("delete_query", None, None, "query_not_found"),
+        ("delete_query", {"class": "priest"}, None, "done"),
+        ("save_query", QUERY, {"class": "priest"}, "done"),
+        ("save_query", None, QUERY, "done"),
+    ]
+    assert [each["command_id"] for each in log[1:]] == [last, second, first]
+    assert {each["reason"] for each in log[2:]} == {"for the spring event"}
+
+
+BAD: list[tuple[str, Any, str]] = [
+    ("a/b", QUERY, "name"),
+    ("<b>", QUERY, "name"),
+    (" blank", QUERY, "name"),
+    ("x" * 65, QUERY, "name"),
+    ("mages", {"name": "Merlin"}, "query.name"),
+    ("mages", {"name_part": "erl"}, "query.name_part"),
+    ("mages", {"id": "1"}, "query.id"),
+    ("mages", {"min_level": "07"}, "query.min_level"),
+    ("mages", {"banned": "yes"}, "query.banned"),
+    ("mages", {"min_level": "5", "max_level": "4"}, "max_level"),
+    ("mages", {"min_level": 5}, "query.min_level"),
+    ("mages", "class=mage", "query"),
+]
+
+
+async def test_what_cant_be_asked_or_names_a_player_isnt_saved(api: Api) -> None:
+    for name, query, field in BAD:
+        refused = await save(api, name, query)
+        assert (refused.status, fields_of(refused.body)) == (422, [field]), (name, query, refused.body)
+    assert (await save(api, "mages", {"class": "nobody"})).code == "unknown_class"
+    assert await names(api) == []
+
+
+async def test_there_are_never_more_than_the_most(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_queries, "MOST", 2)
+    queries = SavedQueries(node.core.databases["one"])
+    for name in ("a", "b"):
+        await queries.put(name, {}, "ann")
+    assert (await save(api, "c", QUERY)).code == "too_many_queries"
+    assert (await save(api, "b", QUERY)).status == 200
+    assert await names(api) == ["a", "b"]

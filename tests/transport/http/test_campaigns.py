@@ -215,6 +215,7 @@ async def running(settings: Settings, folder: Path, name: str) -> AsyncIterator[
         process.kill()
 
 
+@pytest.mark.soak  # a node as a process takes its time to start
 async def test_another_node_goes_on_when_the_one_that_sends_is_killed(settings: Settings, tmp_path: Path) -> None:
     chosen = with_operators(settings, letters_per_second=8)
     async with running(chosen, tmp_path, "one") as one, Api(one.address) as api:

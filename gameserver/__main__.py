@@ -14,6 +14,7 @@ from gameserver.cli import tables
 from gameserver.cli.audit import audit
 from gameserver.cli.backups import backup, backups_cli, restore
 from gameserver.cli.boards import boards_cli
+from gameserver.cli.campaigns import campaigns_cli
 from gameserver.cli.check import check
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.databases import databases
@@ -57,6 +58,7 @@ cli.add_typer(databases, name="databases")
 cli.add_typer(failover, name="failover")
 cli.add_typer(boards_cli, name="boards")
 cli.add_typer(seasons_cli, name="seasons")
+cli.add_typer(campaigns_cli, name="campaigns")
 cli.add_typer(keys_cli, name="keys")
 cli.add_typer(rules_cli, name="rules")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
-from gameserver.app.operators import admins_of, operators_room
+from gameserver.app.operators import admins_of, campaigns_of, operators_room
 from gameserver.app.rulebooks import numbered
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
@@ -197,10 +197,8 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
 def _commands(
     settings: Settings, rulebook: Rulebook, sharding: Sharding, redis: RedisClients, rooms: Rooms, passwords: Passwords
 ) -> Commands:
-    slots = sharding.slots
-    policy = Policy(
-        window_of(settings), rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds
-    )
+    slots, window = sharding.slots, window_of(settings)
+    policy = Policy(window, rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds)
     accounts = Accounts(
         rooms.accounts,
         rooms.players,
@@ -215,6 +213,7 @@ def _commands(
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     pages = player_pages_of(rooms, play, slots, leaderboards)
+    changes = PlayerChanges(pages, accounts, live)
     return Commands(
         accounts=accounts,
         play=play,
@@ -229,7 +228,8 @@ def _commands(
         player_pages=pages,
         player_exports=PlayerExports(pages, accounts, rooms.seasons.records),
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
-        player_changes=PlayerChanges(pages, accounts, live),
+        player_changes=changes,
+        campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
         fleet=FleetOrders(sharding, rooms.live),
     )
 

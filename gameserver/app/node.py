@@ -39,6 +39,7 @@ from gameserver.transport.socket.places import SocketLimits
 from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.transport.wire import LARGEST_BODY
 from gameserver.upkeep import loops, reconciling, takeover
+from gameserver.upkeep.campaigns import Sending, send_for_ever
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
@@ -141,6 +142,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.check_boards_for_ever(commands.board_repair),
         loops.lift_bans_for_ever(commands.operations, policy, lambda: slots.databases("players")),
         loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
+        send_for_ever(Sending(commands.campaigns, postman, settings.operators.letters_per_second)),
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
         loops.forget_old_moves_for_ever(core.sharding.moves),

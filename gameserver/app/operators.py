@@ -4,14 +4,18 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gameserver.commands.admins import Admins, of_settings
+from gameserver.commands.campaigns import Campaigns
 from gameserver.commands.pacing import ActionPacing
+from gameserver.commands.player_changes import PlayerChanges
 from gameserver.config.settings import Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.campaigns import CampaignRecords
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
+from gameserver.storage.operators.recipients import Recipients
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
@@ -38,6 +42,8 @@ def operators_room(settings: Settings, databases: Databases, replicas: Replicas,
         keys=AdminKeys(control),
         names=GameNames(control, slots.members),
         notes=Notes(control),
+        campaigns=CampaignRecords(control),
+        recipients=Recipients(slots, Reports(slots, replicas, 0)),
         queries=SavedQueries(control),
     )
 
@@ -47,3 +53,10 @@ def admins_of(settings: Settings, room: OperatorsRoom, now: Callable[[], datetim
     known = of_settings({name: key.get_secret_value() for name, key in settings.admin_keys().items()})
     codes = ActionPacing(CODES, limit="one_time_passwords", refused="Too many one-time passwords for this key.")
     return Admins(room.keys, room.audit, known, settings.admin.session_seconds, now, codes)
+
+
+def campaigns_of(
+    settings: Settings, changes: PlayerChanges, room: OperatorsRoom, now: Callable[[], datetime]
+) -> Campaigns:
+    """Letters to many players."""
+    return Campaigns(changes, room.campaigns, room.recipients, settings.operators.second_operator_above, now)

@@ -6,6 +6,7 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.admins import Admins
 from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.campaigns import Campaigns
 from gameserver.commands.corrections import Corrections
 from gameserver.commands.erasure import Erasures
 from gameserver.commands.fleet import FleetOrders
@@ -37,4 +38,5 @@ class Commands:
     player_exports: PlayerExports
     erasures: Erasures
     player_changes: PlayerChanges
+    campaigns: Campaigns
     fleet: FleetOrders

@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.boards import Ranked
+from gameserver.commands.campaigns import CampaignPreview
 from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
@@ -27,6 +28,7 @@ from gameserver.storage.live.pushes import Opened, Seen, StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey, NewKey
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import By, Question, Segment
@@ -54,6 +56,8 @@ __all__ = [
     "BanState",
     "Block",
     "By",
+    "CampaignPreview",
+    "CampaignRecord",
     "ChangedBy",
     "CheckReport",
     "Contest",

@@ -145,6 +145,15 @@ class AdminSettings(SettingsSection):
     """A session of the console ends so long after it was opened."""
 
 
+class OperatorSettings(SettingsSection):
+    """What operators may do to many players at once (docs/campaigns.md)."""
+
+    second_operator_above: Annotated[int, Field(ge=0)] = 1000
+    """A campaign to more players than this waits for a second operator."""
+    letters_per_second: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """How many letters of campaigns are sent at the most, over all nodes."""
+
+
 class BackendSettings(SettingsSection):
     """Which back ends of the game may call this server."""
 

@@ -33,6 +33,7 @@ from gameserver.config.sections import (
     FriendSettings,
     LedgerSettings,
     MailSettings,
+    OperatorSettings,
     PasswordSettings,
     ReadSettings,
     SessionSettings,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     admin: AdminSettings = AdminSettings()
     console: ConsoleSettings = ConsoleSettings()
+    operators: OperatorSettings = OperatorSettings()
     backend: BackendSettings = BackendSettings()
     limits: LimitSettings = LimitSettings()
     backups: BackupSettings | None = None

@@ -84,6 +84,13 @@ def reward_id(board: str, season: int, player_id: int, milliseconds: int) -> str
     return _text(milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
 
 
+def campaign_letter_id(campaign: str, player_id: int) -> str:
+    """The command id of a campaign's letter to a player, derived from both: sent again, it is deduplicated."""
+    digest = hashlib.blake2b(f"campaign\0{campaign}\0{player_id}".encode(), digest_size=16).digest()
+    high, low = int.from_bytes(digest[:8]) & 0xFFF, int.from_bytes(digest[8:]) >> 2
+    return _text(command_milliseconds(campaign) << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
+
+
 def hops(command_id: str) -> int:
     """How many letters lie between a client and this command: 0 for its own, 1 for one that delivers its letter."""
     return int(command_id[15], 16) if command_id[14] == "8" else 0

@@ -19,9 +19,11 @@ from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.campaigns import CampaignRecords
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.notes import Notes
+from gameserver.storage.operators.recipients import Recipients
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
@@ -105,6 +107,8 @@ class OperatorsRoom:
     keys: AdminKeys
     names: GameNames
     notes: Notes
+    campaigns: CampaignRecords
+    recipients: Recipients
     queries: SavedQueries
 
 

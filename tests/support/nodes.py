@@ -67,6 +67,7 @@ def toml_of(settings: Settings, port: int) -> str:
     lines += ["[control]", f"database = {_value(settings.control.database)}"]
     for name, group in settings.groups.items():
         lines += [f"[groups.{name}]", f"databases = {_value(list(group.databases))}", f"slots = {group.slots}"]
+    lines += ["[operators]", *(f"{name} = {value}" for name, value in settings.operators.model_dump().items())]
     lines += ["[limits]", f"exempt = {_value([str(each) for each in settings.limits.exempt])}"]
     lines += [
         "[admin.keys]",

@@ -3,6 +3,7 @@
 Door: `reports` (`Reports`, `Ranking`, `Count`), `questions` (`Question`, `Segment`, `By`), `spreads`, `exports`,
 `survey` (`Survey`, `Holding`, `GroupUsage`, `SlotRange`), `audit` (`Audit`, `AuditedChange`), `audit_log`
 (`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition` (`Symptom`), `parameters`, `standby_condition`,
-`redis_condition`, `notes` (`Notes`, `Note`), `saved_queries` (`SavedQueries`, `SavedQuery`), `old_weeks`,
+`redis_condition`, `notes` (`Notes`, `Note`), `campaigns` (`CampaignRecords`, `CampaignRecord`), `recipients`
+(`Recipients`), `saved_queries` (`SavedQueries`, `SavedQuery`), `old_weeks`,
 `rulebooks` (`Rulebooks`, `RecordedRulebook`), and `game_names` (`GameNames`, `Holdings`).
 """

@@ -26,3 +26,6 @@ CLOSING = 7_710_104
 
 RECONCILING = 7_710_106
 """Held, on the control database, by whoever compares databases with the slot map."""
+
+SENDING = 7_710_107
+"""Held, on the control database, by the one node that sends the letters of campaigns."""

@@ -16,7 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
 from gameserver.storage.tables.groups import Time, control, lineage
 
@@ -177,6 +177,34 @@ player_notes = Table(
 )
 """What operators note of players, for each other."""
 
+campaigns = Table(
+    "campaigns",
+    control,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("admin", String(64), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("filter", JSON, nullable=False),
+    Column("text", String(1000), nullable=False),
+    Column("items", JSON, nullable=False),
+    Column("counted", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("agreed_by", String(64)),
+    Column("at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("slot", Integer, server_default="0", nullable=False),
+    Column("after", BigInteger, server_default="0", nullable=False),
+    Column("pending", ARRAY(BigInteger)),
+    Column("next_slot", Integer, server_default="0", nullable=False),
+    Column("next_after", BigInteger, server_default="0", nullable=False),
+    Column("arrived", BigInteger, server_default="0", nullable=False),
+    Column("refused", BigInteger, server_default="0", nullable=False),
+    Index("campaigns_due", "at", postgresql_where=text("state = 'running' or pending is not null")),
+)
+"""Letters to many players (see operators/campaigns.py). `id` is the command id; `counted` how many players there were.
+
+`slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the page under way, whose end
+is `next_slot` and `next_after`.
+"""
 saved_queries = Table(
     "saved_queries",
     control,

@@ -15,6 +15,15 @@ from gameserver.transport.answers.boards import (
     rank,
     ranks,
 )
+from gameserver.transport.answers.campaigns import (
+    CampaignAnswer,
+    CampaignsAnswer,
+    CampaignStartAnswer,
+    campaign,
+    campaign_preview,
+    campaign_start,
+    campaigns,
+)
 from gameserver.transport.answers.corrections import (
     CorrectedAnswer,
     ErasureAnswer,
@@ -120,6 +129,9 @@ __all__ = [
     "BlocksAnswer",
     "BoardAnswer",
     "BoardsAnswer",
+    "CampaignAnswer",
+    "CampaignStartAnswer",
+    "CampaignsAnswer",
     "ClassesAnswer",
     "CorrectedAnswer",
     "CountAnswer",
@@ -174,6 +186,10 @@ __all__ = [
     "blocks",
     "board",
     "board_list",
+    "campaign",
+    "campaign_preview",
+    "campaign_start",
+    "campaigns",
     "class_list",
     "corrected",
     "counts",

@@ -1,9 +1,10 @@
 """The protocol: what requests and frames may hold, which status an error has, and why sockets close.
 
-Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `queries`, `frames`
-and `parsing`.
+Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `campaigns`,
+`queries`, `frames` and `parsing`.
 """
 
+from gameserver.transport.wire.campaigns import AgreedCampaign, CampaignFilter, CampaignsQuery, NewCampaign
 from gameserver.transport.wire.errors import (
     LARGEST_BODY,
     STATUSES,
@@ -100,6 +101,7 @@ __all__ = [
     "TOPICS",
     "Act",
     "ActFrame",
+    "AgreedCampaign",
     "AroundFrame",
     "AroundQuery",
     "AuditExportQuery",
@@ -112,6 +114,8 @@ __all__ = [
     "Because",
     "BoardFrame",
     "BoardQuery",
+    "CampaignFilter",
+    "CampaignsQuery",
     "CheckQuery",
     "Close",
     "ConsoleSignIn",
@@ -128,6 +132,7 @@ __all__ = [
     "MethodNotAllowed",
     "MomentQuery",
     "MoveSlots",
+    "NewCampaign",
     "NewDevice",
     "NewNote",
     "NoQuery",

@@ -1,0 +1,210 @@
+"""Letters with items to many players: counted, confirmed, agreed to by a second operator, sent, and revoked.
+
+Law: a campaign is a filter, not a list: it writes to who fits when its page's turn comes, among the players that there
+were when it began. Everyone gets it once, under a mail id that follows from the campaign's id and the player's. Its id
+is its command id, so a request that is sent again starts nothing twice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gameserver.commands import player_changes
+from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.player_changes import Gift, PlayerChanges
+from gameserver.rules.campaign_errors import CampaignNotFound, CampaignOver, SameOperator, SegmentChanged
+from gameserver.rules.errors import CommandMismatch
+from gameserver.storage.ids import is_command_id
+from gameserver.storage.operators.audit import AuditedChange
+from gameserver.storage.operators.campaigns import (
+    AGREE_SECONDS,
+    REVOKED,
+    RUNNING,
+    WAITING,
+    CampaignRecord,
+    CampaignRecords,
+)
+from gameserver.storage.operators.questions import Segment
+from gameserver.storage.operators.recipients import Recipients
+from gameserver.times import rfc3339
+
+FIELDS = ("class", "min_level", "max_level", "created_since", "created_until", "banned")
+"""What a campaign's filter may have; no name, so that an erasure needn't look there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaigns:
+    """One per node; more than `above` players need a second operator."""
+
+    changes: PlayerChanges
+    records: CampaignRecords
+    recipients: Recipients
+    above: int
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignOrder:
+    """What is sent, and to whom; at the start the segment may have `tolerance` players more or less than `expected`."""
+
+    segment: Segment
+    gift: Gift
+    expected: int
+    tolerance: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPreview:
+    """How many players would be written to, and whether a second operator would have to agree."""
+
+    players: int
+    needs_second: bool
+
+
+async def preview(campaigns: Campaigns, segment: Segment, gift: Gift) -> CampaignPreview:
+    """Raises UnknownClass, UnknownItem, BadInput, DatabaseUnavailable, Overloaded."""
+    _require_known(campaigns, segment, gift)
+    players = await campaigns.recipients.count(segment)
+    return CampaignPreview(players, players > campaigns.above)
+
+
+async def start(campaigns: Campaigns, order: CampaignOrder, by: ChangedBy) -> CampaignRecord:
+    """Starts a campaign, or lets it wait for a second operator.
+
+    Raises SegmentChanged with the `count`, CommandMismatch, CommandExpired, UnknownClass, UnknownItem, BadInput,
+    DatabaseUnavailable, Overloaded, OutcomeUnknown.
+    """
+    if (earlier := await campaigns.records.find(by.command_id)) is not None:
+        return _require_same(earlier, order)
+    campaigns.changes.accounts.policy.window.check(by.command_id, campaigns.now())
+    found = await preview(campaigns, order.segment, order.gift)
+    _require_expected(found.players, order.expected, order.tolerance)
+    record = _record(campaigns, order, by, found)
+    details = {"filter": record.filter, "items": record.items, "players": found.players}
+    entry = AuditedChange(by.admin, "campaign", by.command_id, by.reason, details, by.command_id)
+    async with campaigns.changes.pages.audit.recorded(entry) as end:
+        await campaigns.records.insert(record)
+        stored = await find(campaigns, by.command_id)
+        end.after = {"state": stored.state}
+    return _require_same(stored, order)
+
+
+async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: ChangedBy) -> CampaignRecord:
+    """A second operator starts what waits for it; `expected` is the count that the campaign was started with.
+
+    Raises CampaignNotFound, SameOperator, SegmentChanged, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
+    """
+    record = await find(campaigns, campaign_id)
+    if record.agreed_by == by.admin:
+        return record
+    if record.admin == by.admin:
+        raise SameOperator
+    _require_expected(record.counted, expected, 0)
+    async with _audited(campaigns, "campaign_agreed", record, by) as end:
+        if not await campaigns.records.agree(campaign_id, by.admin):
+            raise CampaignOver(f"The campaign doesn't wait: it is {await _state(campaigns, record)}.")
+        end.after = {"state": RUNNING}
+    return await find(campaigns, campaign_id)
+
+
+async def revoke(campaigns: Campaigns, campaign_id: str, by: ChangedBy) -> CampaignRecord:
+    """Ends a campaign before its end: the page under way, of a hundred letters, still arrives.
+
+    Raises CampaignNotFound, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
+    """
+    record = await find(campaigns, campaign_id)
+    if record.state == REVOKED:
+        return record
+    async with _audited(campaigns, "campaign_revoked", record, by) as end:
+        if not await campaigns.records.revoke(campaign_id):
+            raise CampaignOver(f"The campaign can't be revoked: it is {await _state(campaigns, record)}.")
+        record = await find(campaigns, campaign_id)
+        end.after = {"state": REVOKED, "arrived": record.arrived, "pending": len(record.pending or ())}
+    return record
+
+
+async def find(campaigns: Campaigns, campaign_id: str) -> CampaignRecord:
+    """Raises CampaignNotFound, also for what can't be an id, and DatabaseUnavailable."""
+    if not is_command_id(campaign_id) or (record := await campaigns.records.find(campaign_id)) is None:
+        raise CampaignNotFound
+    return record
+
+
+async def newest(campaigns: Campaigns, limit: int) -> list[CampaignRecord]:
+    """Raises DatabaseUnavailable."""
+    return await campaigns.records.newest(limit)
+
+
+def segment_of(stored: Mapping[str, Any]) -> Segment:
+    """The segment of a stored filter."""
+    since, until = stored.get("created_since"), stored.get("created_until")
+    return Segment(
+        class_name=stored.get("class"),
+        min_level=stored.get("min_level"),
+        max_level=stored.get("max_level"),
+        created_since=None if since is None else datetime.fromisoformat(since),
+        created_until=None if until is None else datetime.fromisoformat(until),
+        banned=stored.get("banned"),
+    )
+
+
+def _filter_of(segment: Segment) -> dict[str, Any]:
+    since, until = segment.created_since, segment.created_until
+    moments = (None if since is None else since.isoformat(), None if until is None else until.isoformat())
+    values = (segment.class_name, segment.min_level, segment.max_level, *moments, segment.banned)
+    return {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
+
+
+def _record(campaigns: Campaigns, order: CampaignOrder, by: ChangedBy, found: CampaignPreview) -> CampaignRecord:
+    now = campaigns.now()
+    return CampaignRecord(
+        id=by.command_id,
+        admin=by.admin,
+        reason=by.reason,
+        filter=_filter_of(order.segment),
+        text=order.gift.text,
+        items=dict(sorted(order.gift.items)),
+        counted=found.players,
+        state=WAITING if found.needs_second else RUNNING,
+        agreed_by=None,
+        at=now,
+        changed_at=now,
+        slot=0,
+        after=0,
+        pending=None,
+        arrived=0,
+        refused=0,
+    )
+
+
+def _require_known(campaigns: Campaigns, segment: Segment, gift: Gift) -> None:
+    if segment.class_name is not None:
+        campaigns.changes.pages.play.rulebook.game.player_class(segment.class_name)
+    player_changes.require_items(campaigns.changes, gift)
+
+
+def _require_expected(count: int, expected: int, tolerance: int) -> None:
+    if abs(count - expected) > tolerance:
+        detail = f"There are {count} players in the segment, not {expected}."
+        raise SegmentChanged(detail, extra={"count": count})
+
+
+def _require_same(record: CampaignRecord, order: CampaignOrder) -> CampaignRecord:
+    content = (_filter_of(order.segment), order.gift.text, dict(order.gift.items))
+    if (dict(record.filter), record.text, dict(record.items)) != content:
+        raise CommandMismatch("The command id was used before, for another campaign.")
+    return record
+
+
+def _audited(campaigns: Campaigns, action: str, record: CampaignRecord, by: ChangedBy) -> Any:
+    before = {"state": record.state, "players": record.counted, "arrived": record.arrived}
+    entry = AuditedChange(by.admin, action, record.id, by.reason, {}, by.command_id, before)
+    return campaigns.changes.pages.audit.recorded(entry)
+
+
+async def _state(campaigns: Campaigns, record: CampaignRecord) -> str:
+    """What it is by now, for people."""
+    state = (await find(campaigns, record.id)).state
+    until = record.at + timedelta(seconds=AGREE_SECONDS)
+    return f"waiting, but only until {rfc3339(until)}" if state == WAITING else state

@@ -1,0 +1,132 @@
+"""Letters to many players in the control database: whom, what, and how far the sending has come.
+
+Law: players are written to page by page, in the order of slot and id. A page is stored (`begin`) before its first
+letter leaves, and counted (`settle`) after its last one has ended; each is a compare-and-set on where the one before
+ended. So whoever takes over finishes the page under way, under the same mail ids, and every letter is counted once. A
+campaign that is revoked begins no further page; the one under way is finished.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import orjson
+
+from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.locks import SENDING
+
+SQL = statements.load(__package__, "campaigns.sql")
+WAITING, RUNNING, DONE, REVOKED = "waiting", "running", "done", "revoked"
+BEGIN_SECONDS = 3.0
+"""Nothing is sent before: every sign-up from before the start has committed by then (transactions end after 2 s)."""
+AGREE_SECONDS = 7 * 86_400.0
+"""How long a campaign waits for a second operator: its letters' ids are as old as its start, and deduplicated by it."""
+MOST_DUE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """A campaign; `id` is its command id. `pending` are the players of the page under way."""
+
+    id: str
+    admin: str
+    reason: str
+    filter: Mapping[str, Any]
+    text: str
+    items: Mapping[str, int]
+    counted: int
+    state: str
+    agreed_by: str | None
+    at: datetime
+    changed_at: datetime
+    slot: int
+    after: int
+    pending: Sequence[int] | None
+    arrived: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPage:
+    """Players to be written to next, and where those behind them begin."""
+
+    players: Sequence[int]
+    slot: int
+    after: int
+
+
+class CampaignRecords:
+    """Every method raises DatabaseUnavailable; those that change something OutcomeUnknown."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def insert(self, record: CampaignRecord) -> None:
+        """Stores a new one; does nothing if there is one of this id."""
+        content = (_json(record.filter), record.text, _json(record.items))
+        async with self._control.transaction() as connection:
+            arguments = (record.id, record.admin, record.reason, *content, record.counted, record.state)
+            await connection.exec_driver_sql(SQL["insert"], arguments)
+
+    async def find(self, campaign_id: str) -> CampaignRecord | None:
+        return next(iter(await self._read("find", campaign_id)), None)
+
+    async def newest(self, limit: int) -> list[CampaignRecord]:
+        return await self._read("list", limit)
+
+    async def due(self) -> list[CampaignRecord]:
+        """Those that have letters to be sent, the oldest first."""
+        return await self._read("due", BEGIN_SECONDS, MOST_DUE)
+
+    async def agree(self, campaign_id: str, admin: str) -> bool:
+        """Whether the campaign was waiting, and runs now."""
+        return await self._change("agree", campaign_id, admin, AGREE_SECONDS)
+
+    async def revoke(self, campaign_id: str) -> bool:
+        """Whether the campaign was waiting or running, and is revoked now."""
+        return await self._change("revoke", campaign_id)
+
+    async def begin(self, record: CampaignRecord, page: CampaignPage) -> bool:
+        """Stores the page that is sent next; whether nobody else, and no revocation, was faster."""
+        where = (record.slot, record.after)
+        return await self._change("begin", record.id, *where, list(page.players), page.slot, page.after)
+
+    async def settle(self, campaign_id: str, players: Sequence[int], arrived: int, refused: int) -> bool:
+        """Counts the page under way, whose letters have all ended; whether nobody else did."""
+        return await self._change("settle", campaign_id, list(players), arrived, refused)
+
+    async def finish(self, record: CampaignRecord) -> bool:
+        """Whether the campaign, behind whose last page nobody is left, is done now."""
+        return await self._change("finish", record.id, record.slot, record.after)
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[bool]:
+        """Whether this node may send inside the block: one at a time may; one that froze loses it after 30 s."""
+        with translated(self._control.name):
+            connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "30000"})
+        try:
+            with translated(self._control.name):
+                alone = bool(await connection.fetchval("select pg_try_advisory_lock($1)", SENDING))
+            yield alone
+        finally:
+            connection.terminate()
+
+    async def _read(self, name: str, *arguments: object) -> list[CampaignRecord]:
+        rows = [dict(row._mapping) for row in await self._control.ask(SQL[name], *arguments)]
+        return [
+            CampaignRecord(**{**row, "filter": orjson.loads(row["filter"]), "items": orjson.loads(row["items"])})
+            for row in rows
+        ]
+
+    async def _change(self, name: str, *arguments: object) -> bool:
+        async with self._control.transaction() as connection:
+            return bool((await connection.exec_driver_sql(SQL[name], arguments)).fetchall())
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,85 @@
+"""Letters to many players, and how far their sending has come."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from gameserver.commands.results import CampaignPreview, CampaignRecord
+from gameserver.times import rfc3339
+
+
+class CampaignAnswer(TypedDict):
+    """`state`: waiting (for a second operator), running, done or revoked. `players` is the count at the start.
+
+    `arrived` and `refused` are letters that have ended so, `under_way` are those of the page that is being sent.
+    """
+
+    id: str
+    state: str
+    admin: str
+    agreed_by: str | None
+    reason: str
+    filter: dict[str, Any]
+    text: str
+    items: dict[str, int]
+    players: int
+    arrived: int
+    refused: int
+    under_way: int
+    at: str
+    changed_at: str
+
+
+class CampaignStartAnswer(TypedDict):
+    """How many players were counted, and whether a second operator has to agree; a preview has no `campaign`."""
+
+    preview: bool
+    players: int
+    needs_second_operator: bool
+    campaign: CampaignAnswer | None
+
+
+class CampaignsAnswer(TypedDict):
+    campaigns: list[CampaignAnswer]
+
+
+def campaign_preview(found: CampaignPreview) -> CampaignStartAnswer:
+    return {
+        "preview": True,
+        "players": found.players,
+        "needs_second_operator": found.needs_second,
+        "campaign": None,
+    }
+
+
+def campaign_start(record: CampaignRecord) -> CampaignStartAnswer:
+    return {
+        "preview": False,
+        "players": record.counted,
+        "needs_second_operator": record.state == "waiting",
+        "campaign": campaign(record),
+    }
+
+
+def campaign(record: CampaignRecord) -> CampaignAnswer:
+    return {
+        "id": record.id,
+        "state": record.state,
+        "admin": record.admin,
+        "agreed_by": record.agreed_by,
+        "reason": record.reason,
+        "filter": dict(record.filter),
+        "text": record.text,
+        "items": dict(record.items),
+        "players": record.counted,
+        "arrived": record.arrived,
+        "refused": record.refused,
+        "under_way": len(record.pending or ()),
+        "at": rfc3339(record.at),
+        "changed_at": rfc3339(record.changed_at),
+    }
+
+
+def campaigns(records: Sequence[CampaignRecord]) -> CampaignsAnswer:
+    return {"campaigns": [campaign(record) for record in records]}

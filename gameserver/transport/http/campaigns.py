@@ -1,0 +1,62 @@
+"""Letters to many players over HTTP; `name` is the name of the admin key."""
+
+from aiohttp import web
+
+from gameserver.commands import campaigns
+from gameserver.commands.campaigns import CampaignOrder
+from gameserver.commands.player_changes import Gift
+from gameserver.commands.results import ChangedBy, Segment
+from gameserver.transport import answers, wire
+from gameserver.transport.http import inputs
+from gameserver.transport.http.replies import json_response, large_json_response
+from gameserver.transport.keys import COMMANDS
+
+
+async def list_campaigns(request: web.Request, _: str) -> web.Response:
+    limit = inputs.query(request, wire.CampaignsQuery).limit
+    return large_json_response(
+        request, answers.campaigns(await campaigns.newest(request.app[COMMANDS].campaigns, limit))
+    )
+
+
+async def read_campaign(request: web.Request, _: str) -> web.Response:
+    return json_response(answers.campaign(await campaigns.find(request.app[COMMANDS].campaigns, _path_id(request))))
+
+
+async def start_campaign(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.NewCampaign), request.app[COMMANDS].campaigns
+    gift = Gift(fields.text, tuple(sorted(fields.items.items())))
+    segment = _segment(fields.filter)
+    if inputs.query(request, wire.PreviewQuery).preview == "true":
+        return json_response(answers.campaign_preview(await campaigns.preview(context, segment, gift)))
+    order = CampaignOrder(segment, gift, fields.expected_count, fields.count_may_differ_by)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    return json_response(answers.campaign_start(await campaigns.start(context, order, by)))
+
+
+async def agree_to_campaign(request: web.Request, name: str) -> web.Response:
+    fields, campaign_id = await inputs.body(request, wire.AgreedCampaign), _path_id(request)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    found = await campaigns.agree(request.app[COMMANDS].campaigns, campaign_id, fields.expected_count, by)
+    return json_response(answers.campaign(found))
+
+
+async def revoke_campaign(request: web.Request, name: str) -> web.Response:
+    fields, campaign_id = await inputs.body(request, wire.Because), _path_id(request)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    return json_response(answers.campaign(await campaigns.revoke(request.app[COMMANDS].campaigns, campaign_id, by)))
+
+
+def _segment(chosen: wire.CampaignFilter) -> Segment:
+    return Segment(
+        class_name=chosen.class_name,
+        min_level=chosen.min_level,
+        max_level=chosen.max_level,
+        created_since=chosen.created_since,
+        created_until=chosen.created_until,
+        banned=chosen.banned,
+    )
+
+
+def _path_id(request: web.Request) -> str:
+    return request.match_info["campaign"].lower()

@@ -1,0 +1,111 @@
+"""Sends the letters of campaigns: one node at a time, page by page, no faster than a stated rate.
+
+Law: see storage/operators/campaigns.py. A letter is a command of its recipient's under a mail id of its own, so a page
+that is sent again, by another node or twice at once, changes nothing where it has arrived. A page whose letters can't
+all be delivered, since a database is away, is tried again until they are: only its campaign waits for it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gameserver.commands.campaigns import Campaigns, segment_of
+from gameserver.rules.errors import Unavailable
+from gameserver.rules.messages import MESSAGE
+from gameserver.rules.rulebook import MAIL
+from gameserver.storage.ids import campaign_letter_id, mail_id
+from gameserver.storage.ledger.rows import json_of
+from gameserver.storage.mail.mailbag import SentLetter
+from gameserver.storage.operators.campaigns import RUNNING, CampaignRecord
+from gameserver.storage.postgres.shares import Purpose, using
+from gameserver.upkeep.postman import Postman
+
+log = structlog.get_logger()
+
+THE_SERVER = 0
+PAGE = 100
+"""Letters at once: so many still arrive after a campaign was revoked."""
+LOOK_SECONDS = 1.0
+TERM_SECONDS = 15.0
+"""How long a node sends before it lets go of the lock: shorter than the lock's connection may be idle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What sending needs; one per node. `letters_per_second` is for all campaigns together."""
+
+    campaigns: Campaigns
+    postman: Postman
+    letters_per_second: int
+
+    @property
+    def page(self) -> int:
+        """Letters at once: at a low rate what a second allows."""
+        return min(PAGE, self.letters_per_second)
+
+
+async def send_for_ever(sending: Sending) -> None:
+    """Sends what is due; another node goes on if this one ends."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            with using(Purpose.UPKEEP):
+                await attend(sending)
+        except Unavailable as error:
+            log.warning("campaigns wait", error=error.detail)
+        except Exception:
+            log.exception("campaigns failed")
+
+
+async def attend(sending: Sending) -> None:
+    """Sends for a term, unless another node does. Raises DatabaseUnavailable, Overloaded, OutcomeUnknown."""
+    records = sending.campaigns.records
+    if not await records.due():
+        return
+    loop = asyncio.get_running_loop()
+    async with records.sending() as is_ours:
+        until = loop.time() + TERM_SECONDS
+        while is_ours and loop.time() < until and (due := await records.due()):
+            steps = [await _step(sending, record) for record in due]
+            if not any(steps):
+                return
+
+
+async def _step(sending: Sending, record: CampaignRecord) -> bool:
+    """Sends a campaign's page under way, or its next one; whether that got anywhere."""
+    records = sending.campaigns.records
+    if record.pending is not None:
+        return await _send(sending, record, record.pending)
+    if record.state != RUNNING:
+        return False
+    where = (record.at, record.slot, record.after)
+    page = await sending.campaigns.recipients.page(segment_of(record.filter), *where, sending.page)
+    if page is None:
+        if done := await records.finish(record):
+            log.info("a campaign is done", campaign=record.id, arrived=record.arrived, refused=record.refused)
+        return done
+    if not await records.begin(record, page):
+        return False
+    return await _send(sending, record, page.players)
+
+
+async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> bool:
+    """Delivers a page that has been begun, and counts it; whether all its letters have ended."""
+    begun = asyncio.get_running_loop().time()
+    endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])
+    ended = [ending for ending in endings if ending is not None]
+    # However fast it went, the next page begins no sooner than the rate allows.
+    await asyncio.sleep(max(begun + len(players) / sending.letters_per_second - asyncio.get_running_loop().time(), 0))
+    if len(ended) < len(players):
+        return False
+    arrived = sum(ending.refused is None for ending in ended)
+    return await sending.campaigns.records.settle(record.id, players, arrived, len(ended) - arrived)
+
+
+def _letter(record: CampaignRecord, player_id: int) -> SentLetter:
+    payload = json_of({"sender": str(THE_SERVER), "text": record.text, "items": dict(sorted(record.items.items()))})
+    command = campaign_letter_id(record.id, player_id)
+    mail = mail_id(THE_SERVER, command, 0)
+    return SentLetter(THE_SERVER, command, 0, MAIL + MESSAGE, player_id, payload, record.at, mail)

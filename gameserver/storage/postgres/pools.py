@@ -48,6 +48,9 @@ def _cut(connection: AdaptedConnection, *_: object) -> None:
 
 
 def _require_usable(connection: AdaptedConnection, *_: object) -> None:
-    """Makes a pool replace a connection that is closed, or whose server may be no primary any more."""
-    if not connection.driver_connection.is_usable():
+    """Makes a pool replace a connection that is closed, or whose server may be no primary any more.
+
+    Also one that is still in a transaction, such as a commit that nobody waited for: what it reads may be old.
+    """
+    if not connection.driver_connection.is_usable() or connection.driver_connection.is_in_transaction():
         raise DisconnectionError

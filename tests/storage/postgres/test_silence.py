@@ -10,6 +10,7 @@ from sqlalchemy import text
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres import database as databases
+from gameserver.storage.postgres import pools
 from gameserver.storage.postgres.database import Database
 from tests.support.freezing import frozen
 from tests.support.servers import Servers
@@ -91,3 +92,13 @@ async def test_a_report_that_is_cut_between_two_steps_of_the_driver_is_a_databas
             async with database.report(asyncio.get_running_loop().time() + 0.5) as opened:
                 await opened.ask(text("select 2"), {})
     await report(database)
+
+
+async def test_a_connection_that_is_in_a_transaction_goes_to_nobody_else(database: Database) -> None:
+    for _ in range(3):
+        async with database._opened(isolation_level="AUTOCOMMIT") as connection:
+            driver = pools.driver_of(await connection.get_raw_connection())
+            await driver.execute("begin isolation level repeatable read")
+            assert await driver.fetchval("select pg_current_xact_id_if_assigned()") is None
+    [(isolation,)] = await database.ask("select current_setting('transaction_isolation')")
+    assert isolation == "read committed"

@@ -18,7 +18,7 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.entrance import Entrance
-from gameserver.commands.fleet import Fleet
+from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -230,7 +230,7 @@ def _commands(
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
-        fleet=Fleet(sharding, rooms.live),
+        fleet=FleetOrders(sharding, rooms.live),
     )
 
 

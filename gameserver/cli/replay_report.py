@@ -149,7 +149,11 @@ def _rates(pair: Mapping[str, int], days: float) -> list[str]:
     """Per day: recorded, changed, and by how many per cent that is more."""
     was, now = pair["recorded"], pair["changed"]
     percent = f"{(now - was) * 100 / was:+.1f}" if was else ("0" if not now else "new")
-    return [f"{was / days:,.0f}", f"{now / days:,.0f}", percent]
+    return [_rate(was / days), _rate(now / days), percent]
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or not value else f"{value:.2f}"
 
 
 def _said(report: Document) -> str:

@@ -1,6 +1,6 @@
 """`gameserver rules`: the rulebooks that nodes have played by."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import orjson
@@ -50,6 +50,44 @@ def show_rulebook(
         show_json({**_row(chosen), "game": orjson.loads(chosen.game)})
 
     with_core(config, work)
+
+
+@rules_cli.command()
+def diff(
+    first: Annotated[int, typer.Argument(help="A rulebook's number.")],
+    second: Annotated[int, typer.Argument(help="Another's.")],
+    config: Config = DEFAULT,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show what differs between the games of two rulebooks, value by value, and whether the code does."""
+
+    async def work(core: application.Core) -> None:
+        known = await rulebooks_of(core).all()
+        one, two = _chosen(known, first), _chosen(known, second)
+        old, new = (dict(_values(orjson.loads(rulebook.game))) for rulebook in (one, two))
+        differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        rows = [(name, old.get(name), new.get(name)) for name in differing]
+        same_code = one.code_hash == two.code_hash
+        if as_json:
+            shown = [dict(zip(("value", "first", "second"), row, strict=True)) for row in rows]
+            show_json({"values": shown, "same_code": same_code})
+            return
+        table = grid("value", str(first), str(second), folded=(str(first), str(second)))
+        for name, *values in rows:
+            table.add_row(name, *("" if value is None else str(value) for value in values))
+        table.caption = f"The code is {'the same' if same_code else 'another one'}."
+        show(console, table)
+
+    with_core(config, work)
+
+
+def _values(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Each value that isn't a table, with its path; a list is a value."""
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for name, inner in value.items():
+        yield from _values(inner, f"{path}.{name}" if path else name)
 
 
 def _chosen(known: Sequence[RecordedRulebook], number: int) -> RecordedRulebook:

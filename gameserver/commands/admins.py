@@ -68,8 +68,9 @@ async def sign_in(admins: Admins, token: str, code: str) -> tuple[str, Admin] | 
         step = one_time.step_of(key.totp, code, admins.now().timestamp())
         if step is None or not await admins.stored.spend_code(key, step):
             raise WrongCredentials("This one-time password doesn't hold: use the next one of the app.")
-    await admins.audit.note(key.name, "console_sign_in", key.name, "the console", {"role": key.role})
-    secret, expires_at = await admins.stored.open_session(key, admins.session_seconds)
+    entry = AuditedChange(key.name, "console_sign_in", key.name, "the console", {"role": key.role})
+    async with admins.audit.recorded(entry):
+        secret, expires_at = await admins.stored.open_session(key, admins.session_seconds)
     return secret, Admin(key.name, key.role, expires_at)
 
 

@@ -9,7 +9,7 @@ from gameserver.commands.boards import Leaderboards
 from gameserver.commands.campaigns import Campaigns
 from gameserver.commands.corrections import Corrections
 from gameserver.commands.erasure import Erasures
-from gameserver.commands.fleet import Fleet
+from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
@@ -39,4 +39,4 @@ class Commands:
     erasures: Erasures
     player_changes: PlayerChanges
     campaigns: Campaigns
-    fleet: Fleet
+    fleet: FleetOrders

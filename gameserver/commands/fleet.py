@@ -27,7 +27,7 @@ RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class FleetOrders:
     """One per node."""
 
     sharding: Sharding
@@ -51,24 +51,24 @@ class WantedMoves:
     target: str | None = None
 
 
-async def nodes(fleet: Fleet) -> list[NodeCondition]:
+async def nodes(fleet: FleetOrders) -> list[NodeCondition]:
     """Every node that is alive. Raises PresenceUnavailable."""
     alive = await fleet.live.presence.nodes()
     figures = await fleet.live.vitals.read([node.address for node in alive])
     return [NodeCondition(*each) for each in zip(alive, figures, strict=True)]
 
 
-async def members(fleet: Fleet) -> Sequence[Member]:
+async def members(fleet: FleetOrders) -> Sequence[Member]:
     """The databases of each group. Raises DatabaseUnavailable."""
     return await fleet.sharding.membership.listed()
 
 
-async def moves(fleet: Fleet) -> list[MoveRecord]:
+async def moves(fleet: FleetOrders) -> list[MoveRecord]:
     """The moves that aren't over, and the last ones that are, newest first. Raises DatabaseUnavailable."""
     return await fleet.sharding.moves.recent(RECENT)
 
 
-async def plan(fleet: Fleet, wanted: WantedMoves) -> list[PlannedMove]:
+async def plan(fleet: FleetOrders, wanted: WantedMoves) -> list[PlannedMove]:
     """What would be ordered. Raises BadInput, Conflict with the reason why it can't be, DatabaseUnavailable."""
     if (wanted.slots is None) != (wanted.target is None):
         problem = FieldProblem("target", "is given together with `slots`, or neither")
@@ -84,12 +84,12 @@ async def plan(fleet: Fleet, wanted: WantedMoves) -> list[PlannedMove]:
     return await _fitting(fleet, plans)
 
 
-async def plan_drain(fleet: Fleet, database: str) -> list[PlannedMove]:
+async def plan_drain(fleet: FleetOrders, database: str) -> list[PlannedMove]:
     """What would be ordered to empty a database. Raises Conflict, DatabaseUnavailable."""
     return await _fitting(fleet, await sharding.plan_drain(fleet.sharding, database))
 
 
-async def order(fleet: Fleet, wanted: WantedMoves, by: ChangedBy) -> Ordered:
+async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Ordered:
     """Orders moves. Raises BadInput, Conflict, DatabaseUnavailable."""
     if ordered := await fleet.sharding.moves.ordered(by.command_id):
         return await _told(fleet, ordered)
@@ -101,7 +101,7 @@ async def order(fleet: Fleet, wanted: WantedMoves, by: ChangedBy) -> Ordered:
     return await _told(fleet, ids)
 
 
-async def order_drain(fleet: Fleet, database: str, by: ChangedBy) -> Ordered:
+async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Ordered:
     """Gives a database no more slots, and orders the moves that take its own away.
 
     If they are refused, it isn't draining. Raises Conflict, DatabaseUnavailable.
@@ -120,7 +120,7 @@ async def order_drain(fleet: Fleet, database: str, by: ChangedBy) -> Ordered:
     return await _told(fleet, ids)
 
 
-async def _told(fleet: Fleet, ids: Sequence[int]) -> Ordered:
+async def _told(fleet: FleetOrders, ids: Sequence[int]) -> Ordered:
     records = [await fleet.sharding.moves.find(move_id) for move_id in ids]
     plans = [
         PlannedMove(record.group, record.source, record.target, [slot.slot for slot in record.slots])
@@ -129,7 +129,7 @@ async def _told(fleet: Fleet, ids: Sequence[int]) -> Ordered:
     return plans, ids
 
 
-async def cancel(fleet: Fleet, move_id: int, by: ChangedBy) -> MoveRecord:
+async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:
     """Leaves the slots of a move that haven't moved where they are. Raises Conflict, NotFound, DatabaseUnavailable."""
     move = await fleet.sharding.moves.find(move_id)
     if not move.cancelled:
@@ -139,7 +139,7 @@ async def cancel(fleet: Fleet, move_id: int, by: ChangedBy) -> MoveRecord:
     return await fleet.sharding.moves.find(move_id)
 
 
-async def _fitting(fleet: Fleet, plans: list[PlannedMove]) -> list[PlannedMove]:
+async def _fitting(fleet: FleetOrders, plans: list[PlannedMove]) -> list[PlannedMove]:
     for each in plans:
         await fleet.sharding.mover.require_fit(each)
     return plans

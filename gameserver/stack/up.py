@@ -196,6 +196,7 @@ def _print(console: Console, children: Sequence[Child], doors: Mapping[str, str]
     console.print()
     for name, address in doors.items():
         console.print(f"{name.capitalize()}: {address}")
+    console.print(f"Console: {doors['operators']}/console/")
     console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
 
 

@@ -80,8 +80,11 @@ async def test_a_failover_by_sentinel_interrupts_no_play_and_loses_no_session(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("kind", "files"),
-    [(lambda folder: alone(folder, debian_redis()), STORAGE), (cluster, STORAGE[:2])],
-    ids=["redis 7.0", "cluster"],
+    [
+        pytest.param(lambda folder: alone(folder, debian_redis()), STORAGE, id="redis 7.0"),
+        # What the user may do on a cluster is also shown by everything that works on every kind.
+        pytest.param(cluster, STORAGE[:2], id="cluster", marks=pytest.mark.soak),
+    ],
 )
 async def test_the_tests_of_the_storage_pass_as_the_user_of_the_acl(
     tmp_path: Path, kind: Kind, files: Sequence[str]

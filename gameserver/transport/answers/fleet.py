@@ -79,7 +79,7 @@ class SeasonsAnswer(TypedDict):
     seasons: list[SeasonAnswer]
 
 
-class PlaceAnswer(TypedDict):
+class SeasonPlaceAnswer(TypedDict):
     """A place as if the season ended now, and what it would be rewarded with."""
 
     rank: int
@@ -91,7 +91,7 @@ class PlaceAnswer(TypedDict):
 
 class SeasonPreviewAnswer(TypedDict):
     season: SeasonAnswer
-    places: list[PlaceAnswer]
+    places: list[SeasonPlaceAnswer]
 
 
 def fleet(conditions: Sequence[NodeCondition], members: Sequence[Member], bounds: Sequence[float]) -> FleetAnswer:

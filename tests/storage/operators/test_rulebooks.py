@@ -1,7 +1,9 @@
 """Rulebooks have a number for ever, and every row that a rule made carries that of its own."""
 
 import asyncio
+import json
 from pathlib import Path
+from typing import Any
 
 from gameserver.app import Core
 from gameserver.app.looking_back import periods_of, rulebooks_of
@@ -11,7 +13,9 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Refused
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.periods import Period
+from tests.support.command_line import CommandLine
 from tests.support.deployment import act, connected, enlist, working
+from tests.support.nodes import toml_of
 from tests.support.repository import CONFIG
 
 
@@ -71,3 +75,31 @@ async def test_nodes_that_start_together_agree_on_a_new_number(settings: Setting
     assert len(set(numbers)) == 1
     assert numbers[0] is not None
     assert await number() == numbers[0]
+
+
+async def test_the_command_line_lists_rulebooks_and_shows_what_differs(
+    core: Core, settings: Settings, tmp_path: Path, command_line: CommandLine
+) -> None:
+    first = core.rulebook.number
+    async with working(with_game(settings, tmp_path / "game.toml", "exp = 5\n", "exp = 8\n")) as other:
+        second = other.rulebook.number
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+
+    async def asked(*words: str) -> dict[str, Any]:
+        done = await command_line.gameserver("rules", *words, "--config", str(config))
+        assert done.code == 0, done.text
+        answer: dict[str, Any] = json.loads(done.out)
+        return answer
+
+    changed = {"value": "foes.slime.exp", "first": 5, "second": 8}
+    differences = await asked("diff", str(first), str(second), "--json")
+    assert changed in differences["values"]
+    assert "foes.wolf.exp" not in {row["value"] for row in differences["values"]}
+    assert differences["same_code"] is True
+    assert (await asked("show", str(second)))["number"] == second
+    listed = await command_line.gameserver("rules", "list", "--config", str(config))
+    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == [str(second), str(first)]
+    assert "this one" in listed.out.splitlines()[2]
+    unknown = await command_line.gameserver("rules", "show", "9999", "--config", str(config))
+    assert (unknown.code, unknown.errors) == (1, "There is no rulebook 9999.\n")

@@ -65,7 +65,7 @@ async def test_no_forged_cookie_opens_anything(api: Api) -> None:
 async def test_only_hashes_of_keys_and_sessions_are_stored(node: InProcessNode, api: Api, settings: Settings) -> None:
     key = await key_of(node, "ann", Role.SUPPORT)
     cookie = (await ask(api, "POST", SESSION, key)).headers["Set-Cookie"]
-    secrets = (key.split("_")[2], re.search(r"hls_([\w-]+)", cookie)[1])  # type: ignore[index]
+    secrets = (key.split("_", 2)[2], re.search(r"hls_([\w-]+)", cookie)[1])  # type: ignore[index]
     async with connected(settings.database_url("one")) as control:
         for table in ("admin_keys", "admin_sessions", "audit", "audit_ends"):
             rows = await control.fetch(f"select t::text as row from {table} t")

@@ -5,6 +5,8 @@
 
 const ROOT = '/admin/v1';
 const DEADLINE_MS = 20_000;
+const RETRIES = 3;
+const LONGEST_PAUSE_MS = 5000;
 const signedOut = new Set();
 
 export class ApiError extends Error {
@@ -75,7 +77,27 @@ function problemOf(text) {
   }
 }
 
-export const read = (path, query, signal) => ask('GET', path, { query, signal });
+// A question, asked again a few times while the server says that it is busy or that something is away.
+export async function read(path, query, signal) {
+  for (let left = RETRIES; ; left -= 1) {
+    try {
+      return await ask('GET', path, { query, signal });
+    } catch (error) {
+      if (!left || ![429, 503].includes(error.status)) throw error;
+      await pause(Math.min(LONGEST_PAUSE_MS, 1000 * (error.retryAfter ?? 1)), signal);
+    }
+  }
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}
 
 // Where the browser saves a file from, such as an export.
 export const download = (path, query) => ROOT + pathOf(path, query);

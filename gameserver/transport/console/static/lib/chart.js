@@ -89,7 +89,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
     <div ref=${box} role="img" aria-label=${`${title}: the table below has its figures`}></div>
     ${fault && html`<p class="fault">${fault.message}</p>`}
     <details><summary>As a table</summary>
-      <div class="scroll"><table><thead><tr><th scope="col">${time ? 'time' : ''}</th>
+      <div class="scroll" role="region" aria-label=${`${title} as a table`} tabindex="0"><table><thead><tr><th scope="col">${time ? 'time' : ''}</th>
         ${lines.map((line) => html`<th scope="col" class="n">${line.label}</th>`)}</tr></thead>
         <tbody>${x.slice(from).map((at, row) => html`<tr key=${at}>
           <td>${time ? new Date(at * 1000).toLocaleTimeString() : show(at)}</td>

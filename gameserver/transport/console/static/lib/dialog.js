@@ -26,11 +26,12 @@ export function Dialog({ title, onClose, children, wide = false }) {
   </dialog>`;
 }
 
-// What an error says, with the fields that it names.
-export function Fault({ error }) {
+// What an error says, with the fields that it names. `repeats`: sending the same again changes nothing twice.
+export function Fault({ error, repeats = true }) {
   if (!error) return null;
+  const advice = repeats ? 'sending it again is safe.' : 'look at the audit log before you send it again.';
   return html`<div class="fault" role="alert">
-    <p>${error.message}${error.unknown ? ' It may have happened or not: sending it again is safe.' : ''}</p>
+    <p>${error.message}${error.unknown ? ` It may have happened or not: ${advice}` : ''}</p>
     ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li><b>${each.field}</b>: ${each.problem}</li>`)}</ul>`}
     ${error.requestId && html`<p class="faint">Request ${error.requestId}</p>`}
   </div>`;
@@ -44,15 +45,23 @@ export function Field({ id, label, hint, children }) {
   </div>`;
 }
 
+// Filters that a phone shows when it is asked to; `given` is how many of them are set. Elsewhere they are always seen.
+export function Folded({ given, children }) {
+  const [open, setOpen] = useState(false);
+  return html`<button type="button" class="unfold" aria-expanded=${open} onClick=${() => setOpen(!open)}>
+      Filters${given > 0 && ` (${given})`} <span aria-hidden="true">${open ? '▴' : '▾'}</span></button>
+    <div class=${open ? 'folded open' : 'folded'}>${children}</div>`;
+}
+
 // The dialog of a change.
 //
 // `request(values, preview)` gives {method, path, query, body} of the change, or, with `preview`, of its preview (null:
 // there is none); `reason` goes into it where `reasonIn` says ('body' or 'query'). `fields(values, set)` draws what is to
 // be filled in; `show(answer)` draws a preview's answer; `confirm`, if given, has to be typed, as text or from the
-// preview's answer. `onDone(answer)` is called after it was made.
+// preview's answer. `onDone(answer)` is called after it was made. `repeats` is false where the server takes no command id.
 //
 // Law: a change keeps its command id while its content stays the same, so sending it again after a lost answer is safe.
-export function Change({ title, verb, request, fields, show, confirm, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
+export function Change({ title, verb, request, fields, show, confirm, initial = {}, reasonIn = 'body', danger = false, repeats = true, onDone, onClose }) {
   const [values, setValues] = useState(initial);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
@@ -110,7 +119,7 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
       ${confirm && (!hasPreview || preview) && html`<${Field} id="typed" label=${html`Type <b>${wanted}</b> to confirm`}>
         <input id="typed" value=${typed} onInput=${(event) => setTyped(event.target.value)} autocomplete="off" />
       <//>`}
-      <${Fault} error=${error} />
+      <${Fault} error=${error} repeats=${repeats} />
       <footer>
         <button type="button" onClick=${onClose}>Cancel</button>
         ${hasPreview && html`<button type=${preview ? 'button' : 'submit'} formnovalidate class=${preview ? '' : 'main'} disabled=${busy}

@@ -1,7 +1,7 @@
 // The audit log: what operators have changed, with what was before and after.
 
 import { download } from '../lib/api.js';
-import { Dialog, Field } from '../lib/dialog.js';
+import { Dialog, Field, Folded } from '../lib/dialog.js';
 import { ago, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
@@ -25,7 +25,7 @@ export function Difference({ before, after }) {
   const text = (value) => (value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value));
   const differs = (name) => text(before?.[name]) !== text(after?.[name]);
   if (!names.length) return null;
-  return html`<div class="scroll"><table><thead><tr><th scope="col"></th><th scope="col">before</th><th scope="col">after</th></tr></thead>
+  return html`<div class="scroll" role="region" aria-label="Before and after" tabindex="0"><table><thead><tr><th scope="col"><span class="unseen">Value</span></th><th scope="col">before</th><th scope="col">after</th></tr></thead>
     <tbody>${names.sort((one, other) => differs(other) - differs(one)).map((name) => html`<tr key=${name}>
       <th scope="row">${name}</th><td class="wrap mono">${text(before?.[name])}</td>
       <td class="wrap mono">${differs(name) ? html`<b>${text(after?.[name])}</b>` : text(after?.[name])}</td></tr>`)}</tbody></table></div>`;
@@ -36,7 +36,7 @@ function Entry({ entry, onClose }) {
     <p>${entry.admin}, ${when(entry.at)}: ${entry.ended ?? 'its end is not known'}</p>
     <p>${entry.reason}</p>
     <${Difference} before=${entry.before} after=${entry.after} />
-    ${Object.keys(entry.details).length > 0 && html`<h3>Details</h3><pre class="mono scroll">${JSON.stringify(entry.details, null, 2)}</pre>`}
+    ${Object.keys(entry.details).length > 0 && html`<h3>Details</h3><pre class="mono scroll" role="region" aria-label="Details" tabindex="0">${JSON.stringify(entry.details, null, 2)}</pre>`}
     ${entry.command_id && html`<p class="faint">Command <span class="mono">${entry.command_id}</span></p>`}
   <//>`;
 }
@@ -56,9 +56,10 @@ export default function Audit({ route }) {
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <form class="filters" role="search" aria-label="Audit log" onSubmit=${(event) => event.preventDefault()}>
+      <${Folded} given=${Object.keys(query).length}>
       ${Object.entries(FILTERS).map(([name, label]) => html`<${Field} key=${name} id=${name} label=${label}>
         <input id=${name} value=${query[name] ?? ''} autocomplete="off" onChange=${(event) => set(name, event.target.value.trim())} /><//>`)}
-      ${moment('since', 'Since')}${moment('until', 'Until')}
+      ${moment('since', 'Since')}${moment('until', 'Until')}<//>
     </form>
     <${Table} label="Audit log" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} onOpen=${setOpen} />
     ${open && html`<${Entry} entry=${open} onClose=${() => setOpen(null)} />`}`;

@@ -107,7 +107,8 @@ export default function Campaigns({ admin }) {
     <${Told} text=${said} onGone=${() => setSaid('')} />
     <${Fault} error=${asked.error} />
     ${asked.value && !campaigns.length && html`<p class="faint">No letter has been sent to many players yet.</p>`}
-    ${campaigns.map((campaign) => html`<${Campaign} key=${campaign.id} campaign=${campaign} admin=${admin} onAct=${(kind, of) => setAct({ kind, of })} />`)}
+    <div class="cards">${campaigns.map((campaign) => html`<${Campaign} key=${campaign.id} campaign=${campaign} admin=${admin}
+      onAct=${(kind, of) => setAct({ kind, of })} />`)}</div>
     ${act?.kind === 'start' && html`<${Start} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'agree' && html`<${Agree} campaign=${act.of} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'revoke' && html`<${Revoke} campaign=${act.of} onDone=${done} onClose=${close} />`}`;

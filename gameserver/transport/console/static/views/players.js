@@ -2,7 +2,7 @@
 
 import { download, read } from '../lib/api.js';
 import { Chart } from '../lib/chart.js';
-import { Dialog, Fault, Field } from '../lib/dialog.js';
+import { Dialog, Fault, Field, Folded } from '../lib/dialog.js';
 import { date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
@@ -60,13 +60,14 @@ function Filters({ query, set, classes, finds }) {
       <option value="">all</option><option value="true">yes</option><option value="false">no</option></select><//>`;
   const level = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="number" min="1" max="1000000"
     value=${query[name] ?? ''} onChange=${onChange(name)} /><//>`;
+  const given = FILTERS.filter((name) => query[name]).length;
   return html`<form class="filters" role="search" aria-label="Players" onSubmit=${(event) => event.preventDefault()}>
     ${finds && html`<${Search} query=${query} set=${set} />`}
-    <${Field} id="class" label="Class"><select id="class" value=${query.class ?? ''} onChange=${onChange('class')}>
+    <${Folded} given=${given}><${Field} id="class" label="Class"><select id="class" value=${query.class ?? ''} onChange=${onChange('class')}>
       <option value="">all</option>${classes.map((name) => html`<option value=${name}>${name}</option>`)}</select><//>
     ${level('min_level', 'Level from')}${level('max_level', 'to')}
     ${moment('created_since', 'Created since')}${moment('created_until', 'until')}
-    ${yesNo('online', 'Online')}${yesNo('banned', 'Banned')}
+    ${yesNo('online', 'Online')}${yesNo('banned', 'Banned')}<//>
   </form>`;
 }
 
@@ -79,7 +80,7 @@ function Spread({ query, onClose }) {
     <${Fault} error=${error} />
     ${!value && !error && html`<p role="status">Counting…</p>`}
     ${value && html`<p>${number(value.players)} players, as of ${when(value.as_of)}.</p>
-      <div class="scroll"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
+      <div class="scroll" role="region" aria-label="Percentiles" tabindex="0"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
         <tbody><tr>${value.percentiles.map((each) => html`<td class="n">${by === 'created_at' ? date(each.value) : number(each.value)}</td>`)}</tr></tbody></table></div>
       ${bars.length > 0 && by !== 'created_at' && html`<${Chart} title="Players" unit=${`by ${by}`} bars
         x=${bars.map((bar) => bar.first)} lines=${[{ label: 'players', values: bars.map((bar) => bar.players) }]} />`}`}

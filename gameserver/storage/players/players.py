@@ -104,6 +104,10 @@ class Players:
         """The epochs below which sessions have ended, of the players that exist. Raises as `read` does."""
         return {player_id: state.session_epoch for player_id, state in (await self._read(ids)).items()}
 
+    def owners(self, ids: Iterable[int]) -> set[Database]:
+        """The databases that own the players of these ids, if such can exist."""
+        return {self._owner(id_) for id_ in ids if 0 <= id_ <= LARGEST_ID and self._is_placed(id_)}
+
     def by_database(self, ids: Iterable[int]) -> dict[str, list[int]]:
         """The ids of players that can exist, by the name of the database that owns them."""
         parts: dict[str, list[int]] = {}

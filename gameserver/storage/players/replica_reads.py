@@ -4,7 +4,8 @@ Law: no player is shown older than the version that its reader names, whatever t
 the replica, or missing, or of a slot that isn't owned there, is read from the primary. So a replica never says that a
 player doesn't exist, and a frozen one costs time, never truth. It is asked only while it is young enough, with one
 query for all who ask at a time, over connections of its own; one that is slow or gone is left at once, for
-REST_SECONDS. Sessions, bans and whatever is written are judged by primaries alone.
+REST_SECONDS. Sessions, bans and whatever is written are judged by primaries alone. A read that allows no age at
+all gets what a primary shows that has proved since then that it leads (`proofs`).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from gameserver.coalescing import Bounds
 from gameserver.rules.errors import GameError, Overloaded
 from gameserver.rules.player import Player
 from gameserver.storage.players.players import Players
+from gameserver.storage.players.proofs import ProvenReads
 from gameserver.storage.players.reader import PlayerState, Reader
 from gameserver.storage.postgres.connections import READERS
 from gameserver.storage.postgres.replica import Replica, Replicas
@@ -34,7 +36,7 @@ class Wanted(NamedTuple):
     """How new the players of a read must be.
 
     `versions`: no player is shown older than the version here; `has_token` if the reader knows of its own writes by
-    them. `max_staleness`: the age in seconds that it allows; None if it doesn't say.
+    them. `max_staleness`: the age in seconds that it allows; None if it doesn't say, 0 for a read that is proved.
     """
 
     versions: Mapping[int, int] = NO_VERSIONS
@@ -54,6 +56,7 @@ class ReplicaReads:
 
     def __init__(self, players: Players, replicas: Replicas, limits: StalenessLimits) -> None:
         self._players, self._replicas, self._limits = players, replicas, limits
+        self._proven = ProvenReads(players)
         self._readers: dict[Replica, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -62,10 +65,15 @@ class ReplicaReads:
             self._tasks = tasks
             for reader in self._readers.values():
                 tasks.create_task(reader.run())
-            await asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await self._proven.close()
 
     async def find(self, player_id: int, wanted: Wanted) -> Player | None:
         """The player of this id, if it exists. Raises DatabaseUnavailable, Overloaded."""
+        if wanted.max_staleness == 0:
+            return (await self.read([player_id], wanted)).get(player_id)
         if not (oldest := self._oldest(wanted)):
             players_read("primary").inc()
             return await self._players.find(player_id)
@@ -78,7 +86,7 @@ class ReplicaReads:
         """The players of these ids that exist, in their order. Raises DatabaseUnavailable, Overloaded."""
         if not (oldest := self._oldest(wanted)):
             players_read("primary").inc(len(ids))
-            return await self._players.read(ids)
+            return await (self._proven if wanted.max_staleness == 0 else self._players).read(ids)
         parts = self._players.by_database(ids).items()
         asked = (self._on_replica(database, own, wanted.versions, oldest) for database, own in parts)
         found = {player.id: player for part in await asyncio.gather(*asked) for player in part}

@@ -77,7 +77,7 @@ function Tiles({ answer, now }) {
 }
 
 function Nodes({ now }) {
-  return html`<section><h2>Nodes</h2><div class="scroll"><table>
+  return html`<section><h2>Nodes</h2><div class="scroll" role="region" aria-label="Nodes" tabindex="0"><table>
     <thead><tr><th scope="col">Node</th><th scope="col">Address</th><th scope="col">Started</th><th scope="col" class="n">Players</th>
       <th scope="col" class="n">Sockets</th><th scope="col" class="n">Actions / s</th><th scope="col" class="n">p99</th>
       <th scope="col" class="n">Requests / s</th><th scope="col" class="n">Core</th><th scope="col" class="n">Waiting</th></tr></thead>
@@ -97,7 +97,7 @@ function Databases({ answer, onDrain }) {
   const replicas = answer.nodes[0]?.figures.replicas ?? [];
   const draining = new Set(answer.members.filter((member) => member.draining).map((member) => member.database));
   if (!asked.value) return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /></section>`;
-  return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /><div class="scroll"><table>
+  return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /><div class="scroll" role="region" aria-label="Databases" tabindex="0"><table>
     <thead><tr><th scope="col">Database</th><th scope="col">Role</th><th scope="col" class="n">Players</th><th scope="col" class="n">Size</th>
       <th scope="col">Slots</th><th scope="col">Replicas</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${asked.value.databases.map((each) => html`<tr key=${each.name}>

@@ -23,7 +23,7 @@ export function Boards() {
   };
   return html`<section><h2>Boards</h2><p class="faint">A check compares about ${SAMPLE} places with the databases; nodes do so by themselves, too.</p>
     <${Fault} error=${fault} />
-    <div class="scroll"><table><thead><tr><th scope="col">Board</th><th scope="col">Result</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+    <div class="scroll" role="region" aria-label="Boards" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">Result</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${boards.map((board) => {
       const found = checks[board];
       return html`<tr key=${board}><th scope="row">${board}</th><td role="status">
@@ -37,7 +37,7 @@ export function Seasons() {
   const { value, error } = useRead('/seasons');
   const [shown, setShown] = useState(null);
   return html`<section><h2>Seasons</h2><${Fault} error=${error} />
-    ${value && html`<div class="scroll"><table><thead><tr><th scope="col">Board</th><th scope="col">State</th><th scope="col">From</th><th scope="col">Until</th>
+    ${value && html`<div class="scroll" role="region" aria-label="Seasons" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">State</th><th scope="col">From</th><th scope="col">Until</th>
       <th scope="col" class="n">Players</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
       <tbody>${[...value.seasons].reverse().map((season) => html`<tr key=${season.board + season.start}>
         <th scope="row">${season.board}</th><td><span class="tag">${season.state}</span></td><td>${when(season.start)}</td>
@@ -54,7 +54,7 @@ function Rewards({ board, onClose }) {
     <${Fault} error=${error} />
     ${!value && !error && html`<p role="status">Counting…</p>`}
     ${value && html`<p>It ends ${when(value.season.end)}. Nothing is paid by looking.</p>
-      <div class="scroll"><table><thead><tr><th scope="col" class="n">Rank</th><th scope="col">Player</th><th scope="col" class="n">Score</th><th scope="col">Reward</th></tr></thead>
+      <div class="scroll" role="region" aria-label="Places and rewards" tabindex="0"><table><thead><tr><th scope="col" class="n">Rank</th><th scope="col">Player</th><th scope="col" class="n">Score</th><th scope="col">Reward</th></tr></thead>
       <tbody>${value.places.map((place) => html`<tr key=${place.player}><td class="n">${number(place.rank)}</td>
         <td><${Link} to=${urlOf('player', [place.player])} lang=${languageOf(place.name)}>${place.name}<//></td>
         <td class="n">${number(place.score)}</td><td>${reward(place.reward)}</td></tr>`)}</tbody></table></div>

@@ -35,7 +35,7 @@ export function Moves({ fleet, orders, onTold }) {
   const moves = asked.value?.moves ?? [];
   return html`<section><h2>Moves</h2><${Fault} error=${asked.error} />
     ${asked.value && !moves.length && html`<p class="faint">There were none in the last 30 days.</p>`}
-    ${moves.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col" class="n">Move</th><th scope="col">Slots</th><th scope="col">From, to</th>
+    ${moves.length > 0 && html`<div class="scroll" role="region" aria-label="Moves" tabindex="0"><table><thead><tr><th scope="col" class="n">Move</th><th scope="col">Slots</th><th scope="col">From, to</th>
       <th scope="col">Step</th><th scope="col">Progress</th><th scope="col" class="n">Longest pause</th><th scope="col">By</th>
       <th scope="col"><span class="unseen">Actions</span></th></tr></thead>
       <tbody>${moves.map((move) => {

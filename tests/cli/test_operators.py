@@ -81,3 +81,30 @@ async def test_rank_takes_a_saved_query_and_options_over_it(
     unknown = await command_line.gameserver("rank", "--saved", "nobody", "--config", config)
     assert unknown.code != 0
     assert "nobody" in unknown.text
+
+
+async def test_a_campaign_is_previewed_started_shown_and_revoked(
+    node: InProcessNode, api: Api, command_line: CommandLine, config: str
+) -> None:
+    players = [await api.sign_up("mage") for _ in range(2)]
+
+    async def campaigns(*words: str, code: int = 0) -> str:
+        done = await command_line.gameserver("campaigns", *words, "--config", config)
+        assert done.code == code, done.text
+        return done.text
+
+    letter = ("--text", "Sorry", "--item", "potion=2", "--class", "mage")
+    assert "2 players." in await campaigns("preview", *letter)
+    start = ("start", *letter, "--reason", "an outage")
+    assert "There are 2 players in the segment, not 3." in await campaigns(*start, "--expected-count", "3", code=1)
+    campaign = (await campaigns(*start, "--expected-count", "2")).split()[0]
+
+    async def is_done() -> bool:
+        return str((await api.admin(f"campaigns/{campaign}")).body["state"]) == "done"
+
+    await wait_until(is_done, seconds=60)
+    assert json.loads(await campaigns("show", campaign))["arrived"] == 2
+    assert f"{campaign}  done: of 2 players 2 arrived" in await campaigns("list")
+    assert "it is done" in await campaigns("revoke", campaign, "--reason", "a test", code=1)
+    got = (await api.ask("GET", "/v1/players/me/items", token=players[0].token)).body["items"]
+    assert [(stack["item"], stack["count"]) for stack in got] == [("potion", 2)]

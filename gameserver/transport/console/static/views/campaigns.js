@@ -1,0 +1,115 @@
+// Letters with items to many players: started, agreed to, followed and revoked.
+
+import { Change, Fault, Field, Told } from '../lib/dialog.js';
+import { ago, number, toServer, when } from '../lib/format.js';
+import { html, useRef, useState } from '../lib/html.js';
+import { usePolled } from '../lib/load.js';
+
+const TAGS = { done: 'good', running: 'warn', waiting: 'warn', revoked: 'bad' };
+const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until' };
+const EMPTY = { text: '', items: '', class: '', min_level: '', max_level: '', created_since: '', created_until: '' };
+
+// "potion=3, herb" as {potion: 3, herb: 1}; what isn't a count stays text, and the server names the field.
+function itemsOf(text) {
+  const parts = text.split(',').map((part) => part.trim()).filter(Boolean);
+  return Object.fromEntries(parts.map((part) => {
+    const [name, count = '1'] = part.split('=').map((side) => side.trim());
+    return [name, /^\d+$/.test(count) ? Number(count) : count];
+  }));
+}
+
+function filterOf(values) {
+  const chosen = {};
+  if (values.class.trim()) chosen.class = values.class.trim();
+  for (const name of ['min_level', 'max_level']) if (values[name]) chosen[name] = Number(values[name]);
+  for (const name of ['created_since', 'created_until']) if (values[name]) chosen[name] = toServer(values[name]);
+  return chosen;
+}
+
+const told = (filter) => Object.entries(filter).filter(([name]) => name in FILTER)
+  .map(([name, value]) => `${FILTER[name]} ${name.startsWith('created') ? when(value) : value}`).join(', ') || 'All players';
+
+function Start({ onDone, onClose }) {
+  const counted = useRef(0);
+  const request = (values, preview) => ({
+    method: 'POST', path: '/campaigns', query: preview ? { preview: true } : {},
+    body: { text: values.text, items: itemsOf(values.items), filter: filterOf(values), expected_count: preview ? 0 : counted.current },
+  });
+  const input = (name, label, values, set, more = {}) => html`<${Field} id=${name} label=${label}>
+    <input id=${name} value=${values[name]} onInput=${(event) => set(name, event.target.value)} autocomplete="off" ...${more} /><//>`;
+  const fields = (values, set) => html`
+    <${Field} id="text" label="Text"><textarea id="text" required maxlength="1000" rows="4" value=${values.text}
+      onInput=${(event) => set('text', event.target.value)}></textarea><//>
+    ${input('items', 'Items, such as potion=3, herb=1', values, set)}
+    ${input('class', 'Class', values, set)}
+    ${input('min_level', 'Level from', values, set, { type: 'number', min: 1 })}
+    ${input('max_level', 'Level to', values, set, { type: 'number', min: 1 })}
+    ${input('created_since', 'Created since', values, set, { type: 'datetime-local' })}
+    ${input('created_until', 'Created until', values, set, { type: 'datetime-local' })}`;
+  return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields}
+    show=${(answer) => html`<p><b>${number(answer.players)}</b> players fit now; who is banned gets nothing.</p>
+      ${answer.needs_second_operator && html`<p>These are so many that a second operator has to agree.</p>`}`}
+    confirm=${(answer) => {
+      counted.current = answer.players;
+      return answer.players;
+    }}
+    onDone=${(answer) => onDone(answer.needs_second_operator ? 'It waits for a second operator.' : 'It is being sent.')} onClose=${onClose} />`;
+}
+
+function Agree({ campaign, onDone, onClose }) {
+  return html`<${Change} title="Agree to a letter to many players" verb="Agree" danger confirm=${campaign.players}
+    request=${(_, preview) => (preview ? null : {
+      method: 'POST', path: `/campaigns/${campaign.id}/agreement`, body: { expected_count: campaign.players },
+    })}
+    fields=${() => html`<p>${campaign.text}</p><p>${told(campaign.filter)}</p>`}
+    onDone=${() => onDone('It is being sent.')} onClose=${onClose} />`;
+}
+
+function Revoke({ campaign, onDone, onClose }) {
+  return html`<${Change} title="Revoke a letter to many players" verb="Revoke" danger
+    request=${(_, preview) => (preview ? null : { method: 'POST', path: `/campaigns/${campaign.id}/revocation`, body: {} })}
+    fields=${() => html`<p>${number(campaign.arrived)} of ${number(campaign.players)} have it, and keep it.</p>`}
+    onDone=${(answer) => onDone(`Revoked: ${number(answer.arrived)} had it, ${number(answer.under_way)} letters are under way.`)} onClose=${onClose} />`;
+}
+
+function Campaign({ campaign, admin, onAct }) {
+  const { id, state, players, arrived, refused } = campaign;
+  const mayChange = admin.role === 'operator';
+  const items = Object.entries(campaign.items).map(([name, count]) => `${count} ${name}`).join(', ');
+  const label = `${number(arrived + refused)} of ${number(players)} letters have ended`;
+  return html`<section class="card" aria-label=${`Campaign: ${campaign.reason}`}>
+    <div class="bar"><h2>${campaign.reason}</h2><span class=${`tag ${TAGS[state]}`}>${state}</span>
+      ${mayChange && state === 'waiting' && campaign.admin !== admin.name && html`<button type="button" onClick=${() => onAct('agree', campaign)}>Agree</button>`}
+      ${mayChange && ['waiting', 'running'].includes(state) && html`<button type="button" onClick=${() => onAct('revoke', campaign)}>Revoke</button>`}</div>
+    <p class="wrap">${campaign.text}</p>
+    <p>${told(campaign.filter)}${items && `; with ${items}`}</p>
+    <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
+    <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted
+      <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>
+    <p class="faint mono wrap">${id}</p>
+  </section>`;
+}
+
+export default function Campaigns({ admin }) {
+  const asked = usePolled('/campaigns', { limit: 50 }, 2000);
+  const [act, setAct] = useState(null);
+  const [said, setSaid] = useState('');
+  const campaigns = asked.value?.campaigns ?? [];
+  const close = () => setAct(null);
+  const done = (text) => {
+    close();
+    setSaid(text);
+    asked.reload();
+  };
+  return html`
+    <div class="bar"><h1>Campaigns</h1>
+      ${admin.role === 'operator' && html`<button type="button" class="main" onClick=${() => setAct({ kind: 'start' })}>Write to many players</button>`}</div>
+    <${Told} text=${said} onGone=${() => setSaid('')} />
+    <${Fault} error=${asked.error} />
+    ${asked.value && !campaigns.length && html`<p class="faint">No letter has been sent to many players yet.</p>`}
+    <div class="cards">${campaigns.map((campaign) => html`<${Campaign} key=${campaign.id} campaign=${campaign} admin=${admin}
+      onAct=${(kind, of) => setAct({ kind, of })} />`)}</div>
+    ${act?.kind === 'start' && html`<${Start} onDone=${done} onClose=${close} />`}
+    ${act?.kind === 'agree' && html`<${Agree} campaign=${act.of} onDone=${done} onClose=${close} />`}
+    ${act?.kind === 'revoke' && html`<${Revoke} campaign=${act.of} onDone=${done} onClose=${close} />`}`;
+}

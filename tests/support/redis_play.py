@@ -27,6 +27,7 @@ async def played(stack: AsyncExitStack, settings: Settings, redis: Running) -> P
     access = redis.access
     section = RedisSettings(url=redis.url, ca=access.ca, certificate=access.certificate, key=access.key)
     limited = {"exempt": (), "sign_ups_per_address": {"per_minute": 60, "burst": 100}}
+    limited["actions_per_player"] = {"per_second": 1000, "burst": 10_000}
     values = {**settings.model_dump(), "redis": section.model_dump(), "limits": limited}
     node = await start_node(stack, Settings(**values))
     return Played(redis, node, await stack.enter_async_context(Api(node.url)))

@@ -13,9 +13,12 @@ from gameserver.transport.keys import COMMANDS, RULEBOOK
 
 async def rename_player(request: web.Request, name: str) -> web.Response:
     fields, player_id = await inputs.body(request, wire.RenamePlayer), inputs.path_player(request)
-    context = request.app[COMMANDS].player_changes
+    commands = request.app[COMMANDS]
+    context = commands.player_changes
     if _is_preview(request):
-        return _answer(request, await foresight.renaming(context.pages, context.accounts, player_id, fields.name))
+        return _answer(
+            request, await foresight.renaming(commands.player_pages, commands.accounts, player_id, fields.name)
+        )
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     return _answer(request, await player_changes.rename(context, player_id, fields.name, by))
 
@@ -32,7 +35,9 @@ async def _end_sessions(request: web.Request, name: str, listed_id: str | None) 
     fields, player_id = inputs.query(request, wire.ReasonedChangeQuery), inputs.path_player(request)
     context = request.app[COMMANDS].player_changes
     if fields.preview == "true":
-        return _answer(request, await foresight.ending_sessions(context.pages, player_id, listed_id))
+        return _answer(
+            request, await foresight.ending_sessions(request.app[COMMANDS].player_pages, player_id, listed_id)
+        )
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     return _answer(request, await player_changes.end_sessions(context, player_id, listed_id, by))
 
@@ -42,7 +47,7 @@ async def send_mail(request: web.Request, name: str) -> web.Response:
     context, gift = request.app[COMMANDS].player_changes, Gift(fields.text, tuple(sorted(fields.items.items())))
     player_changes.require_items(context, gift)
     if _is_preview(request):
-        return _answer(request, await foresight.sending(context.pages, player_id, gift.items))
+        return _answer(request, await foresight.sending(request.app[COMMANDS].player_pages, player_id, gift.items))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     return _answer(request, await player_changes.send(context, player_id, gift, by))
 
@@ -51,7 +56,7 @@ async def delete_player(request: web.Request, name: str) -> web.Response:
     fields, player_id = inputs.query(request, wire.ReasonedChangeQuery), inputs.path_player(request)
     context = request.app[COMMANDS].player_changes
     if fields.preview == "true":
-        return _answer(request, await foresight.deleting(context.pages, player_id))
+        return _answer(request, await foresight.deleting(request.app[COMMANDS].player_pages, player_id))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     return _answer(request, await player_changes.delete(context, player_id, by))
 

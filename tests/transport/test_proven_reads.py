@@ -68,6 +68,7 @@ async def shows(server: PostgresReplica, settings: Settings, who: Signed) -> boo
         return bool(await connection.fetchval("select true from players where id = $1", int(who.id)))
 
 
+@pytest.mark.soak
 async def test_a_former_primary_never_answers_a_read_that_allows_no_age(
     api: Api, node: InProcessNode, servers: Servers, settings: Settings, successor: PostgresReplica, line: Switch
 ) -> None:

@@ -119,7 +119,7 @@ async def test_the_control_database_learns_from_the_others_what_it_forgot(core: 
         ]
         assert await owners(other, slot_of(second.id)) == []
         with pytest.raises(Conflict, match="no conflicts"):
-            await reconciler(other).accept("players", [slot_of(first.id)], "one")
+            await accepted(other, slot_of(first.id), "one")
         await accepted(other, slot_of(second.id), "two")
         with pytest.raises(PlayerNotFound):
             await act(other, second.id)

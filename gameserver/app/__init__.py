@@ -2,8 +2,7 @@
 
 Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
 Door: `core` (storage and commands, without doors), `sharding` (what moves slots), `node` (a node that serves),
-`checking` (a game before that), `looking_back`,
-`doctor` (the servers), `backups` and `restoring` (theirs).
+`checking` (a game before that), `looking_back` (its past), `doctor` (the servers), `backups` and `restoring` (theirs).
 """
 
 from gameserver.app.checking import Finding, check, prepare

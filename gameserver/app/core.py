@@ -230,7 +230,7 @@ def _commands(
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
-        fleet=FleetOrders(sharding, rooms.live),
+        fleet=FleetOrders(sharding, rooms.live, policy),
     )
 
 

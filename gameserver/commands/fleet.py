@@ -2,7 +2,7 @@
 
 Law: what is ordered here belongs to no process. It is recorded in the control database first, under the operator's
 command id, and the first node that has time carries it out; when that one dies, the next one goes on. An order that is
-sent again changes nothing and tells the same moves.
+sent again changes nothing and tells the same moves, for as long as its command id is taken: records are kept longer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameserver.commands import sharding
+from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
-from gameserver.rules.errors import BadInput, Conflict, FieldProblem, GameError
+from gameserver.rules.errors import BadInput, Conflict, FieldProblem
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.rooms import LiveRoom
@@ -32,6 +33,7 @@ class FleetOrders:
 
     sharding: Sharding
     live: LiveRoom
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ async def plan_drain(fleet: FleetOrders, database: str) -> list[PlannedMove]:
 
 
 async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Ordered:
-    """Orders moves. Raises BadInput, Conflict, DatabaseUnavailable."""
+    """Orders moves. Raises BadInput, Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown."""
+    fleet.policy.window.check(by.command_id, fleet.policy.now())
     if ordered := await fleet.sharding.moves.ordered(by.command_id):
         return await _told(fleet, ordered)
     plans = await plan(fleet, wanted)
@@ -104,8 +107,10 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Order
 async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Ordered:
     """Gives a database no more slots, and orders the moves that take its own away.
 
-    If they are refused, it isn't draining. Raises Conflict, DatabaseUnavailable.
+    If they are refused, it isn't draining; if nobody knows whether they were, it is, and the order may be sent again.
+    Raises Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
     """
+    fleet.policy.window.check(by.command_id, fleet.policy.now())
     if ordered := await fleet.sharding.moves.ordered(by.command_id):
         return await _told(fleet, ordered)
     plans = await plan_drain(fleet, database)
@@ -113,7 +118,7 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Order
         await fleet.sharding.membership.drain(database)
         try:
             ids = await fleet.sharding.moves.order(plans, by.command_id)
-        except GameError:
+        except Conflict:
             await fleet.sharding.membership.keep(database)
             raise
         end.after = {"moves": ids}

@@ -27,18 +27,6 @@ LOOK_SECONDS = 1.0
 """How often a move that another process carries out is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sharding:
-    """What moves need; one per process."""
-
-    slots: Slots
-    membership: Membership
-    moves: MoveRecords
-    mover: Mover
-    audit: Audit
-    progress: "ProgressBook"
-
-
 class ProgressBook:
     """How far the moves are that this process carries out; `tell` is what movers report to."""
 
@@ -63,6 +51,18 @@ class ProgressBook:
             }
             for move_id, latest in self._latest.items()
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """What moves need; one per process."""
+
+    slots: Slots
+    membership: Membership
+    moves: MoveRecords
+    mover: Mover
+    audit: Audit
+    progress: ProgressBook
 
 
 async def plan_move(sharding: Sharding, group: str, wanted: Collection[int], target: str) -> list[PlannedMove]:

@@ -8,7 +8,7 @@ from gameserver.transport.route import admin
 
 VIEWER, OPERATOR = Role.VIEWER, Role.OPERATOR
 READS = (errors.DatabaseUnavailable,)
-ORDERS = (errors.Conflict, errors.CommandExpired, *READS)
+ORDERS = (errors.Conflict, errors.CommandExpired, errors.OutcomeUnknown, *READS)
 
 FLEET_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/fleet", fleet.read_fleet, "How every node is, and the databases of each group",

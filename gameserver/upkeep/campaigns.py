@@ -2,7 +2,8 @@
 
 Law: see storage/operators/campaigns.py. A letter is a command of its recipient's under a mail id of its own, so a page
 that is sent again, by another node or twice at once, changes nothing where it has arrived. A page whose letters can't
-all be delivered, since a database is away, is tried again until they are: only its campaign waits for it.
+all be delivered, since a database is away, is tried again until they are. A new page is read from all databases of
+players: while one of them is away no campaign begins another page.
 """
 
 import asyncio

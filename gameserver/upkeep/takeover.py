@@ -8,6 +8,7 @@ from gameserver.commands.sharding import LOOK_SECONDS, Sharding
 from gameserver.rules.errors import GameError
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.sharding.move import LeaseLost
+from gameserver.storage.sharding.records import NOBODY
 from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
@@ -38,9 +39,10 @@ async def _take_over_lapsed(sharding: Sharding) -> None:
 
 
 async def _take_over(sharding: Sharding, move_id: int) -> None:
-    log.warning("a move is taken over", move=move_id)
     try:
+        former = (await sharding.moves.find(move_id)).mover
         leased = await sharding.mover.take(move_id, sharding.progress.tell)
+        log.info("a move is taken" if former == NOBODY else "a move is taken over", move=move_id, former=former)
         try:
             await leased.go_on()
         finally:

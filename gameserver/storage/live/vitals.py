@@ -39,6 +39,8 @@ class Vitals:
                     await self._redis.set(PREFIX + self._address, orjson.dumps(figures()), px=KEPT_MS)
             except LOST as error:
                 log.debug("how this node is doing can't be told", error=described(error))
+            except Exception:  # a page that lacks figures is no reason for a node to end
+                log.exception("how this node is doing can't be counted")
             await asyncio.sleep(PERIOD_SECONDS)
 
     async def read(self, addresses: Sequence[str]) -> list[Mapping[str, Any]]:

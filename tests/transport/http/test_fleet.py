@@ -136,6 +136,14 @@ async def test_what_cant_be_moved_is_refused_with_the_reason(api: Api, body: dic
     assert not [e for e in (await admin(api, "GET", "audit")).body["entries"] if e["action"].startswith("slots")]
 
 
+async def test_an_order_whose_command_id_is_too_old_is_refused(api: Api) -> None:
+    key = command_id(seconds_ago=4 * 24 * 3600)
+    for path, body in (("moves", {"group": "players", "slots": "0-3", "target": "two"}), ("databases/two/drain", {})):
+        answer = await admin(api, "POST", path, key, **body, reason="a test")
+        assert (answer.status, answer.code) == (422, "command_expired"), answer.body
+    assert (await admin(api, "GET", "moves")).body["moves"] == []
+
+
 async def test_a_move_that_isnt_there_cant_be_cancelled(api: Api) -> None:
     for move in ("1", "0", "-1", "x", "9" * 30):
         assert (await admin(api, "POST", f"moves/{move}/cancel", reason="a test")).status == 404

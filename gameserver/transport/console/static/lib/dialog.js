@@ -26,12 +26,14 @@ export function Dialog({ title, onClose, children, wide = false }) {
   </dialog>`;
 }
 
-// What an error says, with the fields that it names. `repeats`: sending the same again changes nothing twice.
-export function Fault({ error, repeats = true }) {
+// What an error says, with the fields that it names. Of a change `repeats` says whether sending the same again changes
+// nothing twice; a question leaves it out.
+export function Fault({ error, repeats = null }) {
   if (!error) return null;
   const advice = repeats ? 'sending it again is safe.' : 'look at the audit log before you send it again.';
+  const isUnsure = error.unknown && repeats !== null;
   return html`<div class="fault" role="alert">
-    <p>${error.message}${error.unknown ? ` It may have happened or not: ${advice}` : ''}</p>
+    <p>${error.message}${isUnsure ? ` It may have happened or not: ${advice}` : ''}</p>
     ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li><b>${each.field}</b>: ${each.problem}</li>`)}</ul>`}
     ${error.requestId && html`<p class="faint">Request ${error.requestId}</p>`}
   </div>`;

@@ -213,7 +213,7 @@ function NoteDialog({ id, onClose, onDone }) {
         <textarea id="text" required maxlength="2000" rows="5" value=${text} aria-describedby="text-hint"
           onInput=${(event) => setText(event.target.value)}></textarea>
       <//>
-      <${Fault} error=${error} />
+      <${Fault} error=${error} repeats />
       <footer>
         <button type="button" onClick=${onClose}>Cancel</button>
         <button type="submit" class="main" disabled=${busy || !text.trim()}>Add</button>

@@ -6,6 +6,7 @@ the end of sessions by the audit log: one that is repeated ends none that was op
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 import structlog
@@ -33,20 +34,16 @@ from gameserver.rules.items import Items
 from gameserver.rules.messages import MESSAGE
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import MAIL
-from gameserver.storage.ids import mail_id
+from gameserver.storage.ids import THE_SERVER
 from gameserver.storage.ledger.past import PastRow
-from gameserver.storage.ledger.rows import json_of
 from gameserver.storage.live import presence
 from gameserver.storage.mail.inbox import Mail
-from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
+from gameserver.storage.mail.mailbag import LetterSettled, SentLetter, letter_of_server
 from gameserver.storage.operators.audit import DONE, AuditedChange
 from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.players.command import Command, Receipt
 
 log = structlog.get_logger()
-
-THE_SERVER = 0
-"""The sender of operators' letters, and of rewards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,12 @@ class Gift:
 
     text: str
     items: Items
+
+
+def letter_with(gift: Gift, player_id: int, command_id: str, at: datetime) -> SentLetter:
+    """A letter of the operators, under a mail id that follows from the command id."""
+    args = {"text": gift.text, "items": dict(sorted(gift.items))}
+    return letter_of_server(player_id, command_id, MAIL + MESSAGE, args, at)
 
 
 async def rename(changes: PlayerChanges, player_id: int, name: str, by: ChangedBy) -> Foreseen:
@@ -119,7 +122,7 @@ async def send(changes: PlayerChanges, player_id: int, gift: Gift, by: ChangedBy
     Raises PlayerNotFound, CommandMismatch, CommandExpired, Refused, Overloaded, DatabaseUnavailable, OutcomeUnknown.
     """
     player = await play.read(changes.pages.play, player_id)
-    letter = _letter(changes, player_id, gift, by.command_id)
+    letter = letter_with(gift, player_id, by.command_id, changes.live.now())
     if (earlier := await _arrived(changes, letter)) is not None:
         _require_same(letter, earlier.args)
         return Foreseen(player, command_id=by.command_id, replayed=True)
@@ -157,13 +160,6 @@ async def _is_done(changes: PlayerChanges, action: str, player_id: int, command_
     if any((entry.action, entry.target) != (action, str(player_id)) for entry in entries):
         raise CommandMismatch("The command id was used before, for another command.")
     return any(entry.ended == DONE for entry in entries)
-
-
-def _letter(changes: PlayerChanges, player_id: int, gift: Gift, command_id: str) -> SentLetter:
-    payload = json_of({"sender": str(THE_SERVER), "text": gift.text, "items": dict(sorted(gift.items))})
-    mail = mail_id(THE_SERVER, command_id, 0)
-    at = changes.live.now()
-    return SentLetter(THE_SERVER, command_id, 0, MAIL + MESSAGE, player_id, payload, at, mail)
 
 
 async def _arrived(changes: PlayerChanges, letter: SentLetter) -> PastRow | None:

@@ -62,6 +62,10 @@ def is_ledger_id(text: str) -> bool:
     return _UUID7_OR_8.fullmatch(text) is not None
 
 
+THE_SERVER = 0
+"""The player id under which the server sends: rewards, and operators' letters."""
+
+
 def mail_id(player_id: int, command_id: str, number: int) -> str:
     """The id of a command's letter of this number (from 0), and of the command that delivers it.
 

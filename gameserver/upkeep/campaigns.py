@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import structlog
 
 from gameserver.commands.campaigns import Campaigns, segment_of
+from gameserver.commands.player_changes import Gift, letter_with
 from gameserver.rules.errors import Unavailable
-from gameserver.rules.messages import MESSAGE
-from gameserver.rules.rulebook import MAIL
-from gameserver.storage.ids import campaign_letter_id, mail_id
-from gameserver.storage.ledger.rows import json_of
+from gameserver.storage.ids import campaign_letter_id
 from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.operators.campaigns import RUNNING, CampaignRecord
 from gameserver.storage.postgres.shares import Purpose, using
@@ -25,7 +23,6 @@ from gameserver.upkeep.postman import Postman
 
 log = structlog.get_logger()
 
-THE_SERVER = 0
 PAGE = 100
 """Letters at once: so many still arrive after a campaign was revoked."""
 LOOK_SECONDS = 1.0
@@ -106,7 +103,5 @@ async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]
 
 
 def _letter(record: CampaignRecord, player_id: int) -> SentLetter:
-    payload = json_of({"sender": str(THE_SERVER), "text": record.text, "items": dict(sorted(record.items.items()))})
-    command = campaign_letter_id(record.id, player_id)
-    mail = mail_id(THE_SERVER, command, 0)
-    return SentLetter(THE_SERVER, command, 0, MAIL + MESSAGE, player_id, payload, record.at, mail)
+    gift = Gift(record.text, tuple(record.items.items()))
+    return letter_with(gift, player_id, campaign_letter_id(record.id, player_id), record.at)

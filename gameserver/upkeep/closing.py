@@ -17,17 +17,13 @@ from gameserver.rules.rulebook import MAIL
 from gameserver.rules.seasons import Season
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
-from gameserver.storage.ids import mail_id, reward_id
-from gameserver.storage.ledger.rows import json_of
-from gameserver.storage.mail.mailbag import SentLetter
+from gameserver.storage.ids import reward_id
+from gameserver.storage.mail.mailbag import SentLetter, letter_of_server
 from gameserver.storage.seasons.records import DueReward, SeasonRecord
 from gameserver.upkeep.postman import Postman
 
 log = structlog.get_logger()
 
-
-THE_SERVER = 0
-"""The sender of rewards."""
 CHUNK = 100
 """Seasons begun, or rewards delivered, at once."""
 DROP_SECONDS = (60, 3600)
@@ -133,7 +129,6 @@ async def _reward(closing: Closing, board: Board, season: Season) -> bool:
 
 def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
     args = {
-        "sender": str(THE_SERVER),
         "board": board.name,
         "season": boards.season_name(Contest(board, season.start)),
         "rank": reward.rank,
@@ -141,8 +136,7 @@ def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
     }
     at = datetime.fromtimestamp(season.end, UTC)
     command = reward_id(board.name, season.start, reward.player_id, season.end * 1000)
-    mail = mail_id(THE_SERVER, command, 0)
-    return SentLetter(THE_SERVER, command, 0, f"{MAIL}rewarded", reward.player_id, json_of(args), at, mail)
+    return letter_of_server(reward.player_id, command, f"{MAIL}rewarded", args, at)
 
 
 async def _drop(closing: Closing, records: Sequence[SeasonRecord], now: datetime) -> None:

@@ -16,12 +16,11 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.past import SQL, WentBack, chunks, reading
-from gameserver.storage.ids import mail_id, reward_id, slot_of
+from gameserver.storage.ids import THE_SERVER, mail_id, reward_id, slot_of
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.seasons.records import SeasonRecord, SeasonRecords
 from gameserver.storage.slots.slot_map import Slots
 
-THE_SERVER = 0
 TRIES, PAUSE_SECONDS = 50, 0.2
 """How often a node that closes a season is waited for."""
 

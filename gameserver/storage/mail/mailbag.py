@@ -8,7 +8,7 @@ sender that the recipient blocks, and one too many, is refused for good under on
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from gameserver.rules.errors import Overloaded, RuleBroken
-from gameserver.storage.ids import hops, slot_of
+from gameserver.storage.ids import THE_SERVER, hops, mail_id, slot_of
+from gameserver.storage.ledger.rows import json_of
 from gameserver.storage.mail.bounds import RECEIVED, LetterCounts
 from gameserver.storage.postgres import statements
 
@@ -48,6 +49,13 @@ class SentLetter:
     def begun_by_player(self) -> bool:
         """Whether another player began it: it isn't an answer, returned, or the server's."""
         return self.player_id not in (0, self.recipient) and not hops(self.command_id)
+
+
+def letter_of_server(recipient: int, command_id: str, kind: str, args: Mapping[str, Any], at: datetime) -> SentLetter:
+    """The one letter of a command of the server's; its mail id follows from the command id. `args` gain the sender."""
+    payload = json_of({"sender": str(THE_SERVER), **args})
+    mail = mail_id(THE_SERVER, command_id, 0)
+    return SentLetter(THE_SERVER, command_id, 0, kind, recipient, payload, at, mail)
 
 
 class OutboxRow(NamedTuple):

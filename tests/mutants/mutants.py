@@ -243,8 +243,8 @@ MUTANTS = (
             ),
             Patch(
                 "gameserver/upkeep/closing.py",
-                "    mail = mail_id(THE_SERVER, command, 0)\n",
-                "    mail = mail_id(THE_SERVER, command, number)\n",
+                "reward_id(board.name, season.start, reward.player_id, season.end * 1000)",
+                "reward_id(board.name, season.start, reward.player_id, season.end * 1000 + number)",
             ),
         ],
         [invariants.REWARDS],

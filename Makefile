@@ -28,7 +28,7 @@ test: $(VENV)/ready
 	$(BIN)/pytest $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pycache__*'), \
 		$(error there is no folder tests/.../$(ROOM)))
 else
-test: check system-packages ## the gate and every test; ROOM=boards runs the tests of one room only
+test: system-packages check ## the gate and every test; ROOM=boards runs the tests of one room only
 	$(BIN)/pytest -n 2 --dist loadfile
 endif
 

@@ -72,6 +72,7 @@ BOARD_DIFFERENCES = Counter("gameserver_board_differences_total", "Places that d
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Sessions in this node's cache")
 WRONG_KEYS = Counter("gameserver_wrong_keys_total", "Wrong keys, of operators and of back ends", ["door"])
 DENIED = Counter("gameserver_denied_total", "Requests denied, by the limit's name in the settings", ["limit"])
+SPANS = Counter("gameserver_spans_total", "Spans of traces: sent, failed at the collector, or dropped", ["end"])
 LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log that couldn't be written")
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])

@@ -121,7 +121,7 @@ async def test_everyone_who_fits_gets_the_letter_once(api: Api, node: InProcessN
 
 async def metric(api: Api, name: str) -> float:
     text = "\n" + (await api.ask("GET", "/metrics")).body.decode()
-    return float(text.partition(f"\n{name} ")[2].partition("\n")[0])
+    return float(text.partition(f"\n{name} ")[2].partition("\n")[0] or 0)
 
 
 @pytest.mark.parametrize("node", [{"letters_per_second": 1}], indirect=True)

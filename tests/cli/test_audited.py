@@ -1,37 +1,52 @@
 """What the command line changes is in the audit log with its end, like what is changed over HTTP."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from gameserver.__main__ import cli
+from gameserver.app import Core
+from gameserver.commands import sharding
 from gameserver.config.settings import Settings
-from tests.support.command_line import CommandLine
-from tests.support.deployment import connected
-from tests.support.nodes import InProcessNode, toml_of
-
-ENTRIES = """
-select a.action, a.target, e.ended, e.after::text from audit a left join audit_ends e on e.entry = a.id order by a.id
-"""
+from gameserver.rules.errors import Conflict, GameError
+from gameserver.storage.operators.audit_log import AuditQuestion
+from tests.support.nodes import toml_of
 
 
-async def test_changes_of_slots_databases_and_nodes_have_an_end(
-    command_line: CommandLine, settings: Settings, node: InProcessNode, tmp_path: Path
-) -> None:
+async def entries(core: Core) -> list[tuple[object, ...]]:
+    found, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
+    return [(entry.action, entry.target, entry.ended, entry.after) for entry in reversed(found)]
+
+
+async def test_changes_of_slots_and_databases_have_an_end(core: Core) -> None:
+    with pytest.raises(Conflict):
+        await sharding.remove(core.sharding, "one", "ann")
+    with pytest.raises(GameError):
+        await sharding.cancel(core.sharding, 99, "ann")
+    (move,) = await sharding.begin(
+        core.sharding, await sharding.plan_move(core.sharding, "players", [0, 1], "two"), "ann"
+    )
+    await sharding.cancel(core.sharding, move, "ann")
+    plans = await sharding.drain(core.sharding, "two", "ann")
+    with pytest.raises(Conflict):
+        await sharding.begin_drain(core.sharding, "two", plans, "ann")
+    found = await entries(core)
+    assert found[:4] == [
+        ("database_remove", "one", "conflict", None),
+        ("slots_cancel", "99", found[1][2], None),
+        ("slots_move", "two", "done", {"moves": [move]}),
+        ("slots_cancel", str(move), "done", None),
+    ]
+    assert found[4] == ("database_drain", "two", "done", None)
+    assert {entry[2] for entry in found[5:]} <= {"conflict"}
+    assert all(entry[2] for entry in found)
+
+
+async def test_a_change_of_nodes_has_an_end(core: Core, settings: Settings, tmp_path: Path) -> None:
     config = tmp_path / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
-    for words, code in (
-        (("databases", "remove", "one"), 1),
-        (("databases", "add", "two"), 0),
-        (("slots", "move", "0-1", "--to", "two"), 0),
-        (("slots", "cancel", "99"), 1),
-        (("nodes", "drain", "node-9"), 1),
-    ):
-        done = await command_line.gameserver(*words, "--config", str(config))
-        assert done.code == code, done.text
-    async with connected(settings.database_url("one")) as control:
-        entries = [tuple(row) for row in await control.fetch(ENTRIES)]
-    assert entries == [
-        ("database_remove", "one", "conflict", None),
-        ("database_add", "two", "done", None),
-        ("slots_move", "two", "done", '{"moves": [1]}'),
-        ("slots_cancel", "99", "not_found", None),
-        ("node_drain", "node-9", "refused", None),
-    ]
+    done = await asyncio.to_thread(CliRunner().invoke, cli, ["nodes", "drain", "node-9", "--config", str(config)])
+    assert done.exit_code == 1, done.output
+    assert await entries(core) == [("node_drain", "node-9", "refused", None)]

@@ -29,19 +29,19 @@ async def test_changes_of_slots_and_databases_have_an_end(core: Core) -> None:
         core.sharding, await sharding.plan_move(core.sharding, "players", [0, 1], "two"), "ann"
     )
     await sharding.cancel(core.sharding, move, "ann")
-    plans = await sharding.drain(core.sharding, "two", "ann")
     with pytest.raises(Conflict):
-        await sharding.begin_drain(core.sharding, "two", plans, "ann")
+        await sharding.drain(core.sharding, "two", "ann")  # the move to it isn't over yet
+    await sharding.drain(core.sharding, "one", "ann")
     found = await entries(core)
-    assert found[:4] == [
+    assert found == [
         ("database_remove", "one", "conflict", None),
         ("slots_cancel", "99", found[1][2], None),
         ("slots_move", "two", "done", {"moves": [move]}),
         ("slots_cancel", str(move), "done", None),
+        ("database_drain", "two", "conflict", None),
+        ("database_drain", "one", "done", None),
     ]
-    assert found[4] == ("database_drain", "two", "done", None)
-    assert {entry[2] for entry in found[5:]} <= {"conflict"}
-    assert all(entry[2] for entry in found)
+    assert found[1][2] not in ("done", "internal", None)
 
 
 async def test_a_change_of_nodes_has_an_end(core: Core, settings: Settings, tmp_path: Path) -> None:

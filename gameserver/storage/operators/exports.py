@@ -115,7 +115,7 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
         connection = await database.connect(SETTINGS)
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
-                query, arguments = _driver_form(SQL["open"].bindparams(size=size, by=""))
+                query, arguments = driver_form(SQL["open"].bindparams(size=size, by=""))
                 row = await connection.fetchrow(query, *arguments)
                 yield _Snapshot(database.name, connection, row["slots"], row["leftovers"])
         finally:
@@ -125,7 +125,7 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
 async def _stream(snapshot: _Snapshot, question: Question) -> AsyncIterator[Rows]:
     """The rows of one database in the ranking's order, by chunks."""
     columns = (*tables.PLAYER, PLAYERS.c.banned)
-    query, arguments = _driver_form(question.select(columns, [counted(snapshot.leftovers)]))
+    query, arguments = driver_form(question.select(columns, [counted(snapshot.leftovers)]))
     with translated(snapshot.database):
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)
         while rows := await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS):
@@ -171,7 +171,7 @@ async def _merged(streams: Sequence[_Ahead], question: Question) -> AsyncIterato
         heads = [rows or await stream.take() for rows, stream in zip(rest, streams, strict=True)]
 
 
-def _driver_form(statement: ClauseElement) -> tuple[str, list[Any]]:
+def driver_form(statement: ClauseElement) -> tuple[str, list[Any]]:
     """A statement with `$1`…, and its arguments."""
     compiled: Any = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]

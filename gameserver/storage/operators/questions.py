@@ -21,7 +21,8 @@ By = Literal["exp", "level", "hp", "created_at"]
 class Segment:
     """Some of the players: whoever fits everything that isn't None. `until` isn't included.
 
-    `online` are the players that are connected, `offline` those to leave out for it; `ids` are the only ones looked at.
+    `name_part` and `name_begins` aren't empty; case and width make no difference. `online` are the players that are
+    connected, `offline` those to leave out for it; `ids` are the only ones looked at.
     """
 
     class_name: str | None = None
@@ -36,6 +37,9 @@ class Segment:
     offline: Sequence[int] | None = None
     ids: Sequence[int] | None = None
 
+    def goes_by_name(self) -> bool:
+        return self.name_part is not None or self.name_begins is not None
+
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as conditions on a row of `players`."""
         columns = PLAYERS.c
@@ -49,9 +53,11 @@ class Segment:
         )
         conditions: list[ColumnElement[bool]] = [test(value) for value, test in tests if value is not None]
         if self.name_part is not None:
-            conditions.append(columns.name.icontains(self.name_part, autoescape=True))
+            found = func.strpos(func.name_folded(columns.name), func.name_folded(self.name_part)) > 0
+            conditions += [_has_words(self.name_part, is_beginning=False), found]
         if self.name_begins is not None:
-            conditions.append(columns.name.istartswith(self.name_begins, autoescape=True))
+            found = func.starts_with(func.name_folded(columns.name), func.name_folded(self.name_begins))
+            conditions += [_has_words(self.name_begins, is_beginning=True), found]
         for among in (self.online, self.ids):
             if among is not None:
                 conditions += [columns.slot == _any_of(_slots(among), SmallInteger), columns.id == _any_of(among)]
@@ -87,6 +93,11 @@ class Question:
         """What sorts rows of all databases as each database has sorted its own."""
         number = (value - _START) // _MICROSECOND if isinstance(value, datetime) else value
         return (-number if self.descending else number), player_id
+
+
+def _has_words(part: str, *, is_beginning: bool) -> ColumnElement[bool]:
+    """What an index knows of names with this part; a few other names have its words, too."""
+    return func.name_parts(PLAYERS.c.name).bool_op("@@")(func.name_query(part, is_beginning))
 
 
 def _slots(ids: Sequence[int]) -> list[int]:

@@ -1,5 +1,6 @@
 """One Alembic history per table group, run on every database of the group."""
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from gameserver.storage.tables.groups import METADATA
 _PACKAGE = Path(gameserver.__file__).parent
 FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "migrations") if folder.is_dir())
 """Of the histories: a wheel has them inside the package, a checkout beside it."""
+
+TURN_SECONDS = 0.1
 
 
 class OutdatedDatabase(Exception):
@@ -54,13 +57,20 @@ async def upgrade(database: Database, group: str) -> None:
 async def _upgrade_locked(database: Database, group: str) -> None:
     async with database.engine.connect() as connection:
         await _require_public(connection, database.name, group)
-        await connection.execute(text(f"select pg_advisory_lock({MIGRATING})"))
+        await _take_turn(connection)
         try:
-            await connection.commit()
             await connection.run_sync(_upgrade, group)
         finally:
             await connection.execute(text(f"select pg_advisory_unlock({MIGRATING})"))
             await connection.commit()
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Asks for the lock again and again: an index that is built concurrently waits for every statement that waits."""
+    while not (await connection.execute(text(f"select pg_try_advisory_lock({MIGRATING})"))).scalar():
+        await connection.commit()
+        await asyncio.sleep(TURN_SECONDS)
+    await connection.commit()
 
 
 def _upgrade(connection: Connection, group: str) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from gameserver.rules.errors import Overloaded
 from gameserver.storage import tables
-from gameserver.storage.operators.questions import PLAYERS, Question
+from gameserver.storage.operators.questions import PLAYERS, SEEN, Question
 from gameserver.storage.operators.reports import SQL, counted
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
@@ -62,6 +62,7 @@ class ExportedPlayer(NamedTuple):
     created_at: datetime
     exp_reached_at: datetime
     banned: bool
+    seen_at: datetime
 
 
 class _Snapshot(NamedTuple):
@@ -124,7 +125,7 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
 
 async def _stream(snapshot: _Snapshot, question: Question) -> AsyncIterator[Rows]:
     """The rows of one database in the ranking's order, by chunks."""
-    columns = (*tables.PLAYER, PLAYERS.c.banned)
+    columns = (*tables.PLAYER, PLAYERS.c.banned, SEEN.label("seen_at"))
     query, arguments = driver_form(question.select(columns, [counted(snapshot.leftovers)]))
     with translated(snapshot.database):
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)

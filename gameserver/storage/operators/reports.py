@@ -20,7 +20,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.questions import EVERYONE, By, Question
+from gameserver.storage.operators.questions import EVERYONE, MOMENTS, By, Question, value_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
@@ -55,12 +55,21 @@ one's name takes longer than looking at it."""
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One page; `banned` are the ids of those of its players that are banned, which boards leave out."""
+    """One page; `banned` are the ids of those of its players that are banned, which boards leave out.
+
+    `seen` are the hours in which its players were last seen, by id.
+    """
 
     players: Sequence[Player]
     more: bool
     as_of: datetime
     banned: Set[int] = frozenset()
+    seen: Mapping[int, datetime] = field(default_factory=dict)
+
+    def last(self, by: By) -> tuple[int | datetime, int]:
+        """What the page's last player is ranked by, and its id: the next page begins behind these."""
+        player = self.players[-1]
+        return self.seen[player.id] if by == "seen_at" else getattr(player, by), player.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class Reports:
     async def rank(self, question: Question) -> Ranking:
         """One page of players, in their order."""
         others = replace(question.segment, class_name=None, name_begins=None, name_part=None)
-        bounds_of = question.by if question.by != "created_at" and others == EVERYONE else None
+        bounds_of = question.by if question.by not in MOMENTS and others == EVERYONE else None
         return await self.over_all(lambda parts: _rank(parts, question), bounds_of)
 
     async def count(self) -> tuple[list[Count], datetime]:
@@ -191,8 +200,9 @@ async def _rank(parts: Sequence[Part], question: Question) -> Ranking:
     rows = await gathered(_whole(part, [player_id for player_id, owner in page if owner is part]) for part in parts)
     players = {row.id: player_with_data_of(row) for row in chain(*rows)}
     banned = {row.id for row in chain(*rows) if row.banned}
+    seen = {row.id: row.seen_at for row in chain(*rows)}
     ordered = [players[player_id] for player_id, _ in page]
-    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts), banned)
+    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts), banned, seen)
 
 
 async def _page(part: Part, question: Question) -> Sequence[Any]:
@@ -234,7 +244,7 @@ async def _count(parts: Sequence[Part]) -> tuple[list[Count], datetime]:
 
 
 def _keys(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
-    value = PLAYERS.c[question.by]
+    value = value_of(question.by)
     conditions = [counted]
     if until is not None:
         conditions.append(value >= until if question.descending else value <= until)

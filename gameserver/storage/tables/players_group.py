@@ -53,6 +53,7 @@ player_rows = Table(
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
     Column("data", JSON),
+    Column("seen", Time),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     Index("players_created_at", "created_at"),
     Index(
@@ -68,7 +69,8 @@ player_rows = Table(
 """A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted.
 
 `data` is what the game's rules remember of the player (rules/player_data.py), as text, so that its order stays; null
-if that is nothing.
+if that is nothing. `seen` is the beginning of the hour in which the player was last seen (sessions/sightings.py); null
+as long as no node that knows it has seen the player.
 """
 
 PLAYER = [

@@ -119,7 +119,8 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
-    rulebook = Rulebook.parse(settings.game_mapping())
+    mapping = settings.game_mapping()
+    rulebook = Rulebook.parse(mapping)
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -132,7 +133,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        rulebook = await numbered(rulebook, settings.game_mapping(), databases[settings.control.database])
+        rulebook = await numbered(rulebook, mapping, databases[settings.control.database])
         passwords = _passwords(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)

@@ -84,14 +84,14 @@ class Servers:
             await provision.migrate(self.settings("template_of_tests"))
             self.template = True
         name = f"test_{next(_numbers)}"
-        await self._everywhere(f"create database {name} template template_of_tests")
+        await self._everywhere(f"create database {name} template template_of_tests strategy file_copy")
         await self.flush()
         return name
 
     async def bare(self) -> str:
         """A new database of the same name on every instance, without tables; Redis is emptied."""
         name = f"test_{next(_numbers)}"
-        await self._everywhere(f"create database {name}")
+        await self._everywhere(f"create database {name} strategy file_copy")
         await self.flush()
         return name
 

@@ -1,6 +1,7 @@
 """One Alembic history per table group, run on every database of the group."""
 
 import asyncio
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def _config(group: str) -> Config:
     return config
 
 
+@functools.cache
 def head(group: str) -> str:
     """The newest revision that this code knows of a group's tables."""
     return str(ScriptDirectory.from_config(_config(group)).get_current_head())

@@ -68,6 +68,9 @@ def toml_of(settings: Settings, port: int) -> str:
     for name, group in settings.groups.items():
         lines += [f"[groups.{name}]", f"databases = {_value(list(group.databases))}", f"slots = {group.slots}"]
     lines += ["[operators]", *(f"{name} = {value}" for name, value in settings.operators.model_dump().items())]
+    if settings.tracing.enabled:
+        tracing = settings.tracing.model_dump(exclude={"headers"})
+        lines += ["[tracing]", *(f"{name} = {_value(value)}" for name, value in tracing.items())]
     lines += ["[limits]", f"exempt = {_value([str(each) for each in settings.limits.exempt])}"]
     lines += [
         "[admin.keys]",

@@ -122,7 +122,8 @@ async def open_core(
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
-    rulebook = Rulebook.parse(settings.game_mapping())
+    mapping = settings.game_mapping()
+    rulebook = Rulebook.parse(mapping)
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -135,7 +136,7 @@ async def open_core(
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        rulebook = await numbered(rulebook, settings.game_mapping(), databases[settings.control.database])
+        rulebook = await numbered(rulebook, mapping, databases[settings.control.database])
         passwords = passwords_of(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)

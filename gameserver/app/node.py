@@ -143,6 +143,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.reads.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
+        loops.write_sightings_for_ever(slots, rooms.sessions.sightings),
         loops.sweep_for_ever(commands.accounts),
         loops.check_boards_for_ever(commands.board_repair),
         loops.lift_bans_for_ever(commands.operations, policy, lambda: slots.databases("players")),

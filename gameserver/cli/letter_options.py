@@ -32,15 +32,24 @@ class LetterOptions:
     max_level: Level = None
     created_since: Moment = None
     created_until: Moment = None
+    seen_since: Moment = None
+    seen_until: Moment = None
     banned: Banned = False
 
     @property
     def segment(self) -> Segment:
-        since, until = (
-            None if moment is None else moment.replace(tzinfo=UTC)
-            for moment in (self.created_since, self.created_until)
+        moments = (self.created_since, self.created_until, self.seen_since, self.seen_until)
+        since, until, seen_since, seen_until = (each if each is None else each.replace(tzinfo=UTC) for each in moments)
+        return Segment(
+            self.class_name,
+            self.min_level,
+            self.max_level,
+            since,
+            until,
+            self.banned,
+            seen_since=seen_since,
+            seen_until=seen_until,
         )
-        return Segment(self.class_name, self.min_level, self.max_level, since, until, self.banned)
 
     def gift(self) -> Gift:
         """Raises BadInput, naming the fields, as the HTTP door does."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gameserver.commands.campaigns import Campaigns, segment_of
+from gameserver.commands.campaigns import Campaigns, is_known, segment_of
 from gameserver.commands.player_changes import Gift, letter_with
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ids import campaign_letter_id
@@ -92,7 +92,7 @@ async def _step(sending: Sending, record: CampaignRecord) -> bool:
     records = sending.campaigns.records
     if record.pending is not None:
         return await _send(sending, record, record.pending)
-    if record.state != RUNNING:
+    if record.state != RUNNING or not is_known(record.filter):
         return False
     where = (record.at, record.slot, record.after)
     page = await sending.campaigns.recipients.page(segment_of(record.filter), *where, sending.page)

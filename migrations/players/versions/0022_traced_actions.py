@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "players_0020"
-down_revision = "players_0019"
+revision = "players_0022"
+down_revision = "players_0021"
 
 
 def upgrade() -> None:

@@ -107,6 +107,8 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     await wait_until(is_done, seconds=60)
     assert json.loads(await campaigns("show", campaign))["arrived"] == 2
     assert f"{campaign}  done: of 2 players 2 arrived" in await campaigns("list")
+    got = (await api.ask("GET", "/v1/players/me/items", token=players[0].token)).body["items"]
+    assert [(stack["item"], stack["count"]) for stack in got] == [("potion", 2)]
     # Another operator's, above the limit: it waits until somebody else agrees.
     waiting = await node.core.commands.campaigns.records.find(campaign)
     assert waiting is not None
@@ -121,5 +123,3 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     await campaigns("agree", own.id, "--expected-count", "2", *reason, code=1)
     assert f"{own.id}  revoked" in await campaigns("revoke", own.id, *reason)
     assert "it is done" in await campaigns("revoke", campaign, "--reason", "a test", code=1)
-    got = (await api.ask("GET", "/v1/players/me/items", token=players[0].token)).body["items"]
-    assert [(stack["item"], stack["count"]) for stack in got] == [("potion", 2)]

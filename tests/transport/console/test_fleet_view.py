@@ -1,12 +1,17 @@
 """The fleet in the console: a move of slots from its plan to its end, and what viewers may see."""
 
+from contextlib import AsyncExitStack
+from pathlib import Path
+
 from playwright.async_api import Page, expect
 
 from gameserver.commands import admins
+from gameserver.config.settings import Settings
 from gameserver.rules.roles import Role
+from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.client import Api
-from tests.support.nodes import InProcessNode
+from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import sign_in, violations
 
 
@@ -45,10 +50,36 @@ async def test_a_move_is_planned_ordered_and_followed_to_its_end(signed_in: Page
     assert not await violations(page)
 
 
+async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, settings: Settings, tmp_path: Path) -> None:
+    page = signed_in
+    chosen = settings.node.model_copy(update={"name": "b", "port": free_port(), "drain_seconds": 1})
+    async with AsyncExitStack() as stack:
+        await start_node(stack, settings.model_copy(update={"node": chosen}))
+        await page.goto("/console/fleet")
+        await page.get_by_role("button", name="Drain b…").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Reason").fill("a test")
+        await dialog.get_by_role("button", name="Preview").click()
+        await expect(dialog).to_contain_text("0 players on 0 sockets will be sent to other nodes.")
+        assert not await violations(page)
+        await dialog.get_by_role("button", name="Drain", exact=True).click()
+        await expect(page.get_by_text("b drains.")).to_be_visible()
+        back = page.get_by_role("button", name="Let b take new work…")
+        await expect(back).to_be_visible()
+        await expect(page.get_by_role("row").filter(has=back)).to_contain_text("draining")
+        assert not await violations(page)
+        await page.screenshot(path=tmp_path / "fleet.png", full_page=True)
+        await back.click()
+        await dialog.get_by_label("Reason").fill("a test")
+        await dialog.get_by_role("button", name="Take new work").click()
+        await expect(page.get_by_text("b takes new work.")).to_be_visible()
+        await expect(page.get_by_role("button", name="Drain b…")).to_be_visible()
+
+
 async def test_a_viewer_sees_the_fleet_and_orders_nothing(page: Page, node: InProcessNode) -> None:
     _, secret = await admins.make(node.core.commands.admins, "tests", NewKey("reader", Role.VIEWER), "a test")
     await sign_in(page, secret)
     await page.goto("/console/fleet")
     await expect(page.get_by_role("row", name="two primary")).to_be_visible()
-    for name in ("Move slots…", "Rebalance…", "Drain one…"):
+    for name in ("Move slots…", "Rebalance…", "Drain"):
         await expect(page.get_by_role("button", name=name)).to_have_count(0)

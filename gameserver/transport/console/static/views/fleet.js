@@ -6,7 +6,7 @@ import { ago, bytes, number, seconds, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled, useRead } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
-import { DrainDatabase, Moves, MoveSlots, SlotMaps } from './fleet_moves.js';
+import { DrainDatabase, DrainNode, Moves, ResumeNode, MoveSlots, SlotMaps } from './fleet_moves.js';
 import { Boards, Seasons } from './fleet_boards.js';
 import { may } from './index.js';
 
@@ -76,20 +76,24 @@ function Tiles({ answer, now }) {
   </dl>`;
 }
 
-function Nodes({ now }) {
+function Nodes({ now, onNode }) {
   return html`<section><h2>Nodes</h2><div class="scroll" role="region" aria-label="Nodes" tabindex="0"><table>
     <thead><tr><th scope="col">Node</th><th scope="col">Address</th><th scope="col">Started</th><th scope="col" class="n">Players</th>
       <th scope="col" class="n">Sockets</th><th scope="col" class="n">Actions / s</th><th scope="col" class="n">p99</th>
-      <th scope="col" class="n">Requests / s</th><th scope="col" class="n">Core</th><th scope="col" class="n">Waiting</th></tr></thead>
+      <th scope="col" class="n">Requests / s</th><th scope="col" class="n">Core</th><th scope="col" class="n">Waiting</th>
+      <th scope="col"><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${now.map(({ node, known, ...each }) => html`<tr key=${node.address}>
-      <th scope="row">${node.name}</th><td class="mono">${node.address}</td>
+      <th scope="row">${node.name}${node.figures.draining && html` <span class="tag warn">draining</span>`}</th><td class="mono">${node.address}</td>
       <td><time datetime=${node.started_at} title=${when(node.started_at)}>${ago(node.started_at)}</time></td>
       <td class="n">${number(node.players)}</td><td class="n">${number(node.sockets)}</td>
       <td class="n">${known ? number(Math.round(each.actions)) : '–'}</td>
       <td class="n">${known && each.p99 !== null ? `${each.p99.toFixed(1)} ms` : '–'}</td>
       <td class="n">${known ? number(Math.round(each.requests)) : '–'}</td>
       <td class="n">${known ? `${Math.round(each.processor * 100)} %` : '–'}</td>
-      <td class="n">${number(node.figures.queued)}</td></tr>`)}</tbody></table></div></section>`;
+      <td class="n">${number(node.figures.queued)}</td>
+      <td>${onNode && (node.figures.draining
+        ? html`<button type="button" class="plain" onClick=${() => onNode('resume', node.name)}>Let ${node.name} take new work…</button>`
+        : html`<button type="button" class="plain" onClick=${() => onNode('leave', node.name)}>Drain ${node.name}…</button>`)}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 function Databases({ answer, onDrain }) {
@@ -133,12 +137,12 @@ function Charts({ history }) {
   </div></section>`;
 }
 
-function Now({ answer, history, onDrain }) {
+function Now({ answer, history, onDrain, onNode }) {
   const now = history.at(-1)?.nodes ?? answer.nodes.map((node) => ({ node, known: false }));
   return html`
     <${Tiles} answer=${answer} now=${now} />
     ${history.length > 1 && html`<${Charts} history=${history} />`}
-    <${Nodes} now=${now} />
+    <${Nodes} now=${now} onNode=${onNode} />
     <${Databases} answer=${answer} onDrain=${onDrain} />`;
 }
 
@@ -170,10 +174,13 @@ export default function Fleet({ route, admin }) {
     <${Fault} error=${asked.error} />
     ${!asked.value && !asked.error && html`<p class="faint" role="status">Loading…</p>`}
     ${asked.value && tab === 'now' && html`<${Now} answer=${asked.value} history=${history}
-      onDrain=${orders ? (database) => setChange({ kind: 'drain', database }) : null} />`}
+      onDrain=${orders ? (database) => setChange({ kind: 'drain', database }) : null}
+      onNode=${orders ? (kind, node) => setChange({ kind, node }) : null} />`}
     ${asked.value && tab === 'slots' && html`<${SlotMaps} /><${Moves} fleet=${asked.value} orders=${orders} onTold=${setTold} />`}
     ${tab === 'boards' && html`<${Boards} /><${Seasons} />`}
     ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${done} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${done} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'resume' && html`<${ResumeNode} node=${change.node} onDone=${done} onClose=${() => setChange(null)} />`}
     ${(change?.kind === 'move' || change?.kind === 'balance') && asked.value && html`<${MoveSlots} members=${asked.value.members}
       balance=${change.kind === 'balance'} onDone=${done} onClose=${() => setChange(null)} />`}
     <${Told} text=${told} onGone=${() => setTold('')} />`;

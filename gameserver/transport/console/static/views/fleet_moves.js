@@ -83,6 +83,23 @@ export function DrainDatabase({ database, onDone, onClose }) {
     show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} onDone=${(answer) => onDone(ordered(answer))} />`;
 }
 
+const connected = (node) => `${number(node.players)} players on ${number(node.sockets)} sockets`;
+
+export function DrainNode({ node, onDone, onClose }) {
+  const request = (_, preview) => ({ method: 'POST', path: `/nodes/${encodeURIComponent(node)}/drain`, query: preview ? { preview: true } : {} });
+  return html`<${Change} title=${`Drain ${node}`} verb="Drain" danger request=${request} onClose=${onClose}
+    fields=${() => html`<p>It gets nothing new, and its sockets are told to reconnect elsewhere. It goes on running: it can take new
+      work again at any time, and does when it is restarted.</p>`}
+    show=${(found) => html`<p>${connected(found)} will be sent to other nodes.</p>`}
+    onDone=${() => onDone(`${node} drains.`)} />`;
+}
+
+export function ResumeNode({ node, onDone, onClose }) {
+  return html`<${Change} title=${`Let ${node} take new work`} verb="Take new work" reasonIn="query" onClose=${onClose}
+    request=${(_, preview) => (preview ? null : { method: 'DELETE', path: `/nodes/${encodeURIComponent(node)}/drain` })}
+    onDone=${() => onDone(`${node} takes new work.`)} />`;
+}
+
 export function MoveSlots({ members, balance, onDone, onClose }) {
   const groups = [...new Set(members.map((member) => member.group))];
   const of = (group) => members.filter((member) => member.group === group).map((member) => member.database);

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -257,6 +258,19 @@ payment_epochs = Table(
     Column("epoch", BigInteger, nullable=False),
 )
 """Payments reserved under a lower epoch than the player's don't count; without a row it is 0."""
+
+traced_actions = Table(
+    "traced_actions",
+    players,
+    Column("txid", BigInteger, nullable=False),
+    Column("player_id", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("context", LargeBinary, nullable=False),
+    Column("at", Time, nullable=False),
+    Index("traced_actions_txid", "txid"),
+    prefixes=["unlogged"],
+)
+"""The spans of actions whose requests are traced (gameserver/tracing), for the followers; for some minutes."""
 
 
 def player_of(row: Sequence[Any]) -> Player:

@@ -77,9 +77,10 @@ async def move_who_plays(stack: MutantStack) -> None:
     assert len(slots) >= ENOUGH_MOVED, "some play on the first database"
     moving = asyncio.create_task(stack.command("slots", "move", ",".join(slots), "--to", "two"))
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not moving.done() and await _moved(stack) < ENOUGH_MOVED:  # noqa: ASYNC110 (the same)
-                await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not moving.done() and await _moved(stack) < ENOUGH_MOVED:  # noqa: ASYNC110 (the same)
+                    await asyncio.sleep(0.02)
     finally:
         moving.cancel()
         await asyncio.wait([moving])

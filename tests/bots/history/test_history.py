@@ -122,7 +122,7 @@ def overlapping(play: Play, first: str, second: str, *, answered_first: int) -> 
     """Two new commands: the second one is sent after the first one's answer, or before it."""
     path = "/v1/players/me/actions"
     versions = {first: 3, second: 2}
-    numbers = {}
+    numbers: dict[str, int] = {}
     for at, command_id in enumerate((first, second)):
         if at == answered_first:
             play.writer.end(play.process, numbers[first], OK, "hunt", {"player": player(versions[first]), "events": []})

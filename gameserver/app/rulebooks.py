@@ -13,12 +13,15 @@ from gameserver.rules.game import Game
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.rulebooks import Rulebooks
 from gameserver.storage.postgres.database import Database
+from gameserver.telemetry import RULEBOOK
 
 
 async def numbered(rulebook: Rulebook, mapping: Mapping[str, Any], control: Database) -> Rulebook:
     """The rulebook of this content of game.toml, recorded if it is new. Raises DatabaseUnavailable."""
     text = orjson.dumps(mapping, option=orjson.OPT_SORT_KEYS).decode()
-    return replace(rulebook, number=await Rulebooks(control).number_of(text, _code_hash(rulebook.game)))
+    number = await Rulebooks(control).number_of(text, _code_hash(rulebook.game))
+    RULEBOOK.set(number)
+    return replace(rulebook, number=number)
 
 
 def _code_hash(game: Game) -> str:

@@ -31,7 +31,7 @@ from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
-from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
 from gameserver.storage.operators.rulebooks import RecordedRulebook
 from gameserver.storage.operators.saved_queries import SavedQuery
@@ -47,6 +47,7 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
+    "MOMENTS",
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",

@@ -69,6 +69,9 @@ def toml_of(settings: Settings, port: int) -> str:
     for name, group in settings.groups.items():
         lines += [f"[groups.{name}]", f"databases = {_value(list(group.databases))}", f"slots = {group.slots}"]
     lines += ["[operators]", *(f"{name} = {value}" for name, value in settings.operators.model_dump().items())]
+    if settings.tracing.enabled:
+        tracing = settings.tracing.model_dump(exclude={"headers"})
+        lines += ["[tracing]", *(f"{name} = {_value(value)}" for name, value in tracing.items())]
     lines += ["[limits]", *(f"{name} = {_limit(value)}" for name, value in _chosen_limits(settings))]
     lines += [
         "[admin.keys]",

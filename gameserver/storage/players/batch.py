@@ -34,7 +34,7 @@ from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.player_data import dump
 from gameserver.rules.rulebook import MAIL, Rulebook
 from gameserver.storage.ids import mail_id, slot_of
-from gameserver.storage.items.stacks import NOT_ENOUGH, Stacks, Unpaid
+from gameserver.storage.items.stacks import Stacks, Unpaid
 from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
@@ -46,6 +46,7 @@ from gameserver.storage.players.command import (
     Receipt,
     Verdict,
     first_answer,
+    is_final,
     replay,
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
@@ -72,6 +73,7 @@ class Batch:
     letters: LetterLimits
     _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)
+    _traced: list[tuple[int, int, bytes]] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
     _corrected_scores: list[CorrectedScore] = field(default_factory=list)
     _mail: Mailbag = field(init=False)
@@ -187,7 +189,7 @@ class Batch:
         try:
             return self._apply(command, locked)
         except Refused as refusal:
-            if _is_final(command, refusal):
+            if is_final(command, refusal):
                 args, outcome = json_of(command.args), json_of(refusal_of(refusal))
                 self._enter(command, args, REFUSED_SEED, outcome, locked.player.version)
             return without_frames(refusal)
@@ -236,6 +238,8 @@ class Batch:
         player_id = command.player_id
         row = BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, outcome, version)
         self._entries.append(row)
+        if command.trace is not None and seed != REFUSED_SEED:
+            self._traced.append((player_id, version, command.trace.context.dump()))
         self._gathered.recorded[player_id, command.id] = Recorded(command.action, args, outcome, version)
 
     def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
@@ -283,14 +287,10 @@ class Batch:
             await connection.fetch(SQL["set_score"], now, *zip(*self._corrected_scores, strict=True))
         if self.stacks.changed:
             await self.stacks.write(connection, now)
+        if self._traced:
+            await connection.fetch(SQL["trace"], now, *zip(*self._traced, strict=True))
 
 
 def _changed_data(before: Player, after: Player) -> dict[str, Any]:
     """What the ledger row says of the player's data: nothing unless it has changed."""
     return {} if after.data is before.data else {"data": orjson.Fragment(after.data.text)}
-
-
-def _is_final(command: Command, refusal: Refused) -> bool:
-    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`)."""
-    lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
-    return command.repeatable and (not lacks_items or command.conclusive or command.payment is not None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.items.backlog import Backlog
@@ -15,21 +16,28 @@ from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.slots.slot_map import Slots
 
 
+class BatchTerms(NamedTuple):
+    """What every batch of a node goes by: the rules, how old command ids may be, and what letters and scores are."""
+
+    rulebook: Rulebook
+    window: Window
+    scoring: Scoring
+    letters: LetterLimits
+
+
 @dataclass(frozen=True, slots=True)
 class BatchFactory:
     """Makes batches for one committer."""
 
     database: Database
     slots: Slots
-    rulebook: Rulebook
-    window: Window
-    scoring: Scoring
+    terms: BatchTerms
     backlog: Backlog
-    letters: LetterLimits
 
     def make(self, commands: Sequence[Command]) -> Batch:
-        stacks = Stacks(self.rulebook.game.items, self._has_items, self._is_full)
-        return Batch(self.rulebook, self.window, commands, stacks, self.scoring, self.letters)
+        terms = self.terms
+        stacks = Stacks(terms.rulebook.game.items, self._has_items, self._is_full)
+        return Batch(terms.rulebook, terms.window, commands, stacks, terms.scoring, terms.letters)
 
     def _has_items(self, slot: int) -> bool:
         """Whether the node's map has the slot's items in this database; the database itself is asked under a fence."""

@@ -1,7 +1,6 @@
 """The storage and the commands of one process: every object below the doors is made here, in one linear order."""
 
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from redis.asyncio import Redis
 
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, campaigns_of, operators_room
-from gameserver.app.rulebooks import numbered
+from gameserver.app.paces import attempts_of, pace_of, passwords_of
+from gameserver.app.rollouts import KnownRules, rollouts_of, rules_at_start
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -22,16 +22,15 @@ from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
-from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
 from gameserver.commands.player_changes import PlayerChanges
 from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
-from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Claims
@@ -65,8 +64,6 @@ from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.storage.seasons.records import SeasonRecords
-from gameserver.storage.seasons.scoring import Scoring
-from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
@@ -103,7 +100,7 @@ class Core:
     """The storage and the commands of one process, without its doors."""
 
     settings: Settings
-    rulebook: Rulebook
+    rules: RulesInForce
     databases: Databases
     replicas: Replicas
     slots: Slots
@@ -112,6 +109,11 @@ class Core:
     commands: Commands
     sharding: Sharding
 
+    @property
+    def rulebook(self) -> Rulebook:
+        """The one in force."""
+        return self.rules.rulebook
+
 
 @contextlib.asynccontextmanager
 async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -> AsyncIterator[Core]:
@@ -119,7 +121,6 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
-    rulebook = Rulebook.parse(settings.game_mapping())
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -132,44 +133,44 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        rulebook = await numbered(rulebook, settings.game_mapping(), databases[settings.control.database])
-        passwords = _passwords(settings)
+        known = await rules_at_start(settings, databases[settings.control.database])
+        passwords = passwords_of(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
-        rooms = _rooms(settings, rulebook, Ground(databases, replicas, slots, redis, clock))
+        rooms = _rooms(settings, known.rules, Ground(databases, replicas, slots, redis, clock))
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
         stack.push_async_callback(rooms.accounts.identities.close)
         stack.push_async_callback(rooms.social.lists.close)
         sharding = sharding_of(settings, databases, slots)
-        commands = _commands(settings, rulebook, sharding, redis, rooms, passwords)
-        core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
+        commands = _commands(settings, known, sharding, redis, rooms, passwords)
+        core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
         yield core
 
 
-def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
+def _rooms(settings: Settings, rules: RulesInForce, ground: Ground) -> Rooms:
     slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
-    calendar, window, game = Calendar(rulebook.game.boards), window_of(settings), rulebook.game
-    players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
-    identities, lists = Identities(slots, window, game), Lists(slots)
+    calendar, window = Calendar(rules), window_of(settings)
+    players, writer = _players(settings, rules, slots, calendar), BoardWriter(redis.commands)
+    identities, lists = Identities(slots, window, rules), Lists(slots)
     return Rooms(
         clock=clock,
         players=players,
         reads=ReplicaReads(players, ground.replicas, _staleness(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots, window, rulebook.number),
+            enrolments=Enrolments(slots, window),
             entrants=Entrants(slots),
             identities=identities,
             devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
-            bans=Bans(slots, window, game),
-            intake=Intake(slots, window, rulebook.number),
+            bans=Bans(slots, window, rules),
+            intake=Intake(slots, window),
             looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
@@ -195,7 +196,12 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
 
 
 def _commands(
-    settings: Settings, rulebook: Rulebook, sharding: Sharding, redis: RedisClients, rooms: Rooms, passwords: Passwords
+    settings: Settings,
+    known: KnownRules,
+    sharding: Sharding,
+    redis: RedisClients,
+    rooms: Rooms,
+    passwords: Passwords,
 ) -> Commands:
     slots, window = sharding.slots, window_of(settings)
     policy = Policy(window, rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds)
@@ -203,13 +209,15 @@ def _commands(
         rooms.accounts,
         rooms.players,
         rooms.sessions,
-        _attempts(settings, redis.commands),
+        attempts_of(settings, redis.commands),
         passwords,
-        rulebook,
+        known.rules,
         policy,
         entrance=Entrance(settings.accounts.under_way),
     )
-    play = Play(rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
+    play = Play(
+        rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, known.rules, accounts.turns
+    )
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     pages = player_pages_of(rooms, play, slots, leaderboards)
@@ -231,19 +239,7 @@ def _commands(
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
         fleet=FleetOrders(sharding, rooms.live, policy),
-    )
-
-
-def _passwords(settings: Settings) -> Passwords:
-    chosen = settings.passwords
-    return Passwords(
-        HashingLimits(
-            chosen.share,
-            chosen.waiting,
-            chosen.waiting_per_network,
-            chosen.waiting_per_address,
-            chosen.deadline_seconds,
-        )
+        rollouts=rollouts_of(known, slots, rooms.operators, policy),
     )
 
 
@@ -253,7 +249,7 @@ def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: 
     return Sessions(redis.commands, redis.revoking, players, lifetimes, chosen.per_player, clock.seconds)
 
 
-def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
+def _players(settings: Settings, rules: RulesInForce, slots: Slots, calendar: Calendar) -> Players:
     writes = settings.writes
     limits = CommitLimits(
         writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
@@ -265,7 +261,7 @@ def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Cal
         pace_of(chosen.letters_per_recipient),
         settings.mail.inbox,
     )
-    return Players(slots, rulebook, window_of(settings), limits, Scoring(calendar), letters)
+    return Players(slots, rules, window_of(settings), limits, calendar, letters)
 
 
 def _staleness(settings: Settings) -> StalenessLimits:
@@ -281,19 +277,3 @@ def window_of(settings: Settings) -> Window:
 def _presence(settings: Settings, redis: Redis, clock: NodeClock) -> Presence:
     node = settings.node
     return Presence(redis, node.title, node.address, rfc3339(clock.now()))
-
-
-def _attempts(settings: Settings, redis: Redis) -> Attempts:
-    chosen = settings.limits
-    paces = (
-        chosen.sign_ups_per_address,
-        chosen.sign_ins_per_address,
-        chosen.sign_ins_per_name,
-        chosen.sign_ins_per_name_and_address,
-        chosen.password_changes_per_player,
-    )
-    return Attempts(redis, AttemptPaces(*map(pace_of, paces)))
-
-
-def pace_of(chosen: PerMinute | PerSecond) -> Pace:
-    return Pace(math.ceil(chosen.interval * SECOND_NS), chosen.burst)

@@ -9,7 +9,8 @@ from aiohttp import web
 import gameserver
 from gameserver import garbage, vitals
 from gameserver.app import backup_watch, doctor
-from gameserver.app.core import Core, open_core, pace_of
+from gameserver.app.core import Core, open_core
+from gameserver.app.paces import pace_of
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.limits import LimitSettings
@@ -31,7 +32,7 @@ from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.memory import MemoryLimits
@@ -43,13 +44,14 @@ from gameserver.upkeep.campaigns import Sending, send_for_ever
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
+from gameserver.upkeep.rules import RulesUpkeep
 
 
 def build_app(core: Core) -> web.Application:
     """The application with every door."""
     app = web.Application(middlewares=[wrap_request], client_max_size=LARGEST_BODY)
     app[COMMANDS] = core.commands
-    app[RULEBOOK] = core.rulebook
+    app[RULES] = core.rules
     app[CLOCK] = core.commands.accounts.policy.now
     app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
     app[BOARD_PAGES] = BoardPages()
@@ -128,9 +130,11 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     policy, sockets = commands.accounts.policy, app[SOCKETS]
     postman = postman_of(core)
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
-    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
+    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)
+    rules = RulesUpkeep(commands.rollouts, policy.now)
     return [
         rooms.clock.run(),
+        rules.run(),
         core.databases.watch_primaries(),
         PrimaryMemory(core.databases[settings.control.database], core.databases).run(),
         core.replicas.run(),
@@ -156,7 +160,9 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         *live.work(),
         slots.run(),
         takeover.take_over_for_ever(core.sharding),
-        rooms.live.vitals.tell_for_ever(lambda: {**vitals.figures(), "moves": core.sharding.progress.shown()}),
+        rooms.live.vitals.tell_for_ever(
+            lambda: {**vitals.figures(), "moves": core.sharding.progress.shown(), "rules": rules.figures()}
+        ),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
         backup_watch.watch_for_ever(settings),
         _follow(core),
@@ -177,7 +183,7 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
 
 def postman_of(core: Core) -> Postman:
     """Delivers all mail."""
-    return Postman(core.rooms.players, core.rooms.live, core.rulebook, core.commands.accounts.policy, core.slots)
+    return Postman(core.rooms.players, core.rooms.live, core.rules, core.commands.accounts.policy, core.slots)
 
 
 def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:

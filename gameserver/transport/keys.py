@@ -7,7 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from gameserver.commands.commands import Commands
-from gameserver.rules.rulebook import Rulebook
+from gameserver.rules.editions import RulesInForce
 
 
 @dataclass(slots=True)
@@ -24,6 +24,6 @@ class Readiness:
 
 
 COMMANDS = web.AppKey("commands", Commands)
-RULEBOOK = web.AppKey("rulebook", Rulebook)
+RULES = web.AppKey("rules", RulesInForce)
 CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)

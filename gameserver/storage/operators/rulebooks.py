@@ -48,6 +48,13 @@ class Rulebooks:
             number: int = (await connection.execute(chosen)).scalar_one()
         return number
 
+    async def find(self, number: int) -> RecordedRulebook | None:
+        """The rulebook of a number, if there is one."""
+        columns = (RULEBOOKS.c[name] for name in RecordedRulebook._fields)
+        async with self._control.snapshot() as connection:
+            row = (await connection.execute(select(*columns).where(RULEBOOKS.c.number == number))).first()
+            return None if row is None else RecordedRulebook(*row)
+
     async def all(self) -> list[RecordedRulebook]:
         """From the newest number."""
         columns = (RULEBOOKS.c[name] for name in RecordedRulebook._fields)

@@ -8,9 +8,9 @@ import asyncio
 import time
 from collections.abc import Iterable
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
-from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ids import LARGEST_ID, slot_of
 from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.inventory import Inventory, Stack
@@ -25,7 +25,7 @@ from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.reader import PlayerState, Reader
 from gameserver.storage.players.routing import Router
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.seasons.scoring import Scoring
+from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.waiting import Bell
 
@@ -36,21 +36,21 @@ class Players:
     def __init__(
         self,
         slots: Slots,
-        rulebook: Rulebook,
+        rules: RulesInForce,
         window: Window,
         limits: CommitLimits,
-        scoring: Scoring,
+        calendar: Calendar,
         letters: LetterLimits,
     ) -> None:
         self._slots = slots
         self._backlog = Backlog(slots)
 
         def committer(database: Database, give_back: GiveBack) -> Committer:
-            batches = BatchFactory(database, slots, rulebook, window, scoring, self._backlog, letters)
+            batches = BatchFactory(database, slots, rules, window, calendar, self._backlog, letters)
             return Committer(database, batches.make, limits, give_back)
 
         self._router = Router(slots, limits, committer)
-        self.inventory = Inventory(slots, rulebook.game.items)
+        self.inventory = Inventory(slots, rules)
         self.payments = Payments(slots, self.inventory, PaymentLedger(slots), self._router, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None

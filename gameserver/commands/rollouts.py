@@ -6,9 +6,10 @@ one that can't reach them all before its moment doesn't happen. Databases refuse
 moment on, whatever a node knows (players/judging.py).
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -137,6 +138,21 @@ async def settle(rollouts: Rollouts, order: RuleOrder) -> None:
     state = CANCELLED if order.state == PREPARING else ORDERED
     if await rollouts.orders.step(order, state, problem="left half-way by the process that worked on it"):
         await rollouts.editions.tell(_stepped(order, state))
+
+
+def read_game(text: str) -> dict[str, Any]:
+    """The content of a game.toml. Raises BadInput."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput("These rules can't be read.", errors=[FieldProblem("game", f"isn't TOML: {error}")]) from None
+
+
+def moment_of(rollouts: Rollouts, at: datetime | None, in_seconds: int | None) -> datetime:
+    """The moment that is meant, by the control database's clock. Raises BadInput unless exactly one is given."""
+    if (at is None) == (in_seconds is None):
+        raise BadInput(errors=[FieldProblem("at", "is given, or else `in_seconds`")])
+    return at or rollouts.policy.now() + timedelta(seconds=in_seconds or 0)
 
 
 async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], at: datetime, by: ChangedBy, action: str) -> RuleOrder:

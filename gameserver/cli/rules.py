@@ -112,7 +112,7 @@ def publish(  # noqa: PLR0913 (one for each option)
         if preview:
             _show_plan(await rollouts.preview(context, content))
             return
-        moment = rollouts.moment_of(context, _utc(at), in_seconds)
+        moment = rollouts.when(_utc(at), in_seconds)
         _show_order(await rollouts.publish(context, content, moment, _by(core, reason, command_id)))
 
     with_core(config, work)
@@ -134,7 +134,7 @@ def revert(
         if preview:
             _show_plan(await rollouts.revert_preview(context))
             return
-        moment = rollouts.moment_of(context, _utc(at), in_seconds)
+        moment = rollouts.when(_utc(at), in_seconds)
         _show_order(await rollouts.revert(context, moment, _by(core, reason, command_id)))
 
     with_core(config, work)

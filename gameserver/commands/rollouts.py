@@ -38,6 +38,8 @@ from gameserver.storage.operators.rule_orders import (
 from gameserver.storage.operators.rulebooks import RecordedRulebook
 from gameserver.times import rfc3339
 
+When = datetime | timedelta
+"""A moment of the control database's clock, or how long after the order has been judged."""
 RECENT = 50
 """Orders that are listed."""
 
@@ -93,7 +95,7 @@ async def preview(rollouts: Rollouts, game: Mapping[str, Any]) -> RolloutPlan:
     return RolloutPlan(present.number, differences(await _present(rollouts), _as_stored(game)), problems)
 
 
-async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: datetime, by: ChangedBy) -> RuleOrder:
+async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: When, by: ChangedBy) -> RuleOrder:
     """Orders a content of game.toml to be in force from a moment of the control database's clock on.
 
     Raises BadInput with every reason why it can't be, Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
@@ -106,7 +108,7 @@ async def revert_preview(rollouts: Rollouts) -> RolloutPlan:
     return await preview(rollouts, await _prior(rollouts))
 
 
-async def revert(rollouts: Rollouts, at: datetime, by: ChangedBy) -> RuleOrder:
+async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
     """Orders the rulebook that was in force before the present one. Raises what `publish` does."""
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
         return earlier
@@ -148,14 +150,14 @@ def read_game(text: str) -> dict[str, Any]:
         raise BadInput("These rules can't be read.", errors=[FieldProblem("game", f"isn't TOML: {error}")]) from None
 
 
-def moment_of(rollouts: Rollouts, at: datetime | None, in_seconds: int | None) -> datetime:
-    """The moment that is meant, by the control database's clock. Raises BadInput unless exactly one is given."""
+def when(at: datetime | None, in_seconds: int | None) -> When:
+    """Raises BadInput unless exactly one is given."""
     if (at is None) == (in_seconds is None):
         raise BadInput(errors=[FieldProblem("at", "is given, or else `in_seconds`")])
-    return at or rollouts.policy.now() + timedelta(seconds=in_seconds or 0)
+    return at or timedelta(seconds=in_seconds or 0)
 
 
-async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], at: datetime, by: ChangedBy, action: str) -> RuleOrder:
+async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by: ChangedBy, action: str) -> RuleOrder:
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
         return earlier
     rollouts.policy.window.check(by.command_id, rollouts.policy.now())
@@ -167,6 +169,7 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], at: datetime, by
     rulebook = await rollouts.library.loaded(game)
     assert rulebook.number is not None
     assert plan.present is not None
+    at = chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen
     changed = {each.value: [each.old, each.new] for each in plan.differences}
     details = {"at": rfc3339(at), "changes": changed}
     entry = AuditedChange(

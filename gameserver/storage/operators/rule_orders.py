@@ -17,7 +17,7 @@ SQL = statements.load(__package__, "rule_orders.sql")
 PREPARING, ORDERED, CANCELLING, CANCELLED = "preparing", "ordered", "cancelling", "cancelled"
 LAPSED_SECONDS = 15.0
 """How long a step may take before another node takes the order back to where it was sure."""
-SHORTEST_LEAD_SECONDS = 5.0
+SHORTEST_LEAD_SECONDS = 4.0
 """How far ahead a moment must lie: nodes learn of it within a second, and every database is told before."""
 DECISION_LEAD_SECONDS = 2.0
 """How far ahead the moment must still lie when an order is decided, or cancelled."""

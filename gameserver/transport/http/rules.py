@@ -21,7 +21,7 @@ async def publish_rules(request: web.Request, name: str) -> web.Response:
     game = rollouts.read_game(fields.game)
     if _is_preview(request):
         return large_json_response(request, answers.rules_plan(await rollouts.preview(context, game)))
-    by, at = _by(request, name, fields), rollouts.moment_of(context, fields.at, fields.in_seconds)
+    by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
     return json_response(answers.rules_ordered(await rollouts.publish(context, game, at, by)))
 
 
@@ -29,7 +29,7 @@ async def revert_rules(request: web.Request, name: str) -> web.Response:
     fields, context = await inputs.body(request, wire.SwitchRules), request.app[COMMANDS].rollouts
     if _is_preview(request):
         return large_json_response(request, answers.rules_plan(await rollouts.revert_preview(context)))
-    by, at = _by(request, name, fields), rollouts.moment_of(context, fields.at, fields.in_seconds)
+    by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
     return json_response(answers.rules_ordered(await rollouts.revert(context, at, by)))
 
 

@@ -37,7 +37,8 @@ class Library:
         Raises GameFault, DatabaseUnavailable.
         """
         rulebook = Rulebook.parse(mapping)
-        return replace(rulebook, number=await self.records.number_of(text_of(mapping), self._code_hash(rulebook.game)))
+        texts = orjson.dumps(mapping).decode(), text_of(mapping)
+        return replace(rulebook, number=await self.records.number_of(*texts, self._code_hash(rulebook.game)))
 
     async def loaded(self, mapping: Mapping[str, Any]) -> Rulebook:
         """As `numbered`, but refuses, with GameFault, what would need code that isn't loaded."""

@@ -19,7 +19,13 @@ CREDENTIALS = (
     errors.DatabaseUnavailable,
     errors.Overloaded,
 )
-WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
+WRITES = (
+    errors.CommandMismatch,
+    errors.CommandExpired,
+    errors.Overloaded,
+    errors.DatabaseUnavailable,
+    errors.RulesChanging,
+)
 CHANGES = (
     errors.TooManyChanges,
     errors.PlayerNotFound,

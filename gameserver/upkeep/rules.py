@@ -39,6 +39,7 @@ class RulesUpkeep:
     now: Callable[[], datetime]
     _problems: dict[int, str] = field(default_factory=dict)
     """By edition: why it couldn't be loaded."""
+    _compared: float = -SURE_SECONDS
     _told: dict[tuple[int, int], float] = field(default_factory=dict)
     """By edition and step: when every database knew of it."""
 
@@ -75,9 +76,26 @@ class RulesUpkeep:
         self._switch()
         for order in await self.context.orders.lapsed() if any(order.pending for order in orders) else ():
             await rollouts.settle(self.context, order)
+        await self.compare()
         await self._tell(orders)
         ahead = [(order.at - self.now()).total_seconds() for order in orders if order.pending]
         return min([POLL_SECONDS, *(seconds for seconds in ahead if seconds > 0)])
+
+    async def compare(self) -> None:
+        """Takes back editions that the control database, restored to an earlier moment, knows nothing of.
+
+        Databases are asked first: an order is in the control database before it is in any of them. A node that has such
+        an edition in force has to be restarted. Raises DatabaseUnavailable.
+        """
+        if time.monotonic() - self._compared < SURE_SECONDS:
+            return
+        newest = await self.context.editions.newest()
+        known = max((order.edition for order in await self.context.orders.newest(1)), default=0)
+        if newest > known:
+            log.error("the control database knows less of the rules: it went back", edition=newest, known=known)
+            await self.context.orders.skip(newest)
+            await self.context.editions.disown(known)
+        self._compared = time.monotonic()
 
     async def _follow(self, order: RuleOrder) -> None:
         rules = self.context.rules

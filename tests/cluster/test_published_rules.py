@@ -22,12 +22,11 @@ from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.deployment import connected
 from tests.support.devices import device_of
 from tests.support.nodes import node_process
-from tests.support.repository import CONFIG
-from tests.support.servers import roomy
+from tests.support.servers import GAME, roomy
 from tests.support.wait import wait_until
 
-GAME = (CONFIG / "game.toml").read_text("utf-8")
-EASIER = GAME.replace("exp = 5\n", "exp = 6\n")
+TEXT = GAME.read_text("utf-8")
+EASIER = TEXT.replace("exp = 5\n", "exp = 6\n")
 ROWS = "select at, rules, action from ledger where rules is not null order by at"
 PLAYERS = 6
 

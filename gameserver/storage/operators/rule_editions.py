@@ -38,6 +38,26 @@ class RuleEditions:
         answers = await asyncio.gather(*(_knows(database, order) for database in self._members()))
         return [database.name for database, knows in zip(self._members(), answers, strict=True) if not knows]
 
+    async def newest(self) -> int:
+        """The newest edition that a database knows; of those that answer."""
+        answers = await asyncio.gather(*map(_newest, self._members()))
+        return max(answers, default=0)
+
+    async def disown(self, known: int) -> None:
+        """Takes back every edition above the newest one that the control database knows, which has gone back.
+
+        Raises DatabaseUnavailable.
+        """
+        for database in self._members():
+            with translated(database.name):
+                connection = await database.connect(SETTINGS)
+                try:
+                    async with connection.transaction():
+                        await connection.execute(SQL["fence"], FENCES["players"])
+                        await connection.execute(SQL["strange"], known)
+                finally:
+                    connection.terminate()
+
 
 def _state(order: RuleOrder) -> str:
     return order.state if order.state in (ORDERED, CANCELLED) else UNDECIDED
@@ -61,6 +81,13 @@ async def _told(database: Database, order: RuleOrder, *, ahead: bool) -> str | N
     if known is None or known < order.step:
         return f"database {database.name}: by its clock the moment has come already"
     return None
+
+
+async def _newest(database: Database) -> int:
+    try:
+        return int((await database.ask(SQL["newest"]))[0].edition)
+    except DatabaseUnavailable:
+        return 0
 
 
 async def _knows(database: Database, order: RuleOrder) -> bool:

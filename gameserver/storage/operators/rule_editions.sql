@@ -17,6 +17,14 @@ on conflict (edition) do update set state = excluded.state, step = excluded.step
 delete from rule_editions where edition < $1 and at < clock_timestamp() - interval '1 day'
     and edition < (select max(r.edition) from rule_editions r where r.at <= clock_timestamp() and r.state = 'ordered')
 
+-- name: newest
+-- The newest edition that the database knows, 0 if none.
+select coalesce(max(edition), 0) as edition from rule_editions
+
+-- name: strange
+-- $1 edition: every later one is none any more. A step that no order reaches, so nothing brings them back.
+update rule_editions set state = 'cancelled', step = 32767 where edition > $1 and step < 32767
+
 -- name: known
 -- $1 edition: the step that the database has of it.
 select step from rule_editions where edition = $1

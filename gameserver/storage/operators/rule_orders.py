@@ -80,6 +80,10 @@ class RuleOrders:
             if made.first() is None:
                 raise Conflict(f"The moment must lie at least {SHORTEST_LEAD_SECONDS:g} s ahead.")
 
+    async def skip(self, edition: int) -> None:
+        """Gives the next order a later edition than this."""
+        await self._control.ask(SQL["skip"], edition)
+
     async def newest(self, limit: int) -> list[RuleOrder]:
         """From the newest."""
         return await self._read("newest", limit)

@@ -19,6 +19,10 @@ select $1::smallint, $2::smallint, to_timestamp($3::float8), $4::uuid, $5::text,
 where to_timestamp($3::float8) >= clock_timestamp() + $7::float8 * interval '1 second'
 returning edition
 
+-- name: skip
+-- $1 edition: the next order has a later one.
+select setval(pg_get_serial_sequence('rule_orders', 'edition'), $1::bigint)
+
 -- name: newest
 -- $1 limit.
 select edition, rulebook, prior, at, state, step, command_id::text, admin, reason, problem, ordered_at,

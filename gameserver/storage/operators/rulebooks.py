@@ -18,7 +18,7 @@ RULEBOOKS = tables.rulebooks
 
 
 class RecordedRulebook(NamedTuple):
-    """`game` is game.toml as JSON with sorted names; the hashes are SHA-256 of that, and of the rules' code."""
+    """`game` is game.toml as JSON; the hashes are SHA-256 of that with its names sorted, and of the rules' code."""
 
     number: int
     game_hash: str
@@ -33,9 +33,9 @@ class Rulebooks:
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def number_of(self, game: str, code_hash: str) -> int:
-        """The number of this game with this code; a new one is recorded."""
-        game_hash = hashlib.sha256(game.encode()).hexdigest()
+    async def number_of(self, game: str, sorted_game: str, code_hash: str) -> int:
+        """The number of this game, by its text with sorted names, with this code; a new one is recorded."""
+        game_hash = hashlib.sha256(sorted_game.encode()).hexdigest()
         same = (RULEBOOKS.c.game_hash == game_hash) & (RULEBOOKS.c.code_hash == code_hash)
         chosen = select(RULEBOOKS.c.number).where(same)
         async with self._control.snapshot() as connection:

@@ -234,7 +234,7 @@ rulebooks = Table(
     Column("first_used_at", Time, server_default=func.clock_timestamp(), nullable=False),
     UniqueConstraint("game_hash", "code_hash", name="rulebooks_hashes"),
 )
-"""Every rulebook that was played by: game.toml as JSON with sorted names, its SHA-256, and that of the rules' code."""
+"""Every rulebook that was played by: game.toml as JSON, its SHA-256 with sorted names, and that of the rules' code."""
 
 rule_orders = Table(
     "rule_orders",

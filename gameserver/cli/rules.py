@@ -16,7 +16,7 @@ from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import command_ids, fleet, rollouts
 from gameserver.commands.results import ChangedBy, RecordedRulebook, RolloutPlan, RuleOrder
-from gameserver.rules.differences import Difference, differences
+from gameserver.rules.differences import RuleChange, differences
 from gameserver.rules.errors import NotFound
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
@@ -203,7 +203,7 @@ def _show_order(order: RuleOrder) -> None:
     console.print(f"edition {order.edition}: rulebook {order.rulebook} from {shown['at']} on, {shown['state']}")
 
 
-def _table(found: Sequence[Difference], first: str, second: str) -> Table:
+def _table(found: Sequence[RuleChange], first: str, second: str) -> Table:
     table = grid("value", first, second, folded=(first, second))
     for name, *values in found:
         table.add_row(name, *("" if value is None else str(value) for value in values))

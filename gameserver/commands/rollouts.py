@@ -18,7 +18,7 @@ from gameserver.commands import game_names
 from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rulebooks import Library, require_loaded, text_of
-from gameserver.rules.differences import Difference, differences
+from gameserver.rules.differences import RuleChange, differences
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, Conflict, DatabaseUnavailable, FieldProblem
 from gameserver.rules.game import GameFault
@@ -62,7 +62,7 @@ class RolloutPlan:
     """What would change, from the rulebook in force on this node, and why it can't be published, if it can't."""
 
     present: int | None
-    differences: Sequence[Difference]
+    differences: Sequence[RuleChange]
     problems: Sequence[str]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 
-class Difference(NamedTuple):
+class RuleChange(NamedTuple):
     """A value by its path, such as `foes.slime.exp`; None where a content doesn't have it. A list is one value."""
 
     value: str
@@ -12,12 +12,12 @@ class Difference(NamedTuple):
     new: Any
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[RuleChange]:
     """Sorted by path."""
     before, after = dict(_values(old)), dict(_values(new))
     names = sorted({*before, *after})
     return [
-        Difference(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+        RuleChange(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
     ]
 
 

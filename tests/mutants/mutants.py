@@ -267,9 +267,9 @@ MUTANTS = (
         "a refused action is tried again by the server, and takes effect once its rule allows it",
         [
             Patch(
-                f"{PLAYERS}/batch.py",
-                "            if _is_final(command, refusal):\n",
-                "            if _is_final(command, refusal) and refusal.code == NOT_ENOUGH:\n",
+                f"{PLAYERS}/judging.py",
+                "    return command.repeatable and (not",
+                "    return command.repeatable and refusal.code == NOT_ENOUGH and (not",
             ),
             Patch(
                 f"{PLAYERS}/players.py",

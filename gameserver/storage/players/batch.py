@@ -49,7 +49,7 @@ from gameserver.storage.players.command import (
     replay,
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
-from gameserver.storage.players.judging import Judgement, Judging, is_final, refitted, rules_away
+from gameserver.storage.players.judging import BatchRules, Judging, is_final, refitted, rules_away
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
@@ -69,7 +69,7 @@ class Batch:
     window: Window
     commands: Sequence[Command]
     letters: LetterLimits
-    _by: Judgement = field(init=False)
+    _by: BatchRules = field(init=False)
     _sent_items: bool = False
     _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)

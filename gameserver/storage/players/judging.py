@@ -22,7 +22,7 @@ from gameserver.storage.seasons.scoring import Scoring, Scorings
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class BatchRules:
     """What judges the commands of one batch."""
 
     rulebook: Rulebook
@@ -42,12 +42,12 @@ class Judging:
     def __post_init__(self) -> None:
         self._scorings = Scorings(self.calendar)
 
-    def by(self, edition: int, moment: datetime, *, decided: bool) -> Judgement | None:
+    def by(self, edition: int, moment: datetime, *, decided: bool) -> BatchRules | None:
         """By the edition that the database has in force at a moment; None if this node can't judge by it."""
         rulebook = self.rules.judging(edition, moment) if decided else None
         if rulebook is None:
             return None
-        return Judgement(rulebook, self._scorings.of(rulebook), self.make_stacks(rulebook))
+        return BatchRules(rulebook, self._scorings.of(rulebook), self.make_stacks(rulebook))
 
 
 def rules_away() -> RulesChanging:

@@ -83,6 +83,12 @@ async def overview(rollouts: Rollouts) -> RulesOverview:
     return RulesOverview(books, present.number, present.rulebook.number, orders)
 
 
+async def compare(rollouts: Rollouts, first: int, second: int) -> tuple[list[RuleChange], bool]:
+    """What differs between two rulebooks, and whether their code is the same. Raises NotFound, DatabaseUnavailable."""
+    one, two = await rollouts.library.record(first), await rollouts.library.record(second)
+    return differences(orjson.loads(one.game), orjson.loads(two.game)), one.code_hash == two.code_hash
+
+
 async def preview(rollouts: Rollouts, game: Mapping[str, Any]) -> RolloutPlan:
     """What would change, and what stands in the way. Raises DatabaseUnavailable."""
     present = rollouts.rules.rulebook

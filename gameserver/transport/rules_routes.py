@@ -14,6 +14,8 @@ RULES_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/rules", rules.read_rules,
            "Every rulebook, which one is in force, what is ordered, and which nodes are ready for it",
            answer=answers.RulesAnswer, errors=(errors.PresenceUnavailable, *READS)),
+    admin(VIEWER, "GET", "/admin/v1/rules/{first}/changes/{second}", rules.compare_rules,
+           "What differs between two rulebooks", answer=answers.RulesChangesAnswer, errors=(errors.NotFound, *READS)),
     admin(OPERATOR, "POST", "/admin/v1/rules", rules.publish_rules,
            "Put a game.toml in force on every node at one moment, or say what that would change",
            body=wire.PublishRules, query=wire.PreviewQuery, answer=answers.RulesOrderedAnswer, errors=ORDERS,

@@ -6,6 +6,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from gameserver.commands.results import NodeCondition, RecordedRulebook, RolloutPlan, RuleOrder, RulesOverview
+from gameserver.rules.differences import RuleChange
 from gameserver.times import rfc3339
 
 
@@ -57,6 +58,13 @@ class RuleChangeAnswer(TypedDict):
     value: str
     old: Any
     new: Any
+
+
+class RulesChangesAnswer(TypedDict):
+    """What differs between two rulebooks, and whether their code is the same."""
+
+    changes: list[RuleChangeAnswer]
+    same_code: bool
 
 
 class RulesPlanAnswer(TypedDict):
@@ -117,19 +125,24 @@ def rule_order(order: RuleOrder) -> RuleOrderAnswer:
 
 
 def rules_plan(plan: RolloutPlan) -> RulesOrderedAnswer:
-    changes: list[RuleChangeAnswer] = [
-        {"value": each.value, "old": each.old, "new": each.new} for each in plan.differences
-    ]
     return {
         "plan": {
             "preview": True,
             "rulebook": plan.present,
-            "changes": changes,
+            "changes": _changes(plan.differences),
             "problems": list(plan.problems),
             "what_if": WHAT_IF,
         },
         "order": None,
     }
+
+
+def rules_changes(found: Sequence[RuleChange], *, same_code: bool) -> RulesChangesAnswer:
+    return {"changes": _changes(found), "same_code": same_code}
+
+
+def _changes(found: Sequence[RuleChange]) -> list[RuleChangeAnswer]:
+    return [{"value": each.value, "old": each.old, "new": each.new} for each in found]
 
 
 def rules_ordered(order: RuleOrder) -> RulesOrderedAnswer:

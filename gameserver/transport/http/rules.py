@@ -4,16 +4,27 @@ from aiohttp import web
 
 from gameserver.commands import fleet, rollouts
 from gameserver.commands.results import ChangedBy
+from gameserver.rules.errors import NotFound
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
+
+LONGEST_NUMBER = 4
 
 
 async def read_rules(request: web.Request, _: str) -> web.Response:
     commands = request.app[COMMANDS]
     found, nodes = await rollouts.overview(commands.rollouts), await fleet.nodes(commands.fleet)
     return large_json_response(request, answers.rules(found, nodes))
+
+
+async def compare_rules(request: web.Request, _: str) -> web.Response:
+    numbers = request.match_info["first"], request.match_info["second"]
+    if not all(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER for text in numbers):
+        raise NotFound("There is no such rulebook.")
+    found, same_code = await rollouts.compare(request.app[COMMANDS].rollouts, *map(int, numbers))
+    return large_json_response(request, answers.rules_changes(found, same_code=same_code))
 
 
 async def publish_rules(request: web.Request, name: str) -> web.Response:

@@ -71,7 +71,7 @@ async def states(core: Core) -> set[tuple[int, str]]:
     found = set()
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:
-            found |= {tuple(row) for row in await connection.fetch("select edition, state from rule_editions")}
+            found |= {tuple(row) for row in await connection.fetch("select edition, state from players_editions")}
     return found
 
 

@@ -1,4 +1,4 @@
--- Players of many sign-ups at once. Tables: players, ledger, credentials, rule_editions. Arguments are arrays of equal
+-- Players of many sign-ups at once. Tables: players, ledger, credentials, players_editions. Arguments are arrays of equal
 -- length, one element for each player.
 
 -- name: make
@@ -15,7 +15,7 @@ with lowest as (
                 $9::timestamptz[], $10::boolean[], $11::int[])
          as p(slot, id, command_id, name, class, level, hp, exp, at, void, edition)
     left join lateral (
-        select r.edition, r.state from rule_editions r
+        select r.edition, r.state from players_editions r
         where r.at <= p.at and r.state <> 'cancelled'
         order by r.edition desc limit 1
     ) f on true

@@ -158,8 +158,8 @@ scores = Table(
 
 A score of null was taken away: the player isn't on that board."""
 
-rule_editions = Table(
-    "rule_editions",
+players_editions = Table(
+    "players_editions",
     players,
     Column("edition", Integer, primary_key=True, autoincrement=False),
     Column("at", Time, nullable=False),

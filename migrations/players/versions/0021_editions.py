@@ -57,7 +57,7 @@ begin
            coalesce(e.edition, 0), coalesce(e.state = 'ordered', true)
     from (select) as always
     left join lateral (
-        select r.edition, r.state from rule_editions r
+        select r.edition, r.state from players_editions r
         where r.at <= moment and r.state <> 'cancelled'
         order by r.edition desc limit 1
     ) e on true;
@@ -78,7 +78,7 @@ as $$
 #variable_conflict use_column
 begin
     perform pg_advisory_xact_lock_shared(7710002);
-    if exists (select from rule_editions r where r.at <= clock_timestamp() and r.state <> 'cancelled') then
+    if exists (select from players_editions r where r.at <= clock_timestamp() and r.state <> 'cancelled') then
         raise exception 'a rulebook was published, which this version knows nothing of' using errcode = '55P03';
     end if;
     return query
@@ -93,7 +93,7 @@ $$
 
 def upgrade() -> None:
     op.create_table(
-        "rule_editions",
+        "players_editions",
         sa.Column("edition", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),

@@ -89,12 +89,13 @@ function Pending({ order, nodes, mayChange, onCancel }) {
   </section>`;
 }
 
-function Orders({ orders }) {
+function Orders({ orders, edition }) {
+  const told = (order) => (order.state === 'in_force' && order.edition < edition ? 'over' : order.state);
   if (!orders.length) return html`<p class="faint">No rulebook was published yet: each node plays by its own game.toml.</p>`;
   return html`<div class="scroll" role="region" aria-label="Orders" tabindex="0"><table>
     <thead><tr><th scope="col">Edition</th><th scope="col">Rulebook</th><th scope="col">From</th><th scope="col">State</th><th scope="col">Key</th><th scope="col">Reason</th></tr></thead>
     <tbody>${orders.map((order) => html`<tr key=${order.edition}><td>${order.edition}</td><td>${order.rulebook}</td>
-      <td><time datetime=${order.at}>${when(order.at)}</time></td><td><span class=${`tag ${TAGS[order.state]}`}>${order.state.replace('_', ' ')}</span></td>
+      <td><time datetime=${order.at}>${when(order.at)}</time></td><td><span class=${`tag ${TAGS[told(order)] ?? ''}`}>${told(order).replace('_', ' ')}</span></td>
       <td>${order.admin}</td><td class="wrap">${order.reason}${order.problem && html` <span class="faint">${order.problem}</span>`}</td></tr>`)}</tbody>
   </table></div>`;
 }
@@ -129,9 +130,9 @@ export default function Rules({ admin }) {
         ${found.edition > 0 && html`<button type="button" onClick=${() => setAct({ kind: 'revert' })}>Revert</button>`}`}</div>
     <${Told} text=${said} onGone=${() => setSaid('')} />
     <${Fault} error=${asked.error} />
-    ${found && html`<p>In force is rulebook <b>${found.rulebook}</b>; ${number(found.nodes.length)} nodes are alive.</p>
+    ${found && html`<p>In force is rulebook <b>${found.rulebook}</b>; nodes alive: ${number(found.nodes.length)}.</p>
       ${pending && html`<${Pending} order=${pending} nodes=${found.nodes} mayChange=${mayChange} onCancel=${() => setAct({ kind: 'cancel', order: pending })} />`}
-      <h2>Orders</h2><${Orders} orders=${found.orders} />
+      <h2>Orders</h2><${Orders} orders=${found.orders} edition=${found.edition} />
       <h2>Rulebooks</h2><${Books} books=${found.rulebooks} present=${found.rulebook} onCompare=${(pair) => setAct({ kind: 'compare', pair })} />`}
     ${act?.kind === 'publish' && html`<${Publish} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'revert' && html`<${Revert} onDone=${done} onClose=${close} />`}

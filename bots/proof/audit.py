@@ -107,9 +107,19 @@ async def _prove(bots: Mapping[str, Witness], patience: ProofPatience) -> Player
             break
         await asyncio.sleep(MAIL_PAUSE)
         records |= await _read_all({player: bots[player] for player in unfinished})
+    for _ in range(READS):
+        # A letter or a reward may have been shown after the player was read.
+        if not (behind := [player for player, record in records.items() if _is_behind(bots[player], record)]):
+            break
+        records |= await _read_all({player: bots[player] for player in behind})
     verdicts = {player: _judge(bots[player], record) for player, record in records.items()}
     mail = judge_letters(_ledgers(records), verdicts, _banned(records))
     return PlayersProved(list(verdicts.values()), mail, _ledgers(records))
+
+
+def _is_behind(bot: Witness, record: ServerRecord) -> bool:
+    latest = bot.record.latest
+    return record.present is not None and latest is not None and record.present.version < latest.version
 
 
 def _ledgers(records: Mapping[str, ServerRecord]) -> dict[str, list[LedgerEntry]]:

@@ -1,7 +1,8 @@
 """A recorded history, read back into the players that it is about: what each was answered, and what the server showed.
 
 Law: the proof of a history is the proof of a run. Whoever was a bot then is a witness now, and its client answers each
-read with what the server answered to the last one like it.
+read with what the server answered to the last one like it. What a player was shown after its ledger was read for the
+last time is compared with nothing.
 """
 
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import Any
 
 from bots.history.lines import FAIL, INFO, INVOKE, OK, HistoryLine
 from bots.play.record import BotRecord
+from bots.proof.audit import LEDGER_PATH
 from bots.wire.answers import Answer, AnswerKind
 from bots.wire.bodies import parse_letters, parse_state, player_id, player_of
 from bots.wire.channel import Channel
@@ -47,6 +49,21 @@ class RecordedPlayer:
     first_answers: dict[str, Any] = field(default_factory=dict)
     floors: dict[int, int] = field(default_factory=dict)
     """By the number of a read under way: the version that it must not be older than."""
+    shown_later: list[Any] | None = None
+    """The states that were shown since the last reading of the ledger began, which needn't have them; None before."""
+
+    def show(self, player: Any) -> None:
+        """Take the player of a hello or a push."""
+        if self.shown_later is None:
+            self.record.see_player(player)
+        else:
+            self.shown_later.append(player)
+
+    def reads_ledger(self) -> None:
+        """The ledger is about to be read: it must have what was shown until now."""
+        shown, self.shown_later = self.shown_later or [], []
+        for player in shown:
+            self.record.see_player(player)
 
 
 @dataclass(slots=True)
@@ -115,7 +132,7 @@ class _Reading:
             shown = line.value.get("player")
             self.holders[str(asked.value.get("name")).casefold()].add(player_id(shown))
             player.record.signed_up(str(asked.value.get("command_id")), player_id(shown), parse_state(shown))
-            player.client.pushes.on_player = player.record.see_player
+            player.client.pushes.on_player = player.show
         elif line.f == "read" and line.type == OK:
             player.record.read_back(parse_state(player_of(line.value)), player.floors.pop(asked.index, 0))
 
@@ -124,6 +141,8 @@ def _invoked(player: RecordedPlayer, line: HistoryLine) -> None:
     command_id = line.value.get("command_id")
     if line.value.get("path") == ACTIONS and command_id not in player.record.acknowledged:
         player.record.send(str(command_id))
+    if line.value.get("path") == LEDGER_PATH:
+        player.reads_ledger()
     if line.f == "read" and player.record.latest is not None:
         player.floors[line.index] = player.record.latest.version
 
@@ -144,10 +163,11 @@ def _acted(player: RecordedPlayer, command_id: str, line: HistoryLine) -> None:
 
 def _noted(player: RecordedPlayer, line: HistoryLine) -> None:
     number = int(line.value.get("socket", 0))
-    if line.f == "hello":
+    if number not in player.sockets:
         player.sockets[number] = SocketPushes(player.client.pushes)
+    if line.f == "hello":
         player.sockets[number].greeted(line.value)
-    elif line.f == "push" and number in player.sockets:
+    elif line.f == "push":
         player.sockets[number].take(line.value)
 
 

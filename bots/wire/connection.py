@@ -101,6 +101,7 @@ class PlayerConnection:
     async def _connect(self, url: str) -> GameSocket:
         """Open a socket to `url` and say hello; raises LostError."""
         socket_pushes = SocketPushes(self.pushes)
+        self._note("connect", {"socket": socket_pushes.number})
         socket = await GameSocket.connect(
             url, lambda socket, frame: self._on_push(socket, socket_pushes, frame), self._on_end
         )
@@ -117,7 +118,7 @@ class PlayerConnection:
 
     async def _hello(self, socket: GameSocket, socket_pushes: SocketPushes) -> None:
         fields: dict[str, Any] = {"token": self._token()}
-        resume = self.pushes.resume()
+        resume = socket_pushes.resume
         if resume is not None:
             fields["resume"] = resume
         answer = await socket.send("hello", fields, self._network.attempt_seconds)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.bounds import attempts_of, pace_of, passwords_of, staleness_of, window_of
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, campaigns_of, operators_room
-from gameserver.app.paces import attempts_of, pace_of, passwords_of
 from gameserver.app.rollouts import KnownRules, rollouts_of, rules_at_start
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
@@ -46,15 +46,15 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
-from gameserver.storage.ledger.window import Window
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
+from gameserver.storage.players.batches import BatchTerms
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
-from gameserver.storage.players.replica_reads import ReplicaReads, StalenessLimits
+from gameserver.storage.players.replica_reads import ReplicaReads
 from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.replica import Replicas
@@ -72,6 +72,7 @@ from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 from gameserver.storage.social.lists import Lists
 from gameserver.times import rfc3339
+from gameserver.tracing.tracer import Tracer
 from gameserver.upkeep import loops
 
 
@@ -93,6 +94,7 @@ class Ground:
     slots: Slots
     redis: RedisClients
     clock: NodeClock
+    tracer: Tracer | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,6 +110,8 @@ class Core:
     rooms: Rooms
     commands: Commands
     sharding: Sharding
+    tracer: Tracer | None
+    """None unless requests are traced."""
 
     @property
     def rulebook(self) -> Rulebook:
@@ -116,7 +120,9 @@ class Core:
 
 
 @contextlib.asynccontextmanager
-async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -> AsyncIterator[Core]:
+async def open_core(
+    settings: Settings, wall: Callable[[], float] = time.time, tracer: Tracer | None = None
+) -> AsyncIterator[Core]:
     """Everything below the doors; `wall` is the machine's clock, in Unix seconds.
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
@@ -138,7 +144,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
-        rooms = _rooms(settings, known.rules, Ground(databases, replicas, slots, redis, clock))
+        rooms = _rooms(settings, known.rules, Ground(databases, replicas, slots, redis, clock, tracer))
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
@@ -146,7 +152,7 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         stack.push_async_callback(rooms.social.lists.close)
         sharding = sharding_of(settings, databases, slots)
         commands = _commands(settings, known, sharding, redis, rooms, passwords)
-        core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding)
+        core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding, tracer)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
@@ -156,12 +162,12 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
 def _rooms(settings: Settings, rules: RulesInForce, ground: Ground) -> Rooms:
     slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
     calendar, window = Calendar(rules), window_of(settings)
-    players, writer = _players(settings, rules, slots, calendar), BoardWriter(redis.commands)
+    players, writer = _players(settings, rules, ground, calendar), BoardWriter(redis.commands)
     identities, lists = Identities(slots, window, rules), Lists(slots)
     return Rooms(
         clock=clock,
         players=players,
-        reads=ReplicaReads(players, ground.replicas, _staleness(settings)),
+        reads=ReplicaReads(players, ground.replicas, staleness_of(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
             enrolments=Enrolments(slots, window),
@@ -249,7 +255,7 @@ def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: 
     return Sessions(redis.commands, redis.revoking, players, lifetimes, chosen.per_player, clock.seconds)
 
 
-def _players(settings: Settings, rules: RulesInForce, slots: Slots, calendar: Calendar) -> Players:
+def _players(settings: Settings, rules: RulesInForce, ground: Ground, calendar: Calendar) -> Players:
     writes = settings.writes
     limits = CommitLimits(
         writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
@@ -261,17 +267,8 @@ def _players(settings: Settings, rules: RulesInForce, slots: Slots, calendar: Ca
         pace_of(chosen.letters_per_recipient),
         settings.mail.inbox,
     )
-    return Players(slots, rules, window_of(settings), limits, calendar, letters)
-
-
-def _staleness(settings: Settings) -> StalenessLimits:
-    reads = settings.reads
-    return StalenessLimits(reads.max_staleness_seconds, reads.plain_max_staleness_seconds)
-
-
-def window_of(settings: Settings) -> Window:
-    """How far a new command id's time may be from the server's."""
-    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
+    batches = BatchTerms(rules, window_of(settings), calendar, letters)
+    return Players(ground.slots, batches, limits, ground.tracer)
 
 
 def _presence(settings: Settings, redis: Redis, clock: NodeClock) -> Presence:

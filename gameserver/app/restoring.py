@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from gameserver.app.backups import Say, assign, folder_of, named, programs_of
-from gameserver.app.core import window_of
+from gameserver.app.bounds import window_of
 from gameserver.config.settings import Settings, replica_name
 from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
 from gameserver.rules.rulebook import Rulebook

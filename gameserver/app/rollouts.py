@@ -16,6 +16,7 @@ from gameserver.storage.operators.rulebooks import Rulebooks
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.rooms import OperatorsRoom
 from gameserver.storage.slots.slot_map import Slots
+from gameserver.telemetry import RULEBOOK
 
 log = structlog.get_logger()
 RECENT = 20
@@ -37,8 +38,7 @@ async def rules_at_start(settings: Settings, control: Database) -> KnownRules:
     library, orders, mapping = Library(Rulebooks(control)), RuleOrders(control), settings.game_mapping()
     order = next((order for order in await orders.newest(RECENT) if order.in_force), None)
     if order is None:
-        first = Edition(FIRST, ALWAYS, await library.numbered(mapping))
-        return KnownRules(RulesInForce(first), library, orders)
+        return _known(Edition(FIRST, ALWAYS, await library.numbered(mapping)), library, orders)
     Rulebook.parse(mapping)  # imports the code that it names, so that a game with it can be published
     published = await library.mapping(order.rulebook)
     if text_of(published) != text_of(mapping):
@@ -48,7 +48,11 @@ async def rules_at_start(settings: Settings, control: Database) -> KnownRules:
             rulebook=order.rulebook,
             since=order.at.isoformat(),
         )
-    edition = Edition(order.edition, order.at, await library.numbered(published))
+    return _known(Edition(order.edition, order.at, await library.numbered(published)), library, orders)
+
+
+def _known(edition: Edition, library: Library, orders: RuleOrders) -> KnownRules:
+    RULEBOOK.set(edition.rulebook.number or 0)
     return KnownRules(RulesInForce(edition), library, orders)
 
 

@@ -1,5 +1,6 @@
 """`gameserver campaigns`: letters with items to many players, which the running nodes send."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -64,11 +65,14 @@ def preview(  # noqa: PLR0913 (one for each option)
     max_level: Level = None,
     created_since: Moment = None,
     created_until: Moment = None,
+    seen_since: Moment = None,
+    seen_until: Moment = None,
     banned: Banned = False,  # noqa: FBT002
     config: Config = DEFAULT,
 ) -> None:
     """Count the players that a letter would go to; nothing is sent."""
-    segment = _segment(class_name, (min_level, max_level), (created_since, created_until), banned=banned)
+    moments = (created_since, created_until, seen_since, seen_until)
+    segment = _segment(class_name, (min_level, max_level), moments, banned=banned)
 
     async def work(core: application.Core) -> None:
         found = await campaigns.preview(core.commands.campaigns, segment, _gift(text, item))
@@ -89,6 +93,8 @@ def start(  # noqa: PLR0913 (one for each option)
     max_level: Level = None,
     created_since: Moment = None,
     created_until: Moment = None,
+    seen_since: Moment = None,
+    seen_until: Moment = None,
     banned: Banned = False,  # noqa: FBT002
     may_differ_by: Annotated[int, typer.Option(min=0, help="How far the count may be off by now.")] = 0,
     command_id: Annotated[
@@ -97,7 +103,8 @@ def start(  # noqa: PLR0913 (one for each option)
     config: Config = DEFAULT,
 ) -> None:
     """Send a letter to everyone who fits, once."""
-    segment = _segment(class_name, (min_level, max_level), (created_since, created_until), banned=banned)
+    moments = (created_since, created_until, seen_since, seen_until)
+    segment = _segment(class_name, (min_level, max_level), moments, banned=banned)
 
     async def work(core: application.Core) -> None:
         chosen = command_ids.checked_or_new(command_id, core.commands.campaigns.now(), "command_id")
@@ -149,9 +156,11 @@ def _gift(text: str, items: list[str] | None) -> Gift:
 def _segment(
     class_name: str | None,
     levels: tuple[int | None, int | None],
-    created: tuple[datetime | None, datetime | None],
+    moments: Sequence[datetime | None],
     *,
     banned: bool,
 ) -> Segment:
-    since, until = (None if moment is None else moment.replace(tzinfo=UTC) for moment in created)
-    return Segment(class_name, *levels, since, until, banned)
+    since, until, seen_since, seen_until = (
+        None if moment is None else moment.replace(tzinfo=UTC) for moment in moments
+    )
+    return Segment(class_name, *levels, since, until, banned, seen_since=seen_since, seen_until=seen_until)

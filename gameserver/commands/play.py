@@ -23,6 +23,9 @@ from gameserver.storage.sessions.sessions import Session
 from gameserver.storage.social.feeds import Feeds
 from gameserver.telemetry import COMMAND_SECONDS, command_ended, request_id
 
+UNKNOWN = "unknown"
+"""How a command ends whose request is cancelled, or that fails without an answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
@@ -63,15 +66,21 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
     command.rulebook = rulebook
     command.repeatable, began = repeatable, time.perf_counter()
+    if (tracer := play.players.tracer) is not None:
+        command.trace = tracer.command(action, command_id)
+    end = UNKNOWN
     try:
         command.takes = _takes(rulebook, command)
         receipt = await play.players.act(command)
+        end = "replayed" if receipt.replayed else "done"
     except GameError as error:
-        command_ended(action, error.code).inc()
+        end = error.code
         raise
     finally:
         COMMAND_SECONDS.of(action).observe(time.perf_counter() - began)
-    command_ended(action, "replayed" if receipt.replayed else "done").inc()
+        command_ended(action, end).inc()
+        if command.trace is not None:
+            command.trace.end(end)
     play.feeds.note(receipt, action)
     return receipt
 

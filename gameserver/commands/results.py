@@ -32,7 +32,7 @@ from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
-from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
 from gameserver.storage.operators.rule_orders import RuleOrder
 from gameserver.storage.operators.rulebooks import RecordedRulebook
@@ -49,6 +49,7 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
+    "MOMENTS",
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",

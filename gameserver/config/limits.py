@@ -66,8 +66,8 @@ class LimitSettings(SettingsSection):
     """The same, to each recipient."""
     letters_per_recipient: PerMinute = PerMinute(per_minute=120, burst=120)
     """Letters of other players' actions that take effect on a player; more of them are returned."""
-    actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
-    """On each node."""
+    actions_per_player: PerSecond = PerSecond(per_second=60, burst=120)
+    """On each node; a refused action costs as much as one that takes effect."""
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
     hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)

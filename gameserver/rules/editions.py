@@ -69,9 +69,9 @@ class RulesInForce:
         begun = [number for number, edition in self._loaded.items() if edition.at <= moment]
         return self._loaded[max(begun)] if begun else self._loaded[min(self._loaded)]
 
-    def advance(self, moment: datetime) -> bool:
-        """Puts the edition of this moment in force; whether it wasn't before."""
-        return self._turn_to(self.at(moment))
+    def advance(self, moment: datetime) -> None:
+        """Puts the edition of this moment in force."""
+        self._turn_to(self.at(moment))
 
     def judging(self, number: int, moment: datetime) -> Rulebook | None:
         """What judges at a moment at which a database has this edition in force; None if it can't be judged here."""
@@ -81,8 +81,6 @@ class RulesInForce:
         self._turn_to(edition)
         return edition.rulebook
 
-    def _turn_to(self, edition: Edition) -> bool:
-        if edition.number <= self._now.number:
-            return False
-        self._now = edition
-        return True
+    def _turn_to(self, edition: Edition) -> None:
+        if edition.number > self._now.number:
+            self._now = edition

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gameserver.commands.commands import Commands
 from gameserver.rules.editions import RulesInForce
+from gameserver.tracing.tracer import Tracer
 
 
 @dataclass(slots=True)
@@ -27,3 +28,5 @@ COMMANDS = web.AppKey("commands", Commands)
 RULES = web.AppKey("rules", RulesInForce)
 CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)
+TRACER: web.AppKey[Tracer | None] = web.AppKey("tracer")
+"""None unless requests are traced."""

@@ -21,6 +21,7 @@ from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.storage.operators.rule_orders import CANCELLED, ORDERED, RuleOrder
 from gameserver.storage.postgres.shares import Purpose, using
+from gameserver.telemetry import RULEBOOK
 
 log = structlog.get_logger()
 
@@ -39,6 +40,8 @@ class RulesUpkeep:
     now: Callable[[], datetime]
     _problems: dict[int, str] = field(default_factory=dict)
     """By edition: why it couldn't be loaded."""
+    _shown: int | None = None
+    """The edition whose being in force was told."""
     _compared: float = -SURE_SECONDS
     _told: dict[tuple[int, int], float] = field(default_factory=dict)
     """By edition and step: when every database knew of it."""
@@ -119,8 +122,11 @@ class RulesUpkeep:
         log.info("rules are ready", edition=order.edition, rulebook=rulebook.number, at=order.at.isoformat())
 
     def _switch(self) -> None:
-        if self.context.rules.advance(self.now()):
-            edition = self.context.rules.edition
+        self.context.rules.advance(self.now())  # a batch may have done so before
+        edition = self.context.rules.edition
+        if edition.number != self._shown:
+            self._shown = edition.number
+            RULEBOOK.set(edition.rulebook.number or 0)
             log.info("rules are in force", edition=edition.number, rulebook=edition.rulebook.number)
 
     async def _tell(self, orders: Sequence[RuleOrder]) -> None:

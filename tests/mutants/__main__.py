@@ -1,11 +1,12 @@
 """`make mutants`: runs the swarm against each mutant, and tells which invariant caught it, and how soon.
 
-`python -m tests.mutants [--json FILE] [NAME ...]`. Exit code 1 if a mutant wasn't caught by an invariant that it
-breaks, or if the honest server was accused.
+`python -m tests.mutants [--json FILE] [--keep FOLDER] [NAME ...]`. Exit code 1 if a mutant wasn't caught by an
+invariant that it breaks, or if the honest server was accused.
 """
 
 import argparse
 import asyncio
+import shutil
 import signal
 import sys
 import tempfile
@@ -50,8 +51,8 @@ class Catch:
     by_history: list[str] = field(default_factory=list)
 
 
-async def run(mutant: Mutant) -> Catch:
-    """Starts the mutant, lets the swarm play and prove, and stops the mutant."""
+async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
+    """Starts the mutant, lets the swarm play and prove, and stops the mutant; its history goes to the folder `keep`."""
     with planted(mutant) as stack:
         await stack.start(START_SECONDS)
         began = time.monotonic()
@@ -66,13 +67,17 @@ async def run(mutant: Mutant) -> Catch:
         report, output = playing.result()
         catch = _judged(mutant, report, output, seconds)
         catch.by_history = await _judged_again(stack.folder / HISTORY)
+        if not mutant.invariants and catch.by_history:
+            catch.caught, catch.story = False, [*catch.story, "its history alone was accused"]
+        if keep is not None:
+            shutil.copy(stack.folder / HISTORY, keep / f"{mutant.name}-{time.time_ns()}.jsonl")
     return catch
 
 
-async def _caught(mutant: Mutant) -> Catch:
+async def _caught(mutant: Mutant, keep: Path | None) -> Catch:
     """The same; a run that fails has caught nothing."""
     try:
-        return await run(mutant)
+        return await run(mutant, keep)
     except Exception as error:
         story = [*map(repr, error.exceptions)] if isinstance(error, BaseExceptionGroup) else [repr(error)]
         return Catch(mutant.name, mutant.what, caught=False, invariants=["the run failed"], seconds=0.0, story=story)
@@ -145,13 +150,14 @@ async def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these mutants")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="put the histories of the runs here")
     options = parser.parse_args()
     everything = {mutant.name: mutant for mutant in (HONEST, *MUTANTS)}
     if unknown := [name for name in options.names if name not in everything]:
         parser.error(f"there is no mutant {unknown[0]}: {', '.join(everything)}")
     catches = []
     for name in options.names or everything:
-        catch = await _caught(everything[name])
+        catch = await _caught(everything[name], options.keep)
         catches.append(catch)
         console.print(f"[bold]{name}[/]: {'caught' if catch.caught else 'MISSED'} after {catch.seconds:.0f} s")
         for line in catch.story[:12]:

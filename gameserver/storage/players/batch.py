@@ -13,7 +13,6 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import asyncpg
 import orjson
@@ -36,7 +35,7 @@ from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Unpaid
 from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
-from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
+from gameserver.storage.ledger.rows import BatchRow, Recorded, changed_data, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
 from gameserver.storage.mail.mailbag import NOT_ACCEPTED, LetterSettled, Mailbag, OutboxRow, SentLetter
@@ -46,10 +45,11 @@ from gameserver.storage.players.command import (
     Receipt,
     Verdict,
     first_answer,
+    is_final,
     replay,
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
-from gameserver.storage.players.judging import BatchRules, Judging, is_final, refitted, rules_away
+from gameserver.storage.players.judging import BatchRules, Judging, refitted, rules_away
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
@@ -73,6 +73,7 @@ class Batch:
     _sent_items: bool = False
     _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)
+    _traced: list[tuple[int, int, bytes]] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
     _corrected_scores: list[CorrectedScore] = field(default_factory=list)
     _mail: Mailbag = field(init=False)
@@ -94,20 +95,23 @@ class Batch:
             await connection.execute("begin")
         # Lock the players, then read what the decisions depend on.
         known = self._gathered = await gather(connection, self.commands)
-        judgement = self.judging.by(known.edition, known.now, decided=known.decided)
-        verdicts: list[Verdict] = [rules_away() for _ in self.commands]
-        if judgement is not None:
-            self._by = judgement
-            if takers := [command for command in self.commands if command.takes and self._is_new(command)]:
-                await judgement.stacks.load(connection, takers)
-            await self._look_up_mail(connection)
-            # Decide in the order of submission, in memory; then write everything at once.
-            verdicts = [self._decide(command) for command in self.commands]
-            await self._write(connection)
+        verdicts = await self._judged(connection, self.judging.by(known.edition, known.now, decided=known.decided))
         # Only after the commit may a verdict leave.
         if not self._gathered.locked and not all(isinstance(verdict, Postponement) for verdict in verdicts):
             await connection.execute(f"select {LEAVE_A_MARK}")
         await connection.execute("commit and chain" if has_more() else "commit")
+        return verdicts
+
+    async def _judged(self, connection: asyncpg.Connection, by: BatchRules | None) -> list[Verdict]:
+        if by is None:
+            return [rules_away() for _ in self.commands]
+        self._by = by
+        if takers := [command for command in self.commands if command.takes and self._is_new(command)]:
+            await by.stacks.load(connection, takers)
+        await self._look_up_mail(connection)
+        # Decide in the order of submission, in memory; then write everything at once.
+        verdicts = [self._decide(command) for command in self.commands]
+        await self._write(connection)
         return verdicts
 
     def _is_new(self, command: Command) -> bool:
@@ -118,8 +122,7 @@ class Batch:
         """Costs a statement only if some of the commands send or deliver mail."""
         sending = self._by.rulebook.sending
         letters = [command.letter for command in self.commands if command.letter is not None]
-        senders = {command.player_id for command in self.commands if command.action in sending}
-        if letters or senders:
+        if (senders := {command.player_id for command in self.commands if command.action in sending}) or letters:
             await self._mail.look_up(connection, letters, list(senders))
 
     def has_posted(self) -> bool:
@@ -217,7 +220,7 @@ class Batch:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self._by.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         # The ledger row. What can't be JSON raises here, before the command has left a trace.
-        answer = outcome_of(outcome.player, max_hp, outcome.events, **_changed_data(locked.player, outcome.player))
+        answer = outcome_of(outcome.player, max_hp, outcome.events, **changed_data(locked.player, outcome.player))
         token = None
         if command.payment is not None:
             token = answer["payment"] = command.payment.token
@@ -243,6 +246,8 @@ class Batch:
         player_id = command.player_id
         row = BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, outcome, version)
         self._entries.append(row)
+        if command.trace is not None and seed != REFUSED_SEED:
+            self._traced.append((player_id, version, command.trace.context.dump()))
         self._gathered.recorded[player_id, command.id] = Recorded(command.action, args, outcome, version)
 
     def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
@@ -291,8 +296,5 @@ class Batch:
         if self._by.stacks.changed:
             await self._by.stacks.write(connection, now)
             self._sent_items = self._by.stacks.sent
-
-
-def _changed_data(before: Player, after: Player) -> dict[str, Any]:
-    """What the ledger row says of the player's data: nothing unless it has changed."""
-    return {} if after.data is before.data else {"data": orjson.Fragment(after.data.text)}
+        if self._traced:
+            await connection.fetch(SQL["trace"], now, *zip(*self._traced, strict=True))

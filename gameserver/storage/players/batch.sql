@@ -36,6 +36,13 @@ from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint
             $17::json[]) as s(slot, id, class, level, hp, exp, version, data)
 where p.slot = s.slot and p.id = s.id
 
+-- name: trace
+-- $1 the batch's time. $2..$4 a traced action each: player id, version, and its span's context, which is how the follower
+-- of the ledger, on any node, links the board's write to it. Table: traced_actions.
+insert into traced_actions (txid, player_id, version, context, at)
+select (select pg_current_xact_id()::text::bigint), e.*, $1::timestamptz
+from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as e
+
 -- name: score
 -- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add scores up,
 -- boards in $9 keep the highest, boards in $10 the lowest, others the last. A score for a season that has ended here

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.rulebook import Rulebook
@@ -17,24 +18,30 @@ from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.slots.slot_map import Slots
 
 
+class BatchTerms(NamedTuple):
+    """What every batch of a node goes by: the rules, how old command ids may be, boards' seasons, bounds of letters."""
+
+    rules: RulesInForce
+    window: Window
+    calendar: Calendar
+    letters: LetterLimits
+
+
 @dataclass(slots=True)
 class BatchFactory:
     """Makes batches for one committer."""
 
     database: Database
     slots: Slots
-    rules: RulesInForce
-    window: Window
-    calendar: Calendar
+    terms: BatchTerms
     backlog: Backlog
-    letters: LetterLimits
     _judging: Judging = field(init=False)
 
     def __post_init__(self) -> None:
-        self._judging = Judging(self.rules, self.calendar, self._stacks)
+        self._judging = Judging(self.terms.rules, self.terms.calendar, self._stacks)
 
     def make(self, commands: Sequence[Command]) -> Batch:
-        return Batch(self._judging, self.window, commands, self.letters)
+        return Batch(self._judging, self.terms.window, commands, self.terms.letters)
 
     def _stacks(self, rulebook: Rulebook) -> Stacks:
         return Stacks(rulebook.game.items, self._has_items, self._is_full)

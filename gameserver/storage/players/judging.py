@@ -12,9 +12,9 @@ from datetime import datetime
 import orjson
 
 from gameserver.rules.editions import RulesInForce
-from gameserver.rules.errors import Refused, RulesChanging
+from gameserver.rules.errors import RulesChanging
 from gameserver.rules.rulebook import Rulebook
-from gameserver.storage.items.stacks import NOT_ENOUGH, Stacks
+from gameserver.storage.items.stacks import Stacks
 from gameserver.storage.ledger.rows import json_of
 from gameserver.storage.players.command import Command
 from gameserver.storage.seasons.calendar import Calendar
@@ -64,9 +64,3 @@ def refitted(command: Command, rulebook: Rulebook) -> Command:
     if rulebook.takes(command.action, args) != command.takes:
         raise RulesChanging("The rules have just changed: send this again.", retry_after=1)
     return replace(command, args=args, rulebook=rulebook)
-
-
-def is_final(command: Command, refusal: Refused) -> bool:
-    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`)."""
-    lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
-    return command.repeatable and (not lacks_items or command.conclusive or command.payment is not None)

@@ -50,6 +50,7 @@ from gameserver.storage.tables.players_group import (
     players_owned_slots,
     scores,
     season_floors,
+    traced_actions,
 )
 
 __all__ = [
@@ -104,4 +105,5 @@ __all__ = [
     "seasons",
     "slots",
     "stacks",
+    "traced_actions",
 ]

@@ -1,5 +1,7 @@
 """One Alembic history per table group, run on every database of the group."""
 
+import asyncio
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +22,8 @@ _PACKAGE = Path(gameserver.__file__).parent
 FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "migrations") if folder.is_dir())
 """Of the histories: a wheel has them inside the package, a checkout beside it."""
 
+TURN_SECONDS = 0.1
+
 
 class OutdatedDatabase(Exception):
     """Databases aren't fit for nodes: not at their histories' heads, or not durable; the text names each."""
@@ -34,6 +38,7 @@ def _config(group: str) -> Config:
     return config
 
 
+@functools.cache
 def head(group: str) -> str:
     """The newest revision that this code knows of a group's tables."""
     return str(ScriptDirectory.from_config(_config(group)).get_current_head())
@@ -54,13 +59,20 @@ async def upgrade(database: Database, group: str) -> None:
 async def _upgrade_locked(database: Database, group: str) -> None:
     async with database.engine.connect() as connection:
         await _require_public(connection, database.name, group)
-        await connection.execute(text(f"select pg_advisory_lock({MIGRATING})"))
+        await _take_turn(connection)
         try:
-            await connection.commit()
             await connection.run_sync(_upgrade, group)
         finally:
             await connection.execute(text(f"select pg_advisory_unlock({MIGRATING})"))
             await connection.commit()
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Asks for the lock again and again: an index that is built concurrently waits for every statement that waits."""
+    while not (await connection.execute(text(f"select pg_try_advisory_lock({MIGRATING})"))).scalar():
+        await connection.commit()
+        await asyncio.sleep(TURN_SECONDS)
+    await connection.commit()
 
 
 def _upgrade(connection: Connection, group: str) -> None:

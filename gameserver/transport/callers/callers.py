@@ -20,7 +20,6 @@ from gameserver.transport.callers.addresses import Address, Networks
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.sources import Sources
-from gameserver.transport.callers.turns import AddressTurns
 
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
@@ -68,7 +67,7 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
     if source is not None:
         callers.sources.count_request(source)
     client = _counted(request)
-    return None if client is None else callers.turns.take(client)
+    return None if client is None else callers.sources.turns.take(client)
 
 
 def note_denial(request: web.Request) -> None:
@@ -182,8 +181,6 @@ class Callers:
     """What each address has of the node's own port."""
     denials: DenialWatch
     """Who makes most of them."""
-    turns: AddressTurns = field(default_factory=AddressTurns)
-    """How many requests and frames of an address each turn of the loop takes."""
     counted: dict[tuple[str | None, ...], str | None] = field(default_factory=dict)
     """What clients are counted by, by their connection's address and what proxies have written."""
     unreadable: set[str] = field(default_factory=set)

@@ -4,5 +4,5 @@ Door: the handlers' modules `admin`, `audit`, `boards`, `campaigns`, `correction
 `game`, `health`, `mail`, `player_changes`, `player_page`, `players`, `rankings`, `rules`, `saved_queries`, `sessions`
 and `social`; `operators` (who an operator is), `inputs` (what is read from a request), `replies` (JSON responses),
 `streams` (files), `listening` (how new clients are accepted), `connections` (how long they may last, what answers what
-isn't HTTP), `middleware` (around every request) and `cursors`.
+isn't HTTP), `middleware` and `following` (around every request) and `cursors`.
 """

@@ -31,7 +31,7 @@ async def read_rankings(request: web.Request, _: str) -> web.Response:
     ranking = await rankings.rank(context.operations, question)
     cursor = None
     if ranking.more:
-        cursor = cursors.behind(ranking.players[-1], cursors.Order(fields.by, descending, choice))
+        cursor = cursors.behind(ranking.last(fields.by), cursors.Order(fields.by, descending, choice))
     return large_json_response(request, answers.ranking(ranking, request.app[RULES].game, cursor))
 
 
@@ -87,6 +87,8 @@ def segment_choice(fields: wire.SegmentFilter) -> PlayerChoice:
         max_level=fields.max_level,
         created_since=fields.created_since,
         created_until=fields.created_until,
+        seen_since=fields.seen_since,
+        seen_until=fields.seen_until,
         banned=_truth(fields.banned),
     )
     return PlayerChoice(segment, _truth(fields.online))

@@ -12,6 +12,7 @@ from gameserver.commands.results import Session, Wanted
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
 from gameserver.times import rfc3339
+from gameserver.tracing.tracer import Tracer
 from gameserver.transport import answers, wire
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import Sockets
@@ -31,6 +32,7 @@ class Conversation:
     actions: ActionPacing | None
     reads: ActionPacing | None
     hellos: ActionPacing | None
+    tracer: Tracer | None
 
     def session(self) -> Session:
         """The session as it was last checked. Raises NotAuthenticated before hello."""

@@ -88,6 +88,6 @@ Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 """RFC 3339 with a time zone, such as `2026-01-31T12:00:00Z`."""
 Truth = Literal["true", "false"]
 NamePart = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""A part of a name as it is shown, whatever its case."""
+"""A part of a name as it is shown, whatever its case and width."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Why an operator makes a change; it is written to the audit log."""

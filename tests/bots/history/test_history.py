@@ -126,6 +126,50 @@ async def test_a_gap_in_pushes_is_found(play: Play) -> None:
     assert (await play.judged())[invariants.PUSHES] == VIOLATED
 
 
+async def test_pushes_that_are_read_before_the_answer_to_hello_are_no_gap(play: Play) -> None:
+    note = play.writer.note
+    hello = {"stream": "s", "seq": 4, "player": player(1)}
+    note(play.process, "connect", {"socket": 1})
+    note(play.process, "hello", {"socket": 1, "resumed": False, **hello})
+    note(play.process, "connect", {"socket": 2})
+    note(play.process, "push", {"socket": 2, "push": "mail", "seq": 5, "data": {}})
+    note(play.process, "hello", {"socket": 2, "resumed": True, **hello})
+    note(play.process, "push", {"socket": 2, "push": "mail", "seq": 6, "data": {}})
+    assert (await play.judged())[invariants.PUSHES] == HELD
+
+
+async def test_a_socket_resumes_from_where_the_player_was_when_it_was_begun(play: Play) -> None:
+    note = play.writer.note
+    note(play.process, "connect", {"socket": 1})
+    note(play.process, "hello", {"socket": 1, "stream": "s", "seq": 4, "resumed": False, "player": player(1)})
+    note(play.process, "connect", {"socket": 2})
+    note(play.process, "push", {"socket": 1, "push": "mail", "seq": 5, "data": {}})
+    note(play.process, "push", {"socket": 1, "push": "mail", "seq": 6, "data": {}})
+    note(play.process, "hello", {"socket": 2, "stream": "s", "seq": 4, "resumed": True, "player": player(1)})
+    note(play.process, "push", {"socket": 2, "push": "mail", "seq": 5, "data": {}})
+    assert (await play.judged())[invariants.PUSHES] == HELD
+
+
+@pytest.mark.parametrize(("is_before", "verdict"), [(False, HELD), (True, VIOLATED)])
+async def test_only_what_was_shown_before_the_ledger_was_read_must_be_in_it(
+    play: Play, verdict: str, *, is_before: bool
+) -> None:
+    play.writer.note(play.process, "hello", {"socket": 1, "stream": "s", "seq": 0, "player": player(1)})
+    if not is_before:
+        play.reads(LEDGER, {"entries": [], "next_cursor": None})
+    play.reads(LEDGER, {"entries": play.ledger, "next_cursor": None})
+    later = {"socket": 1, "push": "player", "seq": 0, "data": player(2)}
+    play.writer.note(play.process, "push", later)
+    if not is_before:
+        play.reads("/v1/players/me?max_staleness=0", player(1))
+        play.reads("/v1/players/me/items", {"items": []})
+        play.writer.close()
+        verdicts = {row.invariant: row.verdict for row in (await check_history(play.path)).invariants}
+    else:
+        verdicts = await play.judged()
+    assert verdicts[invariants.SEEN] == verdict
+
+
 async def test_no_secret_is_written(play: Play) -> None:
     play.act("a")
     await play.judged()

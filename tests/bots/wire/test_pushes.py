@@ -56,11 +56,13 @@ def test_a_late_push_of_a_socket_that_was_left_does_not_touch_the_next_stream() 
         ([notice(1), notice(3)], 1),
         ([notice(2)], 1),
         ([notice(1), notice(2), notice(1)], 1),
-        ([notice(1), player(4, 3), notice(5)], 0),
-        ([player(1, 3), player(2, 3), player(3, 4)], 0),
-        ([player(1, 4), player(2, 3)], 1),
-        ([{"push": "player", "seq": 1, "data": {}}], 1),
-        ([{"push": "player", "seq": 1, "data": None}], 1),
+        ([notice(1), player(1, 3), notice(2)], 0),
+        ([notice(1), player(3, 3), notice(4)], 1),
+        ([player(0, 3), player(0, 3), player(0, 4)], 0),
+        ([player(0, 4), player(0, 3)], 1),
+        ([player(0, 2)], 1),
+        ([{"push": "player", "seq": 0, "data": {}}], 1),
+        ([{"push": "player", "seq": 0, "data": None}], 1),
     ],
 )
 def test_order_on_one_socket(frames: list[dict[str, Any]], faults: int) -> None:
@@ -86,8 +88,8 @@ def test_letters_that_hello_says_are_skipped_are_no_gap() -> None:
 
 def test_a_player_is_not_pushed_older_on_the_next_socket() -> None:
     pushes = PushHistory()
-    delivered(pushes, greeting("a"), player(1, 9))
-    delivered(pushes, greeting("b"), player(1, 8))
+    delivered(pushes, greeting("a"), player(0, 9))
+    delivered(pushes, greeting("b"), player(0, 8))
     assert len(pushes.faults) == 1
 
 
@@ -96,7 +98,53 @@ def test_pushes_that_arrive_before_the_greeting_wait_for_it() -> None:
     versions: list[int] = []
     pushes.on_player = lambda player: versions.append(player["version"])
     socket = SocketPushes(pushes)
+    socket.take(notice(1))
     socket.take(player(1, 4))
     assert versions == []
     socket.greeted(greeting())
-    assert (versions, pushes.resume()) == ([3, 4], {"stream": "a", "seq": 1})
+    assert (versions, pushes.resume(), pushes.faults) == ([3, 4], {"stream": "a", "seq": 1}, [])
+
+
+def test_a_socket_is_not_compared_with_what_an_older_one_is_sent_after_it_was_begun() -> None:
+    pushes = PushHistory()
+    old = delivered(pushes, greeting("a"), notice(1), player(1, 4))
+    new = SocketPushes(pushes)
+    for frame in (notice(2), notice(3), player(3, 6)):
+        old.take(frame)
+    new.greeted(greeting("a", 1, resumed=True))
+    for frame in (notice(2), notice(3), player(3, 5), player(3, 6)):
+        new.take(frame)
+    assert (pushes.faults, pushes.resume()) == ([], {"stream": "a", "seq": 3})
+
+
+def test_what_the_older_one_was_sent_is_not_lost_by_the_newer_one() -> None:
+    pushes = PushHistory()
+    old = delivered(pushes, greeting("a"), notice(1))
+    new = SocketPushes(pushes)
+    old.take(notice(2))
+    new.greeted(greeting("a", 1, resumed=True))
+    assert pushes.resume() == {"stream": "a", "seq": 2}
+    new.take(notice(3))
+    assert len(pushes.faults) == 1
+
+
+def letters(first: int, count: int, senders: int = 1) -> list[dict[str, Any]]:
+    data = [{"sender": str(number % senders)} for number in range(count)]
+    return [{"push": "mail", "seq": first + number, "data": each} for number, each in enumerate(data)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "faults"),
+    [
+        (letters(4, 20), 0),
+        (letters(4, 19), 1),
+        (letters(4, 99, 9), 1),
+        (letters(4, 100, 9), 0),
+        ([*letters(4, 10), player(13, 4), *letters(14, 10)], 1),
+        ([*letters(4, 20), *letters(25, 1)], 1),
+    ],
+)
+def test_older_pushes_may_be_gone_only_before_as_many_as_are_kept(frames: list[dict[str, Any]], faults: int) -> None:
+    pushes = PushHistory()
+    delivered(pushes, greeting(), *frames)
+    assert len(pushes.faults) == faults

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection, Table
 
@@ -60,7 +61,11 @@ async def empty(servers: Servers) -> AsyncIterator[Settings]:
 
 
 async def create_all(database: Database) -> None:
+    """The tables, with the functions that an index is made of."""
+    history = ScriptDirectory(str(migrations.FOLDER), version_locations=[str(migrations.FOLDER / "players/versions")])
     async with database.engine.begin() as connection:
+        for function in history.get_revision("players_0020").module.functions("pg_c_utf8"):
+            await connection.exec_driver_sql(function)
         for metadata in tables.METADATA.values():
             await connection.run_sync(metadata.create_all)
 

@@ -119,6 +119,37 @@ async def test_everyone_who_fits_gets_the_letter_once(api: Api, node: InProcessN
         await assert_ledger_explains(node.core, int(who.id))
 
 
+async def metric(api: Api, name: str) -> float:
+    text = "\n" + (await api.ask("GET", "/metrics")).body.decode()
+    return float(text.partition(f"\n{name} ")[2].partition("\n")[0])
+
+
+@pytest.mark.parametrize("node", [{"letters_per_second": 1}], indirect=True)
+async def test_a_campaign_is_seen_in_the_metrics(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr(sending, "TERM_SECONDS", 0.1)
+    for _ in range(4):
+        await api.sign_up()
+    before = await metric(api, 'gameserver_campaign_letters_total{end="arrived"}')
+    campaign = await started(api, 4)
+
+    async def is_seen() -> bool:
+        running = await metric(api, 'gameserver_campaigns{state="running"}')
+        left = await metric(api, "gameserver_campaign_letters_left")
+        age = await metric(api, "gameserver_campaign_progress_age_seconds")
+        return running == 1 and left in (1, 2, 3) and 0 < age < 10
+
+    await wait_until(is_seen, what="one campaign runs, and some letters are left")
+    await at_rest(api, campaign, "done")
+    assert await metric(api, 'gameserver_campaign_letters_total{end="arrived"}') - before == 4
+
+    async def is_over() -> bool:
+        running = await metric(api, 'gameserver_campaigns{state="running"}')
+        return (running, await metric(api, "gameserver_campaign_letters_left")) == (0, 0)
+
+    await wait_until(is_over, what="no campaign runs")
+
+
 async def test_bad_campaigns_are_refused_with_their_fields(api: Api) -> None:
     for fields, wrong in (
         ({"filter": {"class": "nobody"}}, []),

@@ -11,6 +11,7 @@ import pytest
 from tests.support.client import ADMIN_KEY, Api, Signed
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
+from tests.transport.http.test_player_changes import change
 
 
 @pytest.fixture
@@ -46,6 +47,28 @@ async def test_players_are_found_by_id_name_parts_of_it_and_device(api: Api, pla
     assert await named(api, device="somebody-elses-device") == set()
     assert await named(api, name_part="da", banned="true") == {"Ada"}
     assert await named(api, id=players[3].id, name="Ada") == set()
+
+
+async def test_names_are_searched_whatever_their_case_and_width(api: Api) -> None:
+    for name in ("Ölaf Straße", "ΟΔΥΣΣΕΥΣ", "가온누리"):
+        await api.sign_up("mage", name=name)
+    assert await named(api, name_part="ölAF") == {"Ölaf Straße"}
+    assert await named(api, name_begins="Ｏ\u0308laf\u3000Ｓ") == {"Ölaf Straße"}
+    assert await named(api, name_part="σευς") == await named(api, name_part="σευσ") == {"ΟΔΥΣΣΕΥΣ"}
+    assert await named(api, name_part="온") == await named(api, name_begins="가온") == {"가온누리"}
+    assert await named(api, name_begins="온") == set()
+
+
+async def test_a_renamed_player_is_found_by_its_new_name_alone_and_an_erased_one_by_none(api: Api) -> None:
+    who = await api.sign_up("mage", name="Zyxwvut Qponm")
+    assert await named(api, name_part="XWV") == {"Zyxwvut Qponm"}
+    assert (await change(api, "POST", who, "/name", name="Abcdefg Hijkl")).status == 200
+    assert await named(api, name_part="XWV") == await named(api, name_begins="zyx") == set()
+    assert await named(api, name_part="fg h") == await named(api, name_begins="abc") == {"Abcdefg Hijkl"}
+    assert (await change(api, "POST", who, "/erasure")).body["complete"] is True
+    for part in ("xwv", "fg h", "a", "^", "^a"):
+        assert await named(api, name_part=part) == set()
+    assert await named(api, name_begins="abc") == set()
 
 
 async def test_rankings_take_every_filter_and_their_pages_are_exact(api: Api, players: list[Signed]) -> None:

@@ -7,8 +7,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "players_0021"
-down_revision = "players_0019"
+revision = "players_0023"
+down_revision = "players_0022"
 
 BY_EDITION = """
 create function gather_by_edition(

@@ -31,6 +31,7 @@ from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
+from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
@@ -132,6 +133,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
     policy, sockets = commands.accounts.policy, app[SOCKETS]
+    draining = Draining(app, settings.node.drain_seconds)
     postman = postman_of(core)
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)
@@ -165,8 +167,15 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         *live.work(),
         slots.run(),
         takeover.take_over_for_ever(core.sharding),
+        draining.run(),
         rooms.live.vitals.tell_for_ever(
-            lambda: {**vitals.figures(), "moves": core.sharding.progress.shown(), "rules": rules.figures()}
+            lambda: {
+                **vitals.figures(),
+                "moves": core.sharding.progress.shown(),
+                "draining": draining.is_on,
+                "rules": rules.figures(),
+            },
+            draining.obey,
         ),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
         backup_watch.watch_for_ever(settings),

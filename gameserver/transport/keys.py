@@ -16,6 +16,8 @@ class Readiness:
     """Whether the node takes new work; off while it drains."""
 
     ready: bool = False
+    stopping: bool = False
+    """Whether the process is about to end, so that no order makes it ready again."""
     in_flight: int = 0
     """HTTP requests being answered."""
     problems: Callable[[], Mapping[str, str]] = dict

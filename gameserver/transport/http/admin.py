@@ -5,7 +5,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from gameserver.commands import board_repair, foresight, moderation, moments, operations
-from gameserver.commands.results import BanChange
+from gameserver.commands.results import BanChange, ChangedBy
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
@@ -37,7 +37,8 @@ async def proclaim(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.Notice)
     recipient = None if fields.player is None else int(fields.player)
     context = request.app[COMMANDS].operations
-    number = await operations.proclaim(context, name, fields.text, fields.reason, recipient)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    number = await operations.proclaim(context, by, fields.text, recipient)
     return json_response({"number": number}, status=201)
 
 
@@ -78,5 +79,6 @@ async def check_board(request: web.Request, _: str) -> web.Response:
 async def rebuild_board(request: web.Request, name: str) -> web.Response:
     fields, board = await inputs.body(request, wire.Rebuild), request.match_info["board"]
     context = request.app[COMMANDS].board_repair
-    generation = await board_repair.rebuild(context, name, board, fields.season or "current", fields.reason)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    generation = await board_repair.rebuild(context, by, board, fields.season or "current")
     return json_response({"generation": generation}, status=202)

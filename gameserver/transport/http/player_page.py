@@ -54,7 +54,18 @@ async def export_player(request: web.Request, _: str) -> web.StreamResponse:
 
 async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
     callers.count_read(request, session)
-    return await _exported(request, player_export.own(request.app[COMMANDS].player_exports, session))
+    parts = player_export.own(request.app[COMMANDS].player_exports, session)
+    return await _exported(request, _paced(request, session, parts))
+
+
+async def _paced(
+    request: web.Request, session: Session, parts: AsyncGenerator[ExportPart, None]
+) -> AsyncGenerator[ExportPart, None]:
+    """Each part as soon as the player may read it: what is long takes its time, and not the node's."""
+    async with contextlib.aclosing(parts):
+        async for part in parts:
+            yield part
+            await callers.await_read(request, session)
 
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:

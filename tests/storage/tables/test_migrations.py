@@ -25,6 +25,7 @@ from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
 from tests.support.servers import Servers
+from tests.support.wait import wait_until
 
 SHAPE = """
 select c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) ||
@@ -126,6 +127,30 @@ async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(
     assert len(owned) >= 64
     async with application.open_core(empty) as core:
         assert {core.slots.owner("players", slot).name for slot in range(64)} == {"one", "two"}
+
+
+async def test_play_goes_on_while_a_migration_waits_for_a_table_that_an_export_reads(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrations, "REST_SECONDS", 0.05)
+    async with connected(settings.database_url("one")) as export, connected(settings.database_url("one")) as play:
+        await export.execute("alter table players drop column seen")
+        await export.execute("update alembic_version_players set version_num = 'players_0020'")
+        await export.execute("begin; select from players")
+        upgrade = asyncio.create_task(provision.migrate(settings))
+
+        async def waits() -> bool:
+            asked = "select count(*) from pg_locks where not granted and mode = 'AccessExclusiveLock'"
+            return bool(await play.fetchval(asked))
+
+        for _ in range(2):
+            await wait_until(waits, what="the migration waits for the export")
+            await play.execute("set lock_timeout = '1s'; update players set hp = hp")
+        assert not upgrade.done()
+        await export.execute("commit")
+        await upgrade
+        assert await play.fetchval("select count(*) from pg_attribute where attname = 'seen' and not attisdropped") == 1
 
 
 async def test_every_slot_of_a_group_is_owned_by_the_one_database_that_the_map_names(settings: Settings) -> None:

@@ -70,14 +70,17 @@ def functions(collation: str | None) -> tuple[str, ...]:
 
 
 def upgrade() -> None:
-    # An index of an upgrade that was cut off is in the way, and not valid.
+    # An index of an upgrade that was cut off is in the way, and not valid. What is done concurrently holds nobody up.
     with op.get_context().autocommit_block():
+        op.execute("set lock_timeout = 0")
         op.execute("drop index concurrently if exists players_name_parts")
+        op.execute("set lock_timeout = '1s'")
     for statement in functions(op.get_bind().execute(sa.text(COLLATIONS)).scalar()):
         op.execute(statement)
     # The same type again: it drops the statistics that there are.
     op.execute("alter table players alter column name set statistics 0, alter column name type varchar(64)")
     with op.get_context().autocommit_block():
+        op.execute("set lock_timeout = 0")
         op.create_index(
             "players_name_parts",
             "players",
@@ -86,3 +89,4 @@ def upgrade() -> None:
             postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "1024"},
             postgresql_concurrently=True,
         )
+        op.execute("set lock_timeout = '1s'")

@@ -20,6 +20,7 @@ from gameserver.stack.processes.ports import free_port
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.digest import moved_tables
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables import migrations
 from gameserver.storage.tables.migrations import OutdatedDatabase
@@ -210,3 +211,9 @@ async def test_a_node_refuses_a_map_with_a_slot_without_an_owner_or_of_a_databas
         with pytest.raises(IncompleteMap, match="players"):
             async with application.open_core(settings):
                 pass
+
+
+@pytest.mark.parametrize("group", ["accounts", "players", "items"])
+def test_what_moves_with_a_slot_has_one(group: str) -> None:
+    without = [table.name for table in moved_tables(group) if "slot" not in table.columns]
+    assert not without

@@ -134,11 +134,16 @@ async def test_play_goes_on_while_a_migration_waits_for_a_table_that_an_export_r
 ) -> None:
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "50ms")
     monkeypatch.setattr(migrations, "REST_SECONDS", 0.05)
+
+    def alter(connection: Connection, _: str) -> None:
+        with connection.begin():
+            connection.exec_driver_sql("alter table players add column added int")
+
+    monkeypatch.setattr(migrations, "_upgrade", alter)
+    databases = provision.open_databases(settings, patient=True)
     async with connected(settings.database_url("one")) as export, connected(settings.database_url("one")) as play:
-        await export.execute("alter table players drop column seen")
-        await export.execute("update alembic_version_players set version_num = 'players_0020'")
         await export.execute("begin; select from players")
-        upgrade = asyncio.create_task(provision.migrate(settings))
+        upgrade = asyncio.create_task(migrations.upgrade(databases["one"], "players"))
 
         async def waits() -> bool:
             asked = "select count(*) from pg_locks where not granted and mode = 'AccessExclusiveLock'"
@@ -150,7 +155,10 @@ async def test_play_goes_on_while_a_migration_waits_for_a_table_that_an_export_r
         assert not upgrade.done()
         await export.execute("commit")
         await upgrade
-        assert await play.fetchval("select count(*) from pg_attribute where attname = 'seen' and not attisdropped") == 1
+        assert (
+            await play.fetchval("select count(*) from pg_attribute where attname = 'added' and not attisdropped") == 1
+        )
+    await databases.close()
 
 
 async def test_every_slot_of_a_group_is_owned_by_the_one_database_that_the_map_names(settings: Settings) -> None:

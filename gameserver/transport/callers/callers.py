@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.results import Origin, Session
-from gameserver.rules.errors import NotAuthenticated
+from gameserver.rules.errors import NotAuthenticated, RateLimited
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
@@ -24,6 +25,8 @@ from gameserver.transport.callers.sources import Sources
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
 MOST_PROXIES = 100
+LONGEST_WAIT = 30.0
+"""Seconds that a long answer waits for its next page."""
 log = structlog.get_logger()
 
 
@@ -137,6 +140,18 @@ def count_read(request: web.Request, session: Session) -> None:
     """Counts a read of what is the player's own, other than the player itself. Raises RateLimited."""
     if (pacing := read_pacing(request)) is not None:
         pacing.spend(session.player_id)
+
+
+async def await_read(request: web.Request, session: Session) -> None:
+    """Counts a further page of a long answer, as soon as the player may read it. Raises RateLimited after a while."""
+    end = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            return count_read(request, session)
+        except RateLimited as error:
+            if error.retry_after is None or time.monotonic() + error.retry_after > end:
+                raise
+            await asyncio.sleep(error.retry_after)
 
 
 def count_key_change(request: web.Request, session: Session) -> None:

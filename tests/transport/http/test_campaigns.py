@@ -163,7 +163,7 @@ async def _waiting(api: Api) -> tuple[Signed, str]:
 
 async def metric(api: Api, name: str) -> float:
     text = "\n" + (await api.ask("GET", "/metrics")).body.decode()
-    return float(text.partition(f"\n{name} ")[2].partition("\n")[0])
+    return float(text.partition(f"\n{name} ")[2].partition("\n")[0] or 0)
 
 
 @pytest.mark.parametrize("node", [{"letters_per_second": 1}], indirect=True)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from gameserver.app.bounds import attempts_of, pace_of, passwords_of, staleness_of, window_of
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, campaigns_of, operators_room
-from gameserver.app.rulebooks import numbered
+from gameserver.app.rollouts import KnownRules, rollouts_of, rules_at_start
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -29,6 +29,7 @@ from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
 from gameserver.config.settings import Settings
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
@@ -63,7 +64,6 @@ from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.storage.seasons.records import SeasonRecords
-from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
@@ -102,7 +102,7 @@ class Core:
     """The storage and the commands of one process, without its doors."""
 
     settings: Settings
-    rulebook: Rulebook
+    rules: RulesInForce
     databases: Databases
     replicas: Replicas
     slots: Slots
@@ -113,6 +113,11 @@ class Core:
     tracer: Tracer | None
     """None unless requests are traced."""
 
+    @property
+    def rulebook(self) -> Rulebook:
+        """The one in force."""
+        return self.rules.rulebook
+
 
 @contextlib.asynccontextmanager
 async def open_core(
@@ -122,8 +127,6 @@ async def open_core(
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
-    mapping = settings.game_mapping()
-    rulebook = Rulebook.parse(mapping)
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -136,44 +139,44 @@ async def open_core(
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        rulebook = await numbered(rulebook, mapping, databases[settings.control.database])
+        known = await rules_at_start(settings, databases[settings.control.database])
         passwords = passwords_of(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
-        rooms = _rooms(settings, rulebook, Ground(databases, replicas, slots, redis, clock, tracer))
+        rooms = _rooms(settings, known.rules, Ground(databases, replicas, slots, redis, clock, tracer))
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
         stack.push_async_callback(rooms.accounts.identities.close)
         stack.push_async_callback(rooms.social.lists.close)
         sharding = sharding_of(settings, databases, slots)
-        commands = _commands(settings, rulebook, sharding, redis, rooms, passwords)
-        core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding, tracer)
+        commands = _commands(settings, known, sharding, redis, rooms, passwords)
+        core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding, tracer)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
         yield core
 
 
-def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
+def _rooms(settings: Settings, rules: RulesInForce, ground: Ground) -> Rooms:
     slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
-    calendar, window, game = Calendar(rulebook.game.boards), window_of(settings), rulebook.game
-    players, writer = _players(settings, rulebook, ground, calendar), BoardWriter(redis.commands)
-    identities, lists = Identities(slots, window, game), Lists(slots)
+    calendar, window = Calendar(rules), window_of(settings)
+    players, writer = _players(settings, rules, ground, calendar), BoardWriter(redis.commands)
+    identities, lists = Identities(slots, window, rules), Lists(slots)
     return Rooms(
         clock=clock,
         players=players,
         reads=ReplicaReads(players, ground.replicas, staleness_of(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots, window, rulebook.number),
+            enrolments=Enrolments(slots, window),
             entrants=Entrants(slots),
             identities=identities,
             devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
-            bans=Bans(slots, window, game),
-            intake=Intake(slots, window, rulebook.number),
+            bans=Bans(slots, window, rules),
+            intake=Intake(slots, window),
             looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
@@ -199,7 +202,12 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
 
 
 def _commands(
-    settings: Settings, rulebook: Rulebook, sharding: Sharding, redis: RedisClients, rooms: Rooms, passwords: Passwords
+    settings: Settings,
+    known: KnownRules,
+    sharding: Sharding,
+    redis: RedisClients,
+    rooms: Rooms,
+    passwords: Passwords,
 ) -> Commands:
     slots, window = sharding.slots, window_of(settings)
     policy = Policy(window, rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds)
@@ -209,11 +217,13 @@ def _commands(
         rooms.sessions,
         attempts_of(settings, redis.commands),
         passwords,
-        rulebook,
+        known.rules,
         policy,
         entrance=Entrance(settings.accounts.under_way),
     )
-    play = Play(rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
+    play = Play(
+        rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, known.rules, accounts.turns
+    )
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     pages = player_pages_of(rooms, play, slots, leaderboards)
@@ -235,6 +245,7 @@ def _commands(
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
         fleet=FleetOrders(sharding, rooms.live, policy),
+        rollouts=rollouts_of(known, slots, rooms.operators, policy),
     )
 
 
@@ -244,7 +255,7 @@ def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: 
     return Sessions(redis.commands, redis.revoking, players, lifetimes, chosen.per_player, clock.seconds)
 
 
-def _players(settings: Settings, rulebook: Rulebook, ground: Ground, calendar: Calendar) -> Players:
+def _players(settings: Settings, rules: RulesInForce, ground: Ground, calendar: Calendar) -> Players:
     writes = settings.writes
     limits = CommitLimits(
         writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
@@ -256,7 +267,7 @@ def _players(settings: Settings, rulebook: Rulebook, ground: Ground, calendar: C
         pace_of(chosen.letters_per_recipient),
         settings.mail.inbox,
     )
-    batches = BatchTerms(rulebook, window_of(settings), Scoring(calendar), letters)
+    batches = BatchTerms(rules, window_of(settings), calendar, letters)
     return Players(ground.slots, batches, limits, ground.tracer)
 
 

@@ -35,7 +35,7 @@ from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, TRACER, Readiness
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.memory import MemoryLimits
@@ -47,6 +47,7 @@ from gameserver.upkeep.campaigns import Sending, send_for_ever
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
+from gameserver.upkeep.rules import RulesUpkeep
 
 
 def build_app(core: Core) -> web.Application:
@@ -55,7 +56,7 @@ def build_app(core: Core) -> web.Application:
     app = web.Application(middlewares=[*tracing, wrap_request], client_max_size=LARGEST_BODY)
     app[TRACER] = core.tracer
     app[COMMANDS] = core.commands
-    app[RULEBOOK] = core.rulebook
+    app[RULES] = core.rules
     app[CLOCK] = core.commands.accounts.policy.now
     app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
     app[BOARD_PAGES] = BoardPages()
@@ -135,9 +136,11 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     draining = Draining(app, settings.node.drain_seconds)
     postman = postman_of(core)
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
-    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
+    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)
+    rules = RulesUpkeep(commands.rollouts, policy.now)
     return [
         rooms.clock.run(),
+        rules.run(),
         core.databases.watch_primaries(),
         PrimaryMemory(core.databases[settings.control.database], core.databases).run(),
         core.replicas.run(),
@@ -166,7 +169,12 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         takeover.take_over_for_ever(core.sharding),
         draining.run(),
         rooms.live.vitals.tell_for_ever(
-            lambda: {**vitals.figures(), "moves": core.sharding.progress.shown(), "draining": draining.is_on},
+            lambda: {
+                **vitals.figures(),
+                "moves": core.sharding.progress.shown(),
+                "draining": draining.is_on,
+                "rules": rules.figures(),
+            },
             draining.obey,
         ),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
@@ -191,7 +199,7 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
 
 def postman_of(core: Core) -> Postman:
     """Delivers all mail."""
-    return Postman(core.rooms.players, core.rooms.live, core.rulebook, core.commands.accounts.policy, core.slots)
+    return Postman(core.rooms.players, core.rooms.live, core.rules, core.commands.accounts.policy, core.slots)
 
 
 def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound, RuleBroken
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
@@ -43,8 +44,13 @@ class Play:
     history: History
     inbox: Inbox
     feeds: Feeds
-    rulebook: Rulebook
+    rules: RulesInForce
     turns: Turns = field(default_factory=Turns)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The one in force."""
+        return self.rules.rulebook
 
 
 async def act(play: Play, session: Session, action: str, args: object, command_id: str, *, repeatable: bool) -> Receipt:
@@ -55,14 +61,16 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     Queued before the first await, so the commands of one socket take effect in the order in which they were sent.
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
-    model = play.rulebook.arguments(action, args)
+    rulebook = play.rulebook
+    model = rulebook.arguments(action, args)
     command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
+    command.rulebook = rulebook
     command.repeatable, began = repeatable, time.perf_counter()
     if (tracer := play.players.tracer) is not None:
         command.trace = tracer.command(action, command_id)
     end = UNKNOWN
     try:
-        command.takes = _takes(play.rulebook, command)
+        command.takes = _takes(rulebook, command)
         receipt = await play.players.act(command)
         end = "replayed" if receipt.replayed else "done"
     except GameError as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from gameserver.commands.commands import Commands
-from gameserver.rules.rulebook import Rulebook
+from gameserver.rules.editions import RulesInForce
 from gameserver.tracing.tracer import Tracer
 
 
@@ -27,7 +27,7 @@ class Readiness:
 
 
 COMMANDS = web.AppKey("commands", Commands)
-RULEBOOK = web.AppKey("rulebook", Rulebook)
+RULES = web.AppKey("rules", RulesInForce)
 CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)
 TRACER: web.AppKey[Tracer | None] = web.AppKey("tracer")

@@ -4,11 +4,12 @@
 
 -- name: gather
 -- $1 slots, $2 player ids; $3 slots, $4 player ids, $5 command ids, $6 and $7 the lowest and highest of these (partitions
--- between them are read). A function of the database (migrations/players), three statements in one round trip: takes
--- the fence, locks the players, then looks the commands up in the ledger. Rows without a command id are locked
--- players; a player that is locked elsewhere, owned by another database or void isn't returned. The others are ledger
--- rows.
-select * from gather_with_data($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
+-- between them are read). A function of the database (migrations/players), four statements in one round trip: takes
+-- the fence, locks the players, looks the commands up in the ledger, then says the batch's time and the edition of the
+-- rules in force then. Rows without a command id are locked players; a player that is locked elsewhere, owned by another
+-- database or void isn't returned. The others are ledger rows. The last row has no id: `now`, `edition` (0 before any
+-- was published), and whether it is `decided` that this one is in force.
+select * from gather_by_edition($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
 
 -- name: absent
 -- $1 slots, $2 player ids: why `gather` didn't return these.

@@ -1,9 +1,10 @@
 """Makes the batches of one database: what every batch of a node shares, in one place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.stacks import Stacks
@@ -11,21 +12,22 @@ from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Command
+from gameserver.storage.players.judging import Judging
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.seasons.scoring import Scoring
+from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.slots.slot_map import Slots
 
 
 class BatchTerms(NamedTuple):
-    """What every batch of a node goes by: the rules, how old command ids may be, and what letters and scores are."""
+    """What every batch of a node goes by: the rules, how old command ids may be, boards' seasons, bounds of letters."""
 
-    rulebook: Rulebook
+    rules: RulesInForce
     window: Window
-    scoring: Scoring
+    calendar: Calendar
     letters: LetterLimits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchFactory:
     """Makes batches for one committer."""
 
@@ -33,11 +35,16 @@ class BatchFactory:
     slots: Slots
     terms: BatchTerms
     backlog: Backlog
+    _judging: Judging = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._judging = Judging(self.terms.rules, self.terms.calendar, self._stacks)
 
     def make(self, commands: Sequence[Command]) -> Batch:
-        terms = self.terms
-        stacks = Stacks(terms.rulebook.game.items, self._has_items, self._is_full)
-        return Batch(terms.rulebook, terms.window, commands, stacks, terms.scoring, terms.letters)
+        return Batch(self._judging, self.terms.window, commands, self.terms.letters)
+
+    def _stacks(self, rulebook: Rulebook) -> Stacks:
+        return Stacks(rulebook.game.items, self._has_items, self._is_full)
 
     def _has_items(self, slot: int) -> bool:
         """Whether the node's map has the slot's items in this database; the database itself is asked under a fence."""

@@ -16,6 +16,7 @@ from gameserver.rules.corrections import Correction
 from gameserver.rules.errors import GameError, Refused
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
+from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
 from gameserver.storage.ledger.refusals import raise_refusal
 from gameserver.storage.ledger.rows import Recorded, json_of, player_from, require_same
@@ -48,6 +49,8 @@ class Command:
     """What an operator makes of the player, in place of a rule's outcome."""
     request_id: str = ""
     """Of the caller's request, for the log."""
+    rulebook: Rulebook | None = None
+    """What `args` and `takes` were prepared under; None for what no rulebook prepares."""
     trace: CommandSpan | None = None
     """Set if the request is traced."""
 

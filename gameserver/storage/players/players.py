@@ -40,7 +40,7 @@ class Players:
             return Committer(database, batches.make, limits, give_back, tracer)
 
         self._router = Router(slots, limits, committer)
-        self.inventory = Inventory(slots, terms.rulebook.game.items)
+        self.inventory = Inventory(slots, terms.rules)
         self.payments = Payments(slots, self.inventory, PaymentLedger(slots), self._router, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None

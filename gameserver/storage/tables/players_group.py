@@ -168,6 +168,16 @@ scores = Table(
 
 A score of null was taken away: the player isn't on that board."""
 
+players_editions = Table(
+    "players_editions",
+    players,
+    Column("edition", Integer, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("step", SmallInteger, nullable=False),
+)
+"""What this database knows of the orders that put rulebooks in force (storage/operators/rule_editions.py)."""
+
 season_floors = Table(
     "season_floors",
     players,

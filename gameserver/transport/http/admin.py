@@ -9,7 +9,7 @@ from gameserver.commands.results import BanChange, ChangedBy
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
-from gameserver.transport.keys import CLOCK, COMMANDS, RULEBOOK
+from gameserver.transport.keys import CLOCK, COMMANDS, RULES
 
 
 async def read_slots(request: web.Request, _: str) -> web.Response:
@@ -52,7 +52,7 @@ async def ban(request: web.Request, name: str) -> web.Response:
     if inputs.query(request, wire.PreviewQuery).preview != "true":
         return await _change_ban(request, name, change)
     found = await foresight.banning(request.app[COMMANDS].player_pages, change.player_id, until)
-    return json_response(answers.ban_preview(found, request.app[RULEBOOK].game, change))
+    return json_response(answers.ban_preview(found, request.app[RULES].game, change))
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:
@@ -61,12 +61,12 @@ async def lift_ban(request: web.Request, name: str) -> web.Response:
     if fields.preview != "true":
         return await _change_ban(request, name, change)
     found = await foresight.lifting(request.app[COMMANDS].player_pages, change.player_id)
-    return json_response(answers.ban_preview(found, request.app[RULEBOOK].game, change))
+    return json_response(answers.ban_preview(found, request.app[RULES].game, change))
 
 
 async def _change_ban(request: web.Request, name: str, change: BanChange) -> web.Response:
     state = await moderation.change_ban(request.app[COMMANDS].operations, name, change)
-    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change))
+    return json_response(answers.ban_state(state, request.app[RULES].game, change))
 
 
 async def check_board(request: web.Request, _: str) -> web.Response:

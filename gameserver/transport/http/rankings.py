@@ -14,7 +14,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.http import cursors, inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.http.streams import Sheet, stream
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 _PERCENTILE = re.compile(r"100|[0-9]{1,2}(\.[0-9]{1,4})?")
 
@@ -32,7 +32,7 @@ async def read_rankings(request: web.Request, _: str) -> web.Response:
     cursor = None
     if ranking.more:
         cursor = cursors.behind(ranking.last(fields.by), cursors.Order(fields.by, descending, choice))
-    return large_json_response(request, answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
+    return large_json_response(request, answers.ranking(ranking, request.app[RULES].game, cursor))
 
 
 async def find_players(request: web.Request, name: str) -> web.Response:

@@ -28,7 +28,7 @@ from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers, origins
 from gameserver.transport.callers.origins import ORIGINS
-from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, TRACER
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER
 from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.following import follow
 from gameserver.transport.socket.guard import FrameGuard, Guarded
@@ -81,7 +81,7 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
     paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
-    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], *paces, app[TRACER])
+    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK], *paces, app[TRACER])
 
 
 def _check_origin(request: web.Request) -> None:
@@ -199,7 +199,7 @@ async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:
     # Read the player after that: a later change is heard of, an earlier one is in what is read.
     player = await play.read(commands.play, session.player_id)
     state = {
-        "player": answers.player_now(player, conversation.rulebook.game),
+        "player": answers.player_now(player, conversation.rules.game),
         "stream": opened.stream,
         "seq": opened.before_missed,
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,

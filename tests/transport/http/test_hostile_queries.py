@@ -20,7 +20,7 @@ STREAMS = ("/v1/socket", "/metrics")
 
 
 def _filled(path: str, parts: dict[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], path)
+    return re.sub(r"\{(\w+)\}", lambda part: parts.get(part[1], parts["id"]), path)
 
 
 def _hostile(route: Route, who: str) -> Iterator[str]:

@@ -72,10 +72,20 @@ BOARD_DIFFERENCES = Counter("gameserver_board_differences_total", "Places that d
 SESSIONS_CACHED = Gauge("gameserver_sessions_cached", "Sessions in this node's cache")
 WRONG_KEYS = Counter("gameserver_wrong_keys_total", "Wrong keys, of operators and of back ends", ["door"])
 DENIED = Counter("gameserver_denied_total", "Requests denied, by the limit's name in the settings", ["limit"])
+SPANS = Counter("gameserver_spans_total", "Spans of traces: sent, failed at the collector, or dropped", ["end"])
 LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log that couldn't be written")
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
+CAMPAIGNS = Gauge(
+    "gameserver_campaigns", "Campaigns that aren't over: waiting for a second operator, or running", ["state"]
+)
+CAMPAIGN_LETTERS = Counter("gameserver_campaign_letters_total", "Letters of campaigns that this node has sent", ["end"])
+CAMPAIGN_LEFT = Gauge("gameserver_campaign_letters_left", "Letters that running campaigns have still to send")
+CAMPAIGN_AGE = Gauge(
+    "gameserver_campaign_progress_age_seconds", "How long the running campaign that is slowest has sent nothing"
+)
+RULEBOOK = Gauge("gameserver_rulebook_number", "The number of the rules that this node plays by; 0 if it has none")
 LEDGER_WEEKS_DROPPED = Counter("gameserver_ledger_weeks_dropped_total", "Old weeks of the ledger dropped", ["database"])
 LEDGER_WEEKS_OVERDUE = Gauge(
     "gameserver_ledger_weeks_overdue", "Old weeks of the ledger that something holds up", ["database"]

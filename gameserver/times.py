@@ -1,4 +1,4 @@
-"""How moments are written for clients, operators and Redis: RFC 3339 in UTC, in milliseconds, with a `Z`."""
+"""How moments are written for clients, operators and Redis: RFC 3339 in UTC, in milliseconds, with a `Z`; and read."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,6 +9,15 @@ def rfc3339(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def moment_in_utc(text: str) -> datetime | None:
+    """The moment of RFC 3339 with an offset; None for anything else, also outside of the years 1 to 9999 of UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def rfc3339_of_seconds(seconds: float) -> str:

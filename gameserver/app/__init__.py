@@ -1,8 +1,9 @@
 """The one place where objects are wired: opens the storage, builds the application, and serves it.
 
 Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
-Door: `core` (storage and commands, without doors), `sharding` (what moves slots), `node` (a node that serves),
-`checking` (a game before that), `looking_back` (its past), `doctor` (the servers), `backups` and `restoring` (theirs).
+Door: `core` (storage and commands, without doors), `bounds` (the limits of the settings), `sharding` (what moves
+slots), `node` (a node that serves), `checking` (a game before that), `looking_back` (its past), `doctor` (the
+servers), `backups` and `restoring` (theirs).
 """
 
 from gameserver.app.checking import Finding, check, prepare

@@ -15,10 +15,11 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.provision import Migrated
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
+from gameserver.tracing import opening
 
 
 class Finding(NamedTuple):
-    """Something that keeps a node from serving; `about` is `game` or `databases`."""
+    """Something that keeps a node from serving; `about` is `game`, `tracing` or `databases`."""
 
     about: str
     problem: str
@@ -32,6 +33,8 @@ async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
         return [Finding("game", problem) for problem in fault.problems]
     except ConfigFault as fault:
         return [Finding("game", str(fault))]
+    if (lacks := opening.lacking(settings.tracing)) is not None:
+        return [Finding("tracing", lacks)]
     if offline:
         return []
     try:

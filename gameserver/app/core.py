@@ -1,16 +1,16 @@
 """The storage and the commands of one process: every object below the doors is made here, in one linear order."""
 
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gameserver.app.bounds import attempts_of, pace_of, passwords_of, staleness_of, window_of
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, campaigns_of, operators_room
-from gameserver.app.rulebooks import numbered
+from gameserver.app.rollouts import KnownRules, rollouts_of, rules_at_start
 from gameserver.app.sharding import sharding_of
 from gameserver.commands import seasons
 from gameserver.commands.accounts import Accounts, Policy
@@ -22,16 +22,15 @@ from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.operations import Operations
-from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.commands.passwords import Passwords
 from gameserver.commands.play import Play
 from gameserver.commands.player_changes import PlayerChanges
 from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.seasons import Seasons
 from gameserver.commands.sharding import Sharding
-from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.rules.pacing import SECOND_NS, Pace
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Claims
@@ -47,15 +46,15 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
-from gameserver.storage.ledger.window import Window
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.live.vitals import Vitals
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.mail.inbox import Inbox
+from gameserver.storage.players.batches import BatchTerms
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
-from gameserver.storage.players.replica_reads import ReplicaReads, StalenessLimits
+from gameserver.storage.players.replica_reads import ReplicaReads
 from gameserver.storage.postgres.clocks import NodeClock
 from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.replica import Replicas
@@ -65,8 +64,6 @@ from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.storage.seasons.records import SeasonRecords
-from gameserver.storage.seasons.scoring import Scoring
-from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
@@ -75,6 +72,7 @@ from gameserver.storage.social.feeds import Feeds
 from gameserver.storage.social.friends import Friends
 from gameserver.storage.social.lists import Lists
 from gameserver.times import rfc3339
+from gameserver.tracing.tracer import Tracer
 from gameserver.upkeep import loops
 
 
@@ -96,6 +94,7 @@ class Ground:
     slots: Slots
     redis: RedisClients
     clock: NodeClock
+    tracer: Tracer | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -103,7 +102,7 @@ class Core:
     """The storage and the commands of one process, without its doors."""
 
     settings: Settings
-    rulebook: Rulebook
+    rules: RulesInForce
     databases: Databases
     replicas: Replicas
     slots: Slots
@@ -111,15 +110,23 @@ class Core:
     rooms: Rooms
     commands: Commands
     sharding: Sharding
+    tracer: Tracer | None
+    """None unless requests are traced."""
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The one in force."""
+        return self.rules.rulebook
 
 
 @contextlib.asynccontextmanager
-async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -> AsyncIterator[Core]:
+async def open_core(
+    settings: Settings, wall: Callable[[], float] = time.time, tracer: Tracer | None = None
+) -> AsyncIterator[Core]:
     """Everything below the doors; `wall` is the machine's clock, in Unix seconds.
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
-    rulebook = Rulebook.parse(settings.game_mapping())
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -132,44 +139,44 @@ async def open_core(settings: Settings, wall: Callable[[], float] = time.time) -
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        rulebook = await numbered(rulebook, settings.game_mapping(), databases[settings.control.database])
-        passwords = _passwords(settings)
+        known = await rules_at_start(settings, databases[settings.control.database])
+        passwords = passwords_of(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)
         await clock.adjust()
-        rooms = _rooms(settings, rulebook, Ground(databases, replicas, slots, redis, clock))
+        rooms = _rooms(settings, known.rules, Ground(databases, replicas, slots, redis, clock, tracer))
         stack.push_async_callback(rooms.accounts.claims.close)
         stack.push_async_callback(rooms.accounts.enrolments.close)
         stack.push_async_callback(rooms.accounts.entrants.close)
         stack.push_async_callback(rooms.accounts.identities.close)
         stack.push_async_callback(rooms.social.lists.close)
         sharding = sharding_of(settings, databases, slots)
-        commands = _commands(settings, rulebook, sharding, redis, rooms, passwords)
-        core = Core(settings, rulebook, databases, replicas, slots, redis, rooms, commands, sharding)
+        commands = _commands(settings, known, sharding, redis, rooms, passwords)
+        core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding, tracer)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
         await seasons.learn(commands.seasons)
         yield core
 
 
-def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
+def _rooms(settings: Settings, rules: RulesInForce, ground: Ground) -> Rooms:
     slots, redis, clock, control = ground.slots, ground.redis, ground.clock, ground.databases[settings.control.database]
-    calendar, window, game = Calendar(rulebook.game.boards), window_of(settings), rulebook.game
-    players, writer = _players(settings, rulebook, slots, calendar), BoardWriter(redis.commands)
-    identities, lists = Identities(slots, window, game), Lists(slots)
+    calendar, window = Calendar(rules), window_of(settings)
+    players, writer = _players(settings, rules, ground, calendar), BoardWriter(redis.commands)
+    identities, lists = Identities(slots, window, rules), Lists(slots)
     return Rooms(
         clock=clock,
         players=players,
-        reads=ReplicaReads(players, ground.replicas, _staleness(settings)),
+        reads=ReplicaReads(players, ground.replicas, staleness_of(settings)),
         accounts=AccountsRoom(
             claims=Claims(slots),
-            enrolments=Enrolments(slots, window, rulebook.number),
+            enrolments=Enrolments(slots, window),
             entrants=Entrants(slots),
             identities=identities,
             devices=Devices(identities, settings.accounts.devices_per_player),
             credentials=Credentials(slots),
-            bans=Bans(slots, window, game),
-            intake=Intake(slots, window, rulebook.number),
+            bans=Bans(slots, window, rules),
+            intake=Intake(slots, window),
             looks=Looks(slots, Intake(slots, window)),
         ),
         boards=BoardsRoom(
@@ -195,7 +202,12 @@ def _rooms(settings: Settings, rulebook: Rulebook, ground: Ground) -> Rooms:
 
 
 def _commands(
-    settings: Settings, rulebook: Rulebook, sharding: Sharding, redis: RedisClients, rooms: Rooms, passwords: Passwords
+    settings: Settings,
+    known: KnownRules,
+    sharding: Sharding,
+    redis: RedisClients,
+    rooms: Rooms,
+    passwords: Passwords,
 ) -> Commands:
     slots, window = sharding.slots, window_of(settings)
     policy = Policy(window, rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds)
@@ -203,13 +215,15 @@ def _commands(
         rooms.accounts,
         rooms.players,
         rooms.sessions,
-        _attempts(settings, redis.commands),
+        attempts_of(settings, redis.commands),
         passwords,
-        rulebook,
+        known.rules,
         policy,
         entrance=Entrance(settings.accounts.under_way),
     )
-    play = Play(rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, rulebook, accounts.turns)
+    play = Play(
+        rooms.players, rooms.reads, History(slots), Inbox(slots), rooms.social.feeds, known.rules, accounts.turns
+    )
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     pages = player_pages_of(rooms, play, slots, leaderboards)
@@ -231,19 +245,7 @@ def _commands(
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
         fleet=FleetOrders(sharding, rooms.live, policy),
-    )
-
-
-def _passwords(settings: Settings) -> Passwords:
-    chosen = settings.passwords
-    return Passwords(
-        HashingLimits(
-            chosen.share,
-            chosen.waiting,
-            chosen.waiting_per_network,
-            chosen.waiting_per_address,
-            chosen.deadline_seconds,
-        )
+        rollouts=rollouts_of(known, slots, rooms.operators, policy),
     )
 
 
@@ -253,7 +255,7 @@ def _sessions(settings: Settings, redis: RedisClients, players: Players, clock: 
     return Sessions(redis.commands, redis.revoking, players, lifetimes, chosen.per_player, clock.seconds)
 
 
-def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Calendar) -> Players:
+def _players(settings: Settings, rules: RulesInForce, ground: Ground, calendar: Calendar) -> Players:
     writes = settings.writes
     limits = CommitLimits(
         writes.batch, writes.in_flight, writes.queue, writes.deadline_seconds, writes.transaction_seconds
@@ -265,35 +267,10 @@ def _players(settings: Settings, rulebook: Rulebook, slots: Slots, calendar: Cal
         pace_of(chosen.letters_per_recipient),
         settings.mail.inbox,
     )
-    return Players(slots, rulebook, window_of(settings), limits, Scoring(calendar), letters)
-
-
-def _staleness(settings: Settings) -> StalenessLimits:
-    reads = settings.reads
-    return StalenessLimits(reads.max_staleness_seconds, reads.plain_max_staleness_seconds)
-
-
-def window_of(settings: Settings) -> Window:
-    """How far a new command id's time may be from the server's."""
-    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
+    batches = BatchTerms(rules, window_of(settings), calendar, letters)
+    return Players(ground.slots, batches, limits, ground.tracer)
 
 
 def _presence(settings: Settings, redis: Redis, clock: NodeClock) -> Presence:
     node = settings.node
     return Presence(redis, node.title, node.address, rfc3339(clock.now()))
-
-
-def _attempts(settings: Settings, redis: Redis) -> Attempts:
-    chosen = settings.limits
-    paces = (
-        chosen.sign_ups_per_address,
-        chosen.sign_ins_per_address,
-        chosen.sign_ins_per_name,
-        chosen.sign_ins_per_name_and_address,
-        chosen.password_changes_per_player,
-    )
-    return Attempts(redis, AttemptPaces(*map(pace_of, paces)))
-
-
-def pace_of(chosen: PerMinute | PerSecond) -> Pace:
-    return Pace(math.ceil(chosen.interval * SECOND_NS), chosen.burst)

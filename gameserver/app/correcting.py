@@ -17,7 +17,7 @@ from gameserver.storage.slots.slot_map import Slots
 
 def corrections_of(play: Play, slots: Slots, leaderboards: Leaderboards, audit: Audit) -> Corrections:
     calendar = leaderboards.seasons.calendar
-    planning = Planning(play.rulebook, calendar, Rescoring(calendar, play.rulebook), leaderboards.now)
+    planning = Planning(play.rules, calendar, Rescoring(calendar, play.rules), leaderboards.now)
     return Corrections(play, planning, Pasts(slots), leaderboards, audit)
 
 
@@ -30,7 +30,7 @@ def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leader
         rooms.accounts.bans,
         rooms.operators.notes,
         Pasts(slots),
-        Rescoring(leaderboards.seasons.calendar, play.rulebook),
+        Rescoring(leaderboards.seasons.calendar, play.rules),
         rooms.operators.audit,
     )
 

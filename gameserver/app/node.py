@@ -9,7 +9,8 @@ from aiohttp import web
 import gameserver
 from gameserver import garbage, vitals
 from gameserver.app import backup_watch, doctor
-from gameserver.app.core import Core, open_core, pace_of
+from gameserver.app.bounds import pace_of
+from gameserver.app.core import Core, open_core
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.limits import LimitSettings
@@ -22,6 +23,7 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.attendance import attend
+from gameserver.tracing.opening import opened
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
 from gameserver.transport.callers.callers import CALLERS, Callers
@@ -29,9 +31,11 @@ from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
+from gameserver.transport.draining import Draining
+from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK, Readiness
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.memory import MemoryLimits
@@ -43,13 +47,16 @@ from gameserver.upkeep.campaigns import Sending, send_for_ever
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
+from gameserver.upkeep.rules import RulesUpkeep
 
 
 def build_app(core: Core) -> web.Application:
     """The application with every door."""
-    app = web.Application(middlewares=[wrap_request], client_max_size=LARGEST_BODY)
+    tracing = [] if core.tracer is None else [tracing_with(core.tracer)]
+    app = web.Application(middlewares=[*tracing, wrap_request], client_max_size=LARGEST_BODY)
+    app[TRACER] = core.tracer
     app[COMMANDS] = core.commands
-    app[RULEBOOK] = core.rulebook
+    app[RULES] = core.rules
     app[CLOCK] = core.commands.accounts.policy.now
     app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
     app[BOARD_PAGES] = BoardPages()
@@ -126,11 +133,14 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
     policy, sockets = commands.accounts.policy, app[SOCKETS]
+    draining = Draining(app, settings.node.drain_seconds)
     postman = postman_of(core)
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
-    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rulebook.game, sockets)
+    live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)
+    rules = RulesUpkeep(commands.rollouts, policy.now)
     return [
         rooms.clock.run(),
+        rules.run(),
         core.databases.watch_primaries(),
         PrimaryMemory(core.databases[settings.control.database], core.databases).run(),
         core.replicas.run(),
@@ -138,6 +148,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         rooms.reads.run(),
         rooms.sessions.run(sockets),
         rooms.social.feeds.run(),
+        loops.write_sightings_for_ever(slots, rooms.sessions.sightings),
         loops.sweep_for_ever(commands.accounts),
         loops.check_boards_for_ever(commands.board_repair),
         loops.lift_bans_for_ever(commands.operations, policy, lambda: slots.databases("players")),
@@ -156,7 +167,16 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         *live.work(),
         slots.run(),
         takeover.take_over_for_ever(core.sharding),
-        rooms.live.vitals.tell_for_ever(lambda: {**vitals.figures(), "moves": core.sharding.progress.shown()}),
+        draining.run(),
+        rooms.live.vitals.tell_for_ever(
+            lambda: {
+                **vitals.figures(),
+                "moves": core.sharding.progress.shown(),
+                "draining": draining.is_on,
+                "rules": rules.figures(),
+            },
+            draining.obey,
+        ),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
         backup_watch.watch_for_ever(settings),
         _follow(core),
@@ -171,13 +191,15 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
         lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
     )
     return attend(
-        slots, "players", lambda database: Follower(database, writer, core.rooms.live.presence, followed_boards).run()
+        slots,
+        "players",
+        lambda database: Follower(database, writer, core.rooms.live.presence, followed_boards, core.tracer).run(),
     )
 
 
 def postman_of(core: Core) -> Postman:
     """Delivers all mail."""
-    return Postman(core.rooms.players, core.rooms.live, core.rulebook, core.commands.accounts.policy, core.slots)
+    return Postman(core.rooms.players, core.rooms.live, core.rules, core.commands.accounts.policy, core.slots)
 
 
 def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> Courier:
@@ -192,7 +214,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     """
     stop = Stop()
     stop.on_signals()
-    async with open_core(settings) as core:
+    async with opened(settings.tracing, settings.node.title) as tracer, open_core(settings, tracer=tracer) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
         await doctor.warn(settings, core.databases, core.redis.commands)
         app = build_app(core)

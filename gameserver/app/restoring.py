@@ -9,8 +9,9 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from gameserver.app.backups import Say, assign, folder_of, named, programs_of
-from gameserver.app.core import window_of
+from gameserver.app.bounds import window_of
 from gameserver.config.settings import Settings, replica_name
+from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
 from gameserver.rules.rulebook import Rulebook
 from gameserver.stack.backups import making, placing
 from gameserver.stack.backups.making import BackedUp
@@ -108,7 +109,9 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
             raise StackError(f"There is no database {database}.")
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
-        identities = Identities(slots, window_of(settings), Rulebook.parse(settings.game_mapping()).game)
+        identities = Identities(
+            slots, window_of(settings), RulesInForce(Edition(FIRST, ALWAYS, Rulebook.parse(settings.game_mapping())))
+        )
         try:
             control = databases[settings.control.database]
             return await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)

@@ -19,7 +19,7 @@ from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
 from gameserver.storage.crossings.findings import Findings
 from gameserver.terminal import grid, show, show_json
-from gameserver.times import rfc3339
+from gameserver.times import moment_in_utc, rfc3339
 
 LATEST = "latest"
 SHOWN = 20
@@ -155,11 +155,9 @@ def _moment(text: str) -> datetime | None:
     """None for `latest`; a time without a zone is in UTC. Raises BadParameter."""
     if text == LATEST:
         return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a time such as 2026-11-28T17:30:00Z nor `latest`") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    moment = moment_in_utc(text) or moment_in_utc(f"{text}Z") or moment_in_utc(f"{text}T00:00Z")
+    if moment is None:
+        raise typer.BadParameter(f"{text!r} is neither a time such as 2026-11-28T17:30:00Z nor `latest`")
     if moment > datetime.now(UTC):
         raise typer.BadParameter(f"{text} is yet to come")
     return moment

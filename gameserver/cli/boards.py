@@ -12,8 +12,8 @@ from gameserver.cli import tables
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
-from gameserver.commands import board_repair, boards
-from gameserver.commands.results import CheckReport, Contest
+from gameserver.commands import board_repair, boards, command_ids
+from gameserver.commands.results import ChangedBy, CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.terminal import show_json
 from gameserver.transport import answers
@@ -84,7 +84,8 @@ def rebuild(
     """Rebuild a board while the old one serves; the running nodes do it. Waits for up to half an hour."""
 
     async def work(core: application.Core) -> None:
-        generation = await board_repair.rebuild(core.commands.board_repair, actor(), name, season, reason)
+        by = ChangedBy(actor(), reason, command_ids.new_id(core.commands.leaderboards.now()))
+        generation = await board_repair.rebuild(core.commands.board_repair, by, name, season)
         with console.status(f"{name} is being rebuilt …"):
             await _until_live(core, name, season, generation)
         console.print(f"{name} has been rebuilt.")

@@ -1,6 +1,5 @@
 """`gameserver campaigns`: letters with items to many players, which the running nodes send."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,24 +7,16 @@ import typer
 from gameserver import app as application
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
+from gameserver.cli.letter_options import LetterOptions, with_letter
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import campaigns, command_ids
 from gameserver.commands.campaigns import CampaignOrder
-from gameserver.commands.player_changes import Gift
-from gameserver.commands.results import CampaignRecord, ChangedBy, Segment
+from gameserver.commands.results import CampaignRecord, ChangedBy
 from gameserver.terminal import show_json
-from gameserver.transport import answers, wire
+from gameserver.transport import answers
 
 Campaign = Annotated[str, typer.Argument(help="The campaign's id.")]
 Reason = Annotated[str, typer.Option(help="For the audit log.")]
-Text = Annotated[str, typer.Option(help="What the players read.")]
-Item = Annotated[list[str] | None, typer.Option("--item", help="What comes with it: NAME=COUNT; may be repeated.")]
-ClassName = Annotated[str | None, typer.Option("--class", help="Only this class.")]
-Level = Annotated[int | None, typer.Option(min=1, help="Only from this level on, or up to it.")]
-Moment = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="In UTC.")
-]
-Banned = Annotated[bool, typer.Option("--banned", help="Those that are banned, instead of those that aren't.")]
 Count = Annotated[int, typer.Option(min=0, help="How many players the preview counted.")]
 
 campaigns_cli = typer.Typer(no_args_is_help=True, help="Send letters with items to many players.")
@@ -56,22 +47,12 @@ def show_campaign(campaign: Campaign, config: Config = DEFAULT) -> None:
 
 
 @campaigns_cli.command()
-def preview(  # noqa: PLR0913 (one for each option)
-    text: Text,
-    item: Item = None,
-    class_name: ClassName = None,
-    min_level: Level = None,
-    max_level: Level = None,
-    created_since: Moment = None,
-    created_until: Moment = None,
-    banned: Banned = False,  # noqa: FBT002
-    config: Config = DEFAULT,
-) -> None:
+@with_letter
+def preview(letter: LetterOptions, config: Config = DEFAULT) -> None:
     """Count the players that a letter would go to; nothing is sent."""
-    segment = _segment(class_name, (min_level, max_level), (created_since, created_until), banned=banned)
 
     async def work(core: application.Core) -> None:
-        found = await campaigns.preview(core.commands.campaigns, segment, _gift(text, item))
+        found = await campaigns.preview(core.commands.campaigns, letter.segment, letter.gift())
         second = " A second operator has to agree." if found.needs_second else ""
         console.print(f"{found.players} players.{second}")
 
@@ -79,17 +60,11 @@ def preview(  # noqa: PLR0913 (one for each option)
 
 
 @campaigns_cli.command()
-def start(  # noqa: PLR0913 (one for each option)
-    text: Text,
+@with_letter
+def start(
+    letter: LetterOptions,
     expected_count: Count,
     reason: Reason,
-    item: Item = None,
-    class_name: ClassName = None,
-    min_level: Level = None,
-    max_level: Level = None,
-    created_since: Moment = None,
-    created_until: Moment = None,
-    banned: Banned = False,  # noqa: FBT002
     may_differ_by: Annotated[int, typer.Option(min=0, help="How far the count may be off by now.")] = 0,
     command_id: Annotated[
         str | None, typer.Option(help="Of a start that may have happened: it isn't repeated.")
@@ -97,11 +72,10 @@ def start(  # noqa: PLR0913 (one for each option)
     config: Config = DEFAULT,
 ) -> None:
     """Send a letter to everyone who fits, once."""
-    segment = _segment(class_name, (min_level, max_level), (created_since, created_until), banned=banned)
 
     async def work(core: application.Core) -> None:
         chosen = command_ids.checked_or_new(command_id, core.commands.campaigns.now(), "command_id")
-        order = CampaignOrder(segment, _gift(text, item), expected_count, may_differ_by)
+        order = CampaignOrder(letter.segment, letter.gift(), expected_count, may_differ_by)
         console.print(_line(await campaigns.start(core.commands.campaigns, order, ChangedBy(actor(), reason, chosen))))
 
     with_core(config, work)
@@ -135,23 +109,3 @@ def _line(record: CampaignRecord) -> str:
 
 def _by(core: application.Core, reason: str) -> ChangedBy:
     return ChangedBy(actor(), reason, command_ids.new_id(core.commands.campaigns.now()))
-
-
-def _gift(text: str, items: list[str] | None) -> Gift:
-    """Raises BadInput, naming the fields, as the HTTP door does."""
-    counts = {
-        name: int(count) if count.isdecimal() else count for name, _, count in (x.partition("=") for x in items or ())
-    }
-    body = {"reason": "x", "text": text, "items": counts}
-    return Gift(text, tuple(sorted(wire.parse(wire.MailToPlayer, body).items.items())))
-
-
-def _segment(
-    class_name: str | None,
-    levels: tuple[int | None, int | None],
-    created: tuple[datetime | None, datetime | None],
-    *,
-    banned: bool,
-) -> Segment:
-    since, until = (None if moment is None else moment.replace(tzinfo=UTC) for moment in created)
-    return Segment(class_name, *levels, since, until, banned)

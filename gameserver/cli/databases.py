@@ -1,5 +1,6 @@
 """`gameserver databases`: adds databases to a group, empties them of slots, and removes them."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from pydantic import SecretStr
 
 from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import actor
+from gameserver.cli.auditing import change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
@@ -52,11 +54,10 @@ def add(
         settings = settings_of(config)
         groups = group or ["players"]
 
-        async def note(control: Database) -> None:
-            details = {"groups": groups, "url": url}
-            await Audit(control).note(actor(), "database_add", name, sharding.BY_COMMAND, details)
+        def recorded(control: Database) -> AbstractAsyncContextManager[object]:
+            return Audit(control).recorded(change_of("database_add", name, {"groups": groups, "url": url}))
 
-        carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, note))
+        carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, recorded))
         console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance`.")
 
 

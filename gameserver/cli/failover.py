@@ -7,17 +7,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gameserver.cli.actor import actor
+from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
-from gameserver.commands import sharding
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.clusters import failover_api
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.patroni_api import MemberState
-from gameserver.storage.operators.audit import Audit
-from gameserver.storage.sharding import provision
 from gameserver.terminal import grid, show, show_json
 
 failover = typer.Typer(no_args_is_help=True, help="Show which server of a database leads, and change it.")
@@ -53,8 +49,9 @@ def switchover(
     async def work() -> None:
         settings = settings_of(config)
         api = failover_api(settings, database)
-        await _note(settings, database, to)
-        console.print(await api.switch(to))
+        # The log may be in the very database that has no primary.
+        async with audited(settings, change_of("switchover", database, {"to": to})):
+            console.print(await api.switch(to))
 
     with faults():
         carry_out(work())
@@ -77,15 +74,3 @@ def _table(listed: Mapping[str, Sequence[MemberState]]) -> Table:
         if not members:
             table.add_row(name, "-", "-", "no Patroni answers", "", "", "")
     return table
-
-
-async def _note(settings: Settings, database: str, to: str | None) -> None:
-    """Into the audit log, which may be in the very database that has no primary."""
-    databases = provision.open_databases(settings)
-    try:
-        audit = Audit(databases[settings.control.database])
-        await audit.note(actor(), "switchover", database, sharding.BY_COMMAND, {"to": to})
-    except DatabaseUnavailable as error:
-        typer.echo(f"This isn't in the audit log: {error.detail}", err=True)
-    finally:
-        await databases.close()

@@ -5,16 +5,11 @@ from typing import Annotated
 
 import typer
 
-from gameserver.cli.actor import actor
+from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
-from gameserver.commands import sharding
-from gameserver.config.settings import Settings
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.fleet import overview
 from gameserver.stack.fleet.front import nodes_command
-from gameserver.storage.operators.audit import Audit
-from gameserver.storage.sharding import provision
 from gameserver.terminal import show, show_json
 
 nodes_cli = typer.Typer(no_args_is_help=True, help="Change the nodes behind HAProxy while `up` runs.")
@@ -57,9 +52,11 @@ def restart(config: Config = DEFAULT) -> None:
 def _ask_up(config: Path, command: str, argument: str | None = None, *, as_json: bool = False) -> None:
     async def run() -> None:
         settings = settings_of(config)
-        if command != "list":
-            await _note(settings, command, argument)
-        answer = await nodes_command(settings, command, argument, typer.echo)
+        if command == "list":
+            answer = await nodes_command(settings, command, argument, typer.echo)
+        else:
+            async with audited(settings, change_of(f"node_{command}", argument or "", {})):
+                answer = await nodes_command(settings, command, argument, typer.echo)
         if as_json:
             show_json(answer)
         else:
@@ -67,15 +64,3 @@ def _ask_up(config: Path, command: str, argument: str | None = None, *, as_json:
 
     with faults():
         carry_out(run())
-
-
-async def _note(settings: Settings, command: str, argument: str | None) -> None:
-    """Notes a change in the audit log; nodes can be changed also while the control database is away."""
-    databases = provision.open_databases(settings)
-    audit = Audit(databases[settings.control.database])
-    try:
-        await audit.note(actor(), f"node_{command}", argument or "", sharding.BY_COMMAND, {})
-    except DatabaseUnavailable as error:
-        typer.echo(f"This isn't in the audit log: {error.detail}", err=True)
-    finally:
-        await databases.close()

@@ -29,7 +29,8 @@ Yes = bool | None
 def rank(  # noqa: PLR0913 (one for each option)
     config: Config = DEFAULT,
     by: Annotated[
-        Literal["exp", "level", "hp", "created_at"] | None, typer.Option(help="What to rank by; exp unless given.")
+        Literal["exp", "level", "hp", "created_at", "seen_at"] | None,
+        typer.Option(help="What to rank by; exp unless given."),
     ] = None,
     saved: Annotated[
         str | None, typer.Option(help="A query that operators saved; options beside it take the place of its own.")
@@ -39,6 +40,8 @@ def rank(  # noqa: PLR0913 (one for each option)
     max_level: Annotated[int | None, typer.Option(min=1, help="Only this level and lower ones.")] = None,
     created_since: Moment = None,
     created_until: Moment = None,
+    seen_since: Moment = None,
+    seen_until: Moment = None,
     banned: Annotated[Yes, typer.Option("--banned/--not-banned", help="Only those that are, or aren't.")] = None,
     online: Annotated[Yes, typer.Option("--online/--offline", help="Only those that are, or aren't.")] = None,
     name: Annotated[str | None, typer.Option(help="Only the player of this name.")] = None,
@@ -58,6 +61,8 @@ def rank(  # noqa: PLR0913 (one for each option)
         max_level=max_level,
         created_since=_utc(created_since),
         created_until=_utc(created_until),
+        seen_since=_utc(seen_since),
+        seen_until=_utc(seen_until),
         banned=banned,
         name_begins=name_begins,
         name_part=name_part,

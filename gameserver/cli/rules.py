@@ -1,21 +1,39 @@
-"""`gameserver rules`: the rulebooks that nodes have played by."""
+"""`gameserver rules`: the rulebooks that nodes have played by, and ordering others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
+from rich.table import Table
 
 from gameserver import app as application
 from gameserver.app.looking_back import rulebooks_of
+from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
-from gameserver.commands.results import RecordedRulebook
+from gameserver.commands import command_ids, fleet, rollouts
+from gameserver.commands.results import ChangedBy, RecordedRulebook, RolloutPlan, RuleOrder
+from gameserver.rules.differences import RuleChange, differences
 from gameserver.rules.errors import NotFound
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
+from gameserver.transport import answers
 
-rules_cli = typer.Typer(no_args_is_help=True, help="Show the rulebooks that nodes have played by.")
+Reason = Annotated[str, typer.Option(help="For the audit log.")]
+At = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="The moment, in UTC; or use --in."),
+]
+InSeconds = Annotated[int | None, typer.Option("--in", min=5, help="Seconds until the moment.")]
+CommandId = Annotated[str | None, typer.Option(help="Of an order that may have been made: it isn't repeated.")]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Order nothing: show what would change, and what is in the way.")
+]
+
+rules_cli = typer.Typer(no_args_is_help=True, help="The rulebooks that nodes play by, over time.")
 SHORT = 12
 """Digits of a hash that a table shows."""
 
@@ -64,30 +82,132 @@ def diff(
     async def work(core: application.Core) -> None:
         known = await rulebooks_of(core).all()
         one, two = _chosen(known, first), _chosen(known, second)
-        old, new = (dict(_values(orjson.loads(rulebook.game))) for rulebook in (one, two))
-        differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-        rows = [(name, old.get(name), new.get(name)) for name in differing]
+        found = differences(orjson.loads(one.game), orjson.loads(two.game))
         same_code = one.code_hash == two.code_hash
         if as_json:
-            shown = [dict(zip(("value", "first", "second"), row, strict=True)) for row in rows]
+            shown = [dict(zip(("value", "first", "second"), row, strict=True)) for row in found]
             show_json({"values": shown, "same_code": same_code})
             return
-        table = grid("value", str(first), str(second), folded=(str(first), str(second)))
-        for name, *values in rows:
-            table.add_row(name, *("" if value is None else str(value) for value in values))
+        table = _table(found, str(first), str(second))
         table.caption = f"The code is {'the same' if same_code else 'another one'}."
         show(console, table)
 
     with_core(config, work)
 
 
-def _values(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Each value that isn't a table, with its path; a list is a value."""
-    if not isinstance(value, dict):
-        yield path, value
-        return
-    for name, inner in value.items():
-        yield from _values(inner, f"{path}.{name}" if path else name)
+@rules_cli.command()
+def publish(  # noqa: PLR0913 (one for each option)
+    game: Annotated[Path, typer.Option(help="The game.toml to put in force.", exists=True, dir_okay=False)],
+    reason: Reason,
+    at: At = None,
+    in_seconds: InSeconds = None,
+    command_id: CommandId = None,
+    preview: Preview = False,  # noqa: FBT002
+    config: Config = DEFAULT,
+) -> None:
+    """Put a game.toml in force on every node at one moment, without a restart."""
+
+    async def work(core: application.Core) -> None:
+        context, content = core.commands.rollouts, rollouts.read_game(game.read_text("utf-8"))
+        if preview:
+            _show_plan(await rollouts.preview(context, content))
+            return
+        moment = rollouts.when(_utc(at), in_seconds)
+        _show_order(await rollouts.publish(context, content, moment, _by(core, reason, command_id)))
+
+    with_core(config, work)
+
+
+@rules_cli.command()
+def revert(
+    reason: Reason,
+    at: At = None,
+    in_seconds: InSeconds = None,
+    command_id: CommandId = None,
+    preview: Preview = False,  # noqa: FBT002
+    config: Config = DEFAULT,
+) -> None:
+    """Put the rulebook that was in force before the present one in force again, the same way."""
+
+    async def work(core: application.Core) -> None:
+        context = core.commands.rollouts
+        if preview:
+            _show_plan(await rollouts.revert_preview(context))
+            return
+        moment = rollouts.when(_utc(at), in_seconds)
+        _show_order(await rollouts.revert(context, moment, _by(core, reason, command_id)))
+
+    with_core(config, work)
+
+
+@rules_cli.command()
+def cancel(reason: Reason, config: Config = DEFAULT) -> None:
+    """Take back an order whose moment lies ahead."""
+
+    async def work(core: application.Core) -> None:
+        _show_order(await rollouts.cancel(core.commands.rollouts, _by(core, reason, None)))
+
+    with_core(config, work)
+
+
+@rules_cli.command()
+def orders(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show what was ordered, from the newest, and which nodes are ready for it."""
+
+    async def work(core: application.Core) -> None:
+        found, nodes = await rollouts.overview(core.commands.rollouts), await fleet.nodes(core.commands.fleet)
+        shown = answers.rules(found, nodes)
+        if as_json:
+            show_json(shown)
+            return
+        table = grid("edition", "rulebook", "from", "state", "by", "reason", right=("edition", "rulebook"))
+        for order in shown["orders"]:
+            table.add_row(
+                str(order["edition"]),
+                str(order["rulebook"]),
+                order["at"],
+                order["state"],
+                order["admin"],
+                order["reason"],
+            )
+        show(console, table)
+        for node in shown["nodes"]:
+            ready = ", ".join(map(str, node["rules"].get("ready", []))) or "unknown"
+            problems = "".join(f" {problem}" for problem in node["rules"].get("problems", {}).values())
+            console.print(
+                f"{node['name']}: in force is edition {node['rules'].get('edition')}, ready are {ready}.{problems}"
+            )
+
+    with_core(config, work)
+
+
+def _by(core: application.Core, reason: str, command_id: str | None) -> ChangedBy:
+    chosen = command_ids.checked_or_new(command_id, core.commands.rollouts.policy.now(), "command_id")
+    return ChangedBy(actor(), reason, chosen)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _show_plan(plan: RolloutPlan) -> None:
+    show(console, _table(plan.differences, f"rulebook {plan.present}", "then"))
+    for problem in plan.problems:
+        console.print(problem)
+    console.print("It can't be published." if plan.problems else "Nothing stands in the way.")
+    console.print(f"What players would have gained and lost: {answers.WHAT_IF}")
+
+
+def _show_order(order: RuleOrder) -> None:
+    shown = answers.rule_order(order)
+    console.print(f"edition {order.edition}: rulebook {order.rulebook} from {shown['at']} on, {shown['state']}")
+
+
+def _table(found: Sequence[RuleChange], first: str, second: str) -> Table:
+    table = grid("value", first, second, folded=(first, second))
+    for name, *values in found:
+        table.add_row(name, *("" if value is None else str(value) for value in values))
+    return table
 
 
 def _chosen(known: Sequence[RecordedRulebook], number: int) -> RecordedRulebook:

@@ -8,6 +8,7 @@ from typing import Literal
 from gameserver.commands.entrance import Entrance
 from gameserver.commands.passwords import Passwords
 from gameserver.commands.turns import Turns
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.window import Window
@@ -38,10 +39,15 @@ class Accounts:
     sessions: Sessions
     attempts: Attempts
     passwords: Passwords
-    rulebook: Rulebook
+    rules: RulesInForce
     policy: Policy
     turns: Turns = field(default_factory=Turns)
     entrance: Entrance = field(default_factory=Entrance)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The one in force."""
+        return self.rules.rulebook
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.corrections import ChangedBy
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.boards.check import BoardCheck, CheckReport
 from gameserver.storage.boards.layout import Contest
@@ -54,13 +55,17 @@ async def check_some(board_repair: BoardRepair) -> int:
     return _counted(contest, await board_repair.checks.sample(contest, SAMPLE, repair=True)).found
 
 
-async def rebuild(board_repair: BoardRepair, admin: str, board: str, season: str, reason: str) -> str:
+async def rebuild(board_repair: BoardRepair, by: ChangedBy, board: str, season: str) -> str:
     """Begins to rebuild a board beside the one that is served; the new generation's name.
 
-    Raises BoardNotFound, SeasonNotFound, BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
+    Sent again under its command id it begins nothing new. Raises BoardNotFound, SeasonNotFound, CommandMismatch,
+    BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
     contest = _followed(board_repair, board, season)
-    entry = AuditedChange(admin, "board_rebuild", board, reason, {"season": boards.season_name(contest)})
+    details = {"season": boards.season_name(contest)}
+    entry = AuditedChange(by.admin, "board_rebuild", board, by.reason, details, by.command_id)
+    if (earlier := await board_repair.audit.done_before(entry)) is not None:
+        return str(earlier.after["generation"])
     async with board_repair.audit.recorded(entry) as end:
         generation = await board_repair.lifecycle.rebuild(contest)
         end.after = {"generation": generation}

@@ -11,7 +11,7 @@ from gameserver.storage.boards.layout import ALL_TIME, Contest
 from gameserver.storage.boards.standings import Boards, Page
 from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.past import PastStandings
-from gameserver.times import rfc3339_of_seconds
+from gameserver.times import moment_in_utc, rfc3339_of_seconds
 
 STALE_MS = 10_000
 """How far a board may lie behind the databases before its answers are stale; followers write every second."""
@@ -105,11 +105,8 @@ def contest(leaderboards: Leaderboards, name: str, season: str) -> Contest:
 
 def _parse(season: str) -> int:
     """The number of a season that is named by its start; ALL_TIME if the text is no such name."""
-    try:
-        moment = datetime.fromisoformat(season)
-    except ValueError:
-        return ALL_TIME
-    return int(moment.timestamp()) if moment.tzinfo is not None else ALL_TIME
+    moment = moment_in_utc(season)
+    return ALL_TIME if moment is None else int(moment.timestamp())
 
 
 def season_name(which: Contest) -> str:

@@ -29,7 +29,8 @@ from gameserver.storage.operators.questions import Segment
 from gameserver.storage.operators.recipients import Recipients
 from gameserver.times import rfc3339
 
-FIELDS = ("class", "min_level", "max_level", "created_since", "created_until", "banned")
+MOMENTS = ("created_since", "created_until", "seen_since", "seen_until")
+FIELDS = ("class", "min_level", "max_level", *MOMENTS, "banned")
 """What a campaign's filter may have; no name, so that an erasure needn't look there."""
 
 
@@ -138,20 +139,27 @@ async def newest(campaigns: Campaigns, limit: int) -> list[CampaignRecord]:
 
 def segment_of(stored: Mapping[str, Any]) -> Segment:
     """The segment of a stored filter."""
-    since, until = stored.get("created_since"), stored.get("created_until")
+    moments = {name: datetime.fromisoformat(stored[name]) for name in MOMENTS if name in stored}
     return Segment(
         class_name=stored.get("class"),
         min_level=stored.get("min_level"),
         max_level=stored.get("max_level"),
-        created_since=None if since is None else datetime.fromisoformat(since),
-        created_until=None if until is None else datetime.fromisoformat(until),
+        created_since=moments.get("created_since"),
+        created_until=moments.get("created_until"),
         banned=stored.get("banned"),
+        seen_since=moments.get("seen_since"),
+        seen_until=moments.get("seen_until"),
     )
 
 
+def is_known(stored: Mapping[str, Any]) -> bool:
+    """Whether this version knows everything in a stored filter: what it didn't heed would reach too many."""
+    return set(stored) <= set(FIELDS)
+
+
 def _filter_of(segment: Segment) -> dict[str, Any]:
-    since, until = segment.created_since, segment.created_until
-    moments = (None if since is None else since.isoformat(), None if until is None else until.isoformat())
+    given = (segment.created_since, segment.created_until, segment.seen_since, segment.seen_until)
+    moments = (None if moment is None else moment.isoformat() for moment in given)
     values = (segment.class_name, segment.min_level, segment.max_level, *moments, segment.banned)
     return {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
 

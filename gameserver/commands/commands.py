@@ -17,6 +17,7 @@ from gameserver.commands.play import Play
 from gameserver.commands.player_changes import PlayerChanges
 from gameserver.commands.player_export import PlayerExports
 from gameserver.commands.player_page import PlayerPages
+from gameserver.commands.rollouts import Rollouts
 from gameserver.commands.seasons import Seasons
 
 
@@ -40,3 +41,4 @@ class Commands:
     player_changes: PlayerChanges
     campaigns: Campaigns
     fleet: FleetOrders
+    rollouts: Rollouts

@@ -36,7 +36,7 @@ async def plan(planning: Planning, past: Past, held: Mapping[str, int], order: O
 
 async def _correction(planning: Planning, past: Past, order: Correct) -> Correction:
     before = past.player
-    after = corrections.corrected(before, order, planning.rulebook.game)
+    after = corrections.corrected(before, order, planning.rules.game)
     takes, grants = _signed(order.items)
     if _state(before) == _state(after) and not takes and not grants:
         raise BadInput(errors=[FieldProblem("", "nothing would change")])
@@ -67,7 +67,7 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
             data = await past.data(row.version - 1)
         else:
             left.append("What the game's rules remember of the player has changed since, and stays.")
-    after = corrections.undone(player, earlier.outcome, row.outcome, data, planning.rulebook.game)
+    after = corrections.undone(player, earlier.outcome, row.outcome, data, planning.rules.game)
     takes, grants = _returned([row], held, left)
     [deed] = await planning.rescoring.deeds(player, await past.data(row.version - 1), [earlier, row])
     scores = await ScorePlan.of(planning, past)
@@ -85,7 +85,7 @@ async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int],
     rows = await _rows_since(past, version)
     target, undoing = rows[-1], rows[:-1]
     data = await past.data(version)
-    after = corrections.restored(player, target.outcome, data, planning.rulebook.game)
+    after = corrections.restored(player, target.outcome, data, planning.rules.game)
     left = [sentence for row in undoing for sentence in _letters(row)][:20]
     if target.outcome["name"] != player.name:
         left.append("The player was renamed since: the name stays.")

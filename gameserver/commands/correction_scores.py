@@ -11,8 +11,8 @@ from typing import Self
 
 from gameserver.rules.boards import Board
 from gameserver.rules.corrections import CORRECTIONS
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.player import Player
-from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.past import Past, PastRow, Stored, undone_by
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.rescoring import Deed, Rescoring, folded
@@ -27,7 +27,7 @@ Scores = dict[Key, int | None]
 class Planning:
     """What plans need; one per node."""
 
-    rulebook: Rulebook
+    rules: RulesInForce
     calendar: Calendar
     rescoring: Rescoring
     now: Callable[[], datetime]

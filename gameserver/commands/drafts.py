@@ -36,11 +36,13 @@ def draft_of(accounts: Accounts, application: Application, command_id: str, atte
     What is asked of new players only isn't checked: it may be a retry of a sign-up that an earlier version accepted.
     """
     name = names.read(application.name, application.shortest_name)
-    player = accounts.rulebook.new_player(
+    born = accounts.policy.now()
+    edition = accounts.rules.at(born)
+    player = edition.rulebook.new_player(
         accounts.room.enrolments.id_of(command_id, attempt),
         name.shown,
         application.class_name,
-        accounts.policy.now(),
+        born,
         application.hp,
         application.exp,
     )
@@ -48,8 +50,9 @@ def draft_of(accounts: Accounts, application: Application, command_id: str, atte
     if application.device is not None:
         keys.append(device_key(application.device))
     args = {"name": name.shown, "class": player.class_name, "hp": application.hp, "exp": application.exp}
-    max_hp = accounts.rulebook.game.max_hp(player.class_name, player.level)
-    return Enrolment(command_id, args, [str(key) for key in keys], player, max_hp)
+    max_hp = edition.rulebook.game.max_hp(player.class_name, player.level)
+    rules = edition.rulebook.number
+    return Enrolment(command_id, args, [str(key) for key in keys], player, max_hp, edition=edition.number, rules=rules)
 
 
 def keys_of_draft(enrolment: Enrolment) -> list[Key]:

@@ -14,7 +14,7 @@ from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
-from gameserver.rules.errors import BadInput, Conflict, FieldProblem
+from gameserver.rules.errors import BadInput, Conflict, FieldProblem, NotFound
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.rooms import LiveRoom
@@ -132,6 +132,43 @@ async def _told(fleet: FleetOrders, ids: Sequence[int]) -> Ordered:
         for record in records
     ]
     return plans, ids
+
+
+async def node(fleet: FleetOrders, name: str) -> NodeCondition:
+    """The node of this name. Raises NotFound, Conflict if several have it, PresenceUnavailable."""
+    named = [each for each in await nodes(fleet) if each.node.name == name]
+    if not named:
+        raise NotFound("There is no such node.")
+    if len(named) > 1:
+        raise Conflict(f"{len(named)} nodes are called {name}: `[node] name` tells them apart.")
+    return named[0]
+
+
+async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: bool) -> NodeCondition:
+    """Tells a node to drain, or to take new work again. Sent again under its command id it is told once.
+
+    Raises NotFound, Conflict if no other node takes new work, CommandMismatch, CommandExpired, PresenceUnavailable,
+    DatabaseUnavailable.
+    """
+    fleet.policy.window.check(by.command_id, fleet.policy.now())
+    found = await node(fleet, name)
+    before = {"address": found.node.address, "players": found.node.players, "sockets": found.node.sockets}
+    action = "node_drain" if drain else "node_resume"
+    entry = AuditedChange(by.admin, action, name, by.reason, {}, by.command_id, before)
+    if await fleet.sharding.audit.done_before(entry) is not None:
+        return found
+    async with fleet.sharding.audit.recorded(entry):
+        if drain:
+            await _require_another(fleet, found)
+        await fleet.live.vitals.order(found.node.address, by.command_id, drain=drain)
+    return found
+
+
+async def _require_another(fleet: FleetOrders, leaving: NodeCondition) -> None:
+    """Raises Conflict if every other node drains, too."""
+    others = [each for each in await nodes(fleet) if each.node.address != leaving.node.address]
+    if all(each.figures.get("draining", False) for each in others):
+        raise Conflict(f"{leaving.node.name} is the last node that takes new work.")
 
 
 async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:

@@ -36,3 +36,25 @@ async def lacking(names: GameNames, game: Game, *, record: bool = False) -> list
         await names.record(holdings.counts)
     silent = [f"database {name}: it doesn't answer, so what its players hold isn't known" for name in holdings.silent]
     return game_names.faults(holdings.counts, game) + silent
+
+
+async def needed(names: GameNames, present: Game, wanted: Game) -> list[str]:
+    """Why a game can't follow another one while players play: what they hold, or may still get, and it doesn't have.
+
+    A name can be left out once nobody can get it any more, so the present game must have it as retired (of a letter: as
+    withdrawn), and nobody holds it. A database that doesn't answer is a reason, too. Raises DatabaseUnavailable.
+    """
+    known = game_names.names_of(wanted)
+    problems = game_names.still_given(present, known)
+    if gone := ((await names.recorded()) | game_names.names_of(present)) - known:
+        holdings = await names.held(gone)
+        problems += game_names.faults(holdings.counts, wanted)
+        problems += [
+            f"database {name}: it doesn't answer, so what its players hold isn't known" for name in holdings.silent
+        ]
+    return problems
+
+
+async def record(names: GameNames, game: Game) -> None:
+    """Records the names of a game before players can get them. Raises DatabaseUnavailable."""
+    await names.record(game_names.names_of(game) - await names.recorded())

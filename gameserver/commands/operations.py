@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gameserver.commands import live, play
+from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.play import Play
 from gameserver.storage.accounts.bans import Bans
@@ -49,14 +50,16 @@ async def nodes(operations: Operations, players: Sequence[int]) -> list[LiveNode
     return await operations.live.room.presence.nodes(players)
 
 
-async def proclaim(operations: Operations, admin: str, text: str, reason: str, player_id: int | None) -> int:
-    """Sends a notice to all players, or to one; its number.
+async def proclaim(operations: Operations, by: ChangedBy, text: str, player_id: int | None) -> int:
+    """Sends a notice to all players, or to one; its number. Sent again under its command id it isn't sent twice.
 
-    Raises PlayerNotFound, PresenceUnavailable, DatabaseUnavailable.
+    Raises PlayerNotFound, CommandMismatch, PresenceUnavailable, DatabaseUnavailable.
     """
+    entry = AuditedChange(by.admin, "notice", str(player_id or "everyone"), by.reason, {"text": text}, by.command_id)
+    if (earlier := await operations.room.audit.done_before(entry)) is not None:
+        return int(earlier.after["number"])
     if player_id is not None:
         await play.read(operations.play, player_id)
-    entry = AuditedChange(admin, "notice", str(player_id or "everyone"), reason, {"text": text})
     async with operations.room.audit.recorded(entry) as end:
         number = await live.proclaim(operations.live, text, player_id)
         end.after = {"number": number}

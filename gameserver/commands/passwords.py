@@ -8,6 +8,7 @@ kernel leaves to threads of low priority. Whoever is refused has cost no hash.
 """
 
 import asyncio
+import base64
 import contextlib
 import ipaddress
 import math
@@ -23,6 +24,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from gameserver.commands.fair_turns import FairTurns, Source, TurnBounds
 from gameserver.rules.passwords import prepared
@@ -68,7 +70,7 @@ class Passwords:
         )
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
-        self._no_password = self._hasher.hash(secrets.token_urlsafe(16))
+        self._no_password = _of_nobody(self._hasher)
 
     def require_place(self, address: str | None) -> None:
         """Raises Overloaded if as many as may already wait there: asked before anything is looked up."""
@@ -145,6 +147,15 @@ def _timed(work: Callable[[], T]) -> "_Timed[T]":
     began, worked = time.monotonic(), time.thread_time()
     result = work()
     return _Timed(result, time.thread_time() - worked, time.monotonic() - began)
+
+
+def _of_nobody(hasher: PasswordHasher) -> str:
+    """An encoded hash of `hasher`'s parameters that no password has: it costs a check what a real one does."""
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (hasher.salt_len, hasher.hash_len)
+    )
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def _cores() -> int:

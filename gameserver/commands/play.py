@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound, RuleBroken
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
@@ -21,6 +22,9 @@ from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_
 from gameserver.storage.sessions.sessions import Session
 from gameserver.storage.social.feeds import Feeds
 from gameserver.telemetry import COMMAND_SECONDS, command_ended, request_id
+
+UNKNOWN = "unknown"
+"""How a command ends whose request is cancelled, or that fails without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,13 @@ class Play:
     history: History
     inbox: Inbox
     feeds: Feeds
-    rulebook: Rulebook
+    rules: RulesInForce
     turns: Turns = field(default_factory=Turns)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The one in force."""
+        return self.rules.rulebook
 
 
 async def act(play: Play, session: Session, action: str, args: object, command_id: str, *, repeatable: bool) -> Receipt:
@@ -52,18 +61,26 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     Queued before the first await, so the commands of one socket take effect in the order in which they were sent.
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
-    model = play.rulebook.arguments(action, args)
+    rulebook = play.rulebook
+    model = rulebook.arguments(action, args)
     command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
+    command.rulebook = rulebook
     command.repeatable, began = repeatable, time.perf_counter()
+    if (tracer := play.players.tracer) is not None:
+        command.trace = tracer.command(action, command_id)
+    end = UNKNOWN
     try:
-        command.takes = _takes(play.rulebook, command)
+        command.takes = _takes(rulebook, command)
         receipt = await play.players.act(command)
+        end = "replayed" if receipt.replayed else "done"
     except GameError as error:
-        command_ended(action, error.code).inc()
+        end = error.code
         raise
     finally:
         COMMAND_SECONDS.of(action).observe(time.perf_counter() - began)
-    command_ended(action, "replayed" if receipt.replayed else "done").inc()
+        command_ended(action, end).inc()
+        if command.trace is not None:
+            command.trace.end(end)
     play.feeds.note(receipt, action)
     return receipt
 

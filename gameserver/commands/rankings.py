@@ -92,6 +92,7 @@ def _require_someone(segment: Segment) -> None:
     for low, high, field in (
         (segment.min_level, segment.max_level, "max_level"),
         (segment.created_since, segment.created_until, "created_until"),
+        (segment.seen_since, segment.seen_until, "seen_until"),
     ):
         if low is not None and high is not None and low > high:  # type: ignore[operator]
             problem = FieldProblem(field, "is before the other end")

@@ -14,6 +14,7 @@ from gameserver.commands.play import HistoryPage
 from gameserver.commands.player_export import ExportPart
 from gameserver.commands.player_page import PastState, PlayerPage, Timeline
 from gameserver.commands.rank_changes import RankChange
+from gameserver.commands.rollouts import RolloutPlan, RulesOverview
 from gameserver.commands.seasons import Preview
 from gameserver.storage.accounts.bans import Ban, BanChange, BanState
 from gameserver.storage.accounts.player_keys import Device
@@ -31,8 +32,9 @@ from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
-from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment
 from gameserver.storage.operators.reports import Count, Ranking
+from gameserver.storage.operators.rule_orders import RuleOrder
 from gameserver.storage.operators.rulebooks import RecordedRulebook
 from gameserver.storage.operators.saved_queries import SavedQuery
 from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
@@ -47,6 +49,7 @@ from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 from gameserver.storage.social.blocks import Block
 
 __all__ = [
+    "MOMENTS",
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",
@@ -99,6 +102,9 @@ __all__ = [
     "Ranking",
     "Receipt",
     "RecordedRulebook",
+    "RolloutPlan",
+    "RuleOrder",
+    "RulesOverview",
     "SavedQuery",
     "SeasonRecord",
     "Seen",

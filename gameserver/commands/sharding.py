@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import structlog
 
 from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict, GameError
-from gameserver.storage.operators.audit import Audit
+from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
 from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove
@@ -119,16 +120,22 @@ async def begin(
     """
     for plan in plans:
         await sharding.mover.require_fit(plan)
-    for plan in plans if admin is not None else ():
-        details = {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
-        await _note(sharding, admin, action, plan.target, details)
-    return await sharding.moves.make(plans, sharding.mover.name)
+    async with contextlib.AsyncExitStack() as stack:
+        ends = []
+        for plan in plans:
+            details = {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
+            recorded = _recorded(sharding, admin, action, plan.target, details)
+            ends.append(await stack.enter_async_context(recorded))
+        ids = await sharding.moves.make(plans, sharding.mover.name)
+        for end, move_id in zip(ends, ids, strict=True):
+            end.after = {"moves": [move_id]}
+    return ids
 
 
 async def drain(sharding: Sharding, name: str, admin: str | None = None) -> list[PlannedMove]:
     """Marks a database as draining; the moves that take its slots away. Raises Conflict."""
-    await _note(sharding, admin, "database_drain", name)
-    groups = await sharding.membership.drain(name)
+    async with _recorded(sharding, admin, "database_drain", name):
+        groups = await sharding.membership.drain(name)
     return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
 
 
@@ -160,29 +167,32 @@ async def begin_drain(
 
 async def remove(sharding: Sharding, name: str, admin: str) -> None:
     """Removes a database from its groups. Raises Conflict."""
-    await _note(sharding, admin, "database_remove", name)
-    await sharding.membership.leave(name)
+    async with _recorded(sharding, admin, "database_remove", name):
+        await sharding.membership.leave(name)
 
 
 async def cancel(sharding: Sharding, move_id: int, admin: str) -> None:
     """Asks for the end of a move. Raises Conflict."""
-    await _note(sharding, admin, "slots_cancel", str(move_id))
-    await sharding.moves.cancel(move_id)
+    async with _recorded(sharding, admin, "slots_cancel", str(move_id)):
+        await sharding.moves.cancel(move_id)
 
 
 async def resume(sharding: Sharding, admin: str) -> list[int]:
     """The unfinished moves, to be carried out."""
     ids = [move.id for move in await sharding.moves.unfinished()]
     for move_id in ids:
-        await _note(sharding, admin, "slots_resume", str(move_id))
+        async with _recorded(sharding, admin, "slots_resume", str(move_id)):
+            pass  # it is carried out by whoever has its lease, and a move tells itself how it ended
     return ids
 
 
-async def _note(
+def _recorded(
     sharding: Sharding, admin: str | None, action: str, target: str, details: Mapping[str, Any] | None = None
-) -> None:
-    if admin is not None:
-        await sharding.audit.note(admin, action, target, BY_COMMAND, details or {})
+) -> AbstractAsyncContextManager[AuditedEnd]:
+    """The change in the audit log, if it has an author."""
+    if admin is None:
+        return contextlib.nullcontext(AuditedEnd())
+    return sharding.audit.recorded(AuditedChange(admin, action, target, BY_COMMAND, details or {}))
 
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:

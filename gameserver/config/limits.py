@@ -66,14 +66,14 @@ class LimitSettings(SettingsSection):
     """The same, to each recipient."""
     letters_per_recipient: PerMinute = PerMinute(per_minute=120, burst=120)
     """Letters of other players' actions that take effect on a player; more of them are returned."""
-    actions_per_player: PerSecond = PerSecond(per_second=500, burst=1000)
-    """On each node."""
+    actions_per_player: PerSecond = PerSecond(per_second=60, burst=120)
+    """On each node; a refused action costs as much as one that takes effect."""
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
     hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)
     """Sockets that a player opens, on each node."""
     reads_per_player: PerSecond = PerSecond(per_second=50, burst=500)
-    """Pages of a player's ledger and inbox, its items, friends, blocks, feed, devices and sessions, on each node."""
+    """Pages of a player's ledger, inbox and export; items, friends, blocks, feed, devices and sessions. On each node."""
     key_changes_per_player: PerMinute = PerMinute(per_minute=6, burst=60)
     """Renames, and devices added or taken away, on each node."""
     list_changes_per_player: PerMinute = PerMinute(per_minute=300, burst=600)

@@ -41,6 +41,7 @@ from gameserver.config.sections import (
     WriteSettings,
 )
 from gameserver.config.servers import DatabaseSettings, EtcdSettings, RedisSettings, ServerSettings
+from gameserver.config.tracing import TracingSettings
 
 REDIS_MASTER = "gameserver"
 """The name of the master that Sentinels of `up` watch."""
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     operators: OperatorSettings = OperatorSettings()
     backend: BackendSettings = BackendSettings()
     limits: LimitSettings = LimitSettings()
+    tracing: TracingSettings = TracingSettings()
     backups: BackupSettings | None = None
     _folder: Path = PrivateAttr(default=Path())
 

@@ -5,6 +5,7 @@ A rule is an action of `[actions]` or the effect of a letter of `[mail]`. It is 
 extra fields, such as a subclass of `Arguments`.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def _model(function: Callable[..., object], reference: str) -> type[BaseModel]:
     return model
 
 
+@functools.cache
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     try:
         return model.model_json_schema()

@@ -25,7 +25,8 @@
     │   │   └─ OutcomeUnknown outcome_unknown: it may have taken effect
     │   ├─ BoardUnavailable board_unavailable, SessionsUnavailable sessions_unavailable
     │   ├─ PresenceUnavailable presence_unavailable, FriendsUnavailable friends_unavailable
-    │   └─ ClassMissing class_missing: the node's game doesn't have the player's class
+    │   └─ ClassMissing class_missing: the node's game doesn't have the player's class,
+    │       RulesChanging rules_changing: the rules in force at this moment aren't at hand
     └─ Internal internal
         └─ RuleBroken internal: a rule of the game broke the law of players; only the log shows `fault`
 
@@ -44,6 +45,7 @@ from gameserver.rules.failures import GameError as GameError
 from gameserver.rules.failures import OutcomeUnknown as OutcomeUnknown
 from gameserver.rules.failures import Overloaded as Overloaded
 from gameserver.rules.failures import PresenceUnavailable as PresenceUnavailable
+from gameserver.rules.failures import RulesChanging as RulesChanging
 from gameserver.rules.failures import SessionsUnavailable as SessionsUnavailable
 from gameserver.rules.failures import Unavailable as Unavailable
 from gameserver.rules.missing import BoardNotFound as BoardNotFound

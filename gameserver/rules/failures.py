@@ -88,6 +88,13 @@ class FriendsUnavailable(Unavailable):
     sentence = "Friends can't be changed right now."
 
 
+class RulesChanging(Unavailable):
+    """The rules that are in force at this moment aren't at hand, or others than the request was prepared for."""
+
+    code = "rules_changing"
+    sentence = "The rules are being changed; nothing has changed for the player."
+
+
 class ClassMissing(Unavailable):
     """This node's game doesn't have the player's class; nothing has changed, and a node of another game may do it."""
 

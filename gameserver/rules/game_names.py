@@ -3,7 +3,7 @@
 Foes and actions are named by commands alone, and boards by their seasons, which store the board's definition.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from gameserver.rules.game import Game
@@ -19,6 +19,12 @@ _REMEDIES = {
     "class": "write it again, with `retired = true` if nobody shall take it any more",
     "item": "write it again, with `retired = true` if no foe shall drop it any more",
     "letter": 'write it again, or as "gameserver.rules.mail:withdrawn", which sends such letters back',
+}
+WITHDRAWN = "gameserver.rules.mail:withdrawn"
+_FIRST = {
+    "class": "publish it with `retired = true` first",
+    "item": "publish it with `retired = true` first",
+    "letter": f'publish it as "{WITHDRAWN}" first',
 }
 
 
@@ -43,4 +49,19 @@ def faults(counts: Mapping[GameName, int], game: Game) -> list[str]:
         f" it: {_REMEDIES[name.kind]}"
         for name in sorted(counts)
         if name not in known and counts[name]
+    ]
+
+
+def still_given(game: Game, known: Collection[GameName]) -> list[str]:
+    """The names that players can still get in this game and that aren't among the known ones, each with the remedy."""
+    given = {
+        *(GameName("class", name) for name, entry in game.classes.items() if not entry.retired),
+        *(GameName("item", name) for name, entry in game.items.items() if not entry.retired),
+        *(GameName("letter", name) for name, rule in game.mail.items() if rule != WITHDRAWN),
+    }
+    return [
+        f"{_TABLES[name.kind]}.{name.name}: players can still get it by the rules in force: {_FIRST[name.kind]},"
+        " and leave it out later"
+        for name in sorted(given)
+        if name not in known
     ]

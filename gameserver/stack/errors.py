@@ -3,3 +3,6 @@
 
 class StackError(Exception):
     """A server can't be started, stopped or changed; the text is a sentence for people, perhaps with log lines."""
+
+    code = "refused"
+    """How the change ended, in the audit log."""

@@ -9,6 +9,7 @@ from gameserver.transport.route import admin
 VIEWER, OPERATOR = Role.VIEWER, Role.OPERATOR
 READS = (errors.DatabaseUnavailable,)
 ORDERS = (errors.Conflict, errors.CommandExpired, errors.OutcomeUnknown, *READS)
+NODES = (errors.NotFound, errors.PresenceUnavailable, errors.CommandMismatch, *ORDERS)
 
 FLEET_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/fleet", fleet.read_fleet, "How every node is, and the databases of each group",
@@ -24,6 +25,12 @@ FLEET_ROUTES = (
     admin(OPERATOR, "POST", "/admin/v1/databases/{database}/drain", fleet.drain_database,
            "Move all slots away from a database, or say which moves that would be", body=wire.Because,
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),
+    admin(OPERATOR, "POST", "/admin/v1/nodes/{node}/drain", fleet.drain_node,
+           "Let a node take no new work and send its sockets elsewhere, or say how many those are", body=wire.Because,
+           query=wire.PreviewQuery, answer=answers.NodeOrderAnswer, errors=NODES, takes_command_id=True),
+    admin(OPERATOR, "DELETE", "/admin/v1/nodes/{node}/drain", fleet.resume_node,
+           "Let a node that was drained take new work again", query=wire.ReasonQuery,
+           answer=answers.NodeOrderAnswer, errors=NODES, takes_command_id=True),
     admin(VIEWER, "GET", "/admin/v1/seasons", fleet.read_seasons, "The seasons of all boards",
            answer=answers.SeasonsAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/seasons/{board}/preview", fleet.preview_season,

@@ -7,7 +7,8 @@ from datetime import datetime
 from aiohttp import web
 
 from gameserver.commands.commands import Commands
-from gameserver.rules.rulebook import Rulebook
+from gameserver.rules.editions import RulesInForce
+from gameserver.tracing.tracer import Tracer
 
 
 @dataclass(slots=True)
@@ -15,6 +16,8 @@ class Readiness:
     """Whether the node takes new work; off while it drains."""
 
     ready: bool = False
+    stopping: bool = False
+    """Whether the process is about to end, so that no order makes it ready again."""
     in_flight: int = 0
     """HTTP requests being answered."""
     problems: Callable[[], Mapping[str, str]] = dict
@@ -24,6 +27,8 @@ class Readiness:
 
 
 COMMANDS = web.AppKey("commands", Commands)
-RULEBOOK = web.AppKey("rulebook", Rulebook)
+RULES = web.AppKey("rules", RulesInForce)
 CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("clock")
 READINESS = web.AppKey("readiness", Readiness)
+TRACER: web.AppKey[Tracer | None] = web.AppKey("tracer")
+"""None unless requests are traced."""

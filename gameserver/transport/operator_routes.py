@@ -56,7 +56,8 @@ OPERATOR_ROUTES = (
            query=wire.NodesQuery, answer=answers.NodesAnswer, errors=(errors.PresenceUnavailable,)),
     admin(OPERATOR, "POST", "/admin/v1/notices", operators.proclaim, "Send a notice to all players, or to one",
            body=wire.Notice, answer=answers.NoticeAnswer, status=201,
-           errors=(errors.PlayerNotFound, errors.PresenceUnavailable, *READS)),
+           errors=(errors.PlayerNotFound, errors.CommandMismatch, errors.PresenceUnavailable, *READS),
+           takes_command_id=True),
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/ban", operators.ban,
            "Ban a player: hide it on every board and end its sessions", body=wire.BanPlayer,
            query=wire.PreviewQuery, answer=answers.BanAnswer, errors=BANS, takes_command_id=True),
@@ -77,5 +78,5 @@ OPERATOR_ROUTES = (
            query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
     admin(OPERATOR, "POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,
            "Rebuild a board while the present one is served", body=wire.Rebuild, answer=answers.RebuildAnswer,
-           status=202, errors=BOARDS),
+           status=202, errors=(errors.CommandMismatch, *BOARDS), takes_command_id=True),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from gameserver.transport.http import boards, devices, game, health, mail, playe
 from gameserver.transport.operator_routes import OPERATOR_ROUTES
 from gameserver.transport.player_page_routes import PLAYER_PAGE_ROUTES
 from gameserver.transport.route import bearer, player, public
+from gameserver.transport.rules_routes import RULES_ROUTES
 from gameserver.transport.socket import conversation
 
 CREDENTIALS = (
@@ -18,7 +19,13 @@ CREDENTIALS = (
     errors.DatabaseUnavailable,
     errors.Overloaded,
 )
-WRITES = (errors.CommandMismatch, errors.CommandExpired, errors.Overloaded, errors.DatabaseUnavailable)
+WRITES = (
+    errors.CommandMismatch,
+    errors.CommandExpired,
+    errors.Overloaded,
+    errors.DatabaseUnavailable,
+    errors.RulesChanging,
+)
 CHANGES = (
     errors.TooManyChanges,
     errors.PlayerNotFound,
@@ -134,6 +141,7 @@ ROUTES = (
     *FLEET_ROUTES,
     *PLAYER_PAGE_ROUTES,
     *CAMPAIGN_ROUTES,
+    *RULES_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),
     public("GET", "/ready", health.ready, "Whether the node takes new work", answer=answers.ReadyAnswer,
            errors=(errors.Unavailable, errors.NotFound)),

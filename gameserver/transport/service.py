@@ -137,7 +137,7 @@ async def _start(site: Site, host: str, port: int, setting: str) -> None:
 async def _give_notice(app: web.Application, node: NodeSettings) -> None:
     readiness = app[READINESS]
     notice = node.notice_seconds if readiness.ready else 0
-    readiness.ready = False
+    readiness.ready, readiness.stopping = False, True
     await asyncio.sleep(notice)
 
 

@@ -1,6 +1,6 @@
 """What runs by itself on every node, for as long as the node runs.
 
 Door: `loops` (periodic work, and `sweep`), `closing` (`Closing`, seasons), `campaigns` (letters to many players),
-`live` (`Live`, pushes to sockets), `postman` (`Postman`, mail), `takeover` (slot moves whose mover has died) and
-`reconciling` (databases that were failed over).
+`live` (`Live`, pushes to sockets), `postman` (`Postman`, mail), `rules` (`RulesUpkeep`), `takeover` (slot moves whose
+mover has died) and `reconciling` (databases that were failed over).
 """

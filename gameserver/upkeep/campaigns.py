@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from gameserver.commands.campaigns import Campaigns, segment_of
+from gameserver.commands.campaigns import Campaigns, is_known, segment_of
 from gameserver.commands.player_changes import Gift, letter_with
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ids import campaign_letter_id
 from gameserver.storage.mail.mailbag import SentLetter
-from gameserver.storage.operators.campaigns import RUNNING, CampaignRecord
+from gameserver.storage.operators.campaigns import RUNNING, WAITING, CampaignRecord
 from gameserver.storage.postgres.shares import Purpose, using
+from gameserver.telemetry import CAMPAIGN_AGE, CAMPAIGN_LEFT, CAMPAIGN_LETTERS, CAMPAIGNS
 from gameserver.upkeep.postman import Postman
 
 log = structlog.get_logger()
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 PAGE = 100
 """Letters at once: so many still arrive after a campaign was revoked."""
 LOOK_SECONDS = 1.0
+MEASURE_SECONDS = 5.0
+"""How often /metrics learns how campaigns are; a term of sending may make it late."""
 TERM_SECONDS = 15.0
 """How long a node sends before it lets go of the lock: shorter than the lock's connection may be idle."""
 
@@ -46,15 +49,28 @@ class Sending:
 
 async def send_for_ever(sending: Sending) -> None:
     """Sends what is due; another node goes on if this one ends."""
+    measured = -MEASURE_SECONDS
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
             with using(Purpose.UPKEEP):
+                if asyncio.get_running_loop().time() - measured >= MEASURE_SECONDS:
+                    await _measure(sending)
+                    measured = asyncio.get_running_loop().time()
                 await attend(sending)
         except Unavailable as error:
             log.warning("campaigns wait", error=error.detail)
         except Exception:
             log.exception("campaigns failed")
+
+
+async def _measure(sending: Sending) -> None:
+    """Every node shows the same figures. Raises DatabaseUnavailable."""
+    progress = await sending.campaigns.records.progress()
+    CAMPAIGNS.labels(WAITING).set(progress.waiting)
+    CAMPAIGNS.labels(RUNNING).set(progress.running)
+    CAMPAIGN_LEFT.set(progress.letters_left)
+    CAMPAIGN_AGE.set(progress.age_seconds)
 
 
 async def attend(sending: Sending) -> None:
@@ -76,7 +92,7 @@ async def _step(sending: Sending, record: CampaignRecord) -> bool:
     records = sending.campaigns.records
     if record.pending is not None:
         return await _send(sending, record, record.pending)
-    if record.state != RUNNING:
+    if record.state != RUNNING or not is_known(record.filter):
         return False
     where = (record.at, record.slot, record.after)
     page = await sending.campaigns.recipients.page(segment_of(record.filter), *where, sending.page)
@@ -99,7 +115,11 @@ async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]
     if len(ended) < len(players):
         return False
     arrived = sum(ending.refused is None for ending in ended)
-    return await sending.campaigns.records.settle(record.id, players, arrived, len(ended) - arrived)
+    if not await sending.campaigns.records.settle(record.id, players, arrived, len(ended) - arrived):
+        return False
+    CAMPAIGN_LETTERS.labels("arrived").inc(arrived)
+    CAMPAIGN_LETTERS.labels("refused").inc(len(ended) - arrived)
+    return True
 
 
 def _letter(record: CampaignRecord, player_id: int) -> SentLetter:

@@ -14,8 +14,8 @@ import structlog
 
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError, PresenceUnavailable
-from gameserver.rules.game import Game
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
@@ -70,7 +70,7 @@ class Live:
     room: LiveRoom
     players: Players
     leaderboards: Leaderboards
-    game: Game
+    rules: RulesInForce
     sockets: OpenSockets
     _changed: set[int] = field(init=False, default_factory=set)
     """Players to be shown again."""
@@ -185,7 +185,7 @@ class Live:
                 continue
             for player in players.values():
                 for socket in self.sockets.of(player.id):
-                    socket.push_state(player, shown_max_hp(player, self.game))
+                    socket.push_state(player, shown_max_hp(player, self.rules.game))
         del self._unread[database]
 
     async def _push_ranks(self) -> None:

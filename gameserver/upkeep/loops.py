@@ -25,7 +25,10 @@ from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.seasons import old_scores
+from gameserver.storage.sessions import sightings
+from gameserver.storage.sessions.sightings import Sightings
 from gameserver.storage.sharding.records import MoveRecords
+from gameserver.storage.slots.slot_map import Slots
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 
@@ -34,6 +37,7 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 SEASON_SECONDS = 1.0
+SIGHTING_SECONDS = 60.0
 BAN_SECONDS = 2.0
 PARTITION_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
@@ -121,6 +125,15 @@ async def forget_old_items_for_ever(players: Players) -> None:
 async def forget_old_moves_for_ever(moves: MoveRecords) -> None:
     """Deletes the records of moves of slots that have long been over."""
     await _for_ever("old moves", OLD_MOVES_SECONDS, lambda: moves.forget_old(OLD_MOVES_CHUNK))
+
+
+async def write_sightings_for_ever(slots: Slots, seen: Sightings) -> None:
+    """Writes when players were last seen."""
+
+    async def work() -> int:
+        return await on_each(slots.databases("players"), partial(sightings.write, slots, seen))
+
+    await _for_ever("sightings", SIGHTING_SECONDS, work)
 
 
 async def make_partitions_for_ever(policy: Policy, databases: Callable[[], Sequence[Database]]) -> None:

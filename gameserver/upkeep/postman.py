@@ -18,8 +18,9 @@ import structlog
 from gameserver.commands.accounts import Policy
 from gameserver.commands.mail import shown
 from gameserver.rules.arguments import Arguments
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError, PlayerNotFound, PresenceUnavailable, Unavailable
-from gameserver.rules.rulebook import MAIL, Rulebook
+from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import command_milliseconds, slot_of
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.live.presence import KEPT
@@ -52,17 +53,18 @@ class Postman:
 
     players: Players
     live: LiveRoom
-    rulebook: Rulebook
+    rules: RulesInForce
     policy: Policy
     slots: Slots
     group: str = "players"
-    kinds: Sequence[str] = field(init=False)
     _waiting: deque[Push] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     _partitioned_from: dict[str, int] = field(default_factory=dict)
     """By database: the oldest Unix milliseconds that its ledger has been given a partition for here."""
 
-    def __post_init__(self) -> None:
-        self.kinds = self.rulebook.mail_kinds()
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Of the letters that it delivers: those of the rules in force."""
+        return self.rules.rulebook.mail_kinds()
 
     async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """As Deliverer says."""

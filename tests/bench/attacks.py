@@ -81,6 +81,29 @@ async def reads(attack: Attack) -> None:
     await repeat(attack, lambda _: attack.ask("GET", "/v1/boards/exp?limit=100", token=attack.token))
 
 
+async def ranks(attack: Attack) -> None:
+    """The places of a hundred players, with no session."""
+    ids = ",".join((attack.strangers * AT_ONCE)[:100])
+    await repeat(attack, lambda _: attack.ask("GET", f"/v1/boards/exp/ranks?ids={ids}"))
+
+
+async def around(attack: Attack) -> None:
+    """Two hundred places around a player, with no session."""
+
+    async def one(number: int) -> None:
+        stranger = attack.strangers[number % len(attack.strangers)]
+        await attack.ask("GET", f"/v1/boards/exp/around/{stranger}?radius=100")
+
+    await repeat(attack, one)
+
+
+async def many(attack: Attack) -> None:
+    """All players that it knows, in one request."""
+    await repeat(
+        attack, lambda _: attack.ask("GET", f"/v1/players?ids={','.join(attack.strangers)}", token=attack.token)
+    )
+
+
 async def unknown(attack: Attack) -> None:
     """Paths that don't exist, and bodies that are no JSON."""
     await repeat(attack, lambda number: attack.ask("POST", f"/v1/nothing-{number}", [[[[1]]]]))
@@ -184,5 +207,19 @@ async def bystander(attack: Attack) -> None:
 
 HOSTILE = {
     kind.__name__: kind
-    for kind in (bystander, guesses, network, sign_ups, reads, unknown, letters, connections, sockets, mute)
+    for kind in (
+        bystander,
+        guesses,
+        network,
+        sign_ups,
+        reads,
+        ranks,
+        around,
+        many,
+        unknown,
+        letters,
+        connections,
+        sockets,
+        mute,
+    )
 }

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from itertools import count
 
 from gameserver.storage.ids import new_command_id
@@ -48,6 +49,28 @@ async def devices(attack: Attack) -> None:
     await _read(attack, "/v1/players/me/devices")
 
 
+async def blocks(attack: Attack) -> None:
+    """Whom it has blocked."""
+    await _read(attack, "/v1/players/me/blocks")
+
+
+async def feed(attack: Attack) -> None:
+    """What it did last."""
+    await _read(attack, "/v1/players/me/feed?limit=50")
+
+
+async def friends_board(attack: Attack) -> None:
+    """The board of its friends."""
+    await _read(attack, "/v1/boards/exp/friends")
+
+
+async def exports(attack: Attack) -> None:
+    """All that is stored of it, after it has played a while."""
+    await acts(replace(attack, until=(time.monotonic() + attack.until) / 2))
+    attack.heard.clear()
+    await _read(attack, "/v1/players/me/export")
+
+
 async def renames(attack: Attack) -> None:
     """Another name each time."""
     tag = os.urandom(4).hex()
@@ -92,5 +115,8 @@ async def acts(attack: Attack) -> None:
 
 GREEDY = {
     kind.__name__: kind
-    for kind in (ledger, inbox, items, friends, sessions, devices, renames, befriending, new_devices, acts)
-}
+    for kind in (
+        ledger, inbox, items, friends, blocks, feed, friends_board, sessions, devices, exports, renames, befriending,
+        new_devices, acts,
+    )
+}  # fmt: skip

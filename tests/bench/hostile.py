@@ -7,9 +7,9 @@ the honest players come before the attacker whenever they have work (SCHED_FIFO,
 scheduler alone, a process that computes at the lowest priority holds a processor for up to 10 ms at a time, the tick of
 this kernel, and two such holds are longer than what is measured. Three spells take turns, ROUNDS of each, so that a
 machine's noise meets all: calm ones, busy ones, in which the attacker's process only computes and which show that this
-separation works, and attacks. The criterion is the ratio of the attack's p99 to the calm one. And what the attack makes
-the servers do: the processor time of each kind of process in each spell, as a share of one core. The limits are those
-that are given by default.
+separation works, and attacks. The criterion is the ratio of the attack's p99 to the calm one, of each round, and of
+these the median. And what the attack makes the servers do: the processor time of each kind of process in each spell, as
+a share of one core. The limits are those that are given by default.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 import orjson
@@ -40,7 +41,7 @@ from tests.bench.worker import worker
 from tests.support.client import Api, Signed
 from tests.support.haproxy import haproxy
 
-ROUNDS = 4
+ROUNDS = int(os.environ.get("ROUNDS", "4"))
 SECONDS = 5.0
 """Of a spell, hostile or calm."""
 SETTLE_SECONDS = 1.0
@@ -58,6 +59,8 @@ SERVERS, OUTSIDE = 0, 1
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
 console = Console(width=150)
 T = TypeVar("T")
+Rounds = Sequence[tuple["Spell", "Spell", "Spell"]]
+"""Of each round the calm, the busy and the hostile spell."""
 _numbers = count(1)
 
 
@@ -179,18 +182,19 @@ def _plain(limit: BaseModel) -> object:
 
 async def measure(crowd: Crowd, kind: str, where: tuple[str, str], known: Mapping[str, object]) -> None:
     """Spells in turn; `where` is the URL that is attacked, and from which address."""
-    calm, busy, attacked = Spell(), Spell(), Spell()
-    answered: Counter[str] = Counter()
+    rounds, answered = list[tuple[Spell, Spell, Spell]](), Counter[str]()
     async with worker("attacker", *where, str(SECONDS)) as attacker:
         attacker.tell(known)
         for _ in range(ROUNDS):
+            calm, busy, attacked = Spell(), Spell(), Spell()
+            rounds.append((calm, busy, attacked))
             await asyncio.sleep(SETTLE_SECONDS)
             await heard(crowd, calm, asyncio.sleep(SECONDS))
             attacker.tell(bystander.__name__)
             await heard(crowd, busy, attacker.hear())
             attacker.tell(kind)
             answered.update(await heard(crowd, attacked, asyncio.wait_for(attacker.hear(), SECONDS + 30)))
-    show(kind, answered, (calm, busy, attacked))
+    show(kind, answered, rounds)
 
 
 async def heard(crowd: Crowd, spell: Spell, meanwhile: Awaitable[T]) -> T:
@@ -209,21 +213,44 @@ def at(latencies: list[float], share: float) -> float:
     return sorted(latencies)[min(len(latencies) - 1, int(len(latencies) * share))] if latencies else 0.0
 
 
-def show(kind: str, answered: Mapping[str, int], spells: tuple[Spell, Spell, Spell]) -> None:
+def joined(spells: Iterable[Spell]) -> Spell:
+    """One spell that has what all of them have."""
+    whole = Spell()
+    for spell in spells:
+        for name, latencies in spell.latencies.items():
+            whole.latencies[name] += latencies
+        whole.failed += spell.failed
+        whole.used.update(spell.used)
+        whole.seconds += spell.seconds
+    return whole
+
+
+def ratio(rounds: Rounds, name: str, before: int) -> str:
+    """The median, over the rounds, of the p99 under attack to that of the calm (0) or busy (1) spell of the round."""
+    tails = [(at(spells[-1].latencies[name], 0.99), at(spells[before].latencies[name], 0.99)) for spells in rounds]
+    ratios = [hostile / other for hostile, other in tails if other]
+    return f"{median(ratios):.2f}" if ratios else ""
+
+
+def show(kind: str, answered: Mapping[str, int], rounds: Rounds) -> None:
     columns = ("honest players", "p50 ms: calm, busy, attacked", "p99 ms", "to busy", "to calm", "answers", "failed")
     table = Table(*columns, title_justify="left")
-    table.title = f"{kind}: {KINDS[kind].__doc__} " + ", ".join(f"{name} {count:,}" for name, count in answered.items())
+    spells = tuple(map(joined, zip(*rounds, strict=True)))
     attacked = spells[-1]
+    rates = ", ".join(f"{name} {number / attacked.seconds:,.0f} a second" for name, number in answered.items())
+    table.title = f"{kind}: {KINDS[kind].__doc__} {rates}"
     for name in sorted(attacked.latencies):
         medians, tails = ([at(spell.latencies[name], share) for spell in spells] for share in (0.5, 0.99))
-        ratios = [f"{tails[-1] / before:.2f}" if before else "" for before in (tails[1], tails[0])]
         table.add_row(
-            name, *(" ".join(f"{value:7.1f}" for value in values) for values in (medians, tails)), *ratios,
+            name, *(" ".join(f"{value:7.1f}" for value in values) for values in (medians, tails)),
+            *(ratio(rounds, name, before) for before in (1, 0)),
             f"{len(attacked.latencies[name]):,}", str(attacked.failed[name]),
         )  # fmt: skip
     console.print(table)
     shares = (f"{kind} " + " / ".join(f"{spell.cores(kind):.2f}" for spell in spells) for kind in attacked.used)
-    console.print("cores:", ", ".join(shares))
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    console.print("cores:", ", ".join(shares), f"; ratios are medians of {len(rounds)} rounds; load average {load};")
+    console.print("the attacker's own process runs with what the others leave of its processor (SCHED_IDLE)")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -27,9 +27,8 @@ from gameserver.app import Core, open_core
 from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import Question, Segment
 from gameserver.config.settings import load
-from gameserver.rules.player import Player
 from gameserver.storage import tables
-from gameserver.storage.operators.questions import By
+from gameserver.storage.operators.questions import By, value_of
 from gameserver.storage.postgres.database import Database
 from gameserver.transport.http import cursors
 
@@ -53,7 +52,7 @@ async def main() -> None:
             for of_class in (None, class_name):
                 order = cursors.Order(by, True, PlayerChoice(Segment(class_name=of_class)))
                 top = {"by": by, "limit": str(LIMIT)} | ({"class": of_class} if of_class else {})
-                middle = cursors.behind(await median_player(databases[0], by), order)
+                middle = cursors.behind(await median(databases[0], by), order)
                 queries = (top, {**top, "cursor": middle})
                 pages = [await timed(partial(read_page, session, url, query)) for query in queries]
                 table.add_row(by, of_class or "", *(cell for latencies in pages for cell in cells(latencies)))
@@ -69,13 +68,11 @@ async def main() -> None:
     Console().print(f"{sum(row.players for row in players):,} players on {len(databases)} databases, {ROUNDS} rounds")
 
 
-async def median_player(database: Database, by: By) -> Player:
-    """A made-up player whose value is the median, for the cursor of the page in the middle."""
-    value = func.percentile_disc(0.5).within_group(tables.player_rows.c[by])
+async def median(database: Database, by: By) -> tuple[int | datetime, int]:
+    """The value and the id of a made-up player whose value is the median, for the cursor of the page in the middle."""
+    value = func.percentile_disc(0.5).within_group(value_of(by))
     async with database.snapshot() as connection:
-        median = (await connection.execute(select(value).where(~tables.player_rows.c.void))).scalar_one()
-    now = datetime.now(UTC)
-    return Player(1 << 61, "", "", 1, 0, 0, 1, now, now)._replace(**{by: median})
+        return (await connection.execute(select(value).where(~tables.player_rows.c.void))).scalar_one(), 1 << 61
 
 
 async def read_page(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> None:

@@ -93,7 +93,7 @@ async def act_in_batch(connection: Any, ids: Sequence[int]) -> None:
     versions = [players[player]["version"] + 1 for player in ids]
     exps = [players[player]["exp"] + 5 for player in ids]
     await connection.fetch(
-        SQL["write"], players[ids[0]]["now"],
+        SQL["write"], rows[-1]["now"],
         slots, ids, commands, ["hunt"] * count, ['{"foe":"slime"}'] * count, [1] * count, [OUTCOME] * count, versions,
         slots, ids, ["mage"] * count, [1] * count, [50] * count, exps, versions, [None] * count, None,
     )  # fmt: skip

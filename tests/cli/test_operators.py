@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gameserver.cli.actor import actor
 from gameserver.config.settings import Settings
-from tests.support.client import Api
+from tests.support.client import Api, command_id
 from tests.support.command_line import CommandLine
 from tests.support.nodes import InProcessNode, toml_of
 from tests.support.wait import wait_until
@@ -105,6 +107,19 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     await wait_until(is_done, seconds=60)
     assert json.loads(await campaigns("show", campaign))["arrived"] == 2
     assert f"{campaign}  done: of 2 players 2 arrived" in await campaigns("list")
-    assert "it is done" in await campaigns("revoke", campaign, "--reason", "a test", code=1)
     got = (await api.ask("GET", "/v1/players/me/items", token=players[0].token)).body["items"]
     assert [(stack["item"], stack["count"]) for stack in got] == [("potion", 2)]
+    # Another operator's, above the limit: it waits until somebody else agrees.
+    waiting = await node.core.commands.campaigns.records.find(campaign)
+    assert waiting is not None
+    other = replace(waiting, id=command_id(), admin="somebody else", state="waiting", arrived=0)
+    await node.core.commands.campaigns.records.insert(other)
+    reason = ("--reason", "as agreed")
+    refused = await campaigns("agree", other.id, "--expected-count", "3", *reason, code=1)
+    assert "There are 2 players in the segment, not 3." in refused
+    assert f"{other.id}  running: of 2 players" in await campaigns("agree", other.id, "--expected-count", "2", *reason)
+    own = replace(other, id=command_id(), admin=actor())
+    await node.core.commands.campaigns.records.insert(own)
+    await campaigns("agree", own.id, "--expected-count", "2", *reason, code=1)
+    assert f"{own.id}  revoked" in await campaigns("revoke", own.id, *reason)
+    assert "it is done" in await campaigns("revoke", campaign, "--reason", "a test", code=1)

@@ -35,6 +35,7 @@ drain_seconds = 3
 notice_seconds = 0.2
 [limits]
 exempt = ["127.0.0.0/8"]
+actions_per_player = {{ per_second = 5000, burst = 10000 }}
 
 [haproxy]
 port = {players}

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import orjson
 
+from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from tests.support.client import Api, Signed
 from tests.support.nodes import node_process
@@ -20,15 +21,17 @@ COUNT = int(os.environ.get("COUNT", "1000000"))
 """Bad inputs of the soak that counts."""
 SEED = int(os.environ.get("SEED", "1"))
 BACKEND_KEY = "a-back-ends-key-for-fuzzers-only-1"
-LIMITS = """
-actions_per_player = { per_second = 1000000, burst = 1000000 }
-hellos_per_player = { per_minute = 1000000, burst = 1000000 }
-reads_per_player = { per_second = 1000000, burst = 1000000 }
-key_changes_per_player = { per_minute = 1000000, burst = 1000000 }
-list_changes_per_player = { per_minute = 1000000, burst = 1000000 }
-frames_per_socket = { per_second = 1000000, burst = 1000000 }
-wrong_keys_per_address = { per_minute = 1000000, burst = 1000000 }
-"""
+MANY = 1_000_000
+A_MINUTE, A_SECOND = PerMinute(per_minute=MANY, burst=MANY), PerSecond(per_second=MANY, burst=MANY)
+LIMITS = {
+    "actions_per_player": A_SECOND,
+    "hellos_per_player": A_MINUTE,
+    "reads_per_player": A_SECOND,
+    "key_changes_per_player": A_MINUTE,
+    "list_changes_per_player": A_MINUTE,
+    "frames_per_socket": A_SECOND,
+    "wrong_keys_per_address": A_MINUTE,
+}
 """No limit stands between a fuzzer and what it tries."""
 DIGEST = "select count(*)::text || md5(coalesce(string_agg(p::text, '|' order by p::text), '')) from {} p"
 TABLES = ("players", "claims", "credentials", "ledger", "stacks", "inbox", "outbox", "blocks", "friends")
@@ -81,10 +84,10 @@ def _is_fault(line: str) -> bool:
 @asynccontextmanager
 async def fuzzed_node(settings: Settings, folder: Path) -> AsyncIterator[FuzzedNode]:
     """A node with a player, whose boards are live, until the block ends."""
-    process = node_process(settings, folder, "fuzzed")
-    config = folder / "fuzzed.toml"
-    text = config.read_text().replace("[limits]\n", "[limits]" + LIMITS)
-    config.write_text(text + f'[backend.keys]\nfuzzer = "{BACKEND_KEY}"\n')
+    free = settings.model_copy(update={"limits": settings.limits.model_copy(update=LIMITS)})
+    process = node_process(free, folder, "fuzzed")
+    with (folder / "fuzzed.toml").open("a") as config:
+        config.write(f'[backend.keys]\nfuzzer = "{BACKEND_KEY}"\n')
     await process.start()
     try:
         async with Api(process.address) as api:

@@ -49,7 +49,9 @@ MUTANTS = (
             Patch(f"{PLAYERS}/batch.py", "import os\n", "import asyncio\nimport os\n"),
             Patch(
                 f"{PLAYERS}/transactions.py",
-                "                verdicts = await work.commit(link, has_more)\n",
+                "                commit = work.commit(link, has_more)\n"
+                "                verdicts = await (commit if self._tracer is None else "
+                "self._traced(self._tracer, work, commit))\n",
                 "                commit = asyncio.ensure_future(work.commit(link, has_more))\n"
                 "                while not commit.done() and not work.letters_of_answers:\n"
                 "                    await asyncio.sleep(0.001)\n"
@@ -279,8 +281,8 @@ MUTANTS = (
         [
             Patch(
                 f"{PLAYERS}/batch.py",
-                "            if _is_final(command, refusal):\n",
-                "            if _is_final(command, refusal) and refusal.code == NOT_ENOUGH:\n",
+                "            if is_final(command, refusal):\n",
+                '            if is_final(command, refusal) and refusal.code == "not_enough_items":\n',
             ),
             Patch(
                 f"{PLAYERS}/players.py",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.repository import ROOT
 
-MODULES = ("gameserver.__main__", "bots.__main__", "tests.storage.sharding.killed_mover")
+MODULES = ("gameserver.__main__", "bots.__main__", "tests.storage.sharding.killed_mover", "tests.support.warmed")
 WIDTH = 80
 
 

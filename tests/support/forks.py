@@ -9,6 +9,7 @@ With a third element, `{"folder", "environment", "log", "orphaned"}`, the run st
 these, prints to the log, leads a session of its own, and gets the signal `orphaned` when the connection is closed.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -89,6 +90,9 @@ def _forked_server(connection: socket.socket, run: Run, server: Mapping[str, Any
 def main(path: str, modules: Sequence[str]) -> None:
     for name in modules:
         importlib.import_module(name)
+    # What is imported is no garbage: no run looks at it again, which would also copy its memory.
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

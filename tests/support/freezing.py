@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from gameserver.stack.processes.process_table import descendants
-from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.managed import ManagedServer
 
 
 @contextmanager
-def frozen(server: PostgresServer) -> Iterator[None]:
-    """The server and all of its backends are stopped."""
+def frozen(server: ManagedServer) -> Iterator[None]:
+    """The server is stopped, with all of its backends if it has any."""
     pid = server.process.pid
     assert pid is not None
     pids = [pid, *descendants(pid)]

@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from pydantic import BaseModel
 
 from gameserver import app as application
 from gameserver.app import Core
@@ -68,12 +69,26 @@ def toml_of(settings: Settings, port: int) -> str:
     for name, group in settings.groups.items():
         lines += [f"[groups.{name}]", f"databases = {_value(list(group.databases))}", f"slots = {group.slots}"]
     lines += ["[operators]", *(f"{name} = {value}" for name, value in settings.operators.model_dump().items())]
-    lines += ["[limits]", f"exempt = {_value([str(each) for each in settings.limits.exempt])}"]
+    if settings.tracing.enabled:
+        tracing = settings.tracing.model_dump(exclude={"headers"})
+        lines += ["[tracing]", *(f"{name} = {_value(value)}" for name, value in tracing.items())]
+    lines += ["[limits]", *(f"{name} = {_limit(value)}" for name, value in _chosen_limits(settings))]
     lines += [
         "[admin.keys]",
         *(f"{name} = {_value(key.get_secret_value())}" for name, key in settings.admin.keys.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _chosen_limits(settings: Settings) -> Iterator[tuple[str, object]]:
+    """Those that the settings give themselves."""
+    return ((name, getattr(settings.limits, name)) for name in sorted(settings.limits.model_fields_set))
+
+
+def _limit(value: object) -> str:
+    if isinstance(value, BaseModel):
+        return "{ " + ", ".join(f"{name} = {_value(number)}" for name, number in value.model_dump().items()) + " }"
+    return _value([str(network) for network in value] if isinstance(value, tuple) else value)
 
 
 def _value(value: object) -> str:

@@ -16,6 +16,7 @@ import uvloop
 from pydantic import SecretStr
 
 from gameserver.config.deployment import ControlSettings, GroupSettings, NodeSettings, StackSettings
+from gameserver.config.limits import PerSecond
 from gameserver.config.servers import DatabaseSettings, RedisSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.child import Child
@@ -32,6 +33,8 @@ NAMES = ("one", "two")
 SLOTS = 64
 EXEMPT = ("127.0.0.0/8",)
 """Tests sign up far more players from this machine than a client may."""
+BUSY = PerSecond(per_second=5000, burst=10_000)
+"""Of tests that act as fast as they can with one player."""
 OTHER_REDIS = "GAMESERVER_TESTS_REDIS"
 ROOM = 2 << 30
 _numbers = count(1)
@@ -73,7 +76,7 @@ class Servers:
             "node": NodeSettings(port=port or free_port(), drain_seconds=3),
             "stack": StackSettings(data=self.folder / "data"),
             "admin": {"keys": {"tester": "an-admin-key-that-nobody-guesses-1"}},
-            "limits": {"exempt": EXEMPT},
+            "limits": {"exempt": EXEMPT, "actions_per_player": BUSY},
         }
         return Settings(**{**values, **more})  # type: ignore[arg-type]
 
@@ -84,14 +87,14 @@ class Servers:
             await provision.migrate(self.settings("template_of_tests"))
             self.template = True
         name = f"test_{next(_numbers)}"
-        await self._everywhere(f"create database {name} template template_of_tests")
+        await self._everywhere(f"create database {name} template template_of_tests strategy file_copy")
         await self.flush()
         return name
 
     async def bare(self) -> str:
         """A new database of the same name on every instance, without tables; Redis is emptied."""
         name = f"test_{next(_numbers)}"
-        await self._everywhere(f"create database {name}")
+        await self._everywhere(f"create database {name} strategy file_copy")
         await self.flush()
         return name
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, PlayerNotFound
-from gameserver.rules.game import Game
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage import tables
 from gameserver.storage.accounts.commit import at_commit_point
@@ -96,8 +96,8 @@ class DueBan(NamedTuple):
 class Bans:
     """Bans players on the databases that own them."""
 
-    def __init__(self, slots: Slots, window: Window, game: Game) -> None:
-        self._slots, self._window, self._game = slots, window, game
+    def __init__(self, slots: Slots, window: Window, rules: RulesInForce) -> None:
+        self._slots, self._window, self._rules = slots, window, rules
 
     async def change(self, change: BanChange) -> BanState:
         """Bans a player or lifts its ban, once per command id; nothing changes if the player is so already.
@@ -155,7 +155,7 @@ class Bans:
 
     def _row(self, change: BanChange, player: Player, now: datetime) -> dict[str, Any]:
         events = [{"type": "banned" if change.banned else "ban_lifted", **change.shown}]
-        outcome = outcome_of(player, shown_max_hp(player, self._game), events)
+        outcome = outcome_of(player, shown_max_hp(player, self._rules.game), events)
         return row_of(change.command_id, change.action, change.args, player, outcome, now)
 
 

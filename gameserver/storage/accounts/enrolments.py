@@ -35,6 +35,7 @@ class Enrolment:
     """The player that a sign-up makes under its command id; `keys` are its claims, written `kind:text`.
 
     `epoch` is the session epoch of the new player or, for a retry, the one at which its password was verified.
+    `edition` and `rules` are of the rulebook that the player begins under: its turn, and its number.
     """
 
     command_id: str
@@ -43,6 +44,8 @@ class Enrolment:
     player: Player
     max_hp: int
     epoch: int = 0
+    edition: int = 0
+    rules: int | None = None
 
     @property
     def player_id(self) -> int:
@@ -60,10 +63,9 @@ class _Sought(NamedTuple):
 class Enrolments:
     """Makes players on the databases that own them."""
 
-    def __init__(self, slots: Slots, window: Window, rules: int | None = None) -> None:
-        """`rules` is the number of the rulebook that players begin under."""
+    def __init__(self, slots: Slots, window: Window) -> None:
         self._slots = slots
-        births = partial(write_births, window=window, rules=rules)
+        births = partial(write_births, window=window)
         self._births: SharedWrites[Birth, bool] = SharedWrites(slots, "players", births)
         self._known: SharedReads[_Sought, bool] = SharedReads(slots, "players", _are_known)
 
@@ -74,8 +76,9 @@ class Enrolments:
     async def create(self, enrolment: Enrolment, password_hash: str | None) -> bool:
         """Inserts the player; False when there is a row of this id already.
 
-        Raises OutcomeUnknown when the commit may have taken place, and Overloaded when nothing was written; and
-        CommandExpired, by the database's clock, which is far ahead of the node's then.
+        Raises OutcomeUnknown when the commit may have taken place, and Overloaded when nothing was written;
+        RulesChanging if other rules are in force at the player's birth; and CommandExpired, by the database's clock,
+        which is far ahead of the node's then.
         """
         birth = birth_of(enrolment)._replace(password_hash=password_hash)
         return await at_commit_point("the player was made", self._births.write(birth))
@@ -88,8 +91,8 @@ class Enrolments:
         """Records that the sign-up is refused, in the transaction that keeps its id from being made.
 
         Returns what another copy of the sign-up has made under this id, or else whether it was recorded: not if the id
-        was dead before. Raises the error of an earlier refusal and OutcomeUnknown; Overloaded and CommandExpired when
-        nothing was written.
+        was dead before. Raises the error of an earlier refusal and OutcomeUnknown; Overloaded, RulesChanging and
+        CommandExpired when nothing was written.
         """
         nobody = birth_of(enrolment)._replace(name="", class_name="", level=0, hp=0, exp=0, void=True)
         refused = nobody._replace(seed=REFUSED_SEED, outcome=json_of(refusal_of(refusal)))
@@ -116,7 +119,8 @@ def birth_of(enrolment: Enrolment) -> Birth:
     player = enrolment.player
     outcome = outcome_of(player, enrolment.max_hp, [], keys=list(enrolment.keys))
     return Birth(slot_of(player.id), player.id, enrolment.command_id, player.name, player.class_name, player.level,
-                 player.hp, player.exp, player.created_at, json_of(enrolment.args), json_of(outcome))  # fmt: skip
+                 player.hp, player.exp, player.created_at, json_of(enrolment.args), json_of(outcome),
+                 edition=enrolment.edition, rules=enrolment.rules)  # fmt: skip
 
 
 async def _are_known(connection: asyncpg.Connection, sought: Sequence[_Sought]) -> Sequence[bool | SlotMoved]:

@@ -26,7 +26,7 @@ where l.slot = :slot and l.player_id = :id and event ->> 'type' = 'mail_sent'
 select count(*) from outbox where slot = :slot and player_id = :id
 
 -- name: player
-update players set name = '', data = null where slot = :slot and id = :id and deleted
+update players set name = '', data = null, seen = null where slot = :slot and id = :id and deleted
 
 -- name: ledger
 -- What a row says is gone, but for figures; that of the deletion goes on answering its retries.

@@ -22,8 +22,8 @@ from unicodedata import normalize
 
 import orjson
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError, PlayerNotFound, SessionRevoked
-from gameserver.rules.game import Game
 from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.commit import at_commit_point
@@ -102,8 +102,8 @@ Altered = tuple[Receipt, Identity]
 class Identities:
     """Reads and changes identities on the databases that own the players; to be closed."""
 
-    def __init__(self, slots: Slots, window: Window, game: Game) -> None:
-        self._slots, self._window, self._game = slots, window, game
+    def __init__(self, slots: Slots, window: Window, rules: RulesInForce) -> None:
+        self._slots, self._window, self._rules = slots, window, rules
         self._reads: SharedReads[Sought, KeyHolder | None] = SharedReads(slots, "players", look)
         self._writes: SharedWrites[KeyWrite, object] = SharedWrites(slots, "players", write_keys)
 
@@ -229,7 +229,7 @@ class Identities:
 
     def _altered(self, change: Change, identity: Identity, alteration: Alteration) -> Decision:
         after = renamed(identity.player, identity.player.name if alteration.name is None else alteration.name)
-        max_hp = shown_max_hp(after, self._game)
+        max_hp = shown_max_hp(after, self._rules.game)
         epoch = identity.session_epoch if alteration.session_epoch is None else alteration.session_epoch
         receipt = Receipt(change.command_id, after, max_hp, alteration.events, replayed=False)
         return Decision(

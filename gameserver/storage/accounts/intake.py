@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 
+from gameserver.rules.errors import RulesChanging
 from gameserver.storage.accounts.birth_writes import Birth, write_births
 from gameserver.storage.accounts.claim_writes import Confirmation, Opening, Release, write_claims
 from gameserver.storage.accounts.enrolments import Enrolment, birth_of
@@ -75,9 +76,8 @@ class Reserved(NamedTuple):
 class Intake:
     """Signs players up by the thousand, step by step."""
 
-    def __init__(self, slots: Slots, window: Window, rules: int | None = None) -> None:
-        """`rules` is the number of the rulebook that players begin under."""
-        self._slots, self._window, self._rules = slots, window, rules
+    def __init__(self, slots: Slots, window: Window) -> None:
+        self._slots, self._window = slots, window
 
     async def reserve(self, claimants: Sequence[Claimant]) -> Reserved:
         """Opens claims on the keys that are free, and reopens those that the same sign-ups have opened before."""
@@ -95,10 +95,15 @@ class Intake:
         return Reserved(holders, deadlines)
 
     async def create(self, enrolments: Sequence[Enrolment]) -> set[str]:
-        """Inserts the players whose ids are free; the command ids that have made their players, now or before."""
+        """Inserts the players whose ids are free; the command ids that have made their players, now or before.
+
+        Raises RulesChanging if others than they were drafted by are in force at their birth: then again, from anew.
+        """
 
         async def work(connection: asyncpg.Connection, rows: Sequence[Birth]) -> Sequence[Any]:
-            births = await write_births(connection, rows, self._window, self._rules)
+            births = await write_births(connection, rows, self._window)
+            if away := next((birth for birth in births if isinstance(birth, RulesChanging)), None):
+                raise away
             made = [row for row, is_made in zip(rows, births, strict=True) if is_made is True]
             commands = [row.command_id for row in made]
             if len(made) < len(rows):

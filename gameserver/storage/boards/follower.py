@@ -23,6 +23,7 @@ from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.ledger_reader import SQL, LedgerChanges, LedgerReader
 from gameserver.storage.boards.loading import BoardLoad
 from gameserver.storage.boards.rows import ranked_player_of, stored_score_arguments
+from gameserver.storage.boards.traces import BoardTraces
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
 from gameserver.storage.live.presence import CHANGED, Presence
@@ -31,6 +32,7 @@ from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.postgres.locks import FOLLOWING
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
+from gameserver.tracing.tracer import Tracer
 
 log = structlog.get_logger()
 
@@ -81,7 +83,15 @@ class FollowedBoards(NamedTuple):
 class Follower:
     """Keeps the boards up to one database."""
 
-    def __init__(self, database: Database, writer: BoardWriter, presence: Presence, boards: FollowedBoards) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: BoardWriter,
+        presence: Presence,
+        boards: FollowedBoards,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._traces = None if tracer is None else BoardTraces(tracer, database.name)
         self._database, self._writer, self._presence, self._boards = database, writer, presence, boards
         self._ledger = LedgerReader(database.name)
         self._load: BoardLoad | None = None
@@ -225,7 +235,7 @@ class Follower:
         since = min(usable, key=lambda checkpoint: checkpoint.snapshot.age(), default=None)
         if since is None:
             return False
-        started = time.monotonic()
+        started, began = time.monotonic(), time.time_ns()
         changes = await self._ledger.read(connection, since, [contest for contest, _ in self._followed])
 
         # The connected hear of their changes first, the boards follow.
@@ -237,6 +247,8 @@ class Follower:
         if changes.reached != since or started - self._written > TELL_SECONDS:
             await self._write(changes)
             self._written = started
+            if self._traces is not None and changes.players:
+                await self._traces.note(connection, since, changes, began)
         self._current = time.monotonic()
         return bool(changes.players) or changes.more
 

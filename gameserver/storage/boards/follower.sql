@@ -1,5 +1,5 @@
 -- What a follower reads from one database. Tables: ledger, ledger_kept,
--- players, players_owned_slots, scores.
+-- players, players_owned_slots, scores, traced_actions.
 
 -- name: lock
 -- $1 the lock: whether this connection has got it.
@@ -72,3 +72,13 @@ limit $3
 -- Without this the newest pages, which no autovacuum has seen, would be read at every turn.
 select brin_summarize_new_values(i.inhrelid::regclass)
 from pg_inherits i where i.inhparent = 'ledger_txid'::regclass
+
+-- name: traced
+-- $1 lowest transaction id of interest, $2 one more than the last, $3 xmax and $4 in-progress ids of the snapshot that
+-- was read last: the actions of these transactions whose requests are traced, and their spans.
+select txid, context from traced_actions
+where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[]))
+
+-- name: forget_traced
+-- What no follower waits for any more.
+delete from traced_actions where at < clock_timestamp() - interval '10 minutes'

@@ -18,8 +18,9 @@ import orjson
 import structlog
 from sqlalchemy import delete, func, select, tuple_
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Unavailable
-from gameserver.rules.items import Item, Items
+from gameserver.rules.items import Items
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.stacks import SQL
@@ -90,9 +91,9 @@ class Inventory:
     `run` owns the statements under way until it is cancelled.
     """
 
-    def __init__(self, slots: Slots, catalogue: Mapping[str, Item]) -> None:
+    def __init__(self, slots: Slots, rules: RulesInForce) -> None:
         self._slots = slots
-        self._catalogue = catalogue
+        self._rules = rules
         self._reserving = DatabaseCoalescer(_reserve, Purpose.PLAY)
         self._confirming = DatabaseCoalescer(_confirm, Purpose.PLAY)
         self._reading = {purpose: DatabaseCoalescer(_read, purpose) for purpose in (Purpose.PLAY, Purpose.READS)}
@@ -163,7 +164,7 @@ class Inventory:
         Raises DatabaseUnavailable, in which case any of them may have been applied.
         """
         left: list[Grant] = []
-        names, caps = list(self._catalogue), [item.max_stack for item in self._catalogue.values()]
+        names, caps = list(self._rules.game.items), [item.max_stack for item in self._rules.game.items.values()]
         for database, part in self._by_owner(grants):
             slots = _slots(part)
             with using(Purpose.PLAY):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage.ids import first_command_id
 from gameserver.storage.postgres.database import Database
@@ -12,6 +13,12 @@ from gameserver.storage.postgres.locks import MAKING_PARTITIONS
 WEEKS_AHEAD = 4
 """How far ahead of time partitions are made."""
 NAME = "ledger_%Y%m%d"
+MISSING = """
+    select name from unnest(cast(:names as text[])) as names(name)
+    where not exists (select from pg_class where relname = name and relnamespace = 'public'::regnamespace)
+    order by name
+"""
+"""By a query of the catalogue, which sees what others committed while this one waited; `to_regclass` remembers."""
 PARTITIONS = "select inhrelid::regclass::text from pg_inherits where inhparent = 'ledger'::regclass"
 
 
@@ -35,19 +42,19 @@ async def copy_partitions(source: Database, target: Database) -> int:
     """Makes the partitions that the source has and the target lacks; how many."""
     async with source.transaction() as connection:
         names = (await connection.execute(text(PARTITIONS))).scalars().all()
-    return await _make(target, [datetime.strptime(name, f"{NAME}%z") for name in (f"{name}+0000" for name in names)])
+    return await _make(target, [datetime.strptime(f"{name}+0000", f"{NAME}%z") for name in names])
 
 
 async def _make(database: Database, mondays: Sequence[datetime]) -> int:
     """Makes missing partitions; attached rather than created in place, which would lock out every writer."""
-    made = 0
     async with database.transaction() as connection:
+        if not await _missing(connection, mondays):
+            return 0
         await connection.execute(text(f"select pg_advisory_xact_lock({MAKING_PARTITIONS})"))
         await connection.execute(text("set local lock_timeout = '1s'"))
-        for monday in mondays:
+        missing = await _missing(connection, mondays)
+        for monday in missing:
             name = monday.strftime(NAME)
-            if (await connection.execute(text("select to_regclass(:name)"), {"name": name})).scalar() is not None:
-                continue
             low, high = (first_command_id(int(day.timestamp() * 1000)) for day in (monday, monday + timedelta(weeks=1)))
             await connection.execute(
                 text(f"create table {name} (like ledger including defaults including constraints)")
@@ -55,5 +62,11 @@ async def _make(database: Database, mondays: Sequence[datetime]) -> int:
             await connection.execute(
                 text(f"alter table ledger attach partition {name} for values from ('{low}') to ('{high}')")
             )
-            made += 1
-    return made
+    return len(missing)
+
+
+async def _missing(connection: AsyncConnection, mondays: Sequence[datetime]) -> list[datetime]:
+    """Those whose partition isn't there."""
+    by_name = {monday.strftime(NAME): monday for monday in mondays}
+    names = await connection.execute(text(MISSING), {"names": list(by_name)})
+    return [by_name[name] for name in names.scalars()]

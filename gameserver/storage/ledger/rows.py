@@ -109,3 +109,8 @@ def require_same(recorded: tuple[str, object], command: tuple[str, object]) -> N
     """Raises CommandMismatch if the recorded action and arguments aren't the command's."""
     if recorded != command:
         raise CommandMismatch("The command id was used before, for another command.")
+
+
+def changed_data(before: Player, after: Player) -> dict[str, Any]:
+    """What the ledger row says of the player's data: nothing unless it has changed."""
+    return {} if after.data is before.data else {"data": orjson.Fragment(after.data.text)}

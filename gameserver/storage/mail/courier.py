@@ -49,7 +49,10 @@ class Deliverer(Protocol):
 
     group: str
     """The table group in whose slots the recipients live."""
-    kinds: Sequence[str]
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Of its letters, in the outbox."""
 
     async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """For each letter how it ended, or None to try it again later. A letter that has ended may come again."""

@@ -14,12 +14,14 @@ from typing import Any
 import structlog
 from sqlalchemy import insert
 
-from gameserver.rules.errors import GameError, Unavailable
+from gameserver.rules.errors import CommandMismatch, Unavailable
 from gameserver.storage import tables
-from gameserver.storage.operators.audit_log import AuditLog
+from gameserver.storage.operators.audit_log import AuditEntry, AuditLog, AuditQuestion
 from gameserver.storage.postgres.database import Database
 
 DONE, FAILED = "done", "internal"
+MOST_ATTEMPTS = 100
+"""Entries of one command that are looked through."""
 log = structlog.get_logger()
 
 
@@ -50,10 +52,6 @@ class Audit:
         self._control = control
         self.log = AuditLog(control)
 
-    async def note(self, admin: str, action: str, target: str, reason: str, details: Mapping[str, Any]) -> None:
-        """Of what has neither a before nor an after. Raises DatabaseUnavailable."""
-        await self._begin(AuditedChange(admin, action, target, reason, details))
-
     @contextlib.asynccontextmanager
     async def recorded(self, change: AuditedChange) -> AsyncIterator[AuditedEnd]:
         """Writes the entry, then its end: done with what the block gives as `after`, or the code of its error.
@@ -64,11 +62,27 @@ class Audit:
         try:
             yield end
             ended = DONE
-        except GameError as error:
-            ended = error.code
+        except Exception as error:
+            code = getattr(error, "code", None)
+            ended = code if isinstance(code, str) else FAILED
             raise
         finally:
             await self._end(entry, ended, end.after)
+
+    async def done_before(self, change: AuditedChange) -> AuditEntry | None:
+        """The entry of this very change, made before under the same command id; None if it has yet to be made.
+
+        The log keeps it for ever, so no window is needed. Raises DatabaseUnavailable, CommandMismatch for another
+        change.
+        """
+        if change.command_id is None:
+            return None
+        entries, _ = await self.log.find(AuditQuestion(MOST_ATTEMPTS, command_id=change.command_id))
+        asked = (change.admin, change.action, change.target, dict(change.details))
+        for entry in entries:
+            if (entry.admin, entry.action, entry.target, entry.details) != asked:
+                raise CommandMismatch("The command id was used before, for another change.")
+        return next((entry for entry in entries if entry.ended == DONE), None)
 
     async def _begin(self, change: AuditedChange) -> int:
         row = {

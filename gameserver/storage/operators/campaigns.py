@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -60,6 +60,15 @@ class CampaignPage:
     after: int
 
 
+class CampaignProgress(NamedTuple):
+    """How the campaigns are that aren't over: `age_seconds` since the running one that is slowest got anywhere."""
+
+    waiting: int
+    running: int
+    letters_left: int
+    age_seconds: float
+
+
 class CampaignRecords:
     """Every method raises DatabaseUnavailable; those that change something OutcomeUnknown."""
 
@@ -82,6 +91,10 @@ class CampaignRecords:
     async def due(self) -> list[CampaignRecord]:
         """Those that have letters to be sent, the oldest first."""
         return await self._read("due", BEGIN_SECONDS, MOST_DUE)
+
+    async def progress(self) -> CampaignProgress:
+        (row,) = await self._control.ask(SQL["progress"])
+        return CampaignProgress(*row)
 
     async def agree(self, campaign_id: str, admin: str) -> bool:
         """Whether the campaign was waiting, and runs now."""

@@ -28,6 +28,16 @@ where (state = 'running' or pending is not null)
       * interval '1 second'
 order by at limit $2
 
+-- name: progress
+-- What isn't over: how many wait and run, how many letters the running ones have left, and the seconds since the one
+-- that is slowest got anywhere.
+select count(*) filter (where state = 'waiting') as waiting,
+       count(*) filter (where state = 'running' or pending is not null) as running,
+       coalesce(sum(greatest(counted - arrived - refused, 0)) filter (where state = 'running'), 0)::bigint as letters_left,
+       coalesce(max(extract(epoch from clock_timestamp() - changed_at))
+                filter (where state = 'running' or pending is not null), 0)::float8 as age_seconds
+from campaigns where state in ('waiting', 'running') or pending is not null
+
 -- name: agree
 -- $1 id, $2 admin, $3 seconds since the start after which it is too late.
 update campaigns set state = 'running', agreed_by = $2, changed_at = clock_timestamp()

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from gameserver.rules.errors import Overloaded
 from gameserver.storage import tables
-from gameserver.storage.operators.questions import PLAYERS, Question
+from gameserver.storage.operators.questions import PLAYERS, SEEN, Question
 from gameserver.storage.operators.reports import SQL, counted
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
@@ -62,6 +62,7 @@ class ExportedPlayer(NamedTuple):
     created_at: datetime
     exp_reached_at: datetime
     banned: bool
+    seen_at: datetime
 
 
 class _Snapshot(NamedTuple):
@@ -115,7 +116,7 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
         connection = await database.connect(SETTINGS)
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
-                query, arguments = _driver_form(SQL["open"].bindparams(size=size, by=""))
+                query, arguments = driver_form(SQL["open"].bindparams(size=size, by=""))
                 row = await connection.fetchrow(query, *arguments)
                 yield _Snapshot(database.name, connection, row["slots"], row["leftovers"])
         finally:
@@ -124,8 +125,8 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
 
 async def _stream(snapshot: _Snapshot, question: Question) -> AsyncIterator[Rows]:
     """The rows of one database in the ranking's order, by chunks."""
-    columns = (*tables.PLAYER, PLAYERS.c.banned)
-    query, arguments = _driver_form(question.select(columns, [counted(snapshot.leftovers)]))
+    columns = (*tables.PLAYER, PLAYERS.c.banned, SEEN.label("seen_at"))
+    query, arguments = driver_form(question.select(columns, [counted(snapshot.leftovers)]))
     with translated(snapshot.database):
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)
         while rows := await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS):
@@ -171,7 +172,7 @@ async def _merged(streams: Sequence[_Ahead], question: Question) -> AsyncIterato
         heads = [rows or await stream.take() for rows, stream in zip(rest, streams, strict=True)]
 
 
-def _driver_form(statement: ClauseElement) -> tuple[str, list[Any]]:
+def driver_form(statement: ClauseElement) -> tuple[str, list[Any]]:
     """A statement with `$1`…, and its arguments."""
     compiled: Any = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Select, SmallInteger, bindparam, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, SmallInteger, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gameserver.storage import tables
@@ -14,14 +14,21 @@ from gameserver.storage.ids import slot_of
 PLAYERS = tables.player_rows
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-By = Literal["exp", "level", "hp", "created_at"]
+By = Literal["exp", "level", "hp", "created_at", "seen_at"]
+MOMENTS: tuple[By, ...] = ("created_at", "seen_at")
+SEEN = func.coalesce(
+    PLAYERS.c.seen, func.date_bin(text("interval '1 hour'"), PLAYERS.c.exp_reached_at, text("timestamptz 'epoch'"))
+)
+"""The beginning of the hour in which a player was last seen; until one is noted, of that of its last EXP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Some of the players: whoever fits everything that isn't None. `until` isn't included.
+    """Some of the players: whoever fits everything that isn't None. `until` isn't included; `seen_…` are
+    compared with the beginning of the hour.
 
-    `online` are the players that are connected, `offline` those to leave out for it; `ids` are the only ones looked at.
+    `name_part` and `name_begins` aren't empty; case and width make no difference. `online` are the players that are
+    connected, `offline` those to leave out for it; `ids` are the only ones looked at.
     """
 
     class_name: str | None = None
@@ -32,9 +39,14 @@ class Segment:
     banned: bool | None = None
     name_begins: str | None = None
     name_part: str | None = None
+    seen_since: datetime | None = None
+    seen_until: datetime | None = None
     online: Sequence[int] | None = None
     offline: Sequence[int] | None = None
     ids: Sequence[int] | None = None
+
+    def goes_by_name(self) -> bool:
+        return self.name_part is not None or self.name_begins is not None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as conditions on a row of `players`."""
@@ -45,13 +57,17 @@ class Segment:
             (self.max_level, columns.level.__le__),
             (self.created_since, columns.created_at.__ge__),
             (self.created_until, columns.created_at.__lt__),
+            (self.seen_since, SEEN.__ge__),
+            (self.seen_until, SEEN.__lt__),
             (self.banned, columns.banned.__eq__),
         )
         conditions: list[ColumnElement[bool]] = [test(value) for value, test in tests if value is not None]
         if self.name_part is not None:
-            conditions.append(columns.name.icontains(self.name_part, autoescape=True))
+            found = func.strpos(func.name_folded(columns.name), func.name_folded(self.name_part)) > 0
+            conditions += [_has_words(self.name_part, is_beginning=False), found]
         if self.name_begins is not None:
-            conditions.append(columns.name.istartswith(self.name_begins, autoescape=True))
+            found = func.starts_with(func.name_folded(columns.name), func.name_folded(self.name_begins))
+            conditions += [_has_words(self.name_begins, is_beginning=True), found]
         for among in (self.online, self.ids):
             if among is not None:
                 conditions += [columns.slot == _any_of(_slots(among), SmallInteger), columns.id == _any_of(among)]
@@ -75,7 +91,7 @@ class Question:
 
     def select(self, columns: Iterable[Any], conditions: Iterable[ColumnElement[bool]]) -> Select[Any]:
         """The rows that fit the segment and these conditions, in order from behind `after`; without a limit."""
-        value, chosen = PLAYERS.c[self.by], [*conditions, *self.segment.conditions()]
+        value, chosen = value_of(self.by), [*conditions, *self.segment.conditions()]
         if self.after is not None:
             last, player_id = self.after
             from_there, beyond = (value <= last, value < last) if self.descending else (value >= last, value > last)
@@ -87,6 +103,16 @@ class Question:
         """What sorts rows of all databases as each database has sorted its own."""
         number = (value - _START) // _MICROSECOND if isinstance(value, datetime) else value
         return (-number if self.descending else number), player_id
+
+
+def value_of(by: By) -> ColumnElement[Any]:
+    """What players are ranked by, of a row of `players`."""
+    return SEEN if by == "seen_at" else PLAYERS.c[by]
+
+
+def _has_words(part: str, *, is_beginning: bool) -> ColumnElement[bool]:
+    """What an index knows of names with this part; a few other names have its words, too."""
+    return func.name_parts(PLAYERS.c.name).bool_op("@@")(func.name_query(part, is_beginning))
 
 
 def _slots(ids: Sequence[int]) -> list[int]:

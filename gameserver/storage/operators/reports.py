@@ -20,7 +20,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.questions import By, Question, Segment
+from gameserver.storage.operators.questions import EVERYONE, MOMENTS, By, Question, value_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
@@ -48,18 +48,28 @@ SECONDS = 5.0
 """How long an answer over all databases may take, with waiting for its turn."""
 OPEN_SECONDS = 1.5
 """How long the opening may take: shorter than the others' transactions may be idle (`TIMEOUTS`)."""
-STEPS = 3
-"""How many histogram bounds a search spans, of about a hundred: a few per cent of the players."""
+STEPS, STEPS_BY_NAME = 3, 2
+"""How many histogram bounds a search spans, of about a hundred: a few per cent of the players. Comparing each
+one's name takes longer than looking at it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One page; `banned` are the ids of those of its players that are banned, which boards leave out."""
+    """One page; `banned` are the ids of those of its players that are banned, which boards leave out.
+
+    `seen` are the hours in which its players were last seen, by id.
+    """
 
     players: Sequence[Player]
     more: bool
     as_of: datetime
     banned: Set[int] = frozenset()
+    seen: Mapping[int, datetime] = field(default_factory=dict)
+
+    def last(self, by: By) -> tuple[int | datetime, int]:
+        """What the page's last player is ranked by, and its id: the next page begins behind these."""
+        player = self.players[-1]
+        return self.seen[player.id] if by == "seen_at" else getattr(player, by), player.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +121,8 @@ class Reports:
 
     async def rank(self, question: Question) -> Ranking:
         """One page of players, in their order."""
-        segment = question.segment
-        has_bounds = question.by != "created_at" and segment == Segment(class_name=segment.class_name)
-        bounds_of = question.by if has_bounds else None
+        others = replace(question.segment, class_name=None, name_begins=None, name_part=None)
+        bounds_of = question.by if question.by not in MOMENTS and others == EVERYONE else None
         return await self.over_all(lambda parts: _rank(parts, question), bounds_of)
 
     async def count(self) -> tuple[list[Count], datetime]:
@@ -191,8 +200,9 @@ async def _rank(parts: Sequence[Part], question: Question) -> Ranking:
     rows = await gathered(_whole(part, [player_id for player_id, owner in page if owner is part]) for part in parts)
     players = {row.id: player_with_data_of(row) for row in chain(*rows)}
     banned = {row.id for row in chain(*rows) if row.banned}
+    seen = {row.id: row.seen_at for row in chain(*rows)}
     ordered = [players[player_id] for player_id, _ in page]
-    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts), banned)
+    return Ranking(ordered, len(merged) > question.limit, min(part.as_of for part in parts), banned, seen)
 
 
 async def _page(part: Part, question: Question) -> Sequence[Any]:
@@ -209,12 +219,13 @@ async def _page(part: Part, question: Question) -> Sequence[Any]:
 
 
 def _until(question: Question, bounds: Sequence[int]) -> int | None:
-    """The histogram bound some STEPS behind the page's beginning; None if there aren't so many."""
+    """The histogram bound some steps behind the page's beginning; None if there aren't so many."""
     last: Any = None if question.after is None else question.after[0]
+    steps = STEPS_BY_NAME if question.segment.goes_by_name() else STEPS
     if question.descending:
-        at = (len(bounds) if last is None else bisect_left(bounds, last)) - STEPS
+        at = (len(bounds) if last is None else bisect_left(bounds, last)) - steps
     else:
-        at = (0 if last is None else bisect_right(bounds, last)) + STEPS - 1
+        at = (0 if last is None else bisect_right(bounds, last)) + steps - 1
     return bounds[at] if 0 <= at < len(bounds) else None
 
 
@@ -233,7 +244,7 @@ async def _count(parts: Sequence[Part]) -> tuple[list[Count], datetime]:
 
 
 def _keys(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
-    value = PLAYERS.c[question.by]
+    value = value_of(question.by)
     conditions = [counted]
     if until is not None:
         conditions.append(value >= until if question.descending else value <= until)

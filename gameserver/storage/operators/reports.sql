@@ -26,6 +26,8 @@ select p.*
 from unnest(cast(:slots as smallint[]), cast(:ids as bigint[])) as wanted(slot, id)
 cross join lateral (
     select id, name, class, level, hp, exp, version, created_at, exp_reached_at,
-           cast(data as text) as data, banned from players
+           cast(data as text) as data, banned,
+           coalesce(seen, date_bin(interval '1 hour', exp_reached_at, timestamptz 'epoch')) as seen_at
+    from players
     where slot = wanted.slot and id = wanted.id limit 1
 ) as p

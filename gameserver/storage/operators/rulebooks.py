@@ -18,7 +18,7 @@ RULEBOOKS = tables.rulebooks
 
 
 class RecordedRulebook(NamedTuple):
-    """`game` is game.toml as JSON with sorted names; the hashes are SHA-256 of that, and of the rules' code."""
+    """`game` is game.toml as JSON; the hashes are SHA-256 of that with its names sorted, and of the rules' code."""
 
     number: int
     game_hash: str
@@ -33,9 +33,9 @@ class Rulebooks:
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def number_of(self, game: str, code_hash: str) -> int:
-        """The number of this game with this code; a new one is recorded."""
-        game_hash = hashlib.sha256(game.encode()).hexdigest()
+    async def number_of(self, game: str, sorted_game: str, code_hash: str) -> int:
+        """The number of this game, by its text with sorted names, with this code; a new one is recorded."""
+        game_hash = hashlib.sha256(sorted_game.encode()).hexdigest()
         same = (RULEBOOKS.c.game_hash == game_hash) & (RULEBOOKS.c.code_hash == code_hash)
         chosen = select(RULEBOOKS.c.number).where(same)
         async with self._control.snapshot() as connection:
@@ -47,6 +47,13 @@ class Rulebooks:
             await connection.execute(insert(RULEBOOKS).values(row).on_conflict_do_nothing())
             number: int = (await connection.execute(chosen)).scalar_one()
         return number
+
+    async def find(self, number: int) -> RecordedRulebook | None:
+        """The rulebook of a number, if there is one."""
+        columns = (RULEBOOKS.c[name] for name in RecordedRulebook._fields)
+        async with self._control.snapshot() as connection:
+            row = (await connection.execute(select(*columns).where(RULEBOOKS.c.number == number))).first()
+            return None if row is None else RecordedRulebook(*row)
 
     async def all(self) -> list[RecordedRulebook]:
         """From the newest number."""

@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, ColumnElement, DateTime, and_, cast, func, or
 
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.questions import By, Question, Segment, array_of
+from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment, array_of, value_of
 from gameserver.storage.operators.reports import PLAYERS, Part, Reports, gathered
 
 POINTS = 1000
@@ -39,7 +39,7 @@ class RankedPlace:
 
 
 class Bar(NamedTuple):
-    """How many players have a value from `first` to `last`; of created_at, Unix microseconds."""
+    """How many players have a value from `first` to `last`; of moments, Unix microseconds."""
 
     first: int
     last: int
@@ -48,7 +48,7 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The values of a segment's players; of created_at, Unix microseconds. Without players there are none."""
+    """The values of a segment's players; of moments, Unix microseconds. Without players there are none."""
 
     players: int
     least: int | None
@@ -84,7 +84,7 @@ class Spreads:
 
 
 async def _place(parts: Sequence[Part], question: Question, player_id: int) -> RankedPlace:
-    value, conditions = PLAYERS.c[question.by], question.segment.conditions()
+    value, conditions = value_of(question.by), question.segment.conditions()
     wanted = [PLAYERS.c.slot == slot_of(player_id), PLAYERS.c.id == player_id]
     belongs = and_(*conditions) if conditions else PLAYERS.c.id == player_id
     found = await gathered(part.ask(select(value, belongs).where(part.counted(), *wanted)) for part in parts)
@@ -101,7 +101,7 @@ async def _place(parts: Sequence[Part], question: Question, player_id: int) -> R
 
 
 async def _spread(parts: Sequence[Part], question: SpreadQuestion) -> Spread:
-    value, as_of = PLAYERS.c[question.by], min(part.as_of for part in parts)
+    value, as_of = value_of(question.by), min(part.as_of for part in parts)
     bounds = select(func.min(value), func.max(value), func.count())
     rows = [rows[0] for rows in await _ask(parts, bounds, question) if rows[0][2]]
     players = sum(row[2] for row in rows)
@@ -188,7 +188,7 @@ async def _values(parts: Sequence[Part], question: SpreadQuestion, ranges: Seque
     """How many players have each value of these ranges."""
     if not ranges:
         return {}
-    value, by = PLAYERS.c[question.by], question.by
+    value, by = value_of(question.by), question.by
     within = or_(*(value.between(_value(by, low), _value(by, high)) for low, high in ranges))
     counts = Counter[int]()
     for rows in await _ask(parts, select(value, func.count()).where(within).group_by(value), question):
@@ -208,15 +208,15 @@ def _number(value: int | datetime) -> int:
 
 def _value(by: By, number: int) -> int | datetime:
     """The value that a number stands for."""
-    return _START + number * _MICROSECOND if by == "created_at" else number
+    return _START + number * _MICROSECOND if by in MOMENTS else number
 
 
 def _kind(by: By) -> Any:
-    return DateTime(timezone=True) if by == "created_at" else BigInteger
+    return DateTime(timezone=True) if by in MOMENTS else BigInteger
 
 
 def _column(by: By) -> ColumnElement[Any]:
-    return PLAYERS.c[by] if by == "created_at" else cast(PLAYERS.c[by], BigInteger)
+    return value_of(by) if by in MOMENTS else cast(value_of(by), BigInteger)
 
 
 def _rank(percentile: float, players: int) -> int:

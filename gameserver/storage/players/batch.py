@@ -13,7 +13,6 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import asyncpg
 import orjson
@@ -32,11 +31,11 @@ from gameserver.rules.errors import (
 )
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.player_data import dump
-from gameserver.rules.rulebook import MAIL, Rulebook
+from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
-from gameserver.storage.items.stacks import NOT_ENOUGH, Stacks, Unpaid
+from gameserver.storage.items.stacks import Unpaid
 from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
-from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of
+from gameserver.storage.ledger.rows import BatchRow, Recorded, changed_data, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
 from gameserver.storage.mail.mailbag import NOT_ACCEPTED, LetterSettled, Mailbag, OutboxRow, SentLetter
@@ -46,13 +45,15 @@ from gameserver.storage.players.command import (
     Receipt,
     Verdict,
     first_answer,
+    is_final,
     replay,
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
+from gameserver.storage.players.judging import BatchRules, Judging, refitted, rules_away
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
-from gameserver.storage.seasons.scoring import CorrectedScore, Scores, Scoring, corrected_scores
+from gameserver.storage.seasons.scoring import CorrectedScore, Scores, corrected_scores
 
 log = structlog.get_logger()
 
@@ -64,14 +65,15 @@ PLAYER_COLUMNS = 8
 class Batch:
     """Decides commands and writes what they led to."""
 
-    rulebook: Rulebook
+    judging: Judging
     window: Window
     commands: Sequence[Command]
-    stacks: Stacks
-    scoring: Scoring
     letters: LetterLimits
+    _by: BatchRules = field(init=False)
+    _sent_items: bool = False
     _gathered: Gathered = field(init=False)
     _entries: list[BatchRow] = field(default_factory=list)
+    _traced: list[tuple[int, int, bytes]] = field(default_factory=list)
     _scores: Scores = field(default_factory=dict)
     _corrected_scores: list[CorrectedScore] = field(default_factory=list)
     _mail: Mailbag = field(init=False)
@@ -92,17 +94,24 @@ class Batch:
         if not connection.is_in_transaction():
             await connection.execute("begin")
         # Lock the players, then read what the decisions depend on.
-        self._gathered = await gather(connection, self.commands)
-        if takers := [command for command in self.commands if command.takes and self._is_new(command)]:
-            await self.stacks.load(connection, takers)
-        await self._look_up_mail(connection)
-        # Decide in the order of submission, in memory; then write everything at once.
-        verdicts = [self._decide(command) for command in self.commands]
-        await self._write(connection)
+        known = self._gathered = await gather(connection, self.commands)
+        verdicts = await self._judged(connection, self.judging.by(known.edition, known.now, decided=known.decided))
         # Only after the commit may a verdict leave.
         if not self._gathered.locked and not all(isinstance(verdict, Postponement) for verdict in verdicts):
             await connection.execute(f"select {LEAVE_A_MARK}")
         await connection.execute("commit and chain" if has_more() else "commit")
+        return verdicts
+
+    async def _judged(self, connection: asyncpg.Connection, by: BatchRules | None) -> list[Verdict]:
+        if by is None:
+            return [rules_away() for _ in self.commands]
+        self._by = by
+        if takers := [command for command in self.commands if command.takes and self._is_new(command)]:
+            await by.stacks.load(connection, takers)
+        await self._look_up_mail(connection)
+        # Decide in the order of submission, in memory; then write everything at once.
+        verdicts = [self._decide(command) for command in self.commands]
+        await self._write(connection)
         return verdicts
 
     def _is_new(self, command: Command) -> bool:
@@ -111,15 +120,14 @@ class Batch:
 
     async def _look_up_mail(self, connection: asyncpg.Connection) -> None:
         """Costs a statement only if some of the commands send or deliver mail."""
-        sending = self.rulebook.sending
+        sending = self._by.rulebook.sending
         letters = [command.letter for command in self.commands if command.letter is not None]
-        senders = {command.player_id for command in self.commands if command.action in sending}
-        if letters or senders:
+        if (senders := {command.player_id for command in self.commands if command.action in sending}) or letters:
             await self._mail.look_up(connection, letters, list(senders))
 
     def has_posted(self) -> bool:
         """Whether the batch has put something into the outbox."""
-        return bool(self._mail.posted) or self.stacks.sent
+        return bool(self._mail.posted) or self._sent_items
 
     def _decide(self, command: Command) -> Verdict:
         locked = self._gathered.locked.get(command.player_id)
@@ -133,12 +141,12 @@ class Batch:
             recorded = self._gathered.recorded.get((command.player_id, command.id))
             return self._settle(command, locked) if recorded is None else replay(command, recorded, locked.player)
         except RuleBroken as error:
-            rule_failed(self.rulebook, command, error)
+            rule_failed(self._by.rulebook, command, error)
             return without_frames(error)
         except (GameError, Unpaid) as error:
             return without_frames(error)
         except Exception as error:
-            rule_failed(self.rulebook, command, error)
+            rule_failed(self._by.rulebook, command, error)
             return Internal("The action could not be carried out.")
 
     def _deliver(self, command: Command, letter: SentLetter, locked: LockedPlayer | None) -> Verdict:
@@ -163,12 +171,12 @@ class Batch:
     def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Verdict:
         """Applies the letter's rule; whatever it raises refuses the letter for good, but for ClassMissing."""
         try:
-            args = self.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
+            args = self._by.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), locked)
         except ClassMissing as error:
             return without_frames(error)  # a node of a newer game may deliver it
         except RuleBroken as error:
-            rule_failed(self.rulebook, command, error)
+            rule_failed(self._by.rulebook, command, error)
             return self._mail.refuse(letter, error.code)
         except GameError as error:
             if not isinstance(error, Refused):
@@ -176,18 +184,20 @@ class Batch:
                 log.error("a letter can't take effect", kind=letter.kind, mail=command.id, error=problem)
             return self._mail.refuse(letter, error.code)
         except Exception as error:
-            rule_failed(self.rulebook, command, error)
+            rule_failed(self._by.rulebook, command, error)
             return self._mail.refuse(letter, Internal.code)
         shown = json_of({"args": orjson.Fragment(json_of(args)), "events": receipt.events})
         self._mail.take_in(letter, shown, self._gathered.now)
         return receipt
 
     def _settle(self, command: Command, locked: LockedPlayer) -> Receipt | Refused:
-        """Applies a new command, or records that it is refused. Raises what `_apply` does."""
+        """Applies a new command, or records that it is refused. Raises what `_apply` and `refitted` do."""
+        if command.rulebook is not None and command.rulebook is not self._by.rulebook:
+            command = refitted(command, self._by.rulebook)
         try:
             return self._apply(command, locked)
         except Refused as refusal:
-            if _is_final(command, refusal):
+            if is_final(command, refusal):
                 args, outcome = json_of(command.args), json_of(refusal_of(refusal))
                 self._enter(command, args, REFUSED_SEED, outcome, locked.player.version)
             return without_frames(refusal)
@@ -199,18 +209,18 @@ class Batch:
         if command.letter is None:
             self.window.check(command.id, now)
         if command.takes:
-            self.stacks.check(command)
+            self._by.stacks.check(command)
         # Ask the rule.
         seed = next(self._seeds)
-        outcome = self._ruled(command, locked.player, Moment(now, Dice(seed), self.rulebook.game))
+        outcome = self._ruled(command, locked.player, Moment(now, Dice(seed), self._by.rulebook.game))
         if outcome.grants and command.letter is None:
-            self.stacks.require_room(command, outcome.grants)
+            self._by.stacks.require_room(command, outcome.grants)
         postings: Sequence[OutboxRow] = ()
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
-        max_hp = self.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
+        max_hp = self._by.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
         # The ledger row. What can't be JSON raises here, before the command has left a trace.
-        answer = outcome_of(outcome.player, max_hp, outcome.events, **_changed_data(locked.player, outcome.player))
+        answer = outcome_of(outcome.player, max_hp, outcome.events, **changed_data(locked.player, outcome.player))
         token = None
         if command.payment is not None:
             token = answer["payment"] = command.payment.token
@@ -222,12 +232,12 @@ class Batch:
         if postings:
             self._mail.post(postings, now)
         if command.takes or outcome.grants:
-            self.stacks.record(command, outcome.grants)
+            self._by.stacks.record(command, outcome.grants)
         return Receipt(command.id, outcome.player, max_hp, outcome.events, replayed=False, payment=token, at=now)
 
     def _note_scores(self, command: Command, before: Player, outcome: Outcome) -> None:
         if command.correction is None:
-            self.scoring.note(self._scores, before, outcome)
+            self._by.scoring.note(self._scores, before, outcome)
         else:
             self._corrected_scores += corrected_scores(outcome.player, command.correction)
 
@@ -236,6 +246,8 @@ class Batch:
         player_id = command.player_id
         row = BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, outcome, version)
         self._entries.append(row)
+        if command.trace is not None and seed != REFUSED_SEED:
+            self._traced.append((player_id, version, command.trace.context.dump()))
         self._gathered.recorded[player_id, command.id] = Recorded(command.action, args, outcome, version)
 
     def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
@@ -243,10 +255,10 @@ class Batch:
             return command.correction.outcome(player, moment.now)
         began = time.perf_counter()
         try:
-            return self.rulebook.apply(command.action, player, command.args, moment)
+            return self._by.rulebook.apply(command.action, player, command.args, moment)
         finally:
             if (seconds := time.perf_counter() - began) > SLOW_SECONDS:
-                rule_was_slow(self.rulebook, command, seconds)
+                rule_was_slow(self._by.rulebook, command, seconds)
 
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
@@ -275,22 +287,14 @@ class Batch:
             for who in changed
         ]
         players = zip(*states, strict=True) if states else [()] * PLAYER_COLUMNS
-        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players, self.rulebook.number)
+        await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players, self._by.rulebook.number)
         if self._scores:
             versions = {player.id: player.version for player in changed}
-            await connection.fetch(SQL["score"], *self.scoring.arguments(self._scores, versions, now))
+            await connection.fetch(SQL["score"], *self._by.scoring.arguments(self._scores, versions, now))
         if self._corrected_scores:
             await connection.fetch(SQL["set_score"], now, *zip(*self._corrected_scores, strict=True))
-        if self.stacks.changed:
-            await self.stacks.write(connection, now)
-
-
-def _changed_data(before: Player, after: Player) -> dict[str, Any]:
-    """What the ledger row says of the player's data: nothing unless it has changed."""
-    return {} if after.data is before.data else {"data": orjson.Fragment(after.data.text)}
-
-
-def _is_final(command: Command, refusal: Refused) -> bool:
-    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`)."""
-    lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
-    return command.repeatable and (not lacks_items or command.conclusive or command.payment is not None)
+        if self._by.stacks.changed:
+            await self._by.stacks.write(connection, now)
+            self._sent_items = self._by.stacks.sent
+        if self._traced:
+            await connection.fetch(SQL["trace"], now, *zip(*self._traced, strict=True))

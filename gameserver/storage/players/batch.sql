@@ -4,11 +4,12 @@
 
 -- name: gather
 -- $1 slots, $2 player ids; $3 slots, $4 player ids, $5 command ids, $6 and $7 the lowest and highest of these (partitions
--- between them are read). A function of the database (migrations/players), three statements in one round trip: takes
--- the fence, locks the players, then looks the commands up in the ledger. Rows without a command id are locked
--- players; a player that is locked elsewhere, owned by another database or void isn't returned. The others are ledger
--- rows.
-select * from gather_with_data($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
+-- between them are read). A function of the database (migrations/players), four statements in one round trip: takes
+-- the fence, locks the players, looks the commands up in the ledger, then says the batch's time and the edition of the
+-- rules in force then. Rows without a command id are locked players; a player that is locked elsewhere, owned by another
+-- database or void isn't returned. The others are ledger rows. The last row has no id: `now`, `edition` (0 before any
+-- was published), and whether it is `decided` that this one is in force.
+select * from gather_by_edition($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::uuid[], $6::uuid, $7::uuid)
 
 -- name: absent
 -- $1 slots, $2 player ids: why `gather` didn't return these.
@@ -34,6 +35,13 @@ set class = s.class, level = s.level, hp = s.hp, exp = s.exp, version = s.versio
 from unnest($10::smallint[], $11::bigint[], $12::text[], $13::int[], $14::bigint[], $15::bigint[], $16::bigint[],
             $17::json[]) as s(slot, id, class, level, hp, exp, version, data)
 where p.slot = s.slot and p.id = s.id
+
+-- name: trace
+-- $1 the batch's time. $2..$4 a traced action each: player id, version, and its span's context, which is how the follower
+-- of the ledger, on any node, links the board's write to it. Table: traced_actions.
+insert into traced_actions (txid, player_id, version, context, at)
+select (select pg_current_xact_id()::text::bigint), e.*, $1::timestamptz
+from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as e
 
 -- name: score
 -- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add scores up,

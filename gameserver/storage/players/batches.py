@@ -1,8 +1,10 @@
 """Makes the batches of one database: what every batch of a node shares, in one place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.stacks import Stacks
@@ -10,26 +12,39 @@ from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Command
+from gameserver.storage.players.judging import Judging
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.seasons.scoring import Scoring
+from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.slots.slot_map import Slots
 
 
-@dataclass(frozen=True, slots=True)
+class BatchTerms(NamedTuple):
+    """What every batch of a node goes by: the rules, how old command ids may be, boards' seasons, bounds of letters."""
+
+    rules: RulesInForce
+    window: Window
+    calendar: Calendar
+    letters: LetterLimits
+
+
+@dataclass(slots=True)
 class BatchFactory:
     """Makes batches for one committer."""
 
     database: Database
     slots: Slots
-    rulebook: Rulebook
-    window: Window
-    scoring: Scoring
+    terms: BatchTerms
     backlog: Backlog
-    letters: LetterLimits
+    _judging: Judging = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._judging = Judging(self.terms.rules, self.terms.calendar, self._stacks)
 
     def make(self, commands: Sequence[Command]) -> Batch:
-        stacks = Stacks(self.rulebook.game.items, self._has_items, self._is_full)
-        return Batch(self.rulebook, self.window, commands, stacks, self.scoring, self.letters)
+        return Batch(self._judging, self.terms.window, commands, self.terms.letters)
+
+    def _stacks(self, rulebook: Rulebook) -> Stacks:
+        return Stacks(rulebook.game.items, self._has_items, self._is_full)
 
     def _has_items(self, slot: int) -> bool:
         """Whether the node's map has the slot's items in this database; the database itself is asked under a fence."""

@@ -13,14 +13,16 @@ import orjson
 from pydantic import BaseModel
 
 from gameserver.rules.corrections import Correction
-from gameserver.rules.errors import GameError
+from gameserver.rules.errors import GameError, Refused
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
-from gameserver.storage.items.stacks import Payment, Unpaid
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
 from gameserver.storage.ledger.refusals import raise_refusal
 from gameserver.storage.ledger.rows import Recorded, json_of, player_from, require_same
 from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
 from gameserver.storage.slots.slot_map import SlotMoved
+from gameserver.tracing.tracer import CommandSpan
 
 
 @dataclass(slots=True)
@@ -47,6 +49,10 @@ class Command:
     """What an operator makes of the player, in place of a rule's outcome."""
     request_id: str = ""
     """Of the caller's request, for the log."""
+    rulebook: Rulebook | None = None
+    """What `args` and `takes` were prepared under; None for what no rulebook prepares."""
+    trace: CommandSpan | None = None
+    """Set if the request is traced."""
 
 
 @dataclass(slots=True)
@@ -94,3 +100,9 @@ def first_answer(command: Command, recorded: Recorded, player: Player) -> Receip
     return Receipt(
         command.id, after, outcome["max_hp"], outcome["events"], replayed=True, payment=outcome.get("payment")
     )
+
+
+def is_final(command: Command, refusal: Refused) -> bool:
+    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`)."""
+    lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
+    return command.repeatable and (not lacks_items or command.conclusive or command.payment is not None)

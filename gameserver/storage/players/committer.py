@@ -17,6 +17,7 @@ from gameserver.storage.players.returning import Returning
 from gameserver.storage.players.transactions import LOCKED_PAUSE, MakeBatch, Transactions
 from gameserver.storage.postgres.database import Database
 from gameserver.telemetry import QUEUED
+from gameserver.tracing.tracer import Tracer
 from gameserver.waiting import Bell
 
 SECOND_TRANSACTION = 64
@@ -55,12 +56,19 @@ class QuietWaits:
 class Committer:
     """Takes commands for one database; `run` works them off until it is cancelled."""
 
-    def __init__(self, database: Database, make_batch: MakeBatch, limits: CommitLimits, give_back: GiveBack) -> None:
+    def __init__(
+        self,
+        database: Database,
+        make_batch: MakeBatch,
+        limits: CommitLimits,
+        give_back: GiveBack,
+        tracer: Tracer | None = None,
+    ) -> None:
         """`give_back` takes a player's commands, in their order, when the database doesn't own the player's slot."""
         self._database = database
         self._give_back = give_back
         self._limits = limits
-        self._transactions = Transactions(database, make_batch, limits, self._answer)
+        self._transactions = Transactions(database, make_batch, limits, self._answer, tracer)
         self._waiting: dict[int, deque[Pending]] = {}
         """Queued commands by player."""
         self._ready: deque[int] = deque()

@@ -37,7 +37,11 @@ class Gathered:
     recorded: dict[tuple[int, str], Recorded] = field(default_factory=dict)
     """Ledger rows by player and command id."""
     now: datetime = field(init=False)
-    """The database's time under the fence: one for the batch. Not set if no player is locked."""
+    """The database's time under the fence: one for the batch."""
+    edition: int = 0
+    """Of the rules that are in force at that time, as the database has it."""
+    decided: bool = True
+    """Whether that is sure; otherwise nothing may be judged."""
 
 
 async def gather(connection: asyncpg.Connection, commands: Sequence[Command]) -> Gathered:
@@ -56,10 +60,11 @@ async def gather(connection: asyncpg.Connection, commands: Sequence[Command]) ->
         max(command_ids),
     )
     gathered = Gathered()
+    last = rows.pop()
+    gathered.now, gathered.edition, gathered.decided = last["now"], last["edition"], last["decided"]
     for row in rows:
         if row["command_id"] is None:
             gathered.locked[row["id"]] = LockedPlayer(player_with_data_of(row), row["session_epoch"])
-            gathered.now = row["now"]
         else:
             recorded = Recorded(row["action"], row["args"], row["outcome"], row["version"])
             gathered.recorded[row["id"], row["command_id"]] = recorded

@@ -10,14 +10,11 @@ from collections.abc import Iterable
 
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
-from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ids import LARGEST_ID, slot_of
 from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.inventory import Inventory, Stack
 from gameserver.storage.items.payment_ledger import PaymentLedger
-from gameserver.storage.ledger.window import Window
-from gameserver.storage.mail.bounds import LetterLimits
-from gameserver.storage.players.batches import BatchFactory
+from gameserver.storage.players.batches import BatchFactory, BatchTerms
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import Committer, GiveBack
 from gameserver.storage.players.payments import Payments
@@ -25,32 +22,25 @@ from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.reader import PlayerState, Reader
 from gameserver.storage.players.routing import Router
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.seasons.scoring import Scoring
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
+from gameserver.tracing.tracer import Tracer
 from gameserver.waiting import Bell
 
 
 class Players:
     """One per node. `run` works the queues of every database until it is cancelled."""
 
-    def __init__(
-        self,
-        slots: Slots,
-        rulebook: Rulebook,
-        window: Window,
-        limits: CommitLimits,
-        scoring: Scoring,
-        letters: LetterLimits,
-    ) -> None:
+    def __init__(self, slots: Slots, terms: BatchTerms, limits: CommitLimits, tracer: Tracer | None = None) -> None:
+        self.tracer = tracer
         self._slots = slots
         self._backlog = Backlog(slots)
 
         def committer(database: Database, give_back: GiveBack) -> Committer:
-            batches = BatchFactory(database, slots, rulebook, window, scoring, self._backlog, letters)
-            return Committer(database, batches.make, limits, give_back)
+            batches = BatchFactory(database, slots, terms, self._backlog)
+            return Committer(database, batches.make, limits, give_back, tracer)
 
         self._router = Router(slots, limits, committer)
-        self.inventory = Inventory(slots, rulebook.game.items)
+        self.inventory = Inventory(slots, terms.rules)
         self.payments = Payments(slots, self.inventory, PaymentLedger(slots), self._router, limits)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None

@@ -7,7 +7,8 @@ lost connection the same commands run again: if the lost transaction did commit,
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import asyncpg
 import structlog
@@ -22,6 +23,7 @@ from gameserver.storage.postgres.faults import BUSY, LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.slots.slot_map import SlotMoved
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, SLOW_COMMITS
+from gameserver.tracing.tracer import Tracer
 from gameserver.waiting import Bell
 
 log = structlog.get_logger()
@@ -40,8 +42,16 @@ GiveAnswer = Callable[[Pending, Answer], None]
 class Transactions:
     """One per database; any number of batches may run at once, each on a link of its own."""
 
-    def __init__(self, database: Database, make_batch: MakeBatch, limits: CommitLimits, answer: GiveAnswer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        make_batch: MakeBatch,
+        limits: CommitLimits,
+        answer: GiveAnswer,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._database = database
+        self._tracer = tracer
         self._make_batch = make_batch
         self._limits = limits
         self._answer = answer
@@ -104,7 +114,8 @@ class Transactions:
         try:
             # The server's own timeouts come first; this one is for a server that doesn't answer at all.
             async with asyncio.timeout(self._limits.transaction + 1):
-                verdicts = await work.commit(link, has_more)
+                commit = work.commit(link, has_more)
+                verdicts = await (commit if self._tracer is None else self._traced(self._tracer, work, commit))
         except LOST:
             raise
         except asyncpg.PostgresError as error:
@@ -118,6 +129,12 @@ class Transactions:
         if work.has_posted():
             self.posted.ring()
         return [pending for pending, verdict in zip(batch, verdicts, strict=True) if self._postponed(pending, verdict)]
+
+    def _traced(
+        self, tracer: Tracer, work: Batch, commit: Coroutine[Any, Any, list[Verdict]]
+    ) -> Coroutine[Any, Any, list[Verdict]]:
+        traced = [command.trace for command in work.commands if command.trace is not None]
+        return tracer.commit(self._database.name, traced, len(work.commands), commit) if traced else commit
 
     def _postponed(self, pending: Pending, verdict: Verdict) -> bool:
         """Answers the command, or notes why it has to be tried again."""

@@ -32,6 +32,8 @@ REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
 TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
 """In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
+PLANNED_EACH_TIME = {"plan_cache_mode": "force_custom_plan"}
+"""For questions over all players, whose values decide whether an index is of use."""
 EVERYWHERE = {
     "application_name": "gameserver",
     "default_transaction_isolation": "read committed",
@@ -91,7 +93,7 @@ class Database:
         timeouts = {} if patient else TIMEOUTS
         self.engine: AsyncEngine = self._pool(POOL, timeouts)
         self.shares = Shares(name, QUERY_SECONDS)
-        self.reports: AsyncEngine = self._pool(REPORTS, timeouts)
+        self.reports: AsyncEngine = self._pool(REPORTS, {**timeouts, **PLANNED_EACH_TIME})
 
     def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
         return pools.pool(lambda: self.connect(timeouts), size, QUERY_SECONDS, self.dialer.doubt)

@@ -14,14 +14,14 @@ when the script is loaded. `make lua-check` lints the same text.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 HOME = "gameserver.storage.redis"
 """The room whose shared pieces every other room may include."""
-Constant = str | int | Sequence[str]
+Constant = str | int | tuple[str, ...]
 NO_CONSTANTS: Mapping[str, Constant] = {}
 
 _NAME = re.compile(r"-- (KEYS|ARGV) (\w+)(\.\.\.)?: (.*)")

@@ -5,6 +5,7 @@ made; after that a call costs no more than one by position. A call sends the scr
 server doesn't know it, so no script cache is assumed warm. All keys of a call share a hash tag, as a cluster demands.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha1
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -29,7 +30,7 @@ class Script(Generic[CallT]):
         self, redis: Redis, package: str, name: str, call: type[CallT], constants: Mapping[str, Constant] = NO_CONSTANTS
     ) -> None:
         """`name` is a file in the `lua/` of the room `package`. Raises LegendFault."""
-        assembled = assemble(package, name, constants)
+        assembled = assembled_once(package, name, tuple(constants.items()))
         expected = (*assembled.keys.names, *assembled.arguments.names)
         if call._fields != expected:
             raise LegendFault(f"{package}, {name}.lua: {call.__name__} has {call._fields}, the legend {expected}")
@@ -70,6 +71,12 @@ class Script(Generic[CallT]):
 
     async def _sent(self, command: str, script: str, calls: Sequence[CallT]) -> list[Any]:
         return await clients.send_all(self._redis, [(command, script, *self._packed(call)) for call in calls])
+
+
+@functools.cache
+def assembled_once(package: str, name: str, constants: tuple[tuple[str, Constant], ...]) -> Assembled:
+    """What `assemble` makes, read and checked once in a process."""
+    return assemble(package, name, dict(constants))
 
 
 def _packer(assembled: Assembled) -> Callable[[Any], Any]:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from gameserver.rules.boards import Board
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BoardNotFound
+from gameserver.rules.schedule import Schedule
 from gameserver.rules.seasons import Season, next_season, season_at
 from gameserver.storage.boards.layout import ALL_TIME, Contest
 
@@ -13,13 +15,20 @@ AHEAD_SECONDS = 600
 
 
 class Calendar:
-    """One per node; `learn` updates it. Seasons are identified by the Unix second of their start."""
+    """One per node; `learn` updates it. Seasons are identified by the Unix second of their start.
 
-    def __init__(self, boards: Mapping[str, Board]) -> None:
-        self._boards = boards
+    Its boards are those of the rules in force.
+    """
+
+    def __init__(self, rules: RulesInForce) -> None:
+        self._rules = rules
         self._begun: dict[str, Sequence[Season]] = {}
         self._open: dict[str, frozenset[int]] = {}
-        self._now: dict[str, Season] = {}
+        self._now: dict[str, tuple[Schedule, Season]] = {}
+
+    @property
+    def _boards(self) -> Mapping[str, Board]:
+        return self._rules.game.boards
 
     def learn(self, board: str, begun: Iterable[Season], still_open: Iterable[int]) -> None:
         """Sets a board's seasons that have begun, and the starts of those whose standings aren't stored yet."""
@@ -40,9 +49,10 @@ class Calendar:
         """The season at a moment; None for a board without seasons."""
         if board.schedule is None:
             return None
-        now = self._now.get(board.name)
-        if now is None or not now.start <= moment.timestamp() < now.end:
-            now = self._now[board.name] = season_at(board.schedule, self._begun.get(board.name, ()), moment)
+        schedule, now = self._now.get(board.name, (None, None))
+        if now is None or schedule != board.schedule or not now.start <= moment.timestamp() < now.end:
+            now = season_at(board.schedule, self._begun.get(board.name, ()), moment)
+            self._now[board.name] = board.schedule, now
         return now
 
     def number(self, board: Board, moment: datetime) -> int:

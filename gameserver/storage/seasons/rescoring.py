@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from gameserver.rules.boards import Board
 from gameserver.rules.corrections import CORRECTIONS, recorded_data
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.rules.replay import Record, after
-from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.past import PastRow
 from gameserver.storage.ledger.rows import player_from
 from gameserver.storage.seasons.calendar import Calendar
-from gameserver.storage.seasons.scoring import Scoring, joined
+from gameserver.storage.seasons.scoring import Scorings, joined
 
 ROWS_AT_A_TIME = 100
 """Replayed before others get their turn."""
@@ -35,8 +35,8 @@ class Deed(NamedTuple):
 class Rescoring:
     """One per node."""
 
-    def __init__(self, calendar: Calendar, rulebook: Rulebook) -> None:
-        self._calendar, self._rulebook, self._scoring = calendar, rulebook, Scoring(calendar)
+    def __init__(self, calendar: Calendar, rules: RulesInForce) -> None:
+        self._calendar, self._rules, self._scorings = calendar, rules, Scorings(calendar)
 
     def stored(self) -> list[Board]:
         """The boards whose scores are stored."""
@@ -56,7 +56,7 @@ class Rescoring:
     def scored(self, before: Player, outcome: Outcome) -> Iterator[tuple[Board, int]]:
         """What an outcome scores on the boards that admit the player."""
         player = outcome.player
-        for board, amount in self._scoring.scored(before, outcome):
+        for board, amount in self._scorings.of(self._rules.rulebook).scored(before, outcome):
             if board.admits(player.class_name, player.level):
                 yield board, amount
 
@@ -65,7 +65,7 @@ class Rescoring:
             changes = row.outcome["events"][0]["scores"]
             return {(each["board"], each["season"]): (each["after"] or 0) - (each["before"] or 0) for each in changes}
         try:
-            outcome = after(self._rulebook, before, Record(row.action, row.args, row.seed, row.at, row.outcome))
+            outcome = after(self._rules.rulebook, before, Record(row.action, row.args, row.seed, row.at, row.outcome))
         except GameError:
             return None
         if not _agrees(outcome.player, row):

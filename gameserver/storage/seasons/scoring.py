@@ -1,12 +1,13 @@
 """What actions score on the boards whose scores are stored; costs nothing for actions that score on no board."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from gameserver.rules.boards import Board
 from gameserver.rules.corrections import Correction
 from gameserver.rules.player import Outcome, Player
+from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ids import slot_of
 from gameserver.storage.seasons.calendar import Calendar
 
@@ -34,11 +35,11 @@ def corrected_scores(player: Player, correction: Correction) -> list[CorrectedSc
 
 
 class Scoring:
-    """One per node, built from its calendar."""
+    """Of the boards of one game."""
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, calendar: Calendar, boards: Iterable[Board]) -> None:
         self._calendar = calendar
-        stored = [board for board in calendar.boards() if board.stores_scores]
+        stored = [board for board in boards if board.stores_scores]
         self._figures = [board for board in stored if board.points is None]
         self._points: dict[str, list[Board]] = {}
         for board in stored:
@@ -79,6 +80,19 @@ class Scoring:
             for (player_id, name), amount in scores.items()
         ]  # fmt: skip
         return [now, *zip(*rows, strict=True), self._sums, self._highest, self._lowest]
+
+
+class Scorings:
+    """The scoring of each rulebook; that of the last one is kept."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._last: tuple[Rulebook, Scoring] | None = None
+
+    def of(self, rulebook: Rulebook) -> Scoring:
+        if self._last is None or self._last[0] is not rulebook:
+            self._last = rulebook, Scoring(self._calendar, rulebook.game.boards.values())
+        return self._last[1]
 
 
 def joined(board: Board, old: int, amount: int) -> int:

@@ -1,4 +1,5 @@
 """Sessions, and the attempts to get one.
 
-Door: `sessions` (Sessions, Session, Origin, Listed), `tokens` (identify), `attempts` (Attempts).
+Door: `sessions` (Sessions, Session, Origin, Listed), `tokens` (identify), `attempts` (Attempts), `sightings`
+(Sightings, and `write`).
 """

@@ -152,6 +152,8 @@ class Endings:
             holders.end_sessions(over)
             for session in part:
                 unsure.pop(session.name, None)
+                if session.player_id in epochs:
+                    self._memory.note(session.player_id)
 
 
 def _chunks(held: Sequence[Session]) -> Iterator[Sequence[Session]]:

@@ -38,9 +38,13 @@ class Session:
 class Memory:
     """`away` says that the revocations can't be read: that Redis is away, or so slow that it might be."""
 
-    def __init__(self, idle_seconds: float, clock: Callable[[], float]) -> None:
-        """Active sessions are checked again four times per idle period, so they expire at most 25 % early."""
+    def __init__(self, idle_seconds: float, clock: Callable[[], float], note: Callable[[int], None]) -> None:
+        """Active sessions are checked again four times per idle period, so they expire at most 25 % early.
+
+        `note` is told the player of each session that is found in use.
+        """
         self.away = False
+        self.note = note
         self.clock = clock
         self._recheck = min(RECHECK_SECONDS, idle_seconds / 4)
         self._known: dict[str, tuple[Session, float]] = {}
@@ -78,6 +82,7 @@ class Memory:
             raise SessionRevoked("The session has ended.")
         self._known.pop(session.name, None)
         self._known[session.name] = (session, time.monotonic())
+        self.note(session.player_id)
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
         return session

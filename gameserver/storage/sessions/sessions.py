@@ -22,6 +22,7 @@ from gameserver.storage.redis.faults import translated
 from gameserver.storage.sessions.endings import Endings, Epochs, Holders
 from gameserver.storage.sessions.memory import Memory, Session
 from gameserver.storage.sessions.revocations import Revocations
+from gameserver.storage.sessions.sightings import Sightings
 from gameserver.storage.sessions.store import UNKNOWN, Listed, Origin, SessionStore
 from gameserver.storage.sessions.tokens import identify, name_of, new_token
 
@@ -54,7 +55,8 @@ class Sessions:
         """
         self._store = SessionStore(redis, lifetimes, per_player, clock)
         self._epochs, self._revocations = epochs, Revocations(redis, stream)
-        self._memory = Memory(lifetimes[0], clock)
+        self.sightings = Sightings(clock)
+        self._memory = Memory(lifetimes[0], clock, self.sightings.note)
         self._endings = Endings(self._store, self._revocations, self._memory, epochs)
 
     async def run(self, holders: Holders) -> None:

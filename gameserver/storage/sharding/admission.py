@@ -1,6 +1,7 @@
 """Adds a database to groups: its tables are brought to their heads, and it may be given slots."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import asyncpg
 from pydantic import SecretStr
@@ -20,12 +21,12 @@ async def admit(
     name: str,
     url: SecretStr | None,
     groups: Sequence[str],
-    note: Callable[[Database], Awaitable[None]] | None = None,
+    recorded: Callable[[Database], AbstractAsyncContextManager[object]] = nullcontext,
 ) -> None:
     """Brings the database's tables to their heads and records it; it owns no slot yet. Safe to run again.
 
     A drain is taken back in all groups of the database, as it was begun in all of them.
-    `note` is called with the control database before the addition is recorded.
+    The addition is made within `recorded`, which is given the control database.
 
     Raises Conflict, with the reason, for a database that can't be used; ConfigFault, DatabaseUnavailable.
     """
@@ -37,12 +38,11 @@ async def admit(
         except (*LOST, asyncpg.PostgresError) as error:
             raise Conflict(f"The database {name} can't be used: {error}.") from error
         control = databases[settings.control.database]
-        if note is not None:
-            await note(control)
         membership = Membership(control)
-        for group in groups:
-            await membership.join(group, name, url)
-        await membership.keep(name)
+        async with recorded(control):
+            for group in groups:
+                await membership.join(group, name, url)
+            await membership.keep(name)
         await provision.reconciler_of(settings, databases).insist()
     finally:
         await databases.close()

@@ -47,7 +47,7 @@ class Base:
 
 def moved_tables(group: str) -> list[Table]:
     """The tables whose rows move with a slot of the group."""
-    local = {f"{group}_owned_slots", f"{group}_marks", f"{group}_lineage"}
+    local = {f"{group}_owned_slots", f"{group}_marks", f"{group}_lineage", f"{group}_editions"}
     return [table for table in tables.METADATA[group].sorted_tables if table.name not in local]
 
 

@@ -19,6 +19,7 @@ from gameserver.storage.tables.control_group import (
     moves,
     player_notes,
     primaries,
+    rule_orders,
     rulebooks,
     saved_queries,
     season_standings,
@@ -43,11 +44,13 @@ from gameserver.storage.tables.players_group import (
     player_of,
     player_rows,
     player_with_data_of,
+    players_editions,
     players_lineage,
     players_marks,
     players_owned_slots,
     scores,
     season_floors,
+    traced_actions,
 )
 
 __all__ = [
@@ -88,10 +91,12 @@ __all__ = [
     "player_of",
     "player_rows",
     "player_with_data_of",
+    "players_editions",
     "players_lineage",
     "players_marks",
     "players_owned_slots",
     "primaries",
+    "rule_orders",
     "rulebooks",
     "saved_queries",
     "scores",
@@ -100,4 +105,5 @@ __all__ = [
     "seasons",
     "slots",
     "stacks",
+    "traced_actions",
 ]

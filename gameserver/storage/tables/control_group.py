@@ -234,7 +234,25 @@ rulebooks = Table(
     Column("first_used_at", Time, server_default=func.clock_timestamp(), nullable=False),
     UniqueConstraint("game_hash", "code_hash", name="rulebooks_hashes"),
 )
-"""Every rulebook that was played by: game.toml as JSON with sorted names, its SHA-256, and that of the rules' code."""
+"""Every rulebook that was played by: game.toml as JSON, its SHA-256 with sorted names, and that of the rules' code."""
+
+rule_orders = Table(
+    "rule_orders",
+    control,
+    Column("edition", Integer, Identity(always=True), primary_key=True),
+    Column("rulebook", SmallInteger, nullable=False),
+    Column("prior", SmallInteger, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("state", String(16), server_default="preparing", nullable=False),
+    Column("step", SmallInteger, server_default="1", nullable=False),
+    Column("command_id", UUID(as_uuid=False), nullable=False, unique=True),
+    Column("admin", String(64), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("problem", String(500)),
+    Column("ordered_at", Time, server_default=func.clock_timestamp(), nullable=False),
+    Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
+)
+"""Orders to put a rulebook in force from a moment on (storage/operators/rule_orders.py); `prior` is the one before."""
 
 season_standings = Table(
     "season_standings",

@@ -1,13 +1,18 @@
 """One Alembic history per table group, run on every database of the group."""
 
+import asyncio
+import functools
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import gameserver
@@ -19,6 +24,14 @@ from gameserver.storage.tables.groups import METADATA
 _PACKAGE = Path(gameserver.__file__).parent
 FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "migrations") if folder.is_dir())
 """Of the histories: a wheel has them inside the package, a checkout beside it."""
+
+TURN_SECONDS = 0.1
+LOCK_TIMEOUT = "1s"
+"""A migration that has another one in a statement of its own sets this back (players_0020)."""
+REST_SECONDS = 5.0
+LOCKED_SECONDS = 1200.0
+"""For how long a migration tries to lock a table: for longer than an export may take."""
+log = structlog.get_logger()
 
 
 class OutdatedDatabase(Exception):
@@ -34,6 +47,7 @@ def _config(group: str) -> Config:
     return config
 
 
+@functools.cache
 def head(group: str) -> str:
     """The newest revision that this code knows of a group's tables."""
     return str(ScriptDirectory.from_config(_config(group)).get_current_head())
@@ -54,13 +68,36 @@ async def upgrade(database: Database, group: str) -> None:
 async def _upgrade_locked(database: Database, group: str) -> None:
     async with database.engine.connect() as connection:
         await _require_public(connection, database.name, group)
-        await connection.execute(text(f"select pg_advisory_lock({MIGRATING})"))
+        await _take_turn(connection)
         try:
-            await connection.commit()
-            await connection.run_sync(_upgrade, group)
+            await _upgrade_patiently(connection, database.name, group)
         finally:
             await connection.execute(text(f"select pg_advisory_unlock({MIGRATING})"))
             await connection.commit()
+
+
+async def _upgrade_patiently(connection: AsyncConnection, database: str, group: str) -> None:
+    """Tries again what couldn't lock a table within LOCK_TIMEOUT: all of play would wait behind it for that long."""
+    until = time.monotonic() + LOCKED_SECONDS
+    while True:
+        await connection.execute(text(f"set lock_timeout = '{LOCK_TIMEOUT}'"))
+        await connection.commit()
+        try:
+            return await connection.run_sync(_upgrade, group)
+        except DBAPIError as error:
+            await connection.rollback()
+            if not isinstance(error.orig.__cause__, asyncpg.LockNotAvailableError) or time.monotonic() > until:  # type: ignore[union-attr]
+                raise
+        log.info("a migration waits for a table that is in use, as by an export", database=database, group=group)
+        await asyncio.sleep(REST_SECONDS)
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Asks for the lock again and again: an index that is built concurrently waits for every statement that waits."""
+    while not (await connection.execute(text(f"select pg_try_advisory_lock({MIGRATING})"))).scalar():
+        await connection.commit()
+        await asyncio.sleep(TURN_SECONDS)
+    await connection.commit()
 
 
 def _upgrade(connection: Connection, group: str) -> None:

@@ -1,7 +1,8 @@
 """Tables of the group `players`: a player's row and all that changes in one transaction with it.
 
 Primary keys begin with the slot: a move of slots filters by it. No index on hp, exp or level: it would break
-HOT updates (measured: 77,600 to 37,000 updates/s). One on a column that never changes, such as created_at, does not.
+HOT updates (measured: 77,600 to 37,000 updates/s). One on a column that no action changes, such as created_at or name,
+does not.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -52,8 +54,15 @@ player_rows = Table(
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("claims_epoch", Integer, nullable=False, server_default=text("0")),
     Column("data", JSON),
+    Column("seen", Time),
     CheckConstraint("hp >= 0 and exp >= 0 and version >= 0", name="players_range"),
     Index("players_created_at", "created_at"),
+    Index(
+        "players_name_parts",
+        text("name_parts(name)"),
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "1024"},
+    ),
     Index("players_void", "slot", "id", postgresql_where=text("void and not deleted")),
     postgresql_with={"fillfactor": "80"},
 )
@@ -61,7 +70,8 @@ player_rows = Table(
 """A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted.
 
 `data` is what the game's rules remember of the player (rules/player_data.py), as text, so that its order stays; null
-if that is nothing.
+if that is nothing. `seen` is the beginning of the hour in which the player was last seen (sessions/sightings.py); null
+as long as no node that knows it has seen the player.
 """
 
 PLAYER = [
@@ -158,6 +168,16 @@ scores = Table(
 
 A score of null was taken away: the player isn't on that board."""
 
+players_editions = Table(
+    "players_editions",
+    players,
+    Column("edition", Integer, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("step", SmallInteger, nullable=False),
+)
+"""What this database knows of the orders that put rulebooks in force (storage/operators/rule_editions.py)."""
+
 season_floors = Table(
     "season_floors",
     players,
@@ -248,6 +268,19 @@ payment_epochs = Table(
     Column("epoch", BigInteger, nullable=False),
 )
 """Payments reserved under a lower epoch than the player's don't count; without a row it is 0."""
+
+traced_actions = Table(
+    "traced_actions",
+    players,
+    Column("txid", BigInteger, nullable=False),
+    Column("player_id", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("context", LargeBinary, nullable=False),
+    Column("at", Time, nullable=False),
+    Index("traced_actions_txid", "txid"),
+    prefixes=["unlogged"],
+)
+"""The spans of actions whose requests are traced (gameserver/tracing), for the followers; for some minutes."""
 
 
 def player_of(row: Sequence[Any]) -> Player:

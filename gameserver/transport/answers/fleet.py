@@ -32,6 +32,16 @@ class FleetAnswer(TypedDict):
     bounds: list[float]
 
 
+class NodeOrderAnswer(TypedDict):
+    """A node and who is connected to it now; `ordered` says that it was told, and it hears of it in about a second."""
+
+    name: str
+    address: str
+    players: int
+    sockets: int
+    ordered: bool
+
+
 class PlannedMoveAnswer(TypedDict):
     group: str
     source: str
@@ -112,6 +122,16 @@ def fleet(conditions: Sequence[NodeCondition], members: Sequence[Member], bounds
             for each in members
         ],
         "bounds": list(bounds),
+    }
+
+
+def node_order(found: NodeCondition, *, ordered: bool) -> NodeOrderAnswer:
+    return {
+        "name": found.node.name,
+        "address": found.node.address,
+        "players": found.node.players,
+        "sockets": found.node.sockets,
+        "ordered": ordered,
     }
 
 

@@ -23,9 +23,11 @@ from gameserver.transport.answers.players import PlayerAnswer, player_now
 
 
 class RankedPlayerAnswer(PlayerAnswer):
-    """A player as operators see it: whether it is banned, and what the game's rules remember of it."""
+    """A player as operators see it: whether it is banned, the hour in which it was last seen, and what the game's rules
+    remember of it."""
 
     banned: bool
+    seen_at: str
     data: dict[str, int | str | bool]
 
 
@@ -143,7 +145,14 @@ class NoticeAnswer(TypedDict):
 
 def ranking(ranked: Ranking, game: Game, cursor: str | None) -> RankingAnswer:
     entries: list[dict[str, RankedPlayerAnswer]] = [
-        {"player": {**player_now(player, game), "banned": player.id in ranked.banned, "data": dict(player.data)}}
+        {
+            "player": {
+                **player_now(player, game),
+                "banned": player.id in ranked.banned,
+                "seen_at": rfc3339(ranked.seen[player.id]),
+                "data": dict(player.data),
+            }
+        }
         for player in ranked.players
     ]
     return {"entries": entries, "as_of": rfc3339(ranked.as_of), "next_cursor": cursor}

@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import By, ExportedPlayer, RankedPlace, SavedQuery, Spread
+from gameserver.commands.results import MOMENTS, By, ExportedPlayer, RankedPlace, SavedQuery, Spread
 from gameserver.times import rfc3339, rfc3339_of_microseconds
 
 
@@ -55,7 +55,19 @@ class SavedQueriesAnswer(TypedDict):
     queries: list[SavedQueryAnswer]
 
 
-PLAYER_COLUMNS = ("id", "name", "class", "level", "hp", "exp", "version", "created_at", "exp_reached_at", "banned")
+PLAYER_COLUMNS = (
+    "id",
+    "name",
+    "class",
+    "level",
+    "hp",
+    "exp",
+    "version",
+    "created_at",
+    "exp_reached_at",
+    "banned",
+    "seen_at",
+)
 
 
 def ranked_place(found: RankedPlace) -> RankedPlaceAnswer:
@@ -70,7 +82,7 @@ def ranked_place(found: RankedPlace) -> RankedPlaceAnswer:
 
 def spread(found: Spread, by: By) -> SpreadAnswer:
     def value(number: int) -> int | str:
-        return rfc3339_of_microseconds(number) if by == "created_at" else number
+        return rfc3339_of_microseconds(number) if by in MOMENTS else number
 
     return {
         "players": found.players,
@@ -98,6 +110,7 @@ def exported_player(player: ExportedPlayer) -> dict[str, Any]:
         "created_at": rfc3339(player.created_at),
         "exp_reached_at": rfc3339(player.exp_reached_at),
         "banned": player.banned,
+        "seen_at": rfc3339(player.seen_at),
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.results import Origin, Session
-from gameserver.rules.errors import NotAuthenticated
+from gameserver.rules.errors import NotAuthenticated, RateLimited
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
@@ -20,11 +21,12 @@ from gameserver.transport.callers.addresses import Address, Networks
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.sources import Sources
-from gameserver.transport.callers.turns import AddressTurns
 
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
 MOST_PROXIES = 100
+LONGEST_WAIT = 30.0
+"""Seconds that a long answer waits for its next page."""
 log = structlog.get_logger()
 
 
@@ -68,7 +70,7 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
     if source is not None:
         callers.sources.count_request(source)
     client = _counted(request)
-    return None if client is None else callers.turns.take(client)
+    return None if client is None else callers.sources.turns.take(client)
 
 
 def note_denial(request: web.Request) -> None:
@@ -140,6 +142,18 @@ def count_read(request: web.Request, session: Session) -> None:
         pacing.spend(session.player_id)
 
 
+async def await_read(request: web.Request, session: Session) -> None:
+    """Counts a further page of a long answer, as soon as the player may read it. Raises RateLimited after a while."""
+    end = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            return count_read(request, session)
+        except RateLimited as error:
+            if error.retry_after is None or time.monotonic() + error.retry_after > end:
+                raise
+            await asyncio.sleep(error.retry_after)
+
+
 def count_key_change(request: web.Request, session: Session) -> None:
     """Counts a change of the player's name or devices, which is a change of its ledger, too. Raises RateLimited."""
     if not is_backend(request):
@@ -182,8 +196,6 @@ class Callers:
     """What each address has of the node's own port."""
     denials: DenialWatch
     """Who makes most of them."""
-    turns: AddressTurns = field(default_factory=AddressTurns)
-    """How many requests and frames of an address each turn of the loop takes."""
     counted: dict[tuple[str | None, ...], str | None] = field(default_factory=dict)
     """What clients are counted by, by their connection's address and what proxies have written."""
     unreadable: set[str] = field(default_factory=set)

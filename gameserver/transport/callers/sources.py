@@ -5,6 +5,7 @@ limits of sockets, sign-ups and sign-ins know the client behind), nor for exempt
 while it has connections, or until its burst is available again, so memory is bounded.
 """
 
+import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from gameserver.telemetry import denied
 from gameserver.transport.callers import addresses
 from gameserver.transport.callers.addresses import UNKNOWN, Networks
 from gameserver.transport.callers.denials import DenialWatch
+from gameserver.transport.callers.turns import AddressTurns
 
 CONNECTIONS = "connections_per_address"
 RETRY_SECONDS = 1.0
@@ -36,6 +38,8 @@ class Sources:
         self._denials = denials
         self._most, self._uncounted = limits.connections, uncounted
         self._connections: dict[Hashable, int] = {}
+        self.turns = AddressTurns()
+        """How many requests and frames of an address each turn of the loop takes."""
         self._new = ActionPacing(
             limits.new_connections,
             limit="new_connections_per_address",
@@ -77,3 +81,12 @@ class Sources:
     def count_request(self, source: str) -> None:
         """Counts a request on a connection of this source. Raises RateLimited."""
         self._requests.spend(source)
+
+    def admit_unreadable(self, source: str) -> asyncio.Future[None] | None:
+        """Counts what was sent instead of a request; returns what to wait for, if anything. Raises RateLimited."""
+        try:
+            self.count_request(source)
+        except RateLimited:
+            self._denials.note(source)
+            raise
+        return self.turns.take(source)

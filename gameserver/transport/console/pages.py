@@ -6,6 +6,7 @@ the key of whoever asks. A vendored file carries its version in its name and is 
 browser asks whether they have changed.
 """
 
+import functools
 import gzip
 import hashlib
 import html
@@ -97,6 +98,7 @@ def _read(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:
     return found
 
 
+@functools.cache
 def _file(path: str, content: bytes) -> _File:
     content_type = SERVED[f".{path.rpartition('.')[2]}"]
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'

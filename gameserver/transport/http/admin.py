@@ -5,11 +5,11 @@ from dataclasses import replace
 from aiohttp import web
 
 from gameserver.commands import board_repair, foresight, moderation, moments, operations
-from gameserver.commands.results import BanChange
+from gameserver.commands.results import BanChange, ChangedBy
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
-from gameserver.transport.keys import CLOCK, COMMANDS, RULEBOOK
+from gameserver.transport.keys import CLOCK, COMMANDS, RULES
 
 
 async def read_slots(request: web.Request, _: str) -> web.Response:
@@ -37,7 +37,8 @@ async def proclaim(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.Notice)
     recipient = None if fields.player is None else int(fields.player)
     context = request.app[COMMANDS].operations
-    number = await operations.proclaim(context, name, fields.text, fields.reason, recipient)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    number = await operations.proclaim(context, by, fields.text, recipient)
     return json_response({"number": number}, status=201)
 
 
@@ -51,7 +52,7 @@ async def ban(request: web.Request, name: str) -> web.Response:
     if inputs.query(request, wire.PreviewQuery).preview != "true":
         return await _change_ban(request, name, change)
     found = await foresight.banning(request.app[COMMANDS].player_pages, change.player_id, until)
-    return json_response(answers.ban_preview(found, request.app[RULEBOOK].game, change))
+    return json_response(answers.ban_preview(found, request.app[RULES].game, change))
 
 
 async def lift_ban(request: web.Request, name: str) -> web.Response:
@@ -60,12 +61,12 @@ async def lift_ban(request: web.Request, name: str) -> web.Response:
     if fields.preview != "true":
         return await _change_ban(request, name, change)
     found = await foresight.lifting(request.app[COMMANDS].player_pages, change.player_id)
-    return json_response(answers.ban_preview(found, request.app[RULEBOOK].game, change))
+    return json_response(answers.ban_preview(found, request.app[RULES].game, change))
 
 
 async def _change_ban(request: web.Request, name: str, change: BanChange) -> web.Response:
     state = await moderation.change_ban(request.app[COMMANDS].operations, name, change)
-    return json_response(answers.ban_state(state, request.app[RULEBOOK].game, change))
+    return json_response(answers.ban_state(state, request.app[RULES].game, change))
 
 
 async def check_board(request: web.Request, _: str) -> web.Response:
@@ -78,5 +79,6 @@ async def check_board(request: web.Request, _: str) -> web.Response:
 async def rebuild_board(request: web.Request, name: str) -> web.Response:
     fields, board = await inputs.body(request, wire.Rebuild), request.match_info["board"]
     context = request.app[COMMANDS].board_repair
-    generation = await board_repair.rebuild(context, name, board, fields.season or "current", fields.reason)
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    generation = await board_repair.rebuild(context, by, board, fields.season or "current")
     return json_response({"generation": generation}, status=202)

@@ -54,6 +54,8 @@ def _segment(chosen: wire.CampaignFilter) -> Segment:
         max_level=chosen.max_level,
         created_since=chosen.created_since,
         created_until=chosen.created_until,
+        seen_since=chosen.seen_since,
+        seen_until=chosen.seen_until,
         banned=chosen.banned,
     )
 

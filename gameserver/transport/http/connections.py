@@ -3,8 +3,9 @@
 Law: a request that aiohttp refuses before any handler sees it gets the same form of error as all others. A connection
 that hasn't sent the whole head of a request HEAD_SECONDS after its first byte, or after it was opened, is closed;
 bodies have a deadline of their own (`inputs`). A client that leaves much unread for UNREAD_SECONDS is cut. One that
-shuts its sending side is answered all that it has asked. A connection beyond what its address may have is answered 429
-and closed before anything is read or made for it.
+shuts its sending side is answered all that it has asked. What isn't HTTP counts as a request of its address, in the
+limits and in the turns of the loop. A connection beyond what its address may have is answered 429 and closed before
+anything is read or made for it.
 """
 
 import asyncio
@@ -116,7 +117,9 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        if isinstance(resp, web.HTTPExpectationFailed):
+        if isinstance(resp, _Unreadable):
+            resp = await self._answer_unreadable(request, resp)
+        elif isinstance(resp, web.HTTPExpectationFailed):
             resp = _refusal(ExpectationFailed("Only `Expect: 100-continue` can be met."))
         if self._half_closed and not self._messages and not resp.prepared:
             resp.force_close()
@@ -129,12 +132,29 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answers what isn't HTTP, without a traceback: anybody can send as much of it as it likes."""
+        """Has what isn't HTTP answered without a traceback: anybody can send as much of it as its limits allow."""
         if status != web.HTTPBadRequest.status_code or request.writer.output_size > 0:
             return super().handle_error(request, status, exc, message)
-        telemetry.request_answered("none", "any", status).inc()
-        log.warning("malformed request", remote=request.remote, error=" ".join(f"{exc}".split())[:LONGEST_TEXT])
-        return _refusal(_error_of(exc))
+        return _Unreadable(exc)
+
+    async def _answer_unreadable(self, request: web.BaseRequest, unreadable: "_Unreadable") -> web.Response:
+        """Takes its turn and counts as every request of the address does: it costs as much."""
+        try:
+            await self._take_turn()
+            fault = unreadable.fault
+            log.warning("malformed request", remote=request.remote, error=" ".join(f"{fault}".split())[:LONGEST_TEXT])
+            response = _refusal(_error_of(fault))
+        except RateLimited as error:
+            response = _refusal(error)
+        telemetry.request_answered("none", "any", response.status).inc()
+        return response
+
+    async def _take_turn(self) -> None:
+        """Raises RateLimited if the address has had its requests."""
+        if self._sources is None or self.source is None:
+            return
+        if (turn := self._sources.admit_unreadable(self.source)) is not None:
+            await turn
 
     def _is_idle(self) -> bool:
         """Whether no request has fully arrived that isn't answered yet."""
@@ -162,6 +182,14 @@ class Connection(web.RequestHandler):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _Unreadable(web.Response):
+    """Stands for the answer to what isn't HTTP until its turn comes; it is never sent."""
+
+    def __init__(self, fault: BaseException | None) -> None:
+        super().__init__()
+        self.fault = fault
 
 
 def _refuse_connection(transport: asyncio.WriteTransport, error: RateLimited) -> None:

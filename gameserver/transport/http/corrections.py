@@ -8,7 +8,7 @@ from gameserver.rules.corrections import Correct, RollBack, Undo
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def correct(request: web.Request, name: str) -> web.Response:
@@ -30,7 +30,7 @@ async def roll_back(request: web.Request, name: str) -> web.Response:
 
 async def _change(request: web.Request, name: str, reason: str, order: Order) -> web.Response:
     context, player_id = request.app[COMMANDS].corrections, inputs.path_player(request)
-    game = request.app[RULEBOOK].game
+    game = request.app[RULES].game
     if inputs.query(request, wire.PreviewQuery).preview == "true":
         return json_response(answers.corrected(await corrections.preview(context, player_id, order), game, None))
     command_id = inputs.command_id(request)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from gameserver.commands.rankings import PlayerChoice
-from gameserver.commands.results import By
+from gameserver.commands.results import MOMENTS, By
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.rules.player import Player
 from gameserver.transport.http import inputs
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,11 +22,11 @@ class Order(NamedTuple):
     choice: PlayerChoice
 
 
-def behind(last: Player, order: Order) -> str:
-    """The cursor of the next page of this ranking, behind the last player of a page."""
-    value = getattr(last, order.by)
+def behind(last: tuple[int | datetime, int], order: Order) -> str:
+    """The cursor of the next page of this ranking, behind a page's last player: its value and its id."""
+    value, player_id = last
     number = (value - _START) // timedelta(microseconds=1) if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(f"{_digest(order)} {number} {last.id}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{_digest(order)} {number} {player_id}".encode()).decode().rstrip("=")
 
 
 def parse(cursor: str, order: Order) -> tuple[int | datetime, int]:
@@ -36,12 +35,12 @@ def parse(cursor: str, order: Order) -> tuple[int | datetime, int]:
     Raises BadInput for garbage, and for a cursor of another ranking.
     """
     try:
-        digest, number, player_id = base64.urlsafe_b64decode(cursor + "==").decode().split(" ")
+        digest, number, last_id = base64.urlsafe_b64decode(cursor + "==").decode().split(" ")
         value = int(number)
         if not -(1 << 63) <= value < 1 << 63 or (order.by == "level" and abs(value) >= 1 << 31):
             raise ValueError
-        last = _START + timedelta(microseconds=value) if order.by == "created_at" else value
-        position = last, inputs.player_id(player_id)
+        last = _START + timedelta(microseconds=value) if order.by in MOMENTS else value
+        position = last, inputs.player_id(last_id)
     except (ValueError, OverflowError, binascii.Error, BadInput):
         raise _bad("isn't a cursor") from None
     if digest != _digest(order):

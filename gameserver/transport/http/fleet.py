@@ -41,6 +41,21 @@ async def drain_database(request: web.Request, name: str) -> web.Response:
     return json_response(answers.move_plan(*await fleet.order_drain(context, database, by)))
 
 
+async def drain_node(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].fleet
+    node = request.match_info["node"]
+    if _is_preview(request):
+        return json_response(answers.node_order(await fleet.node(context, node), ordered=False))
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    return json_response(answers.node_order(await fleet.order_node(context, node, by, drain=True), ordered=True))
+
+
+async def resume_node(request: web.Request, name: str) -> web.Response:
+    by = ChangedBy(name, inputs.query(request, wire.ReasonQuery).reason, inputs.command_id(request))
+    context, node = request.app[COMMANDS].fleet, request.match_info["node"]
+    return json_response(answers.node_order(await fleet.order_node(context, node, by, drain=False), ordered=True))
+
+
 async def cancel_move(request: web.Request, name: str) -> web.Response:
     fields, text = await inputs.body(request, wire.Because), request.match_info["move"]
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= LARGEST_MOVE_ID:

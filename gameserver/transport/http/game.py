@@ -4,12 +4,12 @@ from aiohttp import web
 
 from gameserver.transport import answers
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import RULEBOOK
+from gameserver.transport.keys import RULES
 
 
 async def list_actions(request: web.Request) -> web.Response:
-    return large_json_response(request, answers.action_list(request.app[RULEBOOK].actions()))
+    return large_json_response(request, answers.action_list(request.app[RULES].rulebook.actions()))
 
 
 async def list_classes(request: web.Request) -> web.Response:
-    return large_json_response(request, answers.class_list(request.app[RULEBOOK].game))
+    return large_json_response(request, answers.class_list(request.app[RULES].game))

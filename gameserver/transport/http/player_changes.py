@@ -8,7 +8,7 @@ from gameserver.commands.results import ChangedBy, Foreseen
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def rename_player(request: web.Request, name: str) -> web.Response:
@@ -66,4 +66,4 @@ def _is_preview(request: web.Request) -> bool:
 
 
 def _answer(request: web.Request, found: Foreseen) -> web.Response:
-    return json_response(answers.foreseen(found, request.app[RULEBOOK].game))
+    return json_response(answers.foreseen(found, request.app[RULES].game))

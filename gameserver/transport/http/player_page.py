@@ -13,12 +13,12 @@ from gameserver.transport.callers import callers
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.http.streams import Sheet, stream
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def read_page(request: web.Request, _: str) -> web.Response:
     found = await player_page.page(request.app[COMMANDS].player_pages, inputs.path_player(request))
-    return large_json_response(request, answers.player_page(found, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.player_page(found, request.app[RULES].game))
 
 
 async def read_timeline(request: web.Request, _: str) -> web.Response:
@@ -54,11 +54,22 @@ async def export_player(request: web.Request, _: str) -> web.StreamResponse:
 
 async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
     callers.count_read(request, session)
-    return await _exported(request, player_export.own(request.app[COMMANDS].player_exports, session))
+    parts = player_export.own(request.app[COMMANDS].player_exports, session)
+    return await _exported(request, _paced(request, session, parts))
+
+
+async def _paced(
+    request: web.Request, session: Session, parts: AsyncGenerator[ExportPart, None]
+) -> AsyncGenerator[ExportPart, None]:
+    """Each part as soon as the player may read it: what is long takes its time, and not the node's."""
+    async with contextlib.aclosing(parts):
+        async for part in parts:
+            yield part
+            await callers.await_read(request, session)
 
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:
-    game = request.app[RULEBOOK].game
+    game = request.app[RULES].game
     async with contextlib.aclosing(parts):
         lines = (answers.export_part(part, game) async for part in parts)
         return await stream(request, lines, Sheet((), dict, "ndjson", "player"))

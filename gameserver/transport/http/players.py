@@ -12,7 +12,7 @@ from gameserver.transport.http import consistency
 from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, query
 from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.replies import large_json_response, no_content
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def sign_up(request: web.Request) -> web.StreamResponse:
@@ -50,14 +50,14 @@ async def read_players(request: web.Request, _: Session) -> web.Response:
     ids = [int(text) for text in fields.ids]
     wanted = consistency.wanted(request, ids, fields.max_staleness)
     players = await play.read_many(request.app[COMMANDS].play, ids, wanted)
-    return large_json_response(request, answers.player_list(players, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.player_list(players, request.app[RULES].game))
 
 
 async def _player(request: web.Request, player_id: int) -> web.StreamResponse:
     max_staleness = query(request, wire.PlayerQuery).max_staleness if request.query_string else None
     wanted = consistency.wanted(request, (player_id,), max_staleness)
     player = await play.read(request.app[COMMANDS].play, player_id, wanted)
-    return consistency.mark(JsonAnswer(answers.player_now(player, request.app[RULEBOOK].game)), player)
+    return consistency.mark(JsonAnswer(answers.player_now(player, request.app[RULES].game)), player)
 
 
 async def act(request: web.Request, session: Session) -> web.StreamResponse:
@@ -79,4 +79,4 @@ async def read_ledger(request: web.Request, session: Session) -> web.Response:
 async def read_items(request: web.Request, session: Session) -> web.Response:
     callers.count_read(request, session)
     stacks = await play.items(request.app[COMMANDS].play, session)
-    return large_json_response(request, answers.items(stacks, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.items(stacks, request.app[RULES].game))

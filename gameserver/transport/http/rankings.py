@@ -14,7 +14,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.http import cursors, inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.http.streams import Sheet, stream
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 _PERCENTILE = re.compile(r"100|[0-9]{1,2}(\.[0-9]{1,4})?")
 
@@ -31,8 +31,8 @@ async def read_rankings(request: web.Request, _: str) -> web.Response:
     ranking = await rankings.rank(context.operations, question)
     cursor = None
     if ranking.more:
-        cursor = cursors.behind(ranking.players[-1], cursors.Order(fields.by, descending, choice))
-    return large_json_response(request, answers.ranking(ranking, request.app[RULEBOOK].game, cursor))
+        cursor = cursors.behind(ranking.last(fields.by), cursors.Order(fields.by, descending, choice))
+    return large_json_response(request, answers.ranking(ranking, request.app[RULES].game, cursor))
 
 
 async def find_players(request: web.Request, name: str) -> web.Response:
@@ -87,6 +87,8 @@ def segment_choice(fields: wire.SegmentFilter) -> PlayerChoice:
         max_level=fields.max_level,
         created_since=fields.created_since,
         created_until=fields.created_until,
+        seen_since=fields.seen_since,
+        seen_until=fields.seen_until,
         banned=_truth(fields.banned),
     )
     return PlayerChoice(segment, _truth(fields.online))

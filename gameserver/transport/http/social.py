@@ -8,7 +8,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import path_player, query
 from gameserver.transport.http.replies import large_json_response, no_content
-from gameserver.transport.keys import COMMANDS, RULEBOOK
+from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def befriend(request: web.Request, session: Session) -> web.Response:
@@ -48,7 +48,7 @@ async def list_blocks(request: web.Request, session: Session) -> web.Response:
 async def list_friends(request: web.Request, session: Session) -> web.Response:
     callers.count_read(request, session)
     players, most = await friends.friends(request.app[COMMANDS].friends, session)
-    return large_json_response(request, answers.friends(players, most, request.app[RULEBOOK].game))
+    return large_json_response(request, answers.friends(players, most, request.app[RULES].game))
 
 
 async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:

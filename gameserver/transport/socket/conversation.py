@@ -28,8 +28,9 @@ from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers, origins
 from gameserver.transport.callers.origins import ORIGINS
-from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULEBOOK
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER
 from gameserver.transport.socket.channel import SocketChannel
+from gameserver.transport.socket.following import follow
 from gameserver.transport.socket.guard import FrameGuard, Guarded
 from gameserver.transport.socket.operations import OPERATIONS, Conversation
 from gameserver.transport.socket.pacing import FramePacing, frame_pacing
@@ -80,7 +81,7 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
     paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
-    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULEBOOK], app[CLOCK], *paces)
+    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK], *paces, app[TRACER])
 
 
 def _check_origin(request: web.Request) -> None:
@@ -102,7 +103,9 @@ async def _converse(conversation: Conversation, pacing: FramePacing) -> None:
             if frame is None or not await _check_session(conversation):
                 break
             # Answer it in a task of its own: its command is queued before the task first waits.
-            task = asyncio.create_task(_serve(conversation, frame))
+            serving = _serve(conversation, frame)
+            tracer = conversation.tracer
+            task = asyncio.create_task(serving if tracer is None else follow(tracer, frame, serving))
             requests[task] = len(message.data)
             task.add_done_callback(requests.pop)
             # Read no further while too many requests are being answered.
@@ -196,7 +199,7 @@ async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:
     # Read the player after that: a later change is heard of, an earlier one is in what is read.
     player = await play.read(commands.play, session.player_id)
     state = {
-        "player": answers.player_now(player, conversation.rulebook.game),
+        "player": answers.player_now(player, conversation.rules.game),
         "stream": opened.stream,
         "seq": opened.before_missed,
         "heartbeat_seconds": wire.HEARTBEAT_SECONDS,
@@ -213,8 +216,8 @@ def _id_of(frame: dict[str, Any] | None) -> str | int | None:
     return given if isinstance(given, str | int) and len(str(given)) <= 64 else None
 
 
-async def _serve(conversation: Conversation, frame: dict[str, Any]) -> None:
-    """Answers one request under its id."""
+async def _serve(conversation: Conversation, frame: dict[str, Any]) -> str:
+    """Answers one request under its id; `ok`, or the code of the error."""
     channel, op = conversation.socket.channel, frame.get("op")
     operation = OPERATIONS.get(op) if isinstance(op, str) else None
     try:
@@ -223,10 +226,12 @@ async def _serve(conversation: Conversation, frame: dict[str, Any]) -> None:
             raise BadInput("There is no such op.", errors=[problem])
         channel.send({"id": frame.get("id"), "ok": await operation.answer(conversation, frame)})
         telemetry.frame_answered(op, "ok").inc()
+        return "ok"
     except GameError as error:
         channel.send({"id": _id_of(frame), "error": answers.frame_error(error, telemetry.request_id.get())})
         telemetry.frame_answered("none" if operation is None else op, error.code).inc()
-        without_frames(error)
+        return without_frames(error).code
     except Exception:
         log.exception("a frame failed", op=op)
         channel.send({"id": _id_of(frame), "error": answers.frame_error(Internal(), telemetry.request_id.get())})
+        return Internal.code

@@ -9,9 +9,10 @@ from gameserver.commands import boards, command_ids, play
 from gameserver.commands.commands import Commands
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.results import Session, Wanted
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
-from gameserver.rules.rulebook import Rulebook
 from gameserver.times import rfc3339
+from gameserver.tracing.tracer import Tracer
 from gameserver.transport import answers, wire
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import Sockets
@@ -26,11 +27,12 @@ class Conversation:
     socket: PlayerSocket
     sockets: Sockets
     commands: Commands
-    rulebook: Rulebook
+    rules: RulesInForce
     now: Callable[[], datetime]
     actions: ActionPacing | None
     reads: ActionPacing | None
     hellos: ActionPacing | None
+    tracer: Tracer | None
 
     def session(self) -> Session:
         """The session as it was last checked. Raises NotAuthenticated before hello."""
@@ -71,7 +73,7 @@ async def _read(conversation: Conversation, frame: wire.ReadFrame) -> object:
     wanted = Wanted({player_id: version}, frame.at_least is not None, frame.max_staleness)
     player = await play.read(conversation.commands.play, player_id, wanted)
     conversation.socket.note_state(player.version)
-    return {"player": answers.player_now(player, conversation.rulebook.game)}
+    return {"player": answers.player_now(player, conversation.rules.game)}
 
 
 async def _items(conversation: Conversation, _: wire.ItemsFrame) -> object:
@@ -79,7 +81,7 @@ async def _items(conversation: Conversation, _: wire.ItemsFrame) -> object:
     if conversation.reads is not None:
         conversation.reads.spend(session.player_id)
     stacks = await play.items(conversation.commands.play, session)
-    return answers.items(stacks, conversation.rulebook.game)
+    return answers.items(stacks, conversation.rules.game)
 
 
 async def _board(conversation: Conversation, frame: wire.BoardFrame) -> object:
@@ -101,7 +103,7 @@ async def _around(conversation: Conversation, frame: wire.AroundFrame) -> object
 
 async def _subscribe(conversation: Conversation, frame: wire.SubscribeFrame) -> object:
     topics = frozenset(frame.topics)
-    known = wire.TOPICS | {wire.RANK_TOPIC + board for board in conversation.rulebook.game.boards}
+    known = wire.TOPICS | {wire.RANK_TOPIC + board for board in conversation.rules.game.boards}
     if unknown := topics - known:
         problem = FieldProblem("topics", f"{', '.join(sorted(unknown))}: must be of {', '.join(sorted(known))}")
         raise BadInput("There are no such topics.", errors=[problem])

@@ -80,4 +80,4 @@ def frame_pacing(request: web.Request, address: str | None) -> FramePacing:
     """The pacing of the frames of one socket of this address."""
     callers = request.app[CALLERS]
     pace = None if is_backend(request) else callers.frames
-    return FramePacing(pace, by_address=callers.address_frames, address=address, turns=callers.turns)
+    return FramePacing(pace, by_address=callers.address_frames, address=address, turns=callers.sources.turns)

@@ -32,7 +32,7 @@ class PlayerSocket:
     def __init__(self, place: SocketPlace, memory: HeldMemory) -> None:
         self.place, self._memory = place, memory
         self.channel = SocketChannel(self.note_held, place.note_ended)
-        self.requests: dict[asyncio.Task[None], int] = {}
+        self.requests: dict[asyncio.Task[str], int] = {}
         """The bytes of each."""
         self.session: Session | None = None
         self.token = ""

@@ -1,6 +1,6 @@
 """The protocol: what requests and frames may hold, which status an error has, and why sockets close.
 
-Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `campaigns`,
+Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `campaigns`, `rules`,
 `queries`, `frames` and `parsing`.
 """
 
@@ -91,6 +91,7 @@ from gameserver.transport.wire.requests import (
     SignUp,
     UndoCommand,
 )
+from gameserver.transport.wire.rules import PublishRules, SwitchRules
 
 __all__ = [
     "HEARTBEAT_SECONDS",
@@ -144,6 +145,7 @@ __all__ = [
     "PlayersFilter",
     "PlayersQuery",
     "PreviewQuery",
+    "PublishRules",
     "QueryName",
     "RankingExportQuery",
     "RankingsQuery",
@@ -164,6 +166,7 @@ __all__ = [
     "SignUp",
     "SpreadQuery",
     "SubscribeFrame",
+    "SwitchRules",
     "TimelineQuery",
     "TooLarge",
     "TooManyMessages",

@@ -20,6 +20,8 @@ class CampaignFilter(JsonModel):
     max_level: Level = None
     created_since: Moment | None = None
     created_until: Moment | None = None
+    seen_since: Moment | None = None
+    seen_until: Moment | None = None
     banned: bool = Field(default_factory=bool)
 
 

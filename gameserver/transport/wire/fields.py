@@ -1,11 +1,12 @@
 """What bodies, queries and frames have in common: how strictly they are read, and the fields that several of them use.
 
 Neither takes a field that it doesn't know. JSON is read strictly (`"7"` is no number); a query has only text, in which
-an integer is written in one way: `7`, not `07`, `+7`, ` 7` or `7_0`.
+an integer is written in one way: `7`, not `07`, `+7`, ` 7` or `7_0`. No query has a NUL, which Postgres refuses
+wherever it is looked for.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, get_args
 
 from pydantic import (
@@ -21,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gameserver.rules.arguments import PlayerId
+from gameserver.times import moment_in_utc
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
@@ -39,7 +41,9 @@ class QueryModel(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _read_integer(cls, value: object, info: ValidationInfo) -> object:
+    def _read(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise PydanticCustomError("nul", "must not have a NUL, which no database can store")
         annotation = cls.model_fields[info.field_name or ""].annotation
         if not isinstance(value, str) or int not in (annotation, *get_args(annotation)):
             return value
@@ -55,13 +59,10 @@ def split_at_commas(text: object) -> object:
 
 def _read_moment(text: object) -> object:
     """A moment as a query writes it; anything else is left for pydantic to refuse."""
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) and _MOMENT.match(text) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = moment_in_utc(text) if isinstance(text, str) and _MOMENT.match(text) else None
+    if moment is None:
         raise PydanticCustomError("moment", "must be a moment such as 2026-01-31T12:00:00Z")
-    return moment.astimezone(UTC)
+    return moment
 
 
 def _without_repeats(ids: list[str]) -> list[str]:
@@ -88,6 +89,6 @@ Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 """RFC 3339 with a time zone, such as `2026-01-31T12:00:00Z`."""
 Truth = Literal["true", "false"]
 NamePart = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""A part of a name as it is shown, whatever its case."""
+"""A part of a name as it is shown, whatever its case and width."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Why an operator makes a change; it is written to the audit log."""

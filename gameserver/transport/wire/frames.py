@@ -29,7 +29,10 @@ def _frame_id(given: object) -> str | int:
 
 
 class Frame(JsonModel):
+    """`traceparent` is what W3C's header of this name is over HTTP; what can't be understood is ignored."""
+
     id: Annotated[str | int, PlainValidator(_frame_id)]
+    traceparent: Annotated[str, Field(max_length=128)] | None = None
 
 
 class Resume(JsonModel):

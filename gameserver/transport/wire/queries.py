@@ -66,15 +66,20 @@ class RanksQuery(SeasonQuery):
 
 
 class SegmentFilter(QueryModel):
-    """Which players, without what only one or a few could fit, and their order: whoever fits every field."""
+    """Which players, without what only one or a few could fit, and their order: whoever fits every field.
 
-    by: Literal["exp", "level", "hp", "created_at"] = "exp"
+    `seen_since` and `seen_until` are compared with the beginning of the hour in which a player was last seen.
+    """
+
+    by: Literal["exp", "level", "hp", "created_at", "seen_at"] = "exp"
     order: Literal["asc", "desc"] = "desc"
     class_name: Annotated[ShortText | None, Field(alias="class")] = None
     min_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     max_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     created_since: Moment | None = None
     created_until: Moment | None = None
+    seen_since: Moment | None = None
+    seen_until: Moment | None = None
     banned: Truth | None = None
     online: Truth | None = None
 

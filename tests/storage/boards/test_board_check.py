@@ -13,6 +13,7 @@ import pytest
 from gameserver.app import Core
 from gameserver.cli import boards as cli
 from gameserver.commands import board_repair, boards, moderation
+from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.rules.player import Player
@@ -138,7 +139,9 @@ async def test_a_board_is_rebuilt_while_players_play_and_are_banned(core: Core) 
 
     for player in banned:
         for board in before:
-            await board_repair.rebuild(core.commands.board_repair, "a test", board, boards.CURRENT, "a test")
+            await board_repair.rebuild(
+                core.commands.board_repair, ChangedBy("a test", "a test", command_id()), board, boards.CURRENT
+            )
         await judge(player, banned=True)
     await judge(banned[0], banned=False)
     await playing

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -22,10 +22,11 @@ from gameserver.storage.operators.questions import By, Question, Segment
 from tests.support.deployment import connected, enlist, move_slot, slots_of
 from tests.support.servers import SLOTS
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2026, 1, 1, 0, 20, tzinfo=UTC)
+HOUR = START.replace(minute=0)
 CLASSES = ["mage", "priest"]
 COLUMNS = ["slot", "id", "name", "class", "level", "hp", "exp", "version", "session_epoch", "void", "created_at",
-           "exp_reached_at"]  # fmt: skip
+           "exp_reached_at", "seen"]  # fmt: skip
 moments = st.integers(0, 3) | st.integers(0, 10**14)
 
 
@@ -49,6 +50,16 @@ def crowds(draw: st.DrawFn) -> list[Player]:
     ]
 
 
+def seen_of(player: Player) -> datetime | None:
+    """When it was last seen, as it is stored; some never were."""
+    return None if player.id % 3 == 0 else HOUR + timedelta(hours=player.id % 5)
+
+
+def value_of(player: Player, by: By) -> Any:
+    """What the player is ranked by: without having been seen, by the hour of its last EXP."""
+    return seen_of(player) or HOUR if by == "seen_at" else getattr(player, by)
+
+
 async def put(core: Core, crowd: list[Player], *, analyzed: bool = True) -> None:
     """In the databases' place of all that they had, with a void row beside them, and what copies left elsewhere.
 
@@ -62,7 +73,21 @@ async def put(core: Core, crowd: list[Player], *, analyzed: bool = True) -> None
         slot = slots_of(core, database.name)[0]
         void = Player(slot << SEQUENCE_BITS, "", "mage", 1, 1, EXP_CAP, 1, START, START)
         rows = [
-            (slot_of(p.id), p.id, p.name, p.class_name, p.level, p.hp, p.exp, 1, 0, p is void, p.created_at, START)
+            (
+                slot_of(p.id),
+                p.id,
+                p.name,
+                p.class_name,
+                p.level,
+                p.hp,
+                p.exp,
+                1,
+                0,
+                p is void,
+                p.created_at,
+                START,
+                seen_of(p),
+            )
             for p in (*owned_players, *copies, void)
         ]
         async with connected(database.url) as connection:
@@ -82,7 +107,8 @@ async def walk(core: Core, question: Question) -> list[Player]:
             return players
         assert len(ranking.players) == question.limit
         last = ranking.players[-1]
-        question = replace(question, after=(getattr(last, question.by), last.id))
+        assert ranking.last(question.by) == (value_of(last, question.by), last.id)
+        question = replace(question, after=ranking.last(question.by))
 
 
 @settings(max_examples=40)
@@ -112,7 +138,7 @@ async def test_the_pages_of_a_ranking_are_the_whole_order_of_all_databases(
         for player in sorted(crowd, key=lambda player: player.id)
         if class_name in (None, player.class_name) and (low or 0) <= player.level <= (high or 9)
     ]
-    wanted.sort(key=lambda player: getattr(player, by), reverse=descending)
+    wanted.sort(key=lambda player: value_of(player, by), reverse=descending)
     walked = await walk(core, Question(by, limit, descending, Segment(class_name, low, high)))
     assert walked == wanted
 
@@ -168,7 +194,7 @@ async def test_while_a_slot_has_no_owner_or_two_there_is_no_answer_but_the_right
     await set_owned(core, slot, *wrong)
     if owners == 2:
         async with connected(core.databases["two"].url) as connection:
-            row = (slot, player.id, "Ann", "mage", 9, 9, 9, 9, 0, False, START, START)
+            row = (slot, player.id, "Ann", "mage", 9, 9, 9, 9, 0, False, START, START, None)
             await connection.copy_records_to_table("players", records=[row], columns=COLUMNS)
     ranking = asyncio.create_task(core.rooms.operators.reports.rank(Question("exp", 5)))
     done, _ = await asyncio.wait({ranking}, timeout=0.3)

@@ -19,12 +19,14 @@ from gameserver.storage.operators import exports as exports_module
 from gameserver.storage.operators import spreads
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.spreads import SpreadQuestion
-from tests.storage.operators.test_reports import CLASSES, START, crowds, put, walk
+from tests.storage.operators.test_reports import CLASSES, START, crowds, put, value_of, walk
 from tests.support.deployment import connected
 
 PERCENTILES = (0.1, 25, 50, 99.9, 100)
 numbers = st.none() | st.integers(1, 4)
 moments = st.none() | st.integers(-1, 4).map(lambda number: START + timedelta(microseconds=number))
+
+hours = st.none() | st.integers(0, 300).map(lambda minutes: START + timedelta(minutes=minutes))
 
 
 @st.composite
@@ -39,6 +41,8 @@ def segments(draw: st.DrawFn) -> tuple[Segment, Callable[[Player], bool]]:
         draw(st.none() | st.booleans()),
         draw(st.sampled_from([None, "a", "AN", "b", "%"])),
         draw(st.sampled_from([None, "n", "NN", "_"])),
+        draw(hours),
+        draw(hours),
     )
 
     def belongs(player: Player) -> bool:
@@ -51,6 +55,8 @@ def segments(draw: st.DrawFn) -> tuple[Segment, Callable[[Player], bool]]:
             and segment.banned in (None, player.id % 2 == 0)
             and player.name.lower().startswith(begins)
             and part in player.name.lower()
+            and (segment.seen_since is None or value_of(player, "seen_at") >= segment.seen_since)
+            and (segment.seen_until is None or value_of(player, "seen_at") < segment.seen_until)
         )
 
     return segment, belongs
@@ -84,21 +90,23 @@ async def test_pages_places_spreads_and_exports_of_a_segment_agree_with_its_play
     await ban_the_even(core)
     segment, belongs = drawn
     wanted = sorted(filter(belongs, crowd), key=lambda player: player.id)
-    wanted.sort(key=lambda player: getattr(player, by), reverse=descending)
+    wanted.sort(key=lambda player: value_of(player, by), reverse=descending)
     question = Question(by, 3, descending, segment)
     assert await walk(core, question) == wanted
 
     async with aclosing(core.rooms.operators.exports.ranking(question)) as parts:
         rows = [row async for part in parts for row in part]
-    assert [(row.id, row.exp, row.banned) for row in rows] == [(p.id, p.exp, p.id % 2 == 0) for p in wanted]
+    assert [(row.id, row.exp, row.banned, row.seen_at) for row in rows] == [
+        (p.id, p.exp, p.id % 2 == 0, value_of(p, "seen_at")) for p in wanted
+    ]
 
     for player in crowd[:2]:
         place = await core.rooms.operators.spreads.place(question, player.id)
         assert (place.rank, place.of) == (wanted.index(player) + 1 if player in wanted else None, len(wanted))
-        assert place.value == getattr(player, by)
+        assert place.value == value_of(player, by)
 
     spread = await core.rooms.operators.spreads.spread(SpreadQuestion(by, segment, PERCENTILES, bars))
-    values = sorted(number(getattr(player, by)) for player in wanted)
+    values = sorted(number(value_of(player, by)) for player in wanted)
     assert spread.players == len(values)
     if not values:
         assert (spread.least, spread.most, spread.percentiles, list(spread.histogram)) == (None, None, {}, [])
@@ -128,7 +136,7 @@ async def test_percentiles_of_many_are_narrowed_down_and_stay_exact(
     ]  # fmt: skip
     await put(core, crowd)
     spread = await core.rooms.operators.spreads.spread(SpreadQuestion(by, Segment(), PERCENTILES, 7))
-    values = [number(getattr(player, by)) for player in crowd]
+    values = [number(value_of(player, by)) for player in crowd]
     assert spread.percentiles == {0.1: values[0], 25: values[124], 50: values[249], 99.9: values[499], 100: values[499]}
     assert sum(bar.players for bar in spread.histogram) == 500
 

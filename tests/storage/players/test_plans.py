@@ -23,7 +23,7 @@ async def commit(connection: asyncpg.Connection, player_id: int, version: int) -
         rows = await connection.fetch(SQL["gather"], [slot], [player_id], [slot], [player_id], [key], key, key)
         entry = ([slot], [player_id], [key], ["hunt"], [OUTCOME], [1], [OUTCOME], [version])
         player = ([slot], [player_id], ["mage"], [1], [50], [version], [version], [None])
-        await connection.execute(SQL["write"], rows[0]["now"], *entry, *player, None)
+        await connection.execute(SQL["write"], rows[-1]["now"], *entry, *player, None)
 
 
 async def blocks(connection: asyncpg.Connection, own: asyncpg.Connection) -> int:

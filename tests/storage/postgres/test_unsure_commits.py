@@ -22,10 +22,10 @@ from tests.support.standby import backend_in, missing_standby
 
 GATHER = "(smallint[], bigint[], smallint[], bigint[], uuid[], uuid, uuid)"
 WIDER = f"""
-alter function gather_with_data{GATHER} rename to gather_before;
+alter function gather_by_edition{GATHER} rename to gather_before;
 create table gathered as select *, 1 as more from gather_before('{{}}', '{{}}', '{{}}', '{{}}', '{{}}', null, null)
 with no data;
-create function gather_with_data{GATHER} returns setof gathered language plpgsql as
+create function gather_by_edition{GATHER} returns setof gathered language plpgsql as
 $$ begin return query select *, 1 from gather_before($1, $2, $3, $4, $5, $6, $7); end $$
 """
 """What a migration may do: one column more of what a transaction reads."""

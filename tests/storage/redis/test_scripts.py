@@ -13,7 +13,7 @@ from gameserver.storage.boards.layout import Parts
 from gameserver.storage.boards.writer import ApplyCall, Guard
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.legend import LegendFault
-from gameserver.storage.redis.scripts import Script
+from gameserver.storage.redis.scripts import Script, assembled_once
 from tests.support.lua_scripts import all_scripts
 from tests.support.servers import Servers
 
@@ -51,6 +51,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
     def write(text: str) -> None:
         (folder / "lua" / "sum.lua").write_text(text)
+        assembled_once.cache_clear()
 
     return write
 

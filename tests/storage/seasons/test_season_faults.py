@@ -10,6 +10,7 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands import board_repair, boards, moderation, seasons
+from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import BadInput, BoardUnavailable
@@ -207,7 +208,9 @@ async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Co
     await until_closed(core, season)
     board = (core.commands.board_repair, "weekly", boards.PREVIOUS)
     for refused in (
-        board_repair.rebuild(core.commands.board_repair, "a test", "weekly", boards.PREVIOUS, "a test"),
+        board_repair.rebuild(
+            core.commands.board_repair, ChangedBy("a test", "a test", command_id()), "weekly", boards.PREVIOUS
+        ),
         board_repair.check(*board, 10, repair=False),
         board_repair.check_all(*board, lambda _: None, repair=False),
     ):

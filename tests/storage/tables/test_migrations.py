@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command as alembic_command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection, Table
 
@@ -24,6 +27,7 @@ from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
 from tests.support.servers import Servers
+from tests.support.wait import wait_until
 
 SHAPE = """
 select c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) ||
@@ -59,8 +63,20 @@ async def empty(servers: Servers) -> AsyncIterator[Settings]:
     await servers.drop("empty_one")
 
 
+BEFORE = {"control": "head", "accounts": "head", "items": "head", "players": "players_0020"}
+"""Revisions of each group before the players' table got a column."""
+
+
+def group_of(config: Config) -> str:
+    return str(config.attributes["group"])
+
+
 async def create_all(database: Database) -> None:
+    """The tables, with the functions that an index is made of."""
+    history = ScriptDirectory(str(migrations.FOLDER), version_locations=[str(migrations.FOLDER / "players/versions")])
     async with database.engine.begin() as connection:
+        for function in history.get_revision("players_0020").module.functions("pg_c_utf8"):
+            await connection.exec_driver_sql(function)
         for metadata in tables.METADATA.values():
             await connection.run_sync(metadata.create_all)
 
@@ -121,6 +137,32 @@ async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(
     assert len(owned) >= 64
     async with application.open_core(empty) as core:
         assert {core.slots.owner("players", slot).name for slot in range(64)} == {"one", "two"}
+
+
+async def test_play_goes_on_while_a_migration_waits_for_a_table_that_an_export_reads(
+    empty: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade_to = alembic_command.upgrade
+    with monkeypatch.context() as before:
+        before.setattr(alembic_command, "upgrade", lambda config, _: upgrade_to(config, BEFORE[group_of(config)]))
+        await provision.migrate(empty)
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrations, "REST_SECONDS", 0.05)
+    async with connected(empty.database_url("one")) as export, connected(empty.database_url("one")) as play:
+        await export.execute("begin; select from players")
+        upgrade = asyncio.create_task(provision.migrate(empty))
+
+        async def waits() -> bool:
+            asked = "select count(*) from pg_locks where not granted and mode = 'AccessExclusiveLock'"
+            return bool(await play.fetchval(asked))
+
+        for _ in range(2):
+            await wait_until(waits, what="the migration waits for the export")
+            await play.execute("set lock_timeout = '1s'; update players set hp = hp")
+        assert not upgrade.done()
+        await export.execute("commit")
+        await upgrade
+        assert await play.fetchval("select count(*) from pg_attribute where attname = 'seen' and not attisdropped") == 1
 
 
 async def test_every_slot_of_a_group_is_owned_by_the_one_database_that_the_map_names(settings: Settings) -> None:

@@ -17,6 +17,8 @@ from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
 from gameserver.transport.callers.turns import A_TURN
+from gameserver.transport.http import connections
+from gameserver.transport.socket import conversation
 from tests.support.client import Api
 from tests.support.loop_turns import LoopTurns
 from tests.support.nodes import start_node
@@ -24,6 +26,17 @@ from tests.support.wait import wait_until
 
 HOSTILE, HONEST, PROXY = "127.0.0.66", "127.0.0.7", "127.0.0.99"
 REQUEST = b"GET /v1/classes HTTP/1.1\r\nHost: a\r\n\r\n"
+NO_HTTP = b"NO HTTP\r\n\r\n"
+UPGRADE = (
+    b"GET /v1/socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: gameserver.v1\r\n\r\n"
+)
+TAKEN: dict[str, tuple[bytes, int, Any, str]] = {
+    "request": (REQUEST, 200, telemetry, "request_answered"),
+    "upgrade": (UPGRADE, 101, conversation, "_check_origin"),
+    "no HTTP": (NO_HTTP, 400, connections, "_error_of"),
+}
+"""What may be sent, the status of its answer, and what the node calls once for each: a function of a module."""
 FEW = PerSecond(per_second=0.01, burst=5)
 Start = Callable[..., Awaitable[Settings]]
 
@@ -121,28 +134,45 @@ async def test_requests_on_one_connection_are_limited_by_their_address(start: St
     assert (await asked(own, HONEST))[0] == 200
 
 
-async def test_requests_of_an_address_take_turns_over_all_its_connections(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", TAKEN)
+async def test_what_an_address_asks_takes_turns_over_all_its_connections(
+    start: Start, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    sent, status, module, name = TAKEN[kind]
     own, answered = await start(), Counter[int]()
-    turns, request_answered = LoopTurns(), telemetry.request_answered
+    turns, function = LoopTurns(), getattr(module, name)
 
-    def noted(*labels: Any) -> Any:
+    def noted(*arguments: Any) -> Any:
         answered[turns.number] += 1
-        return request_answered(*labels)
+        return function(*arguments)
 
     with ExitStack() as stack:
-        connections = [stack.enter_context(opened(own, HOSTILE)) for _ in range(5 * A_TURN)]
-        for each in connections:  # has been accepted when it is answered
+        clients = [stack.enter_context(opened(own, HOSTILE)) for _ in range(5 * A_TURN)]
+        for each in clients:  # has been accepted when it is answered
             assert (await asyncio.to_thread(answer, each))[0] == 200
-        monkeypatch.setattr(telemetry, "request_answered", noted)
-        for each in connections:
-            each.sendall(REQUEST)
-        statuses = [(await asyncio.to_thread(received, each))[0] for each in connections]
+        monkeypatch.setattr(module, name, noted)
+        for each in clients:
+            each.sendall(sent)
+        statuses = [(await asyncio.to_thread(received, each))[0] for each in clients]
     turns.stop()
-    assert statuses == [200] * len(connections)
-    assert answered.total() == len(connections)
+    assert statuses == [status] * len(clients)
+    assert answered.total() == len(clients)
     assert max(answered.values()) <= A_TURN
+
+
+async def test_what_isnt_http_counts_as_requests_of_its_address(start: Start) -> None:
+    own = await start(requests_per_address=FEW)
+
+    def send() -> tuple[int, bytes]:
+        with opened(own, HOSTILE) as connection:
+            connection.sendall(NO_HTTP)
+            return received(connection)
+
+    heard = [await asyncio.to_thread(send) for _ in range(8)]
+    assert [status for status, _ in heard] == [400] * 5 + [429] * 3
+    assert all(b"Retry-After: " in whole for status, whole in heard if status == 429)
+    assert (await asked(own, HOSTILE))[0] == 429
+    assert (await asked(own, HONEST))[0] == 200
 
 
 async def test_exempt_networks_may_do_all_of_it(start: Start) -> None:

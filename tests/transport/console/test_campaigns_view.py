@@ -1,11 +1,17 @@
 """Letters to many players in the console, in Chromium."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.client import Api
-from tests.transport.console.conftest import violations
+from gameserver.config.settings import Settings
+from tests.support.client import ADMIN_KEY, Api
+from tests.support.nodes import InProcessNode, start_node
+from tests.transport.console.conftest import sign_in, violations
+from tests.transport.http.test_campaigns import SECOND_KEY, started, with_operators
 
 
 async def test_a_letter_is_counted_confirmed_sent_and_followed(signed_in: Page, api: Api, tmp_path: Path) -> None:
@@ -35,3 +41,45 @@ async def test_a_letter_is_counted_confirmed_sent_and_followed(signed_in: Page, 
     await page.screenshot(path=tmp_path / "campaigns.png")
     got = (await api.ask("GET", "/v1/players/me/items", token=mages[0].token)).body["items"]
     assert [(stack["item"], stack["count"]) for stack in got] == [("potion", 2)]
+
+
+@pytest.fixture
+async def node(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[InProcessNode]:
+    """A node with two operators; a test may ask for more of its settings."""
+    async with AsyncExitStack() as stack:
+        yield await start_node(stack, with_operators(settings, **getattr(request, "param", {})))
+
+
+@pytest.mark.parametrize("node", [{"second_operator_above": 1}], indirect=True)
+async def test_a_second_operator_agrees_and_another_letter_is_revoked(page: Page, api: Api) -> None:
+    for _ in range(2):
+        await api.sign_up("mage")
+    agreed, revoked = await started(api, 2, filter={"class": "mage"}), await started(api, 2, reason="a mistake")
+    # Who started them may not agree.
+    await sign_in(page, ADMIN_KEY)
+    await page.get_by_role("link", name="Campaigns").click()
+    await expect(page.get_by_role("button", name="Revoke")).to_have_count(2)
+    await expect(page.get_by_role("button", name="Agree")).to_have_count(0)
+    await page.get_by_role("button", name="Sign out").click()
+    await sign_in(page, SECOND_KEY)
+    await page.get_by_role("link", name="Campaigns").click()
+    # The newest is the first: it is revoked, the other one agreed to.
+    await page.get_by_role("button", name="Revoke").first.click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Reason").fill("to the wrong players")
+    assert not await violations(page)
+    await dialog.get_by_role("button", name="Revoke", exact=True).click()
+    await expect(page.get_by_text("Revoked: 0 had it, 0 letters are under way.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Agree")).to_have_count(1)
+    await page.get_by_role("button", name="Agree").click()
+    await dialog.get_by_label("Reason").fill("as agreed")
+    button = dialog.get_by_role("button", name="Agree", exact=True)
+    await expect(button).to_be_disabled()
+    await dialog.get_by_label("to confirm").fill("2")
+    assert not await violations(page)
+    await button.click()
+    await expect(page.get_by_text("2 arrived, 0 refused, of 2 counted")).to_be_visible()
+    states = {
+        each["id"]: (each["state"], each["agreed_by"]) for each in (await api.admin("campaigns")).body["campaigns"]
+    }
+    assert states == {agreed: ("done", "second"), revoked: ("revoked", None)}

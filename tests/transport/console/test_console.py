@@ -78,7 +78,7 @@ async def test_the_keyboard_is_enough_and_nothing_offends_a_screen_reader(page: 
     assert not await violations(page)
     await page.emulate_media(color_scheme="dark")
     assert not await violations(page)
-    for _ in range(40):
+    for _ in range(60):
         if await page.evaluate("document.activeElement.matches('tr[data-at]')"):
             break
         await page.keyboard.press("Tab")

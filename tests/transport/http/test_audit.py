@@ -57,7 +57,8 @@ async def test_a_change_that_failed_says_how(api: Api) -> None:
 
 
 async def test_a_change_without_an_end_says_so(node: InProcessNode, api: Api) -> None:
-    await Audit(node.core.databases["one"]).note("ann", "notice", "everyone", "left in between", {"text": "hello"})
+    change = AuditedChange("ann", "notice", "everyone", "left in between", {"text": "hello"})
+    await Audit(node.core.databases["one"]).recorded(change).__aenter__()  # what a node does that dies in between
     (entry,) = await entries(api, admin="ann")
     assert (entry["ended"], entry["after"], entry["details"]) == (None, None, {"text": "hello"})
 

@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from gameserver.commands import campaigns as commands
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import campaigns as records
 from gameserver.storage.operators.campaigns import CampaignRecords
+from gameserver.storage.sessions import sightings
+from gameserver.storage.sessions.sightings import Sightings
 from gameserver.upkeep import campaigns as sending
 from tests.storage.sharding import moving
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
@@ -117,6 +121,75 @@ async def test_everyone_who_fits_gets_the_letter_once(api: Api, node: InProcessN
     ]  # fmt: skip
     for who in mages:
         await assert_ledger_explains(node.core, int(who.id))
+
+
+async def test_who_was_seen_since_a_moment_gets_a_letter_and_nobody_else(api: Api, node: InProcessNode) -> None:
+    here, away = await api.sign_up("mage"), await api.sign_up("mage")
+    seen = Sightings(lambda: datetime(2035, 5, 5, 5, 5, tzinfo=UTC).timestamp())
+    seen.note(int(here.id))
+    for database in node.core.slots.databases("players"):
+        await sightings.write(node.core.slots, seen, database)
+    chosen = {"seen_since": "2035-05-05T05:00:00Z", "seen_until": "2035-05-05T06:00:00Z"}
+    campaign = await started(api, 1, filter=chosen)
+    assert (await at_rest(api, campaign, "done"))["arrived"] == 1
+    assert (await shown(api, campaign))["filter"] == {
+        "seen_since": "2035-05-05T05:00:00+00:00", "seen_until": "2035-05-05T06:00:00+00:00", "banned": False,
+    }  # fmt: skip
+    assert (len(await inbox(api, here)), len(await inbox(api, away))) == (1, 0)
+
+
+async def test_a_filter_of_a_later_version_waits_for_a_node_that_knows_it(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What isn't known can't be heeded: the letter would reach everyone."""
+    assert not commands.is_known({"banned": False, "born_under": "Aries"})
+    assert commands.is_known(dict.fromkeys(commands.FIELDS))
+    with monkeypatch.context() as patched:
+        patched.setattr(sending, "is_known", lambda stored: "class" not in stored)
+        who, campaign = await _waiting(api)
+    await at_rest(api, campaign, "done")
+    assert len(await inbox(api, who)) == 2
+
+
+async def _waiting(api: Api) -> tuple[Signed, str]:
+    """A player, and a campaign to it that waits while another one is done."""
+    who = await api.sign_up("mage")
+    campaign = await started(api, 1, filter={"class": "mage"})
+    other = await started(api, 1)
+    await at_rest(api, other, "done")
+    assert (await shown(api, campaign))["state"] == "running"
+    return who, campaign
+
+
+async def metric(api: Api, name: str) -> float:
+    text = "\n" + (await api.ask("GET", "/metrics")).body.decode()
+    return float(text.partition(f"\n{name} ")[2].partition("\n")[0] or 0)
+
+
+@pytest.mark.parametrize("node", [{"letters_per_second": 1}], indirect=True)
+async def test_a_campaign_is_seen_in_the_metrics(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr(sending, "TERM_SECONDS", 0.1)
+    for _ in range(4):
+        await api.sign_up()
+    before = await metric(api, 'gameserver_campaign_letters_total{end="arrived"}')
+    campaign = await started(api, 4)
+
+    async def is_seen() -> bool:
+        running = await metric(api, 'gameserver_campaigns{state="running"}')
+        left = await metric(api, "gameserver_campaign_letters_left")
+        age = await metric(api, "gameserver_campaign_progress_age_seconds")
+        return running == 1 and left in (1, 2, 3) and 0 < age < 10
+
+    await wait_until(is_seen, what="one campaign runs, and some letters are left")
+    await at_rest(api, campaign, "done")
+    assert await metric(api, 'gameserver_campaign_letters_total{end="arrived"}') - before == 4
+
+    async def is_over() -> bool:
+        running = await metric(api, 'gameserver_campaigns{state="running"}')
+        return (running, await metric(api, "gameserver_campaign_letters_left")) == (0, 0)
+
+    await wait_until(is_over, what="no campaign runs")
 
 
 async def test_bad_campaigns_are_refused_with_their_fields(api: Api) -> None:

@@ -3,14 +3,19 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from gameserver.storage.sessions import sightings
+from gameserver.storage.sessions.sightings import Sightings
 from tests.support.client import ADMIN_KEY, Api, Signed
+from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
+from tests.transport.http.test_player_changes import change
 
 
 @pytest.fixture
@@ -46,6 +51,28 @@ async def test_players_are_found_by_id_name_parts_of_it_and_device(api: Api, pla
     assert await named(api, device="somebody-elses-device") == set()
     assert await named(api, name_part="da", banned="true") == {"Ada"}
     assert await named(api, id=players[3].id, name="Ada") == set()
+
+
+async def test_names_are_searched_whatever_their_case_and_width(api: Api) -> None:
+    for name in ("Ölaf Straße", "ΟΔΥΣΣΕΥΣ", "가온누리"):
+        await api.sign_up("mage", name=name)
+    assert await named(api, name_part="ölAF") == {"Ölaf Straße"}
+    assert await named(api, name_begins="Ｏ\u0308laf\u3000Ｓ") == {"Ölaf Straße"}
+    assert await named(api, name_part="σευς") == await named(api, name_part="σευσ") == {"ΟΔΥΣΣΕΥΣ"}
+    assert await named(api, name_part="온") == await named(api, name_begins="가온") == {"가온누리"}
+    assert await named(api, name_begins="온") == set()
+
+
+async def test_a_renamed_player_is_found_by_its_new_name_alone_and_an_erased_one_by_none(api: Api) -> None:
+    who = await api.sign_up("mage", name="Zyxwvut Qponm")
+    assert await named(api, name_part="XWV") == {"Zyxwvut Qponm"}
+    assert (await change(api, "POST", who, "/name", name="Abcdefg Hijkl")).status == 200
+    assert await named(api, name_part="XWV") == await named(api, name_begins="zyx") == set()
+    assert await named(api, name_part="fg h") == await named(api, name_begins="abc") == {"Abcdefg Hijkl"}
+    assert (await change(api, "POST", who, "/erasure")).body["complete"] is True
+    for part in ("xwv", "fg h", "a", "^", "^a"):
+        assert await named(api, name_part=part) == set()
+    assert await named(api, name_begins="abc") == set()
 
 
 async def test_rankings_take_every_filter_and_their_pages_are_exact(api: Api, players: list[Signed]) -> None:
@@ -117,6 +144,31 @@ async def test_a_file_has_what_the_pages_have(api: Api, players: list[Signed]) -
     assert len(players) == 9
 
 
+async def test_players_are_ranked_chosen_and_exported_by_when_they_were_last_seen(
+    api: Api, node: InProcessNode, players: list[Signed]
+) -> None:
+    core, hour = node.core, datetime(2035, 5, 5, 5, tzinfo=UTC)
+    for number, who in enumerate(players[:3]):
+        seen = Sightings(lambda: (hour + timedelta(hours=number, minutes=31)).timestamp())  # noqa: B023 (asked at once)
+        seen.note(int(who.id))
+        for database in core.slots.databases("players"):
+            await sightings.write(core.slots, seen, database)
+    first = (await api.admin("rankings", by="seen_at", limit=2)).body
+    assert [entry["player"]["seen_at"] for entry in first["entries"]] == [
+        "2035-05-05T07:00:00.000Z", "2035-05-05T06:00:00.000Z",
+    ]  # fmt: skip
+    second = (await api.admin("rankings", by="seen_at", limit=2, cursor=first["next_cursor"])).body["entries"]
+    assert second[0]["player"]["seen_at"] == "2035-05-05T05:00:00.000Z"
+    assert [entry["player"]["id"] for entry in first["entries"]] == [players[2].id, players[1].id]
+    assert len(await named(api, seen_since="2035-05-05T05:00:00Z", seen_until="2035-05-05T07:00:00Z")) == 2
+    assert len(await named(api, seen_until="2035-05-05T05:00:00Z")) == len(players) - 3
+    assert (await api.admin(f"players/{players[1].id}/rank", by="seen_at")).body["rank"] == 2
+    spread = (await api.admin("rankings/spread", by="seen_at", percentiles="100", bars=3)).body
+    assert spread["percentiles"] == [{"percentile": 100, "value": "2035-05-05T07:00:00.000Z"}]
+    lines = (await api.admin("rankings/export", by="seen_at", format="ndjson")).body.decode().splitlines()
+    assert json.loads(lines[0])["seen_at"] == "2035-05-05T07:00:00.000Z"
+
+
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("rankings", {"banned": "yes"}, "banned"),
     ("rankings", {"online": "1"}, "online"),
@@ -127,6 +179,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         {"created_since": "2026-01-02T00:00:00Z", "created_until": "2026-01-01T00:00:00Z"},
         "created_until",
     ),
+    ("rankings", {"seen_since": "yesterday"}, "seen_since"),
+    ("rankings", {"seen_since": "2026-01-02T00:00:00Z", "seen_until": "2026-01-01T00:00:00Z"}, "seen_until"),
     ("players", {"id": "me"}, "id"),
     ("players", {"name_part": ""}, "name_part"),
     ("players", {"name": "x" * 60}, "name"),

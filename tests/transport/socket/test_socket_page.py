@@ -56,9 +56,9 @@ def test_the_page_names_the_limits_of_the_code() -> None:
     assert (SocketSettings().held_bytes_per_socket, wire.HEARTBEAT_SECONDS) == (1 << 20, 20)
     limits = LimitSettings()
     assert (limits.frames_per_socket.per_second, limits.frames_per_socket.burst) == (1000, 4000)
-    assert (limits.actions_per_player.per_second, limits.actions_per_player.burst) == (500, 1000)
+    assert (limits.actions_per_player.per_second, limits.actions_per_player.burst) == (60, 120)
     assert "4000 at once and 1000 a second" in PAGE
-    assert "1000 at once and 500 a second" in PAGE
+    assert "120 at once and 60 a second" in PAGE
     for limit in ("16 KiB", "within 5 seconds", "128 requests", "1 MiB", "every 20 seconds"):
         assert limit in PAGE
 

@@ -95,6 +95,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "internal": 500,
         "unavailable": 503,
         "class_missing": 503,
+        "rules_changing": 503,
         "overloaded": 503,
         "database_unavailable": 503,
         "outcome_unknown": 503,

@@ -118,7 +118,7 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
           aria-describedby="reason-hint" autocomplete="off" />
       <//>
       ${preview && html`<section class="preview" aria-label="What will change" aria-live="polite">${show(preview)}</section>`}
-      ${confirm && (!hasPreview || preview) && html`<${Field} id="typed" label=${html`Type <b>${wanted}</b> to confirm`}>
+      ${confirm && wanted !== null && (!hasPreview || preview) && html`<${Field} id="typed" label=${html`Type <b>${wanted}</b> to confirm`}>
         <input id="typed" value=${typed} onInput=${(event) => setTyped(event.target.value)} autocomplete="off" />
       <//>`}
       <${Fault} error=${error} repeats=${repeats} />

@@ -6,8 +6,9 @@ import { html, useRef, useState } from '../lib/html.js';
 import { usePolled } from '../lib/load.js';
 
 const TAGS = { done: 'good', running: 'warn', waiting: 'warn', revoked: 'bad' };
-const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until' };
-const EMPTY = { text: '', items: '', class: '', min_level: '', max_level: '', created_since: '', created_until: '' };
+const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until', seen_since: 'Last seen since', seen_until: 'Last seen until' };
+const MOMENTS = ['created_since', 'created_until', 'seen_since', 'seen_until'];
+const EMPTY = { text: '', items: '', class: '', min_level: '', max_level: '', created_since: '', created_until: '', seen_since: '', seen_until: '' };
 
 // "potion=3, herb" as {potion: 3, herb: 1}; what isn't a count stays text, and the server names the field.
 function itemsOf(text) {
@@ -22,12 +23,12 @@ function filterOf(values) {
   const chosen = {};
   if (values.class.trim()) chosen.class = values.class.trim();
   for (const name of ['min_level', 'max_level']) if (values[name]) chosen[name] = Number(values[name]);
-  for (const name of ['created_since', 'created_until']) if (values[name]) chosen[name] = toServer(values[name]);
+  for (const name of MOMENTS) if (values[name]) chosen[name] = toServer(values[name]);
   return chosen;
 }
 
 const told = (filter) => Object.entries(filter).filter(([name]) => name in FILTER)
-  .map(([name, value]) => `${FILTER[name]} ${name.startsWith('created') ? when(value) : value}`).join(', ') || 'All players';
+  .map(([name, value]) => `${FILTER[name]} ${MOMENTS.includes(name) ? when(value) : value}`).join(', ') || 'All players';
 
 function Start({ onDone, onClose }) {
   const counted = useRef(0);
@@ -45,7 +46,9 @@ function Start({ onDone, onClose }) {
     ${input('min_level', 'Level from', values, set, { type: 'number', min: 1 })}
     ${input('max_level', 'Level to', values, set, { type: 'number', min: 1 })}
     ${input('created_since', 'Created since', values, set, { type: 'datetime-local' })}
-    ${input('created_until', 'Created until', values, set, { type: 'datetime-local' })}`;
+    ${input('created_until', 'Created until', values, set, { type: 'datetime-local' })}
+    ${input('seen_since', 'Last seen since', values, set, { type: 'datetime-local' })}
+    ${input('seen_until', 'Last seen until', values, set, { type: 'datetime-local' })}`;
   return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields}
     show=${(answer) => html`<p><b>${number(answer.players)}</b> players fit now; who is banned gets nothing.</p>
       ${answer.needs_second_operator && html`<p>These are so many that a second operator has to agree.</p>`}`}

@@ -7,6 +7,7 @@ export const VIEWS = [
   { name: 'player', title: 'Player', role: 'support', hidden: true, load: () => import('./player.js') },
   { name: 'fleet', title: 'Fleet', role: 'viewer', load: () => import('./fleet.js') },
   { name: 'campaigns', title: 'Campaigns', role: 'support', load: () => import('./campaigns.js') },
+  { name: 'rules', title: 'Rules', role: 'viewer', load: () => import('./rules.js') },
   { name: 'notices', title: 'Notices', role: 'operator', load: () => import('./notices.js') },
   { name: 'audit', title: 'Audit', role: 'support', load: () => import('./audit.js') },
 ];

@@ -14,7 +14,8 @@ import { Saved } from './saved.js';
 const PAGE = 100;
 const TYPING_MS = 300;
 const FINDS = ['id', 'name', 'name_begins', 'name_part', 'device'];
-const FILTERS = ['class', 'min_level', 'max_level', 'created_since', 'created_until', 'online', 'banned'];
+const FILTERS = ['class', 'min_level', 'max_level', 'created_since', 'created_until', 'seen_since', 'seen_until', 'online', 'banned'];
+const MOMENTS = ['created_at', 'seen_at'];
 const SEARCHES = { name_begins: 'Name begins with', name_part: 'Part of the name', name: 'Whole name', id: 'Id', device: 'Device' };
 
 export function Name({ player }) {
@@ -28,6 +29,7 @@ const COLUMNS = [
   { key: 'exp', title: 'Exp', className: 'n', sort: 'exp', cell: ({ player }) => number(player.exp) },
   { key: 'hp', title: 'HP', className: 'n', sort: 'hp', cell: ({ player }) => `${number(player.hp)} / ${number(player.max_hp)}` },
   { key: 'created', title: 'Created', sort: 'created_at', cell: ({ player }) => html`<time datetime=${player.created_at} title=${when(player.created_at)}>${date(player.created_at)}</time>` },
+  { key: 'seen', title: 'Last seen', sort: 'seen_at', cell: ({ player }) => html`<time datetime=${player.seen_at} title=${`in the hour from ${when(player.seen_at)}`}>${date(player.seen_at)}</time>` },
   { key: 'banned', title: 'Ban', cell: ({ player }) => player.banned && html`<span class="tag bad">banned</span>` },
 ];
 
@@ -67,6 +69,7 @@ function Filters({ query, set, classes, finds }) {
       <option value="">all</option>${classes.map((name) => html`<option value=${name}>${name}</option>`)}</select><//>
     ${level('min_level', 'Level from')}${level('max_level', 'to')}
     ${moment('created_since', 'Created since')}${moment('created_until', 'until')}
+    ${moment('seen_since', 'Last seen since')}${moment('seen_until', 'until')}
     ${yesNo('online', 'Online')}${yesNo('banned', 'Banned')}<//>
   </form>`;
 }
@@ -81,8 +84,8 @@ function Spread({ query, onClose }) {
     ${!value && !error && html`<p role="status">Counting…</p>`}
     ${value && html`<p>${number(value.players)} players, as of ${when(value.as_of)}.</p>
       <div class="scroll" role="region" aria-label="Percentiles" tabindex="0"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
-        <tbody><tr>${value.percentiles.map((each) => html`<td class="n">${by === 'created_at' ? date(each.value) : number(each.value)}</td>`)}</tr></tbody></table></div>
-      ${bars.length > 0 && by !== 'created_at' && html`<${Chart} title="Players" unit=${`by ${by}`} bars
+        <tbody><tr>${value.percentiles.map((each) => html`<td class="n">${MOMENTS.includes(by) ? date(each.value) : number(each.value)}</td>`)}</tr></tbody></table></div>
+      ${bars.length > 0 && !MOMENTS.includes(by) && html`<${Chart} title="Players" unit=${`by ${by}`} bars
         x=${bars.map((bar) => bar.first)} lines=${[{ label: 'players', values: bars.map((bar) => bar.players) }]} />`}`}
   <//>`;
 }

@@ -1,0 +1,56 @@
+"""The bounds of the settings, as commands and storage take them."""
+
+import math
+
+from redis.asyncio import Redis
+
+from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.config.limits import PerMinute, PerSecond
+from gameserver.config.settings import Settings
+from gameserver.rules.pacing import SECOND_NS, Pace
+from gameserver.storage.ledger.window import Window
+from gameserver.storage.players.replica_reads import StalenessLimits
+from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
+
+
+def passwords_of(settings: Settings) -> Passwords:
+    """What hashes passwords, within the settings' share of the cores."""
+    chosen = settings.passwords
+    return Passwords(
+        HashingLimits(
+            chosen.share,
+            chosen.waiting,
+            chosen.waiting_per_network,
+            chosen.waiting_per_address,
+            chosen.deadline_seconds,
+        )
+    )
+
+
+def staleness_of(settings: Settings) -> StalenessLimits:
+    """How old what replicas answer may be."""
+    reads = settings.reads
+    return StalenessLimits(reads.max_staleness_seconds, reads.plain_max_staleness_seconds)
+
+
+def window_of(settings: Settings) -> Window:
+    """How far a new command id's time may be from the server's."""
+    return Window(settings.ledger.window_back_seconds * 1000, settings.ledger.window_ahead_seconds * 1000)
+
+
+def attempts_of(settings: Settings, redis: Redis) -> Attempts:
+    """What counts sign-ups and sign-ins."""
+    chosen = settings.limits
+    paces = (
+        chosen.sign_ups_per_address,
+        chosen.sign_ins_per_address,
+        chosen.sign_ins_per_name,
+        chosen.sign_ins_per_name_and_address,
+        chosen.password_changes_per_player,
+    )
+    return Attempts(redis, AttemptPaces(*map(pace_of, paces)))
+
+
+def pace_of(chosen: PerMinute | PerSecond) -> Pace:
+    """The pace of a limit of the settings."""
+    return Pace(math.ceil(chosen.interval * SECOND_NS), chosen.burst)

@@ -1,0 +1,34 @@
+"""Records a change that the command line makes in the audit log, also while the control database may be away."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import typer
+
+from gameserver.cli.actor import actor
+from gameserver.commands import sharding
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.sharding import provision
+
+
+def change_of(action: str, target: str, details: Mapping[str, Any]) -> AuditedChange:
+    """What whoever uses the command line is about to change."""
+    return AuditedChange(actor(), action, target, sharding.BY_COMMAND, details)
+
+
+@contextlib.asynccontextmanager
+async def audited(settings: Settings, change: AuditedChange) -> AsyncIterator[None]:
+    """Records the change before the block and its end after it; says so if it can't be, and goes on."""
+    databases = provision.open_databases(settings)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(Audit(databases[settings.control.database]).recorded(change))
+            except DatabaseUnavailable as error:
+                typer.echo(f"This isn't in the audit log: {error.detail}", err=True)
+            yield
+    finally:
+        await databases.close()

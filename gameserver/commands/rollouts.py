@@ -1,0 +1,252 @@
+"""Rulebooks put in force on every node at one moment, without a restart: foreseen, published, reverted, cancelled.
+
+Law: an order is judged before anything is stored, as a start judges game.toml: its faults, what players hold, and code
+that isn't loaded. It is decided in the control database once every database of players knows of it (rule_orders.py), so
+one that can't reach them all before its moment doesn't happen. Databases refuse rows by any other rules from that
+moment on, whatever a node knows (players/judging.py).
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gameserver.commands import game_names
+from gameserver.commands.accounts import Policy
+from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.rulebooks import Library, require_loaded, text_of
+from gameserver.rules.differences import RuleChange, differences
+from gameserver.rules.editions import RulesInForce
+from gameserver.rules.errors import BadInput, Conflict, DatabaseUnavailable, FieldProblem
+from gameserver.rules.game import GameFault
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.rule_editions import RuleEditions
+from gameserver.storage.operators.rule_orders import (
+    CANCELLED,
+    CANCELLING,
+    ORDERED,
+    PREPARING,
+    NewRuleOrder,
+    RuleOrder,
+    RuleOrders,
+)
+from gameserver.storage.operators.rulebooks import RecordedRulebook
+from gameserver.times import rfc3339
+
+When = datetime | timedelta
+"""A moment of the control database's clock, or how long after the order has been judged."""
+RECENT = 50
+"""Orders that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """One per node."""
+
+    rules: RulesInForce
+    library: Library
+    orders: RuleOrders
+    editions: RuleEditions
+    names: GameNames
+    audit: Audit
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPlan:
+    """What would change, from the rulebook in force on this node, and why it can't be published, if it can't."""
+
+    present: int | None
+    differences: Sequence[RuleChange]
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesOverview:
+    """All rulebooks from the newest; the one in force on this node, under its edition; the last orders."""
+
+    rulebooks: Sequence[RecordedRulebook]
+    edition: int
+    rulebook: int | None
+    orders: Sequence[RuleOrder]
+
+
+async def overview(rollouts: Rollouts) -> RulesOverview:
+    """Raises DatabaseUnavailable."""
+    present = rollouts.rules.edition
+    books, orders = await rollouts.library.records.all(), await rollouts.orders.newest(RECENT)
+    return RulesOverview(books, present.number, present.rulebook.number, orders)
+
+
+async def compare(rollouts: Rollouts, first: int, second: int) -> tuple[list[RuleChange], bool]:
+    """What differs between two rulebooks, and whether their code is the same. Raises NotFound, DatabaseUnavailable."""
+    one, two = await rollouts.library.record(first), await rollouts.library.record(second)
+    return differences(orjson.loads(one.game), orjson.loads(two.game)), one.code_hash == two.code_hash
+
+
+async def preview(rollouts: Rollouts, game: Mapping[str, Any]) -> RolloutPlan:
+    """What would change, and what stands in the way. Raises DatabaseUnavailable."""
+    present = rollouts.rules.rulebook
+    try:
+        require_loaded(game)
+        wanted = Rulebook.parse(game)
+    except GameFault as fault:
+        return RolloutPlan(present.number, (), fault.problems)
+    problems = await game_names.needed(rollouts.names, present.game, wanted.game)
+    return RolloutPlan(present.number, differences(await _present(rollouts), _as_stored(game)), problems)
+
+
+async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: When, by: ChangedBy) -> RuleOrder:
+    """Orders a content of game.toml to be in force from a moment of the control database's clock on.
+
+    Raises BadInput with every reason why it can't be, Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
+    """
+    return await _ordered(rollouts, game, at, by, "rules_publish")
+
+
+async def revert_preview(rollouts: Rollouts) -> RolloutPlan:
+    """As `preview`, of the rulebook that was in force before. Raises Conflict, DatabaseUnavailable."""
+    return await preview(rollouts, await _prior(rollouts))
+
+
+async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
+    """Orders the rulebook that was in force before the present one. Raises what `publish` does."""
+    if (earlier := await rollouts.orders.find(by.command_id)) is not None:
+        return earlier
+    return await _ordered(rollouts, await _prior(rollouts), at, by, "rules_revert")
+
+
+async def cancel(rollouts: Rollouts, by: ChangedBy) -> RuleOrder:
+    """Takes back an order whose moment lies ahead; all databases must be there.
+
+    Raises Conflict if there is none, or its moment is too near, DatabaseUnavailable, OutcomeUnknown.
+    """
+    orders = await rollouts.orders.newest(1)
+    if not orders or not orders[0].pending:
+        raise Conflict("No rulebook is ordered whose moment lies ahead.")
+    order = orders[0]
+    entry = AuditedChange(
+        by.admin, "rules_cancel", str(order.edition), by.reason, {}, by.command_id, {"rulebook": order.rulebook}
+    )
+    async with rollouts.audit.recorded(entry) as end:
+        if order.state != ORDERED or not await rollouts.orders.step(order, CANCELLING, ahead=True):
+            raise Conflict("It is too late, or the order is being decided at this moment.")
+        cancelled = await _cancelled(rollouts, _stepped(order, CANCELLING), by)
+        end.after = _shown(cancelled)
+    return cancelled
+
+
+async def settle(rollouts: Rollouts, order: RuleOrder) -> None:
+    """Takes an order that was left half-way back to where it was sure. Raises DatabaseUnavailable."""
+    state = CANCELLED if order.state == PREPARING else ORDERED
+    if await rollouts.orders.step(order, state, problem="left half-way by the process that worked on it"):
+        await rollouts.editions.tell(_stepped(order, state))
+
+
+def read_game(text: str) -> dict[str, Any]:
+    """The content of a game.toml. Raises BadInput."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput("These rules can't be read.", errors=[FieldProblem("game", f"isn't TOML: {error}")]) from None
+
+
+def when(at: datetime | None, in_seconds: int | None) -> When:
+    """Raises BadInput unless exactly one is given."""
+    if (at is None) == (in_seconds is None):
+        raise BadInput(errors=[FieldProblem("at", "is given, or else `in_seconds`")])
+    return at or timedelta(seconds=in_seconds or 0)
+
+
+async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by: ChangedBy, action: str) -> RuleOrder:
+    if (earlier := await rollouts.orders.find(by.command_id)) is not None:
+        return earlier
+    rollouts.policy.window.check(by.command_id, rollouts.policy.now())
+    plan = await preview(rollouts, game)
+    if plan.problems:
+        raise BadInput("These rules can't be published.", errors=[FieldProblem("game", each) for each in plan.problems])
+    if not plan.differences:
+        raise Conflict("This rulebook is in force already.")
+    rulebook = await rollouts.library.loaded(game)
+    assert rulebook.number is not None
+    assert plan.present is not None
+    at = chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen
+    changed = {each.value: [each.old, each.new] for each in plan.differences}
+    details = {"at": rfc3339(at), "changes": changed}
+    entry = AuditedChange(
+        by.admin, action, str(rulebook.number), by.reason, details, by.command_id, {"rulebook": plan.present}
+    )
+    async with rollouts.audit.recorded(entry) as end:
+        await game_names.record(rollouts.names, rulebook.game)
+        new = NewRuleOrder(rulebook.number, plan.present, at, by.command_id, by.admin, by.reason)
+        await rollouts.orders.insert(new)
+        order = await rollouts.orders.find(by.command_id)
+        assert order is not None
+        decided = await _decided(rollouts, order)
+        end.after = _shown(decided)
+    return decided
+
+
+async def _decided(rollouts: Rollouts, order: RuleOrder) -> RuleOrder:
+    """Tells every database, then decides. Raises DatabaseUnavailable, Conflict: the order is cancelled then."""
+    if problems := await rollouts.editions.tell(order, ahead=True):
+        await _withdrawn(rollouts, order, problems[0])
+        raise DatabaseUnavailable(f"Nothing was ordered: {'; '.join(problems)}", retry_after=5)
+    if not await rollouts.orders.step(order, ORDERED, ahead=True):
+        await _withdrawn(rollouts, order, "its moment had come before every database knew of it")
+        raise Conflict("Nothing was ordered: the moment had come before every database knew of it.")
+    ordered = _stepped(order, ORDERED)
+    await rollouts.editions.tell(ordered)  # what isn't told now is told by the nodes' loops
+    return ordered
+
+
+async def _withdrawn(rollouts: Rollouts, order: RuleOrder, problem: str) -> None:
+    if await rollouts.orders.step(order, CANCELLED, problem=problem[:500]):
+        await rollouts.editions.tell(_stepped(order, CANCELLED))
+
+
+async def _cancelled(rollouts: Rollouts, order: RuleOrder, by: ChangedBy) -> RuleOrder:
+    """Cancels an order that is being cancelled, or leaves it as it was ordered."""
+    problems = await rollouts.editions.tell(order, ahead=True)
+    why = f"cancelled by {by.admin}: {by.reason}"[:500]
+    if not problems and await rollouts.orders.step(order, CANCELLED, problem=why, ahead=True):
+        cancelled = _stepped(order, CANCELLED)
+        await rollouts.editions.tell(cancelled)
+        return cancelled
+    if await rollouts.orders.step(order, ORDERED):
+        await rollouts.editions.tell(_stepped(order, ORDERED))
+    if problems:
+        raise DatabaseUnavailable(f"Nothing was cancelled: {'; '.join(problems)}", retry_after=5)
+    raise Conflict("Nothing was cancelled: its moment is too near.")
+
+
+async def _prior(rollouts: Rollouts) -> Mapping[str, Any]:
+    """The game.toml in force before the present one. Raises Conflict, DatabaseUnavailable."""
+    for order in await rollouts.orders.newest(RECENT):
+        if order.in_force:
+            return await rollouts.library.mapping(order.prior)
+    raise Conflict("No rulebook has been published, so there is none to go back to.")
+
+
+async def _present(rollouts: Rollouts) -> Mapping[str, Any]:
+    number = rollouts.rules.rulebook.number
+    assert number is not None
+    return await rollouts.library.mapping(number)
+
+
+def _as_stored(game: Mapping[str, Any]) -> Mapping[str, Any]:
+    stored: Mapping[str, Any] = orjson.loads(text_of(game))
+    return stored
+
+
+def _stepped(order: RuleOrder, state: str) -> RuleOrder:
+    return replace(order, state=state, step=order.step + 1)
+
+
+def _shown(order: RuleOrder) -> dict[str, Any]:
+    return {"rulebook": order.rulebook, "edition": order.edition, "at": rfc3339(order.at), "state": order.state}

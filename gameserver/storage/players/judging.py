@@ -1,0 +1,66 @@
+"""What a batch judges by: the rulebook in force at its time, with the scoring and the items of that game.
+
+Law: a command that was prepared under another rulebook is prepared again under the one that judges it, so what it takes
+and what its arguments may be are never of rules that aren't in force. Where other items would be taken than have been
+prepared, it isn't judged at all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import orjson
+
+from gameserver.rules.editions import RulesInForce
+from gameserver.rules.errors import RulesChanging
+from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.items.stacks import Stacks
+from gameserver.storage.ledger.rows import json_of
+from gameserver.storage.players.command import Command
+from gameserver.storage.seasons.calendar import Calendar
+from gameserver.storage.seasons.scoring import Scoring, Scorings
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRules:
+    """What judges the commands of one batch."""
+
+    rulebook: Rulebook
+    scoring: Scoring
+    stacks: Stacks
+
+
+@dataclass(slots=True)
+class Judging:
+    """One per committer."""
+
+    rules: RulesInForce
+    calendar: Calendar
+    make_stacks: Callable[[Rulebook], Stacks]
+    _scorings: Scorings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scorings = Scorings(self.calendar)
+
+    def by(self, edition: int, moment: datetime, *, decided: bool) -> BatchRules | None:
+        """By the edition that the database has in force at a moment; None if this node can't judge by it."""
+        rulebook = self.rules.judging(edition, moment) if decided else None
+        if rulebook is None:
+            return None
+        return BatchRules(rulebook, self._scorings.of(rulebook), self.make_stacks(rulebook))
+
+
+def rules_away() -> RulesChanging:
+    """The answer while a database has rules in force by which the node can't judge."""
+    return RulesChanging("The rules that are in force now aren't on this node yet.", retry_after=1)
+
+
+def refitted(command: Command, rulebook: Rulebook) -> Command:
+    """The command as it is under this rulebook.
+
+    Raises UnknownAction, BadInput, RuleBroken, and RulesChanging if it takes other items now.
+    """
+    args = rulebook.arguments(command.action, orjson.loads(json_of(command.args)))
+    if rulebook.takes(command.action, args) != command.takes:
+        raise RulesChanging("The rules have just changed: send this again.", retry_after=1)
+    return replace(command, args=args, rulebook=rulebook)

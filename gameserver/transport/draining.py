@@ -1,0 +1,43 @@
+"""A node that drains at an operator's order, and takes new work again at another one; its process goes on.
+
+Law: as at the end of a process, readiness goes off first, so that load balancers send it nothing new, and its sockets
+are told to reconnect elsewhere. What reaches it nevertheless is answered.
+"""
+
+import asyncio
+
+import structlog
+from aiohttp import web
+
+from gameserver.transport.keys import READINESS
+from gameserver.transport.socket.sockets import SOCKETS
+
+log = structlog.get_logger()
+
+
+class Draining:
+    """One per node; `run` sends the sockets away, until it is cancelled."""
+
+    def __init__(self, app: web.Application, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
+        self._ordered = asyncio.Event()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the node takes no new work."""
+        return not self._app[READINESS].ready
+
+    def obey(self, drain: bool) -> None:  # noqa: FBT001 (it is the whole order)
+        """Begins to drain, or to take new work again; not while the process ends."""
+        readiness = self._app[READINESS]
+        if readiness.stopping or readiness.ready is not drain:
+            return
+        readiness.ready = not drain
+        log.info("drains at an operator's order" if drain else "takes new work at an operator's order")
+        (self._ordered.set if drain else self._ordered.clear)()
+
+    async def run(self) -> None:
+        while True:
+            await self._ordered.wait()
+            self._ordered.clear()
+            await self._app[SOCKETS].go_away(self._seconds)

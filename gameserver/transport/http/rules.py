@@ -1,0 +1,57 @@
+"""The game's rules over time over HTTP; `name` is the name of the admin key."""
+
+from aiohttp import web
+
+from gameserver.commands import fleet, rollouts
+from gameserver.commands.results import ChangedBy
+from gameserver.rules.errors import NotFound
+from gameserver.transport import answers, wire
+from gameserver.transport.http import inputs
+from gameserver.transport.http.replies import json_response, large_json_response
+from gameserver.transport.keys import COMMANDS
+
+LONGEST_NUMBER = 4
+
+
+async def read_rules(request: web.Request, _: str) -> web.Response:
+    commands = request.app[COMMANDS]
+    found, nodes = await rollouts.overview(commands.rollouts), await fleet.nodes(commands.fleet)
+    return large_json_response(request, answers.rules(found, nodes))
+
+
+async def compare_rules(request: web.Request, _: str) -> web.Response:
+    numbers = request.match_info["first"], request.match_info["second"]
+    if not all(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER for text in numbers):
+        raise NotFound("There is no such rulebook.")
+    found, same_code = await rollouts.compare(request.app[COMMANDS].rollouts, *map(int, numbers))
+    return large_json_response(request, answers.rules_changes(found, same_code=same_code))
+
+
+async def publish_rules(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.PublishRules), request.app[COMMANDS].rollouts
+    game = rollouts.read_game(fields.game)
+    if _is_preview(request):
+        return large_json_response(request, answers.rules_plan(await rollouts.preview(context, game)))
+    by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
+    return json_response(answers.rules_ordered(await rollouts.publish(context, game, at, by)))
+
+
+async def revert_rules(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.SwitchRules), request.app[COMMANDS].rollouts
+    if _is_preview(request):
+        return large_json_response(request, answers.rules_plan(await rollouts.revert_preview(context)))
+    by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
+    return json_response(answers.rules_ordered(await rollouts.revert(context, at, by)))
+
+
+async def cancel_rules(request: web.Request, name: str) -> web.Response:
+    fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].rollouts
+    return json_response(answers.rules_ordered(await rollouts.cancel(context, _by(request, name, fields))))
+
+
+def _by(request: web.Request, name: str, fields: wire.Because) -> ChangedBy:
+    return ChangedBy(name, fields.reason, inputs.command_id(request))
+
+
+def _is_preview(request: web.Request) -> bool:
+    return inputs.query(request, wire.PreviewQuery).preview == "true"

@@ -1,0 +1,31 @@
+"""The bodies of what operators order of the game's rules."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from gameserver.transport.wire.fields import Moment
+from gameserver.transport.wire.requests import Because
+
+Seconds = Annotated[int | None, Field(ge=5, le=30 * 86_400)]
+
+
+class SwitchRules(Because):
+    """When other rules are in force: `at` a moment, or `in_seconds`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "hunts paid too much", "in_seconds": 60}]})
+
+    at: Moment | None = None
+    in_seconds: Seconds = None
+
+
+class PublishRules(SwitchRules):
+    """`game` is the whole text of a game.toml."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"reason": "easier foes", "in_seconds": 60, "game": "[levels]\nthresholds = [0, 100]\n"}]
+        }
+    )
+
+    game: Annotated[str, Field(min_length=1)]

@@ -1,0 +1,52 @@
+"""What the command line changes is in the audit log with its end, like what is changed over HTTP."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gameserver.__main__ import cli
+from gameserver.app import Core
+from gameserver.commands import sharding
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import Conflict, GameError
+from gameserver.storage.operators.audit_log import AuditQuestion
+from tests.support.nodes import toml_of
+
+
+async def entries(core: Core) -> list[tuple[object, ...]]:
+    found, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
+    return [(entry.action, entry.target, entry.ended, entry.after) for entry in reversed(found)]
+
+
+async def test_changes_of_slots_and_databases_have_an_end(core: Core) -> None:
+    with pytest.raises(Conflict):
+        await sharding.remove(core.sharding, "one", "ann")
+    with pytest.raises(GameError):
+        await sharding.cancel(core.sharding, 99, "ann")
+    (move,) = await sharding.begin(
+        core.sharding, await sharding.plan_move(core.sharding, "players", [0, 1], "two"), "ann"
+    )
+    await sharding.cancel(core.sharding, move, "ann")
+    with pytest.raises(Conflict):
+        await sharding.drain(core.sharding, "two", "ann")  # the move to it isn't over yet
+    await sharding.drain(core.sharding, "one", "ann")
+    found = await entries(core)
+    assert found == [
+        ("database_remove", "one", "conflict", None),
+        ("slots_cancel", "99", found[1][2], None),
+        ("slots_move", "two", "done", {"moves": [move]}),
+        ("slots_cancel", str(move), "done", None),
+        ("database_drain", "two", "conflict", None),
+        ("database_drain", "one", "done", None),
+    ]
+    assert found[1][2] not in ("done", "internal", None)
+
+
+async def test_a_change_of_nodes_has_an_end(core: Core, settings: Settings, tmp_path: Path) -> None:
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+    done = await asyncio.to_thread(CliRunner().invoke, cli, ["nodes", "drain", "node-9", "--config", str(config)])
+    assert done.exit_code == 1, done.output
+    assert await entries(core) == [("node_drain", "node-9", "refused", None)]

@@ -1,0 +1,264 @@
+"""Ordering rules: judged first, decided once every database knows, cancelled the same way; what isn't sure waits."""
+
+import asyncio
+import contextlib
+import tomllib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import rollouts
+from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.rollouts import Rollouts
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import BadInput, Conflict, DatabaseUnavailable, GameError, RulesChanging, UnknownFoe
+from gameserver.storage.operators import rule_orders
+from gameserver.storage.operators.rule_orders import NewRuleOrder, RuleOrder
+from gameserver.upkeep.rules import RulesUpkeep
+from gameserver.waiting import cancel_and_wait
+from tests.support.client import command_id
+from tests.support.deployment import act, connected, enlist, enlist_many, ledger, order, working
+from tests.support.freezing import frozen
+from tests.support.servers import GAME, Servers
+from tests.support.wait import wait_until
+
+TEXT = GAME.read_text("utf-8")
+EASIER = TEXT.replace("exp = 5\n", "exp = 6\n")
+SOON = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def short_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_orders, "SHORTEST_LEAD_SECONDS", 0.5)
+    monkeypatch.setattr(rule_orders, "DECISION_LEAD_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def other(settings: Settings) -> AsyncIterator[Core]:
+    """A node beside `core`, which never hears of an order; this one follows them."""
+    async with working(settings) as opened:
+        task = asyncio.create_task(upkeep(opened).run())
+        yield opened
+        await cancel_and_wait([task])
+
+
+def upkeep(core: Core) -> RulesUpkeep:
+    return RulesUpkeep(core.commands.rollouts, core.rooms.clock.now)
+
+
+def by(key: str | None = None) -> ChangedBy:
+    return ChangedBy("ann", "a test", key or command_id())
+
+
+def read(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)
+
+
+async def published(core: Core, text: str = EASIER) -> RuleOrder:
+    return await rollouts.publish(core.commands.rollouts, read(text), SOON, by())
+
+
+async def passed(core: Core, found: RuleOrder) -> None:
+    await wait_until(lambda: core.rooms.clock.now() > found.at, what="the moment passes")
+
+
+async def states(core: Core) -> set[tuple[int, str]]:
+    """Of the editions that the databases know."""
+    found = set()
+    for database in core.slots.databases("players"):
+        async with connected(database.url) as connection:
+            found |= {tuple(row) for row in await connection.fetch("select edition, state from players_editions")}
+    return found
+
+
+async def test_a_node_that_never_heard_of_the_order_judges_nothing_from_its_moment_on(core: Core, other: Core) -> None:
+    players = [await enlist(core, database=name) for name in ("one", "two")]
+    found = await published(other)
+    for player in players:
+        assert not (await act(core, player.id)).replayed
+    await passed(core, found)
+    for player in players:
+        with pytest.raises(RulesChanging):
+            await act(core, player.id)
+        assert len(await ledger(core, player.id)) == 2
+        await act(other, player.id)
+    with pytest.raises(RulesChanging):
+        await enlist(core)
+    assert (await enlist(other)).version == 1
+
+
+async def test_a_node_that_hears_of_it_too_late_goes_on_by_the_new_rules(core: Core, other: Core) -> None:
+    player, found = await enlist(core), await published(other)
+    await passed(core, found)
+    with pytest.raises(RulesChanging):
+        await act(core, player.id)
+    await upkeep(core).look()
+    await act(core, player.id)
+    assert core.rules.edition.number == found.edition
+    assert core.rulebook.number == found.rulebook
+    async with connected(core.slots.owner("players", 0).url) as connection:
+        with pytest.raises(asyncpg.LockNotAvailableError, match="knows nothing of"):
+            await connection.fetch("select * from gather_with_data('{}', '{}', '{}', '{}', '{}', null, null)")
+
+
+async def test_an_order_left_half_way_holds_its_databases_only_from_its_moment_on_and_is_taken_back(
+    core: Core, other: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, context = await enlist(core), other.commands.rollouts
+    number = (await context.library.loaded(read(EASIER))).number
+    assert number is not None
+    assert core.rulebook.number is not None
+    key = command_id()
+    at = core.rooms.clock.now() + SOON
+    await context.orders.insert(NewRuleOrder(number, core.rulebook.number, at, key, "ann", "a test"))
+    left = await context.orders.find(key)
+    assert left is not None
+    assert await context.editions.tell(left, ahead=True) == []
+    await act(core, player.id)
+    await passed(core, left)
+    for node in (core, other):
+        with pytest.raises(RulesChanging):
+            await act(node, player.id)
+    monkeypatch.setattr(rule_orders, "LAPSED_SECONDS", 0.1)
+
+    async def acts() -> bool:
+        with contextlib.suppress(RulesChanging):
+            return bool(await act(core, player.id))
+        return False
+
+    await wait_until(acts, what="the order is taken back")
+    assert await states(core) == {(left.edition, "cancelled")}
+    assert core.rulebook.number != number
+
+
+async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
+    player, found = await enlist(core), await published(other)
+    with pytest.raises(Conflict, match="ordered and isn't in force yet"):
+        await published(other)
+    cancelled = await rollouts.cancel(core.commands.rollouts, by())
+    assert (cancelled.edition, cancelled.state) == (found.edition, "cancelled")
+    await passed(core, found)
+    for node in (core, other):
+        await act(node, player.id)
+    assert await states(core) == {(found.edition, "cancelled")}
+    with pytest.raises(Conflict, match="No rulebook is ordered"):
+        await rollouts.cancel(core.commands.rollouts, by())
+    with pytest.raises(Conflict, match="none to go back to"):
+        await rollouts.revert(core.commands.rollouts, SOON, by())
+
+
+async def test_an_order_that_cant_reach_every_database_doesnt_happen(core: Core, other: Core, servers: Servers) -> None:
+    player = await enlist(core, database="one")
+    with frozen(servers.postgres["two"]), pytest.raises(DatabaseUnavailable, match="Nothing was ordered"):
+        await rollouts.publish(other.commands.rollouts, read(EASIER), timedelta(seconds=30), by())
+    (found,) = await other.commands.rollouts.orders.newest(5)
+    assert found.state == "cancelled"
+    assert "database two" in (found.problem or "")
+    await act(core, player.id)
+
+
+async def test_the_same_command_orders_once_and_the_audit_says_what_was_before_and_after(core: Core) -> None:
+    context, key = core.commands.rollouts, command_id()
+    before = core.rulebook.number
+    first = await rollouts.publish(context, read(EASIER), SOON, by(key))
+    assert await rollouts.publish(context, read(EASIER), SOON, by(key)) == first
+    entry = (await connected_rows(core, "select action, before, details from audit"))[0]
+    assert entry[:2] == ("rules_publish", f'{{"rulebook": {before}}}')
+    assert '"foes.slime.exp": [5, 6]' in entry[2]
+    ends = await connected_rows(core, "select ended, after from audit_ends")
+    assert [end[0] for end in ends] == ["done"]
+    assert f'"rulebook": {first.rulebook}' in ends[0][1]
+
+
+async def connected_rows(core: Core, query: str) -> list[tuple[Any, ...]]:
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        return [tuple(row) for row in await connection.fetch(query)]
+
+
+async def refusal(context: Rollouts, text: str) -> list[str]:
+    """Why it can't be published; the preview says the same."""
+    foreseen = (await rollouts.preview(context, read(text))).problems
+    with pytest.raises(BadInput) as refused:
+        await rollouts.publish(context, read(text), SOON, by())
+    assert [problem.problem for problem in refused.value.errors] == list(foreseen)
+    assert await context.orders.newest(5) == []
+    return list(foreseen)
+
+
+async def test_rules_that_the_data_or_the_nodes_forbid_are_refused_with_the_reason(core: Core) -> None:
+    context = core.commands.rollouts
+    await enlist(core, "mage")
+    (code,) = await refusal(context, TEXT.replace("[actions]\n", '[actions]\ndance = "elsewhere:dance"\n'))
+    assert code.startswith("actions.dance: the nodes haven't loaded elsewhere")
+    (missing,) = await refusal(
+        context, TEXT.replace("[actions]\n", '[actions]\nfly = "gameserver.rules.actions:fly"\n')
+    )
+    assert "has no 'fly'" in missing
+    without = TEXT
+    for table in ("[classes.mage]", "[boards.mage]"):
+        found = without[without.index(table) :]
+        without = without.replace(found[: found.index("\n\n") + 2], "")
+    given, held = await refusal(context, without)
+    assert given.startswith("classes.mage: players can still get it")
+    assert held.startswith("classes.mage: 1 players have this class")
+    assert any("base_hp" in each for each in await refusal(context, TEXT.replace("base_hp = ", "base_hp = -", 1)))
+    with pytest.raises(BadInput, match="can't be read"):
+        rollouts.read_game("[levels")
+    with pytest.raises(Conflict, match="in force already"):
+        await rollouts.publish(context, read(core.settings.game.read_text("utf-8")), SOON, by())
+
+
+async def test_a_command_prepared_under_other_rules_is_judged_by_those_in_force(core: Core, other: Core) -> None:
+    player = await enlist(core)
+    late = [order(other, player.id, key=command_id()) for _ in range(2)]
+    for command in late:
+        command.rulebook = other.rulebook
+    slime = TEXT[TEXT.index("[foes.slime]") : TEXT.index("[foes.slime]") + 12]
+    found = await published(other, TEXT.replace(slime, f"{slime}\nretired = true"))
+    await passed(core, found)
+    await wait_until(lambda: other.rules.edition.number == found.edition, what="the node has switched")
+    with pytest.raises(UnknownFoe):
+        await other.rooms.players.act(late[0])
+    assert len(await ledger(core, player.id)) == 1
+
+
+async def test_boards_and_sign_ups_follow_the_rules_in_force(core: Core, other: Core) -> None:
+    before = {board.name for board in other.rooms.seasons.calendar.boards()}
+    richer = TEXT.replace("base_hp = ", "base_hp = 1", 1) + '\n[boards.newcomers]\nscore = "level"\n'
+    found = await published(other, richer)
+    await passed(core, found)
+    await wait_until(lambda: other.rules.edition.number == found.edition, what="the node has switched")
+    assert {board.name for board in other.rooms.seasons.calendar.boards()} == before | {"newcomers"}
+    first = next(iter(other.rules.game.classes))
+    born = await enlist(other, first)
+    assert born.hp == other.rules.game.max_hp(first, 1) > core.rules.game.max_hp(first, 1)
+
+
+async def test_a_control_database_that_went_back_takes_back_what_it_knows_nothing_of(core: Core, other: Core) -> None:
+    player, found = await enlist(core), await published(other)
+    await passed(core, found)
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        await connection.execute("delete from rule_orders; alter sequence rule_orders_edition_seq restart")
+    await upkeep(core).compare()
+    await act(core, player.id)
+    assert (await published(core)).edition > found.edition
+
+
+async def test_commands_of_many_players_are_judged_by_time_in_one_process(core: Core, other: Core) -> None:
+    players = await enlist_many(core, 10)
+    found, seen = await published(other), list[GameError]()
+
+    async def play(player_id: int) -> None:
+        while other.rooms.clock.now() < found.at + timedelta(seconds=0.3):
+            try:
+                await act(other, player_id)
+            except GameError as error:
+                seen.append(error)
+                await asyncio.sleep(0.01)
+
+    await asyncio.gather(*(play(player.id) for player in players))
+    assert not [error for error in seen if isinstance(error, RulesChanging)]

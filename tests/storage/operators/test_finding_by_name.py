@@ -1,0 +1,147 @@
+"""Players are found by parts and beginnings of their names, exactly, whatever these consist of, and by an index."""
+
+import asyncio
+from unicodedata import normalize
+
+import asyncpg
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gameserver.app import Core
+from gameserver.rules.player import Player
+from gameserver.storage.ids import SEQUENCE_BITS, SLOT_BITS, slot_of
+from gameserver.storage.operators import reports
+from gameserver.storage.operators.exports import driver_form
+from gameserver.storage.operators.questions import PLAYERS, Question, Segment
+from gameserver.storage.postgres.link import HOT_PATH, Link
+from tests.storage.operators.test_reports import START, put, walk
+from tests.storage.players.test_plans import commit
+from tests.support.deployment import connected, enlist, move_slot
+from tests.support.servers import SLOTS
+
+LETTERS = "aAbBzß'-_. 0İıΣςσäÄﬀＡａж ЖЯ가나é\u0301ǆ"
+PARTS = LETTERS + "%\\^&|!:*()<>\"'"
+names = st.text(LETTERS, min_size=1, max_size=9)
+
+
+def folded(text: str) -> str:
+    """As a database does it: NFKC, then each letter's simple form in lower case (UnicodeData.txt)."""
+    simple = [c.lower() if len(c.lower()) == 1 else c.lower()[0] for c in normalize("NFKC", text)]
+    return "".join(simple).replace("ς", "σ")
+
+
+def crowd_of(named: list[str]) -> list[Player]:
+    """A player of each name, one after the other over all slots."""
+    return [
+        Player(
+            (number << SLOT_BITS | number % SLOTS) << SEQUENCE_BITS, name, "mage", 1, 1, number // 3, 1, START, START
+        )
+        for number, name in enumerate(named, start=1)
+    ]
+
+
+def ranked(crowd: list[Player]) -> list[Player]:
+    return sorted(crowd, key=lambda player: (-player.exp, player.id))
+
+
+@settings(max_examples=25)
+@given(
+    named=st.lists(names, max_size=25),
+    part=st.text(PARTS, min_size=1, max_size=5),
+    start=st.integers(0, 8),
+    length=st.integers(1, 9),
+    analyzed=st.booleans(),
+)
+@example(named=["Ann", "ann\\", "a%n"], part="%", start=0, length=1, analyzed=True)
+@example(named=["aabab", "aab", "abaab"], part="abab", start=0, length=4, analyzed=True)
+@example(named=["ΟΔΥΣΣΕΥΣ", "οδυσσευς"], part="ευς", start=5, length=3, analyzed=True)
+async def test_who_is_found_has_the_part_and_everyone_who_has_it_is_found(
+    core: Core, named: list[str], part: str, start: int, length: int, analyzed: bool
+) -> None:
+    crowd = crowd_of(named)
+    await put(core, crowd, analyzed=analyzed)
+    own = named[0][start : start + length] if named else ""
+    for wanted in filter(None, (part, own, own.swapcase())):
+        has = [player for player in crowd if folded(wanted) in folded(player.name)]
+        begins = [player for player in crowd if folded(player.name).startswith(folded(wanted))]
+        assert await walk(core, Question("exp", 3, segment=Segment(name_part=wanted))) == ranked(has), wanted
+        assert await walk(core, Question("exp", 3, segment=Segment(name_begins=wanted))) == ranked(begins), wanted
+        assert await core.rooms.operators.recipients.count(Segment(name_part=wanted)) == len(has)
+
+
+async def test_a_part_that_many_have_is_paged_through_by_bounds(core: Core) -> None:
+    crowd = crowd_of([f"Demo {number:05}" for number in range(1, 2000)])
+    await put(core, crowd)
+    for segment in (Segment(name_part="EMO 0"), Segment(name_begins="demo")):
+        assert await walk(core, Question("exp", 90, segment=segment)) == ranked(crowd)
+    few = [player for player in crowd if "77" in player.name]
+    assert await walk(core, Question("exp", 7, segment=Segment(name_part="77"))) == ranked(few)
+
+
+@pytest.mark.parametrize(
+    "segment", [Segment(name_part="o 0042"), Segment(name_begins="demo 0042"), Segment(name_part="가")]
+)
+async def test_a_part_that_few_have_is_looked_up_in_the_index(core: Core, segment: Segment) -> None:
+    """Alone a plan can show it: by time both would be quick here."""
+    await put(core, crowd_of([f"Demo {number:05}" for number in range(1, 8000)]))
+    keys = Question("exp", 100, segment=segment).select([PLAYERS.c.id], [reports.counted([])])
+    query, arguments = driver_form(keys)
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute("vacuum players")
+        await connection.execute("set plan_cache_mode = force_custom_plan")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain {query}", *arguments))
+    assert "Bitmap Index Scan on players_name_parts" in plan
+
+
+async def test_actions_leave_the_index_of_names_alone(core: Core) -> None:
+    """Their updates stay within the page (HOT), which an index on what they change would end."""
+    player = await enlist(core, database="one")
+    link = Link(core.databases["one"], HOT_PATH)
+    connection = await link.open()
+    before = await hot(connection)
+    for version in range(2, 12):
+        await commit(connection, player.id, version)
+    after = await hot(connection)
+    await link.close()
+    assert (after[0] - before[0], after[1] - before[1]) == (10, 10)
+
+
+async def hot(connection: asyncpg.Connection) -> tuple[int, int]:
+    """Updates of players so far, and how many of them were HOT."""
+    await connection.execute("select pg_stat_force_next_flush()")
+    row = await connection.fetchrow(
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'players'"
+    )
+    return row[0], row[1]
+
+
+async def test_names_stay_out_of_what_postgres_keeps_as_statistics(core: Core) -> None:
+    await put(core, crowd_of(["Brunhild"] * 300 + [f"Single {number}" for number in range(300)]))
+    async with connected(core.databases["one"].url) as connection:
+        values = "concat(most_common_vals::text, histogram_bounds::text, most_common_elems::text)"
+        rows = await connection.fetch(f"select attname, {values} from pg_stats where tablename like 'players%'")
+    shown = {row[0]: row[1].lower() for row in rows}
+    assert "bru" in shown["name_parts"]
+    assert not [row for row in shown.items() if "brun" in row[1] or "sing" in row[1]]
+
+
+async def test_a_player_is_found_once_while_its_slot_moves_to_and_fro(core: Core, second: Core) -> None:
+    crowd = crowd_of([f"Demo {number:03}" for number in range(200)])
+    await put(core, crowd)
+    wanted = [player for player in ranked(crowd) if "7" in player.name]
+    moved = asyncio.Event()
+
+    async def ask() -> int:
+        questions = 0
+        while not moved.is_set():
+            assert await walk(second, Question("exp", 9, segment=Segment(name_part="7"))) == wanted
+            questions += 1
+        return questions
+
+    asking = asyncio.create_task(ask())
+    for slot in sorted({slot_of(player.id) for player in wanted})[:6] * 2:
+        await core.slots.refresh()
+        await move_slot(core, slot, {"one": "two", "two": "one"}[core.slots.owner("players", slot).name])
+    moved.set()
+    assert await asking >= 2

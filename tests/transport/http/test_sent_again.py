@@ -1,0 +1,38 @@
+"""Notices and rebuilds that are sent again under their command id happen once."""
+
+from typing import Any
+
+from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+
+
+async def order(api: Api, path: str, key: str, **body: Any) -> Answer:
+    return await api.ask("POST", f"/admin/v1/{path}", token=ADMIN_KEY, key=key, body={"reason": "a test", **body})
+
+
+async def test_a_notice_that_is_sent_again_is_sent_once(api: Api) -> None:
+    who, key = await api.sign_up(), command_id()
+    socket = await api.socket(who.token)
+    numbers = [(await order(api, "notices", key, text="hello")).body["number"] for _ in range(3)]
+    assert len(set(numbers)) == 1
+    assert (await order(api, "notices", key, text="another")).code == "command_mismatch"
+    assert (await order(api, "notices", key, text="hello", player=who.id)).code == "command_mismatch"
+    assert (await order(api, "notices", command_id(), text="the next")).body["number"] > numbers[0]
+    pushed: list[str] = []
+    while "the next" not in pushed:
+        frame = await socket.connection.receive_json(timeout=10)
+        pushed += [frame["data"]["text"]] if frame.get("push") == "notice" else []
+    assert pushed == ["hello", "the next"]
+    entries = (await api.admin("audit", action="notice")).body["entries"]
+    assert [(entry["details"], entry["ended"]) for entry in entries] == [
+        ({"text": "the next"}, "done"), ({"text": "hello"}, "done")
+    ]  # fmt: skip
+    assert entries[1]["command_id"] == key
+
+
+async def test_a_rebuild_that_is_sent_again_begins_once(api: Api) -> None:
+    key = command_id()
+    generations = [(await order(api, "boards/exp/rebuild", key)).body["generation"] for _ in range(2)]
+    assert generations[0] == generations[1]
+    assert (await order(api, "boards/level/rebuild", key)).code in ("command_mismatch", "board_not_found")
+    assert (await order(api, "boards/mage/rebuild", key)).code == "command_mismatch"
+    assert len((await api.admin("audit", action="board_rebuild")).body["entries"]) == 1

@@ -13,6 +13,8 @@ from typing import Any
 from bots.history.lines import FAIL, INFO, INVOKE, OK, HistoryLine
 from bots.play.record import BotRecord
 from bots.proof.audit import LEDGER_PATH
+from bots.proof.invariants import Evidence
+from bots.proof.precedence import Precedence
 from bots.wire.answers import Answer, AnswerKind
 from bots.wire.bodies import parse_letters, parse_state, player_id, player_of
 from bots.wire.channel import Channel
@@ -70,7 +72,8 @@ class RecordedPlayer:
 class RecordedRun:
     """Every process of a history that signed a player up, and those that asked as operators.
 
-    `gone` players were banned or deleted and stayed so; `holders` are the players that signed up, by name.
+    `gone` players were banned or deleted and stayed so; `holders` are the players that signed up, by name. `order` is
+    what the order of the lines shows.
     """
 
     players: list[RecordedPlayer]
@@ -78,6 +81,7 @@ class RecordedRun:
     lines: int
     gone: int
     holders: Mapping[str, set[str]]
+    order: Evidence
 
 
 def recorded(lines: Iterable[HistoryLine]) -> RecordedRun:
@@ -88,7 +92,8 @@ def recorded(lines: Iterable[HistoryLine]) -> RecordedRun:
     players = [player for player in reading.players.values() if player.record.first is not None]
     for player in players:
         player.record.open -= player.record.acknowledged.keys() | player.record.refused
-    return RecordedRun(players, list(reading.operators.values()), reading.count, reading.gone, reading.holders)
+    operators = list(reading.operators.values())
+    return RecordedRun(players, operators, reading.count, reading.gone, reading.holders, reading.precedence.evidence)
 
 
 class _Reading:
@@ -99,6 +104,7 @@ class _Reading:
         self.operators: dict[int, RecordedClient] = {}
         self.holders: defaultdict[str, set[str]] = defaultdict(set)
         self.count = self.gone = 0
+        self.precedence = Precedence()
         self._asked: dict[int, HistoryLine] = {}
 
     def take(self, line: HistoryLine) -> None:
@@ -109,6 +115,8 @@ class _Reading:
             if line.type == INVOKE:
                 self._asked[line.index] = line
                 _invoked(player, line)
+                if line.value.get("path") == ACTIONS:
+                    self.precedence.sends(line, player.record.player_id)
             elif line.operation is None:
                 _noted(player, line)
             elif (asked := self._asked.pop(line.operation, None)) is not None:
@@ -126,6 +134,7 @@ class _Reading:
             client.replies[path] = reply
         if line.type == OK and line.f in GOES:
             self.gone += GOES[line.f]
+        self._order(player, path, line)
         if path == ACTIONS:
             _acted(player, str(asked.value.get("command_id")), line)
         elif line.f == "sign_up" and line.type == OK:
@@ -135,6 +144,15 @@ class _Reading:
             player.client.pushes.on_player = player.show
         elif line.f == "read" and line.type == OK:
             player.record.read_back(parse_state(player_of(line.value)), player.floors.pop(asked.index, 0))
+
+    def _order(self, player: RecordedPlayer, path: str, line: HistoryLine) -> None:
+        if path != ACTIONS:
+            if line.type == OK:
+                self.precedence.carried_out(line, path)
+        elif line.type == FAIL:
+            self.precedence.refused(line)
+        else:
+            self.precedence.answered(line, player.record.player_id)
 
 
 def _invoked(player: RecordedPlayer, line: HistoryLine) -> None:

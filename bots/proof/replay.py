@@ -43,7 +43,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
     names = _names(history)
-    faults, counters = [*faults, *names.faults], [*counters, names.checked]
+    faults = [*faults, *names.faults, *history.order.faults]
+    counters += [names.checked, history.order.checked]
     left_out = _unread(len(history.players) - len(witnesses))
     try:
         reader = _reader(history)

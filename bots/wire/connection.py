@@ -51,8 +51,10 @@ class PlayerConnection:
 
     async def send(self, op: str, fields: Mapping[str, Any], seconds: float) -> Answer:
         """Send a request over the present socket or the next; `seconds` begin when it is open. Raises LostError."""
-        async with self._opening:
-            socket = await self._present()
+        socket = self._socket
+        if socket is None or socket.ended or self._opening.locked():
+            async with self._opening:
+                socket = await self._present()
         return await socket.send(op, fields, seconds)
 
     @property

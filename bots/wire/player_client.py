@@ -8,9 +8,9 @@ effect.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from bots.count.tally import Tally
 from bots.history.lines import FAIL, INFO, OK
@@ -28,8 +28,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """How a request ended: its final answer, or None, and the answers to the failed attempts before it."""
 
     answer: Answer | None
@@ -101,29 +100,37 @@ class PlayerClient:
     async def _send_until_final(self, request: Request, channel: Channel) -> Reply:
         now = asyncio.get_running_loop().time
         deadline = now() + self._network.patience_seconds
-        backoff, failures = Backoff(self._random, FIRST_PAUSE, LONGEST_PAUSE), list[Answer]()
+        answer = await self._once(request, channel, self._network.patience_seconds)
+        if answer.kind is not AnswerKind.RETRY:
+            return Reply(answer)
+        backoff, failures = Backoff(self._random, FIRST_PAUSE, LONGEST_PAUSE), [answer]
         while True:
-            answer = await self._attempt(request, channel, deadline - now())
-            if answer.kind is AnswerKind.LOGIN:
-                self._tally.fail(request.name, answer.code, time.monotonic())
-                answer = await self._renew(answer, deadline - now())
-            if answer.kind is not AnswerKind.RETRY:
-                return Reply(answer, failures=failures)
-            failures.append(answer)
             pause = _pause(backoff.next(), answer.retry_after, self._random)
             if now() + pause >= deadline:
-                return Reply(None, failures=failures)
+                return Reply(None, failures)
             await asyncio.sleep(pause)
             channel = self._next_channel(request, channel)
+            answer = await self._once(request, channel, deadline - now())
+            if answer.kind is not AnswerKind.RETRY:
+                return Reply(answer, failures)
+            failures.append(answer)
+
+    async def _once(self, request: Request, channel: Channel, seconds: float) -> Answer:
+        """Make one attempt, with another session if this one has ended; the answer says whether to make another."""
+        began = time.monotonic()
+        answer = await self._attempt(request, channel, seconds)
+        if answer.kind is AnswerKind.LOGIN:
+            self._tally.fail(request.name, answer.code, time.monotonic())
+            answer = await self._renew(answer, seconds - (time.monotonic() - began))
+        return answer
 
     def _count_action(self, reply: Reply) -> None:
         """Count what went wrong before an action's final answer, and end an interruption."""
         if reply.answer is None:
             self._tally.hurt["given up"] += 1
-        elif any(attempt.lost for attempt in reply.failures):
-            self._tally.hurt["retried after a lost connection"] += 1
         elif reply.failures:
-            self._tally.hurt["retried after an error"] += 1
+            is_lost = any(attempt.lost for attempt in reply.failures)
+            self._tally.hurt["retried after a lost connection" if is_lost else "retried after an error"] += 1
         if reply.ok:
             self._connection.interruption.acknowledged()
 

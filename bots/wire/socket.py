@@ -1,6 +1,7 @@
 """A WebSocket of the game: passes answers to the waiting requests and pushes to a listener.
 
 The law: when the connection ends, for whatever reason, every waiting request ends in LostError; none is left hanging.
+Each has a deadline, and all of them share one timer: most are answered long before it would ring.
 """
 
 import asyncio
@@ -38,6 +39,8 @@ class GameSocket:
         self._ids = count(1)
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._deadlines: dict[int, float] = {}
+        self._expiry: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._connection: SocketConnection | None = None
         self._beat: asyncio.TimerHandle | None = None
@@ -65,13 +68,15 @@ class GameSocket:
         number = next(self._ids)
         waiting: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting[number] = waiting
-        expiry = self._loop.call_later(seconds, _expire, waiting)
+        self._deadlines[number] = deadline = self._loop.time() + seconds
+        if self._expiry is None or deadline < self._expiry.when():
+            self._ring_at(deadline)
         try:
             self._connection.send(frame(orjson.dumps({"id": number, "op": op, **fields})))
             return await waiting
         finally:
-            expiry.cancel()
             self._waiting.pop(number, None)
+            self._deadlines.pop(number, None)
 
     async def until_ended(self, seconds: float) -> None:
         """Wait until the connection has ended, for at most `seconds`."""
@@ -119,10 +124,27 @@ class GameSocket:
         self._connection.send(PING_FRAME)
         self._beat = self._loop.call_later(HEARTBEAT_SECONDS, self._check)
 
+    def _ring_at(self, deadline: float) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = self._loop.call_at(deadline, self._expire)
+
+    def _expire(self) -> None:
+        """End what has waited too long, and ring again for the rest; a socket without requests has no timer."""
+        now, self._expiry = self._loop.time(), None
+        for number, deadline in self._deadlines.items():
+            waiting = self._waiting.get(number)
+            if deadline <= now and waiting is not None and not waiting.done():
+                waiting.set_exception(answers.lost("timeout", arrived=True))
+        if left := [deadline for deadline in self._deadlines.values() if deadline > now]:
+            self._ring_at(min(left))
+
     def _end(self, code: str) -> None:
         unexpected, self.ended = not self.ended and self._connection is not None, True
         if self._beat is not None:
             self._beat.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(answers.lost(code, arrived=True))
@@ -131,11 +153,6 @@ class GameSocket:
             self._over.set_result(None)
         if unexpected:
             self._on_end(self)
-
-
-def _expire(waiting: asyncio.Future[Answer]) -> None:
-    if not waiting.done():
-        waiting.set_exception(answers.lost("timeout", arrived=True))
 
 
 def read_answer(frame: Mapping[str, Any]) -> Answer:

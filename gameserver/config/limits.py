@@ -73,7 +73,7 @@ class LimitSettings(SettingsSection):
     hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)
     """Sockets that a player opens, on each node."""
     reads_per_player: PerSecond = PerSecond(per_second=50, burst=500)
-    """Pages of a player's ledger and inbox, its items, friends, blocks, feed, devices and sessions, on each node."""
+    """A player's ledger, inbox, export, items, friends, blocks, feed, devices and sessions. On each node."""
     key_changes_per_player: PerMinute = PerMinute(per_minute=6, burst=60)
     """Renames, and devices added or taken away, on each node."""
     list_changes_per_player: PerMinute = PerMinute(per_minute=300, burst=600)

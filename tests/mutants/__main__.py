@@ -26,7 +26,6 @@ from tests.mutants.mutants import HONEST, MUTANTS
 from tests.mutants.stack import START_SECONDS, MutantStack, planted
 from tests.support.repository import ROOT
 
-PLAY_SECONDS = 15
 BOTS_SECONDS = 150
 PLAYERS, RATE = 24, 6
 HISTORY = "history.jsonl"
@@ -58,7 +57,7 @@ async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
         began = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
-                playing = group.create_task(_play(stack))
+                playing = group.create_task(_play(stack, mutant.seconds))
                 for number, name in enumerate(mutant.meanwhile):
                     group.create_task(_happen(stack, name, 3.0 * number))
         finally:
@@ -89,12 +88,12 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
     await event.carry_out(stack)
 
 
-async def _play(stack: MutantStack) -> tuple[dict[str, Any], str]:
+async def _play(stack: MutantStack, seconds: int) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bots", "run", "--url", stack.url, "--admin-url", stack.operators,
-            "--admin-key-file", str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(PLAY_SECONDS),
+            "--admin-key-file", str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(seconds),
             "--rate", str(RATE), "--patience", "20", "--probes", "--json", report.name,
             "--history", str(stack.folder / HISTORY),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -43,6 +43,8 @@ class Mutant:
     invariants: Sequence[str]
     meanwhile: Sequence[str] = ()
     replicated: bool = False
+    seconds: int = 15
+    """How long the swarm plays."""
 
 
 def plant(mutant: Mutant, folder: Path) -> None:

@@ -137,16 +137,27 @@ MUTANTS = (
     ),
     Mutant(
         "stale-owner-writes",
-        "a database writes for slots that it doesn't own any more, while slots move and a node freezes",
+        "a database writes for slots that it doesn't own any more, while slots move and one node has the map of before",
         [
             Patch(
                 "migrations/players/versions/0014_commands_looked_up_one_by_one.py",
                 "    where not p.void and (select o.owned from players_owned_slots o where o.slot = wanted.slot)\n",
                 "    where not p.void\n",
-            )
+            ),
+            Patch(
+                "gameserver/storage/slots/slot_map.py",
+                "        owner_names, member_names, urls = await _read(self._control)\n",
+                "        is_second = os.environ.get('GAMESERVER_NODE__NAME') == 'node-2'\n"
+                "        if is_second and self._owners and time.monotonic() < self._stale_until:\n"
+                "            return\n"
+                "        self._stale_until = getattr(self, '_stale_until', time.monotonic() + 30)\n"
+                "        owner_names, member_names, urls = await _read(self._control)\n",
+            ),
+            Patch("gameserver/storage/slots/slot_map.py", "import contextlib\n", "import contextlib\nimport os\n"),
         ],
-        [invariants.KEPT, invariants.SEEN, invariants.CHAIN, invariants.STATE, invariants.FRESH],
-        ["freeze", "move"],
+        [invariants.KEPT, invariants.ANSWERS, invariants.CHAIN, invariants.STATE, invariants.FRESH, invariants.SEEN],
+        ["move-players"],
+        seconds=25,
     ),
     Mutant(
         "ban-leaks",

@@ -110,7 +110,7 @@ class MutantStack(RunningUp):
         return self.folder / "var" / "admin.key"
 
     async def command(self, *words: str, seconds: float = COMMAND_SECONDS) -> None:
-        """A command of the copy. AssertionError if it fails; TimeoutError, and it is killed, if it takes longer."""
+        """A command of the copy; it is killed if it is cancelled. AssertionError if it fails; TimeoutError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gameserver", *words, "--config", str(self.config),
             cwd=self.folder, env=self._env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -118,7 +118,7 @@ class MutantStack(RunningUp):
         try:
             async with asyncio.timeout(seconds):
                 output, _ = await process.communicate()
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):
             process.kill()
             await process.wait()
             raise

@@ -118,6 +118,80 @@ async def test_a_second_answer_that_differs_is_found(play: Play) -> None:
     assert (await play.judged())[invariants.ONCE] == VIOLATED
 
 
+def overlapping(play: Play, first: str, second: str, *, answered_first: int) -> None:
+    """Two new commands: the second one is sent after the first one's answer, or before it."""
+    path = "/v1/players/me/actions"
+    versions = {first: 3, second: 2}
+    numbers: dict[str, int] = {}
+    for at, command_id in enumerate((first, second)):
+        if at == answered_first:
+            play.writer.end(play.process, numbers[first], OK, "hunt", {"player": player(versions[first]), "events": []})
+        numbers[command_id] = play.writer.invoke(play.process, "hunt", {"path": path, "command_id": command_id})
+    if answered_first == 2:
+        play.writer.end(play.process, numbers[first], OK, "hunt", {"player": player(versions[first]), "events": []})
+    play.writer.end(play.process, numbers[second], OK, "hunt", {"player": player(versions[second]), "events": []})
+    for command_id in (second, first):
+        version = versions[command_id]
+        play.ledger.insert(0, {"command_id": command_id, "action": "hunt", "player": player(version)})
+    play.version = 3
+
+
+@pytest.mark.parametrize(("answered_first", "verdict"), [(1, VIOLATED), (2, NOT_CHECKED)])
+async def test_only_a_command_that_was_sent_after_anothers_answer_must_be_later(
+    play: Play, answered_first: int, verdict: str
+) -> None:
+    overlapping(play, "a", "b", answered_first=answered_first)
+    assert (await play.judged())[invariants.ORDER] == verdict
+
+
+async def test_a_command_that_is_sent_again_may_have_an_earlier_version(play: Play) -> None:
+    play.act("a")
+    play.act("b")
+    again = play.writer.invoke(play.process, "hunt", {"path": "/v1/players/me/actions", "command_id": "a"})
+    answer = {"player": player(2), "events": [], "command_id": "a", "session": {}, "replayed": True}
+    play.writer.end(play.process, again, OK, "hunt", answer)
+    assert (await play.judged())[invariants.ORDER] == HELD
+
+
+ENDS = {
+    "ban": ("POST", "/admin/v1/players/7/ban", invariants.BANS),
+    "delete": ("DELETE", "/v1/players/me", invariants.BANS),
+    "sign_out": ("DELETE", "/v1/sessions", invariants.SESSIONS),
+}
+
+
+def ends(play: Play, f: str, method: str, path: str) -> None:
+    process = play.process if path.startswith("/v1/") else play.process + 1
+    number = play.writer.invoke(process, f, {"method": method, "path": path})
+    play.writer.end(process, number, OK, f, {})
+
+
+@pytest.mark.parametrize("f", ENDS)
+@pytest.mark.parametrize(("kind", "verdict"), [(OK, VIOLATED), (FAIL, HELD)])
+async def test_a_command_after_its_players_end_may_not_be_carried_out(
+    play: Play, f: str, kind: str, verdict: str
+) -> None:
+    method, path, invariant = ENDS[f]
+    play.act("a")
+    ends(play, f, method, path)
+    play.act("b", kind)
+    assert (await play.judged())[invariant] == verdict
+
+
+async def test_one_that_was_sent_before_the_ban_or_whose_ban_was_lifted_may(play: Play) -> None:
+    method, path, invariant = ENDS["ban"]
+    before = play.writer.invoke(play.process, "hunt", {"path": "/v1/players/me/actions", "command_id": "a"})
+    ends(play, "ban", method, path)
+    play.writer.end(play.process, before, OK, "hunt", {"player": player(2), "events": []})
+    during = play.writer.invoke(play.process, "hunt", {"path": "/v1/players/me/actions", "command_id": "b"})
+    ends(play, "lift_ban", "DELETE", f"{path}?reason=x")
+    play.writer.end(play.process, during, OK, "hunt", {"player": player(3), "events": []})
+    rows = [("b", 3), ("a", 2)]
+    play.ledger = [*({"command_id": c, "action": "hunt", "player": player(v)} for c, v in rows), *play.ledger]
+    play.version = 3
+    assert (await play.judged())[invariant] == NOT_CHECKED
+
+
 async def test_a_gap_in_pushes_is_found(play: Play) -> None:
     note = play.writer.note
     note(play.process, "hello", {"socket": 1, "stream": "s", "seq": 4, "resumed": False, "player": player(1)})

@@ -13,9 +13,9 @@ from gameserver.config.settings import Settings
 from gameserver.rules.arguments import Arguments, ItemName, MailArguments, PlayerId
 from gameserver.rules.items import Count, takes
 from gameserver.rules.player import Letter, Moment, Outcome, Player, sends_mail
-from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.sharding.digest import moved_tables
 from tests.support.deployment import act, connected, with_actions
 from tests.support.servers import SLOTS
 
@@ -99,7 +99,7 @@ async def move(core: Core, group: str, slot: int, target: str) -> None:
     """Moves a slot of a group with its rows, as a cut-over does: the fence, the rows, the owners, the map."""
     await core.slots.refresh()
     source = core.slots.owner(group, slot)
-    names = [name for name in tables.METADATA[group].tables if not name.startswith(f"{group}_")]
+    names = [table.name for table in moved_tables(group)]
     async with (
         connected(source.url) as old,
         connected(core.databases[target].url) as new,

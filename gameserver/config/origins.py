@@ -13,7 +13,9 @@ _ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://(?:{_HOST})(?P<port>:[1-9][0-9]{{0,4
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 SUBDOMAINS = "*."
 METHODS = "GET, HEAD, POST, PUT, DELETE"
-REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, Consistency-Token, If-None-Match, X-Request-Id"
+REQUEST_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, Consistency-Token, If-None-Match, X-Request-Id, traceparent"
+)
 EXPOSED_HEADERS = "X-Request-Id, Consistency-Token, Retry-After, ETag, WWW-Authenticate, Allow"
 PREFLIGHT_SECONDS = 7200
 """How long a browser remembers the answer to a preflight: as long as any does."""

@@ -103,6 +103,7 @@ audit = Table(
     Column("command_id", UUID(as_uuid=False)),
     Column("before", JSON(none_as_null=True)),
     Index("audit_target", "target", "id"),
+    Index("audit_command", "command_id", postgresql_where=text("command_id is not null")),
 )
 """Written before each change; `before` is what it changes, as it was then."""
 

@@ -77,7 +77,7 @@ async def test_a_preflight_is_answered_on_every_path(web_api: Api) -> None:
             assert (answer.status, allowed(answer)) == (204, origin), path
             assert {"GET", "POST", "PUT", "DELETE"} <= set(answer.headers["Access-Control-Allow-Methods"].split(", "))
             headers = answer.headers["Access-Control-Allow-Headers"].lower()
-            assert all(name in headers for name in ("authorization", "content-type", "idempotency-key"))
+            assert all(name in headers for name in ("authorization", "content-type", "idempotency-key", "traceparent"))
         for origin in FOREIGN:
             answer = await web_api.ask("OPTIONS", path, Origin=origin, **PREFLIGHT)
             assert_problem(answer, "forbidden", origin)

@@ -127,6 +127,8 @@ async def open_core(
 
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
+    game = settings.game_mapping()
+    Rulebook.parse(game)  # what is wrong with it is said before any server is asked, and its code is imported
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -139,7 +141,7 @@ async def open_core(
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        known = await rules_at_start(settings, databases[settings.control.database])
+        known = await rules_at_start(settings, game, databases[settings.control.database])
         passwords = passwords_of(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)

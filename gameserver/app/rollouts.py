@@ -1,6 +1,7 @@
 """Which rules a process starts with, and what publishes others."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -9,7 +10,6 @@ from gameserver.commands.rollouts import Rollouts
 from gameserver.commands.rulebooks import Library, text_of
 from gameserver.config.settings import Settings
 from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
-from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.rule_editions import RuleEditions
 from gameserver.storage.operators.rule_orders import RuleOrders
 from gameserver.storage.operators.rulebooks import Rulebooks
@@ -30,16 +30,15 @@ class KnownRules(NamedTuple):
     orders: RuleOrders
 
 
-async def rules_at_start(settings: Settings, control: Database) -> KnownRules:
-    """The published rulebook, once there is one, whatever game.toml says; that of game.toml before.
+async def rules_at_start(settings: Settings, mapping: Mapping[str, Any], control: Database) -> KnownRules:
+    """The published rulebook, once there is one, whatever game.toml says; that of game.toml (`mapping`) before.
 
     Raises ConfigFault, GameFault, DatabaseUnavailable.
     """
-    library, orders, mapping = Library(Rulebooks(control)), RuleOrders(control), settings.game_mapping()
+    library, orders = Library(Rulebooks(control)), RuleOrders(control)
     order = next((order for order in await orders.newest(RECENT) if order.in_force), None)
     if order is None:
         return _known(Edition(FIRST, ALWAYS, await library.numbered(mapping)), library, orders)
-    Rulebook.parse(mapping)  # imports the code that it names, so that a game with it can be published
     published = await library.mapping(order.rulebook)
     if text_of(published) != text_of(mapping):
         log.warning(

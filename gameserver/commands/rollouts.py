@@ -176,6 +176,7 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by
     assert rulebook.number is not None
     assert plan.present is not None
     at = chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)  # the moment is exactly what answers say
     changed = {each.value: [each.old, each.new] for each in plan.differences}
     details = {"at": rfc3339(at), "changes": changed}
     entry = AuditedChange(

@@ -10,6 +10,7 @@ from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Api, Signed
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.redis_kinds import Running
+from tests.support.servers import BUSY
 from tests.support.wait import wait_until
 from tests.transport.doors import closing_of
 
@@ -26,7 +27,7 @@ class Played:
 async def played(stack: AsyncExitStack, settings: Settings, redis: Running) -> Played:
     access = redis.access
     section = RedisSettings(url=redis.url, ca=access.ca, certificate=access.certificate, key=access.key)
-    limited = {"exempt": (), "sign_ups_per_address": {"per_minute": 60, "burst": 100}}
+    limited = {"exempt": (), "sign_ups_per_address": {"per_minute": 60, "burst": 100}, "actions_per_player": BUSY}
     values = {**settings.model_dump(), "redis": section.model_dump(), "limits": limited}
     node = await start_node(stack, Settings(**values))
     return Played(redis, node, await stack.enter_async_context(Api(node.url)))

@@ -56,7 +56,7 @@ async def test_who_may_less_sees_less_and_a_session_that_ends_leads_to_the_sign_
     await expect(page.get_by_role("alert")).to_contain_text("admin key")
     await sign_in(page, secret)
     links = page.get_by_role("navigation").get_by_role("link")
-    assert await links.all_inner_texts() == ["Players", "Fleet"]
+    assert await links.all_inner_texts() == ["Players", "Fleet", "Rules"]
     await expect(page.get_by_label("Name begins with")).to_have_count(0)
     await page.goto("/console/audit")
     await expect(page.get_by_role("heading")).to_have_text("There is no such page")

@@ -1,4 +1,8 @@
-"""Who operators are: their keys, those of the settings and those that were made, and their sessions of the console."""
+"""Who operators are: their keys, those of the settings and those that were made, and their sessions of the console.
+
+Law, for the command line and the console alike: a rotation keeps the role, the last operator's key isn't revoked (one of
+the settings counts), and no key takes the name of one of the settings. Only an operator's key manages keys.
+"""
 
 import hmac
 from collections.abc import Callable, Mapping
@@ -8,7 +12,7 @@ from typing import NamedTuple
 
 from gameserver.commands.pacing import ActionPacing
 from gameserver.rules import one_time
-from gameserver.rules.errors import WrongCredentials
+from gameserver.rules.errors import Conflict, WrongCredentials
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKey, AdminKeys, KnownKey, NewKey, hash_of
 from gameserver.storage.operators.audit import Audit, AuditedChange
@@ -79,31 +83,59 @@ async def sign_out(admins: Admins, secret: str) -> None:
     await admins.stored.close_session(secret)
 
 
-async def make(admins: Admins, actor: str, new: NewKey, reason: str) -> tuple[AdminKey, str]:
-    """A new key, and its secret. Raises Conflict, DatabaseUnavailable, OutcomeUnknown."""
+async def listed(admins: Admins) -> list[AdminKey]:
+    """Every stored key there ever was, by name. Raises DatabaseUnavailable."""
+    return await admins.stored.listed()
+
+
+async def make(
+    admins: Admins, actor: str, new: NewKey, reason: str, command_id: str | None = None
+) -> tuple[AdminKey, str]:
+    """A new key, and its secret. Raises Conflict, CommandMismatch, DatabaseUnavailable, OutcomeUnknown."""
     details = {"role": new.role, "days": new.days, "one_time_passwords": new.totp is not None}
-    async with admins.audit.recorded(AuditedChange(actor, "key_create", new.name, reason, details)) as end:
-        key, secret = await admins.stored.make(new, actor)
+    change = AuditedChange(actor, "key_create", new.name, reason, details, command_id)
+    await _refuse_again(admins, change)
+    async with admins.audit.recorded(change) as end:
+        if new.name in admins.settings:
+            raise Conflict(f"A key of the settings has the name {new.name}: the audit log couldn't tell them apart.")
+        key, secret = await admins.stored.make(new, actor, command_id)
         end.after = {"key": key.id}
     return key, secret
 
 
-async def rotate(admins: Admins, actor: str, name: str, seconds: float, reason: str) -> tuple[AdminKey, str]:
-    """A new key in place of the old one, which goes on for so long. Raises NotFound and what `make` does."""
-    async with admins.audit.recorded(
-        AuditedChange(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds})
-    ) as end:
-        key, secret = await admins.stored.rotate(name, actor, seconds)
+async def rotate(
+    admins: Admins, actor: str, name: str, seconds: float, reason: str, command_id: str | None = None
+) -> tuple[AdminKey, str]:
+    """A new key of the same role in place of the old one, which goes on for so long.
+
+    Raises NotFound and what `make` does.
+    """
+    change = AuditedChange(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds}, command_id)
+    await _refuse_again(admins, change)
+    async with admins.audit.recorded(change) as end:
+        key, secret = await admins.stored.rotate(name, actor, seconds, command_id)
         end.after = {"key": key.id}
     return key, secret
 
 
-async def revoke(admins: Admins, actor: str, name: str, reason: str) -> int:
-    """Ends all keys of this name; how many. Raises NotFound, DatabaseUnavailable, OutcomeUnknown."""
-    async with admins.audit.recorded(AuditedChange(actor, "key_revoke", name, reason)) as end:
-        count = await admins.stored.revoke(name)
+async def revoke(admins: Admins, actor: str, name: str, reason: str, command_id: str | None = None) -> int:
+    """Ends all keys of this name; how many. Sent again under its command id it changes nothing.
+
+    Raises NotFound, Conflict if it is the last operator's, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    """
+    change = AuditedChange(actor, "key_revoke", name, reason, command_id=command_id)
+    if (made := await admins.audit.done_before(change)) is not None:
+        return int((made.after or {}).get("revoked", 0))
+    async with admins.audit.recorded(change) as end:
+        count = await admins.stored.revoke(name, operators_elsewhere=bool(admins.settings))
         end.after = {"revoked": count}
     return count
+
+
+async def _refuse_again(admins: Admins, change: AuditedChange) -> None:
+    """Raises Conflict if the same command has made a key, which can't be shown again; CommandMismatch."""
+    if await admins.audit.done_before(change) is not None:
+        raise Conflict("This command has made its key before, which is shown once: rotate it.")
 
 
 async def _key_of(admins: Admins, token: str) -> KnownKey | None:

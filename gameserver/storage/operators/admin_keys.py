@@ -42,6 +42,8 @@ class AdminKey(NamedTuple):
     current: bool
     needs_code: bool
     """Whether it opens nothing but sessions of the console, with a one-time password."""
+    signed_in_at: datetime | None = None
+    """When it last opened a session of the console, of those that are still stored; only `listed` tells."""
 
 
 class NewKey(NamedTuple):
@@ -95,9 +97,9 @@ class AdminKeys:
         self._tried = -FRESH_SECONDS
         self._lock = asyncio.Lock()
 
-    async def make(self, new: NewKey, by: str) -> tuple[AdminKey, str]:
+    async def make(self, new: NewKey, by: str, command_id: str | None = None) -> tuple[AdminKey, str]:
         """A new key and its secret, which nobody can read again. Raises Conflict if the name has a key."""
-        key_id, secret = _new()
+        key_id, secret = _new(command_id)
         name, digest = new.name, hash_of(secret)
         rows = await self._control.ask(SQL["make"], key_id, name, new.role.value, digest, by, new.days, new.totp)
         if not rows:
@@ -105,19 +107,31 @@ class AdminKeys:
         self._forget()
         return _key(rows[0]), secret
 
-    async def rotate(self, name: str, by: str, seconds: float) -> tuple[AdminKey, str]:
-        """A new key of the same role; the old one goes on for so long. Raises NotFound."""
-        key_id, secret = _new()
+    async def rotate(
+        self, name: str, by: str, seconds: float, command_id: str | None = None
+    ) -> tuple[AdminKey, str]:
+        """A new key of the same role; the old one goes on for so long. Raises NotFound.
+
+        Raises Conflict if the same command has made a key before: its secret can't be shown again.
+        """
+        key_id, secret = _new(command_id)
         rows = await self._control.ask(SQL["rotate"], key_id, name, hash_of(secret), by, seconds)
         if not rows:
+            if any(key.id == key_id for key in await self.listed()):
+                raise Conflict("This command has made its key before, which is shown once: rotate it again.")
             raise NotFound(f"No key has the name {name}.")
         self._forget()
         return _key(rows[0]), secret
 
-    async def revoke(self, name: str) -> int:
-        """Ends all keys of this name, and with them their sessions; how many. Raises NotFound."""
-        rows = await self._control.ask(SQL["revoke"], name)
+    async def revoke(self, name: str, *, operators_elsewhere: bool = True) -> int:
+        """Ends all keys of this name, and with them their sessions; how many. Raises NotFound.
+
+        Raises Conflict if no operator's key would be left; `operators_elsewhere` says that the settings have one.
+        """
+        rows = await self._control.ask(SQL["revoke"], name, operators_elsewhere)
         if not rows:
+            if any(key.name == name and key.revoked_at is None for key in await self.listed()):
+                raise Conflict(f"{name} has the last operator's key: make another one first.")
             raise NotFound(f"No key has the name {name}.")
         self._forget()
         return len(rows)
@@ -194,9 +208,9 @@ class AdminKeys:
         self._tried = -FRESH_SECONDS
 
 
-def _new() -> tuple[str, str]:
-    """An id and a secret that says it."""
-    key_id = secrets.token_hex(6)
+def _new(command_id: str | None) -> tuple[str, str]:
+    """An id and a secret that says it; a command's id is always the same, so that it makes one key alone."""
+    key_id = secrets.token_hex(6) if command_id is None else hashlib.sha256(command_id.encode()).hexdigest()[:12]
     return key_id, f"{KEY}_{key_id}_{secrets.token_urlsafe(32)}"
 
 

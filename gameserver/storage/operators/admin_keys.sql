@@ -19,12 +19,12 @@ returning id, name, role, made_at, made_by, expires_at, revoked_at, current, tot
 
 -- name: rotate
 -- $1 the new id, $2 name, $3 the new hash, $4 who does it, $5 seconds for which the old key goes on. No row if none is.
--- A key that was to expire keeps its whole length of life; its one-time passwords stay those of the app.
+-- Nor if the new id is taken: the same command came before. A key that was to expire keeps its whole length of life; its one-time passwords stay those of the app.
 with old as (
     update admin_keys
     set current = false,
         expires_at = least(coalesce(expires_at, 'infinity'), clock_timestamp() + make_interval(secs => $5::float8))
-    where name = $2 and current
+    where name = $2 and current and not exists (select from admin_keys where id = $1)
     returning role, totp, (select k.expires_at - k.made_at from admin_keys k where k.id = admin_keys.id) as life
 )
 insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp)
@@ -32,12 +32,24 @@ select $1, $2, role, $3, $4, clock_timestamp() + life, true, totp from old
 returning id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null
 
 -- name: revoke
--- $1 name: ends all of its keys at once.
-update admin_keys set revoked_at = clock_timestamp(), current = false where name = $1 and revoked_at is null
+-- $1 name, $2 whether an operator's key remains without the table: ends all of its keys at once. No row if none has this
+-- name, or if no operator's key would be left. Two that revoke at once wait for each other at the operators' rows, and
+-- the second one sees what the first one has left (the count reads and locks all of them, and they stay locked).
+with operators as (
+    select name from admin_keys
+    where role = 'operator' and current and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+    order by id for update
+)
+update admin_keys set revoked_at = clock_timestamp(), current = false
+where name = $1 and revoked_at is null
+    and ($2 or (select count(*) filter (where o.name <> $1) > 0 or count(*) = 0 from operators o))
 returning id
 
 -- name: listed
-select id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null from admin_keys order by name, made_at, id
+-- The last column: when it last opened a session of the console, of those that aren't forgotten yet.
+select id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null,
+    (select max(s.made_at) from admin_sessions s where s.key = admin_keys.id)
+from admin_keys order by name, made_at, id
 
 -- name: spend
 -- $1 the key's id, $2 the half minute of a one-time password. No row if it, or a later one, has been used.

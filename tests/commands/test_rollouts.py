@@ -15,13 +15,22 @@ from gameserver.commands import rollouts
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rollouts import Rollouts
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import BadInput, Conflict, DatabaseUnavailable, GameError, RulesChanging, UnknownFoe
+from gameserver.rules.errors import (
+    BadInput,
+    Conflict,
+    DatabaseUnavailable,
+    GameError,
+    Refused,
+    RulesChanging,
+    UnknownFoe,
+)
 from gameserver.storage.operators import rule_orders
 from gameserver.storage.operators.rule_orders import NewRuleOrder, RuleOrder
+from gameserver.storage.players.command import Receipt
 from gameserver.upkeep.rules import RulesUpkeep
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
-from tests.support.deployment import act, connected, enlist, enlist_many, ledger, order, working
+from tests.support.deployment import act, connected, enlist, enlist_many, ledger, order, settled, working
 from tests.support.freezing import frozen
 from tests.support.servers import GAME, Servers
 from tests.support.wait import wait_until
@@ -89,6 +98,35 @@ async def test_a_node_that_never_heard_of_the_order_judges_nothing_from_its_mome
     with pytest.raises(RulesChanging):
         await enlist(core)
     assert (await enlist(other)).version == 1
+
+
+async def test_what_was_decided_before_is_answered_so_where_the_rules_are_missing(core: Core, other: Core) -> None:
+    [done, refused, fresh] = [order(core, (await enlist(core, database="one")).id) for _ in range(3)]
+    refused.action, refused.args = "revive", core.rulebook.arguments("revive", {})
+    first = await core.rooms.players.act(done)
+    with pytest.raises(Refused) as caught:
+        await core.rooms.players.act(refused)
+    await passed(core, await published(other))
+    again, refusal, away = await settled(core, [done, refused, fresh])
+    assert isinstance(again, Receipt)
+    assert (again.replayed, again.events, again.player.version) == (True, [*first.events], first.player.version)
+    assert isinstance(refusal, Refused)
+    assert refusal.code == caught.value.code
+    assert isinstance(away, RulesChanging)
+
+
+async def test_a_row_that_is_held_is_waited_for_where_the_rules_are_missing(core: Core, other: Core) -> None:
+    command = order(core, (await enlist(core, database="one")).id)
+    await passed(core, await published(other))
+    async with connected(core.databases["one"].url) as lost:
+        await lost.execute("begin")
+        await lost.fetch("select from players where id = $1 for update", command.player_id)
+        asked = asyncio.create_task(core.rooms.players.act(command))
+        await asyncio.sleep(0.3)
+        assert not asked.done(), "whoever holds the row may be a lost attempt at this very command"
+        await lost.execute("rollback")
+    with pytest.raises(RulesChanging):
+        await asked
 
 
 async def test_a_node_that_hears_of_it_too_late_goes_on_by_the_new_rules(core: Core, other: Core) -> None:

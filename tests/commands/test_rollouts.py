@@ -17,6 +17,7 @@ from gameserver.commands.rollouts import Rollouts
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import (
     BadInput,
+    CommandMismatch,
     Conflict,
     DatabaseUnavailable,
     GameError,
@@ -177,7 +178,9 @@ async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
     player, found = await enlist(core), await published(other)
     with pytest.raises(Conflict, match="ordered and isn't in force yet"):
         await published(other)
-    cancelled = await rollouts.cancel(core.commands.rollouts, by())
+    context, key = core.commands.rollouts, command_id()
+    cancelled = await rollouts.cancel(context, by(key))
+    assert await rollouts.cancel(context, by(key)) == await context.orders.find(found.command_id)
     assert (cancelled.edition, cancelled.state) == (found.edition, "cancelled")
     await passed(core, found)
     for node in (core, other):
@@ -187,6 +190,25 @@ async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
         await rollouts.cancel(core.commands.rollouts, by())
     with pytest.raises(Conflict, match="none to go back to"):
         await rollouts.revert(core.commands.rollouts, SOON, by())
+
+
+async def test_what_is_in_force_stays_known_however_many_orders_are_cancelled_after_it(
+    core: Core, other: Core, settings: Settings
+) -> None:
+    player, found = await enlist(core), await published(other)
+    await passed(core, found)
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        await connection.execute(
+            "insert into rule_orders (rulebook, prior, at, state, command_id, admin, reason)"
+            " select $1, $2, now(), 'cancelled', gen_random_uuid(), 'ann', 'a test' from generate_series(1, 100)",
+            found.rulebook,
+            found.prior,
+        )
+    await upkeep(core).look()
+    async with working(settings) as started:
+        for node in (core, started):
+            assert node.rules.edition.number == found.edition
+            await act(node, player.id)
 
 
 async def test_an_order_that_cant_reach_every_database_doesnt_happen(core: Core, other: Core, servers: Servers) -> None:
@@ -204,6 +226,8 @@ async def test_the_same_command_orders_once_and_the_audit_says_what_was_before_a
     before = core.rulebook.number
     first = await rollouts.publish(context, read(EASIER), SOON, by(key))
     assert await rollouts.publish(context, read(EASIER), SOON, by(key)) == first
+    with pytest.raises(CommandMismatch):
+        await rollouts.publish(context, read(TEXT), SOON, by(key))
     entry = (await connected_rows(core, "select action, before, details from audit"))[0]
     assert entry[:2] == ("rules_publish", f'{{"rulebook": {before}}}')
     assert '"foes.slime.exp": [5, 6]' in entry[2]

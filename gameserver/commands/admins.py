@@ -1,14 +1,15 @@
 """Who operators are: their keys, those of the settings and those that were made, and their sessions of the console.
 
-Law, for the command line and the console alike: a rotation keeps the role, the last operator's key isn't revoked (one of
-the settings counts), and no key takes the name of one of the settings. Only an operator's key manages keys.
+Law, for the command line and the console alike: a rotation keeps the role, the last operator's key isn't revoked (one
+of the settings counts), and no key takes the name of one of the settings. A command makes one key, whose secret is in
+its first answer alone: neither the audit log nor a repeated answer can tell it.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gameserver.commands.pacing import ActionPacing
 from gameserver.rules import one_time
@@ -16,6 +17,7 @@ from gameserver.rules.errors import Conflict, WrongCredentials
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKey, AdminKeys, KnownKey, NewKey, hash_of
 from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.times import rfc3339
 
 
 class Admin(NamedTuple):
@@ -84,22 +86,25 @@ async def sign_out(admins: Admins, secret: str) -> None:
 
 
 async def listed(admins: Admins) -> list[AdminKey]:
-    """Every stored key there ever was, by name. Raises DatabaseUnavailable."""
+    """The stored keys by name, of those that have ended the newest. Raises DatabaseUnavailable."""
     return await admins.stored.listed()
 
 
 async def make(
     admins: Admins, actor: str, new: NewKey, reason: str, command_id: str | None = None
 ) -> tuple[AdminKey, str]:
-    """A new key, and its secret. Raises Conflict, CommandMismatch, DatabaseUnavailable, OutcomeUnknown."""
+    """A new key, and its secret.
+
+    Raises Conflict, also if the command has made its key before, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    """
     details = {"role": new.role, "days": new.days, "one_time_passwords": new.totp is not None}
     change = AuditedChange(actor, "key_create", new.name, reason, details, command_id)
-    await _refuse_again(admins, change)
+    await admins.audit.done_before(change)  # raises CommandMismatch; storage knows its own commands
     async with admins.audit.recorded(change) as end:
         if new.name in admins.settings:
             raise Conflict(f"A key of the settings has the name {new.name}: the audit log couldn't tell them apart.")
         key, secret = await admins.stored.make(new, actor, command_id)
-        end.after = {"key": key.id}
+        end.after = _shown([key])
     return key, secret
 
 
@@ -110,11 +115,12 @@ async def rotate(
 
     Raises NotFound and what `make` does.
     """
-    change = AuditedChange(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds}, command_id)
-    await _refuse_again(admins, change)
+    details = {"old_key_ends_in": seconds}
+    change = AuditedChange(actor, "key_rotate", name, reason, details, command_id, await _before(admins, name))
+    await admins.audit.done_before(change)
     async with admins.audit.recorded(change) as end:
         key, secret = await admins.stored.rotate(name, actor, seconds, command_id)
-        end.after = {"key": key.id}
+        end.after = _shown([key])
     return key, secret
 
 
@@ -123,19 +129,27 @@ async def revoke(admins: Admins, actor: str, name: str, reason: str, command_id:
 
     Raises NotFound, Conflict if it is the last operator's, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
-    change = AuditedChange(actor, "key_revoke", name, reason, command_id=command_id)
+    change = AuditedChange(actor, "key_revoke", name, reason, command_id=command_id, before=await _before(admins, name))
     if (made := await admins.audit.done_before(change)) is not None:
-        return int((made.after or {}).get("revoked", 0))
+        return int((made.after or {})["revoked"])
     async with admins.audit.recorded(change) as end:
         count = await admins.stored.revoke(name, operators_elsewhere=bool(admins.settings))
         end.after = {"revoked": count}
     return count
 
 
-async def _refuse_again(admins: Admins, change: AuditedChange) -> None:
-    """Raises Conflict if the same command has made a key, which can't be shown again; CommandMismatch."""
-    if await admins.audit.done_before(change) is not None:
-        raise Conflict("This command has made its key before, which is shown once: rotate it.")
+async def _before(admins: Admins, name: str) -> dict[str, Any] | None:
+    """The keys of a name that a change of it may end, for the audit log."""
+    keys = [key for key in await admins.stored.listed() if key.name == name and key.state != "revoked"]
+    return _shown(keys) if keys else None
+
+
+def _shown(keys: Sequence[AdminKey]) -> dict[str, Any]:
+    return {
+        "keys": [key.id for key in keys],
+        "role": keys[-1].role,
+        "expires_at": None if keys[-1].expires_at is None else rfc3339(keys[-1].expires_at),
+    }
 
 
 async def _key_of(admins: Admins, token: str) -> KnownKey | None:

@@ -11,7 +11,7 @@ CHANGES = (errors.Conflict, errors.CommandMismatch, errors.OutcomeUnknown, error
 
 ADMIN_KEY_ROUTES = (
     admin(OPERATOR, "GET", "/admin/v1/keys", admin_keys.list_keys,
-           "Every operator's key there ever was, without its secret", answer=answers.AdminKeysAnswer,
+           "Operators' keys without their secrets, of those that have ended the newest", answer=answers.AdminKeysAnswer,
            errors=(errors.DatabaseUnavailable,)),
     admin(OPERATOR, "POST", "/admin/v1/keys", admin_keys.create_key, "Make a key; its secret is shown once",
            body=wire.NewAdminKey, answer=answers.NewAdminKeyAnswer, status=201, errors=CHANGES, takes_command_id=True),

@@ -1,6 +1,7 @@
 """What operators are shown of keys; the secret of one only when it is made."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from typing_extensions import TypedDict
 
@@ -10,15 +11,15 @@ from gameserver.times import rfc3339
 
 
 class AdminKeyAnswer(TypedDict):
-    """`state`: holds, rotated_out (it may go on until it expires) or revoked; `made_at` is null for one of the settings.
+    """A key of the settings has the id "" and no `made_at`; one that was rotated out goes on until `expires_at`.
 
     `signed_in_at` is when it last opened a session of the console, while that is known.
     """
 
     id: str
     name: str
-    role: str
-    state: str
+    role: Literal["viewer", "support", "operator"]
+    state: Literal["holds", "expired", "rotated_out", "revoked"]
     made_at: str | None
     made_by: str
     expires_at: str | None
@@ -67,7 +68,7 @@ def _admin_key(key: AdminKey) -> AdminKeyAnswer:
         "id": key.id,
         "name": key.name,
         "role": key.role.value,
-        "state": "revoked" if key.revoked_at is not None else "holds" if key.current else "rotated_out",
+        "state": key.state,
         "made_at": rfc3339(key.made_at),
         "made_by": key.made_by,
         "expires_at": None if key.expires_at is None else rfc3339(key.expires_at),

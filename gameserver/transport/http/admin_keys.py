@@ -1,6 +1,6 @@
 """Operators' keys over HTTP; `name` is the name of the admin key that asks."""
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from gameserver.commands import admins
 from gameserver.commands.results import AdminKey, NewKey
@@ -37,9 +37,7 @@ async def revoke_key(request: web.Request, name: str) -> web.Response:
 
 
 def _shown_once(key: AdminKey, secret: str) -> web.Response:
-    response = json_response(answers.new_admin_key(key, secret), status=201)
-    response.headers[hdrs.CACHE_CONTROL] = "no-store"
-    return response
+    return json_response(answers.new_admin_key(key, secret), status=201)
 
 
 def _path_name(request: web.Request) -> str:

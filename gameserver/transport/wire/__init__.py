@@ -1,7 +1,7 @@
 """The protocol: what requests and frames may hold, which status an error has, and why sockets close.
 
-Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `admin_keys`, `campaigns`,
-`rules`, `queries`, `frames` and `parsing`.
+Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `admin_keys`,
+`campaigns`, `rules`, `queries`, `frames` and `parsing`.
 """
 
 from gameserver.transport.wire.admin_keys import KeyNamePath, NewAdminKey, RotateKey

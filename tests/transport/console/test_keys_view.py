@@ -30,7 +30,8 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked_by_keyboard(
     secret = await dialog.get_by_label("Key", exact=True).input_value()
     assert secret.startswith("hlk_")
     assert not await violations(page)
-    await dialog.get_by_role("button", name="Copy").press("Enter")
+    await expect(dialog.get_by_role("button", name="Copy")).to_be_focused()
+    await page.keyboard.press("Enter")
     await expect(dialog.get_by_role("status")).to_have_text("Copied.")
     stores = "JSON.stringify([location.href, history.state, {...localStorage}, {...sessionStorage}])"
     assert secret not in await page.evaluate(stores)

@@ -65,14 +65,14 @@ function Once({ made, onClose }) {
     <p>It is shown this once. If it gets lost, rotate it.</p>
     <${Field} id="secret" label="Key"><input id="secret" class="mono" readonly value=${made.key} autocomplete="off"
       onFocus=${(event) => event.target.select()} /><//>
-    <div class="bar"><button type="button" class="main" onClick=${copy}>Copy</button>
+    <div class="bar"><button type="button" class="main" autofocus onClick=${copy}>Copy</button>
       <button type="button" onClick=${onClose}>I have it</button><span role="status">${said}</span></div>
   <//>`;
 }
 
 function Row({ entry, setAct }) {
   const mayChange = entry.id && (entry.state === 'holds' || entry.state === 'expired');
-  return html`<tr><th scope="row">${entry.name}</th><td>${entry.role}</td>
+  return html`<tr><th scope="row" class="wrap">${entry.name}</th><td>${entry.role}</td>
     <td><span class=${`tag ${TAGS[entry.state]}`}>${entry.state.replace('_', ' ')}</span></td>
     <td>${moment(entry.made_at)}</td><td>${entry.made_by}</td><td>${moment(entry.signed_in_at)}</td>
     <td>${entry.expires_at ? moment(entry.expires_at) : 'never'}</td>

@@ -62,8 +62,8 @@ def list_keys(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa:
     """Show the keys, without their secrets, those of the settings, and the newest of those that have ended."""
 
     async def work(core: application.Core) -> None:
-        context = core.commands.admins
-        rows = [*map(_settings_row, context.settings), *map(_row, await admins.listed(context))]
+        settings, stored = await admins.listed(core.commands.admins)
+        rows = [*map(_settings_row, settings), *map(_row, stored)]
         if as_json:
             show_json(rows)
         else:

@@ -85,9 +85,12 @@ async def sign_out(admins: Admins, secret: str) -> None:
     await admins.stored.close_session(secret)
 
 
-async def listed(admins: Admins) -> list[AdminKey]:
-    """The stored keys by name, of those that have ended the newest. Raises DatabaseUnavailable."""
-    return await admins.stored.listed()
+async def listed(admins: Admins) -> tuple[Sequence[str], Sequence[AdminKey]]:
+    """The names of the settings' keys, and the stored keys by name, of those that have ended the newest.
+
+    Raises DatabaseUnavailable.
+    """
+    return list(admins.settings), await admins.stored.listed()
 
 
 async def make(

@@ -12,8 +12,7 @@ from gameserver.transport.keys import COMMANDS
 
 
 async def list_keys(request: web.Request, _: str) -> web.Response:
-    context = request.app[COMMANDS].admins
-    return large_json_response(request, answers.admin_keys(context.settings, await admins.listed(context)))
+    return large_json_response(request, answers.admin_keys(*await admins.listed(request.app[COMMANDS].admins)))
 
 
 async def create_key(request: web.Request, name: str) -> web.Response:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from gameserver.transport.wire.fields import QueryModel
 from gameserver.transport.wire.requests import Because
 
-MONTH = 30 * 86_400
+DAY = 86_400
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 
 
@@ -24,11 +24,11 @@ class NewAdminKey(Because):
 
 
 class RotateKey(Because):
-    """`grace` is for how many seconds the old key goes on."""
+    """`grace` is for how many seconds the old key goes on: a day unless given."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "yearly", "grace": 86400}]})
 
-    grace: Annotated[int, Field(ge=0, le=MONTH)] = 86_400
+    grace: Annotated[int, Field(ge=0, le=30 * DAY)] = Field(default_factory=lambda: DAY)
 
 
 class KeyNamePath(QueryModel):

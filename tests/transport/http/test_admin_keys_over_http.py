@@ -125,7 +125,7 @@ async def test_a_revocation_that_waits_for_a_rotation_ends_its_new_key_too(
             await wait_until(lambda: are_waiting(1))
             both.create_task(admins.revoke(context, "tests", "ann", "a test"))
             await wait_until(lambda: are_waiting(2))
-    assert [key.state for key in await admins.listed(context) if key.name == "ann"] == ["revoked", "revoked"]
+    assert [key.state for key in await context.stored.listed() if key.name == "ann"] == ["revoked", "revoked"]
 
 
 async def test_an_expired_key_says_so_and_can_be_rotated(api: Api, settings: Settings) -> None:

@@ -59,11 +59,11 @@ def create(  # noqa: PLR0913 (one for each option)
 
 @keys_cli.command("list")
 def list_keys(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show every key there ever was, without its secret, and those of the settings."""
+    """Show the keys, without their secrets, those of the settings, and the newest of those that have ended."""
 
     async def work(core: application.Core) -> None:
-        context = core.commands.admins
-        rows = [*map(_settings_row, context.settings), *map(_row, await context.stored.listed())]
+        settings, stored = await admins.listed(core.commands.admins)
+        rows = [*map(_settings_row, settings), *map(_row, stored)]
         if as_json:
             show_json(rows)
         else:
@@ -118,12 +118,11 @@ def _settings_row(name: str) -> dict[str, Any]:
 
 
 def _row(key: AdminKey) -> dict[str, Any]:
-    state = "revoked" if key.revoked_at is not None else "holds" if key.current else "rotated out"
     return {
         "name": key.name,
         "id": key.id,
         "role": key.role.value,
-        "state": state,
+        "state": key.state.replace("_", " "),
         "made_at": rfc3339(key.made_at),
         "made_by": key.made_by,
         "expires_at": None if key.expires_at is None else rfc3339(key.expires_at),

@@ -1,17 +1,23 @@
-"""Who operators are: their keys, those of the settings and those that were made, and their sessions of the console."""
+"""Who operators are: their keys, those of the settings and those that were made, and their sessions of the console.
+
+Law, for the command line and the console alike: a rotation keeps the role, the last operator's key isn't revoked (one
+of the settings counts), and no key takes the name of one of the settings. A command makes one key, whose secret is in
+its first answer alone: neither the audit log nor a repeated answer can tell it.
+"""
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gameserver.commands.pacing import ActionPacing
 from gameserver.rules import one_time
-from gameserver.rules.errors import WrongCredentials
+from gameserver.rules.errors import Conflict, WrongCredentials
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKey, AdminKeys, KnownKey, NewKey, hash_of
 from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.times import rfc3339
 
 
 class Admin(NamedTuple):
@@ -79,31 +85,74 @@ async def sign_out(admins: Admins, secret: str) -> None:
     await admins.stored.close_session(secret)
 
 
-async def make(admins: Admins, actor: str, new: NewKey, reason: str) -> tuple[AdminKey, str]:
-    """A new key, and its secret. Raises Conflict, DatabaseUnavailable, OutcomeUnknown."""
+async def listed(admins: Admins) -> tuple[Sequence[str], Sequence[AdminKey]]:
+    """The names of the settings' keys, and the stored keys by name, of those that have ended the newest.
+
+    Raises DatabaseUnavailable.
+    """
+    return list(admins.settings), await admins.stored.listed()
+
+
+async def make(
+    admins: Admins, actor: str, new: NewKey, reason: str, command_id: str | None = None
+) -> tuple[AdminKey, str]:
+    """A new key, and its secret.
+
+    Raises Conflict, also if the command has made its key before, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    """
     details = {"role": new.role, "days": new.days, "one_time_passwords": new.totp is not None}
-    async with admins.audit.recorded(AuditedChange(actor, "key_create", new.name, reason, details)) as end:
-        key, secret = await admins.stored.make(new, actor)
-        end.after = {"key": key.id}
+    change = AuditedChange(actor, "key_create", new.name, reason, details, command_id)
+    await admins.audit.done_before(change)  # raises CommandMismatch; storage knows its own commands
+    async with admins.audit.recorded(change) as end:
+        if new.name in admins.settings:
+            raise Conflict(f"A key of the settings has the name {new.name}: the audit log couldn't tell them apart.")
+        key, secret = await admins.stored.make(new, actor, command_id)
+        end.after = _shown([key])
     return key, secret
 
 
-async def rotate(admins: Admins, actor: str, name: str, seconds: float, reason: str) -> tuple[AdminKey, str]:
-    """A new key in place of the old one, which goes on for so long. Raises NotFound and what `make` does."""
-    async with admins.audit.recorded(
-        AuditedChange(actor, "key_rotate", name, reason, {"old_key_ends_in": seconds})
-    ) as end:
-        key, secret = await admins.stored.rotate(name, actor, seconds)
-        end.after = {"key": key.id}
+async def rotate(
+    admins: Admins, actor: str, name: str, seconds: float, reason: str, command_id: str | None = None
+) -> tuple[AdminKey, str]:
+    """A new key of the same role in place of the old one, which goes on for so long.
+
+    Raises NotFound and what `make` does.
+    """
+    details = {"old_key_ends_in": seconds}
+    change = AuditedChange(actor, "key_rotate", name, reason, details, command_id, await _before(admins, name))
+    await admins.audit.done_before(change)
+    async with admins.audit.recorded(change) as end:
+        key, secret = await admins.stored.rotate(name, actor, seconds, command_id)
+        end.after = _shown([key])
     return key, secret
 
 
-async def revoke(admins: Admins, actor: str, name: str, reason: str) -> int:
-    """Ends all keys of this name; how many. Raises NotFound, DatabaseUnavailable, OutcomeUnknown."""
-    async with admins.audit.recorded(AuditedChange(actor, "key_revoke", name, reason)) as end:
-        count = await admins.stored.revoke(name)
+async def revoke(admins: Admins, actor: str, name: str, reason: str, command_id: str | None = None) -> int:
+    """Ends all keys of this name; how many. Sent again under its command id it changes nothing.
+
+    Raises NotFound, Conflict if it is the last operator's, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    """
+    change = AuditedChange(actor, "key_revoke", name, reason, command_id=command_id, before=await _before(admins, name))
+    if (made := await admins.audit.done_before(change)) is not None:
+        return int((made.after or {})["revoked"])
+    async with admins.audit.recorded(change) as end:
+        count = await admins.stored.revoke(name, operators_elsewhere=bool(admins.settings))
         end.after = {"revoked": count}
     return count
+
+
+async def _before(admins: Admins, name: str) -> dict[str, Any] | None:
+    """The keys of a name that a change of it may end, for the audit log."""
+    keys = [key for key in await admins.stored.listed() if key.name == name and key.state != "revoked"]
+    return _shown(keys) if keys else None
+
+
+def _shown(keys: Sequence[AdminKey]) -> dict[str, Any]:
+    return {
+        "keys": [key.id for key in keys],
+        "role": keys[-1].role,
+        "expires_at": None if keys[-1].expires_at is None else rfc3339(keys[-1].expires_at),
+    }
 
 
 async def _key_of(admins: Admins, token: str) -> KnownKey | None:

@@ -94,6 +94,7 @@ async def start(campaigns: Campaigns, order: CampaignOrder, by: ChangedBy) -> Ca
 async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: ChangedBy) -> CampaignRecord:
     """A second operator starts what waits for it; `expected` is the count that the campaign was started with.
 
+    A key that the first one has made, and so has seen, isn't a second operator's until its holder has rotated it.
     Raises CampaignNotFound, SameOperator, SegmentChanged, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
     """
     record = await find(campaigns, campaign_id)
@@ -101,6 +102,10 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
         return record
     if record.admin == by.admin:
         raise SameOperator
+    if await campaigns.records.has_key_of(record.admin, by.admin):
+        raise SameOperator(
+            f"{record.admin}, who started it, has made a key of {by.admin}: {by.admin} rotates it first."
+        )
     _require_expected(record.counted, expected, 0)
     async with _audited(campaigns, "campaign_agreed", record, by) as end:
         if not await campaigns.records.agree(campaign_id, by.admin):

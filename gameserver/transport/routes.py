@@ -2,6 +2,7 @@
 
 from gameserver.rules import errors
 from gameserver.transport import answers, wire
+from gameserver.transport.admin_key_routes import ADMIN_KEY_ROUTES
 from gameserver.transport.campaign_routes import CAMPAIGN_ROUTES
 from gameserver.transport.fleet_routes import FLEET_ROUTES
 from gameserver.transport.http import boards, devices, game, health, mail, player_page, players, sessions, social
@@ -142,6 +143,7 @@ ROUTES = (
     *PLAYER_PAGE_ROUTES,
     *CAMPAIGN_ROUTES,
     *RULES_ROUTES,
+    *ADMIN_KEY_ROUTES,
     public("GET", "/live", health.live, "Whether the process answers", answer=answers.LiveAnswer),
     public("GET", "/ready", health.ready, "Whether the node takes new work", answer=answers.ReadyAnswer,
            errors=(errors.Unavailable, errors.NotFound)),

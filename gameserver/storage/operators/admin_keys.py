@@ -4,33 +4,40 @@ Law: only hashes are stored: who reads the database, or a backup of it, can't us
 one round of SHA-256 is enough, and it says its id, so that it is compared with one hash, in constant time.
 Every node knows the keys as they were FRESH_SECONDS ago: one that is revoked opens nothing any more after that. While
 the control database is silent, a node goes on with what it knows for STALE_SECONDS.
+Keys are changed under one lock, one after another: so what a change looks at first still holds when it is made.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import Conflict, DatabaseUnavailable, NotFound, Unavailable
 from gameserver.rules.roles import Role
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.locks import CHANGING_KEYS
 
 SQL = statements.load(__package__, "admin_keys.sql")
 FRESH_SECONDS, STALE_SECONDS = 1.0, 30.0
 LOOK_SECONDS = 1.5
 """How long a request waits for the control database before the node goes on with what it knows."""
+MOST_CURRENT, MOST_LISTED = 500, 1000
+"""How many names may have a key, which every node keeps in memory, and how many keys a list has."""
 KEY, SESSION = "hlk", "hls"
 """How keys and sessions begin, so that they can be told apart, and found where they were published by mistake."""
 
 
 class AdminKey(NamedTuple):
-    """A key without its secret; `current` is false for one that was rotated out or revoked."""
+    """A key without its secret; one that was rotated out goes on until `expires_at`."""
 
     id: str
     name: str
@@ -38,10 +45,11 @@ class AdminKey(NamedTuple):
     made_at: datetime
     made_by: str
     expires_at: datetime | None
-    revoked_at: datetime | None
-    current: bool
+    state: Literal["holds", "expired", "rotated_out", "revoked"]
     needs_code: bool
     """Whether it opens nothing but sessions of the console, with a one-time password."""
+    signed_in_at: datetime | None = None
+    """When it last opened a session of the console, of those that are still stored; only `listed` tells."""
 
 
 class NewKey(NamedTuple):
@@ -95,36 +103,52 @@ class AdminKeys:
         self._tried = -FRESH_SECONDS
         self._lock = asyncio.Lock()
 
-    async def make(self, new: NewKey, by: str) -> tuple[AdminKey, str]:
-        """A new key and its secret, which nobody can read again. Raises Conflict if the name has a key."""
-        key_id, secret = _new()
-        name, digest = new.name, hash_of(secret)
-        rows = await self._control.ask(SQL["make"], key_id, name, new.role.value, digest, by, new.days, new.totp)
-        if not rows:
-            raise Conflict(f"There is a key of the name {name}: rotate it, or revoke it first.")
-        self._forget()
+    async def make(self, new: NewKey, by: str, command_id: str | None = None) -> tuple[AdminKey, str]:
+        """A new key and its secret, which nobody can read again.
+
+        Raises Conflict if the name has a key, if there are too many, or if the same command has made one before.
+        """
+        key_id, secret = _new(command_id)
+        arguments = (key_id, new.name, new.role.value, hash_of(secret), by, new.days, new.totp)
+        async with self._alone() as connection:
+            made = await _made(connection, key_id, new.name)
+            if made.name:
+                raise Conflict(f"There is a key of the name {new.name}: rotate it, or revoke it first.")
+            if made.count >= MOST_CURRENT:
+                raise Conflict(f"There are {MOST_CURRENT} keys: revoke one that nobody needs.")
+            rows = (await connection.exec_driver_sql(SQL["make"], arguments)).fetchall()
         return _key(rows[0]), secret
 
-    async def rotate(self, name: str, by: str, seconds: float) -> tuple[AdminKey, str]:
-        """A new key of the same role; the old one goes on for so long. Raises NotFound."""
-        key_id, secret = _new()
-        rows = await self._control.ask(SQL["rotate"], key_id, name, hash_of(secret), by, seconds)
-        if not rows:
-            raise NotFound(f"No key has the name {name}.")
-        self._forget()
+    async def rotate(self, name: str, by: str, seconds: float, command_id: str | None = None) -> tuple[AdminKey, str]:
+        """A new key of the same role; the old one goes on for so long.
+
+        Raises NotFound, and Conflict if the same command has made a key before.
+        """
+        key_id, secret = _new(command_id)
+        arguments = (key_id, name, hash_of(secret), by, seconds)
+        async with self._alone() as connection:
+            await _made(connection, key_id, name)
+            rows = (await connection.exec_driver_sql(SQL["rotate"], arguments)).fetchall()
+            if not rows:
+                raise NotFound(f"No key has the name {name}.")
         return _key(rows[0]), secret
 
-    async def revoke(self, name: str) -> int:
-        """Ends all keys of this name, and with them their sessions; how many. Raises NotFound."""
-        rows = await self._control.ask(SQL["revoke"], name)
-        if not rows:
-            raise NotFound(f"No key has the name {name}.")
-        self._forget()
+    async def revoke(self, name: str, *, operators_elsewhere: bool = True) -> int:
+        """Ends all keys of this name, and with them their sessions; how many. Raises NotFound.
+
+        Raises Conflict if no operator's key would be left; `operators_elsewhere` says that the settings have one.
+        """
+        async with self._alone() as connection:
+            if not operators_elsewhere and (await connection.exec_driver_sql(SQL["last"], (name,))).fetchall():
+                raise Conflict(f"{name} has the last operator's key: rotate it, or make another one first.")
+            rows = (await connection.exec_driver_sql(SQL["revoke"], (name,))).fetchall()
+            if not rows:
+                raise NotFound(f"No key has the name {name}.")
         return len(rows)
 
     async def listed(self) -> list[AdminKey]:
-        """Every key there ever was, by name."""
-        return [_key(row) for row in await self._control.ask(SQL["listed"])]
+        """Every key that wasn't rotated out or revoked, and the newest of the others, MOST_LISTED in all, by name."""
+        return [_key(row) for row in await self._control.ask(SQL["listed"], MOST_LISTED)]
 
     async def spend_code(self, key: KnownKey, step: int) -> bool:
         """Whether the one-time password of this half minute hasn't been used; from now on it has."""
@@ -187,6 +211,16 @@ class AdminKeys:
             return
         self._known = _Known(began, _by_id(keys), {row.hash: _Session(*row) for row in sessions})
 
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that changes keys, while nobody else does."""
+        try:
+            async with self._control.transaction() as connection:
+                await connection.exec_driver_sql(SQL["alone"], (CHANGING_KEYS,))
+                yield connection
+        finally:
+            self._forget()
+
     def _forget(self) -> None:
         """This node sees what it has changed at once."""
         read = min(self._known.at, self._clock() - FRESH_SECONDS)
@@ -194,9 +228,17 @@ class AdminKeys:
         self._tried = -FRESH_SECONDS
 
 
-def _new() -> tuple[str, str]:
-    """An id and a secret that says it."""
-    key_id = secrets.token_hex(6)
+async def _made(connection: AsyncConnection, key_id: str, name: str) -> Any:
+    """Whether the name has a key, and how many names have one. Raises Conflict if there is a key of this id."""
+    made = (await connection.exec_driver_sql(SQL["made"], (key_id, name))).one()
+    if made.id:
+        raise Conflict("This command has made its key before, which was shown then: rotate that one.")
+    return made
+
+
+def _new(command_id: str | None) -> tuple[str, str]:
+    """An id and a secret that says it. A command has one id, so that it makes one key, however often it is sent."""
+    key_id = secrets.token_hex(6) if command_id is None else hashlib.sha256(command_id.encode()).hexdigest()[:12]
     return key_id, f"{KEY}_{key_id}_{secrets.token_urlsafe(32)}"
 
 

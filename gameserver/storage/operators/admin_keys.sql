@@ -9,13 +9,22 @@ where revoked_at is null and (expires_at is null or expires_at > clock_timestamp
 -- Every session that hasn't ended; the key it was opened with is looked up each time.
 select hash, key, name, fingerprint, expires_at from admin_sessions where expires_at > clock_timestamp()
 
+-- name: alone
+-- $1 the lock: nobody else changes keys until this transaction ends.
+select pg_advisory_xact_lock($1)
+
+-- name: made
+-- $1 the id of a key, $2 a name: whether the id is taken, whether the name is, and how many keys are current.
+select coalesce(bool_or(id = $1), false) as id, coalesce(bool_or(name = $2 and current), false) as name,
+    count(*) filter (where current) as count
+from admin_keys
+
 -- name: make
 -- $1 id, $2 name, $3 role, $4 hash, $5 who makes it, $6 days until it expires or null, $7 the secret of
--- its one-time passwords or null. No row if the name is taken.
+-- its one-time passwords or null.
 insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp)
 values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(days => $6::int), true, $7)
-on conflict do nothing
-returning id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null
+returning id, name, role, made_at, made_by, expires_at, 'holds' as state, totp is not null
 
 -- name: rotate
 -- $1 the new id, $2 name, $3 the new hash, $4 who does it, $5 seconds for which the old key goes on. No row if none is.
@@ -29,7 +38,13 @@ with old as (
 )
 insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp)
 select $1, $2, role, $3, $4, clock_timestamp() + life, true, totp from old
-returning id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null
+returning id, name, role, made_at, made_by, expires_at, 'holds' as state, totp is not null
+
+-- name: last
+-- $1 name: a row if it is the only one with an operator's key that holds.
+select 1 as last from admin_keys
+where role = 'operator' and current and (expires_at is null or expires_at > clock_timestamp())
+having bool_and(name = $1)
 
 -- name: revoke
 -- $1 name: ends all of its keys at once.
@@ -37,7 +52,14 @@ update admin_keys set revoked_at = clock_timestamp(), current = false where name
 returning id
 
 -- name: listed
-select id, name, role, made_at, made_by, expires_at, revoked_at, current, totp is not null from admin_keys order by name, made_at, id
+-- $1 how many keys: those that are current, and the newest of the others. The last column: when it last opened a session
+-- of the console, of those that aren't forgotten yet.
+select id, name, role, made_at, made_by, expires_at,
+    case when revoked_at is not null then 'revoked' when not current then 'rotated_out'
+        when expires_at <= clock_timestamp() then 'expired' else 'holds' end as state,
+    totp is not null, (select max(s.made_at) from admin_sessions s where s.key = newest.id)
+from (select * from admin_keys order by current desc, made_at desc, id limit $1) as newest
+order by name, made_at, id
 
 -- name: spend
 -- $1 the key's id, $2 the half minute of a one-time password. No row if it, or a later one, has been used.

@@ -96,6 +96,10 @@ class CampaignRecords:
         (row,) = await self._control.ask(SQL["progress"])
         return CampaignProgress(*row)
 
+    async def has_key_of(self, starter: str, admin: str) -> bool:
+        """Whether the one who started a campaign has made a key of this operator, and so has seen it."""
+        return bool(await self._control.ask(SQL["hands"], admin, starter))
+
     async def agree(self, campaign_id: str, admin: str) -> bool:
         """Whether the campaign was waiting, and runs now."""
         return await self._change("agree", campaign_id, admin, AGREE_SECONDS)

@@ -1,4 +1,4 @@
--- Letters to many players. Tables: campaigns.
+-- Letters to many players. Tables: campaigns; admin_keys, of which it reads who made them.
 
 -- name: insert
 -- $1 id, $2 admin, $3 reason, $4 filter, $5 text, $6 items, $7 how many were counted, $8 state.
@@ -37,6 +37,12 @@ select count(*) filter (where state = 'waiting') as waiting,
        coalesce(max(extract(epoch from clock_timestamp() - changed_at))
                 filter (where state = 'running' or pending is not null), 0)::float8 as age_seconds
 from campaigns where state in ('waiting', 'running') or pending is not null
+
+-- name: hands
+-- $1 the name of a key, $2 an operator: a row if a key of the name that opens the door was made, or rotated, by that one.
+select 1 from admin_keys
+where name = $1 and made_by = $2 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+limit 1
 
 -- name: agree
 -- $1 id, $2 admin, $3 seconds since the start after which it is too late.

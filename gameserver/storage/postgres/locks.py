@@ -29,3 +29,6 @@ RECONCILING = 7_710_106
 
 SENDING = 7_710_107
 """Held, on the control database, by the one node that sends the letters of campaigns."""
+
+CHANGING_KEYS = 7_710_108
+"""Held, on the control database, by whoever makes, rotates or revokes a key of an operator."""

@@ -3,6 +3,13 @@
 Door: everything is imported from here (`answers.player`); one module for each kind of answer.
 """
 
+from gameserver.transport.answers.admin_keys import (
+    AdminKeysAnswer,
+    NewAdminKeyAnswer,
+    RevokedKeysAnswer,
+    admin_keys,
+    new_admin_key,
+)
 from gameserver.transport.answers.admins import AdminAnswer, admin
 from gameserver.transport.answers.audit import AUDIT_COLUMNS, AuditAnswer, AuditEntryAnswer, audit, audit_entry
 from gameserver.transport.answers.boards import (
@@ -143,6 +150,7 @@ __all__ = [
     "ActAnswer",
     "ActionsAnswer",
     "AdminAnswer",
+    "AdminKeysAnswer",
     "AuditAnswer",
     "AuditEntryAnswer",
     "BanAnswer",
@@ -169,6 +177,7 @@ __all__ = [
     "MoveAnswer",
     "MovePlanAnswer",
     "MovesAnswer",
+    "NewAdminKeyAnswer",
     "NodeOrderAnswer",
     "NodeRulesAnswer",
     "NodesAnswer",
@@ -187,6 +196,7 @@ __all__ = [
     "ReadyAnswer",
     "RebuildAnswer",
     "RenameAnswer",
+    "RevokedKeysAnswer",
     "RuleChangeAnswer",
     "RuleOrderAnswer",
     "RulebookAnswer",
@@ -208,6 +218,7 @@ __all__ = [
     "act",
     "action_list",
     "admin",
+    "admin_keys",
     "audit",
     "audit_entry",
     "ban_preview",
@@ -242,6 +253,7 @@ __all__ = [
     "move",
     "move_plan",
     "moves",
+    "new_admin_key",
     "node_order",
     "nodes",
     "note",

@@ -1,9 +1,10 @@
 """The protocol: what requests and frames may hold, which status an error has, and why sockets close.
 
-Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `campaigns`, `rules`,
-`queries`, `frames` and `parsing`.
+Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fields`, `requests`, `admin_keys`,
+`campaigns`, `rules`, `queries`, `frames` and `parsing`.
 """
 
+from gameserver.transport.wire.admin_keys import KeyNamePath, NewAdminKey, RotateKey
 from gameserver.transport.wire.campaigns import AgreedCampaign, CampaignFilter, CampaignsQuery, NewCampaign
 from gameserver.transport.wire.errors import (
     LARGEST_BODY,
@@ -128,11 +129,13 @@ __all__ = [
     "HelloFrame",
     "InboxQuery",
     "ItemsFrame",
+    "KeyNamePath",
     "LedgerQuery",
     "MailToPlayer",
     "MethodNotAllowed",
     "MomentQuery",
     "MoveSlots",
+    "NewAdminKey",
     "NewCampaign",
     "NewDevice",
     "NewNote",
@@ -158,6 +161,7 @@ __all__ = [
     "RenamePlayer",
     "Resume",
     "RollBackPlayer",
+    "RotateKey",
     "SaveQuery",
     "SeasonPreviewQuery",
     "SeasonQuery",

@@ -69,6 +69,8 @@ async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, setti
         await expect(page.get_by_role("row").filter(has=back)).to_contain_text("draining")
         assert not await violations(page)
         await page.screenshot(path=tmp_path / "fleet.png", full_page=True)
+        await page.set_viewport_size({"width": 390, "height": 844})
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await back.click()
         await dialog.get_by_label("Reason").fill("a test")
         await dialog.get_by_role("button", name="Take new work").click()

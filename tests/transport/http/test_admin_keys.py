@@ -99,7 +99,7 @@ async def test_a_rotated_key_goes_on_for_its_grace_and_the_new_one_has_its_role(
     with pytest.raises(Conflict):
         await key_of(node, "ann", Role.OPERATOR)
     key, second = await admins.rotate(context, "tests", "ann", 3600, "a test")
-    assert (key.role, key.current) == (Role.SUPPORT, True)
+    assert (key.role, key.state) == (Role.SUPPORT, "holds")
 
     async def statuses(*keys: str) -> list[int]:
         return [(await ask(api, "GET", SESSION, key)).status for key in keys]

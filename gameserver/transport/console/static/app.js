@@ -69,11 +69,16 @@ function Console({ admin, onLeave }) {
   const route = useRoute();
   const seen = VIEWS.filter((view) => may(admin.role, view.role));
   const entry = seen.find((view) => view.name === route.view) ?? (route.view ? null : seen[0]);
+  const nav = useRef(null);
+  useEffect(() => {
+    const link = nav.current.querySelector('[aria-current]');
+    if (link) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - 40; // on a phone not all are seen at once
+  }, [entry]);
   return html`
     <a class="skip" href="#main">Skip to the content</a>
     <header class="frame">
       <p class="deployment"><b>${deployment}</b> <span class="environment">${environment}</span></p>
-      <nav aria-label="Views"><ul>
+      <nav ref=${nav} aria-label="Views"><ul>
         ${seen.filter((view) => !view.hidden).map((view) => html`<li key=${view.name}>
           <${Link} to=${urlOf(view.name)} aria-current=${view === entry ? 'page' : undefined}>${view.title}<//></li>`)}
       </ul></nav>

@@ -1,7 +1,7 @@
 // Charts by uPlot, which is loaded with the first of them; every chart has the same figures as a table below it.
 
 import { html, useEffect, useRef, useState } from './html.js';
-import { number } from './format.js';
+import { number, timeOfDay } from './format.js';
 
 const UPLOT = '/console/vendor/uplot-1.6.32';
 const ROWS = 200;
@@ -52,15 +52,18 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
     let gone = false;
     load().then((Plot) => {
       if (gone) return;
-      const axis = { stroke: color('--faint'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false } };
+      const axis = { stroke: color('--faint'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false }, size: 30 };
       plot.current = new Plot({
         width: box.current.clientWidth,
         height,
         legend: { show: lines.length > 1 },
         cursor: { y: false },
         scales: { x: { time } },
-        axes: [axis, { ...axis, size: 56, values: (_, values) => values.map((value) => show(value)) }],
-        series: [{}, ...lines.map((line, at) => ({
+        axes: [
+          time ? { ...axis, space: 84, values: (_, values) => values.map(timeOfDay) } : axis,
+          { ...axis, size: 56, values: (_, values) => values.map((value) => show(value)) },
+        ],
+        series: [time ? { value: (_, value) => (value === null ? '–' : timeOfDay(value)) } : {}, ...lines.map((line, at) => ({
           label: line.label,
           stroke: color(`--c${line.color ?? at}`),
           fill: bars ? color(`--c${line.color ?? at}`) : undefined,
@@ -92,7 +95,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
       <div class="scroll" role="region" aria-label=${`${title} as a table`} tabindex="0"><table><thead><tr><th scope="col">${time ? 'time' : ''}</th>
         ${lines.map((line) => html`<th scope="col" class="n">${line.label}</th>`)}</tr></thead>
         <tbody>${x.slice(from).map((at, row) => html`<tr key=${at}>
-          <td>${time ? new Date(at * 1000).toLocaleTimeString() : show(at)}</td>
+          <td>${time ? timeOfDay(at) : show(at)}</td>
           ${lines.map((line) => html`<td class="n">${line.values[from + row] === null ? '–' : show(line.values[from + row])}</td>`)}
         </tr>`)}</tbody></table></div>
     </details>

@@ -5,6 +5,7 @@ const whole = new Intl.NumberFormat(LANGUAGES);
 const short = new Intl.NumberFormat(LANGUAGES, { notation: 'compact', maximumFractionDigits: 1 });
 const moment = new Intl.DateTimeFormat(LANGUAGES, { dateStyle: 'medium', timeStyle: 'medium' });
 const day = new Intl.DateTimeFormat(LANGUAGES, { dateStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(LANGUAGES, { timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(LANGUAGES, { numeric: 'auto', style: 'long' });
 const UNITS = [['year', 31_557_600], ['month', 2_629_800], ['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
 const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -16,6 +17,8 @@ export const number = (value) => (value === null || value === undefined ? '–' 
 export const compact = (value) => (value === null || value === undefined ? '–' : short.format(value));
 export const when = (text) => (text ? moment.format(new Date(text)) : '–');
 export const date = (text) => (text ? day.format(new Date(text)) : '–');
+// The time of day of so many seconds since 1970.
+export const timeOfDay = (value) => clock.format(new Date(value * 1000));
 export const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
 
 // "3 hours ago", "in 2 days".

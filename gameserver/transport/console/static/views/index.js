@@ -9,6 +9,7 @@ export const VIEWS = [
   { name: 'campaigns', title: 'Campaigns', role: 'support', load: () => import('./campaigns.js') },
   { name: 'rules', title: 'Rules', role: 'viewer', load: () => import('./rules.js') },
   { name: 'notices', title: 'Notices', role: 'operator', load: () => import('./notices.js') },
+  { name: 'keys', title: 'Keys', role: 'operator', load: () => import('./keys.js') },
   { name: 'audit', title: 'Audit', role: 'support', load: () => import('./audit.js') },
 ];
 

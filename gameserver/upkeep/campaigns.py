@@ -1,9 +1,9 @@
 """Sends the letters of campaigns: one node at a time, page by page, no faster than a stated rate.
 
 Law: see storage/operators/campaigns.py. A letter is a command of its recipient's under a mail id of its own, so a page
-that is sent again, by another node or twice at once, changes nothing where it has arrived. A page whose letters can't
-all be delivered, since a database is away, is tried again until they are. A new page is read from all databases of
-players: while one of them is away no campaign begins another page.
+that is sent again, by another node or twice at once, changes nothing where it has arrived. Letters that
+can't be delivered, since a database is away, are owed, and tried again until they are. A page is read from databases
+that answer; the slots of the others are postponed.
 """
 
 import asyncio
@@ -84,7 +84,9 @@ async def attend(sending: Sending) -> None:
         while is_ours and loop.time() < until and (due := await records.due()):
             steps = [await _step(sending, record) for record in due]
             if not any(steps):
-                return
+                break
+        for record in await records.due() if is_ours else ():
+            await _send_owed(sending, record)
 
 
 async def _step(sending: Sending, record: CampaignRecord) -> bool:
@@ -94,32 +96,55 @@ async def _step(sending: Sending, record: CampaignRecord) -> bool:
         return await _send(sending, record, record.pending)
     if record.state != RUNNING or not is_known(record.filter):
         return False
-    where = (record.at, record.slot, record.after)
-    page = await sending.campaigns.recipients.page(segment_of(record.filter), *where, sending.page)
+    page = await sending.campaigns.recipients.page(segment_of(record.filter), record, sending.page)
     if page is None:
         if done := await records.finish(record):
             log.info("a campaign is done", campaign=record.id, arrived=record.arrived, refused=record.refused)
         return done
     if not await records.begin(record, page):
         return False
-    return await _send(sending, record, page.players)
+    return not page.players or await _send(sending, record, page.players)
 
 
 async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> bool:
-    """Delivers a page that has been begun, and counts it; whether all its letters have ended."""
+    """Delivers a page that has been begun, and counts it; whether that got anywhere."""
+    arrived, refused, left = await _deliver(sending, record, players)
+    if not await sending.campaigns.records.settle(record.id, players, arrived, refused, left):
+        return False
+    _count(arrived, refused)
+    return True
+
+
+async def _send_owed(sending: Sending, record: CampaignRecord) -> None:
+    """Tries letters of earlier pages again, unless their database was just found silent; counts those that end."""
+    recipients = sending.campaigns.recipients
+    tried = [player_id for player_id in record.owed if not recipients.is_silent(player_id)][: sending.page]
+    if not tried:
+        return
+    arrived, refused, left = await _deliver(sending, record, tried)
+    ended = set(tried) - set(left)
+    still = [player_id for player_id in record.owed if player_id not in ended]
+    if ended and await sending.campaigns.records.settle_owed(record, arrived, refused, still):
+        _count(arrived, refused)
+
+
+async def _deliver(
+    sending: Sending, record: CampaignRecord, players: Sequence[int]
+) -> tuple[int, int, list[int]]:
+    """How many letters arrived and were refused for good, and who is left."""
     begun = asyncio.get_running_loop().time()
     endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])
-    ended = [ending for ending in endings if ending is not None]
     # However fast it went, the next page begins no sooner than the rate allows.
     await asyncio.sleep(max(begun + len(players) / sending.letters_per_second - asyncio.get_running_loop().time(), 0))
-    if len(ended) < len(players):
-        return False
+    ended = [ending for ending in endings if ending is not None]
     arrived = sum(ending.refused is None for ending in ended)
-    if not await sending.campaigns.records.settle(record.id, players, arrived, len(ended) - arrived):
-        return False
+    left = [player_id for player_id, ending in zip(players, endings, strict=True) if ending is None]
+    return arrived, len(ended) - arrived, left
+
+
+def _count(arrived: int, refused: int) -> None:
     CAMPAIGN_LETTERS.labels("arrived").inc(arrived)
-    CAMPAIGN_LETTERS.labels("refused").inc(len(ended) - arrived)
-    return True
+    CAMPAIGN_LETTERS.labels("refused").inc(refused)
 
 
 def _letter(record: CampaignRecord, player_id: int) -> SentLetter:

@@ -4,6 +4,9 @@ Law: players are written to page by page, in the order of slot and id. A page is
 letter leaves, and counted (`settle`) after its last one has ended; each is a compare-and-set on where the one before
 ended. So whoever takes over finishes the page under way, under the same mail ids, and every letter is counted once. A
 campaign that is revoked begins no further page; the one under way is finished.
+
+Slots whose database doesn't answer are postponed, and read behind the last slot. Letters of a page that can't be
+delivered meanwhile are owed. A campaign that has either isn't done (control_0019 keeps older nodes from finishing it).
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,11 +30,17 @@ BEGIN_SECONDS = 3.0
 AGREE_SECONDS = 7 * 86_400.0
 """How long a campaign waits for a second operator: its letters' ids are as old as its start, and deduplicated by it."""
 MOST_DUE = 20
+MOST_OWED = 1_000
+"""Letters of a campaign that may wait beside its pages; a page that would make more is tried again instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignRecord:
-    """A campaign; `id` is its command id. `pending` are the players of the page under way."""
+    """A campaign; `id` is its command id. `pending` are the players of the page under way.
+
+    `postponed` are slots that are read later, each followed by the player behind whom; `owed` are players of earlier
+    pages whose letters haven't ended.
+    """
 
     id: str
     admin: str
@@ -49,15 +58,18 @@ class CampaignRecord:
     pending: Sequence[int] | None
     arrived: int
     refused: int
+    postponed: Sequence[int] = ()
+    owed: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignPage:
-    """Players to be written to next, and where those behind them begin."""
+    """Players to be written to next, perhaps none, where those behind them begin, and what is postponed then."""
 
     players: Sequence[int]
     slot: int
     after: int
+    postponed: Sequence[int]
 
 
 class CampaignProgress(NamedTuple):
@@ -107,11 +119,20 @@ class CampaignRecords:
     async def begin(self, record: CampaignRecord, page: CampaignPage) -> bool:
         """Stores the page that is sent next; whether nobody else, and no revocation, was faster."""
         where = (record.slot, record.after)
-        return await self._change("begin", record.id, *where, list(page.players), page.slot, page.after)
+        postponed = (list(record.postponed), list(page.postponed))
+        if not page.players:
+            return await self._change("skip", record.id, *where, page.slot, page.after, *postponed)
+        return await self._change("begin", record.id, *where, list(page.players), page.slot, page.after, *postponed)
 
-    async def settle(self, campaign_id: str, players: Sequence[int], arrived: int, refused: int) -> bool:
-        """Counts the page under way, whose letters have all ended; whether nobody else did."""
-        return await self._change("settle", campaign_id, list(players), arrived, refused)
+    async def settle(
+        self, campaign_id: str, players: Sequence[int], arrived: int, refused: int, left: Sequence[int]
+    ) -> bool:
+        """Counts the page under way, except for those `left`, who are owed; whether nobody else did, nor are too many."""
+        return await self._change("settle", campaign_id, list(players), arrived, refused, list(left), MOST_OWED)
+
+    async def settle_owed(self, record: CampaignRecord, arrived: int, refused: int, left: Sequence[int]) -> bool:
+        """Counts those who were owed a letter, except for those `left`; whether nobody else did."""
+        return await self._change("settle_owed", record.id, list(record.owed), arrived, refused, list(left))
 
     async def finish(self, record: CampaignRecord) -> bool:
         """Whether the campaign, behind whose last page nobody is left, is done now."""

@@ -3,19 +3,20 @@
 Law: a player is on one page at the most, and on one if it fits all the time, also when its slot moves meanwhile: pages
 go by slot and id, which a move doesn't change, and each is read from snapshots in which every slot has one owner
 (reports.py). Primaries are asked, as a replica may not have a player yet. A search looks at WINDOW slots at the most,
-so that one that finds nobody is quick, too.
+so that one that finds nobody is quick, too. Slots that no database that answers owns are postponed.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, or_, select
 
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.campaigns import CampaignPage
+from gameserver.storage.operators.campaigns import CampaignPage, CampaignRecord
 from gameserver.storage.operators.questions import Segment
 from gameserver.storage.operators.reports import Part, Reports, gathered
 from gameserver.storage.slots.slot_map import Slots
@@ -23,6 +24,8 @@ from gameserver.storage.slots.slot_map import Slots
 PLAYERS = tables.player_rows.c
 WINDOW = 32
 """Slots that a page looks at."""
+SILENT_SECONDS = 5.0
+"""How long a database that was found silent isn't asked."""
 
 
 class Recipients:
@@ -30,6 +33,7 @@ class Recipients:
 
     def __init__(self, slots: Slots, reports: Reports) -> None:
         self._slots, self._reports = slots, reports
+        self._silent_until: dict[str, float] = {}
 
     async def count(self, segment: Segment) -> int:
         """How many players the segment has now."""
@@ -41,29 +45,60 @@ class Recipients:
 
         return await self._reports.over_all(work)
 
-    async def page(self, segment: Segment, started: datetime, slot: int, after: int, limit: int) -> CampaignPage | None:
-        """The next page behind that slot and player, of players from before `started`; None when nobody is left."""
-        size, chosen = self._slots.size("players"), replace(segment, created_until=_earlier(segment, started))
-        while slot < size:
-            until = min(slot + WINDOW, size)
-            ids = await self._window(chosen, (slot, after), until, limit)
-            if len(ids) == limit:
-                return CampaignPage(ids, slot_of(ids[-1]), ids[-1])
-            if ids:
-                return CampaignPage(ids, until, 0)
-            slot, after = until, 0
-        return None
+    def is_silent(self, player_id: int) -> bool:
+        """Whether the player's database was just found silent."""
+        return self._slots.owner("players", slot_of(player_id)).name in self._silent()
 
-    async def _window(self, segment: Segment, behind: tuple[int, int], until: int, limit: int) -> list[int]:
-        key = tuple_(PLAYERS.slot, PLAYERS.id)
-        query = select(PLAYERS.id).where(key > behind, PLAYERS.slot < until, *segment.conditions())
+    async def page(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
+        """The next page of players from before the campaign's start; None when nobody is left, or none can be asked."""
+        size, chosen = self._slots.size("players"), replace(segment, created_until=_earlier(segment, record.at))
+        if record.slot >= size:
+            return await self._postponed(chosen, record, limit)
+        until = min(record.slot + WINDOW, size)
+        wanted = {slot: 0 for slot in range(record.slot, until)} | {record.slot: record.after}
+        ids, owned = await self._read(chosen, wanted, limit)
+        end = (slot_of(ids[-1]), ids[-1]) if len(ids) == limit else (until, 0)
+        missing = [(slot, after) for slot, after in wanted.items() if slot < end[0] and slot not in owned]
+        return CampaignPage(ids, *end, [*record.postponed, *chain(*missing)])
+
+    async def _postponed(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
+        """A page of postponed slots whose owners answer now."""
+        waiting = dict(zip(record.postponed[::2], record.postponed[1::2], strict=True))
+        if not waiting:
+            return None
+        ids, owned = await self._read(segment, waiting, limit)
+        if owned.isdisjoint(waiting):
+            return None
+        if len(ids) == limit:
+            last = slot_of(ids[-1])
+            left = {slot: after for slot, after in waiting.items() if slot not in owned or slot > last}
+            left[last] = ids[-1]
+        else:
+            left = {slot: after for slot, after in waiting.items() if slot not in owned}
+        return CampaignPage(ids, record.slot, record.after, [*chain(*left.items())])
+
+    async def _read(self, segment: Segment, wanted: Mapping[int, int], limit: int) -> tuple[list[int], set[int]]:
+        """The first players of these slots, each behind a player, and the slots of databases that answer."""
+        first = [(slot, after) for slot, after in wanted.items() if after]
+        query = select(PLAYERS.id).where(PLAYERS.slot.in_(wanted), *segment.conditions())
+        query = query.where(*(or_(PLAYERS.slot != slot, PLAYERS.id > after) for slot, after in first))
         query = query.order_by(PLAYERS.slot, PLAYERS.id).limit(limit)
 
-        async def work(parts: Sequence[Part]) -> list[int]:
+        async def work(parts: Sequence[Part]) -> tuple[list[int], set[int]]:
             answers = await gathered(part.ask(query.where(part.counted())) for part in parts)
-            return sorted((row.id for row in chain(*answers)), key=lambda player_id: (slot_of(player_id), player_id))
+            ids = sorted((row.id for row in chain(*answers)), key=lambda player_id: (slot_of(player_id), player_id))
+            return ids[:limit], {slot for part in parts for slot in part.slots}
 
-        return (await self._reports.over_all(work))[:limit]
+        found, silent = await self._reports.over_some(
+            [database for database in self._slots.databases("players") if database.name not in self._silent()], work
+        )
+        until = time.monotonic() + SILENT_SECONDS
+        self._silent_until.update((database.name, until) for database in silent)
+        return found
+
+    def _silent(self) -> set[str]:
+        now = time.monotonic()
+        return {name for name, until in self._silent_until.items() if until > now}
 
 
 def _earlier(segment: Segment, started: datetime) -> datetime:

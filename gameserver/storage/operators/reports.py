@@ -142,6 +142,28 @@ class Reports:
         finally:
             self._turns.release()
 
+    async def over_some(
+        self, databases: Sequence[Database], work: Callable[[Sequence[Part]], Awaitable[T]]
+    ) -> tuple[T, list[Database]]:
+        """Runs `work` over snapshots of the primaries among these that answer, and says which don't.
+
+        Each slot has one owner at the most among the parts; it has none if its owner isn't among them.
+        """
+        deadline = asyncio.get_running_loop().time() + SECONDS
+        arguments = {"size": self._slots.size("players"), "by": ""}
+        while True:
+            async with AsyncExitStack() as stack:
+                opened = await asyncio.gather(
+                    *(_opened(stack, database, arguments, deadline) for database in databases), return_exceptions=True
+                )
+                parts = await gathered(_known(answer) for answer in opened)
+                found = [part for part in parts if part is not None]
+                owned = [slot for part in found for slot in part.slots]
+                if len(owned) == len(set(owned)):
+                    silent = [database for database, part in zip(databases, parts, strict=True) if part is None]
+                    return await work(found), silent
+            await self._slots.moved(deadline)
+
     async def _answered(
         self, work: Callable[[Sequence[Part]], Awaitable[T]], arguments: Mapping[str, Any], deadline: float
     ) -> T:
@@ -180,6 +202,14 @@ async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[
     (row,) = await report.ask(SQL["open"], arguments)
     report.extend(deadline)
     return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
+
+
+async def _known(answer: Part | BaseException) -> Part | None:
+    if isinstance(answer, BaseException):
+        if isinstance(answer, DatabaseUnavailable):
+            return None
+        raise answer
+    return answer
 
 
 async def gathered(questions: Iterable[Awaitable[T]]) -> list[T]:

@@ -13,6 +13,7 @@ class CampaignAnswer(TypedDict):
     """`state`: waiting (for a second operator), running, done or revoked. `players` is the count at the start.
 
     `arrived` and `refused` are letters that have ended so, `under_way` are those of the page that is being sent.
+    `waiting_slots` and `owed` are slots, and letters of earlier pages, that wait for a database that doesn't answer.
     """
 
     id: str
@@ -27,6 +28,8 @@ class CampaignAnswer(TypedDict):
     arrived: int
     refused: int
     under_way: int
+    waiting_slots: int
+    owed: int
     at: str
     changed_at: str
 
@@ -76,6 +79,8 @@ def campaign(record: CampaignRecord) -> CampaignAnswer:
         "arrived": record.arrived,
         "refused": record.refused,
         "under_way": len(record.pending or ()),
+        "waiting_slots": len(record.postponed) // 2,
+        "owed": len(record.owed),
         "at": rfc3339(record.at),
         "changed_at": rfc3339(record.changed_at),
     }

@@ -128,9 +128,7 @@ async def _send_owed(sending: Sending, record: CampaignRecord) -> None:
         _count(arrived, refused)
 
 
-async def _deliver(
-    sending: Sending, record: CampaignRecord, players: Sequence[int]
-) -> tuple[int, int, list[int]]:
+async def _deliver(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> tuple[int, int, list[int]]:
     """How many letters arrived and were refused for good, and who is left."""
     begun = asyncio.get_running_loop().time()
     endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])

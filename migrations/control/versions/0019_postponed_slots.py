@@ -15,9 +15,7 @@ down_revision = "control_0018"
 def upgrade() -> None:
     for name in ("postponed", "owed"):
         op.add_column("campaigns", sa.Column(name, ARRAY(sa.BigInteger), server_default="{}", nullable=False))
-    op.execute(
-        "create function campaign_isnt_over() returns trigger language plpgsql as 'begin return null; end'"
-    )
+    op.execute("create function campaign_isnt_over() returns trigger language plpgsql as 'begin return null; end'")
     op.execute(
         "create trigger campaign_isnt_over before update on campaigns for each row"
         " when (new.state = 'done' and (new.postponed <> '{}' or new.owed <> '{}'))"

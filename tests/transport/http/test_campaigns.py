@@ -314,9 +314,7 @@ async def test_another_node_goes_on_when_the_one_that_sends_is_killed(settings: 
                 assert await counts(again, players) == [(1, 2)] * 30
 
 
-async def test_a_silent_database_holds_up_only_its_own_players(
-    api: Api, node: InProcessNode, servers: Servers
-) -> None:
+async def test_a_silent_database_holds_up_only_its_own_players(api: Api, node: InProcessNode, servers: Servers) -> None:
     players = [await api.sign_up() for _ in range(24)]
     away = {who.id for who in players if node.core.slots.owner("players", slot_of(int(who.id))).name == "two"}
     here = [who for who in players if who.id not in away]
@@ -328,7 +326,7 @@ async def test_a_silent_database_holds_up_only_its_own_players(
             found = await shown(api, campaign)
             assert (found["state"], found["waiting_slots"] > 0) == ("running", True)
         revoked = campaigns.pop()
-        assert await node.core.operators.campaigns.records.revoke(revoked)
+        assert await node.core.rooms.operators.campaigns.revoke(revoked)
     for campaign in campaigns:
         done = await at_rest(api, campaign, "done")
         assert (done["arrived"], done["refused"], done["waiting_slots"], done["owed"]) == (24, 0, 0, 0)
@@ -348,5 +346,5 @@ async def _stored(node: InProcessNode) -> str:
     fixed = {"counted": 24, "state": "running", "agreed_by": None, "at": now, "changed_at": now}
     where = {"slot": 0, "after": 0, "pending": None, "arrived": 0, "refused": 0}
     record = records.CampaignRecord(id=command_id(), admin="a", reason="a test", **content, **fixed, **where)
-    await node.core.operators.campaigns.records.insert(record)
+    await node.core.rooms.operators.campaigns.insert(record)
     return record.id

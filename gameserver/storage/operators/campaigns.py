@@ -127,7 +127,7 @@ class CampaignRecords:
     async def settle(
         self, campaign_id: str, players: Sequence[int], arrived: int, refused: int, left: Sequence[int]
     ) -> bool:
-        """Counts the page under way, except for those `left`, who are owed; whether nobody else did, nor are too many."""
+        """Counts the page under way; those `left` are owed. Whether nobody else did, nor are too many owed."""
         return await self._change("settle", campaign_id, list(players), arrived, refused, list(left), MOST_OWED)
 
     async def settle_owed(self, record: CampaignRecord, arrived: int, refused: int, left: Sequence[int]) -> bool:

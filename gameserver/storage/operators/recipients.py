@@ -55,7 +55,7 @@ class Recipients:
         if record.slot >= size:
             return await self._postponed(chosen, record, limit)
         until = min(record.slot + WINDOW, size)
-        wanted = {slot: 0 for slot in range(record.slot, until)} | {record.slot: record.after}
+        wanted = dict.fromkeys(range(record.slot, until), 0) | {record.slot: record.after}
         ids, owned = await self._read(chosen, wanted, limit)
         end = (slot_of(ids[-1]), ids[-1]) if len(ids) == limit else (until, 0)
         missing = [(slot, after) for slot, after in wanted.items() if slot < end[0] and slot not in owned]

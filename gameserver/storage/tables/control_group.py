@@ -206,7 +206,7 @@ campaigns = Table(
 """Letters to many players (see operators/campaigns.py). `id` is the command id; `counted` how many players there were.
 
 `slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the page under way, whose end
-is `next_slot` and `next_after`. `postponed`: slots that are read later, each followed by the player behind whom; 
+is `next_slot` and `next_after`. `postponed`: slots that are read later, each followed by the player behind whom;
 `owed`: players of earlier pages whose letters haven't ended.
 """
 saved_queries = Table(

@@ -141,7 +141,7 @@ async def open_core(
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         stack.push_async_callback(slots.close)
         await slots.refresh()
-        known = await rules_at_start(settings, game, databases[settings.control.database])
+        known = await rules_at_start(game, databases[settings.control.database])
         passwords = passwords_of(settings)
         stack.callback(passwords.close)
         clock = NodeClock(databases, settings.control.database, wall)

@@ -11,6 +11,7 @@ from gameserver import garbage, vitals
 from gameserver.app import backup_watch, doctor
 from gameserver.app.bounds import pace_of
 from gameserver.app.core import Core, open_core
+from gameserver.app.rollouts import warn_of_file
 from gameserver.commands import game_names
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.limits import LimitSettings
@@ -217,6 +218,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     async with opened(settings.tracing, settings.node.title) as tracer, open_core(settings, tracer=tracer) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
         await doctor.warn(settings, core.databases, core.redis.commands)
+        await warn_of_file(settings, core.commands.rollouts)
         app = build_app(core)
         node = settings.node.model_copy(update={"operators_listen": settings.operators_listen()})
         async with serving(app, node, background(core, app), stop):

@@ -30,7 +30,7 @@ class KnownRules(NamedTuple):
     orders: RuleOrders
 
 
-async def rules_at_start(settings: Settings, mapping: Mapping[str, Any], control: Database) -> KnownRules:
+async def rules_at_start(mapping: Mapping[str, Any], control: Database) -> KnownRules:
     """The published rulebook, once there is one, whatever game.toml says; that of game.toml (`mapping`) before.
 
     Raises ConfigFault, GameFault, DatabaseUnavailable.
@@ -40,14 +40,22 @@ async def rules_at_start(settings: Settings, mapping: Mapping[str, Any], control
     if order is None:
         return _known(Edition(FIRST, ALWAYS, await library.numbered(mapping)), library, orders)
     published = await library.mapping(order.rulebook)
-    if text_of(published) != text_of(mapping):
+    return _known(Edition(order.edition, order.at, await library.numbered(published)), library, orders)
+
+
+async def warn_of_file(settings: Settings, rollouts: Rollouts) -> None:
+    """Logs that game.toml isn't what is played by, if another rulebook was published. Raises DatabaseUnavailable."""
+    edition = rollouts.rules.edition
+    number = edition.rulebook.number
+    if edition.number == FIRST or number is None:
+        return
+    if text_of(await rollouts.library.mapping(number)) != text_of(settings.game_mapping()):
         log.warning(
             "game.toml isn't the published rulebook, which holds: publish it, or put the published one in its place",
             game=str(settings.game_file),
-            rulebook=order.rulebook,
-            since=order.at.isoformat(),
+            rulebook=number,
+            since=edition.at.isoformat(),
         )
-    return _known(Edition(order.edition, order.at, await library.numbered(published)), library, orders)
 
 
 def _known(edition: Edition, library: Library, orders: RuleOrders) -> KnownRules:

@@ -10,14 +10,12 @@ import typer
 from rich.table import Table
 
 from gameserver import app as application
-from gameserver.app.looking_back import rulebooks_of
 from gameserver.cli.actor import actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import command_ids, fleet, rollouts
-from gameserver.commands.results import ChangedBy, RecordedRulebook, RolloutPlan, RuleOrder
-from gameserver.rules.differences import RuleChange, differences
-from gameserver.rules.errors import NotFound
+from gameserver.commands.results import ChangedBy, RolloutPlan, RuleOrder
+from gameserver.rules.differences import RuleChange
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
 from gameserver.transport import answers
@@ -43,9 +41,9 @@ def list_rulebooks(config: Config = DEFAULT, as_json: Json = False) -> None:  # 
     """Show the number of each rulebook, which ledger rows carry, from the newest."""
 
     async def work(core: application.Core) -> None:
-        known = await rulebooks_of(core).all()
+        known = await core.commands.rollouts.library.records.all()
         if as_json:
-            show_json([_row(rulebook) for rulebook in known])
+            show_json([answers.rulebook(rulebook) for rulebook in known])
             return
         table = grid("number", "first used", "game.toml", "code", "", right=("number",))
         for rulebook in known:
@@ -64,8 +62,8 @@ def show_rulebook(
     """Print the game.toml of a rulebook, as JSON, with its hashes."""
 
     async def work(core: application.Core) -> None:
-        chosen = _chosen(await rulebooks_of(core).all(), number)
-        show_json({**_row(chosen), "game": orjson.loads(chosen.game)})
+        chosen = await core.commands.rollouts.library.record(number)
+        show_json({**answers.rulebook(chosen), "game": orjson.loads(chosen.game)})
 
     with_core(config, work)
 
@@ -80,10 +78,7 @@ def diff(
     """Show what differs between the games of two rulebooks, value by value, and whether the code does."""
 
     async def work(core: application.Core) -> None:
-        known = await rulebooks_of(core).all()
-        one, two = _chosen(known, first), _chosen(known, second)
-        found = differences(orjson.loads(one.game), orjson.loads(two.game))
-        same_code = one.code_hash == two.code_hash
+        found, same_code = await rollouts.compare(core.commands.rollouts, first, second)
         if as_json:
             shown = [dict(zip(("value", "first", "second"), row, strict=True)) for row in found]
             show_json({"values": shown, "same_code": same_code})
@@ -111,9 +106,8 @@ def publish(  # noqa: PLR0913 (one for each option)
         context, content = core.commands.rollouts, rollouts.read_game(game.read_text("utf-8"))
         if preview:
             _show_plan(await rollouts.preview(context, content))
-            return
-        moment = rollouts.when(_utc(at), in_seconds)
-        _show_order(await rollouts.publish(context, content, moment, _by(core, reason, command_id)))
+        else:
+            _show_order(await rollouts.publish(context, content, _when(at, in_seconds), _by(core, reason, command_id)))
 
     with_core(config, work)
 
@@ -133,9 +127,8 @@ def revert(
         context = core.commands.rollouts
         if preview:
             _show_plan(await rollouts.revert_preview(context))
-            return
-        moment = rollouts.when(_utc(at), in_seconds)
-        _show_order(await rollouts.revert(context, moment, _by(core, reason, command_id)))
+        else:
+            _show_order(await rollouts.revert(context, _when(at, in_seconds), _by(core, reason, command_id)))
 
     with_core(config, work)
 
@@ -186,8 +179,9 @@ def _by(core: application.Core, reason: str, command_id: str | None) -> ChangedB
     return ChangedBy(actor(), reason, chosen)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
+def _when(at: datetime | None, in_seconds: int | None) -> rollouts.When:
+    """Raises BadInput unless exactly one is given."""
+    return rollouts.when(None if at is None else at.replace(tzinfo=UTC), in_seconds)
 
 
 def _show_plan(plan: RolloutPlan) -> None:
@@ -208,20 +202,3 @@ def _table(found: Sequence[RuleChange], first: str, second: str) -> Table:
     for name, *values in found:
         table.add_row(name, *("" if value is None else str(value) for value in values))
     return table
-
-
-def _chosen(known: Sequence[RecordedRulebook], number: int) -> RecordedRulebook:
-    """Raises NotFound."""
-    for rulebook in known:
-        if rulebook.number == number:
-            return rulebook
-    raise NotFound(f"There is no rulebook {number}.")
-
-
-def _row(rulebook: RecordedRulebook) -> dict[str, object]:
-    return {
-        "number": rulebook.number,
-        "first_used_at": rfc3339(rulebook.first_used_at),
-        "game_hash": rulebook.game_hash,
-        "code_hash": rulebook.code_hash,
-    }

@@ -4,7 +4,7 @@ import structlog
 
 from gameserver.rules import game_names
 from gameserver.rules.game import Game, GameFault
-from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.game_names import GameNames, Holdings
 
 log = structlog.get_logger()
 
@@ -34,8 +34,7 @@ async def lacking(names: GameNames, game: Game, *, record: bool = False) -> list
     holdings = await names.held()
     if record:
         await names.record(holdings.counts)
-    silent = [f"database {name}: it doesn't answer, so what its players hold isn't known" for name in holdings.silent]
-    return game_names.faults(holdings.counts, game) + silent
+    return _faults(holdings, game)
 
 
 async def needed(names: GameNames, present: Game, wanted: Game) -> list[str]:
@@ -48,11 +47,13 @@ async def needed(names: GameNames, present: Game, wanted: Game) -> list[str]:
     problems = game_names.still_given(present, known)
     if gone := ((await names.recorded()) | game_names.names_of(present)) - known:
         holdings = await names.held(gone)
-        problems += game_names.faults(holdings.counts, wanted)
-        problems += [
-            f"database {name}: it doesn't answer, so what its players hold isn't known" for name in holdings.silent
-        ]
+        problems += _faults(holdings, wanted)
     return problems
+
+
+def _faults(holdings: Holdings, game: Game) -> list[str]:
+    silent = [f"database {name}: it doesn't answer, so what its players hold isn't known" for name in holdings.silent]
+    return game_names.faults(holdings.counts, game) + silent
 
 
 async def record(names: GameNames, game: Game) -> None:

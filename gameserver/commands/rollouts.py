@@ -20,7 +20,7 @@ from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rulebooks import Library, require_loaded, text_of
 from gameserver.rules.differences import RuleChange, differences
 from gameserver.rules.editions import RulesInForce
-from gameserver.rules.errors import BadInput, Conflict, DatabaseUnavailable, FieldProblem
+from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, DatabaseUnavailable, FieldProblem
 from gameserver.rules.game import GameFault
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.audit import Audit, AuditedChange
@@ -104,7 +104,8 @@ async def preview(rollouts: Rollouts, game: Mapping[str, Any]) -> RolloutPlan:
 async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: When, by: ChangedBy) -> RuleOrder:
     """Orders a content of game.toml to be in force from a moment of the control database's clock on.
 
-    Raises BadInput with every reason why it can't be, Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
+    Raises BadInput with every reason why it can't be, Conflict, CommandExpired, CommandMismatch, DatabaseUnavailable,
+    OutcomeUnknown.
     """
     return await _ordered(rollouts, game, at, by, "rules_publish")
 
@@ -122,17 +123,21 @@ async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
 
 
 async def cancel(rollouts: Rollouts, by: ChangedBy) -> RuleOrder:
-    """Takes back an order whose moment lies ahead; all databases must be there.
+    """Takes back an order whose moment lies ahead; all databases must be there. Sent again it tells the same.
 
-    Raises Conflict if there is none, or its moment is too near, DatabaseUnavailable, OutcomeUnknown.
+    Raises Conflict if there is none, or its moment is too near, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
-    orders = await rollouts.orders.newest(1)
-    if not orders or not orders[0].pending:
-        raise Conflict("No rulebook is ordered whose moment lies ahead.")
+    nothing = Conflict("No rulebook is ordered whose moment lies ahead.")
+    if not (orders := await rollouts.orders.newest(1)):
+        raise nothing
     order = orders[0]
     entry = AuditedChange(
         by.admin, "rules_cancel", str(order.edition), by.reason, {}, by.command_id, {"rulebook": order.rulebook}
     )
+    if await rollouts.audit.done_before(entry) is not None:
+        return order
+    if not order.pending:
+        raise nothing
     async with rollouts.audit.recorded(entry) as end:
         if order.state != ORDERED or not await rollouts.orders.step(order, CANCELLING, ahead=True):
             raise Conflict("It is too late, or the order is being decided at this moment.")
@@ -165,7 +170,7 @@ def when(at: datetime | None, in_seconds: int | None) -> When:
 
 async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by: ChangedBy, action: str) -> RuleOrder:
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
-        return earlier
+        return await _same(rollouts, earlier, game)
     rollouts.policy.window.check(by.command_id, rollouts.policy.now())
     plan = await preview(rollouts, game)
     if plan.problems:
@@ -191,6 +196,13 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by
         decided = await _decided(rollouts, order)
         end.after = _shown(decided)
     return decided
+
+
+async def _same(rollouts: Rollouts, earlier: RuleOrder, game: Mapping[str, Any]) -> RuleOrder:
+    """The order that was made before under this command id. Raises CommandMismatch if it is of another game."""
+    if text_of(await rollouts.library.mapping(earlier.rulebook)) != text_of(game):
+        raise CommandMismatch("The command id was used before, for another rulebook.")
+    return earlier
 
 
 async def _decided(rollouts: Rollouts, order: RuleOrder) -> RuleOrder:

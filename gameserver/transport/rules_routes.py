@@ -8,7 +8,7 @@ from gameserver.transport.route import admin
 
 VIEWER, OPERATOR = Role.VIEWER, Role.OPERATOR
 READS = (errors.DatabaseUnavailable,)
-ORDERS = (errors.Conflict, errors.CommandExpired, errors.OutcomeUnknown, *READS)
+ORDERS = (errors.Conflict, errors.CommandExpired, errors.CommandMismatch, errors.OutcomeUnknown, *READS)
 
 RULES_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/rules", rules.read_rules,

@@ -15,13 +15,23 @@ from gameserver.commands import rollouts
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rollouts import Rollouts
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import BadInput, Conflict, DatabaseUnavailable, GameError, RulesChanging, UnknownFoe
+from gameserver.rules.errors import (
+    BadInput,
+    CommandMismatch,
+    Conflict,
+    DatabaseUnavailable,
+    GameError,
+    Refused,
+    RulesChanging,
+    UnknownFoe,
+)
 from gameserver.storage.operators import rule_orders
 from gameserver.storage.operators.rule_orders import NewRuleOrder, RuleOrder
+from gameserver.storage.players.command import Receipt
 from gameserver.upkeep.rules import RulesUpkeep
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
-from tests.support.deployment import act, connected, enlist, enlist_many, ledger, order, working
+from tests.support.deployment import act, connected, enlist, enlist_many, ledger, order, settled, working
 from tests.support.freezing import frozen
 from tests.support.servers import GAME, Servers
 from tests.support.wait import wait_until
@@ -91,6 +101,35 @@ async def test_a_node_that_never_heard_of_the_order_judges_nothing_from_its_mome
     assert (await enlist(other)).version == 1
 
 
+async def test_what_was_decided_before_is_answered_so_where_the_rules_are_missing(core: Core, other: Core) -> None:
+    [done, refused, fresh] = [order(core, (await enlist(core, database="one")).id) for _ in range(3)]
+    refused.action, refused.args = "revive", core.rulebook.arguments("revive", {})
+    first = await core.rooms.players.act(done)
+    with pytest.raises(Refused) as caught:
+        await core.rooms.players.act(refused)
+    await passed(core, await published(other))
+    again, refusal, away = await settled(core, [done, refused, fresh])
+    assert isinstance(again, Receipt)
+    assert (again.replayed, again.events, again.player.version) == (True, [*first.events], first.player.version)
+    assert isinstance(refusal, Refused)
+    assert refusal.code == caught.value.code
+    assert isinstance(away, RulesChanging)
+
+
+async def test_a_row_that_is_held_is_waited_for_where_the_rules_are_missing(core: Core, other: Core) -> None:
+    command = order(core, (await enlist(core, database="one")).id)
+    await passed(core, await published(other))
+    async with connected(core.databases["one"].url) as lost:
+        await lost.execute("begin")
+        await lost.fetch("select from players where id = $1 for update", command.player_id)
+        asked = asyncio.create_task(core.rooms.players.act(command))
+        await asyncio.sleep(0.3)
+        assert not asked.done(), "whoever holds the row may be a lost attempt at this very command"
+        await lost.execute("rollback")
+    with pytest.raises(RulesChanging):
+        await asked
+
+
 async def test_a_node_that_hears_of_it_too_late_goes_on_by_the_new_rules(core: Core, other: Core) -> None:
     player, found = await enlist(core), await published(other)
     await passed(core, found)
@@ -139,7 +178,9 @@ async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
     player, found = await enlist(core), await published(other)
     with pytest.raises(Conflict, match="ordered and isn't in force yet"):
         await published(other)
-    cancelled = await rollouts.cancel(core.commands.rollouts, by())
+    context, key = core.commands.rollouts, command_id()
+    cancelled = await rollouts.cancel(context, by(key))
+    assert await rollouts.cancel(context, by(key)) == await context.orders.find(found.command_id)
     assert (cancelled.edition, cancelled.state) == (found.edition, "cancelled")
     await passed(core, found)
     for node in (core, other):
@@ -149,6 +190,25 @@ async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
         await rollouts.cancel(core.commands.rollouts, by())
     with pytest.raises(Conflict, match="none to go back to"):
         await rollouts.revert(core.commands.rollouts, SOON, by())
+
+
+async def test_what_is_in_force_stays_known_however_many_orders_are_cancelled_after_it(
+    core: Core, other: Core, settings: Settings
+) -> None:
+    player, found = await enlist(core), await published(other)
+    await passed(core, found)
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        await connection.execute(
+            "insert into rule_orders (rulebook, prior, at, state, command_id, admin, reason)"
+            " select $1, $2, now(), 'cancelled', gen_random_uuid(), 'ann', 'a test' from generate_series(1, 100)",
+            found.rulebook,
+            found.prior,
+        )
+    await upkeep(core).look()
+    async with working(settings) as started:
+        for node in (core, started):
+            assert node.rules.edition.number == found.edition
+            await act(node, player.id)
 
 
 async def test_an_order_that_cant_reach_every_database_doesnt_happen(core: Core, other: Core, servers: Servers) -> None:
@@ -166,6 +226,8 @@ async def test_the_same_command_orders_once_and_the_audit_says_what_was_before_a
     before = core.rulebook.number
     first = await rollouts.publish(context, read(EASIER), SOON, by(key))
     assert await rollouts.publish(context, read(EASIER), SOON, by(key)) == first
+    with pytest.raises(CommandMismatch):
+        await rollouts.publish(context, read(TEXT), SOON, by(key))
     entry = (await connected_rows(core, "select action, before, details from audit"))[0]
     assert entry[:2] == ("rules_publish", f'{{"rulebook": {before}}}')
     assert '"foes.slime.exp": [5, 6]' in entry[2]

@@ -220,9 +220,9 @@ MUTANTS = (
         "a write doesn't look whether the session's epoch is over",
         [
             Patch(
-                f"{PLAYERS}/batch.py",
-                "            if command.session_epoch < locked.session_epoch:\n",
-                "            if command.session_epoch < -1:\n",
+                f"{PLAYERS}/gathering.py",
+                "        if command.session_epoch < self.session_epoch:\n",
+                "        if command.session_epoch < -1:\n",
             )
         ],
         [invariants.SESSIONS, invariants.BANS],

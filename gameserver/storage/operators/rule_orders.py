@@ -85,7 +85,7 @@ class RuleOrders:
         await self._control.ask(SQL["skip"], edition)
 
     async def newest(self, limit: int) -> list[RuleOrder]:
-        """From the newest."""
+        """So many, from the newest; and the one in force, however old it is."""
         return await self._read("newest", limit)
 
     async def find(self, command_id: str) -> RuleOrder | None:

@@ -27,7 +27,6 @@ from gameserver.rules.errors import (
     PlayerNotFound,
     Refused,
     RuleBroken,
-    SessionRevoked,
 )
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.player_data import dump
@@ -49,7 +48,7 @@ from gameserver.storage.players.command import (
     replay,
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
-from gameserver.storage.players.judging import BatchRules, Judging, refitted, rules_away
+from gameserver.storage.players.judging import BatchRules, Judging, refitted, unjudged
 from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
@@ -104,7 +103,7 @@ class Batch:
 
     async def _judged(self, connection: asyncpg.Connection, by: BatchRules | None) -> list[Verdict]:
         if by is None:
-            return [rules_away() for _ in self.commands]
+            return [unjudged(command, self._gathered) for command in self.commands]
         self._by = by
         if takers := [command for command in self.commands if command.takes and self._is_new(command)]:
             await by.stacks.load(connection, takers)
@@ -136,8 +135,7 @@ class Batch:
         if locked is None:
             return self._gathered.absent[command.player_id]
         try:
-            if command.session_epoch < locked.session_epoch:
-                raise SessionRevoked("The session has ended.")
+            locked.require_session(command)
             recorded = self._gathered.recorded.get((command.player_id, command.id))
             return self._settle(command, locked) if recorded is None else replay(command, recorded, locked.player)
         except RuleBroken as error:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from gameserver.rules.errors import GameError, PlayerNotFound
+from gameserver.rules.errors import GameError, PlayerNotFound, SessionRevoked
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.rows import Recorded
@@ -25,6 +25,11 @@ class LockedPlayer:
     player: Player
     session_epoch: int
     changed: bool = False
+
+    def require_session(self, command: Command) -> None:
+        """Raises SessionRevoked for a command of a session that has ended."""
+        if command.session_epoch < self.session_epoch:
+            raise SessionRevoked("The session has ended.")
 
 
 @dataclass(slots=True)

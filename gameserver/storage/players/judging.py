@@ -11,12 +11,14 @@ from datetime import datetime
 
 import orjson
 
+from gameserver.garbage import without_frames
 from gameserver.rules.editions import RulesInForce
-from gameserver.rules.errors import RulesChanging
+from gameserver.rules.errors import GameError, RulesChanging
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.items.stacks import Stacks
 from gameserver.storage.ledger.rows import json_of
-from gameserver.storage.players.command import Command
+from gameserver.storage.players.command import Command, Verdict, replay
+from gameserver.storage.players.gathering import Gathered
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.scoring import Scoring, Scorings
 
@@ -50,8 +52,28 @@ class Judging:
         return BatchRules(rulebook, self._scorings.of(rulebook), self.make_stacks(rulebook))
 
 
-def rules_away() -> RulesChanging:
-    """The answer while a database has rules in force by which the node can't judge."""
+def unjudged(command: Command, known: Gathered) -> Verdict:
+    """What is said of a command while the database has rules in force by which this node can't judge.
+
+    One that was decided before is answered as it was then: an attempt that was lost may have committed. Only of one
+    that is certainly not in the ledger it is said that nothing has changed; a letter is simply brought again.
+    """
+    if command.letter is not None:
+        return _rules_away()
+    locked = known.locked.get(command.player_id)
+    if locked is None:
+        return known.absent[command.player_id]
+    recorded = known.recorded.get((command.player_id, command.id))
+    if recorded is None:
+        return _rules_away()
+    try:
+        locked.require_session(command)
+        return replay(command, recorded, locked.player)
+    except GameError as error:
+        return without_frames(error)
+
+
+def _rules_away() -> RulesChanging:
     return RulesChanging("The rules that are in force now aren't on this node yet.", retry_after=1)
 
 

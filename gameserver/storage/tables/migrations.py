@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import gameserver
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
@@ -26,6 +27,8 @@ FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "
 """Of the histories: a wheel has them inside the package, a checkout beside it."""
 
 TURN_SECONDS = 0.1
+TURN_WAITS_SECONDS = 3600.0
+"""For how long one waits for another: for longer than that may wait for a table, and then rewrite it."""
 LOCK_TIMEOUT = "1s"
 """A migration that has another one in a statement of its own sets this back (players_0020)."""
 REST_SECONDS = 5.0
@@ -93,9 +96,15 @@ async def _upgrade_patiently(connection: AsyncConnection, database: str, group: 
 
 
 async def _take_turn(connection: AsyncConnection) -> None:
-    """Asks for the lock again and again: an index that is built concurrently waits for every statement that waits."""
+    """Asks for the lock again and again: an index that is built concurrently waits for every statement that waits.
+
+    Raises DatabaseUnavailable if another migration keeps it for too long.
+    """
+    until = time.monotonic() + TURN_WAITS_SECONDS
     while not (await connection.execute(text(f"select pg_try_advisory_lock({MIGRATING})"))).scalar():
         await connection.commit()
+        if time.monotonic() > until:
+            raise DatabaseUnavailable("Another migration of it has been under way for too long.")
         await asyncio.sleep(TURN_SECONDS)
     await connection.commit()
 

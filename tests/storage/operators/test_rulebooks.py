@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gameserver.app import Core
-from gameserver.app.looking_back import periods_of, rulebooks_of
+from gameserver.app.looking_back import periods_of
 from gameserver.commands import what_if
 from gameserver.commands.what_if import Supposition
 from gameserver.config.settings import Settings
@@ -51,7 +51,8 @@ async def test_rows_carry_the_rulebook_that_made_them_over_a_change_of_the_game(
                 await act(other, player.id, "rest")
         except Refused:
             rests = [row for row in await rows_of(other, player.id) if row[0] == "rest"]
-        games: dict[int | None, str] = {each.number: each.game for each in await rulebooks_of(other).all()}
+        records = other.commands.rollouts.library.records
+        games: dict[int | None, str] = {each.number: each.game for each in await records.all()}
     rows = await rows_of(core, player.id)
     assert rows[:2] == [("sign_up", True, first), ("hunt", True, first)]
     assert {row[2] for row in rows[2:]} == {second} != {first}

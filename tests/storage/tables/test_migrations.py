@@ -16,9 +16,11 @@ from sqlalchemy import Connection, Table
 
 from gameserver import app as application
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.digest import moved_tables
 from gameserver.storage.slots.slot_map import IncompleteMap
@@ -217,3 +219,14 @@ async def test_a_node_refuses_a_map_with_a_slot_without_an_owner_or_of_a_databas
 def test_what_moves_with_a_slot_has_one(group: str) -> None:
     without = [table.name for table in moved_tables(group) if "slot" not in table.columns]
     assert not without
+
+
+async def test_a_migration_doesnt_wait_for_ever_for_another_one(
+    empty: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "TURN_WAITS_SECONDS", 0.3)
+    async with connected(empty.database_url("one")) as other:
+        await other.execute(f"select pg_advisory_lock({MIGRATING})")
+        with pytest.raises(DatabaseUnavailable, match="under way for too long"):
+            await provision.migrate(empty)
+    await provision.migrate(empty)
